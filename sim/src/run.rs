@@ -1,0 +1,54 @@
+//! A run: one scenario under one plan on one testbed, and all that is known of it afterwards.
+
+use faultwire::fault::{FaultPlan, Fired};
+use faultwire::time::Time;
+use faultwire::trace::Trace;
+
+/// One scenario under one plan, run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The plan it ran under.
+    pub plan: FaultPlan,
+    /// What happened.
+    pub trace: Trace,
+    /// How it ended.
+    pub end: End,
+    /// Which of the plan's faults and events took place.
+    pub fired: Fired,
+    /// When it ended, since its start.
+    pub elapsed: Time,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum End {
+    /// Every client came to its end.
+    Finished,
+    /// A program failed, or an invariant over the trace did.
+    Failed {
+        /// The host whose program it was; `None` for an invariant.
+        host: Option<String>,
+        /// Its error or its panic.
+        message: String,
+    },
+    /// A limit was reached before the clients came to their end.
+    Stalled {
+        /// Which limit: `600 s of virtual time`, `1000000 events`.
+        limit: String,
+        /// What each host's sockets were at.
+        sockets: Vec<String>,
+    },
+    /// The testbed could not run it.
+    Refused {
+        /// Why, and what would allow it.
+        why: String,
+    },
+}
+
+impl End {
+    /// Whether every client came to its end.
+    pub fn is_finished(&self) -> bool {
+        matches!(self, End::Finished)
+    }
+}

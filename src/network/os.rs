@@ -1,0 +1,1 @@
+//! The seam over the operating system: tokio and socket2.
