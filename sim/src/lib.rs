@@ -1,6 +1,20 @@
 #![forbid(unsafe_code)]
 //! Deterministic network simulation with faults as data.
+//!
+//! [`scenario`] is where to start: it says what the hosts do and how hard to search for a plan of faults that breaks
+//! it. A [`Testbed`] is where it runs; a [`Run`] is what is known afterwards.
 
+mod net;
+mod program;
 mod run;
+mod scenario;
+pub mod seed;
+mod settings;
+mod testbed;
+mod world;
 
+pub use net::{Net, NetDatagram, NetListener, NetStream};
 pub use run::{End, Run};
+pub use scenario::{BoxError, Ending, Result, Scenario, scenario};
+pub use settings::Settings;
+pub use testbed::Testbed;

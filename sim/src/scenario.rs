@@ -1,0 +1,284 @@
+//! The scenario builder: what the hosts do in a run, and how hard to search for a plan that breaks it.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use faultwire::fault::FaultPlan;
+use faultwire::trace::Trace;
+
+use crate::net::Net;
+use crate::program::ProgramFuture;
+use crate::run::Run;
+use crate::settings::Settings;
+use crate::testbed::Testbed;
+
+/// Any error of a program.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a client's future ends with: `Ok`, or the error that makes the run a failure.
+pub type Result<T = (), E = BoxError> = std::result::Result<T, E>;
+
+type Program = Arc<dyn Fn(Net) -> ProgramFuture + Send + Sync>;
+type Invariant = Arc<dyn Fn(&Trace) -> std::result::Result<(), String> + Send + Sync>;
+
+/// What a server's future may end with: nothing, or a result whose error makes the run a failure.
+pub trait Ending {
+    /// The error's text, if it is one.
+    ///
+    /// # Errors
+    /// The text of the program's own error.
+    fn ending(self) -> std::result::Result<(), String>;
+}
+
+impl Ending for () {
+    fn ending(self) -> std::result::Result<(), String> {
+        Ok(())
+    }
+}
+
+impl Ending for std::convert::Infallible {
+    fn ending(self) -> std::result::Result<(), String> {
+        match self {}
+    }
+}
+
+impl<T, E: Into<BoxError>> Ending for std::result::Result<T, E> {
+    fn ending(self) -> std::result::Result<(), String> {
+        self.map(|_| ()).map_err(|error| chain(error.into().as_ref()))
+    }
+}
+
+/// An error and what caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// A host of a scenario and its program.
+#[derive(Clone)]
+pub(crate) struct HostSpec {
+    pub(crate) name: String,
+    pub(crate) program: Program,
+    pub(crate) is_client: bool,
+}
+
+/// What the hosts of a run do, and how hard to search for a plan that breaks it.
+///
+/// The run ends when every client's future has ended; servers are stopped then. A client's error or panic, a server's
+/// error or panic, a broken invariant, and a run that stalls are failures.
+#[derive(Clone)]
+pub struct Scenario {
+    pub(crate) name: String,
+    pub(crate) hosts: Vec<HostSpec>,
+    pub(crate) invariants: Vec<(String, Invariant)>,
+    pub(crate) settings: Settings,
+    pub(crate) base: FaultPlan,
+    pub(crate) testbed: Testbed,
+    pub(crate) exhaustive: usize,
+    pub(crate) random: u64,
+    pub(crate) timeout: Duration,
+}
+
+impl fmt::Debug for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hosts: Vec<_> = self.hosts.iter().map(|host| &host.name).collect();
+        f.debug_struct("Scenario")
+            .field("name", &self.name)
+            .field("hosts", &hosts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A scenario of that name, with no hosts yet.
+///
+/// ```
+/// use faultwire::network::{Datagram as _, Network as _};
+///
+/// faultwire_sim::scenario("one datagram")
+///     .server(|net| async move {
+///         let socket = net.datagram("0.0.0.0:7000", &[]).await?;
+///         let mut buffer = [0; 16];
+///         let received = socket.recv_from(&mut buffer).await?;
+///         socket.send_to(b"yes", received.from).await
+///     })
+///     .client(|net| async move {
+///         let socket = net.datagram("0.0.0.0:0", &[]).await?;
+///         socket.connect("server:7000").await?;
+///         socket.send(b"there?").await?;
+///         let mut buffer = [0; 16];
+///         assert_eq!(socket.recv_from(&mut buffer).await?.len, 3);
+///         Ok(())
+///     })
+///     .check();
+/// ```
+pub fn scenario(name: impl Into<String>) -> Scenario {
+    Scenario {
+        name: name.into(),
+        hosts: Vec::new(),
+        invariants: Vec::new(),
+        settings: Settings::default(),
+        base: FaultPlan::default(),
+        testbed: Testbed::Virtual,
+        exhaustive: 0,
+        random: 0,
+        timeout: Duration::from_millis(200),
+    }
+}
+
+impl Scenario {
+    /// The host `server`, whose program runs until the clients have ended.
+    #[must_use]
+    pub fn server<F, Fut>(self, program: F) -> Self
+    where
+        F: Fn(Net) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Ending> + Send + 'static,
+    {
+        self.host("server", program)
+    }
+
+    /// A further host, whose program runs until the clients have ended.
+    #[must_use]
+    pub fn host<F, Fut>(mut self, name: &str, program: F) -> Self
+    where
+        F: Fn(Net) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Ending> + Send + 'static,
+    {
+        self.add(name, program, false);
+        self
+    }
+
+    /// The host `client`. The run ends with it.
+    #[must_use]
+    pub fn client<F, Fut>(self, program: F) -> Self
+    where
+        F: Fn(Net) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result> + Send + 'static,
+    {
+        self.client_on("client", program)
+    }
+
+    /// A client on a host of that name. The run ends when all clients have ended.
+    #[must_use]
+    pub fn client_on<F, Fut>(mut self, name: &str, program: F) -> Self
+    where
+        F: Fn(Net) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result> + Send + 'static,
+    {
+        self.add(name, program, true);
+        self
+    }
+
+    fn add<F, Fut>(&mut self, name: &str, program: F, is_client: bool)
+    where
+        F: Fn(Net) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Ending> + Send + 'static,
+    {
+        let program = Arc::new(program);
+        let program: Program = Arc::new(move |net| {
+            let program = program.clone();
+            Box::pin(async move { program(net).await.ending() })
+        });
+        self.hosts.push(HostSpec {
+            name: name.to_owned(),
+            program,
+            is_client,
+        });
+    }
+
+    /// Something that must be true of every run's trace.
+    #[must_use]
+    pub fn invariant(
+        mut self,
+        name: &str,
+        holds: impl Fn(&Trace) -> std::result::Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.invariants.push((name.to_owned(), Arc::new(holds)));
+        self
+    }
+
+    /// Tries every plan of up to `faults` faults of the grid, adaptively.
+    #[must_use]
+    pub fn exhaustive(mut self, faults: usize) -> Self {
+        self.exhaustive = faults;
+        self
+    }
+
+    /// Tries that many random plans.
+    #[must_use]
+    pub fn random(mut self, plans: u64) -> Self {
+        self.random = plans;
+        self
+    }
+
+    /// The seed of ports, identifications and random plans.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = seed;
+        self
+    }
+
+    /// Seed and limits.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Where to run it; [`Testbed::Virtual`] if nothing is said.
+    #[must_use]
+    pub fn on(mut self, testbed: Testbed) -> Self {
+        self.testbed = testbed;
+        self
+    }
+
+    /// The link between the hosts (and faults that are part of every plan).
+    #[must_use]
+    pub fn base_plan(mut self, plan: FaultPlan) -> Self {
+        self.base = plan;
+        self
+    }
+
+    /// The programs' own time-out: the grid delays packets by just over one and two of it. 200 ms if nothing is said.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The scenario's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The names of its hosts, in the order of their addresses.
+    pub fn host_names(&self) -> Vec<String> {
+        self.hosts.iter().map(|host| host.name.clone()).collect()
+    }
+
+    /// Runs it once under a plan, on its testbed.
+    pub fn run(&self, plan: &FaultPlan) -> Run {
+        let mut run = self.testbed.run(self, plan);
+        if run.end.is_finished() {
+            for (name, holds) in &self.invariants {
+                if let Err(message) = holds(&run.trace) {
+                    run.end = crate::End::Failed {
+                        host: None,
+                        message: format!("{name}: {message}"),
+                    };
+                    break;
+                }
+            }
+        }
+        run
+    }
+}

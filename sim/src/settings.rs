@@ -1,0 +1,33 @@
+//! What a run is given beside its scenario and its plan.
+
+use std::time::Duration;
+
+/// Seed and limits of a run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Decides ephemeral ports and identifications.
+    pub seed: u64,
+    /// Virtual time after which a run counts as stalled.
+    pub time_max: Duration,
+    /// Events (packets, timers) after which a run counts as stalled.
+    pub events_max: u64,
+    /// Real time after which a run over real sockets counts as stalled.
+    pub real_time_max: Duration,
+    /// The deliberate bug in the simulated stacks.
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<faultwire::stack::Mutant>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            seed: 0,
+            time_max: Duration::from_secs(600),
+            events_max: 1_000_000,
+            real_time_max: Duration::from_secs(20),
+            #[cfg(feature = "mutants")]
+            mutant: None,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Where a scenario runs.
+
+pub(crate) mod turmoil_fabric;
+mod turmoil_own;
+pub(crate) mod virtual_clock;
+
+use std::fmt;
+
+use faultwire::fault::FaultPlan;
+use faultwire::time::Time;
+use faultwire::trace::Trace;
+
+use crate::run::{End, Run};
+use crate::scenario::Scenario;
+use crate::world::Shared;
+
+/// Where a scenario runs, and whose TCP and UDP its programs use there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Testbed {
+    /// Simulated hosts with our stack on a clock that jumps over idle time.
+    Virtual,
+    /// Simulated hosts with our stack in turmoil; time goes by in ticks of one millisecond.
+    Turmoil,
+    /// turmoil's own sockets. No faults.
+    TurmoilOwn,
+    /// The operating system's sockets on the loopback interface. No faults.
+    Loopback,
+    /// The operating system's datagram sockets with the wire between them in user space.
+    Relay,
+}
+
+impl Testbed {
+    /// All testbeds, in the order of reports.
+    pub const ALL: [Testbed; 5] = [
+        Testbed::Virtual,
+        Testbed::Turmoil,
+        Testbed::TurmoilOwn,
+        Testbed::Loopback,
+        Testbed::Relay,
+    ];
+
+    /// The testbed's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Testbed::Virtual => "virtual",
+            Testbed::Turmoil | Testbed::TurmoilOwn => "turmoil",
+            Testbed::Loopback => "loopback",
+            Testbed::Relay => "relay",
+        }
+    }
+
+    /// Whose TCP and UDP is tried there.
+    pub fn subject(self) -> &'static str {
+        match self {
+            Testbed::Virtual | Testbed::Turmoil => "ours",
+            Testbed::TurmoilOwn => "turmoil",
+            Testbed::Loopback | Testbed::Relay => "kernel",
+        }
+    }
+
+    /// Whether runs repeat bit for bit.
+    pub fn is_simulated(self) -> bool {
+        matches!(self, Testbed::Virtual | Testbed::Turmoil | Testbed::TurmoilOwn)
+    }
+
+    /// Whether a plan's faults can be applied there.
+    pub fn carries_faults(self) -> bool {
+        matches!(self, Testbed::Virtual | Testbed::Turmoil | Testbed::Relay)
+    }
+
+    /// Whether the trace shows the packets on the wire.
+    pub fn shows_packets(self) -> bool {
+        matches!(self, Testbed::Virtual | Testbed::Turmoil)
+    }
+
+    /// Runs a scenario once under a plan.
+    pub(crate) fn run(self, scenario: &Scenario, plan: &FaultPlan) -> Run {
+        if !self.carries_faults() && !(plan.faults.is_empty() && plan.events.is_empty()) {
+            return refused(scenario, plan, format!("the testbed {self} carries no faults"));
+        }
+        match self {
+            Testbed::Virtual => virtual_clock::run(scenario, plan),
+            Testbed::Turmoil => turmoil_fabric::run(scenario, plan),
+            Testbed::TurmoilOwn => turmoil_own::run(scenario, plan),
+            Testbed::Loopback | Testbed::Relay => refused(scenario, plan, "not yet".into()),
+        }
+    }
+}
+
+impl fmt::Display for Testbed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Testbed::TurmoilOwn => f.write_str("turmoil (its own sockets)"),
+            other => f.write_str(other.name()),
+        }
+    }
+}
+
+/// A run that the testbed could not do.
+fn refused(scenario: &Scenario, plan: &FaultPlan, why: String) -> Run {
+    Run {
+        plan: plan.clone(),
+        trace: Trace::new(scenario.host_names()),
+        end: End::Refused { why },
+        fired: faultwire::fault::Fired {
+            faults: vec![false; plan.faults.len()],
+            events: vec![false; plan.events.len()],
+        },
+        elapsed: Time::ZERO,
+    }
+}
+
+/// What is known of a simulated run that is over. Nothing that its programs still do (they are dropped next) counts.
+fn conclude(shared: &Shared, plan: &FaultPlan) -> Run {
+    let mut world = shared.lock_untimed();
+    world.over = true;
+    let end = if let Some((host, message)) = world.failure.take() {
+        End::Failed {
+            host: Some(world.trace.host_name(host).to_owned()),
+            message,
+        }
+    } else if let Some(limit) = world.limit_hit.take() {
+        End::Stalled {
+            limit,
+            sockets: world.sockets(),
+        }
+    } else {
+        End::Finished
+    };
+    Run {
+        plan: plan.clone(),
+        trace: std::mem::take(&mut world.trace),
+        end,
+        fired: world.fired(),
+        elapsed: world.now,
+    }
+}

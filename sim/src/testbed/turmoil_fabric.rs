@@ -1,0 +1,298 @@
+//! Our hosts in turmoil: every IP packet travels as a turmoil datagram on the last tick of its way.
+//!
+//! The wire decides when a packet is due; one tick (turmoil's shortest latency) before that, it is given to turmoil.
+//! If that is the moment at which a host sends, the host itself does it; packets that are due later are sent by a
+//! further turmoil host, the link, which no plan can crash: what left a host that crashes still arrives.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use faultwire::fault::{Delivery, Due, DueWhat, FaultPlan};
+use faultwire::time::Time;
+use faultwire::trace::{HostId, LossReason, PacketId, What};
+use tokio::sync::Notify;
+use turmoil::net::UdpSocket;
+
+use crate::net::Net;
+use crate::net::stack_net::StackNet;
+use crate::program::{Guarded, QuietPanics};
+use crate::run::Run;
+use crate::scenario::Scenario;
+use crate::world::{Fabric, Shared, World};
+
+/// turmoil's tick and shortest latency.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
+/// The turmoil port over which hosts' packets come.
+const PORT: u16 = 1;
+/// What stands before the packet: its number, the copy's number, whether it was altered.
+const HEADER: usize = 6;
+
+/// The turmoil side of the link: the open turmoil sockets, and what is under way between them.
+struct TurmoilFabric {
+    state: Mutex<State>,
+    link: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// Each host's turmoil socket and, last, the link's own; gone while the host is down.
+    sockets: Vec<Weak<UdpSocket>>,
+    addrs: Vec<IpAddr>,
+    /// What was given to turmoil, with the time at which it must arrive.
+    under_way: VecDeque<(Time, PacketId, u8)>,
+    /// Crashes and restarts that are due.
+    power: Vec<Due>,
+}
+
+impl TurmoilFabric {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives turmoil what is due on the next tick; `via` is the turmoil host that is running.
+    fn carry(&self, world: &mut World, via: usize) {
+        let horizon = world.now + TICK;
+        let mut state = self.state();
+        while let Some(due) = {
+            let World { wire, trace, .. } = &mut *world;
+            wire.poll(horizon, trace)
+        } {
+            world.count_event();
+            let DueWhat::Packet(delivery) = due.what else {
+                state.power.push(due);
+                continue;
+            };
+            let to = SocketAddr::new(state.addrs[usize::from(delivery.to.0)], PORT);
+            state
+                .under_way
+                .push_back((horizon, delivery.packet, delivery.copy));
+            let sent = state.sockets[via]
+                .upgrade()
+                .map(|socket| socket.try_send_to(&encode(&delivery), to));
+            if !matches!(sent, Some(Ok(_))) {
+                tracing::warn!(packet = delivery.packet.0, ?sent, "turmoil did not take a packet");
+            }
+        }
+    }
+}
+
+impl Fabric for Arc<TurmoilFabric> {
+    /// The world's time is set tick by tick, by the loop in [`run`].
+    fn now(&self) -> Time {
+        Time::ZERO
+    }
+
+    fn put_on_wire(&self, world: &mut World, host: HostId) {
+        if turmoil::in_simulation() {
+            self.carry(world, usize::from(host.0));
+        }
+    }
+}
+
+/// Runs a scenario once.
+pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
+    let _quiet = QuietPanics::new();
+    let settings = &scenario.settings;
+    let names = scenario.host_names();
+    let clients = scenario.hosts.iter().filter(|host| host.is_client).count();
+    let world = match World::new(&names, clients, plan, settings) {
+        Ok(world) => world,
+        Err(error) => return super::refused(scenario, plan, error.to_string()),
+    };
+    let fabric = Arc::new(TurmoilFabric {
+        state: Mutex::default(),
+        link: Notify::new(),
+    });
+    let shared = Shared::new(world, Box::new(fabric.clone()));
+    let mut sim = builder(settings.seed).build();
+    {
+        let mut state = fabric.state();
+        state.addrs = names.iter().map(|name| sim.lookup(name.as_str())).collect();
+        state.sockets = vec![Weak::new(); names.len() + 1];
+    }
+    for index in 0..names.len() {
+        let spec = scenario.hosts[index].clone();
+        let (shared, fabric) = (shared.clone(), fabric.clone());
+        let host = HostId(u16::try_from(index).unwrap_or(u16::MAX));
+        sim.host(names[index].as_str(), move || {
+            let generation = shared.lock_untimed().host(host).generation;
+            let net = Net::from(StackNet::new(shared.clone(), host, generation));
+            let program = Guarded::new((spec.program)(net));
+            let (shared, fabric, is_client) = (shared.clone(), fabric.clone(), spec.is_client);
+            async move {
+                let socket = attach(&fabric, index).await?;
+                let main = async {
+                    let result = program.await;
+                    shared.lock_untimed().program_ended(host, is_client, result);
+                    std::future::pending::<()>().await;
+                };
+                tokio::select! {
+                    biased;
+                    result = receive(&shared, &fabric, &socket, host) => result?,
+                    () = main => {}
+                }
+                Ok(())
+            }
+        });
+    }
+    sim.host("the-link-itself", {
+        let (shared, fabric, index) = (shared.clone(), fabric.clone(), names.len());
+        move || {
+            let (shared, fabric) = (shared.clone(), fabric.clone());
+            async move {
+                let _socket = attach(&fabric, index).await?;
+                loop {
+                    fabric.link.notified().await;
+                    fabric.carry(&mut shared.lock_untimed(), index);
+                }
+            }
+        }
+    });
+
+    loop {
+        if let Some(power) = begin_tick(&shared, &fabric, Time::from(sim.elapsed()), scenario) {
+            for (host, is_up) in power {
+                let name = names[usize::from(host.0)].as_str();
+                if is_up { sim.bounce(name) } else { sim.crash(name) }
+            }
+        } else {
+            break;
+        }
+        if let Err(error) = sim.step() {
+            let message = format!("turmoil: {error}");
+            shared
+                .lock_untimed()
+                .failure
+                .get_or_insert((HostId(u16::MAX), message));
+            break;
+        }
+    }
+    let run = super::conclude(&shared, plan);
+    drop(sim);
+    run
+}
+
+/// turmoil with every setting pinned.
+pub(crate) fn builder(seed: u64) -> turmoil::Builder {
+    let mut builder = turmoil::Builder::new();
+    builder
+        .tick_duration(TICK)
+        .min_message_latency(TICK)
+        .max_message_latency(TICK)
+        .epoch(SystemTime::UNIX_EPOCH)
+        .rng_seed(seed)
+        .udp_capacity(1 << 16)
+        .tcp_capacity(1 << 16)
+        .simulation_duration(Duration::from_secs(1 << 32));
+    builder
+}
+
+/// Opens a turmoil host's socket and shows it to those who send through it.
+async fn attach(fabric: &TurmoilFabric, index: usize) -> io::Result<Arc<UdpSocket>> {
+    let socket = Arc::new(UdpSocket::bind((IpAddr::from(Ipv4Addr::UNSPECIFIED), PORT)).await?);
+    fabric.state().sockets[index] = Arc::downgrade(&socket);
+    Ok(socket)
+}
+
+/// Hands a host's stack what turmoil brings.
+async fn receive(
+    shared: &Shared,
+    fabric: &TurmoilFabric,
+    socket: &UdpSocket,
+    host: HostId,
+) -> io::Result<()> {
+    let mut buffer = vec![0; HEADER + usize::from(u16::MAX)];
+    loop {
+        let (len, _) = socket.recv_from(&mut buffer).await?;
+        let Some(delivery) = decode(&buffer[..len], host) else {
+            continue;
+        };
+        fabric
+            .state()
+            .under_way
+            .retain(|(_, packet, copy)| (*packet, *copy) != (delivery.packet, delivery.copy));
+        let mut world = shared.lock_untimed();
+        world.arrive(delivery);
+        world.settle(host);
+        shared.fabric.put_on_wire(&mut world, host);
+    }
+}
+
+/// Begins a tick: tells the time, fires what is due, calls the link. `None` when the run is over; else which hosts
+/// lose power (false) or start (true).
+fn begin_tick(
+    shared: &Shared,
+    fabric: &Arc<TurmoilFabric>,
+    now: Time,
+    scenario: &Scenario,
+) -> Option<Vec<(HostId, bool)>> {
+    let mut world = shared.lock_untimed();
+    world.now = now;
+    if world.is_decided() || world.is_out_of_time() {
+        return None;
+    }
+    let mut power = Vec::new();
+    {
+        let mut state = fabric.state();
+        for due in state
+            .power
+            .extract_if(.., |due| due.at <= now)
+            .collect::<Vec<_>>()
+        {
+            match due.what {
+                DueWhat::Crash(host) => {
+                    world.crash(host);
+                    power.push((host, false));
+                }
+                DueWhat::Restart(host) if world.restart(host, &scenario.settings) => power.push((host, true)),
+                _ => {}
+            }
+        }
+        // turmoil delivers at the beginning of the tick; what it did not deliver then found its host down.
+        while state.under_way.front().is_some_and(|(at, ..)| *at < now) {
+            if let Some((_, packet, _)) = state.under_way.pop_front() {
+                world.trace.push(
+                    now,
+                    What::Lost {
+                        packet,
+                        reason: LossReason::HostDown,
+                    },
+                );
+            }
+        }
+    }
+    world.advance_stacks(shared.fabric.as_ref());
+    while let Some(waker) = world.timers.pop_due(now) {
+        world.count_event();
+        waker.wake();
+    }
+    if world.wire.next_due().is_some_and(|due| due <= now + TICK) {
+        fabric.link.notify_one();
+    }
+    Some(power)
+}
+
+fn encode(delivery: &Delivery) -> Vec<u8> {
+    let mut datagram = Vec::with_capacity(HEADER + delivery.bytes.len());
+    datagram.extend(delivery.packet.0.to_be_bytes());
+    datagram.push(delivery.copy);
+    datagram.push(u8::from(delivery.altered));
+    datagram.extend(&delivery.bytes);
+    datagram
+}
+
+fn decode(datagram: &[u8], to: HostId) -> Option<Delivery> {
+    let (header, packet) = datagram.split_first_chunk::<HEADER>()?;
+    let [a, b, c, d, copy, altered] = *header;
+    Some(Delivery {
+        packet: PacketId(u32::from_be_bytes([a, b, c, d])),
+        copy,
+        to,
+        bytes: Bytes::copy_from_slice(packet),
+        altered: altered != 0,
+    })
+}

@@ -1,0 +1,320 @@
+//! The simulated world: hosts' stacks, the wire between them, timers and the trace, behind one lock.
+//!
+//! The world is passive. A fabric ([`virtual_clock`](crate::testbed::virtual_clock) or
+//! [`turmoil_fabric`](crate::testbed::turmoil_fabric)) moves its time forward and carries what is due; programs reach
+//! it through [`StackNet`](crate::net::stack_net::StackNet).
+
+mod host;
+mod timers;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use bytes::Bytes;
+use faultwire::fault::{Delivery, FaultPlan, Fired, UnknownHost, Wire};
+use faultwire::stack::Sockets as _;
+use faultwire::time::Time;
+use faultwire::trace::{HostId, LossReason, Trace, What};
+
+pub(crate) use host::Host;
+pub(crate) use timers::{TimerId, Timers};
+
+use crate::settings::Settings;
+
+/// How a fabric takes part in what programs do.
+pub(crate) trait Fabric: Send + Sync + 'static {
+    /// The present moment, as far as the fabric knows; the world keeps the latest that it was told.
+    fn now(&self) -> Time;
+
+    /// Called with the world locked, after a call at `host` may have put packets on the wire.
+    fn put_on_wire(&self, world: &mut World, host: HostId);
+}
+
+/// The world and the fabric that drives it.
+pub(crate) struct Shared {
+    world: Mutex<World>,
+    pub(crate) fabric: Box<dyn Fabric>,
+}
+
+impl Shared {
+    pub(crate) fn new(world: World, fabric: Box<dyn Fabric>) -> Arc<Self> {
+        Arc::new(Shared {
+            world: Mutex::new(world),
+            fabric,
+        })
+    }
+
+    /// The world, at the present moment.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
+        let mut world = self.lock_untimed();
+        world.now = world.now.max(self.fabric.now());
+        world
+    }
+
+    /// The world, at the moment it was last told.
+    pub(crate) fn lock_untimed(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shared")
+    }
+}
+
+/// Everything that is simulated in a run.
+pub(crate) struct World {
+    pub(crate) now: Time,
+    pub(crate) trace: Trace,
+    pub(crate) wire: Wire,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) timers: Timers,
+    /// Packets, timers and host events that came due; compared with the limit.
+    pub(crate) events: u64,
+    events_max: u64,
+    time_max: Time,
+    /// The limit that was hit.
+    pub(crate) limit_hit: Option<String>,
+    /// The run is over: nothing that programs still do counts.
+    pub(crate) over: bool,
+    /// Clients whose programs still run.
+    pub(crate) clients_left: usize,
+    /// The first failure of a program: its host and what it said.
+    pub(crate) failure: Option<(HostId, String)>,
+    /// Woken when the run may be over.
+    pub(crate) main: Option<Waker>,
+}
+
+impl World {
+    pub(crate) fn new(
+        hosts: &[String],
+        clients: usize,
+        plan: &FaultPlan,
+        settings: &Settings,
+    ) -> Result<World, UnknownHost> {
+        let wire = Wire::new(plan, hosts)?;
+        let mtu = plan.link.numbers().mtu;
+        let hosts_made = hosts
+            .iter()
+            .enumerate()
+            .map(|(index, _)| Host::new(index, mtu, settings))
+            .collect();
+        Ok(World {
+            now: Time::ZERO,
+            trace: Trace::new(hosts.iter().cloned()),
+            wire,
+            hosts: hosts_made,
+            timers: Timers::default(),
+            events: 0,
+            events_max: settings.events_max,
+            time_max: Time::from(settings.time_max),
+            limit_hit: None,
+            over: false,
+            clients_left: clients,
+            failure: None,
+            main: None,
+        })
+    }
+
+    pub(crate) fn host(&mut self, host: HostId) -> &mut Host {
+        &mut self.hosts[usize::from(host.0)]
+    }
+
+    /// When something of the world's own is due next; the end of the run's time at the latest.
+    pub(crate) fn next_due(&self) -> Time {
+        let stacks = self.hosts.iter().filter_map(|host| host.next_timeout()).min();
+        [self.wire.next_due(), self.timers.next_due(), stacks]
+            .into_iter()
+            .flatten()
+            .fold(self.time_max, Time::min)
+    }
+
+    /// Whether the run's time is up, which is a limit that was hit.
+    pub(crate) fn is_out_of_time(&mut self) -> bool {
+        let is_out = self.now >= self.time_max;
+        if is_out {
+            self.limit_hit = Some(format!("{} s of virtual time", self.time_max.as_millis() / 1000));
+        }
+        is_out
+    }
+
+    /// Counts an event against the limit.
+    pub(crate) fn count_event(&mut self) {
+        self.events += 1;
+        if self.events > self.events_max && self.limit_hit.is_none() {
+            self.limit_hit = Some(format!("{} events", self.events_max));
+            self.wake_main();
+        }
+    }
+
+    /// Whether the run is over, one way or the other.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.clients_left == 0 || self.failure.is_some() || self.limit_hit.is_some()
+    }
+
+    pub(crate) fn wake_main(&mut self) {
+        if let Some(waker) = self.main.take() {
+            waker.wake();
+        }
+    }
+
+    /// A host's program came to its end.
+    pub(crate) fn program_ended(&mut self, host: HostId, is_client: bool, result: Result<(), String>) {
+        match result {
+            Ok(()) => self.clients_left -= usize::from(is_client),
+            Err(message) => {
+                self.failure.get_or_insert((host, message));
+            }
+        }
+        if self.is_decided() {
+            self.wake_main();
+        }
+    }
+
+    /// Moves everything that a host's stack has to say to where it belongs: packets onto the wire, notes into the
+    /// trace, changed readiness to those who wait for it.
+    pub(crate) fn settle(&mut self, host: HostId) {
+        let index = usize::from(host.0);
+        while let Some(packet) = self.hosts[index].stack.poll_transmit() {
+            self.send(host, packet);
+        }
+        let at = self.now;
+        let this = &mut self.hosts[index];
+        while let Some(note) = this.stack.poll_note() {
+            self.trace.push(at, What::Note { host, note });
+        }
+        while let Some(fd) = this.stack.poll_changed() {
+            this.waiters.wake(fd);
+        }
+    }
+
+    /// Puts a packet on the wire, to the host that has its destination, or to all others.
+    fn send(&mut self, from: HostId, packet: Bytes) {
+        match host::destination(&packet) {
+            Some(to) if !host::is_for_all(&to) => {
+                match self
+                    .hosts
+                    .iter()
+                    .position(|host| host.addrs.has(&to))
+                    .and_then(host_id)
+                {
+                    Some(to) => self.wire.send(self.now, from, to, packet, &mut self.trace),
+                    None => {
+                        let packet = self.trace.next_packet();
+                        self.trace.push(
+                            self.now,
+                            What::Lost {
+                                packet,
+                                reason: LossReason::NoSuchHost,
+                            },
+                        );
+                    }
+                }
+            }
+            _ => {
+                for to in (0..self.hosts.len()).filter_map(host_id).filter(|to| *to != from) {
+                    self.wire
+                        .send(self.now, from, to, packet.clone(), &mut self.trace);
+                }
+            }
+        }
+    }
+
+    /// Hands a packet that came off the wire to its host, if that is up.
+    pub(crate) fn arrive(&mut self, delivery: Delivery) {
+        let Delivery {
+            packet,
+            copy,
+            to,
+            bytes,
+            altered,
+        } = delivery;
+        let now = self.now;
+        let host = &mut self.hosts[usize::from(to.0)];
+        if !host.is_up {
+            self.trace.push(
+                now,
+                What::Lost {
+                    packet,
+                    reason: LossReason::HostDown,
+                },
+            );
+            return;
+        }
+        let altered = altered.then(|| bytes.clone());
+        self.trace.push(
+            now,
+            What::Arrived {
+                packet,
+                copy,
+                to,
+                altered,
+            },
+        );
+        host.stack.advance(now);
+        host.stack.input(&bytes);
+    }
+
+    /// Fires the stacks' timers that are due.
+    pub(crate) fn advance_stacks(&mut self, fabric: &dyn Fabric) {
+        let now = self.now;
+        for host in (0..self.hosts.len()).filter_map(host_id) {
+            let stack = &mut self.host(host).stack;
+            if stack.next_timeout().is_some_and(|due| due <= now) {
+                stack.advance(now);
+                self.count_event();
+                self.settle(host);
+                fabric.put_on_wire(self, host);
+            }
+        }
+    }
+
+    /// The host loses power: its stack is gone, and what its programs still do is lost on everyone.
+    pub(crate) fn crash(&mut self, host: HostId) {
+        let now = self.now;
+        if self.host(host).is_up {
+            self.host(host).power_off();
+            self.trace.push(now, What::Crashed(host));
+        }
+    }
+
+    /// The host starts again; true if it was down.
+    pub(crate) fn restart(&mut self, host: HostId, settings: &Settings) -> bool {
+        let now = self.now;
+        let was_down = !self.host(host).is_up;
+        if was_down {
+            self.host(host).power_on(now, settings);
+            self.trace.push(now, What::Restarted(host));
+        }
+        was_down
+    }
+
+    pub(crate) fn fired(&self) -> Fired {
+        self.wire.fired()
+    }
+
+    /// What each host's sockets are at, for the report of a stall.
+    pub(crate) fn sockets(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (host, name) in self.hosts.iter().zip(self.trace.hosts()) {
+            for (id, fd) in host.open.iter() {
+                let of = |addr: Result<std::net::SocketAddr, _>| addr.map_or("-".into(), |a| a.to_string());
+                let ready = host.stack.poll(*fd).unwrap_or_default();
+                lines.push(format!(
+                    "{name}: socket {} {} -> {}{}{}",
+                    id.0,
+                    of(host.stack.local_addr(*fd)),
+                    of(host.stack.peer_addr(*fd)),
+                    if ready.readable { ", readable" } else { "" },
+                    if ready.writable { ", writable" } else { "" },
+                ));
+            }
+        }
+        lines
+    }
+}
+
+pub(crate) fn host_id(index: usize) -> Option<HostId> {
+    u16::try_from(index).ok().map(HostId)
+}

@@ -1,0 +1,163 @@
+//! A simulated host: its stack, who waits for its sockets, and whether it has power.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::task::Waker;
+
+use faultwire::stack::{Fd, Stack, StackConfig};
+use faultwire::time::Time;
+use faultwire::trace::SocketId;
+
+use crate::seed;
+use crate::settings::Settings;
+
+/// A host of the run.
+pub(crate) struct Host {
+    pub(crate) addrs: HostAddrs,
+    pub(crate) stack: Stack,
+    pub(crate) waiters: Waiters,
+    pub(crate) is_up: bool,
+    /// How often it lost power. A socket of an earlier life is dead: its calls never come back.
+    pub(crate) generation: u32,
+    /// The sockets that programs have open, by the number they have in the trace.
+    pub(crate) open: Vec<(SocketId, Fd)>,
+    sockets_opened: u32,
+    index: usize,
+    mtu: u16,
+}
+
+/// A host's addresses on the link.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HostAddrs {
+    pub(crate) v4: Ipv4Addr,
+    pub(crate) v6: Ipv6Addr,
+}
+
+impl HostAddrs {
+    /// The nth host of a link has 10.0.0.n and fd00::n, counted from 1.
+    pub(crate) fn of(index: usize) -> Self {
+        let n = u16::try_from(index + 1).unwrap_or(u16::MAX);
+        let [high, low] = n.to_be_bytes();
+        HostAddrs {
+            v4: Ipv4Addr::new(10, 0, high, low),
+            v6: Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n),
+        }
+    }
+
+    pub(crate) fn has(&self, addr: &IpAddr) -> bool {
+        match addr {
+            IpAddr::V4(v4) => *v4 == self.v4,
+            IpAddr::V6(v6) => *v6 == self.v6,
+        }
+    }
+}
+
+impl Host {
+    pub(crate) fn new(index: usize, mtu: u16, settings: &Settings) -> Self {
+        Host {
+            addrs: HostAddrs::of(index),
+            stack: new_stack(index, 0, mtu, settings),
+            waiters: Waiters::default(),
+            is_up: true,
+            generation: 0,
+            open: Vec::new(),
+            sockets_opened: 0,
+            index,
+            mtu,
+        }
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Time> {
+        if self.is_up {
+            self.stack.next_timeout()
+        } else {
+            None
+        }
+    }
+
+    /// Numbers a socket that a program opened.
+    pub(crate) fn opened(&mut self, fd: Fd) -> SocketId {
+        let id = SocketId(self.sockets_opened);
+        self.sockets_opened += 1;
+        self.open.push((id, fd));
+        id
+    }
+
+    /// A program closed a socket.
+    pub(crate) fn closed(&mut self, socket: SocketId) {
+        self.open.retain(|(id, _)| *id != socket);
+    }
+
+    pub(crate) fn power_off(&mut self) {
+        self.is_up = false;
+        self.generation += 1;
+        self.waiters = Waiters::default();
+        self.open.clear();
+    }
+
+    pub(crate) fn power_on(&mut self, now: Time, settings: &Settings) {
+        self.stack = new_stack(self.index, self.generation, self.mtu, settings);
+        self.stack.advance(now);
+        self.is_up = true;
+    }
+}
+
+fn new_stack(index: usize, generation: u32, mtu: u16, settings: &Settings) -> Stack {
+    let addrs = HostAddrs::of(index);
+    let mut config = StackConfig::new(addrs.v4, addrs.v6);
+    config.mtu = mtu;
+    config.seed = seed::derive(settings.seed, &("stack", index, generation));
+    #[cfg(feature = "mutants")]
+    {
+        config.mutant = settings.mutant;
+    }
+    Stack::new(config)
+}
+
+/// Who waits for which descriptor.
+#[derive(Debug, Default)]
+pub(crate) struct Waiters {
+    waiting: Vec<(Fd, Waker)>,
+}
+
+impl Waiters {
+    /// Wakes `waker` when the descriptor's readiness changes.
+    pub(crate) fn add(&mut self, fd: Fd, waker: &Waker) {
+        if !self
+            .waiting
+            .iter()
+            .any(|(other, w)| *other == fd && w.will_wake(waker))
+        {
+            self.waiting.push((fd, waker.clone()));
+        }
+    }
+
+    /// The descriptor's readiness changed.
+    pub(crate) fn wake(&mut self, fd: Fd) {
+        for (_, waker) in self.waiting.extract_if(.., |(other, _)| *other == fd) {
+            waker.wake();
+        }
+    }
+}
+
+/// The destination of a whole IP packet.
+pub(crate) fn destination(packet: &[u8]) -> Option<IpAddr> {
+    match packet.first()? >> 4 {
+        4 => <[u8; 4]>::try_from(packet.get(16..20)?)
+            .ok()
+            .map(|octets| IpAddr::V4(octets.into())),
+        6 => <[u8; 16]>::try_from(packet.get(24..40)?)
+            .ok()
+            .map(|octets| IpAddr::V6(octets.into())),
+        _ => None,
+    }
+}
+
+/// Whether an address means every host of the link (or those of a group): the link carries it to all.
+pub(crate) fn is_for_all(addr: &IpAddr) -> bool {
+    match addr {
+        IpAddr::V4(v4) => {
+            v4.is_multicast() || v4.is_broadcast() || (v4.octets()[..2] == [10, 0] && v4.octets()[3] == 255)
+        }
+        IpAddr::V6(v6) => v6.is_multicast(),
+    }
+}
