@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use faultwire::network::os::{OsDatagram, OsListener, OsNetwork, OsStream};
 use faultwire::network::{Datagram, Listener, Network, Stream};
 use faultwire::stack::{OptionName, Received, SocketOption};
 use faultwire::time::Time;
@@ -29,6 +30,7 @@ pub struct Net(Backend);
 enum Backend {
     Stack(StackNet),
     Turmoil(Recorded<TurmoilNet>),
+    Os(Recorded<OsNetwork>),
 }
 
 /// A stream of [`Net`].
@@ -39,6 +41,7 @@ pub struct NetStream(StreamBackend);
 enum StreamBackend {
     Stack(StackStream),
     Turmoil(RecordedStream<TurmoilStream>),
+    Os(RecordedStream<OsStream>),
 }
 
 /// A listener of [`Net`].
@@ -49,6 +52,7 @@ pub struct NetListener(ListenerBackend);
 enum ListenerBackend {
     Stack(StackListener),
     Turmoil(RecordedListener<TurmoilListener>),
+    Os(RecordedListener<OsListener>),
 }
 
 /// A datagram socket of [`Net`].
@@ -59,6 +63,7 @@ pub struct NetDatagram(DatagramBackend);
 enum DatagramBackend {
     Stack(StackDatagram),
     Turmoil(RecordedDatagram<TurmoilDatagram>),
+    Os(RecordedDatagram<OsDatagram>),
 }
 
 /// Does the same on whichever backend it is.
@@ -67,6 +72,7 @@ macro_rules! on_backend {
         match $value {
             $enum::Stack($inner) => $body,
             $enum::Turmoil($inner) => $body,
+            $enum::Os($inner) => $body,
         }
     };
 }
@@ -77,6 +83,7 @@ macro_rules! wrap_backend {
         match $value {
             $enum::Stack($inner) => $wrapped::Stack($body),
             $enum::Turmoil($inner) => $wrapped::Turmoil($body),
+            $enum::Os($inner) => $wrapped::Os($body),
         }
     };
 }
@@ -90,6 +97,12 @@ impl From<StackNet> for Net {
 impl From<Recorded<TurmoilNet>> for Net {
     fn from(net: Recorded<TurmoilNet>) -> Self {
         Net(Backend::Turmoil(net))
+    }
+}
+
+impl From<Recorded<OsNetwork>> for Net {
+    fn from(net: Recorded<OsNetwork>) -> Self {
+        Net(Backend::Os(net))
     }
 }
 
@@ -141,6 +154,10 @@ impl Listener for NetListener {
             ListenerBackend::Turmoil(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 Ok((NetStream(StreamBackend::Turmoil(stream)), peer))
+            }
+            ListenerBackend::Os(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((NetStream(StreamBackend::Os(stream)), peer))
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Where a scenario runs.
 
+mod progress;
+mod real;
 pub(crate) mod turmoil_fabric;
 mod turmoil_own;
 pub(crate) mod virtual_clock;
@@ -83,7 +85,8 @@ impl Testbed {
             Testbed::Virtual => virtual_clock::run(scenario, plan),
             Testbed::Turmoil => turmoil_fabric::run(scenario, plan),
             Testbed::TurmoilOwn => turmoil_own::run(scenario, plan),
-            Testbed::Loopback | Testbed::Relay => refused(scenario, plan, "not yet".into()),
+            Testbed::Loopback => real::run(scenario, plan),
+            Testbed::Relay => refused(scenario, plan, "not yet".into()),
         }
     }
 }

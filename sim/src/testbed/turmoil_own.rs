@@ -6,6 +6,7 @@ use faultwire::fault::{FaultPlan, Fired};
 use faultwire::time::Time;
 use faultwire::trace::{HostId, Trace};
 
+use super::progress::Progress;
 use super::turmoil_fabric::builder;
 use crate::net::Net;
 use crate::net::recorded::{Log, Recorded};
@@ -14,23 +15,13 @@ use crate::program::{Guarded, QuietPanics};
 use crate::run::{End, Run};
 use crate::scenario::Scenario;
 
-/// How the programs of a run without a world come to their end.
-#[derive(Debug, Default)]
-pub(super) struct Progress {
-    pub(super) clients_left: usize,
-    pub(super) failure: Option<(String, String)>,
-}
-
 /// Runs a scenario once.
 pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let _quiet = QuietPanics::new();
     let names = scenario.host_names();
     let trace = Arc::new(Mutex::new(Trace::new(names.iter().cloned())));
     let clients_left = scenario.hosts.iter().filter(|host| host.is_client).count();
-    let progress = Arc::new(Mutex::new(Progress {
-        clients_left,
-        failure: None,
-    }));
+    let progress = Arc::new(Progress::new(clients_left));
     let mut sim = builder(scenario.settings.seed).build();
     for (index, spec) in scenario.hosts.iter().enumerate() {
         let (spec, trace, progress) = (spec.clone(), trace.clone(), progress.clone());
@@ -42,29 +33,14 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
             let (name, is_client, progress) = (spec.name.clone(), spec.is_client, progress.clone());
             async move {
                 let result = program.await;
-                let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
-                match result {
-                    Ok(()) => progress.clients_left -= usize::from(is_client),
-                    Err(message) => {
-                        progress.failure.get_or_insert((name, message));
-                    }
-                }
+                progress.ended(&name, is_client, result);
                 Ok(())
             }
         });
     }
     let end = loop {
-        {
-            let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((host, message)) = progress.failure.take() {
-                break End::Failed {
-                    host: Some(host),
-                    message,
-                };
-            }
-            if progress.clients_left == 0 {
-                break End::Finished;
-            }
+        if let Some(end) = progress.end() {
+            break end;
         }
         if sim.elapsed() >= scenario.settings.time_max {
             let limit = format!("{} s of virtual time", scenario.settings.time_max.as_secs());

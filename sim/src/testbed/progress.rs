@@ -1,0 +1,71 @@
+//! How far the programs of a run without a world are.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::run::End;
+
+/// What is left to wait for.
+#[derive(Debug)]
+pub(super) struct Progress {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    clients_left: usize,
+    failure: Option<(String, String)>,
+}
+
+impl Progress {
+    pub(super) fn new(clients_left: usize) -> Self {
+        Progress {
+            state: Mutex::new(State {
+                clients_left,
+                failure: None,
+            }),
+            changed: Notify::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A host's program came to its end.
+    pub(super) fn ended(&self, host: &str, is_client: bool, result: Result<(), String>) {
+        let mut state = self.state();
+        match result {
+            Ok(()) => state.clients_left -= usize::from(is_client),
+            Err(message) => {
+                state.failure.get_or_insert((host.to_owned(), message));
+            }
+        }
+        self.changed.notify_one();
+    }
+
+    /// How the run ended, if it has.
+    pub(super) fn end(&self) -> Option<End> {
+        let state = self.state();
+        match &state.failure {
+            Some((host, message)) => Some(End::Failed {
+                host: Some(host.clone()),
+                message: message.clone(),
+            }),
+            None if state.clients_left == 0 => Some(End::Finished),
+            None => None,
+        }
+    }
+
+    /// Waits until the run has ended.
+    pub(super) async fn ending(&self) -> End {
+        loop {
+            if let Some(end) = self.end() {
+                return end;
+            }
+            self.changed.notified().await;
+        }
+    }
+}
