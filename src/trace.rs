@@ -1,5 +1,20 @@
 //! What happened in a run: events in order, from which checks, diagrams and replays are made.
+//!
+//! `query` asks a trace what became of a packet, `packet` reads one back from its bytes, `diagram` draws the trace for
+//! people, `text` writes it line by line for golden files, `hash` boils it down to 128 bits.
 
+mod diagram;
 mod event;
+mod hash;
+mod packet;
+mod query;
+#[cfg(test)]
+mod sample;
+mod text;
+mod words;
 
+pub use diagram::DiagramOptions;
 pub use event::{Call, DropReason, Event, HostId, LossReason, Note, PacketId, SocketId, Trace, What};
+pub use hash::TraceHash;
+pub use packet::{IcmpMessage, PacketView, TcpFlags, Transport};
+pub use query::{Arrival, Fate, ProgramCall, Sending};

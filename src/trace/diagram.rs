@@ -1,0 +1,53 @@
+//! The time-space diagram of a trace, as text: hosts as vertical lines, time going down, packets as arrows.
+//!
+//! A packet is one line, from the moment it leaves, wherever the receiver sees nothing else between its leaving and
+//! its arrival; the arrow then says how long it took. Otherwise its departure and its arrival are lines of their own.
+//! What programs and stacks do stands beside their host's line: outside it with two hosts, in a margin at the right
+//! with more.
+
+mod flight;
+mod layout;
+mod paint;
+
+use super::Trace;
+
+/// How a diagram is drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiagramOptions {
+    /// The widest line, in columns; at least 40.
+    pub width: usize,
+    /// The most lines; at least 12. What is too much is left out in the middle, and the diagram says how much.
+    pub lines_max: usize,
+    /// ASCII characters only.
+    pub ascii: bool,
+}
+
+impl Default for DiagramOptions {
+    /// 100 columns, 60 lines, Unicode.
+    fn default() -> Self {
+        DiagramOptions {
+            width: 100,
+            lines_max: 60,
+            ascii: false,
+        }
+    }
+}
+
+impl Trace {
+    /// The time-space diagram of this trace. Every line ends with a line feed and holds no trailing blanks.
+    ///
+    /// ```
+    /// use faultwire::trace::{DiagramOptions, Trace};
+    ///
+    /// let trace = Trace::new(["client", "server"]);
+    /// assert!(trace.diagram(&DiagramOptions::default()).contains("client"));
+    /// ```
+    pub fn diagram(&self, options: &DiagramOptions) -> String {
+        let flights = flight::collect(self);
+        let rows = layout::rows(self, &flights);
+        paint::paint(self, &rows, options)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! The packets of a trace, each from its departure to its landings, and whether it can be drawn on one line.
+
+use std::collections::BTreeMap;
+
+use crate::fault::{Action, Label};
+use crate::time::Time;
+use crate::trace::{HostId, LossReason, PacketId, PacketView, Sending, Trace, Transport, What, words};
+
+/// Packets that are longer on their way than this many events are drawn in two halves without looking closer.
+const LOOK_AHEAD_EVENTS: usize = 2_000;
+
+/// A packet on its way.
+#[derive(Debug)]
+pub(super) struct Flight {
+    /// The event at which it left.
+    pub(super) departure: usize,
+    pub(super) at: Time,
+    pub(super) from: HostId,
+    pub(super) to: HostId,
+    /// What it is called by: `datagram 2`.
+    pub(super) name: String,
+    /// What it carries: `100 B`.
+    pub(super) load: String,
+    /// The faults that hit it, in words.
+    pub(super) faults: Vec<String>,
+    /// A fault dropped it.
+    pub(super) dropped: bool,
+    /// A fault made it late.
+    delayed: bool,
+    /// Its ends, in order.
+    pub(super) landings: Vec<Landing>,
+    /// Whether its departure and its first landing are one line.
+    pub(super) whole: bool,
+}
+
+/// A packet's end, or one of them.
+#[derive(Debug)]
+pub(super) struct Landing {
+    /// The event.
+    pub(super) event: usize,
+    pub(super) at: Time,
+    pub(super) copy: u8,
+    pub(super) lost: Option<LossReason>,
+}
+
+/// All packets of a trace, by number.
+pub(super) fn collect(trace: &Trace) -> BTreeMap<PacketId, Flight> {
+    let mut flights: BTreeMap<PacketId, Flight> = BTreeMap::new();
+    for (index, event) in trace.events().iter().enumerate() {
+        if let Some(sending) = event.sending() {
+            flights.insert(sending.packet, Flight::new(index, &sending));
+            continue;
+        }
+        match &event.what {
+            What::Fault { packet, action, .. } => {
+                if let Some(flight) = flights.get_mut(packet) {
+                    flight.faults.push(words::action(action));
+                    flight.dropped |= *action == Action::Drop;
+                    flight.delayed |= matches!(action, Action::DelayUs(_) | Action::HoldFor(_));
+                }
+            }
+            What::Arrived { packet, copy, .. } => {
+                if let Some(flight) = flights.get_mut(packet) {
+                    flight.landings.push(Landing {
+                        event: index,
+                        at: event.at,
+                        copy: *copy,
+                        lost: None,
+                    });
+                }
+            }
+            What::Lost { packet, reason } => {
+                if let Some(flight) = flights.get_mut(packet) {
+                    flight.landings.push(Landing {
+                        event: index,
+                        at: event.at,
+                        copy: 0,
+                        lost: Some(*reason),
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+    // In the order of departure: whether one is whole depends on those that left before it.
+    for id in flights.keys().copied().collect::<Vec<_>>() {
+        let whole = flights
+            .get(&id)
+            .is_some_and(|flight| is_whole(trace, &flights, flight));
+        if let Some(flight) = flights.get_mut(&id) {
+            flight.whole = whole;
+        }
+    }
+    flights
+}
+
+impl Flight {
+    fn new(departure: usize, sending: &Sending<'_>) -> Flight {
+        Flight {
+            departure,
+            at: sending.at,
+            from: sending.from,
+            to: sending.to,
+            name: sending
+                .label
+                .map_or_else(|| "injected".to_owned(), |label| name(&label)),
+            load: load(sending),
+            faults: Vec::new(),
+            dropped: false,
+            delayed: false,
+            landings: Vec::new(),
+            whole: false,
+        }
+    }
+}
+
+fn name(label: &Label) -> String {
+    let mut name = format!("{} {}", words::class(label.class), label.nth);
+    if label.transmission > 1 {
+        name.push_str(" again");
+    }
+    name
+}
+
+fn load(sending: &Sending<'_>) -> String {
+    match sending.view().map(|view: PacketView| view.transport) {
+        Some(Transport::Udp { payload, .. }) => format!("{} B", payload.len()),
+        Some(Transport::Fragment { offset, payload, .. }) => format!("{} B at {offset}", payload.len()),
+        Some(Transport::Icmp { message, .. }) => words::icmp(message),
+        Some(Transport::Tcp {
+            seq, flags, payload, ..
+        }) if payload.is_empty() => format!("{flags} {seq}"),
+        Some(Transport::Tcp { seq, payload, .. }) => {
+            format!(
+                "{seq}..{}",
+                seq.wrapping_add(u32::try_from(payload.len()).unwrap_or(u32::MAX))
+            )
+        }
+        Some(Transport::Other { payload, .. }) => format!("{} B", payload.len()),
+        None => format!("{} B", sending.bytes.len()),
+    }
+}
+
+/// Whether nothing that the receiver sees comes between a packet's departure and its landing.
+fn is_whole(trace: &Trace, flights: &BTreeMap<PacketId, Flight>, flight: &Flight) -> bool {
+    if flight.dropped {
+        return true;
+    }
+    let Some(landing) = flight.landings.first() else {
+        return false;
+    };
+    if flight.delayed || landing.event.saturating_sub(flight.departure) > LOOK_AHEAD_EVENTS {
+        return false;
+    }
+    let between = trace
+        .events()
+        .get(flight.departure + 1..landing.event)
+        .unwrap_or_default();
+    // Whether the last thing at the receiver was an arrival drawn further up: what its program does at that very
+    // moment is drawn there too.
+    let mut arrived_above = None;
+    between.iter().all(|event| match &event.what {
+        What::Arrived { packet, to, .. } if *to == flight.to => {
+            let above = flights.get(packet).is_some_and(|other| {
+                other.whole
+                    && other.departure < flight.departure
+                    && other.landings.first().is_some_and(|first| first.at == event.at)
+            });
+            arrived_above = above.then_some(event.at);
+            above
+        }
+        What::Call { host, .. } | What::Note { host, .. } if *host == flight.to => {
+            arrived_above.take() == Some(event.at)
+        }
+        What::Sent { from, .. } => *from != flight.to,
+        What::Crashed(_) | What::Restarted(_) | What::Partitioned(_) | What::Healed(_) => false,
+        _ => true,
+    })
+}

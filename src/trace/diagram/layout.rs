@@ -1,0 +1,340 @@
+//! The rows of a diagram: which arrow and which words stand on one line.
+
+use std::collections::BTreeMap;
+
+use super::flight::{Flight, Landing};
+use crate::time::Time;
+use crate::trace::{Call, HostId, PacketId, SocketId, Trace, What, words};
+
+/// A line of the diagram.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) at: Time,
+    pub(super) arrow: Option<Arrow>,
+    /// Words beside the hosts' lines.
+    pub(super) notes: Vec<(usize, String)>,
+    /// What happens to the link between two hosts.
+    pub(super) banner: Option<(usize, usize, &'static str)>,
+    /// Which hosts are down.
+    pub(super) down: Vec<bool>,
+    /// The host that goes down here.
+    pub(super) crash: Option<usize>,
+    /// Kept before others where lines are left out.
+    pub(super) marked: bool,
+}
+
+/// A packet, or half its way, on a row.
+#[derive(Debug)]
+pub(super) struct Arrow {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) shape: Shape,
+    pub(super) name: String,
+    pub(super) load: String,
+    /// The faults that hit it, in words.
+    pub(super) faults: String,
+    /// How long it was on its way, or how it was lost.
+    pub(super) end: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// From one host to the other.
+    Whole,
+    /// It leaves, and lands on another row, or never.
+    Departs,
+    /// It left on another row.
+    Lands,
+    /// It leaves and is lost.
+    Dies,
+    /// It left on another row and is lost.
+    LandsDead,
+}
+
+impl Shape {
+    pub(super) fn departs(self) -> bool {
+        matches!(self, Shape::Whole | Shape::Departs | Shape::Dies)
+    }
+}
+
+struct Layout<'a> {
+    trace: &'a Trace,
+    hosts: usize,
+    rows: Vec<Row>,
+    down: Vec<bool>,
+    /// By host: the row of its last arrival, and when that was.
+    arrival: Vec<Option<(usize, Time)>>,
+    /// By host: the last row with words of it or a departure from it.
+    touched: Vec<Option<usize>>,
+    /// By packet: the row of its departure.
+    departures: BTreeMap<PacketId, usize>,
+    /// By host: whether it uses more than one socket.
+    many_sockets: Vec<bool>,
+}
+
+/// The rows of a trace's diagram.
+pub(super) fn rows(trace: &Trace, flights: &BTreeMap<PacketId, Flight>) -> Vec<Row> {
+    let hosts = trace.hosts().len();
+    let mut layout = Layout {
+        trace,
+        hosts,
+        rows: Vec::new(),
+        down: vec![false; hosts],
+        arrival: vec![None; hosts],
+        touched: vec![None; hosts],
+        departures: BTreeMap::new(),
+        many_sockets: many_sockets(trace),
+    };
+    for (index, event) in trace.events().iter().enumerate() {
+        layout.event(index, event.at, &event.what, flights);
+    }
+    layout.rows
+}
+
+fn many_sockets(trace: &Trace) -> Vec<bool> {
+    let mut first: Vec<Option<SocketId>> = vec![None; trace.hosts().len()];
+    let mut many = vec![false; trace.hosts().len()];
+    for call in trace.calls() {
+        let host = usize::from(call.host.0);
+        if let (Some(first), Some(many)) = (first.get_mut(host), many.get_mut(host)) {
+            *many |= *first.get_or_insert(call.socket) != call.socket;
+        }
+    }
+    many
+}
+
+impl Layout<'_> {
+    fn column(&self, host: HostId) -> Option<usize> {
+        let column = usize::from(host.0);
+        (column < self.hosts).then_some(column)
+    }
+
+    fn row(&mut self, at: Time) -> &mut Row {
+        self.rows.push(Row {
+            at,
+            arrow: None,
+            notes: Vec::new(),
+            banner: None,
+            down: self.down.clone(),
+            crash: None,
+            marked: false,
+        });
+        let last = self.rows.len() - 1;
+        &mut self.rows[last]
+    }
+
+    fn event(&mut self, index: usize, at: Time, what: &What, flights: &BTreeMap<PacketId, Flight>) {
+        match what {
+            What::Sent { packet, .. } | What::Injected { packet, .. } => {
+                if let Some(flight) = flights.get(packet) {
+                    self.departure(*packet, flight);
+                }
+            }
+            What::Arrived { packet, .. } | What::Lost { packet, .. } => {
+                let flight = flights.get(packet);
+                let landing = flight.and_then(|flight| {
+                    flight
+                        .landings
+                        .iter()
+                        .position(|landing| landing.event == index)
+                        .map(|nth| (flight, nth))
+                });
+                if let Some((flight, nth)) = landing {
+                    self.landing(*packet, flight, nth);
+                }
+            }
+            What::Call {
+                host,
+                socket,
+                call,
+                error,
+            } => {
+                let Some(column) = self.column(*host) else { return };
+                let mut words = match error {
+                    None => call_words(call),
+                    Some(errno) => format!("{}: {}", verb(call), errno.name()),
+                };
+                if self.many_sockets[column] {
+                    words.insert_str(0, &format!("s{} ", socket.0));
+                }
+                self.note(at, column, words, error.is_some());
+            }
+            What::Note { host, note } => {
+                if let Some(column) = self.column(*host) {
+                    self.note(at, column, words::note(*note), true);
+                }
+            }
+            What::Partitioned(link) => self.banner(at, *link, "link cut"),
+            What::Healed(link) => self.banner(at, *link, "link mended"),
+            What::Crashed(host) => {
+                let Some(column) = self.column(*host) else { return };
+                let row = self.row(at);
+                row.crash = Some(column);
+                row.marked = true;
+                row.notes.push((column, "crashes".to_owned()));
+                self.down[column] = true;
+                self.arrival[column] = None;
+            }
+            What::Restarted(host) => {
+                let Some(column) = self.column(*host) else { return };
+                self.down[column] = false;
+                let row = self.row(at);
+                row.marked = true;
+                row.notes.push((column, "restarts".to_owned()));
+            }
+            What::Fault { .. } => {}
+        }
+    }
+
+    fn departure(&mut self, packet: PacketId, flight: &Flight) {
+        let (Some(from), Some(to)) = (self.column(flight.from), self.column(flight.to)) else {
+            return;
+        };
+        let landing = flight.landings.first();
+        let lost = landing.and_then(|landing| landing.lost);
+        let (shape, end) = match (flight.whole, lost, landing) {
+            (true, _, _) if flight.dropped => (Shape::Dies, String::new()),
+            (true, Some(reason), _) => (Shape::Dies, words::loss(reason).to_owned()),
+            (true, None, Some(landing)) => (Shape::Whole, took(flight, landing)),
+            (_, _, None) => (Shape::Departs, "still on its way".to_owned()),
+            (false, _, Some(_)) => (Shape::Departs, String::new()),
+        };
+        let arrow = Arrow {
+            from,
+            to,
+            shape,
+            name: flight.name.clone(),
+            load: flight.load.clone(),
+            faults: flight.faults.join(", "),
+            end,
+        };
+        let marked = !flight.faults.is_empty() || shape == Shape::Dies;
+        // The call that sent it stands on the same row, if nothing came between.
+        let last = self.rows.len().checked_sub(1);
+        let shares = self.hosts == 2
+            && self.rows.last().is_some_and(|row| {
+                row.arrow.is_none()
+                    && row.banner.is_none()
+                    && row.crash.is_none()
+                    && row.at == flight.at
+                    && matches!(row.notes.as_slice(), [(host, _)] if *host == from)
+            });
+        let index = match last {
+            Some(last) if shares => last,
+            _ => {
+                self.row(flight.at);
+                self.rows.len() - 1
+            }
+        };
+        self.rows[index].arrow = Some(arrow);
+        self.rows[index].marked |= marked;
+        self.touched[from] = Some(index);
+        self.departures.insert(packet, index);
+    }
+
+    fn landing(&mut self, packet: PacketId, flight: &Flight, nth: usize) {
+        let (Some(from), Some(to)) = (self.column(flight.from), self.column(flight.to)) else {
+            return;
+        };
+        let landing = &flight.landings[nth];
+        let departed = self.departures.get(&packet).copied();
+        let index = match departed {
+            Some(row) if flight.whole && nth == 0 => row,
+            _ => {
+                let mut name = flight.name.clone();
+                if landing.copy > 0 {
+                    name.push_str(", copy");
+                }
+                let end = match landing.lost {
+                    Some(reason) => words::loss(reason).to_owned(),
+                    None => took(flight, landing),
+                };
+                let row = self.row(landing.at);
+                row.marked = !flight.faults.is_empty() || landing.lost.is_some();
+                row.arrow = Some(Arrow {
+                    from,
+                    to,
+                    shape: if landing.lost.is_some() {
+                        Shape::LandsDead
+                    } else {
+                        Shape::Lands
+                    },
+                    name,
+                    load: String::new(),
+                    faults: String::new(),
+                    end,
+                });
+                self.rows.len() - 1
+            }
+        };
+        if landing.lost.is_none() {
+            self.arrival[to] = Some((index, landing.at));
+        }
+    }
+
+    /// Words beside a host's line: on the row of the arrival that they answer, or on a row of their own.
+    fn note(&mut self, at: Time, column: usize, words: String, marked: bool) {
+        let beside = self.arrival[column]
+            .take()
+            .filter(|(row, when)| {
+                self.hosts == 2 && *when == at && self.touched[column].is_none_or(|touched| touched < *row)
+            })
+            .map(|(row, _)| row);
+        let index = beside.unwrap_or_else(|| {
+            self.row(at);
+            self.rows.len() - 1
+        });
+        self.rows[index].notes.push((column, words));
+        self.rows[index].marked |= marked;
+        self.touched[column] = Some(index);
+    }
+
+    fn banner(&mut self, at: Time, link: Option<[HostId; 2]>, words: &'static str) {
+        let ends = match link {
+            Some([a, b]) => self.column(a).zip(self.column(b)),
+            None => self.trace.hosts().len().checked_sub(1).map(|last| (0, last)),
+        };
+        if let Some((a, b)) = ends {
+            let row = self.row(at);
+            row.banner = Some((a.min(b), a.max(b), words));
+            row.marked = true;
+        }
+    }
+}
+
+fn took(flight: &Flight, landing: &Landing) -> String {
+    words::span(landing.at.as_nanos().saturating_sub(flight.at.as_nanos()))
+}
+
+fn verb(call: &Call) -> &'static str {
+    match call {
+        Call::Bind(_) => "bind",
+        Call::Connect(_) => "connect",
+        Call::Listen(_) => "listen",
+        Call::Accept { .. } => "accept",
+        Call::Send { .. } => "send",
+        Call::Recv { .. } => "recv",
+        Call::Shutdown => "shutdown",
+        Call::Close => "close",
+        Call::Option(option) => words::option(option).0,
+    }
+}
+
+fn call_words(call: &Call) -> String {
+    match call {
+        Call::Bind(addr) | Call::Connect(addr) | Call::Listen(addr) => {
+            format!("{} :{}", verb(call), addr.port())
+        }
+        Call::Send { data, .. } => format!("send {} B", data.len()),
+        Call::Recv { data, from: None, .. } if data.is_empty() => "recv the end".to_owned(),
+        Call::Recv { data, full_len, .. } if *full_len > data.len() => {
+            format!("recv {} of {full_len} B", data.len())
+        }
+        Call::Recv { data, .. } => format!("recv {} B", data.len()),
+        Call::Accept { .. } | Call::Shutdown | Call::Close => verb(call).to_owned(),
+        Call::Option(option) => {
+            let (name, value) = words::option(option);
+            format!("{name} {value}")
+        }
+    }
+}

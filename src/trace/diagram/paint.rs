@@ -1,0 +1,479 @@
+//! From rows to text: where the hosts' lines stand, and the characters.
+
+use super::DiagramOptions;
+use super::layout::{Arrow, Row, Shape};
+use crate::time::Time;
+use crate::trace::{Trace, words};
+
+/// The characters that a diagram is drawn with.
+struct Pens {
+    line: char,
+    down: char,
+    crash: char,
+    leaves_right: char,
+    leaves_left: char,
+    across: char,
+    dash: char,
+    dots: char,
+    right: char,
+    left: char,
+    lost: char,
+    fault: char,
+    dot: char,
+    banner: char,
+    ellipsis: &'static str,
+}
+
+const UNICODE: Pens = Pens {
+    line: '│',
+    down: '┊',
+    crash: '╳',
+    leaves_right: '├',
+    leaves_left: '┤',
+    across: '┼',
+    dash: '─',
+    dots: '╌',
+    right: '▶',
+    left: '◀',
+    lost: '✗',
+    fault: '✱',
+    dot: '●',
+    banner: '═',
+    ellipsis: "…",
+};
+
+const ASCII: Pens = Pens {
+    line: '|',
+    down: ':',
+    crash: 'X',
+    leaves_right: '|',
+    leaves_left: '|',
+    across: '+',
+    dash: '-',
+    dots: '.',
+    right: '>',
+    left: '<',
+    lost: 'X',
+    fault: '*',
+    dot: 'o',
+    banner: '=',
+    ellipsis: "...",
+};
+
+/// Where things stand.
+struct Columns {
+    width: usize,
+    /// The end of the times.
+    times: usize,
+    /// The hosts' lines.
+    hosts: Vec<usize>,
+    /// The start of the margin with the words, if there is one.
+    margin: Option<usize>,
+}
+
+/// The width of the times, and of the gap behind them.
+const GAP: usize = 2;
+
+impl Columns {
+    fn new(hosts: usize, rows: &[Row], whole_ms: bool, width: usize) -> Columns {
+        let times = rows
+            .iter()
+            .map(|row| moment(row.at, whole_ms).len())
+            .max()
+            .unwrap_or(0)
+            .max(2);
+        if hosts == 2 {
+            let beside = |host: usize| {
+                let notes = rows
+                    .iter()
+                    .flat_map(|row| &row.notes)
+                    .filter(|(whose, _)| *whose == host);
+                let longest = notes.map(|(_, words)| words.chars().count()).max().unwrap_or(0);
+                longest.min(width / 4).max(4)
+            };
+            return Columns {
+                width,
+                times,
+                hosts: vec![times + GAP + beside(0) + 1, (width - 2).saturating_sub(beside(1))],
+                margin: None,
+            };
+        }
+        let margin = width - (width * 9 / 20).clamp(1, 44);
+        let (first, last) = (times + GAP + 2, margin.saturating_sub(4));
+        let hosts = (0..hosts)
+            .map(|host| first + last.saturating_sub(first) * host / hosts.saturating_sub(1).max(1))
+            .collect();
+        Columns {
+            width,
+            times,
+            hosts,
+            margin: Some(margin),
+        }
+    }
+}
+
+/// A line of text, written at columns.
+struct Canvas(Vec<char>);
+
+impl Canvas {
+    fn new(width: usize) -> Canvas {
+        Canvas(vec![' '; width])
+    }
+
+    fn put(&mut self, at: usize, pen: char) {
+        if let Some(cell) = self.0.get_mut(at) {
+            *cell = pen;
+        }
+    }
+
+    fn fill(&mut self, from: usize, to: usize, pen: char) {
+        for at in from..to {
+            self.put(at, pen);
+        }
+    }
+
+    fn write(&mut self, at: usize, words: &str) {
+        for (index, pen) in words.chars().enumerate() {
+            self.put(at + index, pen);
+        }
+    }
+
+    fn finish(self, out: &mut String) {
+        let line: String = self.0.into_iter().collect();
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+}
+
+fn moment(at: Time, whole_ms: bool) -> String {
+    if whole_ms {
+        at.as_millis().to_string()
+    } else {
+        words::moment(at)
+    }
+}
+
+/// Draws the rows.
+pub(super) fn paint(trace: &Trace, rows: &[Row], options: &DiagramOptions) -> String {
+    let pens = if options.ascii { &ASCII } else { &UNICODE };
+    let width = options.width.max(40);
+    let whole_ms = rows.iter().all(|row| row.at.as_nanos() % 1_000_000 == 0);
+    let columns = Columns::new(trace.hosts().len(), rows, whole_ms, width);
+    let mut out = String::new();
+    heading(trace, &columns, pens, &mut out);
+    let keep = kept(rows, options.lines_max.max(12) - 2);
+    let mut index = 0;
+    while index < rows.len() {
+        if keep[index] {
+            row(trace, &rows[index], whole_ms, &columns, pens).finish(&mut out);
+            index += 1;
+            continue;
+        }
+        let end = (index..rows.len()).find(|at| keep[*at]).unwrap_or(rows.len());
+        let left_out = &rows[index..end];
+        let departs = |row: &&Row| row.arrow.as_ref().is_some_and(|arrow| arrow.shape.departs());
+        let packets = left_out.iter().filter(departs).count();
+        let what = if packets > 0 {
+            format!("{packets} packets")
+        } else {
+            format!("{} lines", left_out.len())
+        };
+        let mut canvas = Canvas::new(width);
+        let until = left_out.last().map_or(Time::ZERO, |row| row.at);
+        let words = format!(
+            "{0} {what}, until {1} ms {0}",
+            pens.ellipsis,
+            moment(until, whole_ms)
+        );
+        canvas.write(columns.hosts.first().map_or(0, |first| first + 2), &words);
+        canvas.finish(&mut out);
+        index = end;
+    }
+    legend(rows, &columns, pens, &mut out);
+    out
+}
+
+/// Which rows are drawn: the first, the last, and those around what is marked, as far as they go.
+fn kept(rows: &[Row], lines: usize) -> Vec<bool> {
+    if rows.len() <= lines {
+        return vec![true; rows.len()];
+    }
+    let mut keep = vec![false; rows.len()];
+    let ends = lines / 4;
+    keep[..ends].fill(true);
+    keep[rows.len() - ends..].fill(true);
+    let drawn = |keep: &[bool]| {
+        let gaps = keep.windows(2).filter(|pair| pair[0] && !pair[1]).count();
+        keep.iter().filter(|kept| **kept).count() + gaps
+    };
+    for (index, row) in rows.iter().enumerate() {
+        if !row.marked {
+            continue;
+        }
+        let before = keep.clone();
+        keep[index.saturating_sub(1)..(index + 2).min(rows.len())].fill(true);
+        if drawn(&keep) > lines {
+            return before;
+        }
+    }
+    keep
+}
+
+fn heading(trace: &Trace, columns: &Columns, pens: &Pens, out: &mut String) {
+    let mut canvas = Canvas::new(columns.width);
+    canvas.write(columns.times - 2, "ms");
+    let room = match columns.hosts.as_slice() {
+        [a, b, ..] => (b - a).saturating_sub(1),
+        _ => columns.width / 2,
+    };
+    for (name, at) in trace.hosts().iter().zip(&columns.hosts) {
+        let name = clip(name, room.max(1), pens);
+        let len = name.chars().count();
+        let start = at.saturating_sub(len / 2).max(columns.times + 1);
+        canvas.write(start.min(columns.width.saturating_sub(len)), &name);
+    }
+    canvas.finish(out);
+}
+
+fn legend(rows: &[Row], columns: &Columns, pens: &Pens, out: &mut String) {
+    let arrows = || rows.iter().filter_map(|row| row.arrow.as_ref());
+    let faults = arrows().any(|arrow| !arrow.faults.is_empty());
+    let lost = arrows().any(|arrow| matches!(arrow.shape, Shape::Dies | Shape::LandsDead));
+    let words = match (faults, lost) {
+        (true, true) => format!("{} fault of the plan   {} lost", pens.fault, pens.lost),
+        (true, false) => format!("{} fault of the plan", pens.fault),
+        (false, true) => format!("{} lost", pens.lost),
+        (false, false) => return,
+    };
+    let mut canvas = Canvas::new(columns.width);
+    canvas.write(columns.times + GAP, &words);
+    canvas.finish(out);
+}
+
+fn row(trace: &Trace, row: &Row, whole_ms: bool, columns: &Columns, pens: &Pens) -> Canvas {
+    let mut canvas = Canvas::new(columns.width);
+    let time = moment(row.at, whole_ms);
+    canvas.write(columns.times.saturating_sub(time.len()), &time);
+    for (host, at) in columns.hosts.iter().enumerate() {
+        let down = row.down.get(host).copied().unwrap_or(false);
+        canvas.put(*at, if down { pens.down } else { pens.line });
+    }
+    if let Some(at) = row.crash.and_then(|host| columns.hosts.get(host)) {
+        canvas.put(*at, pens.crash);
+    }
+    let mut margin = Vec::new();
+    if let Some((a, b, words)) = row.banner {
+        let (left, right) = (columns.hosts[a], columns.hosts[b]);
+        canvas.fill(left + 1, right, pens.banner);
+        if columns.margin.is_some() {
+            margin.push(words.to_owned());
+        } else {
+            canvas.write(
+                (left + right).saturating_sub(words.len() + 2) / 2,
+                &format!(" {words} "),
+            );
+        }
+    }
+    if let Some(arrow) = &row.arrow {
+        draw(arrow, &mut canvas, columns, pens);
+        if columns.margin.is_some() {
+            margin.push(arrow.sentence(pens));
+        }
+    }
+    for (host, words) in &row.notes {
+        let Some(at) = columns.hosts.get(*host).copied() else {
+            continue;
+        };
+        if columns.margin.is_some() {
+            if row.crash.is_none() {
+                canvas.put(at, pens.dot);
+            }
+            margin.push(format!("{} {words}", trace.hosts()[*host]));
+        } else if *host == 0 {
+            let words = clip(words, at - columns.times - GAP - 1, pens);
+            canvas.write(at - 1 - words.chars().count(), &words);
+        } else {
+            canvas.write(at + 2, &clip(words, columns.width - at - 2, pens));
+        }
+    }
+    if let Some(at) = columns.margin {
+        canvas.write(at, &clip(&margin.join("; "), columns.width - at, pens));
+    }
+    canvas
+}
+
+impl Arrow {
+    /// All that there is to say of it.
+    fn sentence(&self, pens: &Pens) -> String {
+        let mut words = self.name.clone();
+        if !self.load.is_empty() {
+            words.push_str(", ");
+            words.push_str(&self.load);
+        }
+        let tail = self.tail(pens);
+        if !tail.is_empty() {
+            words.push_str(", ");
+            words.push_str(&tail);
+        }
+        words
+    }
+
+    /// What hit it and how it ended.
+    fn tail(&self, pens: &Pens) -> String {
+        let mut words = String::new();
+        if !self.faults.is_empty() {
+            words = format!("{} {}", pens.fault, self.faults);
+        }
+        if !self.end.is_empty() {
+            if !words.is_empty() {
+                words.push_str(", ");
+            }
+            words.push_str(&self.end);
+        }
+        words
+    }
+
+    /// What is written on it near its start and near its end, as much as there is room for.
+    fn labels(&self, room: usize, pens: &Pens) -> (String, String) {
+        let head = if self.load.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{}, {}", self.name, self.load)
+        };
+        let fault = if self.faults.is_empty() {
+            self.end.clone()
+        } else {
+            format!("{} {}", pens.fault, self.faults)
+        };
+        let choices = [
+            (head.clone(), self.tail(pens)),
+            (head, fault.clone()),
+            (self.name.clone(), fault),
+        ];
+        let fits = |(head, tail): &&(String, String)| head.chars().count() + tail.chars().count() + 7 <= room;
+        match choices.iter().find(fits) {
+            Some(choice) => choice.clone(),
+            None => (clip(&self.name, room.saturating_sub(4), pens), String::new()),
+        }
+    }
+}
+
+/// Draws an arrow between two hosts' lines. It is drawn as if it went to the right, and turned where it does not.
+fn draw(arrow: &Arrow, canvas: &mut Canvas, columns: &Columns, pens: &Pens) {
+    let (Some(from), Some(to)) = (columns.hosts.get(arrow.from), columns.hosts.get(arrow.to)) else {
+        return;
+    };
+    if from == to {
+        return;
+    }
+    let rightwards = from < to;
+    let (left, right) = (*from.min(to), *from.max(to));
+    let room = right - left - 1;
+    let (head, tail) = match columns.margin {
+        Some(_) => (String::new(), String::new()),
+        None => arrow.labels(room, pens),
+    };
+    // Where the words go, counted from the left of the room.
+    let padded = |words: &str| {
+        if words.is_empty() {
+            String::new()
+        } else {
+            format!(" {words} ")
+        }
+    };
+    let (head, tail) = (padded(&head), padded(&tail));
+    let (head_len, tail_len) = (head.chars().count(), tail.chars().count());
+    let mut body = vec![' '; room];
+    // Along the way: 0 is next to the sender.
+    let mut mark = |at: usize, pen: char| {
+        let at = if rightwards {
+            Some(at)
+        } else {
+            (room - 1).checked_sub(at)
+        };
+        if let Some(cell) = at.and_then(|at| body.get_mut(at)) {
+            *cell = pen;
+        }
+    };
+    let half = room / 2;
+    let tip = if rightwards { pens.right } else { pens.left };
+    // The words' first column along the way.
+    let (head_at, tail_at);
+    match arrow.shape {
+        Shape::Whole => {
+            (0..room).for_each(|at| mark(at, pens.dash));
+            mark(room - 1, tip);
+            (head_at, tail_at) = (1, room.saturating_sub(2 + tail_len));
+        }
+        Shape::Departs => {
+            (head_at, tail_at) = (1, 1 + head_len + 1);
+            let end = half.max(if tail_len == 0 {
+                1 + head_len + 2
+            } else {
+                tail_at + tail_len + 2
+            });
+            (0..end.min(room)).for_each(|at| mark(at, pens.dots));
+            mark(0, pens.dash);
+        }
+        Shape::Dies => {
+            tail_at = (room * 2 / 3)
+                .max(head_len + 4)
+                .min(room.saturating_sub(tail_len));
+            head_at = 1;
+            (0..tail_at).for_each(|at| mark(at, pens.dash));
+            mark(tail_at.saturating_sub(1), pens.lost);
+        }
+        Shape::Lands => {
+            tail_at = room.saturating_sub(2 + tail_len);
+            head_at = tail_at.saturating_sub(head_len + 1);
+            (half.min(head_at.saturating_sub(3))..room).for_each(|at| mark(at, pens.dots));
+            mark(room - 2, pens.dash);
+            mark(room - 1, tip);
+        }
+        Shape::LandsDead => {
+            tail_at = room.saturating_sub(1 + tail_len);
+            head_at = tail_at.saturating_sub(head_len + 1);
+            (half.min(head_at.saturating_sub(3))..tail_at).for_each(|at| mark(at, pens.dots));
+            mark(tail_at.saturating_sub(1), pens.lost);
+        }
+    }
+    for (index, pen) in body.into_iter().enumerate() {
+        let at = left + 1 + index;
+        let crossed = columns.hosts.contains(&at);
+        if crossed && pen == ' ' {
+            continue;
+        }
+        canvas.put(at, if crossed { pens.across } else { pen });
+    }
+    let place = |at: usize, len: usize| {
+        left + 1
+            + if rightwards {
+                at
+            } else {
+                room.saturating_sub(at + len)
+            }
+    };
+    canvas.write(place(head_at, head_len), &head);
+    canvas.write(place(tail_at, tail_len), &tail);
+    if arrow.shape.departs() {
+        canvas.put(
+            *from,
+            if rightwards {
+                pens.leaves_right
+            } else {
+                pens.leaves_left
+            },
+        );
+    }
+}
+
+/// The words, or as many of them as there is room for.
+fn clip(words: &str, room: usize, pens: &Pens) -> String {
+    if words.chars().count() <= room {
+        return words.to_owned();
+    }
+    let dots = pens.ellipsis.chars().count();
+    let mut clipped: String = words.chars().take(room.saturating_sub(dots)).collect();
+    clipped.extend(pens.ellipsis.chars().take(room));
+    clipped
+}

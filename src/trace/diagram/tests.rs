@@ -1,0 +1,297 @@
+use bytes::Bytes;
+
+use super::*;
+use crate::errno::Errno;
+use crate::fault::{Action, Class};
+use crate::trace::sample::{CLIENT, SERVER, Sample, addr, port_unreachable, udp};
+use crate::trace::{Call, DropReason, HostId, LossReason, Note, What};
+
+/// At 80 columns in ASCII, and at 100 in Unicode; both within their width.
+fn drawn(sample: &Sample) -> String {
+    let wide = sample.trace.diagram(&DiagramOptions::default());
+    let narrow = sample.trace.diagram(&DiagramOptions {
+        width: 80,
+        ascii: true,
+        ..DiagramOptions::default()
+    });
+    for (text, width) in [(&wide, 100), (&narrow, 80)] {
+        for line in text.lines() {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+    }
+    assert!(narrow.is_ascii(), "{narrow}");
+    format!("{narrow}\n{wide}")
+}
+
+const DATA: &[u8] = &[7; 100];
+
+#[test]
+fn echo() {
+    let mut sample = Sample::new();
+    sample.bound();
+    sample.carried(0, CLIENT, SERVER, DATA);
+    sample.carried(1, SERVER, CLIENT, DATA);
+    sample.carried(2, CLIENT, SERVER, b"");
+    sample.carried(3, SERVER, CLIENT, b"");
+    sample.call(CLIENT, Call::Close);
+    insta::assert_snapshot!(drawn(&sample));
+}
+
+#[test]
+fn lost_datagram() {
+    let mut sample = Sample::new();
+    sample.carried(0, CLIENT, SERVER, DATA);
+    let reply = sample.send(SERVER, CLIENT, DATA);
+    sample.fault(reply, Action::Drop);
+    sample.at(201);
+    let again = sample.send(CLIENT, SERVER, DATA);
+    sample.fault(again, Action::Drop);
+    insta::assert_snapshot!(drawn(&sample));
+}
+
+#[test]
+fn duplicate() {
+    let mut sample = Sample::new();
+    sample.at(0);
+    let packet = sample.send(CLIENT, SERVER, DATA);
+    sample.fault(packet, Action::Duplicate);
+    sample.at(1);
+    sample.arrives(packet, 0, SERVER).recv(SERVER, CLIENT, DATA);
+    sample.arrives(packet, 1, SERVER).recv(SERVER, CLIENT, DATA);
+    insta::assert_snapshot!(drawn(&sample));
+}
+
+#[test]
+fn overtaken() {
+    let mut sample = Sample::new();
+    sample.at(0);
+    let first = sample.send(CLIENT, SERVER, b"one");
+    sample.fault(first, Action::HoldFor(1));
+    let second = sample.send(CLIENT, SERVER, b"three");
+    sample
+        .at(1)
+        .arrives(second, 0, SERVER)
+        .recv(SERVER, CLIENT, b"three");
+    sample.arrives(first, 0, SERVER).recv(SERVER, CLIENT, b"one");
+    insta::assert_snapshot!(drawn(&sample));
+}
+
+#[test]
+fn delayed() {
+    let mut sample = Sample::new();
+    sample.at_us(500);
+    let late = sample.send(CLIENT, SERVER, DATA);
+    sample.fault(late, Action::DelayUs(2_500));
+    sample
+        .at_us(4_000)
+        .arrives(late, 0, SERVER)
+        .recv(SERVER, CLIENT, DATA);
+    let reply = sample.send(SERVER, CLIENT, DATA);
+    sample.at_us(4_500).fault(reply, Action::DelayUs(1_000_000));
+    insta::assert_snapshot!(drawn(&sample));
+}
+
+#[test]
+fn corrupted() {
+    let mut sample = Sample::new();
+    sample.at(0);
+    let packet = sample.send(CLIENT, SERVER, DATA);
+    sample.fault(packet, Action::CorruptBits(vec![300]));
+    let mut altered = udp(CLIENT, SERVER, DATA).to_vec();
+    altered[37] ^= 8;
+    sample.at(1).push(What::Arrived {
+        packet,
+        copy: 0,
+        to: SERVER,
+        altered: Some(altered.into()),
+    });
+    sample.dropped(SERVER, DropReason::TransportChecksum);
+    insta::assert_snapshot!(drawn(&sample));
+}
+
+#[test]
+fn nobody_there() {
+    let mut sample = Sample::new();
+    sample.at(0).call(CLIENT, Call::Connect(addr(SERVER)));
+    let packet = sample.send(CLIENT, SERVER, DATA);
+    sample
+        .at(1)
+        .arrives(packet, 0, SERVER)
+        .dropped(SERVER, DropReason::NoSocket);
+    let error = port_unreachable(SERVER, CLIENT, &udp(CLIENT, SERVER, DATA));
+    let error = sample.packet(SERVER, CLIENT, Class::Icmp, error);
+    sample.at(2).arrives(error, 0, CLIENT);
+    sample.failed(
+        CLIENT,
+        Call::Recv {
+            from: None,
+            data: Bytes::new(),
+            full_len: 0,
+        },
+        Errno::ECONNREFUSED,
+    );
+    insta::assert_snapshot!(drawn(&sample));
+}
+
+/// The pieces of a datagram of 2000 bytes.
+fn fragments() -> [Bytes; 2] {
+    let whole = udp(CLIENT, SERVER, &[1; 2_000]);
+    let (header, payload) = whole.split_at(20);
+    [(0usize, 1_480usize, true), (1_480, 2_008, false)].map(|(from, to, more)| {
+        let mut piece = header.to_vec();
+        piece[2..4].copy_from_slice(&u16::try_from(20 + to - from).unwrap().to_be_bytes());
+        let field = u16::try_from(from / 8).unwrap() | if more { 0x2000 } else { 0 };
+        piece[6..8].copy_from_slice(&field.to_be_bytes());
+        piece.extend_from_slice(&payload[from..to]);
+        piece.into()
+    })
+}
+
+#[test]
+fn in_fragments() {
+    let mut sample = Sample::new();
+    sample.at(0).call(
+        CLIENT,
+        Call::Send {
+            to: Some(addr(SERVER)),
+            data: vec![1; 2_000].into(),
+        },
+    );
+    let pieces = fragments().map(|piece| sample.packet(CLIENT, SERVER, Class::Fragment, piece));
+    sample.at(1);
+    for piece in pieces {
+        sample.arrives(piece, 0, SERVER);
+    }
+    sample.push(What::Note {
+        host: SERVER,
+        note: Note::Reassembled(2_008),
+    });
+    sample.recv(SERVER, CLIENT, &[1; 2_000]);
+    insta::assert_snapshot!(drawn(&sample));
+}
+
+#[test]
+fn partition() {
+    let mut sample = Sample::new();
+    sample.carried(0, CLIENT, SERVER, DATA);
+    sample.push(What::Partitioned(Some([CLIENT, SERVER])));
+    let reply = sample.send(SERVER, CLIENT, DATA);
+    sample.push(What::Lost {
+        packet: reply,
+        reason: LossReason::Partition,
+    });
+    sample.at(500).push(What::Healed(None));
+    sample.carried(501, CLIENT, SERVER, DATA);
+    insta::assert_snapshot!(drawn(&sample));
+}
+
+#[test]
+fn crash() {
+    let mut sample = Sample::new();
+    sample.carried(0, CLIENT, SERVER, DATA);
+    sample.at(2);
+    let lost = sample.send(CLIENT, SERVER, DATA);
+    sample.push(What::Crashed(SERVER));
+    sample.at(3).push(What::Lost {
+        packet: lost,
+        reason: LossReason::HostDown,
+    });
+    sample.at(100).push(What::Restarted(SERVER));
+    sample.call(SERVER, Call::Bind(addr(SERVER)));
+    sample.carried(200, CLIENT, SERVER, DATA);
+    insta::assert_snapshot!(drawn(&sample));
+}
+
+#[test]
+fn crossing() {
+    let mut sample = Sample::new();
+    sample.at(0);
+    let there = sample.send(CLIENT, SERVER, b"a");
+    let back = sample.send(SERVER, CLIENT, b"b");
+    sample.at(1).arrives(there, 0, SERVER).recv(SERVER, CLIENT, b"a");
+    sample.arrives(back, 0, CLIENT).recv(CLIENT, SERVER, b"b");
+    insta::assert_snapshot!(drawn(&sample));
+}
+
+#[test]
+fn six_hosts() {
+    let mut sample = Sample::of(["a", "b", "c", "d", "e", "somebody"]);
+    for to in 1..6 {
+        sample.carried(u64::from(to), HostId(0), HostId(to), DATA);
+    }
+    let last = sample.send(HostId(5), HostId(1), DATA);
+    sample.fault(last, Action::Drop);
+    sample.push(What::Partitioned(Some([HostId(1), HostId(4)])));
+    sample.push(What::Crashed(HostId(2)));
+    sample.carried(9, HostId(4), HostId(0), DATA);
+    insta::assert_snapshot!(drawn(&sample));
+}
+
+#[test]
+fn a_long_trace_keeps_its_ends_and_its_faults() {
+    let mut sample = Sample::new();
+    for ms in 0..1_000 {
+        if ms == 700 {
+            sample.at(ms);
+            let lost = sample.send(CLIENT, SERVER, DATA);
+            sample.fault(lost, Action::Drop);
+        } else {
+            sample.carried(ms, CLIENT, SERVER, DATA);
+        }
+    }
+    let text = sample.trace.diagram(&DiagramOptions {
+        width: 80,
+        lines_max: 14,
+        ascii: false,
+    });
+    assert!(text.lines().count() <= 14, "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn any_trace_can_be_drawn() {
+    // Hosts that do not exist, packets that were never sent, no hosts at all, tiny widths.
+    for hosts in [
+        vec![],
+        vec!["a"],
+        vec!["a", "b"],
+        vec!["a-host-with-quite-a-long-name"; 7],
+    ] {
+        let mut trace = Trace::new(hosts);
+        let packet = trace.next_packet();
+        for (from, to) in [(0, 0), (0, 1), (1, 0), (0, 6), (9, 0)] {
+            trace.push(
+                crate::Time::ZERO,
+                What::Injected {
+                    packet,
+                    from: HostId(from),
+                    to: HostId(to),
+                    bytes: Bytes::from_static(b"no packet"),
+                },
+            );
+            trace.push(
+                crate::Time::MAX,
+                What::Arrived {
+                    packet,
+                    copy: 7,
+                    to: HostId(to),
+                    altered: None,
+                },
+            );
+            trace.push(crate::Time::MAX, What::Crashed(HostId(from)));
+            trace.push(
+                crate::Time::MAX,
+                What::Partitioned(Some([HostId(from), HostId(to)])),
+            );
+        }
+        for width in [0, 40, 200] {
+            let text = trace.diagram(&DiagramOptions {
+                width,
+                lines_max: 0,
+                ascii: true,
+            });
+            assert!(text.lines().all(|line| line.len() <= width.max(40)), "{text}");
+            assert!(text.lines().count() <= 12, "{text}");
+        }
+    }
+}

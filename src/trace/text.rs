@@ -1,0 +1,280 @@
+//! A trace as text, one line an event: the format of golden traces.
+//!
+//! Stable from run to run and from release to release. Data of more than 32 bytes and whole packets stand by their
+//! length and a hash; times are milliseconds, exact to the nanosecond where they are not whole microseconds.
+
+use std::fmt::{self, Write as _};
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::{Call, Event, HostId, PacketId, PacketView, Sending, Trace, Transport, What, hash, words};
+use crate::fault::Action;
+use crate::time::Time;
+
+/// Data up to this length is shown; longer data by length and hash.
+const SHOWN_BYTES: usize = 32;
+
+impl Trace {
+    /// The trace as text: a line with the hosts' names, then one line for each event.
+    pub fn text(&self) -> String {
+        let mut out = format!("hosts {}\n", self.hosts().join(" "));
+        for event in self.events() {
+            out.push_str(&time(event.at));
+            out.push(' ');
+            out.push_str(&self.line(event, &|packet| format!("p{}", packet.0)));
+            out.push('\n');
+        }
+        out
+    }
+
+    /// What happened at one host, in order and without times: its programs' calls, what it sent, what arrived, what
+    /// its stack told, its crashes and restarts. Packets are named by what they are, so that two testbeds can be
+    /// compared line by line.
+    pub fn host_sequence(&self, host: HostId) -> Vec<String> {
+        let names = self.packet_names();
+        let name = |packet: PacketId| {
+            let known = names.get(packet.0 as usize).and_then(Option::as_deref);
+            known.unwrap_or("an unknown packet").to_owned()
+        };
+        self.events()
+            .iter()
+            .filter(|event| event.what.is_at(host))
+            .map(|event| self.line(event, &name))
+            .collect()
+    }
+
+    /// Each packet's name by what it is, by number.
+    fn packet_names(&self) -> Vec<Option<String>> {
+        let mut names = Vec::new();
+        for sending in self.sendings() {
+            let index = sending.packet.0 as usize;
+            // Numbers come from `next_packet`; a trace made by hand may have gaps, within reason.
+            if index > names.len() + 65_536 {
+                continue;
+            }
+            if names.len() <= index {
+                names.resize(index + 1, None);
+            }
+            names[index] = Some(self.sending_name(&sending));
+        }
+        names
+    }
+
+    fn sending_name(&self, sending: &Sending<'_>) -> String {
+        let way = format!("{}->{}", self.host_name(sending.from), self.host_name(sending.to));
+        match sending.label {
+            None => format!("{way} injected"),
+            Some(label) => {
+                let mut name = format!("{way} {} {}", words::class(label.class), label.nth);
+                if label.flow > 1 {
+                    let _ = write!(name, " flow {}", label.flow);
+                }
+                if label.transmission > 1 {
+                    let _ = write!(name, " transmission {}", label.transmission);
+                }
+                name
+            }
+        }
+    }
+
+    fn line(&self, event: &Event, packet_name: &dyn Fn(PacketId) -> String) -> String {
+        let host = |id: &HostId| self.host_name(*id);
+        let pair = |pair: &Option<[HostId; 2]>| match pair {
+            Some([a, b]) => format!("{} and {}", host(a), host(b)),
+            None => "all".to_owned(),
+        };
+        match &event.what {
+            What::Fault {
+                packet,
+                fault,
+                action,
+            } => {
+                format!("{} fault {fault}: {}", packet_name(*packet), effect(action))
+            }
+            What::Arrived {
+                packet,
+                copy,
+                to,
+                altered,
+            } => {
+                let mut line = format!("{} arrives at {}", packet_name(*packet), host(to));
+                if *copy > 0 {
+                    let _ = write!(line, ", copy {copy}");
+                }
+                if let Some(bytes) = altered {
+                    let _ = write!(line, ", altered: {}", contents(bytes));
+                }
+                line
+            }
+            What::Lost { packet, reason } => {
+                format!("{} lost: {}", packet_name(*packet), words::loss(*reason))
+            }
+            What::Call {
+                host: whose,
+                socket,
+                call,
+                error,
+            } => {
+                let mut line = format!("{} s{} {}", host(whose), socket.0, CallText(call));
+                if let Some(errno) = error {
+                    let _ = write!(line, " = {}", errno.name());
+                }
+                line
+            }
+            What::Note { host: whose, note } => format!("{} stack {}", host(whose), words::note(*note)),
+            What::Partitioned(links) => format!("partition {}", pair(links)),
+            What::Healed(links) => format!("heal {}", pair(links)),
+            What::Crashed(whose) => format!("{} crashes", host(whose)),
+            What::Restarted(whose) => format!("{} restarts", host(whose)),
+            What::Sent { .. } | What::Injected { .. } => event
+                .sending()
+                .map(|sending| {
+                    let name = self.sending_name(&sending);
+                    let id = packet_name(sending.packet);
+                    let id = if id == name { String::new() } else { format!("{id} ") };
+                    format!("{id}{name}: {}", contents(sending.bytes))
+                })
+                .unwrap_or_default(),
+    }
+}
+
+impl What {
+    /// Whether it happened at that host: its calls, packets sent by it or handed to it, its stack's notes, its
+    /// crashes and restarts.
+    pub fn is_at(&self, host: HostId) -> bool {
+        match self {
+            What::Sent { from, .. } => *from == host,
+            What::Arrived { to, .. } => *to == host,
+            What::Call { host: whose, .. } | What::Note { host: whose, .. } => *whose == host,
+            What::Crashed(whose) | What::Restarted(whose) => *whose == host,
+            What::Injected { .. }
+            | What::Fault { .. }
+            | What::Lost { .. }
+            | What::Partitioned(_)
+            | What::Healed(_) => false,
+        }
+    }
+}
+
+fn time(at: Time) -> String {
+    let nanos = at.as_nanos() % 1_000;
+    let mut text = words::moment(at);
+    if nanos > 0 {
+        let _ = write!(text, "{nanos:03}");
+    }
+    text
+}
+
+/// What a fault does, with every number.
+fn effect(action: &Action) -> String {
+    match action {
+        Action::CorruptBits(bits) if bits.len() > 2 => format!("bits {bits:?} flipped"),
+        _ => words::action(action),
+    }
+}
+
+/// What a packet is and holds.
+fn contents(bytes: &Bytes) -> String {
+    let Some(view) = PacketView::parse(bytes) else {
+        return format!("no IP packet, {}", Data(bytes));
+    };
+    let (from, to) = (view.from, view.to);
+    // The hash is over the whole packet: headers count.
+    let all = format!("{} B #{:016x}", bytes.len(), hash::short(bytes));
+    match &view.transport {
+        Transport::Udp { src, dst, payload } => format!(
+            "udp {} > {} {} in {all}",
+            SocketAddr::new(from, *src),
+            SocketAddr::new(to, *dst),
+            Length(payload.len())
+        ),
+        Transport::Fragment {
+            id,
+            offset,
+            more,
+            payload,
+            ..
+        } => format!(
+            "fragment {from} > {to} id {id} {} at {offset}{} in {all}",
+            Length(payload.len()),
+            if *more { ", more" } else { ", last" }
+        ),
+        Transport::Icmp { message, .. } => format!("icmp {from} > {to} {} in {all}", words::icmp(*message)),
+        Transport::Tcp {
+            src,
+            dst,
+            seq,
+            ack,
+            flags,
+            window,
+            payload,
+        } => format!(
+            "tcp {} > {} {flags} seq {seq} ack {ack} window {window} {} in {all}",
+            SocketAddr::new(from, *src),
+            SocketAddr::new(to, *dst),
+            Length(payload.len())
+        ),
+        Transport::Other { protocol, payload } => {
+            format!(
+                "protocol {protocol} {from} > {to} {} in {all}",
+                Length(payload.len())
+            )
+        }
+    }
+}
+
+struct Length(usize);
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} B", self.0)
+    }
+}
+
+struct Data<'a>(&'a [u8]);
+
+impl fmt::Display for Data<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Data(data) = self;
+        write!(f, "{} B", data.len())?;
+        match data.len() {
+            0 => Ok(()),
+            1..=SHOWN_BYTES => write!(f, " \"{}\"", data.escape_ascii()),
+            _ => write!(f, " #{:016x}", hash::short(data)),
+        }
+    }
+}
+
+struct CallText<'a>(&'a Call);
+
+impl fmt::Display for CallText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Call::Bind(addr) => write!(f, "bind {addr}"),
+            Call::Connect(addr) => write!(f, "connect {addr}"),
+            Call::Listen(addr) => write!(f, "listen {addr}"),
+            Call::Accept { socket, peer } => {
+                write!(f, "accept s{}", socket.0)?;
+                peer.map_or(Ok(()), |peer| write!(f, " from {peer}"))
+            }
+            Call::Send { to, data } => {
+                write!(f, "send {}", Data(data))?;
+                to.map_or(Ok(()), |to| write!(f, " to {to}"))
+            }
+            Call::Recv { from, data, full_len } => {
+                write!(f, "recv {}", Data(data))?;
+                if *full_len != data.len() {
+                    write!(f, " of {full_len}")?;
+                }
+                from.map_or(Ok(()), |from| write!(f, " from {from}"))
+            }
+            Call::Shutdown => f.write_str("shutdown"),
+            Call::Close => f.write_str("close"),
+            Call::Option(option) => {
+                let (name, value) = words::option(option);
+                write!(f, "set {name} {value}")
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The words that the renderings of a trace share. Stable: golden traces and hashes are made of them.
+
+use super::{DropReason, IcmpMessage, LossReason, Note};
+use crate::fault::{Action, Class};
+use crate::stack::SocketOption;
+
+/// The word that plan files use for a class.
+pub(super) fn class(class: Class) -> &'static str {
+    match class {
+        Class::Syn => "syn",
+        Class::Data => "data",
+        Class::Ack => "ack",
+        Class::Fin => "fin",
+        Class::Rst => "rst",
+        Class::Datagram => "datagram",
+        Class::Fragment => "fragment",
+        Class::Icmp => "icmp",
+        Class::Any => "any",
+    }
+}
+
+/// Why a packet was lost.
+pub(super) fn loss(reason: LossReason) -> &'static str {
+    match reason {
+        LossReason::Partition => "link cut",
+        LossReason::HostDown => "host down",
+        LossReason::NoSuchHost => "no such host",
+        LossReason::TooBig => "above the MTU",
+        LossReason::WireFull => "wire full",
+        LossReason::Damaged => "damaged",
+    }
+}
+
+/// Why a stack threw a packet away.
+pub(super) fn drop_reason(reason: DropReason) -> &'static str {
+    match reason {
+        DropReason::Malformed => "malformed",
+        DropReason::IpChecksum => "IP checksum",
+        DropReason::TransportChecksum => "checksum",
+        DropReason::IcmpChecksum => "ICMP checksum",
+        DropReason::NotForUs => "not for us",
+        DropReason::NoSocket => "no socket",
+        DropReason::BufferFull => "buffer full",
+        DropReason::Reassembly => "incomplete",
+    }
+}
+
+/// What a stack tells.
+pub(super) fn note(note: Note) -> String {
+    match note {
+        Note::Dropped(reason) => format!("dropped: {}", drop_reason(reason)),
+        Note::Reassembled(len) => format!("put together, {len} B"),
+    }
+}
+
+/// What a fault does, as it stands in a sentence behind the packet's name.
+pub(super) fn action(action: &Action) -> String {
+    match action {
+        Action::Drop => "dropped".to_owned(),
+        Action::Duplicate => "doubled".to_owned(),
+        Action::DelayUs(micros) => format!("delayed by {}", span(micros.saturating_mul(1_000))),
+        Action::HoldFor(packets) => format!("held behind {packets}"),
+        Action::CorruptBits(bits) => match bits.as_slice() {
+            [bit] => format!("bit {bit} flipped"),
+            [first, second] => format!("bits {first} and {second} flipped"),
+            bits => format!("{} bits flipped", bits.len()),
+        },
+    }
+}
+
+/// What an ICMP message says.
+pub(super) fn icmp(message: IcmpMessage) -> String {
+    match message {
+        IcmpMessage::PortUnreachable => "port unreachable".to_owned(),
+        IcmpMessage::HostUnreachable => "host unreachable".to_owned(),
+        IcmpMessage::NetUnreachable => "net unreachable".to_owned(),
+        IcmpMessage::TooBig(mtu) => format!("too big, MTU {mtu}"),
+        IcmpMessage::TimeExceeded => "time exceeded".to_owned(),
+        IcmpMessage::EchoRequest { seq, .. } => format!("echo request {seq}"),
+        IcmpMessage::EchoReply { seq, .. } => format!("echo reply {seq}"),
+        IcmpMessage::Other { kind, code } => format!("type {kind} code {code}"),
+    }
+}
+
+/// A socket option's name, as in `socket(7)`, and its value.
+pub(super) fn option(option: &SocketOption) -> (&'static str, String) {
+    let on = |on: bool| if on { "on" } else { "off" }.to_owned();
+    match option {
+        SocketOption::RecvBuffer(bytes) => ("SO_RCVBUF", bytes.to_string()),
+        SocketOption::SendBuffer(bytes) => ("SO_SNDBUF", bytes.to_string()),
+        SocketOption::ReuseAddress(value) => ("SO_REUSEADDR", on(*value)),
+        SocketOption::Broadcast(value) => ("SO_BROADCAST", on(*value)),
+        SocketOption::KeepAlive(None) => ("SO_KEEPALIVE", on(false)),
+        SocketOption::KeepAlive(Some(numbers)) => (
+            "SO_KEEPALIVE",
+            format!(
+                "on idle {} interval {} probes {}",
+                optional(numbers.idle.map(|idle| format!("{idle:?}"))),
+                optional(numbers.interval.map(|interval| format!("{interval:?}"))),
+                optional(numbers.probes),
+            ),
+        ),
+        SocketOption::Linger(None) => ("SO_LINGER", on(false)),
+        SocketOption::Linger(Some(span)) => ("SO_LINGER", span.as_secs().to_string()),
+        SocketOption::NoDelay(value) => ("TCP_NODELAY", on(*value)),
+        SocketOption::MaxSegment(bytes) => ("TCP_MAXSEG", bytes.to_string()),
+        SocketOption::Ttl(hops) => ("IP_TTL", hops.to_string()),
+        SocketOption::V6Only(value) => ("IPV6_V6ONLY", on(*value)),
+        SocketOption::MulticastTtl(hops) => ("IP_MULTICAST_TTL", hops.to_string()),
+        SocketOption::MulticastLoop(value) => ("IP_MULTICAST_LOOP", on(*value)),
+        SocketOption::JoinGroup(group) => ("IP_ADD_MEMBERSHIP", group.to_string()),
+        SocketOption::LeaveGroup(group) => ("IP_DROP_MEMBERSHIP", group.to_string()),
+    }
+}
+
+fn optional(number: Option<impl std::fmt::Display>) -> String {
+    number.map_or_else(|| "default".to_owned(), |number| number.to_string())
+}
+
+/// A span of time in the unit that reads best, exact to the microsecond: `1 ms`, `1.5 s`, `20 us`.
+pub(super) fn span(nanos: u64) -> String {
+    let micros = nanos / 1_000;
+    let (whole, part, digits, unit) = match micros {
+        0..1_000 => (micros, 0, 0, "us"),
+        1_000..1_000_000 => (micros / 1_000, micros % 1_000, 3, "ms"),
+        _ => (micros / 1_000_000, micros % 1_000_000, 6, "s"),
+    };
+    if part == 0 {
+        return format!("{whole} {unit}");
+    }
+    let part = format!("{part:0digits$}");
+    format!("{whole}.{} {unit}", part.trim_end_matches('0'))
+}
+
+/// A moment in milliseconds with three decimals: the trace's own unit.
+pub(super) fn moment(at: crate::time::Time) -> String {
+    format!("{}.{:03}", at.as_millis(), at.as_micros() % 1_000)
+}
