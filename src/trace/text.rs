@@ -132,10 +132,15 @@ impl Trace {
                 .map(|sending| {
                     let name = self.sending_name(&sending);
                     let id = packet_name(sending.packet);
-                    let id = if id == name { String::new() } else { format!("{id} ") };
+                    let id = if id == name {
+                        String::new()
+                    } else {
+                        format!("{id} ")
+                    };
                     format!("{id}{name}: {}", contents(sending.bytes))
                 })
                 .unwrap_or_default(),
+        }
     }
 }
 
