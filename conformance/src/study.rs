@@ -1,0 +1,99 @@
+//! A study: a scenario, what is looked at in each of its runs, and how hard its plans are searched.
+//!
+//! A check is written once, whatever the testbed, as a function of the run alone; one run serves all checks of its
+//! study. A study names the testbeds that cannot carry it, with the reason.
+
+use faultwire::fault::FaultPlan;
+use faultwire_sim::{Scenario, Testbed};
+
+use crate::check::Check;
+
+/// A scenario and what is looked at in its runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Study {
+    /// The scenario's name, which `replay --scenario` takes.
+    pub name: &'static str,
+    /// What the hosts do, in a sentence.
+    pub about: &'static str,
+    /// The scenario, for a testbed: over real sockets its waits are shorter.
+    pub scenario: fn(Testbed) -> Scenario,
+    /// What is looked at.
+    pub checks: &'static [CheckSpec],
+    /// Why a testbed cannot carry the scenario, if it cannot.
+    pub refuses: fn(Testbed) -> Option<&'static str>,
+    /// How hard its plans are searched.
+    pub search: Search,
+    /// Plans that no grid holds, tried one after the other.
+    pub plans: fn() -> Vec<FaultPlan>,
+    /// Deliberately broken programs in place of the scenario's own.
+    pub mutants: &'static [ProgramMutant],
+}
+
+/// How hard a study's plans are searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// Every plan of up to so many faults of the grid.
+    pub exhaustive: usize,
+    /// So many random plans.
+    pub random: u64,
+}
+
+impl Search {
+    /// The default: every plan of up to two faults, and 256 random ones.
+    pub const PLANS: Search = Search { exhaustive: 2, random: 256 };
+    /// The fault-free run alone: for what no plan has a part in.
+    pub const FAULT_FREE: Search = Search { exhaustive: 0, random: 0 };
+}
+
+/// A check and what a testbed must offer for it.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckSpec {
+    /// The claim's id.
+    pub claim: &'static str,
+    /// The check.
+    pub check: Check,
+    /// It looks at packets: a testbed that shows only the programs' calls cannot settle it.
+    pub needs_packets: bool,
+    /// It takes a fault: a testbed that carries none cannot settle it.
+    pub needs_faults: bool,
+}
+
+impl CheckSpec {
+    /// A check that looks at the programs' calls alone.
+    pub const fn of_calls(claim: &'static str, check: Check) -> Self {
+        CheckSpec { claim, check, needs_packets: false, needs_faults: false }
+    }
+
+    /// A check that looks at packets too.
+    pub const fn of_packets(claim: &'static str, check: Check) -> Self {
+        CheckSpec { claim, check, needs_packets: true, needs_faults: false }
+    }
+
+    /// The same, where it takes a fault.
+    pub const fn under_faults(self) -> Self {
+        CheckSpec { needs_faults: true, ..self }
+    }
+}
+
+/// A deliberately broken program, to prove that a check sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct ProgramMutant {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does wrong.
+    pub about: &'static str,
+    /// The claim whose check must see it.
+    pub breaks: &'static str,
+    /// The scenario with the broken program in it.
+    pub scenario: fn(Testbed) -> Scenario,
+}
+
+/// For [`Study::refuses`]: every testbed carries it.
+pub fn runs_everywhere(_: Testbed) -> Option<&'static str> {
+    None
+}
+
+/// For [`Study::plans`]: none beyond the grid and the random ones.
+pub fn no_further_plans() -> Vec<FaultPlan> {
+    Vec::new()
+}
