@@ -1,5 +1,6 @@
 //! Faults as data: the plan, how it names a packet, the link it applies to, and the wire that applies it.
 
+mod classify;
 mod plan;
 mod profile;
 mod wire;

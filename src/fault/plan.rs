@@ -121,7 +121,8 @@ pub struct Packet {
     pub nth: u32,
     /// The flow, numbered from 1 in the order of appearance on the wire between the two hosts; any, if `None`.
     pub flow: Option<u32>,
-    /// Of [`Class::Data`]: the kth segment that covers that byte, counted from 1; 1 if `None`.
+    /// Of [`Class::Data`]: the kth segment that covers that byte, counted from 1; 1 if `None`. Where a
+    /// retransmission comes in smaller pieces each of them counts, so that no two segments share a name.
     pub transmission: Option<u32>,
 }
 
@@ -150,11 +151,11 @@ pub enum Class {
     Fin,
     /// A TCP segment with RST.
     Rst,
-    /// A whole UDP datagram.
+    /// A whole UDP datagram, or what is none of the others.
     Datagram,
-    /// A piece of a fragmented IP packet.
+    /// A piece of a fragmented IP packet, the first one included.
     Fragment,
-    /// An ICMP or ICMPv6 message.
+    /// An ICMP, ICMPv6 or IGMP message.
     Icmp,
     /// Every packet.
     Any,
@@ -232,8 +233,10 @@ pub struct Label {
     pub nth: u32,
     /// The nth of its class in its direction, within its flow.
     pub nth_in_flow: u32,
-    /// The nth packet of any class in its direction.
+    /// The nth packet of any class in its direction, over all flows.
     pub nth_any: u32,
+    /// The nth packet of any class in its direction, within its flow.
+    pub nth_any_in_flow: u32,
     /// Its flow; 0 for what has none (ICMP, and fragments but the first).
     pub flow: u32,
     /// For data: which transmission of its first byte this is, from 1. For the rest 1.
@@ -253,14 +256,16 @@ impl Label {
 
     /// Whether a selector names this packet.
     pub fn is(&self, packet: &Packet) -> bool {
-        let nth = match (packet.class, packet.flow) {
-            (Class::Any, _) => self.nth_any,
-            (_, Some(_)) => self.nth_in_flow,
-            (_, None) => self.nth,
+        let (nth, transmission) = match (packet.class, packet.flow) {
+            // Every packet counts, whatever it is a repeat of.
+            (Class::Any, None) => (self.nth_any, 1),
+            (Class::Any, Some(_)) => (self.nth_any_in_flow, 1),
+            (_, Some(_)) => (self.nth_in_flow, self.transmission),
+            (_, None) => (self.nth, self.transmission),
         };
         (packet.class == Class::Any || packet.class == self.class)
             && packet.nth == nth
             && packet.flow.is_none_or(|flow| flow == self.flow)
-            && packet.transmission.unwrap_or(1) == self.transmission
+            && packet.transmission.unwrap_or(1) == transmission
     }
 }

@@ -1,14 +1,42 @@
 //! The wire: a pure machine that carries packets between hosts and applies a plan to them.
+//!
+//! [`select`] finds what the plan says of a packet, [`link`] knows each link's state, [`queue`] holds what is under
+//! way. What a packet is called by is the [classifier](super::classify)'s business.
+
+mod link;
+mod queue;
+mod select;
+
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::FaultPlan;
+use self::link::{Cuts, Line, Links};
+use self::queue::Queue;
+use self::select::{Happening, Prepared, Way};
+use super::{Action, FaultPlan, Label};
 use crate::time::Time;
-use crate::trace::{HostId, PacketId, Trace};
+use crate::trace::{HostId, LossReason, PacketId, Trace, What};
+
+/// Packets that the wire holds before it loses further ones ([`LossReason::WireFull`]).
+const PACKETS_MAX: usize = 65_536;
+
+/// How long a packet is held back for others that do not come.
+const HOLD_MAX: Duration = Duration::from_secs(1);
 
 /// A link between hosts, under a plan.
 #[derive(Debug)]
-pub struct Wire {}
+pub struct Wire {
+    hosts: usize,
+    line: Line,
+    links: Links,
+    cuts: Cuts,
+    queue: Queue,
+    plan: Prepared,
+    /// How many of the plan's timed events have come.
+    timed_done: usize,
+    fired: Fired,
+}
 
 /// Something that is due at the far end of the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,33 +108,302 @@ pub struct UnknownHost {
     pub hosts: Vec<String>,
 }
 
+/// What a fault does to a packet, worked out.
+#[derive(Debug)]
+enum Effect {
+    Drop,
+    Duplicate,
+    Delay(Duration),
+    Hold(u32),
+    Alter(Bytes),
+}
+
+impl Effect {
+    /// What an action does to this packet; `None` where it can do nothing.
+    fn of(action: &Action, packet: &[u8]) -> Option<Effect> {
+        match action {
+            Action::Drop => Some(Effect::Drop),
+            Action::Duplicate => Some(Effect::Duplicate),
+            Action::DelayUs(0) | Action::HoldFor(0) => None,
+            Action::DelayUs(micros) => Some(Effect::Delay(Duration::from_micros(*micros))),
+            Action::HoldFor(packets) => Some(Effect::Hold(*packets)),
+            Action::CorruptBits(bits) => flip(packet, bits).map(Effect::Alter),
+        }
+    }
+}
+
+/// The packet with these bits flipped; `None` where one lies beyond its end, or nothing changes.
+fn flip(packet: &[u8], bits: &[u32]) -> Option<Bytes> {
+    let mut altered = packet.to_vec();
+    for &bit in bits {
+        *altered.get_mut(usize::try_from(bit / 8).ok()?)? ^= 0x80 >> (bit % 8);
+    }
+    (altered != packet).then(|| Bytes::from(altered))
+}
+
 impl Wire {
     /// A wire between these hosts, under this plan.
     ///
     /// # Errors
     /// [`UnknownHost`] where the plan names a host that is not among `hosts`.
-    pub fn new(_plan: &FaultPlan, _hosts: &[String]) -> Result<Wire, UnknownHost> {
-        Ok(Wire {})
+    pub fn new(plan: &FaultPlan, hosts: &[String]) -> Result<Wire, UnknownHost> {
+        let prepared = Prepared::new(plan, hosts)?;
+        let mut queue = Queue::default();
+        for (at, event, host, what) in &prepared.host_events {
+            queue.host(*at, *host, what.clone(), *event);
+        }
+        Ok(Wire {
+            hosts: hosts.len(),
+            line: Line::new(plan.link.numbers()),
+            links: Links::default(),
+            cuts: Cuts::default(),
+            queue,
+            plan: prepared,
+            timed_done: 0,
+            fired: Fired {
+                faults: vec![false; plan.faults.len()],
+                events: vec![false; plan.events.len()],
+            },
+        })
     }
 
     /// Takes a whole IP packet from a host, to be carried to another; records it and the faults that hit it.
-    pub fn send(&mut self, _now: Time, _from: HostId, _to: HostId, _packet: Bytes, _trace: &mut Trace) {}
+    ///
+    /// Timed events up to `now` happen first. Then the packet is classified and recorded. It is lost where there
+    /// is no such host, where it is larger than the MTU, where the link is cut or where the wire is full; no fault
+    /// of the plan hits it then. Else the fault that names it is applied: the first in the plan's order, if several
+    /// do; the others do not fire. At last the events that are anchored to it happen.
+    ///
+    /// A packet that is held back comes right behind the nth packet that is sent after it in its direction, whatever
+    /// becomes of that one; at the latest one second after it was sent (or when it was due anyway, on a slower link).
+    pub fn send(&mut self, now: Time, from: HostId, to: HostId, packet: Bytes, trace: &mut Trace) {
+        self.pass_time(now, trace);
+        let way = (from, to);
+        let refusal = self.refusal(way, &packet);
+        let (between, side) = self.links.between(way);
+        let label = between.seen.label(side, &packet);
+        let departure = between.departure(side, now, &self.line, packet.len());
+        if refusal.is_none() {
+            between.occupy(side, departure);
+        }
+        let due = departure + self.line.delay;
+        let id = trace.next_packet();
+        let bytes = packet.clone();
+        trace.push(
+            now,
+            What::Sent {
+                packet: id,
+                from,
+                to,
+                label,
+                bytes,
+            },
+        );
+        if let Some(reason) = refusal {
+            trace.push(now, What::Lost { packet: id, reason });
+            self.queue.overtaken(way, due);
+        } else {
+            let effect = self.fault(now, way, &label, id, &packet, trace);
+            let delivery = Delivery {
+                packet: id,
+                copy: 0,
+                to,
+                bytes: packet,
+                altered: false,
+            };
+            self.carry(now, way, due, delivery, effect);
+        }
+        self.anchored(now, way, &label, trace);
+    }
 
-    /// When something is due next.
+    /// When something is due next: a delivery, or an event that has a time.
     pub fn next_due(&self) -> Option<Time> {
-        None
+        let queued = self.queue.next_due();
+        match self.plan.timed.get(self.timed_done) {
+            Some(&(at, _)) => Some(queued.map_or(at, |queued| queued.min(at))),
+            None => queued,
+        }
     }
 
     /// The next thing that is due at `now` or before, in the order of (time, host, sequence).
     ///
     /// Partitions, heals and injections that are due are carried out (and recorded) here and need nothing from
-    /// the caller. The caller records the arrival, or the loss where the host is down.
-    pub fn poll(&mut self, _now: Time, _trace: &mut Trace) -> Option<Due> {
-        None
+    /// the caller; they come before what is due at the same time. The caller records the arrival, or the loss where
+    /// the host is down.
+    ///
+    /// `now` may lie ahead, for a caller that must know of an arrival before it is due. What is taken early is
+    /// the same as what would have been taken at its time, as long as `now` is ahead by no more than the link's
+    /// delay: nothing that is still to be sent can be due before. Only the events that have a time happen early, and
+    /// are recorded with their own time: a packet that is sent before a partition, but after a call of `poll`
+    /// that looked beyond it, is lost to it.
+    pub fn poll(&mut self, now: Time, trace: &mut Trace) -> Option<Due> {
+        while let Some(&(at, event)) = self.plan.timed.get(self.timed_done)
+            && at <= now
+            && self.queue.next_due().is_none_or(|next| at <= next)
+        {
+            self.timed_done += 1;
+            self.happen(at, event, trace);
+        }
+        if self.queue.next_due()? > now {
+            return None;
+        }
+        let (at, what, event) = self.queue.pop()?;
+        if let Some(event) = event {
+            self.fired.events[event] = true;
+        }
+        Some(Due { at, what })
     }
 
     /// What has taken place of the plan so far.
+    ///
+    /// A fault fires when it is applied to its packet: not where that packet was lost before, nor where a bit lies
+    /// beyond its end. A crash or a restart fires when [`poll`](Wire::poll) gives it out, an injection when
+    /// its packet is on the link.
     pub fn fired(&self) -> Fired {
-        Fired::default()
+        self.fired.clone()
+    }
+
+    /// Packets on the wire, copies and held ones included.
+    pub fn in_flight(&self) -> usize {
+        self.queue.packets()
+    }
+
+    /// Why the link does not take this packet.
+    fn refusal(&self, way: Way, packet: &[u8]) -> Option<LossReason> {
+        if usize::from(way.0.0.max(way.1.0)) >= self.hosts {
+            Some(LossReason::NoSuchHost)
+        } else if packet.len() > self.line.mtu {
+            Some(LossReason::TooBig)
+        } else if self.cuts.cut(way) {
+            Some(LossReason::Partition)
+        } else if self.queue.packets() >= PACKETS_MAX {
+            Some(LossReason::WireFull)
+        } else {
+            None
+        }
+    }
+
+    /// Finds the fault for a packet, records it, and works out what it does.
+    fn fault(
+        &mut self,
+        now: Time,
+        way: Way,
+        label: &Label,
+        packet: PacketId,
+        bytes: &[u8],
+        trace: &mut Trace,
+    ) -> Option<Effect> {
+        let fault = self.plan.faults.find(way, label).min()?;
+        let action = self.plan.actions.get(fault)?;
+        let effect = Effect::of(action, bytes)?;
+        self.fired.faults[fault] = true;
+        let action = action.clone();
+        trace.push(
+            now,
+            What::Fault {
+                packet,
+                fault,
+                action,
+            },
+        );
+        Some(effect)
+    }
+
+    /// Puts a packet on the link; it is due at `due` if nothing happens to it.
+    fn carry(&mut self, now: Time, way: Way, due: Time, mut delivery: Delivery, effect: Option<Effect>) {
+        let mut due = due;
+        match effect {
+            None => self.queue.packet(due, delivery),
+            Some(Effect::Drop) => {}
+            Some(Effect::Duplicate) => {
+                let copy = Delivery {
+                    copy: 1,
+                    ..delivery.clone()
+                };
+                self.queue.packet(due, delivery);
+                self.queue.packet(due, copy);
+            }
+            Some(Effect::Delay(span)) => {
+                due += span;
+                self.queue.packet(due, delivery);
+            }
+            Some(Effect::Hold(behind)) => {
+                // First what waits for this packet: it does not wait for itself.
+                self.queue.overtaken(way, due);
+                self.queue.hold(way, behind, due.max(now + HOLD_MAX), delivery);
+                return;
+            }
+            Some(Effect::Alter(bytes)) => {
+                delivery.bytes = bytes;
+                delivery.altered = true;
+                self.queue.packet(due, delivery);
+            }
+        }
+        self.queue.overtaken(way, due);
+    }
+
+    /// Lets the events happen that are anchored to a packet, in the plan's order.
+    fn anchored(&mut self, now: Time, way: Way, label: &Label, trace: &mut Trace) {
+        let mut events: Vec<usize> = self.plan.anchors.find(way, label).collect();
+        events.sort_unstable();
+        for event in events {
+            self.happen(now, event, trace);
+        }
+    }
+
+    /// Lets the timed events happen that are due.
+    fn pass_time(&mut self, now: Time, trace: &mut Trace) {
+        while let Some(&(at, event)) = self.plan.timed.get(self.timed_done)
+            && at <= now
+        {
+            self.timed_done += 1;
+            self.happen(at, event, trace);
+        }
+    }
+
+    /// Lets an event happen.
+    fn happen(&mut self, at: Time, event: usize, trace: &mut Trace) {
+        match self.plan.happenings[event].clone() {
+            Happening::Partition(hosts) => {
+                self.cuts.set(hosts, true);
+                trace.push(at, What::Partitioned(hosts));
+                self.fired.events[event] = true;
+            }
+            Happening::Heal(hosts) => {
+                self.cuts.set(hosts, false);
+                trace.push(at, What::Healed(hosts));
+                self.fired.events[event] = true;
+            }
+            Happening::Crash(host) => self.queue.host(at, host, DueWhat::Crash(host), event),
+            Happening::Restart(host) => self.queue.host(at, host, DueWhat::Restart(host), event),
+            Happening::Inject((from, to), bytes) => {
+                let packet = trace.next_packet();
+                trace.push(
+                    at,
+                    What::Injected {
+                        packet,
+                        from,
+                        to,
+                        bytes: bytes.clone(),
+                    },
+                );
+                if let Some(reason) = self.refusal((from, to), &bytes) {
+                    trace.push(at, What::Lost { packet, reason });
+                } else {
+                    let delivery = Delivery {
+                        packet,
+                        copy: 0,
+                        to,
+                        bytes,
+                        altered: false,
+                    };
+                    self.queue.packet(at + self.line.delay, delivery);
+                    self.fired.events[event] = true;
+                }
+            }
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

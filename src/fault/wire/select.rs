@@ -1,0 +1,139 @@
+//! A plan made ready for the wire: host names become numbers, and a packet finds what is meant for it.
+
+use super::super::{Action, Anchor, Class, Direction, EventKind, FaultPlan, Label, Packet, When};
+use super::{DueWhat, UnknownHost};
+use crate::time::Time;
+use crate::trace::HostId;
+
+/// A way over the link: who sends, who is to get it.
+pub(super) type Way = (HostId, HostId);
+
+/// Positions in a list of the plan, found by the packet that they name.
+#[derive(Debug, Default)]
+pub(super) struct Index(Vec<(Key, Packet, usize)>);
+
+type Key = (Way, Class, u32, Option<u32>);
+
+impl Index {
+    fn add(&mut self, way: Way, packet: Packet, position: usize) {
+        self.0
+            .push(((way, packet.class, packet.nth, packet.flow), packet, position));
+    }
+
+    fn sort(&mut self) {
+        self.0.sort_unstable_by_key(|&(key, _, position)| (key, position));
+    }
+
+    /// The positions of all selectors that name this packet, in no particular order.
+    pub(super) fn find(&self, way: Way, label: &Label) -> impl Iterator<Item = usize> + '_ {
+        let keys = [
+            (way, label.class, label.nth, None),
+            (way, label.class, label.nth_in_flow, Some(label.flow)),
+            (way, Class::Any, label.nth_any, None),
+            (way, Class::Any, label.nth_any_in_flow, Some(label.flow)),
+        ];
+        let keys = keys
+            .into_iter()
+            .take(if self.0.is_empty() { 0 } else { keys.len() });
+        let label = *label;
+        keys.flat_map(move |key| {
+            let first = self.0.partition_point(|(other, ..)| *other < key);
+            let named = self.0[first..]
+                .iter()
+                .take_while(move |(other, ..)| *other == key);
+            named
+                .filter(move |(_, packet, _)| label.is(packet))
+                .map(|&(.., position)| position)
+        })
+    }
+}
+
+/// What happens, with host numbers for names.
+#[derive(Clone, Debug)]
+pub(super) enum Happening {
+    Partition(Option<[HostId; 2]>),
+    Heal(Option<[HostId; 2]>),
+    Crash(HostId),
+    Restart(HostId),
+    Inject(Way, bytes::Bytes),
+}
+
+/// A plan with host numbers for names.
+#[derive(Debug, Default)]
+pub(super) struct Prepared {
+    /// The plan's faults by the packet that they name.
+    pub(super) faults: Index,
+    /// What the plan's faults do, in its order.
+    pub(super) actions: Vec<Action>,
+    /// The plan's events by the packet that they are anchored to.
+    pub(super) anchors: Index,
+    /// The plan's events, in its order.
+    pub(super) happenings: Vec<Happening>,
+    /// What happens to the wire at a time, in the order of (time, plan).
+    pub(super) timed: Vec<(Time, usize)>,
+    /// What happens to a host at a time, in the order of (time, plan).
+    pub(super) host_events: Vec<(Time, usize, HostId, DueWhat)>,
+}
+
+impl Prepared {
+    pub(super) fn new(plan: &FaultPlan, hosts: &[String]) -> Result<Prepared, UnknownHost> {
+        let host = |name: &String| {
+            let index = hosts.iter().position(|host| host == name);
+            index
+                .and_then(|index| u16::try_from(index).ok())
+                .map(HostId)
+                .ok_or_else(|| UnknownHost {
+                    name: name.clone(),
+                    hosts: hosts.to_vec(),
+                })
+        };
+        let way = |direction: &Direction| Ok((host(&direction.from)?, host(&direction.to)?));
+        let pair = |names: &Option<[String; 2]>| match names {
+            Some([a, b]) => Ok(Some([host(a)?, host(b)?])),
+            None => Ok(None),
+        };
+        let mut prepared = Prepared::default();
+        for (position, fault) in plan.faults.iter().enumerate() {
+            prepared
+                .faults
+                .add(way(&fault.direction)?, fault.packet, position);
+            prepared.actions.push(fault.action.clone());
+        }
+        for (position, event) in plan.events.iter().enumerate() {
+            let happening = match &event.kind {
+                EventKind::Partition(names) => Happening::Partition(pair(names)?),
+                EventKind::Heal(names) => Happening::Heal(pair(names)?),
+                EventKind::Crash(name) => Happening::Crash(host(name)?),
+                EventKind::Restart(name) => Happening::Restart(host(name)?),
+                EventKind::Inject { direction, packet } => Happening::Inject(way(direction)?, packet.clone()),
+            };
+            match (&event.when, &happening) {
+                (When::After(Anchor { direction, packet }), _) => {
+                    prepared.anchors.add(way(direction)?, *packet, position);
+                }
+                (When::AtUs(at), &Happening::Crash(host)) => {
+                    prepared
+                        .host_events
+                        .push((Time::from_micros(*at), position, host, DueWhat::Crash(host)));
+                }
+                (When::AtUs(at), &Happening::Restart(host)) => {
+                    prepared.host_events.push((
+                        Time::from_micros(*at),
+                        position,
+                        host,
+                        DueWhat::Restart(host),
+                    ));
+                }
+                (When::AtUs(at), _) => prepared.timed.push((Time::from_micros(*at), position)),
+            }
+            prepared.happenings.push(happening);
+        }
+        prepared.faults.sort();
+        prepared.anchors.sort();
+        prepared.timed.sort_unstable();
+        prepared
+            .host_events
+            .sort_unstable_by_key(|&(at, position, ..)| (at, position));
+        Ok(prepared)
+    }
+}
