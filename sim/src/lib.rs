@@ -8,8 +8,10 @@ mod net;
 mod program;
 mod run;
 mod scenario;
+pub mod search;
 pub mod seed;
 mod settings;
+pub mod strategy;
 mod testbed;
 mod world;
 

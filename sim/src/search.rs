@@ -1,0 +1,27 @@
+//! The search over fault plans: pure, and blind to how a run is made.
+//!
+//! Everything here takes `run: &mut dyn FnMut(&FaultPlan) -> Run` and looks at nothing but the [`Run`](crate::Run).
+//! [`Grid`] says which single faults a packet can suffer; [`Sweep`] tries them all, and all combinations of them up
+//! to a depth, each on the packets that the run before really showed; [`RandomSearch`] draws explicit lists of
+//! faults; [`shrink`] makes any plan that shows something as small as it can be. Budgets are counts, never times,
+//! and a plan is decided by what it is, never by the plans that came before it.
+
+mod grid;
+mod ladder;
+mod parts;
+mod random;
+mod shrink;
+mod sweep;
+mod tried;
+
+pub use grid::Grid;
+pub use random::{RandomSearch, fit};
+pub use shrink::{ShrinkLimits, Shrunk, is_minimal, shrink};
+pub use sweep::Sweep;
+pub use tried::Tried;
+
+pub(crate) use grid::sites;
+pub(crate) use parts::Parts;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! The grid: which single faults a packet can suffer.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use faultwire::fault::{Action, Direction, Fault, Label, Packet};
+use faultwire::trace::{Event, HostId, LossReason, PacketId, Trace, What};
+
+use super::Parts;
+use crate::seed::derive;
+
+/// The single faults that are tried on each packet: it is dropped, duplicated, delayed, held back, or has a bit
+/// flipped in its IP header, its transport header or its payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grid {
+    delays_us: Vec<u64>,
+    holds: Vec<u32>,
+    bits_per_part: u32,
+}
+
+impl Grid {
+    /// The grid for programs whose link has this round-trip time and which wait this long before they try again.
+    ///
+    /// The delays are half a round trip, and a millisecond more than one and than two time-outs: the packet then
+    /// comes just after what was sent in its place.
+    pub fn new(rtt: Duration, timeout: Duration) -> Grid {
+        let just_over = Duration::from_millis(1);
+        Grid {
+            delays_us: Vec::new(),
+            holds: vec![1, 3],
+            bits_per_part: 1,
+        }
+        .delays([
+            rtt / 2,
+            timeout + just_over,
+            timeout.saturating_mul(2) + just_over,
+        ])
+    }
+
+    /// Other delays. Those of no length and repetitions are left out.
+    pub fn delays(mut self, delays: impl IntoIterator<Item = Duration>) -> Grid {
+        let micros = |delay: Duration| u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
+        self.delays_us = distinct(delays.into_iter().map(micros));
+        self
+    }
+
+    /// Delays rounded up to whole milliseconds: what a testbed with a clock of such ticks can carry out.
+    pub fn whole_ticks(mut self) -> Grid {
+        let up = |delay: u64| delay.div_ceil(1_000).saturating_mul(1_000);
+        self.delays_us = distinct(self.delays_us.into_iter().map(up));
+        self
+    }
+
+    /// Other numbers of packets to be held behind. Zero and repetitions are left out.
+    pub fn holds(mut self, holds: impl IntoIterator<Item = u32>) -> Grid {
+        self.holds = distinct(holds.into_iter().map(u64::from))
+            .into_iter()
+            .filter_map(|hold| u32::try_from(hold).ok())
+            .collect();
+        self
+    }
+
+    /// In how many places, one at a time, each part of a packet is damaged; 1 unless said otherwise.
+    pub fn bits_per_part(mut self, bits: u32) -> Grid {
+        self.bits_per_part = bits;
+        self
+    }
+
+    /// The delays, in microseconds.
+    pub fn delays_us(&self) -> &[u64] {
+        &self.delays_us
+    }
+
+    /// All single faults on the packets of a run, in the order of the packets.
+    pub fn faults(&self, trace: &Trace) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for site in sites(trace, |_| true) {
+            for index in 0..self.count(&site) {
+                faults.extend(self.fault(trace.hosts(), &site, index));
+            }
+        }
+        faults
+    }
+
+    /// How many faults there are for a packet.
+    pub(crate) fn count(&self, site: &Site) -> u64 {
+        let parts: u64 = site.bits.iter().map(|(_, bits)| self.places(*bits)).sum();
+        2 + self.delays_us.len() as u64 + self.holds.len() as u64 + parts
+    }
+
+    /// In how many places a part of so many bits is damaged.
+    fn places(&self, bits: u32) -> u64 {
+        u64::from(self.bits_per_part.min(bits))
+    }
+
+    /// The fault of that index below [`count`](Grid::count) for a packet.
+    pub(crate) fn fault(&self, hosts: &[String], site: &Site, index: u64) -> Option<Fault> {
+        let name = |host: HostId| hosts.get(usize::from(host.0)).cloned();
+        Some(Fault {
+            direction: Direction::new(name(site.from)?, name(site.to)?),
+            packet: site.label.packet(),
+            action: self.action(hosts, site, index)?,
+        })
+    }
+
+    fn action(&self, hosts: &[String], site: &Site, index: u64) -> Option<Action> {
+        let mut index = match index {
+            0 => return Some(Action::Drop),
+            1 => return Some(Action::Duplicate),
+            _ => usize::try_from(index - 2).ok()?,
+        };
+        match self.delays_us.get(index) {
+            Some(delay) => return Some(Action::DelayUs(*delay)),
+            None => index -= self.delays_us.len(),
+        }
+        match self.holds.get(index) {
+            Some(hold) => return Some(Action::HoldFor(*hold)),
+            None => index -= self.holds.len(),
+        }
+        let mut index = index as u64;
+        for (part, (start, bits)) in site.bits.iter().enumerate() {
+            let places = self.places(*bits);
+            if index < places {
+                // Keyed by the packet's name alone: the same packet is damaged alike in every run that has it.
+                // In IPv6's header, which has no checksum, any bit is as good as another: what a host makes of
+                // the damage (another address, another length, another traffic class) is what is being tried.
+                let spread = (index * u64::from(*bits) / places) as u32;
+                let mut bit = (site.first_bit(hosts, part, *bits) + spread) % bits;
+                if site.spare_bit == Some(start + bit) {
+                    bit = (bit + 1) % bits;
+                }
+                return Some(Action::CorruptBits(vec![start + bit]));
+            }
+            index -= places;
+        }
+        None
+    }
+}
+
+/// In the order given, without zeros and repetitions.
+fn distinct(numbers: impl Iterator<Item = u64>) -> Vec<u64> {
+    let mut seen = BTreeSet::from([0]);
+    numbers.filter(|number| seen.insert(*number)).collect()
+}
+
+/// A packet of a run that a fault can be planned for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Site {
+    pub(crate) packet: PacketId,
+    pub(crate) from: HostId,
+    pub(crate) to: HostId,
+    pub(crate) label: Label,
+    /// IP header, transport header, payload: the first bit, and how many.
+    pub(crate) bits: [(u32, u32); 3],
+    spare_bit: Option<u32>,
+}
+
+impl Site {
+    /// The bit of a part, counted from its first, that is damaged first.
+    fn first_bit(&self, hosts: &[String], part: usize, bits: u32) -> u32 {
+        let name = |host: HostId| hosts.get(usize::from(host.0)).map_or("", String::as_str);
+        let Packet {
+            class,
+            nth,
+            flow: _,
+            transmission,
+        } = self.label.packet();
+        let packet = (class as u8, nth, transmission.unwrap_or(1));
+        let key = ("damaged bit", name(self.from), name(self.to), packet, part as u8);
+        let bit = derive(0, &key).checked_rem(u64::from(bits)).unwrap_or(0);
+        u32::try_from(bit).unwrap_or(0)
+    }
+}
+
+/// The packets of a run that a fault can be planned for, in the order of being sent, from those that `wanted` admits.
+///
+/// Left out are packets that were lost before a fault could do anything to them (a cut link, nobody there, too
+/// big), and packets with the name of an earlier one, whom a plan cannot tell apart from it.
+pub(crate) fn sites(trace: &Trace, mut wanted: impl FnMut(PacketId) -> bool) -> Vec<Site> {
+    let lost = |packet: PacketId, later: &[Event]| {
+        // The wire records such a loss right behind the sending.
+        matches!(later.first().map(|event| &event.what), Some(What::Lost { packet: lost, reason })
+            if *lost == packet && before_any_fault(*reason))
+    };
+    let mut names = BTreeSet::new();
+    let mut sites = Vec::new();
+    for (index, event) in trace.events().iter().enumerate() {
+        let What::Sent {
+            packet,
+            from,
+            to,
+            label,
+            bytes,
+        } = &event.what
+        else {
+            continue;
+        };
+        if !names.insert((*from, *to, label.packet()))
+            || !wanted(*packet)
+            || lost(*packet, &trace.events()[index + 1..])
+        {
+            continue;
+        }
+        let parts = Parts::of(bytes);
+        let bit = |byte: usize| u32::try_from(byte * 8).unwrap_or(u32::MAX);
+        sites.push(Site {
+            packet: *packet,
+            from: *from,
+            to: *to,
+            label: *label,
+            bits: parts.ranges.map(|range| (bit(range.start), bit(range.len()))),
+            spare_bit: parts.spare_bit.and_then(|bit| u32::try_from(bit).ok()),
+        });
+    }
+    sites
+}
+
+fn before_any_fault(reason: LossReason) -> bool {
+    match reason {
+        LossReason::Partition | LossReason::NoSuchHost | LossReason::TooBig | LossReason::WireFull => true,
+        LossReason::HostDown | LossReason::Damaged => false,
+    }
+}

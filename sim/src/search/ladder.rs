@@ -1,0 +1,271 @@
+//! The numbers of a plan, and the ladder (…, 50, 20, 10, 5, 2, 1, 0) that each of them is moved down.
+
+use std::ops::Range;
+
+use faultwire::fault::{Action, Fault, FaultPlan, Link, Packet, When};
+
+/// The next number down the ladder that is not below `floor`, in units of `tick`; none where `number` is at the end.
+pub(crate) fn step_down(number: u64, floor: u64, tick: u64) -> Option<u64> {
+    let tick = tick.max(1);
+    let (units, rest) = (number / tick, number % tick);
+    // A number between two ticks goes down to the rung below it or onto it.
+    let units = rung_below(if rest == 0 { units } else { units.checked_add(1)? })?;
+    let next = units.saturating_mul(tick);
+    (next >= floor && next < number).then_some(next)
+}
+
+/// The largest of 0, 1, 2, 5, 10, 20, 50, … that is below `number`.
+fn rung_below(number: u64) -> Option<u64> {
+    let below = number.checked_sub(1)?;
+    if below == 0 {
+        return Some(0);
+    }
+    let decade = 10_u64.pow(below.ilog10());
+    Some(match below / decade {
+        5.. => 5 * decade,
+        2..=4 => 2 * decade,
+        _ => decade,
+    })
+}
+
+/// Where a number stands in a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the action of a fault: the delay, the packets to hold behind.
+    Action(usize),
+    /// The index of a damaged bit: fault, position in its list.
+    Bit(usize, usize),
+    /// In the packet that a fault names.
+    Fault(usize, Field),
+    /// In the packet that an event is anchored to.
+    Anchor(usize, Field),
+    /// The time of an event.
+    At(usize),
+}
+
+/// A number in the name of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// The nth of its class.
+    Nth,
+    /// The kth transmission; 1 and none are the same.
+    Transmission,
+    /// The flow.
+    Flow,
+}
+
+impl Place {
+    /// All places of a plan that hold a number.
+    pub(crate) fn all(plan: &FaultPlan) -> Vec<Place> {
+        let mut places = Vec::new();
+        let fields = |packet: &Packet| {
+            [
+                Some(Field::Nth),
+                packet.transmission.map(|_| Field::Transmission),
+                packet.flow.map(|_| Field::Flow),
+            ]
+            .into_iter()
+            .flatten()
+        };
+        for (index, fault) in plan.faults.iter().enumerate() {
+            places.extend(fields(&fault.packet).map(|field| Place::Fault(index, field)));
+            match &fault.action {
+                Action::Drop | Action::Duplicate => {}
+                Action::DelayUs(_) | Action::HoldFor(_) => places.push(Place::Action(index)),
+                Action::CorruptBits(bits) => places.extend((0..bits.len()).map(|bit| Place::Bit(index, bit))),
+            }
+        }
+        for (index, event) in plan.events.iter().enumerate() {
+            match &event.when {
+                When::After(anchor) => {
+                    places.extend(fields(&anchor.packet).map(|field| Place::Anchor(index, field)));
+                }
+                When::AtUs(_) => places.push(Place::At(index)),
+            }
+        }
+        places
+    }
+
+    /// The number there, the least it may be, and whether it is a time.
+    pub(crate) fn get(self, plan: &FaultPlan) -> Option<Number> {
+        let packet = |packet: &Packet, field| {
+            let value = match field {
+                Field::Nth => packet.nth,
+                Field::Transmission => packet.transmission?,
+                Field::Flow => packet.flow?,
+            };
+            Some(Number::new(u64::from(value), 1))
+        };
+        match self {
+            Place::Fault(index, field) => packet(&plan.faults.get(index)?.packet, field),
+            Place::Anchor(index, field) => match &plan.events.get(index)?.when {
+                When::After(anchor) => packet(&anchor.packet, field),
+                When::AtUs(_) => None,
+            },
+            Place::Action(index) => match &plan.faults.get(index)?.action {
+                // A delay of nothing is no fault: the wire does not count it as one.
+                Action::DelayUs(delay) => Some(Number::time(*delay, 1)),
+                Action::HoldFor(hold) => Some(Number::new(u64::from(*hold), 1)),
+                Action::Drop | Action::Duplicate | Action::CorruptBits(_) => None,
+            },
+            Place::Bit(index, bit) => match &plan.faults.get(index)?.action {
+                Action::CorruptBits(bits) => Some(Number::new(u64::from(*bits.get(bit)?), 0)),
+                _ => None,
+            },
+            Place::At(index) => match &plan.events.get(index)?.when {
+                When::AtUs(at) => Some(Number::time(*at, 0)),
+                When::After(_) => None,
+            },
+        }
+    }
+
+    /// The plan with another number there; none where the number does not fit there, or makes a plan that is none
+    /// (two faults for one packet, one bit flipped twice).
+    pub(crate) fn set(self, plan: &FaultPlan, number: u64) -> Option<FaultPlan> {
+        let mut plan = plan.clone();
+        let small = u32::try_from(number).ok();
+        let packet = |packet: &mut Packet, field| {
+            match field {
+                Field::Nth => packet.nth = small?,
+                Field::Transmission => packet.transmission = small.filter(|k| *k > 1),
+                Field::Flow => packet.flow = Some(small?),
+            }
+            Some(())
+        };
+        match self {
+            Place::Fault(index, field) => packet(&mut plan.faults.get_mut(index)?.packet, field)?,
+            Place::Anchor(index, field) => match &mut plan.events.get_mut(index)?.when {
+                When::After(anchor) => packet(&mut anchor.packet, field)?,
+                When::AtUs(_) => return None,
+            },
+            Place::Action(index) => match &mut plan.faults.get_mut(index)?.action {
+                Action::DelayUs(delay) => *delay = number,
+                Action::HoldFor(hold) => *hold = small?,
+                Action::Drop | Action::Duplicate | Action::CorruptBits(_) => return None,
+            },
+            Place::Bit(index, bit) => match &mut plan.faults.get_mut(index)?.action {
+                Action::CorruptBits(bits) if !bits.contains(&small?) => *bits.get_mut(bit)? = small?,
+                _ => return None,
+            },
+            Place::At(index) => plan.events.get_mut(index)?.when = When::AtUs(number),
+        }
+        names_no_packet_twice(&plan.faults).then_some(plan)
+    }
+}
+
+/// A number of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Number {
+    pub(crate) value: u64,
+    pub(crate) floor: u64,
+    pub(crate) is_time: bool,
+}
+
+impl Number {
+    fn new(value: u64, floor: u64) -> Number {
+        Number {
+            value,
+            floor,
+            is_time: false,
+        }
+    }
+
+    fn time(value: u64, floor: u64) -> Number {
+        Number {
+            value,
+            floor,
+            is_time: true,
+        }
+    }
+
+    /// All rungs below, from the top, where times move by whole ticks of so many microseconds.
+    pub(crate) fn rungs(self, tick_us: u64) -> impl Iterator<Item = u64> {
+        let tick = if self.is_time { tick_us } else { 1 };
+        std::iter::successors(Some(self.value), move |number| {
+            step_down(*number, self.floor, tick)
+        })
+        .skip(1)
+    }
+}
+
+/// Whether no two faults name the same packet in the same words: the wire refuses two for one packet.
+pub(crate) fn names_no_packet_twice(faults: &[Fault]) -> bool {
+    let same = |a: &Fault, b: &Fault| {
+        let transmission = |packet: &Packet| packet.transmission.unwrap_or(1);
+        a.direction == b.direction
+            && (a.packet.class, a.packet.nth, a.packet.flow) == (b.packet.class, b.packet.nth, b.packet.flow)
+            && transmission(&a.packet) == transmission(&b.packet)
+    };
+    faults
+        .iter()
+        .enumerate()
+        .all(|(index, fault)| !faults[..index].iter().any(|earlier| same(earlier, fault)))
+}
+
+/// All plans that are one step simpler, the most promising first: one fault, event or flipped bit less; a packet
+/// named by less; the default link; a number one rung down.
+pub(crate) fn steps(plan: &FaultPlan, tick_us: u64) -> impl Iterator<Item = FaultPlan> {
+    let removals = (0..item_count(plan)).map(|item| without_items(plan, item..item + 1));
+    let bits = plan.faults.iter().enumerate().flat_map(|(index, fault)| {
+        let bits = match &fault.action {
+            Action::CorruptBits(bits) if bits.len() > 1 => bits.len(),
+            _ => 0,
+        };
+        (0..bits).map(move |bit| (index, bit))
+    });
+    let bits = bits.filter_map(|(index, bit)| {
+        let mut less = plan.clone();
+        match &mut less.faults.get_mut(index)?.action {
+            Action::CorruptBits(bits) => bits.remove(bit),
+            _ => return None,
+        };
+        Some(less)
+    });
+    let names = Place::all(plan)
+        .into_iter()
+        .filter_map(|place| without_word(plan, place));
+    let link = (plan.link != Link::default()).then(|| FaultPlan {
+        link: Link::default(),
+        ..plan.clone()
+    });
+    let numbers = Place::all(plan).into_iter().filter_map(move |place| {
+        let next = place.get(plan)?.rungs(tick_us).next()?;
+        place.set(plan, next)
+    });
+    removals.chain(bits).chain(names).chain(link).chain(numbers)
+}
+
+/// The plan with the packet there not named by its flow, or by its transmission.
+fn without_word(plan: &FaultPlan, place: Place) -> Option<FaultPlan> {
+    let mut less = plan.clone();
+    let (packet, field) = match place {
+        Place::Fault(index, field) => (&mut less.faults.get_mut(index)?.packet, field),
+        Place::Anchor(index, field) => match &mut less.events.get_mut(index)?.when {
+            When::After(anchor) => (&mut anchor.packet, field),
+            When::AtUs(_) => return None,
+        },
+        Place::Action(_) | Place::Bit(..) | Place::At(_) => return None,
+    };
+    match field {
+        Field::Flow => packet.flow.take()?,
+        Field::Transmission => packet.transmission.take()?,
+        Field::Nth => return None,
+    };
+    names_no_packet_twice(&less.faults).then_some(less)
+}
+
+/// How many faults and events a plan has.
+pub(crate) fn item_count(plan: &FaultPlan) -> usize {
+    plan.faults.len() + plan.events.len()
+}
+
+/// The plan without some of its faults and events, which are numbered through in that order.
+pub(crate) fn without_items(plan: &FaultPlan, gone: Range<usize>) -> FaultPlan {
+    let mut less = plan.clone();
+    let faults = less.faults.len();
+    let events = less.events.len();
+    less.faults.drain(gone.start.min(faults)..gone.end.min(faults));
+    less.events
+        .drain(gone.start.saturating_sub(faults).min(events)..gone.end.saturating_sub(faults).min(events));
+    less
+}

@@ -1,0 +1,198 @@
+//! Random plans: explicit lists of faults, each of which took place.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use faultwire::fault::{Class, FaultPlan};
+use faultwire::trace::{Event, HostId, PacketId, Trace, What};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use super::{Parts, Tried};
+use crate::run::{End, Run};
+use crate::seed::derive;
+use crate::strategy::{HITS_PER_ITEM_MAX, PlanSpace, plans};
+
+/// A search through random plans, numbered from 0. Plan i is the same whatever was run before it.
+#[derive(Clone, Debug)]
+pub struct RandomSearch<'a> {
+    /// What the plans are made of.
+    pub space: &'a PlanSpace,
+    /// Decides the plans, together with the scenario's name and a plan's number.
+    pub seed: u64,
+    /// The scenario's name.
+    pub scenario: &'a str,
+    /// The number of the first plan.
+    pub first: u64,
+    /// How many plans.
+    pub count: u64,
+    /// How often a plan is drawn anew at most, where nothing of it takes place.
+    pub draws_max: u32,
+}
+
+impl RandomSearch<'_> {
+    /// The plan of that number, as it is drawn the nth time (from 0), before it is fitted.
+    pub fn plan(&self, number: u64, draw: u32) -> FaultPlan {
+        let mut bytes = [0; 32];
+        for (index, chunk) in (0_u64..).zip(bytes.chunks_exact_mut(8)) {
+            let key = ("random plan", self.scenario, number, draw, index);
+            chunk.copy_from_slice(&derive(self.seed, &key).to_le_bytes());
+        }
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+        match plans(self.space).new_tree(&mut runner) {
+            Ok(tree) => tree.current(),
+            // The strategy rejects nothing, so there is always a tree; a plan without faults counts as barren.
+            Err(_) => FaultPlan::default(),
+        }
+    }
+
+    /// Runs the plans, each fitted. A run that counts goes to `visit` with its fitted plan, until that breaks. One
+    /// that the testbed refused is visited, and counts as refused.
+    pub fn search(
+        &self,
+        run: &mut dyn FnMut(&FaultPlan) -> Run,
+        visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
+    ) -> Tried {
+        let mut tried = Tried::default();
+        for number in self.first..self.first.saturating_add(self.count) {
+            let fitted = (0..self.draws_max.max(1))
+                .map(|draw| fit(run(&self.plan(number, draw))))
+                .find(|run| is_refused(run) || self.is_fit(run));
+            let Some(run) = fitted else {
+                tried.barren += 1;
+                continue;
+            };
+            tried.count(&run, |tried| &mut tried.random);
+            if visit(&run).is_break() {
+                tried.stopped = true;
+                break;
+            }
+        }
+        tried
+    }
+
+    /// Whether a fault of the search took place, and nothing was hit too often.
+    fn is_fit(&self, run: &Run) -> bool {
+        self.space.adds_to_base(&run.plan) && hits_per_item(&run.trace) <= HITS_PER_ITEM_MAX
+    }
+}
+
+fn is_refused(run: &Run) -> bool {
+    matches!(run.end, End::Refused { .. })
+}
+
+/// The run, with all that did not take place left out of its plan.
+///
+/// What did not take place changed nothing, so this is the run that the smaller plan would have made; only the
+/// numbers by which its trace refers to the plan's faults are others.
+pub fn fit(run: Run) -> Run {
+    if run.fired.all() || is_refused(&run) {
+        return run;
+    }
+    let Run {
+        mut plan,
+        trace,
+        end,
+        mut fired,
+        elapsed,
+    } = run;
+    let mut place = 0;
+    let places: Vec<usize> = fired
+        .faults
+        .iter()
+        .map(|fired| {
+            let here = place;
+            place += usize::from(*fired);
+            here
+        })
+        .collect();
+    let mut fitted = Trace::new(trace.hosts().iter().cloned());
+    for Event { at, what } in trace.events() {
+        let what = match what {
+            What::Fault {
+                packet,
+                fault,
+                action,
+            } => What::Fault {
+                packet: *packet,
+                fault: places.get(*fault).copied().unwrap_or(*fault),
+                action: action.clone(),
+            },
+            other => other.clone(),
+        };
+        fitted.push(*at, what);
+    }
+    for _ in 0..trace.packet_count() {
+        fitted.next_packet();
+    }
+    keep_fired(&mut plan.faults, &fired.faults);
+    keep_fired(&mut plan.events, &fired.events);
+    fired.faults.retain(|fired| *fired);
+    fired.events.retain(|fired| *fired);
+    Run {
+        plan,
+        trace: fitted,
+        end,
+        fired,
+        elapsed,
+    }
+}
+
+fn keep_fired<T>(items: &mut Vec<T>, fired: &[bool]) {
+    let mut fired = fired.iter();
+    items.retain(|_| fired.next().copied().unwrap_or(false));
+}
+
+/// What a packet carries, as far as a sender that repeats it repeats this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Item<'a> {
+    /// New data of a stream.
+    Data(HostId, HostId, u32),
+    /// A step of a connection.
+    Step(HostId, HostId, u32, Class),
+    /// A message, by its content: an answer that echoes it is the same exchange.
+    Message(&'a [u8]),
+}
+
+/// How often the thing that was hit most often was hit.
+fn hits_per_item(trace: &Trace) -> usize {
+    let hit: Vec<PacketId> = trace
+        .events()
+        .iter()
+        .filter_map(|event| match event.what {
+            What::Fault { packet, .. } => Some(packet),
+            _ => None,
+        })
+        .collect();
+    if hit.len() <= HITS_PER_ITEM_MAX {
+        return hit.len();
+    }
+    let mut hits: BTreeMap<Item<'_>, usize> = BTreeMap::new();
+    for event in trace.events() {
+        let What::Sent {
+            packet,
+            from,
+            to,
+            label,
+            bytes,
+        } = &event.what
+        else {
+            continue;
+        };
+        if !hit.contains(packet) {
+            continue;
+        }
+        let item = match label.class {
+            Class::Data => Item::Data(*from, *to, label.nth),
+            Class::Syn | Class::Ack | Class::Fin | Class::Rst => {
+                Item::Step(*from, *to, label.flow, label.class)
+            }
+            Class::Datagram | Class::Fragment | Class::Icmp | Class::Any => {
+                Item::Message(Parts::of(bytes).payload(bytes))
+            }
+        };
+        *hits.entry(item).or_default() += 1;
+    }
+    hits.values().copied().max().unwrap_or(0)
+}

@@ -1,0 +1,187 @@
+//! The shrinker: from any plan that shows something to one of which nothing can be left out.
+//!
+//! It serves generated plans, plans that somebody wrote, and plans found on real kernels alike: it sees a plan and
+//! the answer to one question. First whole chunks of faults are left out (delta debugging: Zeller and Hildebrandt,
+//! "Simplifying and isolating failure-inducing input", 2002), then each number is moved as far down its ladder as a
+//! bisection takes it; then every single step that there is gets tried, until none of them still shows it.
+
+use std::collections::BTreeSet;
+use std::hash::Hash;
+
+use faultwire::fault::FaultPlan;
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+use super::ladder::{Place, item_count, steps, without_items};
+
+/// What bounds a shrinking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShrinkLimits {
+    /// How many plans are run at most.
+    pub runs_max: u64,
+    /// Times move in whole ticks of so many microseconds: 1 for all times, 1000 on a testbed with such a clock.
+    pub tick_us: u64,
+}
+
+impl Default for ShrinkLimits {
+    /// 2000 runs, any time.
+    fn default() -> Self {
+        ShrinkLimits {
+            runs_max: 2_000,
+            tick_us: 1,
+        }
+    }
+}
+
+/// What shrinking gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shrunk {
+    /// The smallest plan found that shows it.
+    pub plan: FaultPlan,
+    /// How many plans were run.
+    pub runs: u64,
+    /// Whether each plan that is one step simpler was run and does not show it. `false` also where the plan that
+    /// was handed in did not show it: then it is handed back as it was.
+    pub minimal: bool,
+}
+
+/// Makes a plan as small as it can be while it still shows what `shows` asks for.
+///
+/// A step leaves out a fault, an event or one of several flipped bits; names a packet without its flow or its
+/// transmission; takes the default link; or moves a number (`nth`, `transmission`, `flow`, `delay_us`, `hold_for`, a
+/// bit's index, `at_us`) one down its ladder …, 50, 20, 10, 5, 2, 1, 0, as far as the number may go. No plan that
+/// names one packet twice is asked about.
+pub fn shrink(plan: &FaultPlan, shows: &mut dyn FnMut(&FaultPlan) -> bool, limits: &ShrinkLimits) -> Shrunk {
+    let mut shrinker = Shrinker {
+        shows,
+        refuted: BTreeSet::new(),
+        runs: 0,
+        limits: *limits,
+    };
+    let mut best = plan.clone();
+    let done = shrinker.shows(plan).and_then(|shown| {
+        if shown {
+            shrinker.reduce(&mut best)?;
+        }
+        Ok(shown)
+    });
+    Shrunk {
+        plan: best,
+        runs: shrinker.runs,
+        minimal: done == Ok(true),
+    }
+}
+
+/// Whether a plan shows it, and none that is one step simpler does.
+pub fn is_minimal(
+    plan: &FaultPlan,
+    shows: &mut dyn FnMut(&FaultPlan) -> bool,
+    limits: &ShrinkLimits,
+) -> bool {
+    shows(plan) && !steps(plan, limits.tick_us).any(|simpler| shows(&simpler))
+}
+
+/// The budget of runs is spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Spent;
+
+struct Shrinker<'a> {
+    shows: &'a mut dyn FnMut(&FaultPlan) -> bool,
+    /// Plans that were run and do not show it, so that the last round over all steps costs only the new ones.
+    refuted: BTreeSet<u128>,
+    runs: u64,
+    limits: ShrinkLimits,
+}
+
+impl Shrinker<'_> {
+    fn shows(&mut self, plan: &FaultPlan) -> Result<bool, Spent> {
+        let mut hasher = SipHasher13::new();
+        plan.hash(&mut hasher);
+        let name = hasher.finish128().as_u128();
+        if self.refuted.contains(&name) {
+            return Ok(false);
+        }
+        if self.runs >= self.limits.runs_max {
+            return Err(Spent);
+        }
+        self.runs += 1;
+        let shown = (self.shows)(plan);
+        if !shown {
+            self.refuted.insert(name);
+        }
+        Ok(shown)
+    }
+
+    /// Takes the simpler plan if it shows it.
+    fn take(&mut self, best: &mut FaultPlan, simpler: FaultPlan) -> Result<bool, Spent> {
+        let shown = self.shows(&simpler)?;
+        if shown {
+            *best = simpler;
+        }
+        Ok(shown)
+    }
+
+    fn reduce(&mut self, best: &mut FaultPlan) -> Result<(), Spent> {
+        loop {
+            self.leave_out(best)?;
+            self.move_down(best)?;
+            let mut simpler = steps(best, self.limits.tick_us);
+            let step = loop {
+                match simpler.next() {
+                    None => return Ok(()),
+                    Some(plan) if self.shows(&plan)? => break plan,
+                    Some(_) => {}
+                }
+            };
+            drop(simpler);
+            *best = step;
+        }
+    }
+
+    /// Leaves out chunks of faults and events: halves, quarters, down to single ones.
+    fn leave_out(&mut self, best: &mut FaultPlan) -> Result<(), Spent> {
+        let mut chunk = item_count(best);
+        while chunk > 0 {
+            let mut start = 0;
+            while start < item_count(best) {
+                let end = (start + chunk).min(item_count(best));
+                let simpler = without_items(best, start..end);
+                // What stood behind the chunk has moved to its place.
+                if !self.take(best, simpler)? {
+                    start = end;
+                }
+            }
+            // Of a plan that a coarse pass made small, no chunk is larger than half.
+            chunk = (chunk / 2).min(item_count(best).div_ceil(2));
+        }
+        Ok(())
+    }
+
+    /// Moves each number down its ladder, by bisection: the rung it ends on shows it, the next one does not.
+    fn move_down(&mut self, best: &mut FaultPlan) -> Result<(), Spent> {
+        for place in Place::all(best) {
+            let Some(number) = place.get(best) else { continue };
+            let rungs: Vec<u64> = number.rungs(self.limits.tick_us).collect();
+            // Rungs before `low` show it (or are the number itself); `high` and what is behind it need not.
+            let (mut low, mut high) = (0, rungs.len());
+            // The end of the ladder first: most numbers do not matter.
+            let mut middle = rungs.len().saturating_sub(1);
+            while low < high {
+                let simpler = rungs.get(middle).and_then(|rung| place.set(best, *rung));
+                let shown = match simpler {
+                    Some(simpler) => self.take(best, simpler)?,
+                    None => false,
+                };
+                if shown {
+                    low = middle + 1;
+                } else {
+                    high = middle;
+                }
+                middle = low + (high.saturating_sub(low)) / 2;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,336 @@
+//! The shrinker against questions whose answers are known.
+
+use faultwire::fault::{
+    Action, Anchor, Class, Direction, EventKind, Fault, Link, LinkNumbers, Packet, PlanEvent, Profile, When,
+};
+use proptest::prelude::*;
+
+use super::*;
+use crate::search::ladder::{names_no_packet_twice, step_down};
+
+fn there() -> Direction {
+    Direction::new("client", "server")
+}
+
+fn fault(nth: u32, action: Action) -> Fault {
+    Fault {
+        direction: there(),
+        packet: Packet::nth(Class::Datagram, nth),
+        action,
+    }
+}
+
+fn plan(faults: impl IntoIterator<Item = Fault>) -> FaultPlan {
+    FaultPlan {
+        faults: faults.into_iter().collect(),
+        ..FaultPlan::default()
+    }
+}
+
+fn drops(nths: impl IntoIterator<Item = u32>) -> FaultPlan {
+    plan(nths.into_iter().map(|nth| fault(nth, Action::Drop)))
+}
+
+fn shrunk(from: &FaultPlan, shows: impl Fn(&FaultPlan) -> bool) -> Shrunk {
+    let limits = ShrinkLimits::default();
+    let result = shrink(from, &mut |plan| shows(plan), &limits);
+    assert!(result.minimal);
+    assert!(is_minimal(&result.plan, &mut |plan| shows(plan), &limits));
+    result
+}
+
+#[test]
+fn the_ladder_has_rungs_at_one_two_five() {
+    let down = |number: u64| {
+        std::iter::successors(step_down(number, 0, 1), |n| step_down(*n, 0, 1)).collect::<Vec<_>>()
+    };
+    assert_eq!(down(7), [5, 2, 1, 0]);
+    assert_eq!(down(200), [100, 50, 20, 10, 5, 2, 1, 0]);
+    assert_eq!(down(201)[..2], [200, 100]);
+    assert_eq!(down(u64::MAX)[0], 10_000_000_000_000_000_000);
+    assert_eq!(down(0), []);
+    assert_eq!(step_down(1, 1, 1), None, "not below the floor");
+    assert_eq!(step_down(1_500, 0, 1_000), Some(1_000), "onto a whole tick");
+    assert_eq!(step_down(3_000, 0, 1_000), Some(2_000));
+    assert_eq!(step_down(1_000, 1, 1_000), None);
+}
+
+#[test]
+fn one_fault_of_sixty_four_is_found_in_few_runs() {
+    for needed in [1, 2, 17, 33, 50, 64] {
+        let shows = |plan: &FaultPlan| {
+            let drops = |fault: &Fault| fault.action == Action::Drop && fault.packet.nth >= needed;
+            plan.faults.iter().any(drops)
+        };
+        let result = shrunk(&drops(1..=64), shows);
+        assert_eq!(result.plan.faults.len(), 1);
+        let nth = u64::from(result.plan.faults[0].packet.nth);
+        assert!(step_down(nth, 1, 1).is_none_or(|lower| lower < u64::from(needed)));
+        assert!(result.runs < 40, "{} runs for {needed}", result.runs);
+    }
+}
+
+#[test]
+fn a_few_faults_of_sixty_four_are_found_in_few_runs() {
+    for needed in [vec![3, 60], vec![31, 32], vec![1, 2], vec![5, 20, 47]] {
+        let has = |plan: &FaultPlan, nth| plan.faults.iter().any(|fault| fault.packet.nth == nth);
+        let result = shrunk(&drops(1..=64), |plan| needed.iter().all(|nth| has(plan, *nth)));
+        assert_eq!(result.plan, drops(needed.iter().copied()));
+        assert!(result.runs < 100, "{} runs for {needed:?}", result.runs);
+    }
+}
+
+#[test]
+fn faults_that_need_each_other_go_together() {
+    // Showing it takes an even number of faults: none can go alone, which is what minimal means here.
+    let result = shrunk(&drops(1..=64), |plan| {
+        plan.faults.len() % 2 == 0 && !plan.faults.is_empty()
+    });
+    assert_eq!(result.plan.faults.len(), 2);
+}
+
+#[test]
+fn numbers_go_down_to_where_they_matter() {
+    let from = plan([
+        fault(40, Action::DelayUs(987_654)),
+        fault(41, Action::HoldFor(30)),
+    ]);
+    let result = shrunk(&from, |plan| {
+        plan.faults
+            .iter()
+            .any(|fault| matches!(fault.action, Action::DelayUs(us) if us >= 15_000))
+            && plan
+                .faults
+                .iter()
+                .any(|fault| matches!(fault.action, Action::HoldFor(n) if n >= 3))
+    });
+    let actions: Vec<&Action> = result.plan.faults.iter().map(|fault| &fault.action).collect();
+    assert_eq!(actions, [&Action::DelayUs(20_000), &Action::HoldFor(5)]);
+    // Both want to be the first packet; only one can.
+    assert_eq!(result.plan.faults[0].packet.nth, 1);
+    assert_eq!(result.plan.faults[1].packet.nth, 2);
+}
+
+#[test]
+fn times_stay_on_whole_ticks_where_asked() {
+    let limits = ShrinkLimits {
+        tick_us: 1_000,
+        ..ShrinkLimits::default()
+    };
+    let from = plan([fault(1, Action::DelayUs(7_300))]);
+    let mut asked = Vec::new();
+    let result = shrink(
+        &from,
+        &mut |plan| {
+            asked.extend(plan.faults.iter().map(|fault| fault.action.clone()));
+            plan.faults
+                .iter()
+                .any(|fault| matches!(fault.action, Action::DelayUs(us) if us >= 1_200))
+        },
+        &limits,
+    );
+    assert_eq!(result.plan, plan([fault(1, Action::DelayUs(2_000))]));
+    assert!(
+        asked[1..]
+            .iter()
+            .all(|action| matches!(action, Action::DelayUs(us) if us % 1_000 == 0 || *us == 7_300))
+    );
+}
+
+#[test]
+fn words_bits_links_and_events_that_do_not_matter_go() {
+    let packet = Packet {
+        flow: Some(3),
+        transmission: Some(4),
+        ..Packet::nth(Class::Data, 9)
+    };
+    let anchor = When::After(Anchor {
+        direction: there(),
+        packet,
+    });
+    let from = FaultPlan {
+        title: Some("kept".to_owned()),
+        scenario: Some("kept".to_owned()),
+        link: Link::Numbers(LinkNumbers {
+            delay_us: 7,
+            ..Profile::Lan.numbers()
+        }),
+        faults: vec![Fault {
+            direction: there(),
+            packet,
+            action: Action::CorruptBits(vec![300, 70, 1_000]),
+        }],
+        events: vec![
+            PlanEvent {
+                kind: EventKind::Partition(None),
+                when: anchor.clone(),
+            },
+            PlanEvent {
+                kind: EventKind::Heal(None),
+                when: anchor,
+            },
+            PlanEvent {
+                kind: EventKind::Crash("server".to_owned()),
+                when: When::AtUs(123_456),
+            },
+        ],
+    };
+    let result = shrunk(&from, |plan| {
+        let crash = |event: &PlanEvent| matches!(event.kind, EventKind::Crash(_));
+        let bit = |fault: &Fault| matches!(&fault.action, Action::CorruptBits(bits) if bits.iter().any(|bit| *bit >= 64));
+        plan.events.iter().any(crash) && plan.faults.iter().any(bit)
+    });
+    let expected = FaultPlan {
+        link: Link::default(),
+        faults: vec![Fault {
+            direction: there(),
+            packet: Packet::nth(Class::Data, 1),
+            action: Action::CorruptBits(vec![100]),
+        }],
+        events: vec![PlanEvent {
+            kind: EventKind::Crash("server".to_owned()),
+            when: When::AtUs(0),
+        }],
+        ..from
+    };
+    assert_eq!(result.plan, expected);
+}
+
+#[test]
+fn the_budget_is_kept_and_told() {
+    let limits = ShrinkLimits {
+        runs_max: 10,
+        ..ShrinkLimits::default()
+    };
+    let has = |plan: &FaultPlan, nth| plan.faults.iter().any(|fault| fault.packet.nth == nth);
+    let shows = |plan: &FaultPlan| has(plan, 3) && has(plan, 60);
+    let mut asked = 0;
+    let result = shrink(
+        &drops(1..=64),
+        &mut |plan| {
+            asked += 1;
+            shows(plan)
+        },
+        &limits,
+    );
+    assert_eq!((asked, result.runs, result.minimal), (10, 10, false));
+    assert!(shows(&result.plan), "what was found so far still shows it");
+}
+
+#[test]
+fn a_plan_that_does_not_show_it_comes_back_as_it_was() {
+    let result = shrink(&drops(1..=3), &mut |_| false, &ShrinkLimits::default());
+    assert_eq!(
+        result,
+        Shrunk {
+            plan: drops(1..=3),
+            runs: 1,
+            minimal: false
+        }
+    );
+}
+
+#[test]
+fn a_plan_that_needs_nothing_becomes_empty() {
+    assert_eq!(shrunk(&drops(1..=64), |_| true).plan, FaultPlan::default());
+}
+
+fn any_fault() -> impl Strategy<Value = Fault> {
+    let action = prop_oneof![
+        Just(Action::Drop),
+        Just(Action::Duplicate),
+        (1_u64..3_000_000).prop_map(Action::DelayUs),
+        (1_u32..30).prop_map(Action::HoldFor),
+        proptest::collection::btree_set(0_u32..12_000, 1..4)
+            .prop_map(|bits| Action::CorruptBits(bits.into_iter().collect())),
+    ];
+    let packet = (
+        1_u32..90,
+        proptest::option::of(1_u32..4),
+        proptest::option::of(2_u32..6),
+    );
+    (packet, action).prop_map(|((nth, flow, transmission), action)| Fault {
+        direction: there(),
+        packet: Packet {
+            class: Class::Data,
+            nth,
+            flow,
+            transmission,
+        },
+        action,
+    })
+}
+
+/// What a synthetic failure takes.
+#[derive(Clone, Debug)]
+enum Need {
+    Action(std::mem::Discriminant<Action>, u32),
+    Delay(u64),
+    Bit(u32),
+    Flow(u32),
+    Count(usize),
+    OddSum,
+}
+
+impl Need {
+    fn of(kind: u8, fault: &Fault, number: u32) -> Need {
+        match kind {
+            0 => Need::Action(
+                std::mem::discriminant(&fault.action),
+                number % fault.packet.nth.max(1),
+            ),
+            1 => Need::Delay(u64::from(number)),
+            2 => Need::Bit(number % 12_000),
+            3 => Need::Flow(number % 4),
+            4 => Need::Count(number as usize % 4),
+            _ => Need::OddSum,
+        }
+    }
+
+    fn met(&self, plan: &FaultPlan) -> bool {
+        let any = |wanted: &dyn Fn(&Fault) -> bool| plan.faults.iter().any(wanted);
+        match self {
+            Need::Action(action, nth) => {
+                any(&|fault| std::mem::discriminant(&fault.action) == *action && fault.packet.nth >= *nth)
+            }
+            Need::Delay(least) => any(&|fault| matches!(fault.action, Action::DelayUs(us) if us >= *least)),
+            Need::Bit(least) => any(
+                &|fault| matches!(&fault.action, Action::CorruptBits(bits) if bits.iter().any(|bit| bit >= least)),
+            ),
+            Need::Flow(flow) => any(&|fault| fault.packet.flow == Some(*flow)),
+            Need::Count(least) => plan.faults.len() >= *least,
+            Need::OddSum => plan.faults.iter().map(|fault| fault.packet.nth).sum::<u32>() % 2 == 1,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_shows_it_ends_minimal(
+        faults in proptest::collection::vec(any_fault(), 1..40),
+        needs in proptest::collection::vec((0_u8..6, any::<prop::sample::Index>(), 0_u32..3_000_000), 1..4),
+    ) {
+        let mut from = FaultPlan::default();
+        for fault in faults {
+            from.faults.push(fault);
+            if !names_no_packet_twice(&from.faults) {
+                from.faults.pop();
+            }
+        }
+        let mut needs: Vec<Need> =
+            needs.iter().map(|(kind, which, number)| Need::of(*kind, which.get(&from.faults), *number)).collect();
+        needs.retain(|need| need.met(&from));
+        let limits = ShrinkLimits { runs_max: 20_000, tick_us: 1 };
+        let mut asked = 0;
+        let mut shows = |plan: &FaultPlan| {
+            assert!(names_no_packet_twice(&plan.faults));
+            needs.iter().all(|need| need.met(plan))
+        };
+        let result = shrink(&from, &mut |plan| { asked += 1; shows(plan) }, &limits);
+        prop_assert_eq!(result.runs, asked);
+        prop_assert!(result.minimal, "{:?}", result);
+        prop_assert!(is_minimal(&result.plan, &mut shows, &limits), "{:?} for {:?}", result, needs);
+        let again = shrink(&from, &mut shows, &limits);
+        prop_assert_eq!(again, result);
+    }
+}

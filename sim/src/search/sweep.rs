@@ -1,0 +1,293 @@
+//! The adaptive sweep: all combinations of the grid's faults up to a depth, each on packets that really exist.
+//!
+//! After the fault-free run comes every single fault; then, for each run of a plan, every further fault on the
+//! packets that *its own* trace shows after the last one that a fault hit. So what is sent only because of the first
+//! fault is hit too. Nothing planned this way can fail to take place, as a run does not differ from its parent's
+//! before the new fault's packet is sent; and each combination comes up exactly once, in the order in which its
+//! packets are sent, as no fault changes what was sent before it.
+
+use std::ops::ControlFlow;
+
+use faultwire::fault::{Fault, FaultPlan};
+use faultwire::trace::{PacketId, Trace, What};
+
+use super::grid::{Site, sites};
+use super::{Grid, Tried};
+use crate::run::{End, Run};
+use crate::seed::derive;
+
+/// So many packets of parents are kept between levels; the rest is learnt again by a second run of the parent.
+const KEPT_SITES_MAX: usize = 50_000;
+
+/// A sweep over the plans that add faults of a grid to a base plan.
+#[derive(Clone, Debug)]
+pub struct Sweep<'a> {
+    /// The plan that the faults are added to: its link, its events, and faults that every run has.
+    pub base: &'a FaultPlan,
+    /// The single faults.
+    pub grid: &'a Grid,
+    /// How many of them are combined: 0 is the fault-free run alone. More than 3 is 3.
+    pub depth: u8,
+    /// How many runs count at most. Where there are more plans than that, an even sample of the first level that
+    /// does not fit is run: drawn by the seed, the same in every process.
+    pub runs_max: Option<u64>,
+    /// Decides the sample.
+    pub seed: u64,
+}
+
+/// A run whose plan is extended at the next level.
+struct Parent {
+    /// Its index among the parents of the level before; meaningless at the first level.
+    parent: usize,
+    /// What it added to that one; none at the first level.
+    fault: Option<Fault>,
+    /// How many plans extend it.
+    children: u64,
+    /// The packets that those hit, if kept.
+    sites: Option<Vec<Site>>,
+}
+
+impl Sweep<'_> {
+    /// Sweeps. Each run that counts goes to `visit`, the smallest plans first, until that breaks. A run whose plan
+    /// did not take place in full is counted as inert and not visited; one that the testbed refused is visited.
+    pub fn search(
+        &self,
+        run: &mut dyn FnMut(&FaultPlan) -> Run,
+        visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
+    ) -> Tried {
+        let mut search = Search {
+            sweep: self,
+            run,
+            visit,
+            tried: Tried::default(),
+            hosts: Vec::new(),
+            kept: 0,
+            levels: Vec::new(),
+        };
+        if search.all().is_break() {
+            search.tried.stopped = true;
+        }
+        search.tried
+    }
+}
+
+struct Search<'a> {
+    sweep: &'a Sweep<'a>,
+    run: &'a mut dyn FnMut(&FaultPlan) -> Run,
+    visit: &'a mut dyn FnMut(&Run) -> ControlFlow<()>,
+    tried: Tried,
+    hosts: Vec<String>,
+    kept: usize,
+    levels: Vec<Vec<Parent>>,
+}
+
+impl Search<'_> {
+    fn all(&mut self) -> ControlFlow<()> {
+        let depth = usize::from(self.sweep.depth.min(3));
+        let (run, live) = self.once(self.sweep.base, 0)?;
+        self.hosts = run.trace.hosts().to_vec();
+        if depth == 0 || !live {
+            return ControlFlow::Continue(());
+        }
+        let root = self.parent(0, None, &run, 0);
+        self.levels.push(vec![root]);
+        for level in 1..=depth {
+            self.level(level, level < depth)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Runs the plans of a level, or a sample of them, and collects the parents of the next level.
+    fn level(&mut self, level: usize, goes_on: bool) -> ControlFlow<()> {
+        let of: u64 = self.levels[level - 1].iter().map(|parent| parent.children).sum();
+        match level {
+            1 => self.tried.singles_of = of,
+            2 => self.tried.pairs_of = of,
+            _ => self.tried.triples_of = of,
+        }
+        let left = self
+            .sweep
+            .runs_max
+            .map_or(u64::MAX, |max| max.saturating_sub(self.tried.exhaustive()));
+        let mut chosen = Sample::new(self.sweep.seed, level as u64, of, left).peekable();
+        let mut parents = Vec::new();
+        let mut before = 0;
+        for index in 0..self.levels[level - 1].len() {
+            let end = before + self.levels[level - 1][index].children;
+            if chosen.peek().is_some_and(|next| *next < end) {
+                let mut plan = self.plan(level - 1, index);
+                let sites = self.sites(level - 1, index, &plan);
+                let (mut site, mut site_start) = (0, before);
+                while let Some(next) = chosen.next_if(|next| *next < end) {
+                    while let Some(count) = sites.get(site).map(|site| self.sweep.grid.count(site))
+                        && site_start + count <= next
+                    {
+                        site_start += count;
+                        site += 1;
+                    }
+                    let Some(fault) = sites
+                        .get(site)
+                        .and_then(|site| self.sweep.grid.fault(&self.hosts, site, next - site_start))
+                    else {
+                        // The parent was run again and had fewer packets: said by `unsteady`.
+                        continue;
+                    };
+                    plan.faults.push(fault);
+                    let (run, live) = self.once(&plan, level)?;
+                    let fault = plan.faults.pop();
+                    if goes_on && live {
+                        let parent = self.parent(index, fault, &run, level);
+                        parents.push(parent);
+                    }
+                }
+            }
+            before = end;
+        }
+        self.levels.push(parents);
+        ControlFlow::Continue(())
+    }
+
+    /// Runs a plan, counts it, shows it to the visitor. Whether it took place in full.
+    fn once(&mut self, plan: &FaultPlan, level: usize) -> ControlFlow<(), (Run, bool)> {
+        let run = (self.run)(plan);
+        let live = self.tried.count(&run, |tried| match level {
+            0 => &mut tried.fault_free,
+            1 => &mut tried.singles,
+            2 => &mut tried.pairs,
+            _ => &mut tried.triples,
+        });
+        if live || matches!(run.end, End::Refused { .. }) {
+            (self.visit)(&run)?;
+        }
+        ControlFlow::Continue((run, live))
+    }
+
+    fn parent(&mut self, parent: usize, fault: Option<Fault>, run: &Run, level: usize) -> Parent {
+        let sites = extensions(self.sweep.base, level, &run.trace);
+        let children = sites.iter().map(|site| self.sweep.grid.count(site)).sum();
+        let keep = self.kept + sites.len() <= KEPT_SITES_MAX;
+        if keep {
+            self.kept += sites.len();
+        }
+        Parent {
+            parent,
+            fault,
+            children,
+            sites: keep.then_some(sites),
+        }
+    }
+
+    /// The plan of a parent.
+    fn plan(&self, mut level: usize, mut index: usize) -> FaultPlan {
+        let mut faults = Vec::new();
+        while level > 0 {
+            let parent = &self.levels[level][index];
+            faults.extend(parent.fault.clone());
+            (level, index) = (level - 1, parent.parent);
+        }
+        let mut plan = self.sweep.base.clone();
+        plan.faults.extend(faults.into_iter().rev());
+        plan
+    }
+
+    /// The packets that the children of a parent hit.
+    fn sites(&mut self, level: usize, index: usize, plan: &FaultPlan) -> Vec<Site> {
+        if let Some(sites) = self.levels[level][index].sites.take() {
+            self.kept -= sites.len();
+            return sites;
+        }
+        let run = (self.run)(plan);
+        let sites = extensions(self.sweep.base, level, &run.trace);
+        let children: u64 = sites.iter().map(|site| self.sweep.grid.count(site)).sum();
+        self.tried.repeated += 1;
+        self.tried.unsteady += u64::from(children != self.levels[level][index].children);
+        sites
+    }
+}
+
+/// The packets that can be hit next in a run with so many faults on top of the base plan: those that were sent
+/// after the last fault's packet, and that no fault of the base plan names.
+fn extensions(base: &FaultPlan, level: usize, trace: &Trace) -> Vec<Site> {
+    let last = (base.faults.len() + level).checked_sub(1).filter(|_| level > 0);
+    let hit = last.and_then(|last| {
+        trace.events().iter().find_map(|event| match event.what {
+            What::Fault { packet, fault, .. } if fault == last => Some(packet),
+            _ => None,
+        })
+    });
+    let mut sites = sites(trace, |packet: PacketId| hit.is_none_or(|hit| packet > hit));
+    if !base.faults.is_empty() {
+        sites.retain(|site| {
+            !base.faults.iter().any(|fault| {
+                site.label.is(&fault.packet)
+                    && fault.direction.from == trace.host_name(site.from)
+                    && fault.direction.to == trace.host_name(site.to)
+            })
+        });
+    }
+    sites
+}
+
+/// Some of the numbers below `of`, ascending: all of them, or one from each of `take` stretches of equal length.
+struct Sample {
+    seed: u64,
+    level: u64,
+    of: u64,
+    take: u64,
+    next: u64,
+}
+
+impl Sample {
+    fn new(seed: u64, level: u64, of: u64, take: u64) -> Sample {
+        Sample {
+            seed,
+            level,
+            of,
+            take: take.min(of),
+            next: 0,
+        }
+    }
+}
+
+impl Iterator for Sample {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        if self.next >= self.take {
+            return None;
+        }
+        let at = |stretch: u64| {
+            let start = u128::from(stretch) * u128::from(self.of) / u128::from(self.take);
+            u64::try_from(start).unwrap_or(u64::MAX)
+        };
+        let (start, end) = (at(self.next), at(self.next + 1));
+        let key = ("sweep sample", self.level, self.next);
+        let number = start + derive(self.seed, &key) % (end - start).max(1);
+        self.next += 1;
+        Some(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_of_all_is_all_in_order() {
+        let all: Vec<u64> = Sample::new(7, 1, 100, 100).collect();
+        assert_eq!(all, (0..100).collect::<Vec<_>>());
+        assert_eq!(Sample::new(7, 1, 100, u64::MAX).count(), 100);
+        assert_eq!(Sample::new(7, 1, 0, 5).count(), 0);
+        assert_eq!(Sample::new(7, 1, 5, 0).count(), 0);
+    }
+
+    #[test]
+    fn a_sample_is_even_and_decided_by_its_seed() {
+        let sample: Vec<u64> = Sample::new(7, 1, 1_000_000, 100).collect();
+        for (stretch, number) in (0u64..).zip(&sample) {
+            assert_eq!(number / 10_000, stretch);
+        }
+        assert_eq!(sample, Sample::new(7, 1, 1_000_000, 100).collect::<Vec<_>>());
+        assert_ne!(sample, Sample::new(8, 1, 1_000_000, 100).collect::<Vec<_>>());
+    }
+}
