@@ -117,6 +117,7 @@ impl Encoder {
             label.nth,
             label.nth_in_flow,
             label.nth_any,
+            label.nth_any_in_flow,
             label.flow,
             label.transmission,
         ];

@@ -126,6 +126,7 @@ impl Sample {
                 nth: count + 1,
                 nth_in_flow: count + 1,
                 nth_any: any + 1,
+                nth_any_in_flow: any + 1,
                 flow: 1,
                 transmission: 1,
             },

@@ -74,7 +74,7 @@ fn every_part_of_an_event_counts_in_the_hash() {
     assert_ne!(usual, hash(b"data", 1, true, DropReason::BufferFull));
     assert_ne!(usual, hash(b"data", 1, false, DropReason::NoSocket));
     // The encoding is a contract: golden hashes are compared across platforms and releases.
-    insta::assert_snapshot!(usual, @"862f0095995e182b7ae2146f2bf49e24");
+    insta::assert_snapshot!(usual, @"1b5930764bbdc1e3a92d68f145fd70e8");
 }
 
 #[test]
