@@ -49,6 +49,7 @@ errnos! {
     EINVAL = 22, "invalid argument";
     EMFILE = 24, "too many open files";
     EPIPE = 32, "broken pipe";
+    EPROTO = 71, "protocol error";
     ENOTSOCK = 88, "not a socket";
     EDESTADDRREQ = 89, "destination address required";
     EMSGSIZE = 90, "message too long";
@@ -69,6 +70,7 @@ errnos! {
     ENOTCONN = 107, "not connected";
     ETIMEDOUT = 110, "connection timed out";
     ECONNREFUSED = 111, "connection refused";
+    EHOSTDOWN = 112, "host is down";
     EHOSTUNREACH = 113, "no route to host";
     EALREADY = 114, "already in progress";
     EINPROGRESS = 115, "operation now in progress";

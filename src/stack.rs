@@ -1,8 +1,37 @@
 //! A host's network stack: Berkeley calls on top, whole IP packets at the bottom, and nothing else.
+//!
+//! A pure machine: it owns no socket of the system, clock, thread or random source. Above it are the calls of
+//! [`Sockets`], `poll` and [`Stack::poll_changed`]; below it [`Stack::input`] and [`Stack::poll_transmit`]; and
+//! [`Stack::advance`] tells it the time.
+//!
+//! Read on in this order: `packet` (bytes to headers and back), `route` (where a packet goes), `output` and `input`
+//! (down and up through IP), `reassembly`, `icmp`, `datagram` (one socket), `udp` (sending, delivery), `ports` (bind and
+//! connect), `calls` (the Berkeley calls, dispatched). TCP will be a table of stream sockets beside the datagram ones,
+//! a branch in `input` and a second arm in `calls`.
+//!
+//! Choices where Linux leaves room: descriptors are never reused, so that a call after `close` is always `EBADF`;
+//! programs are privileged (ports below 1024 are free to bind); an ICMP error is never held back by a rate limit; there
+//! is no router, so whatever is neither this host nor on its link is `ENETUNREACH`. Left out: IGMP and MLD (the link
+//! floods), neighbour discovery (the link knows its hosts), IP options, path MTU discovery, raw sockets.
 
+mod calls;
+mod datagram;
+mod icmp;
+mod input;
+mod output;
+mod packet;
+mod ports;
+mod route;
 mod sockets;
+mod table;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod udp;
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
 
@@ -10,9 +39,14 @@ pub use sockets::{
     Domain, Fd, How, KeepAlive, Kind, OptionName, Protocol, Readiness, Received, SocketOption, Sockets,
 };
 
-use crate::errno::Errno;
+use self::datagram::Datagram;
+use self::output::Waiting;
+use self::table::Table;
 use crate::time::Time;
 use crate::trace::Note;
+
+/// Notes that wait to be polled; more are forgotten.
+const MAX_NOTES: usize = 1_024;
 
 /// What a host is: its addresses and the properties of its one interface.
 #[derive(Clone, Debug)]
@@ -26,7 +60,8 @@ pub struct StackConfig {
     pub v6: Ipv6Addr,
     /// The IPv6 network's prefix length, in bits.
     pub v6_prefix: u8,
-    /// Largest IP packet the interface sends, in bytes.
+    /// Largest IP packet the interface sends, in bytes. Below 1280 the interface has no IPv6; below 68 it is taken as
+    /// 68.
     pub mtu: u16,
     /// Decides ephemeral ports and identifications.
     pub seed: u64,
@@ -48,23 +83,60 @@ impl StackConfig {
 
 /// A host's network stack.
 #[derive(Debug)]
-pub struct Stack {}
+pub struct Stack {
+    config: StackConfig,
+    now: Time,
+    datagrams: Table<Datagram>,
+    /// Counts bindings, to know the last one.
+    bindings: u64,
+    /// Identification of the next datagram that goes out in fragments.
+    next_id: u32,
+    /// Descriptors whose readiness changed; each at most once.
+    changed: VecDeque<Fd>,
+    notes: VecDeque<Note>,
+    /// Packets for the wire.
+    transmit: VecDeque<Waiting>,
+    /// Packets for this host itself; empty between calls.
+    looped: VecDeque<Bytes>,
+}
 
 impl Stack {
     /// A stack with no sockets.
-    pub fn new(_config: StackConfig) -> Self {
-        Stack {}
+    pub fn new(config: StackConfig) -> Self {
+        Stack {
+            next_id: ports::first_id(&config),
+            config,
+            now: Time::ZERO,
+            datagrams: Table::new(),
+            bindings: 0,
+            changed: VecDeque::new(),
+            notes: VecDeque::new(),
+            transmit: VecDeque::new(),
+            looped: VecDeque::new(),
+        }
     }
 
     /// Tells the time and fires what is due. Time never goes back: an earlier `now` is ignored.
-    pub fn advance(&mut self, _now: Time) {}
+    pub fn advance(&mut self, now: Time) {
+        self.now = self.now.max(now);
+    }
 
     /// Takes in a packet that arrived at the interface.
-    pub fn input(&mut self, _packet: &Bytes) {}
+    ///
+    /// Any bytes will do: what is no packet for this host is dropped, with a note. What it carries to a socket is kept
+    /// as a slice of `packet`, not as a copy.
+    pub fn input(&mut self, packet: &Bytes) {
+        self.receive(packet, false);
+        self.run_loopback();
+    }
 
     /// The next packet to put on the wire.
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
-        None
+        let Waiting { packet, sender } = self.transmit.pop_front()?;
+        if let Some(fd) = sender {
+            self.sent(fd, packet.len());
+        }
+        Some(packet)
     }
 
     /// When [`advance`](Stack::advance) must be called at the latest.
@@ -74,32 +146,26 @@ impl Stack {
 
     /// The next descriptor whose readiness may have changed; each is told once until it changes again.
     pub fn poll_changed(&mut self) -> Option<Fd> {
-        None
+        let fd = self.changed.pop_front()?;
+        self.datagrams.set_told(fd, false);
+        Some(fd)
     }
 
-    /// The next thing that the stack has to tell of its work.
+    /// The next thing that the stack has to tell of its work. Of those that nobody polls the oldest 1024 are kept.
     pub fn poll_note(&mut self) -> Option<Note> {
-        None
+        self.notes.pop_front()
     }
-}
 
-#[rustfmt::skip]
-impl Sockets for Stack {
-    fn socket(&mut self, _: Domain, _: Kind, _: Protocol) -> Result<Fd, Errno> { Err(Errno::EOPNOTSUPP) }
-    fn bind(&mut self, _: Fd, _: SocketAddr) -> Result<(), Errno> { Err(Errno::EOPNOTSUPP) }
-    fn listen(&mut self, _: Fd, _: u32) -> Result<(), Errno> { Err(Errno::EOPNOTSUPP) }
-    fn accept(&mut self, _: Fd) -> Result<(Fd, SocketAddr), Errno> { Err(Errno::EOPNOTSUPP) }
-    fn connect(&mut self, _: Fd, _: Option<SocketAddr>) -> Result<(), Errno> { Err(Errno::EOPNOTSUPP) }
-    fn send(&mut self, _: Fd, _: &[u8]) -> Result<usize, Errno> { Err(Errno::EOPNOTSUPP) }
-    fn send_to(&mut self, _: Fd, _: &[u8], _: SocketAddr) -> Result<usize, Errno> { Err(Errno::EOPNOTSUPP) }
-    fn recv(&mut self, _: Fd, _: &mut [u8]) -> Result<usize, Errno> { Err(Errno::EOPNOTSUPP) }
-    fn recv_from(&mut self, _: Fd, _: &mut [u8]) -> Result<Received, Errno> { Err(Errno::EOPNOTSUPP) }
-    fn shutdown(&mut self, _: Fd, _: How) -> Result<(), Errno> { Err(Errno::EOPNOTSUPP) }
-    fn close(&mut self, _: Fd) -> Result<(), Errno> { Err(Errno::EOPNOTSUPP) }
-    fn local_addr(&self, _: Fd) -> Result<SocketAddr, Errno> { Err(Errno::EOPNOTSUPP) }
-    fn peer_addr(&self, _: Fd) -> Result<SocketAddr, Errno> { Err(Errno::EOPNOTSUPP) }
-    fn set_option(&mut self, _: Fd, _: SocketOption) -> Result<(), Errno> { Err(Errno::EOPNOTSUPP) }
-    fn option(&self, _: Fd, _: OptionName) -> Result<SocketOption, Errno> { Err(Errno::EOPNOTSUPP) }
-    fn take_error(&mut self, _: Fd) -> Result<Option<Errno>, Errno> { Err(Errno::EOPNOTSUPP) }
-    fn poll(&self, _: Fd) -> Result<Readiness, Errno> { Err(Errno::EOPNOTSUPP) }
+    fn note(&mut self, note: Note) {
+        if self.notes.len() < MAX_NOTES {
+            self.notes.push_back(note);
+        }
+    }
+
+    /// Remembers that the readiness of a socket may have changed.
+    fn changed(&mut self, fd: Fd) {
+        if self.datagrams.set_told(fd, true) == Some(false) {
+            self.changed.push_back(fd);
+        }
+    }
 }

@@ -1,0 +1,206 @@
+//! ICMP (RFC 792, RFC 4443): echo replies, errors that this host reports, and errors that it is told of.
+//!
+//! What an error does to a socket is what Linux does without IP_RECVERR: the *hard* ones (port and protocol
+//! unreachable, administratively prohibited, parameter problem, fragmentation needed) become the pending error of a
+//! connected socket, once; the *soft* ones (network and host unreachable, time exceeded) say nothing, and an
+//! unconnected socket is never told of any. As in `udp(7)`, `icmp_err_convert` and `icmpv6_err_convert`.
+
+use etherparse::checksum::Sum16BitWords;
+use etherparse::{IpNumber, icmpv4, icmpv6};
+
+use super::Stack;
+use super::input::Arrived;
+use super::packet::{self, Outgoing, Path, Strictness};
+use super::route::Reach;
+use crate::errno::Errno;
+use crate::trace::DropReason;
+
+/// Length of an ICMP header, in bytes.
+const HEADER_LEN: usize = 8;
+/// An error's IPv4 packet is no longer (RFC 1812, section 4.3.2.3).
+const MAX_ERROR_V4: usize = 576;
+/// An error's IPv6 packet is no longer (RFC 4443, section 2.4 c).
+const MAX_ERROR_V6: usize = 1_280;
+/// Hop limit of what this module sends.
+const HOP_LIMIT: u8 = 64;
+
+/// What this host reports to the sender of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// No socket has the port.
+    Port,
+    /// The protocol is not spoken here.
+    Protocol,
+}
+
+impl Stack {
+    /// Reports trouble with a packet to its sender, where RFC 1122 (3.2.2) and RFC 4443 (2.4 e) allow it: never about a
+    /// broadcast or a multicast. Sources that are nobody's were dropped before; errors about errors cannot arise, since
+    /// ICMP has no ports and is always spoken.
+    pub(super) fn report(&mut self, arrived: &Arrived<'_>, trouble: Trouble) {
+        if arrived.reach != Reach::Own {
+            return;
+        }
+        let path = arrived.parsed.path;
+        let (kind, code, word) = match (path, trouble) {
+            (Path::V4 { .. }, Trouble::Port) => (icmpv4::TYPE_DEST_UNREACH, icmpv4::CODE_DST_UNREACH_PORT, 0),
+            (Path::V4 { .. }, Trouble::Protocol) => {
+                (icmpv4::TYPE_DEST_UNREACH, icmpv4::CODE_DST_UNREACH_PROTOCOL, 0)
+            }
+            (Path::V6 { .. }, Trouble::Port) => (icmpv6::TYPE_DST_UNREACH, icmpv6::CODE_DST_UNREACH_PORT, 0),
+            (Path::V6 { .. }, Trouble::Protocol) => (
+                icmpv6::TYPE_PARAMETER_PROBLEM,
+                icmpv6::CODE_PARAM_PROBLEM_UNRECOG_NEXT_HEADER,
+                arrived.parsed.protocol_at as u32,
+            ),
+        };
+        let most = if path.is_v4() { MAX_ERROR_V4 } else { MAX_ERROR_V6 };
+        let room = most
+            .min(self.config.mtu.into())
+            .saturating_sub(path.header_len() + HEADER_LEN);
+        let whole = &arrived.packet[..arrived.parsed.payload.end];
+        self.icmp_send(
+            path,
+            [kind, code],
+            word.to_be_bytes(),
+            &whole[..whole.len().min(room)],
+        );
+    }
+
+    /// Answers the sender of a packet that came over `path`.
+    fn icmp_send(&mut self, path: Path, [kind, code]: [u8; 2], word: [u8; 4], body: &[u8]) {
+        // What came by multicast is answered from the host's own address.
+        let from = (!path.dst().is_multicast()).then(|| path.dst());
+        let Ok(route) = self.config.route(path.src(), from) else {
+            return;
+        };
+        let protocol = if path.is_v4() {
+            IpNumber::ICMP
+        } else {
+            IpNumber::IPV6_ICMP
+        };
+        let mut head = [kind, code, 0, 0, word[0], word[1], word[2], word[3]];
+        let sum = checksum(&route.path, &head, body);
+        head[2..4].copy_from_slice(&sum.to_be_bytes());
+        let out = Outgoing {
+            path: route.path,
+            protocol,
+            hop_limit: HOP_LIMIT,
+            head: &head,
+            body,
+        };
+        // A full transmit queue loses it, as ICMP may be lost anywhere.
+        let _ = self.emit(None, route.reach, false, &out);
+    }
+
+    pub(super) fn icmp_v4_input(&mut self, arrived: &Arrived<'_>) -> Result<(), DropReason> {
+        let (head, body) = split(arrived)?;
+        match head[0] {
+            // An echo to everybody goes unanswered (RFC 1122, section 3.2.2.6; Linux's default).
+            icmpv4::TYPE_ECHO_REQUEST if arrived.reach == Reach::Own => {
+                self.icmp_send(
+                    arrived.parsed.path,
+                    [icmpv4::TYPE_ECHO_REPLY, 0],
+                    last4(head),
+                    body,
+                );
+            }
+            icmpv4::TYPE_DEST_UNREACH => {
+                let error = match head[1] {
+                    // Network and host unreachable, source route failed, and the two for a type of service are soft;
+                    // so are codes that nobody defined.
+                    0 | 1 | 5 | 11 | 12 | 16.. => return Ok(()),
+                    2 => Errno::ENOPROTOOPT,
+                    3 => Errno::ECONNREFUSED,
+                    4 => Errno::EMSGSIZE,
+                    6 | 9 => Errno::ENETUNREACH,
+                    7 => Errno::EHOSTDOWN,
+                    // Linux's ENONET for 8, source host isolated, is not to be had elsewhere.
+                    8 | 10 | 13..=15 => Errno::EHOSTUNREACH,
+                };
+                return self.told_of(body, error);
+            }
+            icmpv4::TYPE_PARAMETER_PROBLEM => return self.told_of(body, Errno::EPROTO),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn icmp_v6_input(&mut self, arrived: &Arrived<'_>) -> Result<(), DropReason> {
+        let (head, body) = split(arrived)?;
+        match head[0] {
+            // RFC 4443, section 4.2: answered even where it came by multicast.
+            icmpv6::TYPE_ECHO_REQUEST => {
+                self.icmp_send(
+                    arrived.parsed.path,
+                    [icmpv6::TYPE_ECHO_REPLY, 0],
+                    last4(head),
+                    body,
+                );
+            }
+            icmpv6::TYPE_DST_UNREACH => {
+                let error = match head[1] {
+                    // No route, beyond scope and address unreachable are soft.
+                    0 | 2 | 3 | 7.. => return Ok(()),
+                    1 | 5 | 6 => Errno::EACCES,
+                    4 => Errno::ECONNREFUSED,
+                };
+                return self.told_of(body, error);
+            }
+            icmpv6::TYPE_PACKET_TOO_BIG => return self.told_of(body, Errno::EMSGSIZE),
+            icmpv6::TYPE_PARAMETER_PROBLEM => return self.told_of(body, Errno::EPROTO),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Tells a connected socket of an error, where `quoted` is the beginning of a datagram that it sent.
+    fn told_of(&mut self, quoted: &[u8], error: Errno) -> Result<(), DropReason> {
+        let parsed = packet::parse(quoted, Strictness::Quoted)?;
+        let first = parsed.fragment.is_none_or(|fragment| fragment.offset == 0);
+        if parsed.protocol != IpNumber::UDP || !first {
+            return Ok(());
+        }
+        // Eight bytes of the transport header must be there (RFC 792).
+        let Some(&[s0, s1, d0, d1, _, _, _, _]) = quoted[parsed.payload].first_chunk() else {
+            return Err(DropReason::Malformed);
+        };
+        let ours = (parsed.path.src(), u16::from_be_bytes([s0, s1]));
+        let theirs = (parsed.path.dst(), u16::from_be_bytes([d0, d1]));
+        let fd = self.udp_lookup(ours, theirs).ok_or(DropReason::NoSocket)?;
+        let Ok(socket) = self.datagrams.get_mut(fd) else {
+            return Ok(());
+        };
+        if socket.peer.is_some() {
+            socket.error = Some(error);
+            self.changed(fd);
+        }
+        Ok(())
+    }
+}
+
+/// The ICMP header and what follows it, if the checksum holds.
+fn split<'a>(arrived: &'a Arrived<'_>) -> Result<(&'a [u8; HEADER_LEN], &'a [u8]), DropReason> {
+    let (head, body) = arrived
+        .payload()
+        .split_first_chunk()
+        .ok_or(DropReason::Malformed)?;
+    if checksum(&arrived.parsed.path, head, body) != 0 {
+        return Err(DropReason::IcmpChecksum);
+    }
+    Ok((head, body))
+}
+
+/// Identifier and sequence number of an echo.
+fn last4(head: &[u8; HEADER_LEN]) -> [u8; 4] {
+    [head[4], head[5], head[6], head[7]]
+}
+
+/// The checksum over a message; 0 if one is in it and holds. ICMPv6 covers the pseudo-header (RFC 4443, section 2.3).
+fn checksum(path: &Path, head: &[u8; HEADER_LEN], body: &[u8]) -> u16 {
+    let sum = match path {
+        Path::V4 { .. } => Sum16BitWords::new(),
+        Path::V6 { .. } => path.pseudo_header(IpNumber::IPV6_ICMP, HEADER_LEN + body.len()),
+    };
+    sum.add_slice(head).add_slice(body).ones_complement().to_be()
+}

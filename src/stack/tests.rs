@@ -1,0 +1,103 @@
+//! Hosts on an ideal link: what the calls do, end to end.
+
+use super::testing::{Link, addr, host};
+use super::{Domain, SocketOption, Sockets};
+use crate::errno::Errno;
+use crate::trace::{DropReason, Note};
+
+const BOTH: [Domain; 2] = [Domain::Inet, Domain::Inet6];
+
+fn any_port(domain: Domain, port: u16) -> String {
+    match domain {
+        Domain::Inet => format!("0.0.0.0:{port}"),
+        Domain::Inet6 => format!("[::]:{port}"),
+    }
+}
+
+fn at(domain: Domain, n: u8, port: u16) -> String {
+    std::net::SocketAddr::new(host(domain, n), port).to_string()
+}
+
+#[test]
+fn a_datagram_goes_there_and_back_and_nothing_else_is_on_the_wire() {
+    for domain in BOTH {
+        let mut link = Link::new(2);
+        let server = link.socket(2, domain, &any_port(domain, 7));
+        let client = link.socket(1, domain, "");
+        assert_eq!(link.send(1, client, b"hello", &at(domain, 2, 7)), Ok(5));
+        let (data, from) = link.recv(2, server).unwrap();
+        assert_eq!(data, b"hello");
+        assert_eq!(link.send(2, server, b"yes?", &from), Ok(4));
+        assert_eq!(link.recv(1, client), Ok((b"yes?".to_vec(), at(domain, 2, 7))));
+        assert_eq!(link.wire.len(), 2);
+        let header = if domain == Domain::Inet { 28 } else { 48 };
+        assert_eq!(link.wire[0].len(), header + 5);
+        assert_eq!(link.recv(1, client), Err(Errno::EAGAIN));
+    }
+}
+
+#[test]
+fn a_closed_port_is_told_to_a_connected_socket_once_and_to_no_other() {
+    for domain in BOTH {
+        let mut link = Link::new(2);
+        let free = link.socket(1, domain, "");
+        assert_eq!(link.send(1, free, b"x", &at(domain, 2, 9)), Ok(1));
+        assert_eq!(link.recv(1, free), Err(Errno::EAGAIN));
+        let bound = link.socket(1, domain, "");
+        link.host(1)
+            .connect(bound, Some(addr(&at(domain, 2, 9))))
+            .unwrap();
+        assert_eq!(link.host(1).send(bound, b"x"), Ok(1));
+        link.changed(1);
+        link.run();
+        assert_eq!(link.changed(1), [bound]);
+        assert!(link.host(1).poll(bound).unwrap().error);
+        assert_eq!(link.host(1).send(bound, b"x"), Err(Errno::ECONNREFUSED));
+        assert_eq!(link.host(1).send(bound, b"x"), Ok(1));
+        link.run();
+        assert_eq!(link.recv(1, bound), Err(Errno::ECONNREFUSED));
+        assert_eq!(link.recv(1, bound), Err(Errno::EAGAIN));
+        assert_eq!(link.notes(2), [Note::Dropped(DropReason::NoSocket); 3]);
+        assert_eq!(link.wire.len(), 6, "three datagrams and three errors");
+    }
+}
+
+#[test]
+fn a_broadcast_needs_asking_and_reaches_everybody() {
+    for to in ["255.255.255.255:7", "10.0.0.255:7"] {
+        let mut link = Link::new(3);
+        let servers: Vec<_> = (1..=3)
+            .map(|n| link.socket(n, Domain::Inet, "0.0.0.0:7"))
+            .collect();
+        let client = link.socket(1, Domain::Inet, "");
+        assert_eq!(link.send(1, client, b"x", to), Err(Errno::EACCES));
+        assert_eq!(link.host(1).connect(client, Some(addr(to))), Err(Errno::EACCES));
+        link.set(1, client, SocketOption::Broadcast(true)).unwrap();
+        assert_eq!(link.send(1, client, b"x", to), Ok(1));
+        for (n, server) in (1..).zip(servers) {
+            assert_eq!(link.recv(n, server).unwrap().0, b"x", "host {n} to {to}");
+        }
+        assert_eq!(link.wire.len(), 1);
+    }
+}
+
+#[test]
+fn own_addresses_never_touch_the_wire() {
+    for to in [
+        "127.0.0.1:7",
+        "127.5.5.5:7",
+        "10.0.0.1:7",
+        "0.0.0.0:7",
+        "[::1]:7",
+        "[fd00::1]:7",
+        "[::]:7",
+    ] {
+        let mut link = Link::new(1);
+        let domain = Domain::of(&addr(to));
+        let server = link.socket(1, domain, &any_port(domain, 7));
+        let client = link.socket(1, domain, "");
+        assert_eq!(link.send(1, client, b"x", to), Ok(1));
+        assert_eq!(link.recv(1, server).unwrap().0, b"x", "to {to}");
+        assert_eq!(link.wire.len(), 0);
+    }
+}

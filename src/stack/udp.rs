@@ -1,0 +1,226 @@
+//! UDP (RFC 768): sending, and finding the socket that a datagram is for.
+
+use std::net::{IpAddr, SocketAddr};
+
+use etherparse::{IpNumber, UdpHeader};
+
+use super::Stack;
+use super::datagram::{Datagram, Peer, Queued, cost};
+use super::icmp::Trouble;
+use super::input::Arrived;
+use super::packet::{MAX_LEN, Outgoing, Path};
+use super::route::{Reach, Route};
+use super::sockets::{Domain, Fd, Received};
+use crate::errno::Errno;
+use crate::trace::{DropReason, Note};
+
+impl Stack {
+    /// `sendto(2)`, or `send(2)` without an address. The order of the checks is Linux's (`udp_sendmsg`).
+    pub(super) fn udp_send(&mut self, fd: Fd, data: &[u8], to: Option<SocketAddr>) -> Result<usize, Errno> {
+        self.bind_implicitly(fd)?;
+        let socket = self.datagrams.get(fd)?;
+        if socket.domain == Domain::Inet && data.len() > MAX_LEN {
+            return Err(Errno::EMSGSIZE);
+        }
+        let to = match to {
+            None => socket.peer.ok_or(Errno::EDESTADDRREQ)?,
+            Some(to) if socket.domain == Domain::Inet && to.is_ipv6() => return Err(Errno::EAFNOSUPPORT),
+            Some(to) if to.port() == 0 => return Err(Errno::EINVAL),
+            Some(to) => (to.ip().to_canonical(), to.port()),
+        };
+        if socket.domain == Domain::Inet6 && socket.v6_only && to.0.is_ipv4() {
+            return Err(Errno::ENETUNREACH);
+        }
+        let route = self.config.route(to.0, socket.source)?;
+        if route.reach == Reach::Broadcast && !socket.broadcast {
+            return Err(Errno::EACCES);
+        }
+        if data.len() > max_payload(&route.path) {
+            return Err(Errno::EMSGSIZE);
+        }
+        self.udp_transmit(fd, route, to.1, data)?;
+        self.run_loopback();
+        Ok(data.len())
+    }
+
+    fn udp_transmit(&mut self, fd: Fd, route: Route, port: u16, data: &[u8]) -> Result<(), Errno> {
+        let Route { path, reach } = route;
+        let looped = reach == Reach::Broadcast || (reach == Reach::Multicast && self.is_member(path.dst()));
+        let socket = self.datagrams.get_mut(fd)?;
+        // As `sock_alloc_send_pskb` has it: a pending error comes first and is told by this call.
+        if let Some(error) = socket.error.take() {
+            self.changed(fd);
+            return Err(error);
+        }
+        if socket.write_shut {
+            return Err(Errno::EPIPE);
+        }
+        if !socket.is_writable() {
+            return Err(Errno::EAGAIN);
+        }
+        let hop_limit = match reach {
+            Reach::Multicast => socket.multicast_ttl,
+            _ => socket.ttl,
+        };
+        let looped = looped && (socket.multicast_loop || reach == Reach::Broadcast);
+        let mut header = UdpHeader {
+            source_port: socket.port,
+            destination_port: port,
+            length: (UdpHeader::LEN + data.len()) as u16,
+            checksum: 0,
+        };
+        // A sum of 0 goes out as 0xffff, since 0 says that there is none.
+        header.checksum = match path {
+            Path::V4 { src, dst } => header.calc_checksum_ipv4_raw(src.octets(), dst.octets(), data),
+            Path::V6 { src, dst } => header.calc_checksum_ipv6_raw(src.octets(), dst.octets(), data),
+        }
+        .map_err(|_| Errno::EMSGSIZE)?;
+        let head = header.to_bytes();
+        let out = Outgoing {
+            path,
+            protocol: IpNumber::UDP,
+            hop_limit,
+            head: &head,
+            body: data,
+        };
+        let was_writable = socket.is_writable();
+        self.emit(Some(fd), reach, looped, &out)?;
+        if self.datagrams.get(fd)?.is_writable() != was_writable {
+            self.changed(fd);
+        }
+        Ok(())
+    }
+
+    /// `recvfrom(2)`.
+    pub(super) fn udp_receive(&mut self, fd: Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
+        let socket = self.datagrams.get_mut(fd)?;
+        if let Some(error) = socket.error.take() {
+            self.changed(fd);
+            return Err(error);
+        }
+        let Some(queued) = socket.queue.pop_front() else {
+            return Err(Errno::EAGAIN);
+        };
+        socket.queued -= queued.cost;
+        let full_len = queued.payload.len();
+        let len = full_len.min(buffer.len());
+        buffer[..len].copy_from_slice(&queued.payload[..len]);
+        let from = socket.shown(queued.from);
+        if socket.queue.is_empty() {
+            self.changed(fd);
+        }
+        Ok(Received { len, full_len, from })
+    }
+
+    /// Takes in a datagram.
+    pub(super) fn udp_input(&mut self, arrived: &Arrived<'_>) -> Result<(), DropReason> {
+        let segment = arrived.payload();
+        let (header, _) = UdpHeader::from_slice(segment).map_err(|_| DropReason::Malformed)?;
+        let len = usize::from(header.length);
+        // Bytes after the length are padding; a length of 0 is for jumbograms, which are not spoken here.
+        let segment = segment.get(..len).ok_or(DropReason::Malformed)?;
+        if len < UdpHeader::LEN {
+            return Err(DropReason::Malformed);
+        }
+        if !self.udp_checksum_holds(&arrived.parsed.path, header.checksum, segment) {
+            return Err(DropReason::TransportChecksum);
+        }
+        let start = arrived.parsed.payload.start + UdpHeader::LEN;
+        let path = arrived.parsed.path;
+        let queued = Queued {
+            payload: arrived.packet.slice(start..start + len - UdpHeader::LEN),
+            from: (path.src(), header.source_port),
+            cost: cost(arrived.packet.len()),
+        };
+        let to = (path.dst(), header.destination_port);
+        if arrived.reach == Reach::Own {
+            match self.udp_lookup(to, queued.from) {
+                Some(fd) => self.udp_enqueue(fd, queued),
+                None => {
+                    self.report(arrived, Trouble::Port);
+                    Err(DropReason::NoSocket)
+                }
+            }
+        } else {
+            self.udp_deliver_to_all(to, &queued)
+        }
+    }
+
+    /// RFC 768 and RFC 8200, section 8.1: an IPv4 datagram need not have one, an IPv6 datagram must.
+    fn udp_checksum_holds(&self, path: &Path, checksum: u16, segment: &[u8]) -> bool {
+        if checksum == 0 {
+            return path.is_v4();
+        }
+        path.pseudo_header(IpNumber::UDP, segment.len())
+            .add_slice(segment)
+            .ones_complement()
+            == 0
+    }
+
+    /// The one socket that a unicast datagram is for, as Linux scores them (`udp4_lib_lookup2`, `compute_score`): one
+    /// bound to the very address before a wildcard, a connected one before one that is not, one of the packet's family
+    /// before a dual-stack one, and among equals the last bound.
+    pub(super) fn udp_lookup(&self, to: Peer, from: Peer) -> Option<Fd> {
+        self.datagrams
+            .iter()
+            .filter(|(_, socket)| socket.port == to.1 && socket.port != 0)
+            .filter(|(_, socket)| socket.peer.is_none_or(|peer| peer == from))
+            .filter_map(|(fd, socket)| {
+                let specific = socket.listens_to(to.0)?;
+                let family = Domain::of(&SocketAddr::from(to)) == socket.domain;
+                Some(((specific, socket.peer.is_some(), family, socket.bound_at), fd))
+            })
+            .max_by_key(|(score, _)| *score)
+            .map(|(_, fd)| fd)
+    }
+
+    /// Delivers a broadcast or multicast datagram to every socket that matches. As with Linux's IP_MULTICAST_ALL, which is
+    /// on by default, a socket need not have joined the group itself: its host must have.
+    fn udp_deliver_to_all(&mut self, to: Peer, queued: &Queued) -> Result<(), DropReason> {
+        let matches = |socket: &Datagram| {
+            socket.port == to.1
+                && socket.port != 0
+                && socket.peer.is_none_or(|peer| peer == queued.from)
+                && socket.listens_to(to.0).is_some()
+        };
+        let fds: Vec<Fd> = self
+            .datagrams
+            .iter()
+            .filter(|(_, socket)| matches(socket))
+            .map(|(fd, _)| fd)
+            .collect();
+        if fds.is_empty() {
+            return Err(DropReason::NoSocket);
+        }
+        for fd in fds {
+            if let Err(reason) = self.udp_enqueue(fd, queued.clone()) {
+                self.note(Note::Dropped(reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a datagram into a socket's queue, unless that is full. An empty queue takes any (as Linux since 6.15).
+    fn udp_enqueue(&mut self, fd: Fd, queued: Queued) -> Result<(), DropReason> {
+        let Ok(socket) = self.datagrams.get_mut(fd) else {
+            return Err(DropReason::NoSocket);
+        };
+        if !socket.queue.is_empty() && socket.queued + queued.cost > socket.recv_buffer {
+            return Err(DropReason::BufferFull);
+        }
+        socket.queued += queued.cost;
+        socket.queue.push_back(queued);
+        self.changed(fd);
+        Ok(())
+    }
+}
+
+/// The longest datagram, in bytes: what the IP length field leaves.
+fn max_payload(path: &Path) -> usize {
+    let ip_header = match path.dst() {
+        IpAddr::V4(_) => path.header_len(),
+        // IPv6 does not count its header.
+        IpAddr::V6(_) => 0,
+    };
+    MAX_LEN - ip_header - UdpHeader::LEN
+}
