@@ -1,0 +1,128 @@
+//! The clients and servers, written once against the seam: they run over real sockets and in simulation.
+//!
+//! | program | over TCP | over UDP |
+//! |---|---|---|
+//! | echo: what is sent comes back | [`tcp::echo_server`], [`tcp::Client::echo`] | [`udp::echo_server`], [`udp::Client::echo`] |
+//! | reply: each message is answered with [`ACKNOWLEDGEMENT`] | [`tcp::reply_server`], [`tcp::Client::ask`] | [`udp::reply_server`], [`udp::Client::ask`] |
+//! | bulk: many bytes one way, counted and hashed | [`bulk`] | |
+//! | numbered: datagrams that show what became of them | | [`numbered`] |
+//!
+//! A *message* of the reply protocol is, over UDP, a datagram; over TCP, which has no boundaries, a line: bytes up
+//! to a newline (an unterminated rest at the end of the stream is one too). Any `nc` can hold such a conversation.
+//!
+//! Servers serve many clients at once, within [`Limits`], until the future they are given completes. All time
+//! passes through the seam.
+
+pub mod bulk;
+pub mod numbered;
+pub mod tcp;
+pub mod udp;
+
+mod error;
+mod guard;
+mod server;
+mod stamp;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use error::{ClientError, ServerError, hint};
+pub use server::{bind, listen};
+
+/// What the reply servers answer each message with.
+///
+/// A udp reply server never answers a datagram that is exactly this: it would be another server's answer.
+pub const ACKNOWLEDGEMENT: &[u8] = b"ACK\n";
+
+/// What a server allows its clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections served at once (more wait in the backlog); peers that a datagram server remembers (the one
+    /// that has been quiet longest is forgotten for a new one).
+    pub clients: usize,
+    /// A connection without progress for that long is closed; a datagram peer quiet for that long is forgotten.
+    pub idle: Duration,
+    /// The longest message in bytes: a line with its newline, or a datagram. A longer line ends its connection, a
+    /// longer datagram is not answered.
+    pub message: usize,
+    /// How long connections may take to finish what they have in hand once the server is told to stop.
+    pub grace: Duration,
+    /// Answers that a datagram peer gets to datagrams that are copies of what it was last sent, until it has been
+    /// quiet for [`idle`](Limits::idle). An echo server on the other side is such a peer.
+    pub reflections: u32,
+    /// Answers that a datagram peer gets at all, until it has been quiet for [`idle`](Limits::idle).
+    pub answers: u32,
+}
+
+impl Default for Limits {
+    /// 1024 clients, 60 s of idleness, messages of 64 KiB, 1 s of grace, 10 000 reflections, 1 000 000 answers.
+    fn default() -> Self {
+        Limits {
+            clients: 1024,
+            idle: Duration::from_secs(60),
+            message: 64 * 1024,
+            grace: Duration::from_secs(1),
+            reflections: 10_000,
+            answers: 1_000_000,
+        }
+    }
+}
+
+impl Limits {
+    /// The same, with that many clients at once (at least one).
+    #[must_use]
+    pub fn with_clients(mut self, clients: usize) -> Self {
+        self.clients = clients.max(1);
+        self
+    }
+
+    /// The same, with that idle time-out.
+    #[must_use]
+    pub fn with_idle(mut self, idle: Duration) -> Self {
+        self.idle = idle;
+        self
+    }
+
+    /// The same, with that longest message, in bytes (at least one).
+    #[must_use]
+    pub fn with_message(mut self, message: usize) -> Self {
+        self.message = message.max(1);
+        self
+    }
+
+    /// The same, with that many answers to reflections and in all.
+    #[must_use]
+    pub fn with_answers(mut self, reflections: u32, answers: u32) -> Self {
+        self.reflections = reflections;
+        self.answers = answers;
+        self
+    }
+}
+
+/// What a server did, told when it stops.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tally {
+    /// Connections accepted, or datagram peers met (one that was forgotten counts again).
+    pub clients: u64,
+    /// Messages answered (pieces echoed, on a stream).
+    pub messages: u64,
+    /// Bytes received in them.
+    pub bytes: u64,
+    /// Connections closed for being idle.
+    pub idle: u64,
+    /// Connections that failed or were cut off, datagrams that were not answered or could not be.
+    pub refused: u64,
+}
+
+impl Tally {
+    fn add(&mut self, other: Tally) {
+        self.clients += other.clients;
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+        self.idle += other.idle;
+        self.refused += other.refused;
+    }
+}
