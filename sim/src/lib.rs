@@ -17,6 +17,6 @@ mod world;
 
 pub use net::{Net, NetDatagram, NetListener, NetStream};
 pub use run::{End, Run};
-pub use scenario::{BoxError, Ending, Result, Scenario, scenario};
+pub use scenario::{BoxError, Ending, Failure, Result, Scenario, scenario};
 pub use settings::Settings;
 pub use testbed::Testbed;

@@ -1,5 +1,7 @@
 //! The scenario builder: what the hosts do in a run, and how hard to search for a plan that breaks it.
 
+mod search;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -13,6 +15,8 @@ use crate::program::ProgramFuture;
 use crate::run::Run;
 use crate::settings::Settings;
 use crate::testbed::Testbed;
+
+pub use search::Failure;
 
 /// Any error of a program.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -86,6 +90,7 @@ pub struct Scenario {
     pub(crate) testbed: Testbed,
     pub(crate) exhaustive: usize,
     pub(crate) random: u64,
+    pub(crate) runs_max: Option<u64>,
     pub(crate) timeout: Duration,
 }
 
@@ -131,6 +136,7 @@ pub fn scenario(name: impl Into<String>) -> Scenario {
         testbed: Testbed::Virtual,
         exhaustive: 0,
         random: 0,
+        runs_max: None,
         timeout: Duration::from_millis(200),
     }
 }
@@ -217,6 +223,13 @@ impl Scenario {
     #[must_use]
     pub fn random(mut self, plans: u64) -> Self {
         self.random = plans;
+        self
+    }
+
+    /// Runs at most that many plans of the sweep, an even sample where there are more.
+    #[must_use]
+    pub fn runs_max(mut self, runs: u64) -> Self {
+        self.runs_max = Some(runs);
         self
     }
 

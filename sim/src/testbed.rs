@@ -76,6 +76,11 @@ impl Testbed {
         matches!(self, Testbed::Virtual | Testbed::Turmoil)
     }
 
+    /// Whether time goes by in ticks of a millisecond, so that a plan's times are rounded up to them.
+    pub fn has_ticks(self) -> bool {
+        matches!(self, Testbed::Turmoil | Testbed::TurmoilOwn)
+    }
+
     /// Runs a scenario once under a plan.
     pub(crate) fn run(self, scenario: &Scenario, plan: &FaultPlan) -> Run {
         if !self.carries_faults() && !(plan.faults.is_empty() && plan.events.is_empty()) {

@@ -229,14 +229,17 @@ impl Wire {
     ///
     /// Partitions, heals and injections that are due are carried out (and recorded) here and need nothing from
     /// the caller; they come before what is due at the same time. The caller records the arrival, or the loss where
-    /// the host is down.
-    ///
-    /// `now` may lie ahead, for a caller that must know of an arrival before it is due. What is taken early is
-    /// the same as what would have been taken at its time, as long as `now` is ahead by no more than the link's
-    /// delay: nothing that is still to be sent can be due before. Only the events that have a time happen early, and
-    /// are recorded with their own time: a packet that is sent before a partition, but after a call of `poll`
-    /// that looked beyond it, is lost to it.
+    /// the host is down. [`poll_ahead`](Wire::poll_ahead) is for one who must know of an arrival before it is due.
     pub fn poll(&mut self, now: Time, trace: &mut Trace) -> Option<Due> {
+        self.poll_ahead(now, now, trace)
+    }
+
+    /// The next thing that is due at `horizon` or before, as [`poll`](Wire::poll) would give it at its time.
+    ///
+    /// What is taken early is the same as what would have been taken at its time, as long as the horizon is ahead of
+    /// `now` by no more than the link's delay: nothing that is still to be sent can be due before. Partitions, heals
+    /// and injections happen up to `now` only; crashes and restarts come out early, with the time they are due.
+    pub fn poll_ahead(&mut self, now: Time, horizon: Time, trace: &mut Trace) -> Option<Due> {
         while let Some(&(at, event)) = self.plan.timed.get(self.timed_done)
             && at <= now
             && self.queue.next_due().is_none_or(|next| at <= next)
@@ -244,7 +247,7 @@ impl Wire {
             self.timed_done += 1;
             self.happen(at, event, trace);
         }
-        if self.queue.next_due()? > now {
+        if self.queue.next_due()? > horizon {
             return None;
         }
         let (at, what, event) = self.queue.pop()?;

@@ -55,11 +55,11 @@ impl TurmoilFabric {
 
     /// Gives turmoil what is due on the next tick; `via` is the turmoil host that is running.
     fn carry(&self, world: &mut World, via: usize) {
-        let horizon = world.now + TICK;
+        let (now, horizon) = (world.now, world.now + TICK);
         let mut state = self.state();
         while let Some(due) = {
             let World { wire, trace, .. } = &mut *world;
-            wire.poll(horizon, trace)
+            wire.poll_ahead(now, horizon, trace)
         } {
             world.count_event();
             let DueWhat::Packet(delivery) = due.what else {

@@ -1,0 +1,126 @@
+//! The search for a plan that breaks a scenario.
+
+use std::ops::ControlFlow;
+
+use faultwire::fault::FaultPlan;
+
+use super::Scenario;
+use crate::run::{End, Run};
+use crate::search::{Grid, RandomSearch, ShrinkLimits, Shrunk, Sweep, Tried, shrink};
+use crate::strategy::PlanSpace;
+
+/// How often a random plan of which nothing took place is drawn anew.
+const DRAWS_MAX: u32 = 32;
+
+/// A plan under which a scenario fails.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The run under the plan as it was found.
+    pub found: Run,
+    /// The run under the smallest plan.
+    pub smallest: Run,
+    /// Whether leaving out or lessening anything of the smallest plan was tried and no longer fails.
+    pub is_minimal: bool,
+    /// How many runs the shrinking took.
+    pub shrink_runs: u64,
+    /// What was tried before the failure was found.
+    pub tried: Tried,
+}
+
+impl Scenario {
+    /// The single faults that a sweep tries on each packet.
+    pub fn grid(&self) -> Grid {
+        let rtt = self.base.link.numbers().delay() * 2;
+        let grid = Grid::new(rtt, self.timeout);
+        if self.testbed.has_ticks() {
+            grid.whole_ticks()
+        } else {
+            grid
+        }
+    }
+
+    /// Runs the scenario under every plan of the search, the smallest first, and hands each run that counts to
+    /// `visit`, until that breaks.
+    pub fn search(&self, visit: &mut dyn FnMut(&Run) -> ControlFlow<()>) -> Tried {
+        let grid = self.grid();
+        let run = &mut |plan: &FaultPlan| self.run(plan);
+        let depth = u8::try_from(self.exhaustive).unwrap_or(u8::MAX);
+        let sweep = Sweep {
+            base: &self.base,
+            grid: &grid,
+            depth,
+            runs_max: self.runs_max,
+            seed: self.settings.seed,
+        };
+        let mut tried = sweep.search(run, visit);
+        if tried.stopped || self.random == 0 {
+            return tried;
+        }
+        let fault_free = run(&self.base);
+        let mut space = PlanSpace::of(&self.base, &fault_free.trace, &grid);
+        if self.testbed.has_ticks() {
+            space = space.whole_ticks();
+        }
+        if space.packets() > 0 {
+            let random = RandomSearch {
+                space: &space,
+                seed: self.settings.seed,
+                scenario: &self.name,
+                first: 0,
+                count: self.random,
+                draws_max: DRAWS_MAX,
+            };
+            tried += random.search(run, visit);
+        }
+        tried
+    }
+
+    /// Makes a plan as small as it can be while its run still shows what `shows` asks for.
+    pub fn shrink(&self, plan: &FaultPlan, shows: &mut dyn FnMut(&Run) -> bool) -> Shrunk {
+        let mut limits = ShrinkLimits::default();
+        if self.testbed.has_ticks() {
+            limits.tick_us = 1_000;
+        }
+        // A plan of which something did not take place is not the smallest, and the shrinker finds that out.
+        shrink(plan, &mut |plan| shows(&self.run(plan)), &limits)
+    }
+
+    /// Searches for a plan under which the scenario fails, and shrinks it; or tells how hard it was tried.
+    ///
+    /// # Errors
+    /// How hard it was tried, where nothing failed.
+    pub fn find_failure(&self, found: &mut dyn FnMut(&Run)) -> Result<Box<Failure>, Tried> {
+        let mut failed = None;
+        let tried = self.search(&mut |run| {
+            if run.end.is_finished() {
+                return ControlFlow::Continue(());
+            }
+            failed = Some(run.clone());
+            ControlFlow::Break(())
+        });
+        let Some(failed) = failed else { return Err(tried) };
+        found(&failed);
+        let is_refused = |run: &Run| matches!(run.end, End::Refused { .. });
+        if is_refused(&failed) {
+            let smallest = failed.clone();
+            return Ok(Box::new(Failure {
+                found: failed,
+                smallest,
+                is_minimal: false,
+                shrink_runs: 0,
+                tried,
+            }));
+        }
+        let shrunk = self.shrink(&failed.plan, &mut |run| {
+            !run.end.is_finished() && !is_refused(run)
+        });
+        let smallest = self.run(&shrunk.plan);
+        Ok(Box::new(Failure {
+            found: failed,
+            smallest,
+            is_minimal: shrunk.minimal,
+            shrink_runs: shrunk.runs,
+            tried,
+        }))
+    }
+}

@@ -1,0 +1,140 @@
+//! The testbeds: the same programs run on each, runs repeat bit for bit, and hosts see the same on both fabrics.
+
+use std::time::Duration;
+
+use faultwire::fault::{Action, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
+use faultwire::network::{Datagram as _, Network as _};
+use faultwire_sim::{End, Net, Result, Scenario, Testbed, scenario};
+
+async fn echo_server(net: Net) -> std::io::Result<()> {
+    let socket = net.datagram("0.0.0.0:7000", &[]).await?;
+    let mut buffer = [0; 2000];
+    loop {
+        let received = socket.recv_from(&mut buffer).await?;
+        socket.send_to(&buffer[..received.len], received.from).await?;
+    }
+}
+
+/// Sends ten messages; each again after 200 ms without an answer.
+async fn patient_client(net: Net) -> Result {
+    let socket = net.datagram("0.0.0.0:0", &[]).await?;
+    let server = net.resolve("server:7000").await?[0];
+    let mut buffer = [0; 2000];
+    for n in 0..10u8 {
+        for attempt in 0.. {
+            socket.send_to(&[n; 100], server).await?;
+            if let Ok(received) = net
+                .timeout(Duration::from_millis(200), socket.recv_from(&mut buffer))
+                .await
+            {
+                received?;
+                break;
+            }
+            assert!(attempt < 10, "no answer to message {n}");
+        }
+    }
+    Ok(())
+}
+
+fn echo() -> Scenario {
+    scenario("echo").server(echo_server).client(patient_client)
+}
+
+fn plan(faults: &[(&str, &str, u32, Action)]) -> FaultPlan {
+    let faults = faults.iter().map(|(from, to, nth, action)| Fault {
+        direction: Direction::new(*from, *to),
+        packet: Packet::nth(Class::Datagram, *nth),
+        action: action.clone(),
+    });
+    FaultPlan {
+        faults: faults.collect(),
+        ..FaultPlan::default()
+    }
+}
+
+fn plans() -> Vec<FaultPlan> {
+    let (there, back) = (("client", "server"), ("server", "client"));
+    let one = |(from, to): (&'static str, &'static str), nth, action| (from, to, nth, action);
+    let power = |kind, at_us| PlanEvent {
+        kind,
+        when: When::AtUs(at_us),
+    };
+    let mut crash = FaultPlan::default();
+    crash.events = vec![
+        power(EventKind::Crash("server".into()), 4_000),
+        power(EventKind::Restart("server".into()), 650_000),
+    ];
+    let mut cut = FaultPlan::default();
+    cut.events = vec![
+        power(EventKind::Partition(None), 3_000),
+        power(EventKind::Heal(None), 450_000),
+    ];
+    vec![
+        FaultPlan::default(),
+        plan(&[one(there, 3, Action::Drop), one(back, 5, Action::Drop)]),
+        plan(&[one(there, 1, Action::Duplicate), one(back, 2, Action::Duplicate)]),
+        plan(&[
+            one(there, 2, Action::DelayUs(5_000)),
+            one(back, 4, Action::DelayUs(201_000)),
+        ]),
+        plan(&[
+            one(there, 2, Action::HoldFor(1)),
+            one(back, 4, Action::HoldFor(3)),
+        ]),
+        plan(&[
+            one(there, 2, Action::CorruptBits(vec![300])),
+            one(back, 4, Action::CorruptBits(vec![70])),
+        ]),
+        crash,
+        cut,
+    ]
+}
+
+#[test]
+fn the_same_programs_run_on_every_testbed() {
+    for testbed in [
+        Testbed::Virtual,
+        Testbed::Turmoil,
+        Testbed::TurmoilOwn,
+        Testbed::Loopback,
+    ] {
+        let run = echo().on(testbed).run(&FaultPlan::default());
+        assert_eq!(run.end, End::Finished, "{testbed}");
+        let answers = run.trace.calls_of(run.trace.host("client").unwrap()).count();
+        assert!(answers > 20, "{testbed}: {answers} calls");
+    }
+}
+
+#[test]
+fn runs_repeat_bit_for_bit() {
+    for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+        for plan in plans() {
+            let (once, again) = (echo().on(testbed).run(&plan), echo().on(testbed).run(&plan));
+            assert_eq!(
+                once.end,
+                End::Finished,
+                "{testbed} {plan:?}\n{}",
+                once.trace.text()
+            );
+            assert!(
+                once.fired.all(),
+                "{testbed} {plan:?}: {:?}\n{}",
+                once.fired,
+                once.trace.text()
+            );
+            assert_eq!(once.trace.text(), again.trace.text());
+            assert_eq!(once.trace.hash(), again.trace.hash());
+        }
+    }
+}
+
+#[test]
+fn hosts_see_the_same_on_both_fabrics() {
+    for plan in plans() {
+        let of = |testbed| {
+            let run = echo().on(testbed).run(&plan);
+            ["server", "client"].map(|name| run.trace.host_sequence(run.trace.host(name).unwrap()))
+        };
+        assert_eq!(of(Testbed::Virtual), of(Testbed::Turmoil), "{plan:?}");
+    }
+}
