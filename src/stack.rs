@@ -21,6 +21,7 @@ mod input;
 mod output;
 mod packet;
 mod ports;
+mod reassembly;
 mod route;
 mod sockets;
 mod table;
@@ -41,6 +42,7 @@ pub use sockets::{
 
 use self::datagram::Datagram;
 use self::output::Waiting;
+use self::reassembly::Reassembly;
 use self::table::Table;
 use crate::time::Time;
 use crate::trace::Note;
@@ -89,6 +91,7 @@ pub struct Stack {
     datagrams: Table<Datagram>,
     /// Counts bindings, to know the last one.
     bindings: u64,
+    reassembly: Reassembly,
     /// Identification of the next datagram that goes out in fragments.
     next_id: u32,
     /// Descriptors whose readiness changed; each at most once.
@@ -109,6 +112,7 @@ impl Stack {
             now: Time::ZERO,
             datagrams: Table::new(),
             bindings: 0,
+            reassembly: Reassembly::default(),
             changed: VecDeque::new(),
             notes: VecDeque::new(),
             transmit: VecDeque::new(),
@@ -119,6 +123,8 @@ impl Stack {
     /// Tells the time and fires what is due. Time never goes back: an earlier `now` is ignored.
     pub fn advance(&mut self, now: Time) {
         self.now = self.now.max(now);
+        self.expire_fragments();
+        self.run_loopback();
     }
 
     /// Takes in a packet that arrived at the interface.
@@ -141,7 +147,18 @@ impl Stack {
 
     /// When [`advance`](Stack::advance) must be called at the latest.
     pub fn next_timeout(&self) -> Option<Time> {
-        None
+        self.reassembly.next_timeout()
+    }
+
+    /// Bytes that the stack holds for others, about: waiting datagrams at what they cost their sockets' buffers,
+    /// fragments, packets for the wire. Bounded, whatever arrives and whoever forgets to poll: 4 MiB of fragments, and
+    /// for each socket its receive buffer and one datagram more; what programs send is bounded by their send buffers.
+    pub fn memory(&self) -> usize {
+        let queued: usize = self.datagrams.iter().map(|(_, socket)| socket.queued).sum();
+        let waiting: usize = self.transmit.iter().map(|waiting| waiting.packet.len()).sum();
+        let looped: usize = self.looped.iter().map(Bytes::len).sum();
+        let lists = self.notes.len() * size_of::<Note>() + self.changed.len() * size_of::<Fd>();
+        queued + waiting + looped + lists + self.reassembly.memory()
     }
 
     /// The next descriptor whose readiness may have changed; each is told once until it changes again.

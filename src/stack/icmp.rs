@@ -31,22 +31,37 @@ pub(super) enum Trouble {
     Port,
     /// The protocol is not spoken here.
     Protocol,
+    /// Not all fragments came in time; the packet is the first of them.
+    ReassemblyTime,
 }
 
 impl Stack {
     /// Reports trouble with a packet to its sender, where RFC 1122 (3.2.2) and RFC 4443 (2.4 e) allow it: never about a
-    /// broadcast or a multicast. Sources that are nobody's were dropped before; errors about errors cannot arise, since
-    /// ICMP has no ports and is always spoken.
+    /// broadcast or a multicast, nor about an ICMP message. Sources that are nobody's were dropped before.
     pub(super) fn report(&mut self, arrived: &Arrived<'_>, trouble: Trouble) {
-        if arrived.reach != Reach::Own {
+        let path = arrived.parsed.path;
+        let icmp = matches!(
+            (arrived.parsed.protocol, path),
+            (IpNumber::ICMP, Path::V4 { .. }) | (IpNumber::IPV6_ICMP, Path::V6 { .. })
+        );
+        if arrived.reach != Reach::Own || icmp {
             return;
         }
-        let path = arrived.parsed.path;
         let (kind, code, word) = match (path, trouble) {
             (Path::V4 { .. }, Trouble::Port) => (icmpv4::TYPE_DEST_UNREACH, icmpv4::CODE_DST_UNREACH_PORT, 0),
             (Path::V4 { .. }, Trouble::Protocol) => {
                 (icmpv4::TYPE_DEST_UNREACH, icmpv4::CODE_DST_UNREACH_PROTOCOL, 0)
             }
+            (Path::V4 { .. }, Trouble::ReassemblyTime) => (
+                icmpv4::TYPE_TIME_EXCEEDED,
+                icmpv4::CODE_TIME_EXCEEDED_FRAG_REASSEMBLY_TIME_EXCEEDED,
+                0,
+            ),
+            (Path::V6 { .. }, Trouble::ReassemblyTime) => (
+                icmpv6::TYPE_TIME_EXCEEDED,
+                icmpv6::CODE_TIME_EXCEEDED_FRAGMENT_REASSEMBLY_TIME_EXCEEDED,
+                0,
+            ),
             (Path::V6 { .. }, Trouble::Port) => (icmpv6::TYPE_DST_UNREACH, icmpv6::CODE_DST_UNREACH_PORT, 0),
             (Path::V6 { .. }, Trouble::Protocol) => (
                 icmpv6::TYPE_PARAMETER_PROBLEM,

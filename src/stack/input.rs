@@ -8,6 +8,7 @@ use etherparse::IpNumber;
 use super::Stack;
 use super::icmp::Trouble;
 use super::packet::{self, Parsed, Path, Strictness};
+use super::reassembly::Expired;
 use super::route::Reach;
 use crate::trace::{DropReason, Note};
 
@@ -37,14 +38,45 @@ impl Stack {
     fn take_in(&mut self, packet: &Bytes, looped: bool) -> Result<(), DropReason> {
         let parsed = packet::parse(packet, Strictness::Full)?;
         let reach = self.reach(&parsed.path, looped).ok_or(DropReason::NotForUs)?;
-        if parsed.fragment.is_some() {
-            return Err(DropReason::Reassembly);
+        if parsed.fragment.is_none() {
+            return self.deliver(&Arrived {
+                packet,
+                parsed,
+                reach,
+            });
         }
+        let Some(whole) = self.reassembly.insert(self.now, packet, &parsed, reach, false)? else {
+            return Ok(());
+        };
+        let parsed = packet::parse(&whole, Strictness::Full)?;
+        // Fragments of fragments are not a thing that anybody sends.
+        if parsed.fragment.is_some() {
+            return Err(DropReason::Malformed);
+        }
+        self.note(Note::Reassembled(parsed.payload.len() as u32));
         self.deliver(&Arrived {
-            packet,
+            packet: &whole,
             parsed,
             reach,
         })
+    }
+
+    /// Gives up the datagrams whose fragments did not come in time.
+    pub(super) fn expire_fragments(&mut self) {
+        while let Some(Expired { reach, first }) = self.reassembly.expire(self.now) {
+            self.note(Note::Dropped(DropReason::Reassembly));
+            // RFC 1122, section 3.3.2; RFC 8200, section 4.5: only if the first fragment came.
+            if let Some((packet, parsed)) = first {
+                self.report(
+                    &Arrived {
+                        packet: &packet,
+                        parsed,
+                        reach,
+                    },
+                    Trouble::ReassemblyTime,
+                );
+            }
+        }
     }
 
     /// Hands a whole packet to its protocol.

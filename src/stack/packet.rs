@@ -336,6 +336,20 @@ impl Outgoing<'_> {
     }
 }
 
+/// The header of the packet whose first fragment was `first`, with room for its `len` bytes of payload.
+pub(super) fn whole(first: &Parsed, len: usize) -> Vec<u8> {
+    let out = Outgoing {
+        path: first.path,
+        protocol: first.protocol,
+        hop_limit: first.hop_limit,
+        head: &[],
+        body: &[],
+    };
+    let mut packet = Vec::with_capacity(first.path.header_len() + len);
+    out.write_header(&mut packet, len, None);
+    packet
+}
+
 /// A fragment offset in its field's units of eight bytes.
 fn in_units(offset: usize) -> IpFragOffset {
     u16::try_from(offset / 8)

@@ -3,6 +3,7 @@
 use super::testing::{Link, addr, host};
 use super::{Domain, SocketOption, Sockets};
 use crate::errno::Errno;
+use crate::time::Time;
 use crate::trace::{DropReason, Note};
 
 const BOTH: [Domain; 2] = [Domain::Inet, Domain::Inet6];
@@ -99,5 +100,59 @@ fn own_addresses_never_touch_the_wire() {
         assert_eq!(link.send(1, client, b"x", to), Ok(1));
         assert_eq!(link.recv(1, server).unwrap().0, b"x", "to {to}");
         assert_eq!(link.wire.len(), 0);
+    }
+}
+
+#[test]
+fn the_longest_datagram_arrives_in_fragments_and_one_byte_more_is_refused() {
+    for (domain, longest) in [(Domain::Inet, 65_507), (Domain::Inet6, 65_527)] {
+        for to in [2, 1] {
+            let mut link = Link::new(2);
+            let server = link.socket(to, domain, &any_port(domain, 7));
+            let client = link.socket(1, domain, "");
+            let data: Vec<u8> = (0..=longest).map(|n| (n % 251) as u8).collect();
+            assert_eq!(
+                link.send(1, client, &data, &at(domain, to, 7)),
+                Err(Errno::EMSGSIZE)
+            );
+            assert_eq!(link.send(1, client, &data[1..], &at(domain, to, 7)), Ok(longest));
+            assert_eq!(link.recv(to, server).unwrap().0, data[1..]);
+            assert!(link.wire.iter().all(|packet| packet.len() <= 1_500));
+            assert_eq!(
+                link.wire.len(),
+                if to == 1 {
+                    0
+                } else {
+                    45 + usize::from(domain == Domain::Inet6)
+                }
+            );
+        }
+    }
+}
+
+#[test]
+fn a_lost_fragment_is_told_of_when_the_time_is_up() {
+    for (domain, wait) in [(Domain::Inet, 30_000), (Domain::Inet6, 60_000)] {
+        let mut link = Link::new(2);
+        link.socket(2, domain, &any_port(domain, 7));
+        let client = link.socket(1, domain, "");
+        link.host(1)
+            .send_to(client, &[1; 2_000], addr(&at(domain, 2, 7)))
+            .unwrap();
+        let first = link.host(1).poll_transmit().unwrap();
+        while link.host(1).poll_transmit().is_some() {}
+        link.host(2).input(&first);
+        assert_eq!(link.host(2).next_timeout(), Some(Time::from_millis(wait)));
+        link.host(2).advance(Time::from_millis(wait));
+        assert_eq!(link.notes(2), [Note::Dropped(DropReason::Reassembly)]);
+        let told = link.host(2).poll_transmit().unwrap();
+        let header = if domain == Domain::Inet { 20 } else { 40 };
+        assert_eq!(
+            told[header..header + 2],
+            if domain == Domain::Inet { [11, 1] } else { [3, 1] }
+        );
+        assert_eq!(link.host(2).next_timeout(), None);
+        link.host(1).input(&told);
+        assert_eq!(link.recv(1, client), Err(Errno::EAGAIN));
     }
 }
