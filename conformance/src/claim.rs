@@ -1,0 +1,110 @@
+//! What is claimed of TCP and UDP: stable ids, precise wording, modality, conditions and sources.
+
+mod registry;
+
+use std::fmt;
+
+use serde::Serialize;
+
+pub use registry::CLAIMS;
+
+/// A claim, precise enough to be settled by running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Its stable id: `udp/may-lose`.
+    pub id: &'static str,
+    /// Whether it always holds or can be shown.
+    pub modality: Modality,
+    /// What is claimed, in a sentence or two.
+    pub text: &'static str,
+    /// What must be given for it to hold; empty where nothing must.
+    pub conditions: &'static str,
+    /// Where it stands: sections of RFCs, manual pages.
+    pub source: &'static str,
+    /// Whether it speaks of what faults do: it is tried under every plan of its study. The others are settled by
+    /// runs without faults.
+    pub over_plans: bool,
+}
+
+/// In what way a claim is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Modality {
+    /// Under its conditions no plan breaks it.
+    Guaranteed,
+    /// There is a run that shows it.
+    Possible,
+}
+
+impl fmt::Display for Modality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Modality::Guaranteed => "guaranteed",
+            Modality::Possible => "possible",
+        })
+    }
+}
+
+/// The families of claims, by the first part of their ids, with their titles: the order of lists and reports.
+pub const FAMILIES: [(&str, &str); 2] = [("udp", "Datagram sockets: UDP"), ("tcp", "Stream sockets: TCP")];
+
+impl Claim {
+    /// The claim of that id.
+    pub fn of(id: &str) -> Option<&'static Claim> {
+        CLAIMS.iter().find(|claim| claim.id == id)
+    }
+
+    /// The first part of its id: `udp`.
+    pub fn family(&self) -> &'static str {
+        self.id.split_once('/').map_or(self.id, |(family, _)| family)
+    }
+
+    /// The second part of its id: `may-lose`.
+    pub fn slug(&self) -> &'static str {
+        self.id.split_once('/').map_or(self.id, |(_, slug)| slug)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_slugs_of_known_families() {
+        let mut seen = BTreeSet::new();
+        for claim in CLAIMS {
+            assert!(seen.insert(claim.id), "{} stands twice", claim.id);
+            assert!(
+                FAMILIES.iter().any(|(family, _)| *family == claim.family()),
+                "{}",
+                claim.id
+            );
+            let slug = |c: char| c.is_ascii_lowercase() || c == '-';
+            assert!(
+                !claim.slug().is_empty() && claim.slug().chars().all(slug),
+                "{}",
+                claim.id
+            );
+        }
+    }
+
+    #[test]
+    fn every_claim_says_what_and_where() {
+        for claim in CLAIMS {
+            assert!(claim.text.ends_with('.'), "{}: a sentence", claim.id);
+            assert!(
+                claim.conditions.is_empty() || claim.conditions.ends_with('.'),
+                "{}",
+                claim.id
+            );
+            let cited = claim.source.contains("RFC ") || claim.source.contains('(');
+            assert!(
+                cited,
+                "{}: neither an RFC nor a manual page: {}",
+                claim.id, claim.source
+            );
+        }
+    }
+}
