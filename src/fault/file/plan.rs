@@ -1,0 +1,418 @@
+//! From parsed TOML to a plan.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use toml::de::{DeTable, DeValue};
+
+use super::super::{
+    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, Link, LinkNumbers, Packet, PlanEvent,
+    Profile, When,
+};
+use super::bounds;
+use super::section::{Section, Value, Wrong, describe, either, number, number32, text, unexpected, word};
+
+/// Reads a plan.
+pub(super) fn read(text: &str) -> Result<FaultPlan, Wrong> {
+    if text.len() > bounds::FILE_BYTES_MAX {
+        let expected = format!("at most {}", bounds::FILE_BYTES_MAX);
+        return Err(Wrong::new(0..0, "a file of too many bytes", expected));
+    }
+    let root = DeTable::parse(text).map_err(|error| syntax(&error, text))?;
+    plan(&Section::root(&root))
+}
+
+/// What the TOML parser refused.
+fn syntax(error: &toml::de::Error, text: &str) -> Wrong {
+    let at = error.span().unwrap_or(0..0);
+    let mut lines = error.message().lines();
+    let problem = lines.next().unwrap_or_default().to_owned();
+    let found = match text.get(at.clone()).unwrap_or_default() {
+        "" if at.start >= text.len() => "the end of the file".to_owned(),
+        "" => "nothing".to_owned(),
+        there => super::section::quoted(there),
+    };
+    Wrong::new(at, found, "TOML").hint(problem)
+}
+
+fn plan(root: &Section<'_, '_>) -> Result<FaultPlan, Wrong> {
+    let format = root.need("format", "`format = 1`, which says how the rest is to be read")?;
+    number(format, 1..=1).map_err(|_| unexpected(format, "1, the format that this version reads"))?;
+    root.only(&["format", "title", "scenario", "link", "fault", "event"])?;
+    Ok(FaultPlan {
+        title: root.get("title").map(title).transpose()?,
+        scenario: root.get("scenario").map(scenario).transpose()?,
+        link: root.get("link").map_or(Ok(Link::default()), link)?,
+        faults: faults(root)?,
+        events: tables(root, "event", bounds::EVENTS_MAX)?
+            .map(event)
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn title(value: &Value<'_>) -> Result<String, Wrong> {
+    let expected = format!("text of up to {} characters", bounds::TITLE_CHARS_MAX);
+    let title = text(value, &expected)?;
+    let fits = title.chars().nth(bounds::TITLE_CHARS_MAX).is_none();
+    if fits {
+        Ok(title.to_owned())
+    } else {
+        Err(unexpected(value, expected))
+    }
+}
+
+fn scenario(value: &Value<'_>) -> Result<String, Wrong> {
+    let expected = format!(
+        "a scenario's name of 1 to {} characters",
+        bounds::SCENARIO_CHARS_MAX
+    );
+    let name = text(value, &expected)?;
+    let fits = name.chars().nth(bounds::SCENARIO_CHARS_MAX).is_none();
+    if fits && !name.is_empty() && !name.contains(char::is_control) {
+        Ok(name.to_owned())
+    } else {
+        Err(unexpected(value, expected))
+    }
+}
+
+fn link(value: &Value<'_>) -> Result<Link, Wrong> {
+    const EXPECTED: &str = "`profile`, or the numbers `delay_us` and `mtu`";
+    let section = Section::new(value, "a table `[link]`")?;
+    section.only(&["profile", "delay_us", "mtu", "rate_kbps"])?;
+    if let Some(profile) = section.get("profile") {
+        let profile = word(profile, &Profile::ALL)?;
+        return match section.keys().find(|key| *key != "profile") {
+            None => Ok(Link::Profile(profile)),
+            Some(key) => {
+                let found = format!("`profile` together with `{key}`");
+                Err(Wrong::new(section.at(), found, "a profile or numbers, not both"))
+            }
+        };
+    }
+    if section.keys().next().is_none() {
+        return Err(Wrong::new(section.at(), "an empty `[link]`", EXPECTED));
+    }
+    let mtu = section
+        .need("mtu", EXPECTED)
+        .map_err(|wrong| wrong.hint("Ethernet has `mtu = 1500`"))?;
+    Ok(Link::Numbers(LinkNumbers {
+        delay_us: number(section.need("delay_us", EXPECTED)?, bounds::LINK_DELAY_US)?,
+        mtu: u16::try_from(number(mtu, bounds::MTU)?).map_err(|_| unexpected(mtu, "16 bits"))?,
+        rate_kbps: section
+            .get("rate_kbps")
+            .map(|rate| number(rate, bounds::RATE_KBPS))
+            .transpose()?,
+    }))
+}
+
+/// The tables of a list `[[name]]`, none if it is not there.
+fn tables<'v, 'i>(
+    root: &Section<'v, 'i>,
+    name: &str,
+    count_max: usize,
+) -> Result<impl Iterator<Item = &'v Value<'i>>, Wrong> {
+    let list = match root.get(name) {
+        None => None,
+        Some(value) => match value.get_ref() {
+            DeValue::Array(list) if list.len() <= count_max => Some(list),
+            DeValue::Array(_) => return Err(unexpected(value, format!("at most {count_max}"))),
+            _ => {
+                return Err(unexpected(
+                    value,
+                    format!("a list of tables, each headed `[[{name}]]`"),
+                ));
+            }
+        },
+    };
+    Ok(list.into_iter().flat_map(|list| list.iter()))
+}
+
+fn faults(root: &Section<'_, '_>) -> Result<Vec<Fault>, Wrong> {
+    let mut faults = Vec::new();
+    let mut named = BTreeMap::new();
+    for (index, value) in tables(root, "fault", bounds::FAULTS_MAX)?.enumerate() {
+        let fault = fault(value)?;
+        // The first transmission is the one that is meant where none is said.
+        let packet = Packet {
+            transmission: Some(fault.packet.transmission.unwrap_or(1)),
+            ..fault.packet
+        };
+        if let Some(first) = named.insert((fault.direction.clone(), packet), index + 1) {
+            let found = format!("a second fault for {} {}", fault.direction, fault.packet);
+            let wrong = Wrong::new(value.span(), found, "one fault per packet copy");
+            return Err(wrong.hint(format!("fault {first} of the plan names it already")));
+        }
+        faults.push(fault);
+    }
+    Ok(faults)
+}
+
+fn fault(value: &Value<'_>) -> Result<Fault, Wrong> {
+    let section = Section::new(value, "a table headed `[[fault]]`")?;
+    section.only(&["direction", "packet", "action"])?;
+    const PACKET: &str = "a table such as `{ class = \"datagram\", nth = 1 }`";
+    let packet = Section::new(section.need("packet", PACKET)?, PACKET);
+    Ok(Fault {
+        direction: self::direction(&section)?,
+        packet: {
+            let packet = packet?;
+            packet.only(&["class", "nth", "flow", "transmission"])?;
+            self::packet(&packet)?
+        },
+        action: action(section.need("action", ACTION)?)?,
+    })
+}
+
+fn direction(section: &Section<'_, '_>) -> Result<Direction, Wrong> {
+    const EXPECTED: &str = "two hosts, such as `\"client->server\"`";
+    let value = section.need("direction", EXPECTED)?;
+    let found = text(value, EXPECTED)?;
+    found
+        .parse()
+        .map_err(|error: super::super::NotADirection| unexpected(value, EXPECTED).hint(error.why))
+}
+
+fn host(value: &Value<'_>) -> Result<String, Wrong> {
+    const EXPECTED: &str = "a host's name, of `a`-`z`, `0`-`9` and `-`";
+    let name = text(value, EXPECTED)?;
+    if Direction::is_host_name(name) {
+        Ok(name.to_owned())
+    } else {
+        Err(unexpected(value, EXPECTED))
+    }
+}
+
+fn packet(section: &Section<'_, '_>) -> Result<Packet, Wrong> {
+    let class = word(
+        section.need("class", "what the packet is, such as `class = \"datagram\"`")?,
+        &Class::ALL,
+    )?;
+    let nth = section.need("nth", "the how manieth of its class it is, such as `nth = 1`")?;
+    let flow = section.get("flow");
+    let transmission = section.get("transmission");
+    if let Some(value) = transmission
+        && class != Class::Data
+    {
+        let found = format!("a transmission of class \"{class}\"");
+        let wrong = Wrong::new(value.span(), found, "`transmission` with class \"data\" only");
+        return Err(wrong.hint("nothing else is known to be a repeat: name it by `nth`"));
+    }
+    if let Some(value) = flow
+        && class == Class::Icmp
+    {
+        return Err(Wrong::new(
+            value.span(),
+            "a flow of class \"icmp\"",
+            "no `flow`: ICMP messages have none",
+        ));
+    }
+    Ok(Packet {
+        class,
+        nth: number32(nth, bounds::NTH)?,
+        flow: flow.map(|flow| number32(flow, bounds::FLOW)).transpose()?,
+        transmission: transmission
+            .map(|k| number32(k, bounds::TRANSMISSION))
+            .transpose()?,
+    })
+}
+
+/// What an action may be.
+const ACTION: &str = "\"drop\", \"duplicate\", or one of `{ delay_us = … }`, `{ hold_for = … }`, \
+                      `{ corrupt_bit = … }` and `{ corrupt_bits = […] }`";
+
+fn action(value: &Value<'_>) -> Result<Action, Wrong> {
+    const KEYS: [&str; 4] = ["delay_us", "hold_for", "corrupt_bit", "corrupt_bits"];
+    match value.get_ref() {
+        DeValue::String(word) => match word.as_ref() {
+            "drop" => Ok(Action::Drop),
+            "duplicate" => Ok(Action::Duplicate),
+            other => Err(unexpected(value, ACTION).did_you_mean(other, ["drop", "duplicate"])),
+        },
+        DeValue::Table(_) => {
+            let section = Section::new(value, ACTION)?;
+            section.only(&KEYS)?;
+            let keys: Vec<&str> = section.keys().collect();
+            match keys[..] {
+                ["delay_us"] => {
+                    number(section.need("delay_us", ACTION)?, bounds::DELAY_US).map(Action::DelayUs)
+                }
+                ["hold_for"] => {
+                    number32(section.need("hold_for", ACTION)?, bounds::HOLD_FOR).map(Action::HoldFor)
+                }
+                ["corrupt_bit"] => number32(section.need("corrupt_bit", ACTION)?, bounds::BIT)
+                    .map(|bit| Action::CorruptBits(vec![bit])),
+                ["corrupt_bits"] => bits(section.need("corrupt_bits", ACTION)?).map(Action::CorruptBits),
+                [] => Err(unexpected(value, ACTION)),
+                _ => {
+                    let found = format!("{} actions in one fault", keys.len());
+                    Err(Wrong::new(
+                        value.span(),
+                        found,
+                        format!("one of {}", either(&KEYS.map(|key| format!("`{key}`")))),
+                    ))
+                }
+            }
+        }
+        _ => Err(unexpected(value, ACTION)),
+    }
+}
+
+fn bits(value: &Value<'_>) -> Result<Vec<u32>, Wrong> {
+    let expected = format!(
+        "a list of {} to {} bits",
+        bounds::BITS.start(),
+        bounds::BITS.end()
+    );
+    let list = value
+        .get_ref()
+        .as_array()
+        .ok_or_else(|| unexpected(value, &*expected))?;
+    if !bounds::BITS.contains(&list.len()) {
+        let wrong = unexpected(value, expected);
+        let one = list.len() == 1;
+        return Err(if one {
+            wrong.hint("a single one is `corrupt_bit`")
+        } else {
+            wrong
+        });
+    }
+    let mut bits = Vec::with_capacity(list.len());
+    for value in list.iter() {
+        let bit = number32(value, bounds::BIT)?;
+        if bits.contains(&bit) {
+            let found = format!("bit {} twice", describe(value.get_ref()));
+            return Err(Wrong::new(
+                value.span(),
+                found,
+                "bits that differ from each other",
+            ));
+        }
+        bits.push(bit);
+    }
+    Ok(bits)
+}
+
+fn event(value: &Value<'_>) -> Result<PlanEvent, Wrong> {
+    let section = Section::new(value, "a table headed `[[event]]`")?;
+    let kind = section.need("kind", "what happens, such as `kind = \"partition\"`")?;
+    let kind = match word(kind, &["partition", "heal", "crash", "restart", "inject"])? {
+        "crash" => EventKind::Crash(the_host(&section)?),
+        "restart" => EventKind::Restart(the_host(&section)?),
+        "inject" => {
+            section.only(&["kind", "direction", "bytes", "after", "at_us"])?;
+            EventKind::Inject {
+                direction: direction(&section)?,
+                packet: injected(&section)?,
+            }
+        }
+        kind => {
+            section.only(&["kind", "hosts", "after", "at_us"])?;
+            let hosts = section.get("hosts").map(two_hosts).transpose()?;
+            if kind == "heal" {
+                EventKind::Heal(hosts)
+            } else {
+                EventKind::Partition(hosts)
+            }
+        }
+    };
+    Ok(PlanEvent {
+        kind,
+        when: when(&section)?,
+    })
+}
+
+fn the_host(section: &Section<'_, '_>) -> Result<String, Wrong> {
+    section.only(&["kind", "host", "after", "at_us"])?;
+    host(section.need("host", "whom it happens to, such as `host = \"server\"`")?)
+}
+
+fn two_hosts(value: &Value<'_>) -> Result<[String; 2], Wrong> {
+    const EXPECTED: &str = "a list of two hosts, such as `[\"client\", \"server\"]`";
+    let list = value
+        .get_ref()
+        .as_array()
+        .ok_or_else(|| unexpected(value, EXPECTED))?;
+    let mut hosts = list.iter();
+    let (Some(a), Some(b), None) = (hosts.next(), hosts.next(), hosts.next()) else {
+        return Err(unexpected(value, EXPECTED));
+    };
+    let hosts = [host(a)?, host(b)?];
+    if hosts[0] == hosts[1] {
+        return Err(Wrong::new(
+            b.span(),
+            format!("{} twice", describe(b.get_ref())),
+            EXPECTED,
+        ));
+    }
+    Ok(hosts)
+}
+
+fn injected(section: &Section<'_, '_>) -> Result<Bytes, Wrong> {
+    const EXPECTED: &str = "a whole IP packet in hexadecimal, such as `\"4500001c…\"`";
+    let value = section.need("bytes", EXPECTED)?;
+    let digits = text(value, EXPECTED)?;
+    if let Some(other) = digits.chars().find(|c| !c.is_ascii_hexdigit()) {
+        return Err(Wrong::new(
+            value.span(),
+            format!("the character {other:?}"),
+            EXPECTED,
+        ));
+    }
+    if digits.len() % 2 == 1 {
+        return Err(Wrong::new(
+            value.span(),
+            format!("{} digits", digits.len()),
+            "two hexadecimal digits for each byte",
+        ));
+    }
+    let nibble = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0) as u8;
+    let packet: Vec<u8> = digits
+        .as_bytes()
+        .chunks(2)
+        .map(|two| two.iter().fold(0, |byte, &digit| byte << 4 | nibble(digit)))
+        .collect();
+    // No link takes anything else; beyond its fixed header a packet may be as wrong as one likes.
+    let header = match packet.first().map(|byte| byte >> 4) {
+        Some(4) => 20,
+        Some(6) => 40,
+        _ => {
+            let found = if packet.is_empty() {
+                "no bytes"
+            } else {
+                "bytes of neither IPv4 nor IPv6"
+            };
+            return Err(Wrong::new(
+                value.span(),
+                found,
+                "a packet that begins with 4 or 6, the version of IP",
+            ));
+        }
+    };
+    if !(header..=bounds::PACKET_BYTES_MAX).contains(&packet.len()) {
+        let found = format!("a packet of {} bytes", packet.len());
+        let expected = format!("{header} (its header) to {} bytes", bounds::PACKET_BYTES_MAX);
+        return Err(Wrong::new(value.span(), found, expected));
+    }
+    Ok(packet.into())
+}
+
+fn when(section: &Section<'_, '_>) -> Result<When, Wrong> {
+    const AFTER: &str = "a table such as `{ direction = \"client->server\", class = \"datagram\", nth = 1 }`";
+    match (section.get("after"), section.get("at_us")) {
+        (Some(value), None) => {
+            let anchor = Section::new(value, AFTER)?;
+            anchor.only(&["direction", "class", "nth", "flow", "transmission"])?;
+            Ok(When::After(Anchor {
+                direction: direction(&anchor)?,
+                packet: packet(&anchor)?,
+            }))
+        }
+        (None, Some(value)) => number(value, bounds::AT_US).map(When::AtUs),
+        (Some(_), Some(second)) => Err(Wrong::new(
+            second.span(),
+            "both `after` and `at_us`",
+            "one of them",
+        )),
+        (None, None) => Err(section.missing("`after` and no `at_us`", "one of them: when it happens")),
+    }
+}

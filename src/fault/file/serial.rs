@@ -1,0 +1,127 @@
+//! A plan in any format that serde writes, JSON for one: the same keys and values as in a plan file.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::super::{Action, Anchor, EventKind, Fault, FaultPlan, Link, Packet, PlanEvent, When};
+
+/// The entries of a packet's selector, in a map that may hold others.
+fn selector<M: SerializeMap>(map: &mut M, packet: &Packet) -> Result<(), M::Error> {
+    map.serialize_entry("class", packet.class.name())?;
+    map.serialize_entry("nth", &packet.nth)?;
+    if let Some(flow) = packet.flow {
+        map.serialize_entry("flow", &flow)?;
+    }
+    if let Some(transmission) = packet.transmission {
+        map.serialize_entry("transmission", &transmission)?;
+    }
+    Ok(())
+}
+
+impl Serialize for FaultPlan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("format", &1)?;
+        if let Some(title) = &self.title {
+            map.serialize_entry("title", title)?;
+        }
+        if let Some(scenario) = &self.scenario {
+            map.serialize_entry("scenario", scenario)?;
+        }
+        map.serialize_entry("link", &self.link)?;
+        if !self.faults.is_empty() {
+            map.serialize_entry("fault", &self.faults)?;
+        }
+        if !self.events.is_empty() {
+            map.serialize_entry("event", &self.events)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Link {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self {
+            Link::Profile(profile) => map.serialize_entry("profile", profile.name())?,
+            Link::Numbers(numbers) => {
+                map.serialize_entry("delay_us", &numbers.delay_us)?;
+                map.serialize_entry("mtu", &numbers.mtu)?;
+                if let Some(rate) = numbers.rate_kbps {
+                    map.serialize_entry("rate_kbps", &rate)?;
+                }
+            }
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Packet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        selector(&mut map, self)?;
+        map.end()
+    }
+}
+
+impl Serialize for Anchor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("direction", &self.direction.to_string())?;
+        selector(&mut map, &self.packet)?;
+        map.end()
+    }
+}
+
+impl Serialize for Action {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = match self {
+            Action::Drop => return serializer.serialize_str("drop"),
+            Action::Duplicate => return serializer.serialize_str("duplicate"),
+            _ => serializer.serialize_map(Some(1))?,
+        };
+        match self {
+            Action::Drop | Action::Duplicate => {}
+            Action::DelayUs(micros) => map.serialize_entry("delay_us", micros)?,
+            Action::HoldFor(packets) => map.serialize_entry("hold_for", packets)?,
+            Action::CorruptBits(bits) => match bits[..] {
+                [bit] => map.serialize_entry("corrupt_bit", &bit)?,
+                _ => map.serialize_entry("corrupt_bits", bits)?,
+            },
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Fault {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry("direction", &self.direction.to_string())?;
+        map.serialize_entry("packet", &self.packet)?;
+        map.serialize_entry("action", &self.action)?;
+        map.end()
+    }
+}
+
+impl Serialize for PlanEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("kind", self.kind.name())?;
+        match &self.kind {
+            EventKind::Partition(hosts) | EventKind::Heal(hosts) => {
+                if let Some(hosts) = hosts {
+                    map.serialize_entry("hosts", hosts)?;
+                }
+            }
+            EventKind::Crash(host) | EventKind::Restart(host) => map.serialize_entry("host", host)?,
+            EventKind::Inject { direction, packet } => {
+                map.serialize_entry("direction", &direction.to_string())?;
+                map.serialize_entry("bytes", &format!("{packet:x}"))?;
+            }
+        }
+        match &self.when {
+            When::After(anchor) => map.serialize_entry("after", anchor)?,
+            When::AtUs(at) => map.serialize_entry("at_us", at)?,
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,240 @@
+//! The plan file: what it says survives being written and read, and no text is too strange for it.
+//!
+//! The wrong files and their errors are in `conformance/tests/plan_file.rs`.
+
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::super::*;
+
+/// The example of the plan file's documentation, in the form in which plans are written.
+const EXAMPLE: &str = r#"format = 1
+title = "the first datagram is overtaken by the second"
+scenario = "numbered"
+[link]
+profile = "lan"
+[[fault]]
+direction = "client->server"
+packet = { class = "datagram", nth = 1 }
+action = { hold_for = 1 }
+[[fault]]
+direction = "server->client"
+packet = { class = "data", nth = 7, flow = 2, transmission = 3 }
+action = { corrupt_bits = [160, 161] }
+[[event]]
+kind = "partition"
+hosts = ["client", "server"]
+after = { direction = "server->client", class = "data", nth = 3 }
+[[event]]
+kind = "crash"
+host = "server"
+at_us = 50000
+[[event]]
+kind = "inject"
+direction = "client->server"
+bytes = "45000014000000004011000000000000ffffffff"
+at_us = 60000
+"#;
+
+#[test]
+fn a_plan_is_written_as_the_example_is() {
+    let plan = FaultPlan::parse(EXAMPLE, "example.toml").unwrap();
+    assert_eq!(plan.faults.len(), 2);
+    assert_eq!(plan.events.len(), 3);
+    assert_eq!(plan.to_toml(), EXAMPLE);
+}
+
+#[test]
+fn comments_underscores_and_other_toml_spellings_are_read() {
+    let text = r"
+        # a comment
+        format = 0x1
+        link.profile = 'wan'
+        fault = [ { direction = 'a->b', packet.class = 'any', packet.nth = 1_000, action.delay_us = 5_0 } ]
+    ";
+    let plan = FaultPlan::parse(text, "-").unwrap();
+    assert_eq!(plan.link, Link::Profile(Profile::Wan));
+    assert_eq!(plan.faults[0].to_string(), "delay a->b packet 1000 by 50 us");
+}
+
+#[test]
+fn a_plan_is_serialised_in_the_files_own_shape() {
+    let plan = FaultPlan::parse(EXAMPLE, "example.toml").unwrap();
+    let as_file: toml::Value = toml::from_str(EXAMPLE).unwrap();
+    assert_eq!(toml::Value::try_from(&plan).unwrap(), as_file);
+}
+
+#[test]
+fn a_file_is_read_from_disk_or_refused() {
+    let path = std::env::temp_dir().join(format!("faultwire-plan-{}.toml", std::process::id()));
+    std::fs::write(&path, EXAMPLE).unwrap();
+    assert_eq!(
+        FaultPlan::read(&path).unwrap(),
+        FaultPlan::parse(EXAMPLE, "-").unwrap()
+    );
+    std::fs::write(&path, b"format = 1\ntitle = \"\xff\"\n").unwrap();
+    let error = FaultPlan::read(&path).unwrap_err().to_string();
+    assert!(
+        error.ends_with(":2:10: found a byte that is not UTF-8, expected text in UTF-8"),
+        "{error}"
+    );
+    std::fs::remove_file(&path).unwrap();
+    let error = FaultPlan::read(&path).unwrap_err();
+    assert!(matches!(error, PlanError::Unreadable { .. }), "{error}");
+}
+
+fn host() -> impl Strategy<Value = String> + Clone {
+    select(["client", "server", "a", "b-2", "x"].map(String::from).to_vec())
+}
+
+fn two_hosts() -> impl Strategy<Value = [String; 2]> {
+    (host(), host())
+        .prop_filter("two different hosts", |(a, b)| a != b)
+        .prop_map(|(a, b)| [a, b])
+}
+
+fn direction() -> impl Strategy<Value = Direction> {
+    two_hosts().prop_map(|[from, to]| Direction { from, to })
+}
+
+fn packet() -> impl Strategy<Value = Packet> {
+    let parts = (
+        select(Class::ALL.to_vec()),
+        1_u32..=1_000_000,
+        option::of(1_u32..=4_096),
+        option::of(1_u32..=1_000),
+    );
+    parts.prop_map(|(class, nth, flow, transmission)| Packet {
+        class,
+        nth,
+        flow: flow.filter(|_| class != Class::Icmp),
+        transmission: transmission.filter(|_| class == Class::Data),
+    })
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let bits = proptest::collection::btree_set(0_u32..65_535 * 8, 1..=8);
+    prop_oneof![
+        Just(Action::Drop),
+        Just(Action::Duplicate),
+        (1_u64..=600_000_000).prop_map(Action::DelayUs),
+        (1_u32..=1_000).prop_map(Action::HoldFor),
+        (bits, any::<bool>()).prop_map(|(bits, turned)| {
+            let mut bits: Vec<u32> = bits.into_iter().collect();
+            if turned {
+                bits.reverse();
+            }
+            Action::CorruptBits(bits)
+        }),
+    ]
+}
+
+fn event() -> impl Strategy<Value = PlanEvent> {
+    let injected = (direction(), vec(any::<u8>(), 40..100)).prop_map(|(direction, mut packet)| {
+        packet[0] = if packet[0] % 2 == 0 { 0x45 } else { 0x60 };
+        EventKind::Inject {
+            direction,
+            packet: Bytes::from(packet),
+        }
+    });
+    let kind = prop_oneof![
+        option::of(two_hosts()).prop_map(EventKind::Partition),
+        option::of(two_hosts()).prop_map(EventKind::Heal),
+        host().prop_map(EventKind::Crash),
+        host().prop_map(EventKind::Restart),
+        injected,
+    ];
+    let when = prop_oneof![
+        (0_u64..=86_400_000_000).prop_map(When::AtUs),
+        (direction(), packet()).prop_map(|(direction, packet)| When::After(Anchor { direction, packet })),
+    ];
+    (kind, when).prop_map(|(kind, when)| PlanEvent { kind, when })
+}
+
+fn link() -> impl Strategy<Value = Link> {
+    let numbers = (
+        0_u64..=600_000_000,
+        68_u16..=65_535,
+        option::of(1_u64..=1_000_000_000),
+    );
+    prop_oneof![
+        select(Profile::ALL.to_vec()).prop_map(Link::Profile),
+        numbers.prop_map(|(delay_us, mtu, rate_kbps)| Link::Numbers(LinkNumbers {
+            delay_us,
+            mtu,
+            rate_kbps
+        })),
+    ]
+}
+
+fn plan() -> impl Strategy<Value = FaultPlan> {
+    let fault = (direction(), packet(), action()).prop_map(|(direction, packet, action)| Fault {
+        direction,
+        packet,
+        action,
+    });
+    let scenario = "[^\\p{Cc}]{1,20}";
+    let parts = (
+        option::of(".{0,40}|\\PC{0,40}|[\\x00-\\xff]{0,9}"),
+        option::of(scenario),
+        link(),
+        vec(fault, 0..6),
+        vec(event(), 0..4),
+    );
+    parts.prop_map(|(title, scenario, link, mut faults, events)| {
+        let name = |fault: &Fault| {
+            let once = Packet {
+                transmission: fault.packet.transmission.or(Some(1)),
+                ..fault.packet
+            };
+            (fault.direction.clone(), once)
+        };
+        let mut seen = std::collections::BTreeSet::new();
+        faults.retain(|fault| seen.insert(name(fault)));
+        FaultPlan {
+            title,
+            scenario,
+            link,
+            faults,
+            events,
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(plan in plan()) {
+        let text = plan.to_toml();
+        prop_assert_eq!(FaultPlan::parse(&text, "-").map_err(|e| format!("{e}\n{text}")), Ok(plan.clone()));
+        let as_file: toml::Value = toml::from_str(&text).unwrap();
+        prop_assert_eq!(toml::Value::try_from(&plan).unwrap(), as_file);
+    }
+
+    #[test]
+    fn no_text_panics_it(text in "\\PC*|[\\x00-\\x7f]*|.*") {
+        let _ = FaultPlan::parse(&text, "-");
+    }
+
+    #[test]
+    fn no_damaged_plan_panics_it(
+        plan in plan(),
+        damage in vec((any::<Index>(), 0_usize..4, "[ -~]{0,3}|\\n|\"|\\PC"), 1..4),
+    ) {
+        let mut text = plan.to_toml();
+        for (place, len, with) in damage {
+            let boundary = |at: usize| (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+            let place = place.index(text.len() + 1);
+            let from = boundary(place);
+            let to = boundary((place + len).min(text.len())).max(from);
+            text.replace_range(from..to, &with);
+        }
+        if let Err(error) = FaultPlan::parse(&text, "-") {
+            let mistake = error.mistake().unwrap();
+            prop_assert!(mistake.line >= 1 && mistake.line <= text.matches('\n').count() + 1);
+            prop_assert!(mistake.span.start <= text.len());
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! From a plan to the text of a plan file.
+
+use std::fmt::Write;
+
+use super::super::{Action, Anchor, EventKind, Fault, FaultPlan, Link, Packet, When};
+
+/// Writes into a `String`, which cannot fail.
+macro_rules! put {
+    ($out:expr, $($arg:tt)*) => {{
+        let _ = writeln!($out, $($arg)*);
+    }};
+}
+
+/// The text of a plan file.
+pub(super) fn toml(plan: &FaultPlan) -> String {
+    let mut out = String::new();
+    put!(out, "format = 1");
+    if let Some(title) = &plan.title {
+        put!(out, "title = {}", quoted(title));
+    }
+    if let Some(scenario) = &plan.scenario {
+        put!(out, "scenario = {}", quoted(scenario));
+    }
+    put!(out, "[link]");
+    match plan.link {
+        Link::Profile(profile) => put!(out, "profile = \"{profile}\""),
+        Link::Numbers(numbers) => {
+            put!(out, "delay_us = {}", numbers.delay_us);
+            put!(out, "mtu = {}", numbers.mtu);
+            if let Some(rate) = numbers.rate_kbps {
+                put!(out, "rate_kbps = {rate}");
+            }
+        }
+    }
+    for Fault {
+        direction,
+        packet,
+        action,
+    } in &plan.faults
+    {
+        put!(out, "[[fault]]");
+        put!(out, "direction = \"{direction}\"");
+        put!(out, "packet = {{ {} }}", selector(packet));
+        put!(out, "action = {}", action_text(action));
+    }
+    for event in &plan.events {
+        put!(out, "[[event]]");
+        put!(out, "kind = \"{}\"", event.kind.name());
+        match &event.kind {
+            EventKind::Partition(None) | EventKind::Heal(None) => {}
+            EventKind::Partition(Some([a, b])) | EventKind::Heal(Some([a, b])) => {
+                put!(out, "hosts = [{}, {}]", quoted(a), quoted(b));
+            }
+            EventKind::Crash(host) | EventKind::Restart(host) => put!(out, "host = {}", quoted(host)),
+            EventKind::Inject { direction, packet } => {
+                put!(out, "direction = \"{direction}\"");
+                put!(out, "bytes = \"{packet:x}\"");
+            }
+        }
+        match &event.when {
+            When::After(Anchor { direction, packet }) => {
+                put!(
+                    out,
+                    "after = {{ direction = \"{direction}\", {} }}",
+                    selector(packet)
+                );
+            }
+            When::AtUs(at) => put!(out, "at_us = {at}"),
+        }
+    }
+    out
+}
+
+fn selector(packet: &Packet) -> String {
+    let mut out = format!("class = \"{}\", nth = {}", packet.class, packet.nth);
+    if let Some(flow) = packet.flow {
+        let _ = write!(out, ", flow = {flow}");
+    }
+    if let Some(transmission) = packet.transmission {
+        let _ = write!(out, ", transmission = {transmission}");
+    }
+    out
+}
+
+fn action_text(action: &Action) -> String {
+    match action {
+        Action::Drop => "\"drop\"".to_owned(),
+        Action::Duplicate => "\"duplicate\"".to_owned(),
+        Action::DelayUs(micros) => format!("{{ delay_us = {micros} }}"),
+        Action::HoldFor(packets) => format!("{{ hold_for = {packets} }}"),
+        Action::CorruptBits(bits) => match bits[..] {
+            [bit] => format!("{{ corrupt_bit = {bit} }}"),
+            _ => format!("{{ corrupt_bits = {bits:?} }}"),
+        },
+    }
+}
+
+/// A TOML basic string: quotation marks, backslashes and control characters are escaped.
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
