@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use faultwire::fault::{Action, Fault, FaultPlan, Link, Packet, When};
+use faultwire::fault::{Action, Direction, Fault, FaultPlan, Link, Packet, When};
 
 /// The next number down the ladder that is not below `floor`, in units of `tick`; none where `number` is at the end.
 pub(crate) fn step_down(number: u64, floor: u64, tick: u64) -> Option<u64> {
@@ -252,6 +252,37 @@ fn without_word(plan: &FaultPlan, place: Place) -> Option<FaultPlan> {
         Field::Nth => return None,
     };
     names_no_packet_twice(&less.faults).then_some(less)
+}
+
+/// All plans with one fault less in which the packets behind its packet are counted as if that fault had brought
+/// about one packet more, which is not there without it: in its own direction (a repeat), in the others (an answer to
+/// a duplicate), in all.
+///
+/// These are no steps that a minimal plan is measured by, but they lead from one to a smaller one.
+pub(crate) fn recounted(plan: &FaultPlan) -> impl Iterator<Item = FaultPlan> {
+    let ways = [(true, false), (false, true), (true, true)];
+    let all = (0..plan.faults.len()).flat_map(move |gone| ways.map(|(own, others)| (gone, own, others)));
+    all.filter_map(|(gone, own, others)| {
+        let mut less = plan.clone();
+        let first = less.faults.remove(gone);
+        let mut moved = false;
+        let mut recount = |way: &Direction, packet: &mut Packet| {
+            let counts = if *way == first.direction { own } else { others };
+            if counts && packet.class == first.packet.class && packet.nth > first.packet.nth {
+                packet.nth -= 1;
+                moved = true;
+            }
+        };
+        for fault in &mut less.faults {
+            recount(&fault.direction, &mut fault.packet);
+        }
+        for event in &mut less.events {
+            if let When::After(anchor) = &mut event.when {
+                recount(&anchor.direction, &mut anchor.packet);
+            }
+        }
+        (moved && names_no_packet_twice(&less.faults)).then_some(less)
+    })
 }
 
 /// How many faults and events a plan has.

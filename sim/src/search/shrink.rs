@@ -3,7 +3,8 @@
 //! It serves generated plans, plans that somebody wrote, and plans found on real kernels alike: it sees a plan and
 //! the answer to one question. First whole chunks of faults are left out (delta debugging: Zeller and Hildebrandt,
 //! "Simplifying and isolating failure-inducing input", 2002), then each number is moved as far down its ladder as a
-//! bisection takes it; then every single step that there is gets tried, until none of them still shows it.
+//! bisection takes it; then every single step that there is gets tried, until none of them still shows it. A fault
+//! that is needed only because the packet it causes is counted is left out with the others counted anew.
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
@@ -11,7 +12,7 @@ use std::hash::Hash;
 use faultwire::fault::FaultPlan;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use super::ladder::{Place, item_count, steps, without_items};
+use super::ladder::{Place, item_count, recounted, steps, without_items};
 
 /// What bounds a shrinking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +125,7 @@ impl Shrinker<'_> {
         loop {
             self.leave_out(best)?;
             self.move_down(best)?;
-            let mut simpler = steps(best, self.limits.tick_us);
+            let mut simpler = steps(best, self.limits.tick_us).chain(recounted(best));
             let step = loop {
                 match simpler.next() {
                     None => return Ok(()),

@@ -55,8 +55,18 @@ impl Sweep<'_> {
         run: &mut dyn FnMut(&FaultPlan) -> Run,
         visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
     ) -> Tried {
+        self.search_keeping(KEPT_SITES_MAX, run, visit)
+    }
+
+    pub(super) fn search_keeping(
+        &self,
+        kept_max: usize,
+        run: &mut dyn FnMut(&FaultPlan) -> Run,
+        visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
+    ) -> Tried {
         let mut search = Search {
             sweep: self,
+            kept_max,
             run,
             visit,
             tried: Tried::default(),
@@ -78,6 +88,7 @@ struct Search<'a> {
     tried: Tried,
     hosts: Vec<String>,
     kept: usize,
+    kept_max: usize,
     levels: Vec<Vec<Parent>>,
 }
 
@@ -165,7 +176,7 @@ impl Search<'_> {
     fn parent(&mut self, parent: usize, fault: Option<Fault>, run: &Run, level: usize) -> Parent {
         let sites = extensions(self.sweep.base, level, &run.trace);
         let children = sites.iter().map(|site| self.sweep.grid.count(site)).sum();
-        let keep = self.kept + sites.len() <= KEPT_SITES_MAX;
+        let keep = self.kept + sites.len() <= self.kept_max;
         if keep {
             self.kept += sites.len();
         }
