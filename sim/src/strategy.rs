@@ -129,8 +129,7 @@ fn targets(base: &FaultPlan, trace: &Trace) -> Vec<Target> {
         });
     }
     for ((direction, class), (last, bits)) in &classes {
-        // As many again as a hit item can cause, but no more than the run has: most of these would never come.
-        let beyond = (*last).min(HITS_PER_ITEM_MAX as u32);
+        let beyond = HITS_PER_ITEM_MAX as u32;
         let mut more = |packet| {
             let target = Target {
                 direction: direction.clone(),

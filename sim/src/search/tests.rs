@@ -206,6 +206,30 @@ fn runs_that_depend_on_more_than_the_plan_are_noticed() {
 }
 
 #[test]
+fn a_testbed_that_ignores_plans_proves_nothing() {
+    let (base, grid) = (FaultPlan::default(), grid());
+    let mut shown = 0;
+    let ignoring = &mut |plan: &FaultPlan| {
+        let run = toy::run(&FaultPlan::default(), 2, Bug::None);
+        let fired = faultwire::fault::Fired {
+            faults: vec![false; plan.faults.len()],
+            events: Vec::new(),
+        };
+        Run {
+            plan: plan.clone(),
+            fired,
+            ..run
+        }
+    };
+    let tried = sweep(&base, &grid, 2).search(ignoring, &mut |_| {
+        shown += 1;
+        ControlFlow::Continue(())
+    });
+    assert_eq!((shown, tried.runs(), tried.inert, tried.pairs_of), (1, 1, 40, 0));
+    assert_eq!((tried.faults_planned, tried.faults_fired), (40, 0));
+}
+
+#[test]
 fn a_capped_sweep_is_a_sample_and_says_so() {
     let (base, grid) = (FaultPlan::default(), grid());
     let (all, _) = swept(&sweep(&base, &grid, 2), 2);
