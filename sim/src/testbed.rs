@@ -121,7 +121,7 @@ fn refused(scenario: &Scenario, plan: &FaultPlan, why: String) -> Run {
 
 /// What is known of a simulated run that is over. Nothing that its programs still do (they are dropped next) counts.
 fn conclude(shared: &Shared, plan: &FaultPlan) -> Run {
-    let mut world = shared.lock_untimed();
+    let mut world = shared.lock();
     world.over = true;
     let end = if let Some((host, message)) = world.failure.take() {
         End::Failed {

@@ -16,16 +16,13 @@ use faultwire::stack::Sockets as _;
 use faultwire::time::Time;
 use faultwire::trace::{HostId, LossReason, Trace, What};
 
-pub(crate) use host::Host;
+pub(crate) use host::{Host, Waiters};
 pub(crate) use timers::{TimerId, Timers};
 
 use crate::settings::Settings;
 
 /// How a fabric takes part in what programs do.
 pub(crate) trait Fabric: Send + Sync + 'static {
-    /// The present moment, as far as the fabric knows; the world keeps the latest that it was told.
-    fn now(&self) -> Time;
-
     /// Called with the world locked, after a call at `host` may have put packets on the wire.
     fn put_on_wire(&self, world: &mut World, host: HostId);
 }
@@ -44,15 +41,7 @@ impl Shared {
         })
     }
 
-    /// The world, at the present moment.
     pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
-        let mut world = self.lock_untimed();
-        world.now = world.now.max(self.fabric.now());
-        world
-    }
-
-    /// The world, at the moment it was last told.
-    pub(crate) fn lock_untimed(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -154,8 +143,8 @@ impl World {
     }
 
     pub(crate) fn wake_main(&mut self) {
-        if let Some(waker) = self.main.take() {
-            waker.wake();
+        if let Some(waker) = &self.main {
+            waker.wake_by_ref();
         }
     }
 
@@ -288,6 +277,15 @@ impl World {
             self.trace.push(now, What::Restarted(host));
         }
         was_down
+    }
+
+    /// Lets go of everyone who waits for something.
+    pub(crate) fn forget_wakers(&mut self) {
+        self.main = None;
+        self.timers = Timers::default();
+        for host in &mut self.hosts {
+            host.waiters = Waiters::default();
+        }
     }
 
     pub(crate) fn fired(&self) -> Fired {

@@ -230,7 +230,7 @@ impl Network for StackNet {
         if let Some(ip) = address::literal(name) {
             return Ok(vec![SocketAddr::new(ip, port)]);
         }
-        let world = self.shared.lock_untimed();
+        let world = self.shared.lock();
         let host = world
             .trace
             .host(name)

@@ -81,11 +81,6 @@ impl TurmoilFabric {
 }
 
 impl Fabric for Arc<TurmoilFabric> {
-    /// The world's time is set tick by tick, by the loop in [`run`].
-    fn now(&self) -> Time {
-        Time::ZERO
-    }
-
     fn put_on_wire(&self, world: &mut World, host: HostId) {
         if turmoil::in_simulation() {
             self.carry(world, usize::from(host.0));
@@ -119,7 +114,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         let (shared, fabric) = (shared.clone(), fabric.clone());
         let host = HostId(u16::try_from(index).unwrap_or(u16::MAX));
         sim.host(names[index].as_str(), move || {
-            let generation = shared.lock_untimed().host(host).generation;
+            let generation = shared.lock().host(host).generation;
             let net = Net::from(StackNet::new(shared.clone(), host, generation));
             let program = Guarded::new((spec.program)(net));
             let (shared, fabric, is_client) = (shared.clone(), fabric.clone(), spec.is_client);
@@ -127,7 +122,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
                 let socket = attach(&fabric, index).await?;
                 let main = async {
                     let result = program.await;
-                    shared.lock_untimed().program_ended(host, is_client, result);
+                    shared.lock().program_ended(host, is_client, result);
                     std::future::pending::<()>().await;
                 };
                 tokio::select! {
@@ -147,7 +142,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
                 let _socket = attach(&fabric, index).await?;
                 loop {
                     fabric.link.notified().await;
-                    fabric.carry(&mut shared.lock_untimed(), index);
+                    fabric.carry(&mut shared.lock(), index);
                 }
             }
         }
@@ -164,10 +159,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         }
         if let Err(error) = sim.step() {
             let message = format!("turmoil: {error}");
-            shared
-                .lock_untimed()
-                .failure
-                .get_or_insert((HostId(u16::MAX), message));
+            shared.lock().failure.get_or_insert((HostId(u16::MAX), message));
             break;
         }
     }
@@ -215,7 +207,7 @@ async fn receive(
             .state()
             .under_way
             .retain(|(_, packet, copy)| (*packet, *copy) != (delivery.packet, delivery.copy));
-        let mut world = shared.lock_untimed();
+        let mut world = shared.lock();
         world.arrive(delivery);
         world.settle(host);
         shared.fabric.put_on_wire(&mut world, host);
@@ -230,7 +222,7 @@ fn begin_tick(
     now: Time,
     scenario: &Scenario,
 ) -> Option<Vec<(HostId, bool)>> {
-    let mut world = shared.lock_untimed();
+    let mut world = shared.lock();
     world.now = now;
     if world.is_decided() || world.is_out_of_time() {
         return None;

@@ -6,8 +6,9 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use faultwire::fault::{DueWhat, FaultPlan};
 use faultwire::time::Time;
@@ -25,28 +26,22 @@ use crate::world::{Fabric, Shared, World};
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
-/// The fabric's view of tokio's clock: where it started, once the runtime runs.
-struct VirtualClock {
-    start: Arc<OnceLock<Instant>>,
-}
+/// Nothing is between the world and its programs: what is on the wire is in the world's queue already, and the
+/// world's time is set by [`on_unpark`] and by the driver.
+struct VirtualClock;
 
 impl Fabric for VirtualClock {
-    fn now(&self) -> Time {
-        self.start.get().map_or(Time::ZERO, |start| {
-            Time::from(Instant::now().duration_since(*start))
-        })
-    }
-
-    /// What is on the wire is in the world's queue already.
     fn put_on_wire(&self, _world: &mut World, _host: HostId) {}
 }
 
-/// What the park hook and the driver share.
-#[derive(Default)]
+/// What the hooks and the driver share, once the runtime runs.
 struct Driving {
-    /// The driver, waiting to be called.
-    waker: Option<Waker>,
-    /// The millisecond for which the driver's tokio sleep is set.
+    start: Instant,
+    /// The driver: the main task of the runtime.
+    waker: Waker,
+    /// Makes tokio's clock move to the next event's millisecond; wakes the driver there.
+    sleep: Pin<Box<Sleep>>,
+    /// The millisecond for which it is set.
     armed: Option<u64>,
 }
 
@@ -59,16 +54,23 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         Ok(world) => world,
         Err(error) => return super::refused(scenario, plan, error.to_string()),
     };
-    let start = Arc::new(OnceLock::new());
-    let shared = Shared::new(world, Box::new(VirtualClock { start: start.clone() }));
-    let driving = Arc::new(Mutex::new(Driving::default()));
-
+    let shared = Shared::new(world, Box::new(VirtualClock));
+    let driving = Arc::new(Mutex::new(None));
     let runtime = Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .on_thread_park({
             let (shared, driving) = (shared.clone(), driving.clone());
-            move || on_park(&shared, &driving)
+            move || {
+                on_park(
+                    &shared,
+                    &mut driving.lock().unwrap_or_else(PoisonError::into_inner),
+                )
+            }
+        })
+        .on_thread_unpark({
+            let (shared, driving) = (shared.clone(), driving.clone());
+            move || on_unpark(&shared, &driving.lock().unwrap_or_else(PoisonError::into_inner))
         })
         .build();
     let runtime = match runtime {
@@ -76,13 +78,10 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         Err(error) => return super::refused(scenario, plan, format!("tokio gave no runtime: {error}")),
     };
     runtime.block_on(async {
-        let begun = *start.get_or_init(Instant::now);
         let mut driver = Driver {
             scenario,
             shared: &shared,
             driving: &driving,
-            start: begun,
-            sleep: Box::pin(tokio::time::sleep_until(begun)),
             programs: Vec::new(),
         };
         for index in 0..scenario.hosts.len() {
@@ -93,36 +92,52 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     });
     let run = super::conclude(&shared, plan);
     drop(runtime);
+    // Wakers keep the runtime's inside alive, and that keeps the park hook, which keeps the world: cut the circle.
+    shared.lock().forget_wakers();
+    *driving.lock().unwrap_or_else(PoisonError::into_inner) = None;
     run
 }
 
-/// No task can run: call the driver if the next event is due before tokio's clock moves on, or if the sleep that
-/// makes it move is not set for that event.
-fn on_park(shared: &Shared, driving: &Mutex<Driving>) {
-    let due = {
+/// No task can run. If the next event of the world is due before tokio's clock moves on, the driver is called; else
+/// the clock is made to move to it.
+fn on_park(shared: &Shared, driving: &mut Option<Driving>) {
+    let Some(driving) = driving else { return };
+    let (due, now) = {
         let world = shared.lock();
         if world.is_decided() {
-            None
-        } else {
-            Some((world.next_due(), world.now))
+            return;
         }
+        (world.next_due(), world.now)
     };
-    let Some((due, now)) = due else { return };
-    let mut driving = driving.lock().unwrap_or_else(PoisonError::into_inner);
     let due_ms = due.as_nanos() / NANOS_PER_MILLI;
-    if (due_ms <= now.as_nanos() / NANOS_PER_MILLI || driving.armed != Some(due_ms))
-        && let Some(waker) = driving.waker.take()
-    {
-        waker.wake();
+    if due_ms <= now.as_nanos() / NANOS_PER_MILLI {
+        driving.waker.wake_by_ref();
+    } else if driving.armed != Some(due_ms) {
+        driving.armed = Some(due_ms);
+        driving
+            .sleep
+            .as_mut()
+            .reset(driving.start + Duration::from_millis(due_ms));
+        let mut cx = Context::from_waker(&driving.waker);
+        if driving.sleep.as_mut().poll(&mut cx).is_ready() {
+            driving.waker.wake_by_ref();
+        }
+    }
+}
+
+/// tokio's clock may have moved: a paused clock moves only while the runtime is parked.
+fn on_unpark(shared: &Shared, driving: &Option<Driving>) {
+    if let Some(driving) = driving {
+        let now = Time::from(Instant::now().duration_since(driving.start));
+        let mut world = shared.lock();
+        world.now = world.now.max(now);
     }
 }
 
 struct Driver<'a> {
     scenario: &'a Scenario,
     shared: &'a Arc<Shared>,
-    driving: &'a Mutex<Driving>,
-    start: Instant,
-    sleep: Pin<Box<Sleep>>,
+    driving: &'a Mutex<Option<Driving>>,
     programs: Vec<JoinHandle<()>>,
 }
 
@@ -140,52 +155,52 @@ impl Driver<'_> {
         })
     }
 
-    /// Steps through what is due within the current millisecond, one moment at a time, so that programs run between
-    /// two moments; sets the tokio sleep for what comes later. Ready when the run is over.
+    /// Carries out what is due at the next moment, if that lies within the current millisecond; programs run before
+    /// the moment after it. Ready when the run is over.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.begin(cx);
         let mut world = self.shared.lock();
-        if world.is_decided() {
-            return Poll::Ready(());
-        }
-        if world.is_out_of_time() {
+        if world.is_decided() || world.is_out_of_time() {
             return Poll::Ready(());
         }
         let due = world.next_due();
-        world.main = Some(cx.waker().clone());
-        let due_ms = due.as_nanos() / NANOS_PER_MILLI;
-        if due_ms <= world.now.as_nanos() / NANOS_PER_MILLI {
+        if due.as_nanos() / NANOS_PER_MILLI <= world.now.as_nanos() / NANOS_PER_MILLI {
             world.now = world.now.max(due);
-            let restarts = step(&mut world, self.scenario, self.shared.fabric.as_ref());
-            let decided = world.is_decided();
-            drop(world);
-            for (host, generation) in restarts {
-                let index = usize::from(host.0);
-                self.programs[index].abort();
-                if let Some(generation) = generation {
-                    self.programs[index] = self.spawn(index, generation);
-                }
+            let power = step(&mut world, self.scenario, self.shared.fabric.as_ref());
+            if world.is_decided() {
+                return Poll::Ready(());
             }
-            self.wait(cx, None);
-            return if decided { Poll::Ready(()) } else { Poll::Pending };
-        }
-        drop(world);
-        self.wait(cx, Some(due_ms));
-        self.sleep
-            .as_mut()
-            .reset(self.start + std::time::Duration::from_millis(due_ms));
-        match self.sleep.as_mut().poll(cx) {
-            // The clock stands there already: look again.
-            Poll::Ready(()) => cx.waker().wake_by_ref(),
-            Poll::Pending => {}
+            drop(world);
+            self.switch(power);
         }
         Poll::Pending
     }
 
-    /// Lets the park hook call the driver again.
-    fn wait(&self, cx: &Context<'_>, armed: Option<u64>) {
+    /// At the first poll: shows the hooks how to call the driver.
+    fn begin(&self, cx: &Context<'_>) {
         let mut driving = self.driving.lock().unwrap_or_else(PoisonError::into_inner);
-        driving.armed = armed;
-        driving.waker = Some(cx.waker().clone());
+        if driving.is_none() {
+            let start = Instant::now();
+            let sleep = Box::pin(tokio::time::sleep_until(start));
+            *driving = Some(Driving {
+                start,
+                waker: cx.waker().clone(),
+                sleep,
+                armed: None,
+            });
+            self.shared.lock().main = Some(cx.waker().clone());
+        }
+    }
+
+    /// Stops the programs of hosts that lost power, starts those of hosts that start again.
+    fn switch(&mut self, power: Vec<(HostId, Option<u32>)>) {
+        for (host, generation) in power {
+            let index = usize::from(host.0);
+            self.programs[index].abort();
+            if let Some(generation) = generation {
+                self.programs[index] = self.spawn(index, generation);
+            }
+        }
     }
 }
 

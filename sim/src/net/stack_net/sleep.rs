@@ -50,7 +50,7 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some(timer) = self.timer {
-            self.shared.lock_untimed().timers.cancel(timer);
+            self.shared.lock().timers.cancel(timer);
         }
     }
 }
