@@ -9,6 +9,7 @@ pub mod errno;
 pub mod fault;
 pub mod network;
 pub mod program;
+pub mod relay;
 pub mod stack;
 pub mod time;
 pub mod trace;

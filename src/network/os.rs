@@ -132,7 +132,7 @@ impl OsNetwork {
     }
 
     /// The address to bind to where a program asks for `addr`.
-    fn local(&self, addr: SocketAddr) -> SocketAddr {
+    pub(crate) fn local(&self, addr: SocketAddr) -> SocketAddr {
         match self.host_address(Domain::of(&addr)) {
             Some(own) if addr.ip().is_unspecified() => SocketAddr::new(own, addr.port()),
             _ => addr,

@@ -247,6 +247,11 @@ impl Trace {
         self.events.push(Event { at, what });
     }
 
+    /// Forgets all events behind the first `len`; the numbering of packets goes on.
+    pub fn truncate(&mut self, len: usize) {
+        self.events.truncate(len);
+    }
+
     /// The number for the next packet.
     pub fn next_packet(&mut self) -> PacketId {
         let id = PacketId(self.packets);
