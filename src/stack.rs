@@ -18,6 +18,7 @@ mod calls;
 mod datagram;
 mod icmp;
 mod input;
+mod mutant;
 mod output;
 mod packet;
 mod ports;
@@ -39,6 +40,9 @@ use bytes::Bytes;
 pub use sockets::{
     Domain, Fd, How, KeepAlive, Kind, OptionName, Protocol, Readiness, Received, SocketOption, Sockets,
 };
+
+#[cfg(feature = "mutants")]
+pub use mutant::{Mutant, UnknownMutant};
 
 use self::datagram::Datagram;
 use self::output::Waiting;
@@ -67,6 +71,9 @@ pub struct StackConfig {
     pub mtu: u16,
     /// Decides ephemeral ports and identifications.
     pub seed: u64,
+    /// The bug that this stack has on purpose.
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<Mutant>,
 }
 
 impl StackConfig {
@@ -79,6 +86,8 @@ impl StackConfig {
             v6_prefix: 64,
             mtu: 1500,
             seed: 0,
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
     }
 }
@@ -101,6 +110,9 @@ pub struct Stack {
     transmit: VecDeque<Waiting>,
     /// Packets for this host itself; empty between calls.
     looped: VecDeque<Bytes>,
+    /// What a mutant will send again, the earliest first.
+    #[cfg(feature = "mutants")]
+    repeats: Vec<mutant::Repeat>,
 }
 
 impl Stack {
@@ -117,6 +129,8 @@ impl Stack {
             notes: VecDeque::new(),
             transmit: VecDeque::new(),
             looped: VecDeque::new(),
+            #[cfg(feature = "mutants")]
+            repeats: Vec::new(),
         }
     }
 
@@ -124,6 +138,8 @@ impl Stack {
     pub fn advance(&mut self, now: Time) {
         self.now = self.now.max(now);
         self.expire_fragments();
+        #[cfg(feature = "mutants")]
+        self.repeat_unanswered();
         self.run_loopback();
     }
 
@@ -147,7 +163,10 @@ impl Stack {
 
     /// When [`advance`](Stack::advance) must be called at the latest.
     pub fn next_timeout(&self) -> Option<Time> {
-        self.reassembly.next_timeout()
+        let fragments = self.reassembly.next_timeout();
+        #[cfg(feature = "mutants")]
+        let fragments = fragments.into_iter().chain(self.next_repeat()).min();
+        fragments
     }
 
     /// Bytes that the stack holds for others, about: waiting datagrams at what they cost their sockets' buffers,
@@ -161,7 +180,8 @@ impl Stack {
         queued + waiting + looped + lists + self.reassembly.memory()
     }
 
-    /// The next descriptor whose readiness may have changed; each is told once until it changes again.
+    /// The next descriptor that may have become readable or writable, or has an error; each is told once until that
+    /// happens again. What its own program's calls use up is not told.
     pub fn poll_changed(&mut self) -> Option<Fd> {
         let fd = self.changed.pop_front()?;
         self.datagrams.set_told(fd, false);
@@ -179,7 +199,7 @@ impl Stack {
         }
     }
 
-    /// Remembers that the readiness of a socket may have changed.
+    /// Remembers that a socket may have become ready.
     fn changed(&mut self, fd: Fd) {
         if self.datagrams.set_told(fd, true) == Some(false) {
             self.changed.push_back(fd);

@@ -95,7 +95,7 @@ impl Sockets for Stack {
         let socket = self.datagrams.get_mut(fd)?;
         let was_writable = socket.is_writable();
         socket.set(option)?;
-        if socket.is_writable() != was_writable {
+        if socket.is_writable() && !was_writable {
             self.changed(fd);
         }
         Ok(())
@@ -106,11 +106,7 @@ impl Sockets for Stack {
     }
 
     fn take_error(&mut self, fd: Fd) -> Result<Option<Errno>, Errno> {
-        let error = self.datagrams.get_mut(fd)?.error.take();
-        if error.is_some() {
-            self.changed(fd);
-        }
-        Ok(error)
+        Ok(self.datagrams.get_mut(fd)?.error.take())
     }
 
     fn poll(&self, fd: Fd) -> Result<Readiness, Errno> {

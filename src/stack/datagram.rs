@@ -67,6 +67,8 @@ pub(super) struct Datagram {
     pub(super) multicast_ttl: u8,
     pub(super) multicast_loop: bool,
     pub(super) groups: Vec<IpAddr>,
+    #[cfg(feature = "mutants")]
+    pub(super) deeds: super::mutant::Deeds,
 }
 
 impl Datagram {
@@ -97,6 +99,8 @@ impl Datagram {
             multicast_ttl: 1,
             multicast_loop: true,
             groups: Vec::new(),
+            #[cfg(feature = "mutants")]
+            deeds: super::mutant::Deeds::default(),
         }
     }
 

@@ -10,8 +10,9 @@ use etherparse::{IpNumber, icmpv4, icmpv6};
 
 use super::Stack;
 use super::input::Arrived;
+use super::mutant::Mutant;
 use super::packet::{self, Outgoing, Path, Strictness};
-use super::route::Reach;
+use super::route::{Reach, Route};
 use crate::errno::Errno;
 use crate::trace::DropReason;
 
@@ -86,9 +87,14 @@ impl Stack {
     fn icmp_send(&mut self, path: Path, [kind, code]: [u8; 2], word: [u8; 4], body: &[u8]) {
         // What came by multicast is answered from the host's own address.
         let from = (!path.dst().is_multicast()).then(|| path.dst());
-        let Ok(route) = self.config.route(path.src(), from) else {
-            return;
-        };
+        if let Ok(route) = self.config.route(path.src(), from) {
+            self.icmp_emit(route, [kind, code], word, body);
+        }
+    }
+
+    /// Sends a message.
+    pub(super) fn icmp_emit(&mut self, route: Route, [kind, code]: [u8; 2], word: [u8; 4], body: &[u8]) {
+        let path = route.path;
         let protocol = if path.is_v4() {
             IpNumber::ICMP
         } else {
@@ -183,10 +189,11 @@ impl Stack {
         let ours = (parsed.path.src(), u16::from_be_bytes([s0, s1]));
         let theirs = (parsed.path.dst(), u16::from_be_bytes([d0, d1]));
         let fd = self.udp_lookup(ours, theirs).ok_or(DropReason::NoSocket)?;
+        let told_anyway = self.is(Mutant::TellsTheUnconnected);
         let Ok(socket) = self.datagrams.get_mut(fd) else {
             return Ok(());
         };
-        if socket.peer.is_some() {
+        if socket.peer.is_some() || told_anyway {
             socket.error = Some(error);
             self.changed(fd);
         }

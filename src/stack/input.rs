@@ -7,6 +7,7 @@ use etherparse::IpNumber;
 
 use super::Stack;
 use super::icmp::Trouble;
+use super::mutant::Mutant;
 use super::packet::{self, Parsed, Path, Strictness};
 use super::reassembly::Expired;
 use super::route::Reach;
@@ -36,7 +37,11 @@ impl Stack {
     }
 
     fn take_in(&mut self, packet: &Bytes, looped: bool) -> Result<(), DropReason> {
-        let parsed = packet::parse(packet, Strictness::Full)?;
+        let strictness = match self.is(Mutant::IgnoresIpChecksum) {
+            true => Strictness::NoChecksum,
+            false => Strictness::Full,
+        };
+        let parsed = packet::parse(packet, strictness)?;
         let reach = self.reach(&parsed.path, looped).ok_or(DropReason::NotForUs)?;
         if parsed.fragment.is_none() {
             return self.deliver(&Arrived {
@@ -45,7 +50,8 @@ impl Stack {
                 reach,
             });
         }
-        let Some(whole) = self.reassembly.insert(self.now, packet, &parsed, reach, false)? else {
+        let holes = self.is(Mutant::HandsOutHoles);
+        let Some(whole) = self.reassembly.insert(self.now, packet, &parsed, reach, holes)? else {
             return Ok(());
         };
         let parsed = packet::parse(&whole, Strictness::Full)?;
@@ -109,7 +115,7 @@ impl Stack {
         if self.config.is_own(dst) {
             Some(Reach::Own)
         } else if self.config.is_broadcast(dst) {
-            Some(Reach::Broadcast)
+            (!self.is(Mutant::DeafToBroadcast)).then_some(Reach::Broadcast)
         } else if dst.is_multicast() && self.is_member(dst) {
             Some(Reach::Multicast)
         } else {
@@ -125,6 +131,9 @@ impl Stack {
             // RFC 4291, section 2.7.1: all nodes of the interface and of the link.
             IpAddr::V6(v6) => matches!(v6.segments(), [0xff01 | 0xff02, 0, 0, 0, 0, 0, 0, 1]),
         };
+        if self.is(Mutant::HearsEveryGroup) || self.is(Mutant::DeafToGroups) {
+            return self.is(Mutant::HearsEveryGroup);
+        }
         everybody
             || self
                 .datagrams

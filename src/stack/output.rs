@@ -82,7 +82,7 @@ impl Stack {
         };
         let was = socket.is_writable();
         socket.unsent = socket.unsent.saturating_sub(cost(len));
-        if socket.is_writable() != was {
+        if socket.is_writable() && !was {
             self.changed(fd);
         }
     }

@@ -107,6 +107,8 @@ pub(super) struct Fragment {
 pub(super) enum Strictness {
     /// It must be whole, with a sound IPv4 header checksum.
     Full,
+    /// It must be whole; the header checksum is not looked at.
+    NoChecksum,
     /// It is the beginning of a packet, as an ICMP error quotes it.
     Quoted,
 }

@@ -8,6 +8,7 @@ use super::Stack;
 use super::datagram::{Datagram, Peer, Queued, cost};
 use super::icmp::Trouble;
 use super::input::Arrived;
+use super::mutant::Mutant;
 use super::packet::{MAX_LEN, Outgoing, Path};
 use super::route::{Reach, Route};
 use super::sockets::{Domain, Fd, Received};
@@ -31,11 +32,19 @@ impl Stack {
         if socket.domain == Domain::Inet6 && socket.v6_only && to.0.is_ipv4() {
             return Err(Errno::ENETUNREACH);
         }
+        #[cfg(feature = "mutants")]
+        let to = self.misdirected(fd, to);
         let route = self.config.route(to.0, socket.source)?;
-        if route.reach == Reach::Broadcast && !socket.broadcast {
+        let unasked = route.reach == Reach::Broadcast && !socket.broadcast;
+        if unasked && !self.is(Mutant::BroadcastsUnasked) {
             return Err(Errno::EACCES);
         }
-        if data.len() > max_payload(&route.path) {
+        let longest = match max_payload(&route.path) {
+            max if self.is(Mutant::LimitTooLarge) => max + 1,
+            max if self.is(Mutant::LimitTooSmall) => max - 1,
+            max => max,
+        };
+        if data.len() > longest {
             return Err(Errno::EMSGSIZE);
         }
         self.udp_transmit(fd, route, to.1, data)?;
@@ -49,7 +58,6 @@ impl Stack {
         let socket = self.datagrams.get_mut(fd)?;
         // As `sock_alloc_send_pskb` has it: a pending error comes first and is told by this call.
         if let Some(error) = socket.error.take() {
-            self.changed(fd);
             return Err(error);
         }
         if socket.write_shut {
@@ -83,32 +91,45 @@ impl Stack {
             head: &head,
             body: data,
         };
-        let was_writable = socket.is_writable();
+        #[cfg(feature = "mutants")]
+        let padded = self
+            .is(Mutant::PadsPackets)
+            .then(|| super::mutant::padded(&path, data));
+        #[cfg(feature = "mutants")]
+        let out = Outgoing {
+            body: padded.as_deref().unwrap_or(data),
+            ..out
+        };
+        #[cfg(feature = "mutants")]
+        self.misdeed_before_send(fd, route);
         self.emit(Some(fd), reach, looped, &out)?;
-        if self.datagrams.get(fd)?.is_writable() != was_writable {
-            self.changed(fd);
-        }
+        #[cfg(feature = "mutants")]
+        self.misdeed_after_send(fd, reach, looped, &out);
         Ok(())
     }
 
     /// `recvfrom(2)`.
     pub(super) fn udp_receive(&mut self, fd: Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
+        #[cfg(feature = "mutants")]
+        let mutant = self.config.mutant;
         let socket = self.datagrams.get_mut(fd)?;
         if let Some(error) = socket.error.take() {
-            self.changed(fd);
             return Err(error);
         }
         let Some(queued) = socket.queue.pop_front() else {
             return Err(Errno::EAGAIN);
         };
         socket.queued -= queued.cost;
+        #[cfg(feature = "mutants")]
+        let queued = if mutant.is_some() {
+            socket.misdeed_on_receive(mutant, queued, buffer.len())
+        } else {
+            queued
+        };
         let full_len = queued.payload.len();
         let len = full_len.min(buffer.len());
         buffer[..len].copy_from_slice(&queued.payload[..len]);
         let from = socket.shown(queued.from);
-        if socket.queue.is_empty() {
-            self.changed(fd);
-        }
         Ok(Received { len, full_len, from })
     }
 
@@ -122,7 +143,10 @@ impl Stack {
         if len < UdpHeader::LEN {
             return Err(DropReason::Malformed);
         }
-        if !self.udp_checksum_holds(&arrived.parsed.path, header.checksum, segment) {
+        if !self.udp_checksum_holds(arrived, header.checksum, segment) {
+            if self.is(Mutant::ComplainsOfDamage) {
+                self.report(arrived, Trouble::Port);
+            }
             return Err(DropReason::TransportChecksum);
         }
         let start = arrived.parsed.payload.start + UdpHeader::LEN;
@@ -132,10 +156,17 @@ impl Stack {
             from: (path.src(), header.source_port),
             cost: cost(arrived.packet.len()),
         };
+        if self.is(Mutant::SwallowsEmpty) && queued.payload.is_empty() {
+            return Ok(());
+        }
         let to = (path.dst(), header.destination_port);
         if arrived.reach == Reach::Own {
             match self.udp_lookup(to, queued.from) {
-                Some(fd) => self.udp_enqueue(fd, queued),
+                Some(fd) => {
+                    #[cfg(feature = "mutants")]
+                    self.misdeed_on_arrival(fd, arrived, queued.from);
+                    self.udp_enqueue(fd, queued)
+                }
                 None => {
                     self.report(arrived, Trouble::Port);
                     Err(DropReason::NoSocket)
@@ -147,7 +178,12 @@ impl Stack {
     }
 
     /// RFC 768 and RFC 8200, section 8.1: an IPv4 datagram need not have one, an IPv6 datagram must.
-    fn udp_checksum_holds(&self, path: &Path, checksum: u16, segment: &[u8]) -> bool {
+    fn udp_checksum_holds(&self, arrived: &Arrived<'_>, checksum: u16, segment: &[u8]) -> bool {
+        let reassembled = arrived.packet.len() > self.config.mtu.into();
+        if self.is(Mutant::IgnoresUdpChecksum) || (self.is(Mutant::HandsOutHoles) && reassembled) {
+            return true;
+        }
+        let path = &arrived.parsed.path;
         if checksum == 0 {
             return path.is_v4();
         }
@@ -164,7 +200,7 @@ impl Stack {
         self.datagrams
             .iter()
             .filter(|(_, socket)| socket.port == to.1 && socket.port != 0)
-            .filter(|(_, socket)| socket.peer.is_none_or(|peer| peer == from))
+            .filter(|(_, socket)| self.hears(socket, from))
             .filter_map(|(fd, socket)| {
                 let specific = socket.listens_to(to.0)?;
                 let family = Domain::of(&SocketAddr::from(to)) == socket.domain;
@@ -174,13 +210,18 @@ impl Stack {
             .map(|(_, fd)| fd)
     }
 
+    /// A connected socket hears its peer alone.
+    fn hears(&self, socket: &Datagram, from: Peer) -> bool {
+        self.is(Mutant::HearsStrangers) || socket.peer.is_none_or(|peer| peer == from)
+    }
+
     /// Delivers a broadcast or multicast datagram to every socket that matches. As with Linux's IP_MULTICAST_ALL, which is
     /// on by default, a socket need not have joined the group itself: its host must have.
     fn udp_deliver_to_all(&mut self, to: Peer, queued: &Queued) -> Result<(), DropReason> {
         let matches = |socket: &Datagram| {
             socket.port == to.1
                 && socket.port != 0
-                && socket.peer.is_none_or(|peer| peer == queued.from)
+                && self.hears(socket, queued.from)
                 && socket.listens_to(to.0).is_some()
         };
         let fds: Vec<Fd> = self
@@ -202,6 +243,8 @@ impl Stack {
 
     /// Puts a datagram into a socket's queue, unless that is full. An empty queue takes any (as Linux since 6.15).
     fn udp_enqueue(&mut self, fd: Fd, queued: Queued) -> Result<(), DropReason> {
+        #[cfg(feature = "mutants")]
+        let splits = self.is(Mutant::SplitsDatagrams);
         let Ok(socket) = self.datagrams.get_mut(fd) else {
             return Err(DropReason::NoSocket);
         };
@@ -209,6 +252,12 @@ impl Stack {
             return Err(DropReason::BufferFull);
         }
         socket.queued += queued.cost;
+        #[cfg(feature = "mutants")]
+        if splits && queued.payload.len() >= 2 {
+            socket.enqueue_halves(queued);
+            self.changed(fd);
+            return Ok(());
+        }
         socket.queue.push_back(queued);
         self.changed(fd);
         Ok(())
