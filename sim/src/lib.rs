@@ -4,6 +4,7 @@
 //! [`scenario`] is where to start: it says what the hosts do and how hard to search for a plan of faults that breaks
 //! it. A [`Testbed`] is where it runs; a [`Run`] is what is known afterwards.
 
+pub mod failure;
 mod net;
 mod program;
 mod run;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet, bounds};
 use faultwire::trace::Trace;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -56,7 +56,7 @@ impl PlanSpace {
             base: base.clone(),
             targets: targets(base, trace),
             faults_max: 8,
-            delay_us_max: longest.saturating_mul(2).max(1),
+            delay_us_max: longest.saturating_mul(2).clamp(1, *bounds::DELAY_US.end()),
             tick_us: 1,
             hold_max: 5,
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use faultwire::fault::{Action, Direction, Fault, Label, Packet};
+use faultwire::fault::{Action, Direction, Fault, Label, Packet, bounds};
 use faultwire::trace::{Event, HostId, LossReason, PacketId, Trace, What};
 
 use super::Parts;
@@ -37,9 +37,10 @@ impl Grid {
         ])
     }
 
-    /// Other delays. Those of no length and repetitions are left out.
+    /// Other delays. Those of no length and repetitions are left out; what is longer than a plan may say is cut.
     pub fn delays(mut self, delays: impl IntoIterator<Item = Duration>) -> Grid {
-        let micros = |delay: Duration| u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
+        let max = *bounds::DELAY_US.end();
+        let micros = |delay: Duration| u64::try_from(delay.as_micros()).unwrap_or(max).min(max);
         self.delays_us = distinct(delays.into_iter().map(micros));
         self
     }

@@ -1,8 +1,8 @@
 //! The numbers of a plan, and the ladder (…, 50, 20, 10, 5, 2, 1, 0) that each of them is moved down.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
-use faultwire::fault::{Action, Direction, Fault, FaultPlan, Link, Packet, When};
+use faultwire::fault::{Action, Direction, Fault, FaultPlan, Link, Packet, When, bounds};
 
 /// The next number down the ladder that is not below `floor`, in units of `tick`; none where `number` is at the end.
 pub(crate) fn step_down(number: u64, floor: u64, tick: u64) -> Option<u64> {
@@ -89,12 +89,12 @@ impl Place {
     /// The number there, the least it may be, and whether it is a time.
     pub(crate) fn get(self, plan: &FaultPlan) -> Option<Number> {
         let packet = |packet: &Packet, field| {
-            let value = match field {
-                Field::Nth => packet.nth,
-                Field::Transmission => packet.transmission?,
-                Field::Flow => packet.flow?,
+            let (value, bounds) = match field {
+                Field::Nth => (packet.nth, bounds::NTH),
+                Field::Transmission => (packet.transmission?, bounds::TRANSMISSION),
+                Field::Flow => (packet.flow?, bounds::FLOW),
             };
-            Some(Number::new(u64::from(value), 1))
+            Some(Number::new(value, bounds))
         };
         match self {
             Place::Fault(index, field) => packet(&plan.faults.get(index)?.packet, field),
@@ -103,17 +103,16 @@ impl Place {
                 When::AtUs(_) => None,
             },
             Place::Action(index) => match &plan.faults.get(index)?.action {
-                // A delay of nothing is no fault: the wire does not count it as one.
-                Action::DelayUs(delay) => Some(Number::time(*delay, 1)),
-                Action::HoldFor(hold) => Some(Number::new(u64::from(*hold), 1)),
+                Action::DelayUs(delay) => Some(Number::time(*delay, bounds::DELAY_US)),
+                Action::HoldFor(hold) => Some(Number::new(*hold, bounds::HOLD_FOR)),
                 Action::Drop | Action::Duplicate | Action::CorruptBits(_) => None,
             },
             Place::Bit(index, bit) => match &plan.faults.get(index)?.action {
-                Action::CorruptBits(bits) => Some(Number::new(u64::from(*bits.get(bit)?), 0)),
+                Action::CorruptBits(bits) => Some(Number::new(*bits.get(bit)?, bounds::BIT)),
                 _ => None,
             },
             Place::At(index) => match &plan.events.get(index)?.when {
-                When::AtUs(at) => Some(Number::time(*at, 0)),
+                When::AtUs(at) => Some(Number::time(*at, bounds::AT_US)),
                 When::After(_) => None,
             },
         }
@@ -162,18 +161,18 @@ pub(crate) struct Number {
 }
 
 impl Number {
-    fn new(value: u64, floor: u64) -> Number {
+    fn new(value: u32, bounds: RangeInclusive<u64>) -> Number {
         Number {
-            value,
-            floor,
+            value: u64::from(value),
+            floor: *bounds.start(),
             is_time: false,
         }
     }
 
-    fn time(value: u64, floor: u64) -> Number {
+    fn time(value: u64, bounds: RangeInclusive<u64>) -> Number {
         Number {
             value,
-            floor,
+            floor: *bounds.start(),
             is_time: true,
         }
     }
