@@ -8,4 +8,5 @@ pub mod claim;
 pub mod exit;
 pub mod known;
 pub mod progress;
+pub mod report;
 pub mod study;

@@ -1,0 +1,216 @@
+//! What comes out of a verification: a row for each claim and testbed, as JSON and as a table.
+
+mod table;
+mod words;
+
+use std::time::Duration;
+
+use faultwire::fault::FaultPlan;
+use faultwire_sim::Testbed;
+use serde::Serialize;
+
+use crate::claim::{Claim, Modality};
+use crate::exit;
+use crate::known;
+
+pub use table::TableOptions;
+
+/// What was found of a claim on a testbed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Guaranteed: nothing broke it, and it was exercised.
+    Held,
+    /// Guaranteed: something broke it.
+    Broken,
+    /// Possible: a run shows it.
+    Witnessed,
+    /// Possible: no run showed it.
+    Unwitnessed,
+    /// Never exercised, or planned faults did not fire: nothing is proven.
+    Unproven,
+    /// A run reached a limit before its clients came to their end.
+    Stalled,
+    /// Not tried here, for a reason.
+    Skipped,
+    /// The suite itself failed.
+    Error,
+}
+
+/// A claim on a testbed: the row of the JSON contract, in its order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// The claim's id.
+    pub claim: &'static str,
+    /// In what way it is meant.
+    pub modality: Modality,
+    /// Where it was tried.
+    pub testbed: &'static str,
+    /// Whose TCP and UDP.
+    pub subject: &'static str,
+    /// What was found.
+    pub outcome: Outcome,
+    /// The reason of a listed known failure: the row must fail then.
+    pub known: Option<&'static str>,
+    /// Why, of whatever is neither held nor witnessed; in what way it was shown.
+    pub why: Option<String>,
+    /// How many plans of the grid were run, the fault-free one among them.
+    pub exhaustive: u64,
+    /// How many random plans were run.
+    pub random: u64,
+    /// How often the situation occurred that the claim speaks of, over all runs.
+    pub exercised: u64,
+    /// Faults and events of all plans that were run.
+    pub faults_planned: u64,
+    /// Those of them that took place.
+    pub faults_fired: u64,
+    /// The smallest plan known for a witness or a break.
+    pub plan: Option<FaultPlan>,
+    /// Real time that its runs took, in milliseconds.
+    pub elapsed_ms: u64,
+    /// The command line that replays the plan; of the table only.
+    #[serde(skip)]
+    pub replay: Option<String>,
+}
+
+impl Row {
+    /// A row of a claim on a testbed, with nothing tried yet; a listed known failure is entered.
+    pub fn new(claim: &Claim, testbed: Testbed, outcome: Outcome) -> Row {
+        Row {
+            claim: claim.id,
+            modality: claim.modality,
+            testbed: testbed.name(),
+            subject: testbed.subject(),
+            outcome,
+            known: known::known(testbed.subject(), testbed.name(), claim.id),
+            why: None,
+            exhaustive: 0,
+            random: 0,
+            exercised: 0,
+            faults_planned: 0,
+            faults_fired: 0,
+            plan: None,
+            elapsed_ms: 0,
+            replay: None,
+        }
+    }
+
+    /// A row that was not tried, for a reason.
+    pub fn skipped(claim: &Claim, testbed: Testbed, why: impl Into<String>) -> Row {
+        Row {
+            why: Some(why.into()),
+            ..Row::new(claim, testbed, Outcome::Skipped)
+        }
+    }
+
+    /// How the row counts: a known failure that fails is none, and one that does not fail is one.
+    pub fn standing(&self) -> Standing {
+        match (self.outcome, self.known) {
+            (Outcome::Skipped, _) => Standing::Skipped,
+            (Outcome::Error, _) => Standing::Error,
+            (Outcome::Held | Outcome::Witnessed, None) => Standing::AsClaimed,
+            (Outcome::Held | Outcome::Witnessed, Some(_)) => Standing::KnownButFine,
+            (_, Some(_)) => Standing::Known,
+            (_, None) => Standing::Failed,
+        }
+    }
+}
+
+/// How a row counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Standing {
+    /// Held or witnessed.
+    AsClaimed,
+    /// It failed, as the list of known failures says it does.
+    Known,
+    /// Not tried.
+    Skipped,
+    /// It failed.
+    Failed,
+    /// It is listed as a known failure, and did not fail: the list is out of date.
+    KnownButFine,
+    /// The suite itself failed.
+    Error,
+}
+
+/// How many rows had which outcome. Known failures count with their outcome, and once more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "each is the number of rows of that outcome")]
+pub struct Summary {
+    pub held: u64,
+    pub broken: u64,
+    pub witnessed: u64,
+    pub unwitnessed: u64,
+    pub unproven: u64,
+    pub stalled: u64,
+    pub skipped: u64,
+    pub error: u64,
+    pub known: u64,
+}
+
+/// All that a verification found: the JSON contract, format 1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The version of the format.
+    pub format: u32,
+    /// The seed.
+    pub seed: u64,
+    /// A row for each claim and testbed.
+    pub results: Vec<Row>,
+    /// How many rows had which outcome.
+    pub summary: Summary,
+    /// Real time that all of it took; of the table only.
+    #[serde(skip)]
+    pub elapsed: Duration,
+}
+
+impl Report {
+    /// A report of these rows.
+    pub fn new(seed: u64, results: Vec<Row>, elapsed: Duration) -> Report {
+        let mut summary = Summary::default();
+        for row in &results {
+            let count = match row.outcome {
+                Outcome::Held => &mut summary.held,
+                Outcome::Broken => &mut summary.broken,
+                Outcome::Witnessed => &mut summary.witnessed,
+                Outcome::Unwitnessed => &mut summary.unwitnessed,
+                Outcome::Unproven => &mut summary.unproven,
+                Outcome::Stalled => &mut summary.stalled,
+                Outcome::Skipped => &mut summary.skipped,
+                Outcome::Error => &mut summary.error,
+            };
+            *count += 1;
+            summary.known += u64::from(row.standing() == Standing::Known);
+        }
+        Report {
+            format: 1,
+            seed,
+            results,
+            summary,
+            elapsed,
+        }
+    }
+
+    /// The exit code that goes with it: an internal fault first, since nothing else can be trusted then.
+    pub fn exit_code(&self) -> u8 {
+        let any = |standing| self.results.iter().any(|row| row.standing() == standing);
+        if any(Standing::Error) {
+            exit::INTERNAL
+        } else if any(Standing::Failed) || any(Standing::KnownButFine) {
+            exit::CLAIM_FAILED
+        } else {
+            exit::AS_CLAIMED
+        }
+    }
+
+    /// The report as JSON, indented, with a line feed at its end.
+    ///
+    /// # Errors
+    /// Where serde cannot write it; no value of these types is known to be such.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,371 @@
+//! The report as a table that fits a terminal of 80 columns, and below it what failed, what was shown, and what was
+//! not tried.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, LineStyle, Table, Width};
+
+use super::words::{count, grouped, paragraph, plan};
+use super::{Outcome, Report, Row, Standing};
+use crate::claim::{CLAIMS, Claim, FAMILIES};
+
+/// How the table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableOptions {
+    /// The widest line, in columns.
+    pub width: usize,
+    /// Whether colours may be used.
+    pub colour: bool,
+}
+
+/// Columns of a number.
+const COUNT_WIDTH: u16 = 6;
+/// The widest word of a cell.
+const CELL_WIDTH: usize = 7;
+
+impl Report {
+    /// The report for people.
+    pub fn to_table(&self, options: TableOptions) -> String {
+        let mut out = String::new();
+        let beds = self.beds();
+        for (family, title) in FAMILIES {
+            if self.claims_of(family).next().is_some() {
+                self.family(&mut out, family, title, &beds, options);
+                out.push('\n');
+            }
+        }
+        self.legend(&mut out, options.width);
+        self.witnesses(&mut out, options.width);
+        self.skipped(&mut out, options.width);
+        self.known(&mut out, options.width);
+        self.failures(&mut out, options.width);
+        self.conclusion(&mut out, options.width);
+        out
+    }
+
+    /// The testbeds with their subjects, in the order in which they first appear.
+    fn beds(&self) -> Vec<(&'static str, &'static str)> {
+        let mut beds = Vec::new();
+        for row in &self.results {
+            if !beds.contains(&(row.testbed, row.subject)) {
+                beds.push((row.testbed, row.subject));
+            }
+        }
+        beds
+    }
+
+    fn claims_of(&self, family: &'static str) -> impl Iterator<Item = &'static Claim> {
+        CLAIMS
+            .iter()
+            .filter(move |claim| claim.family() == family)
+            .filter(|claim| self.rows_of(claim.id).next().is_some())
+    }
+
+    fn rows_of(&self, claim: &str) -> impl Iterator<Item = &Row> {
+        self.results.iter().filter(move |row| row.claim == claim)
+    }
+
+    fn family(
+        &self,
+        out: &mut String,
+        family: &'static str,
+        title: &str,
+        beds: &[(&str, &str)],
+        options: TableOptions,
+    ) {
+        let mut table = Table::new();
+        table.load_style(NOTHING.header_separator(LineStyle::none().fill('─')));
+        if options.colour {
+            table.enforce_styling();
+        } else {
+            table.force_no_tty();
+        }
+        let mut header = vec![Cell::new(title).add_attribute(Attribute::Bold)];
+        header.extend(
+            beds.iter()
+                .map(|(testbed, subject)| Cell::new(format!("{testbed}\n{subject}"))),
+        );
+        header.extend(["plans", "seen"].map(|it| Cell::new(it).set_alignment(CellAlignment::Right)));
+        table.set_header(header);
+        for claim in self.claims_of(family) {
+            let rows: Vec<&Row> = self.rows_of(claim.id).collect();
+            let mut cells = vec![Cell::new(claim.slug()).set_delimiter('-')];
+            for (testbed, subject) in beds {
+                let row = rows
+                    .iter()
+                    .find(|row| (row.testbed, row.subject) == (testbed, subject));
+                cells.push(row.map_or_else(|| Cell::new(""), |row| cell(row)));
+            }
+            let plans = rows.iter().map(|row| row.exhaustive + row.random).sum();
+            let seen = rows.iter().map(|row| row.exercised).sum();
+            cells.extend([plans, seen].map(|it| Cell::new(count(it)).set_alignment(CellAlignment::Right)));
+            table.add_row(cells);
+        }
+        // Every table of a report has the same columns.
+        let beds_widths: Vec<usize> = beds
+            .iter()
+            .map(|(testbed, subject)| testbed.len().max(subject.len()).max(CELL_WIDTH))
+            .collect();
+        let taken =
+            beds_widths.iter().map(|width| width + 1).sum::<usize>() + 2 * usize::from(COUNT_WIDTH) + 1;
+        let claims = options.width.saturating_sub(taken).clamp(14, 38);
+        let fixed =
+            |width: usize| ColumnConstraint::Absolute(Width::Fixed(u16::try_from(width).unwrap_or(u16::MAX)));
+        let mut constraints = vec![fixed(claims)];
+        constraints.extend(beds_widths.iter().map(|width| fixed(width + 1)));
+        constraints.extend([
+            fixed(usize::from(COUNT_WIDTH) + 1),
+            fixed(usize::from(COUNT_WIDTH)),
+        ]);
+        table.set_constraints(constraints);
+        let last = beds.len() + 2;
+        for (index, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((0, u16::from(index < last)));
+        }
+        for line in table.lines() {
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+    }
+
+    fn legend(&self, out: &mut String, width: usize) {
+        let has = |outcome: Outcome| self.results.iter().any(|row| row.outcome == outcome);
+        let stands = |standing: Standing| self.results.iter().any(|row| row.standing() == standing);
+        let mut tell = |given: bool, word: &str, text: &str| {
+            if given {
+                paragraph(out, &format!("  {word:CELL_WIDTH$}  "), text, width);
+            }
+        };
+        tell(
+            has(Outcome::Held),
+            "held",
+            "guaranteed, and nothing that was tried broke it",
+        );
+        tell(has(Outcome::Witnessed), "shown", "possible, and a run shows it");
+        tell(
+            stands(Standing::Known),
+            "known",
+            "fails, as the list of known failures says",
+        );
+        tell(has(Outcome::Skipped), "-", "skipped, for the reason below");
+        tell(has(Outcome::Broken), "BROKEN", "guaranteed, but a run breaks it");
+        tell(
+            has(Outcome::Unwitnessed),
+            "UNSEEN",
+            "possible, but no run shows it",
+        );
+        tell(
+            has(Outcome::Unproven),
+            "UNTRIED",
+            "the situation never occurred, or planned faults did not fire",
+        );
+        tell(has(Outcome::Stalled), "STALLED", "a run reached its limit");
+        tell(has(Outcome::Error), "ERROR", "the suite itself failed");
+        tell(
+            stands(Standing::KnownButFine),
+            "FINE?",
+            "a listed known failure that does not fail",
+        );
+        tell(true, "plans", "fault plans that were run, over all testbeds");
+        tell(
+            true,
+            "seen",
+            "how often the situation occurred that the claim speaks of",
+        );
+    }
+
+    /// The smallest plan for each possible claim that was shown.
+    fn witnesses(&self, out: &mut String, width: usize) {
+        let mut smallest: BTreeMap<usize, (&Row, usize)> = BTreeMap::new();
+        for row in self
+            .results
+            .iter()
+            .filter(|row| row.outcome == Outcome::Witnessed)
+        {
+            let place = CLAIMS
+                .iter()
+                .position(|claim| claim.id == row.claim)
+                .unwrap_or(usize::MAX);
+            let size = row
+                .plan
+                .as_ref()
+                .map_or(0, |plan| plan.faults.len() + plan.events.len());
+            let best = smallest.entry(place).or_insert((row, size));
+            if size < best.1 {
+                *best = (row, size);
+            }
+        }
+        if smallest.is_empty() {
+            return;
+        }
+        out.push_str("\nThe smallest plans that show what is possible\n");
+        let widest = smallest
+            .values()
+            .map(|(row, _)| row.claim.len())
+            .max()
+            .unwrap_or(0)
+            .min(36);
+        for (row, _) in smallest.values() {
+            let words = row
+                .plan
+                .as_ref()
+                .map_or_else(|| "no fault at all".to_owned(), plan);
+            paragraph(out, &format!("  {:widest$}  ", row.claim), &words, width);
+        }
+    }
+
+    fn skipped(&self, out: &mut String, width: usize) {
+        let mut reasons: Vec<(&str, Vec<&Row>)> = Vec::new();
+        for row in self.results.iter().filter(|row| row.outcome == Outcome::Skipped) {
+            let why = row.why.as_deref().unwrap_or("no reason given");
+            match reasons.iter_mut().find(|(reason, _)| *reason == why) {
+                Some((_, rows)) => rows.push(row),
+                None => reasons.push((why, vec![row])),
+            }
+        }
+        if reasons.is_empty() {
+            return;
+        }
+        let _ = writeln!(out, "\nSkipped ({})", self.summary.skipped);
+        for (why, rows) in reasons {
+            paragraph(out, "  ", why, width);
+            for (testbed, subject) in self.beds() {
+                let claims: Vec<&str> = rows
+                    .iter()
+                    .filter(|row| (row.testbed, row.subject) == (testbed, subject))
+                    .map(|row| row.claim)
+                    .collect();
+                if !claims.is_empty() {
+                    paragraph(
+                        out,
+                        &format!("    {testbed}/{subject}: "),
+                        &claims.join(", "),
+                        width,
+                    );
+                }
+            }
+        }
+    }
+
+    fn known(&self, out: &mut String, width: usize) {
+        let rows = || {
+            self.results
+                .iter()
+                .filter(|row| row.standing() == Standing::Known)
+        };
+        if rows().next().is_none() {
+            return;
+        }
+        let _ = writeln!(out, "\nKnown failures, as listed ({})", self.summary.known);
+        for row in rows() {
+            let words = format!("{} on {}: {}", row.claim, bed(row), row.known.unwrap_or_default());
+            paragraph(out, "  ", &words, width);
+        }
+    }
+
+    fn failures(&self, out: &mut String, width: usize) {
+        for row in &self.results {
+            let what = match row.standing() {
+                Standing::Failed => failed_as(row.outcome).to_owned(),
+                Standing::KnownButFine => "is listed as a known failure, but does not fail".to_owned(),
+                Standing::Error => "could not be tried: the suite itself failed".to_owned(),
+                Standing::AsClaimed | Standing::Known | Standing::Skipped => continue,
+            };
+            out.push('\n');
+            paragraph(out, "", &format!("{} {what} on {}", row.claim, bed(row)), width);
+            if let Some(claim) = Claim::of(row.claim) {
+                paragraph(out, "  claim   ", claim.text, width);
+            }
+            if let Some(reason) = row.known {
+                paragraph(out, "  listed  ", reason, width);
+            }
+            if let Some(why) = &row.why {
+                paragraph(out, "  why     ", why, width);
+            }
+            if let Some(smallest) = &row.plan {
+                paragraph(out, "  plan    ", &plan(smallest), width);
+            }
+            if let Some(replay) = &row.replay {
+                let _ = writeln!(out, "  replay  {replay}");
+            }
+        }
+    }
+
+    fn conclusion(&self, out: &mut String, width: usize) {
+        let count = |wanted: &[Standing]| {
+            let rows = self.results.iter().filter(|row| wanted.contains(&row.standing()));
+            rows.count()
+        };
+        let plans: u64 = self.results.iter().map(|row| row.exhaustive + row.random).sum();
+        let (planned, fired) = self.results.iter().fold((0, 0), |(planned, fired), row| {
+            (planned + row.faults_planned, fired + row.faults_fired)
+        });
+        let mut words = format!(
+            "{} held, {} shown, {} known failures, {} skipped; {} plans, {} of {} faults fired; seed {}; {:.1} s.",
+            count_of(self, Outcome::Held),
+            count_of(self, Outcome::Witnessed),
+            self.summary.known,
+            self.summary.skipped,
+            grouped(plans),
+            grouped(fired),
+            grouped(planned),
+            self.seed,
+            self.elapsed.as_secs_f64(),
+        );
+        let failed = count(&[Standing::Failed, Standing::KnownButFine]);
+        let errors = count(&[Standing::Error]);
+        match (failed, errors) {
+            (0, 0) if count(&[Standing::AsClaimed]) == 0 => words.push_str(" Nothing was tried."),
+            (0, 0) => words.push_str(" All as claimed."),
+            (failed, 0) => {
+                let _ = write!(words, " {failed} FAILED.");
+            }
+            (failed, errors) => {
+                let _ = write!(words, " {failed} FAILED, {errors} could not be tried.");
+            }
+        }
+        out.push('\n');
+        paragraph(out, "", &words, width);
+    }
+}
+
+fn count_of(report: &Report, outcome: Outcome) -> usize {
+    let fine = |row: &&Row| row.outcome == outcome && row.standing() == Standing::AsClaimed;
+    report.results.iter().filter(fine).count()
+}
+
+fn bed(row: &Row) -> String {
+    if row.testbed == row.subject {
+        format!("{} (its own sockets)", row.testbed)
+    } else {
+        format!("{} ({})", row.testbed, row.subject)
+    }
+}
+
+fn failed_as(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Broken => "is BROKEN",
+        Outcome::Unwitnessed => "is UNSEEN",
+        Outcome::Unproven => "is UNTRIED",
+        Outcome::Stalled => "STALLED",
+        Outcome::Held | Outcome::Witnessed | Outcome::Skipped | Outcome::Error => "not as claimed",
+    }
+}
+
+fn cell(row: &Row) -> Cell {
+    let (word, colour) = match (row.standing(), row.outcome) {
+        (Standing::Known, _) => ("known", Color::Yellow),
+        (Standing::KnownButFine, _) => ("FINE?", Color::Red),
+        (_, Outcome::Held) => ("held", Color::Green),
+        (_, Outcome::Witnessed) => ("shown", Color::Cyan),
+        (_, Outcome::Skipped) => ("-", Color::DarkGrey),
+        (_, Outcome::Broken) => ("BROKEN", Color::Red),
+        (_, Outcome::Unwitnessed) => ("UNSEEN", Color::Red),
+        (_, Outcome::Unproven) => ("UNTRIED", Color::Red),
+        (_, Outcome::Stalled) => ("STALLED", Color::Red),
+        (_, Outcome::Error) => ("ERROR", Color::Red),
+    };
+    Cell::new(word).fg(colour)
+}

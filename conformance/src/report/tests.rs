@@ -1,0 +1,185 @@
+use faultwire::fault::{Action, Class, Direction, Fault, Packet};
+
+use super::*;
+
+fn plan(action: Action) -> FaultPlan {
+    FaultPlan {
+        faults: vec![Fault {
+            direction: Direction::new("client", "server"),
+            packet: Packet::nth(Class::Datagram, 1),
+            action,
+        }],
+        ..FaultPlan::default()
+    }
+}
+
+fn row(id: &str, testbed: Testbed, outcome: Outcome) -> Row {
+    Row::new(Claim::of(id).expect("a claim"), testbed, outcome)
+}
+
+fn sample() -> Report {
+    let mut rows = Vec::new();
+    for claim in CLAIMS_OF_THE_SAMPLE {
+        let claim = Claim::of(claim).expect("a claim");
+        for testbed in Testbed::ALL {
+            if claim.over_plans && !testbed.carries_faults() {
+                rows.push(Row::skipped(
+                    claim,
+                    testbed,
+                    "the testbed carries no faults, and the claim is about them",
+                ));
+                continue;
+            }
+            let outcome = match claim.modality {
+                Modality::Guaranteed => Outcome::Held,
+                Modality::Possible => Outcome::Witnessed,
+            };
+            let faults = u64::from(claim.over_plans);
+            rows.push(Row {
+                exhaustive: 1 + 9_071 * faults,
+                random: 256 * faults,
+                exercised: 123_456 * faults + 3,
+                faults_planned: 20_000 * faults,
+                faults_fired: 20_000 * faults,
+                plan: (outcome == Outcome::Witnessed && claim.over_plans).then(|| plan(Action::Drop)),
+                ..Row::new(claim, testbed, outcome)
+            });
+        }
+    }
+    Report::new(7, rows, Duration::from_millis(12_345))
+}
+
+const CLAIMS_OF_THE_SAMPLE: [&str; 6] = [
+    "udp/no-connection",
+    "udp/may-lose",
+    "udp/refused-when-connected",
+    "udp/size-limit",
+    "tcp/both-ways",
+    "tcp/first-send-after-close-succeeds",
+];
+
+const PLAIN: TableOptions = TableOptions {
+    width: 80,
+    colour: false,
+};
+
+fn table(report: &Report) -> String {
+    let text = report.to_table(PLAIN);
+    for line in text.lines() {
+        assert!(
+            line.chars().count() <= 80,
+            "{} columns: {line}",
+            line.chars().count()
+        );
+    }
+    assert!(!text.contains('\u{1b}'), "colour");
+    text
+}
+
+#[test]
+fn a_table_of_what_is_as_claimed() {
+    let report = sample();
+    assert_eq!(report.exit_code(), exit::AS_CLAIMED);
+    insta::assert_snapshot!(table(&report));
+}
+
+#[test]
+fn a_table_of_failures() {
+    let known = Row {
+        known: Some("its close throws away what the peer has not read"),
+        ..row("tcp/close-flushes", Testbed::TurmoilOwn, Outcome::Broken)
+    };
+    let rows = vec![
+        Row {
+            why: Some("the server's program received datagram 1 twice, though it was sent once".to_owned()),
+            plan: Some(plan(Action::DelayUs(220_000))),
+            replay: Some("faultwire replay target/faultwire/udp-never-repeats.toml".to_owned()),
+            exhaustive: 12,
+            exercised: 12,
+            ..row("udp/never-repeats", Testbed::Virtual, Outcome::Broken)
+        },
+        row("udp/never-repeats", Testbed::Turmoil, Outcome::Unproven),
+        row("udp/may-reorder", Testbed::Virtual, Outcome::Unwitnessed),
+        Row {
+            why: Some("600 s of virtual time".to_owned()),
+            ..row("udp/may-reorder", Testbed::Turmoil, Outcome::Stalled)
+        },
+        row("udp/may-lose", Testbed::Virtual, Outcome::Error),
+        known.clone(),
+        Row {
+            outcome: Outcome::Held,
+            claim: "tcp/half-close",
+            ..known
+        },
+    ];
+    let report = Report::new(0, rows, Duration::from_secs(1));
+    assert_eq!(report.exit_code(), exit::INTERNAL);
+    insta::assert_snapshot!(table(&report));
+}
+
+#[test]
+fn colour_where_it_is_wanted() {
+    let coloured = sample().to_table(TableOptions {
+        colour: true,
+        ..PLAIN
+    });
+    assert!(coloured.contains('\u{1b}'));
+}
+
+#[test]
+fn a_known_failure_must_fail() {
+    let known = |outcome| Row {
+        known: Some("reason"),
+        ..row("tcp/reset", Testbed::TurmoilOwn, outcome)
+    };
+    let code = |row| Report::new(0, vec![row], Duration::ZERO).exit_code();
+    assert_eq!(code(known(Outcome::Broken)), exit::AS_CLAIMED);
+    assert_eq!(code(known(Outcome::Unproven)), exit::AS_CLAIMED);
+    assert_eq!(code(known(Outcome::Held)), exit::CLAIM_FAILED);
+    assert_eq!(code(known(Outcome::Error)), exit::INTERNAL);
+    assert_eq!(
+        code(row("tcp/reset", Testbed::Loopback, Outcome::Broken)),
+        exit::CLAIM_FAILED
+    );
+    assert_eq!(
+        code(row("tcp/reset", Testbed::Loopback, Outcome::Skipped)),
+        exit::AS_CLAIMED
+    );
+}
+
+#[test]
+fn the_json_contract() {
+    let rows = vec![Row {
+        why: Some("datagram 1 never arrived".to_owned()),
+        plan: Some(plan(Action::HoldFor(1))),
+        exhaustive: 3,
+        exercised: 2,
+        faults_planned: 2,
+        faults_fired: 2,
+        replay: Some("not part of it".to_owned()),
+        ..row("udp/may-lose", Testbed::Virtual, Outcome::Witnessed)
+    }];
+    let report = Report::new(18_446_744_073_709_551_615, rows, Duration::from_secs(1));
+    insta::assert_snapshot!(report.to_json().unwrap());
+}
+
+#[test]
+fn counts_fit_their_column() {
+    for number in [
+        0,
+        9,
+        999,
+        1_000,
+        99_999,
+        100_000,
+        999_999,
+        1_000_000,
+        99_999_999,
+        100_000_000,
+        999_999_999,
+    ] {
+        assert!(words::count(number).len() <= 6, "{}", words::count(number));
+    }
+    assert_eq!(words::count(70_123), "70 123");
+    assert_eq!(words::count(1_234_567), "1.2 M");
+}

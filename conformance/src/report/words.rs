@@ -1,0 +1,71 @@
+//! Numbers, plans and paragraphs for people.
+
+use std::fmt::Write as _;
+
+use faultwire::fault::FaultPlan;
+
+/// A number in at most six columns: `145`, `70 123`, `1.2 M`.
+pub(super) fn count(number: u64) -> String {
+    match number {
+        0..100_000 => grouped(number),
+        100_000..1_000_000 => format!("{} k", number / 1_000),
+        1_000_000..1_000_000_000 => {
+            let tenths = number / 100_000;
+            if tenths < 1_000 {
+                format!("{}.{} M", tenths / 10, tenths % 10)
+            } else {
+                format!("{} M", tenths / 10)
+            }
+        }
+        _ => format!("{} G", number / 1_000_000_000),
+    }
+}
+
+/// A number with blanks between its thousands.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// What a plan does, in one line.
+pub(super) fn plan(plan: &FaultPlan) -> String {
+    let faults = plan.faults.iter().map(ToString::to_string);
+    let events = plan.events.iter().map(ToString::to_string);
+    let all: Vec<String> = faults.chain(events).collect();
+    if all.is_empty() {
+        "no fault at all".to_owned()
+    } else {
+        all.join("; ")
+    }
+}
+
+/// Writes a paragraph: `first` before its first line, as many blanks before the others, `width` columns at most.
+pub(super) fn paragraph(out: &mut String, first: &str, words: &str, width: usize) {
+    let indent = first.chars().count();
+    let mut column = indent;
+    out.push_str(first);
+    let mut fresh = true;
+    for word in words.split_whitespace() {
+        let len = word.chars().count();
+        if !fresh && column + 1 + len > width {
+            let _ = write!(out, "\n{:indent$}", "");
+            column = indent;
+            fresh = true;
+        }
+        if !fresh {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += len;
+        fresh = false;
+    }
+    out.push('\n');
+}
