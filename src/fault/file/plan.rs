@@ -10,7 +10,7 @@ use super::super::{
     Profile, When,
 };
 use super::bounds;
-use super::section::{Section, Value, Wrong, describe, either, number, number32, text, unexpected, word};
+use super::section::{Section, Value, Wrong, describe, number, number32, text, unexpected, word};
 
 /// Reads a plan.
 pub(super) fn read(text: &str) -> Result<FaultPlan, Wrong> {
@@ -18,21 +18,21 @@ pub(super) fn read(text: &str) -> Result<FaultPlan, Wrong> {
         let expected = format!("at most {}", bounds::FILE_BYTES_MAX);
         return Err(Wrong::new(0..0, "a file of too many bytes", expected));
     }
-    let root = DeTable::parse(text).map_err(|error| syntax(&error, text))?;
+    let root = DeTable::parse(text).map_err(|error| syntax(&error))?;
     plan(&Section::root(&root))
 }
 
 /// What the TOML parser refused.
-fn syntax(error: &toml::de::Error, text: &str) -> Wrong {
-    let at = error.span().unwrap_or(0..0);
-    let mut lines = error.message().lines();
-    let problem = lines.next().unwrap_or_default().to_owned();
-    let found = match text.get(at.clone()).unwrap_or_default() {
-        "" if at.start >= text.len() => "the end of the file".to_owned(),
-        "" => "nothing".to_owned(),
-        there => super::section::quoted(there),
-    };
-    Wrong::new(at, found, "TOML").hint(problem)
+fn syntax(error: &toml::de::Error) -> Wrong {
+    let message = error.message().replace('\n', ", ");
+    let (problem, expected) = message
+        .split_once(", expected ")
+        .unwrap_or((&message, "what TOML allows"));
+    Wrong::new(
+        error.span().unwrap_or(0..0),
+        format!("no TOML: {problem}"),
+        expected,
+    )
 }
 
 fn plan(root: &Section<'_, '_>) -> Result<FaultPlan, Wrong> {
@@ -187,7 +187,7 @@ fn packet(section: &Section<'_, '_>) -> Result<Packet, Wrong> {
         section.need("class", "what the packet is, such as `class = \"datagram\"`")?,
         &Class::ALL,
     )?;
-    let nth = section.need("nth", "the how manieth of its class it is, such as `nth = 1`")?;
+    let nth = section.need("nth", "which one of its class it is, such as `nth = 1`")?;
     let flow = section.get("flow");
     let transmission = section.get("transmission");
     if let Some(value) = transmission
@@ -223,11 +223,14 @@ const ACTION: &str = "\"drop\", \"duplicate\", or one of `{ delay_us = … }`, `
 fn action(value: &Value<'_>) -> Result<Action, Wrong> {
     const KEYS: [&str; 4] = ["delay_us", "hold_for", "corrupt_bit", "corrupt_bits"];
     match value.get_ref() {
-        DeValue::String(word) => match word.as_ref() {
-            "drop" => Ok(Action::Drop),
-            "duplicate" => Ok(Action::Duplicate),
-            other => Err(unexpected(value, ACTION).did_you_mean(other, ["drop", "duplicate"])),
-        },
+        DeValue::String(word) => {
+            match word.as_ref() {
+                "drop" => Ok(Action::Drop),
+                "duplicate" => Ok(Action::Duplicate),
+                other => Err(unexpected(value, ACTION)
+                    .did_you_mean(other, ["drop", "duplicate"].into_iter().chain(KEYS))),
+            }
+        }
         DeValue::Table(_) => {
             let section = Section::new(value, ACTION)?;
             section.only(&KEYS)?;
@@ -244,11 +247,11 @@ fn action(value: &Value<'_>) -> Result<Action, Wrong> {
                 ["corrupt_bits"] => bits(section.need("corrupt_bits", ACTION)?).map(Action::CorruptBits),
                 [] => Err(unexpected(value, ACTION)),
                 _ => {
-                    let found = format!("{} actions in one fault", keys.len());
+                    let found = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>();
                     Err(Wrong::new(
                         value.span(),
-                        found,
-                        format!("one of {}", either(&KEYS.map(|key| format!("`{key}`")))),
+                        found.join(" together with "),
+                        "one action",
                     ))
                 }
             }

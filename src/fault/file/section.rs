@@ -39,17 +39,18 @@ impl Wrong {
 
     /// Adds which of the words was probably meant, where one is near.
     pub(super) fn did_you_mean<'w>(self, word: &str, words: impl IntoIterator<Item = &'w str>) -> Wrong {
-        const NEAR: usize = 2;
         if word.len() > QUOTED_CHARS_MAX {
             return self;
         }
-        let distance = |other: &str| strsim::damerau_levenshtein(&word.to_lowercase(), other);
+        let word = word.to_lowercase();
+        let distance = |other: &str| match other.strip_prefix(&word) {
+            Some(_) if word.len() > 1 => 0,
+            _ => strsim::damerau_levenshtein(&word, other),
+        };
         let nearest = words.into_iter().map(|other| (distance(other), other)).min();
         match nearest {
-            // A word of which nothing is left is no guess.
-            Some((far, near)) if far <= NEAR && far < near.len() => {
-                self.hint(format!("did you mean `{near}`?"))
-            }
+            // One slip in three letters is a slip; more is another word.
+            Some((slips, near)) if slips * 3 <= near.len() => self.hint(format!("did you mean `{near}`?")),
             _ => self,
         }
     }
