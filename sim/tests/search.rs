@@ -1,0 +1,132 @@
+//! From a scenario with a planted bug to the one fault that shows it, over the real stacks and the real wire.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use faultwire::fault::FaultPlan;
+use faultwire::network::{Datagram as _, Network as _};
+use faultwire_sim::search::{ShrinkLimits, is_minimal};
+use faultwire_sim::{End, Net, Result, Scenario, scenario};
+use proptest::prelude::*;
+
+/// What is wrong with the programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bug {
+    None,
+    /// The server adds a number again when its request comes again.
+    AddsRepeats,
+    /// The client takes any answer for the one to its last request.
+    TakesAnyAnswer,
+    /// The client asks once.
+    NeverAsksAgain,
+}
+
+const BUGS: [Bug; 3] = [Bug::AddsRepeats, Bug::TakesAnyAnswer, Bug::NeverAsksAgain];
+
+/// Adds the numbers that it is sent, each with its number in a sequence; answers with that and the sum.
+async fn adder(net: Net, bug: Bug) -> std::io::Result<()> {
+    let socket = net.datagram("0.0.0.0:7000", &[]).await?;
+    let (mut sum, mut last) = (0, 0);
+    let mut buffer = [0; 16];
+    loop {
+        let received = socket.recv_from(&mut buffer).await?;
+        let [sequence, number] = buffer[..received.len] else {
+            continue;
+        };
+        if sequence == last + 1 || bug == Bug::AddsRepeats {
+            (sum, last) = (sum + number, sequence);
+        }
+        if sequence <= last {
+            socket.send_to(&[sequence, sum], received.from).await?;
+        }
+    }
+}
+
+/// Has numbers added, one after the other, and looks at the last sum.
+async fn client(net: Net, bug: Bug, messages: u8, timeout: Duration) -> Result {
+    let socket = net.datagram("0.0.0.0:0", &[]).await?;
+    socket.connect("server:7000").await?;
+    let mut sum = 0;
+    let mut buffer = [0; 16];
+    for sequence in 1..=messages {
+        let mut tries = if bug == Bug::NeverAsksAgain { 1 } else { 12 };
+        'asked: loop {
+            if tries == 0 {
+                return Err(format!("no answer to request {sequence}").into());
+            }
+            tries -= 1;
+            socket.send(&[sequence, 10 + sequence]).await?;
+            let until = net.now() + timeout;
+            while let Ok(received) = net
+                .timeout(until.since(net.now()), socket.recv_from(&mut buffer))
+                .await
+            {
+                received?;
+                if buffer[0] == sequence || bug == Bug::TakesAnyAnswer {
+                    sum = buffer[1];
+                    break 'asked;
+                }
+            }
+        }
+    }
+    let expected: u8 = (1..=messages).map(|sequence| 10 + sequence).sum();
+    if sum == expected {
+        Ok(())
+    } else {
+        Err(format!("{sum} is not {expected}").into())
+    }
+}
+
+fn adding(bug: Bug, messages: u8, timeout: Duration) -> Scenario {
+    scenario("adding")
+        .server(move |net| adder(net, bug))
+        .client(move |net| client(net, bug, messages, timeout))
+        .timeout(timeout)
+        .exhaustive(1)
+}
+
+#[test]
+fn the_programs_without_a_bug_survive_two_faults_and_many() {
+    let scenario = adding(Bug::None, 2, Duration::from_millis(50))
+        .exhaustive(2)
+        .random(200);
+    let mut runs = 0;
+    let tried = scenario.search(&mut |run| {
+        assert_eq!(run.end, End::Finished, "{}", run.plan.to_toml());
+        assert!(run.fired.all());
+        runs += 1;
+        ControlFlow::Continue(())
+    });
+    assert_eq!(tried.runs(), runs);
+    assert_eq!((tried.fault_free, tried.singles, tried.random), (1, 40, 200));
+    assert!(tried.pairs > 700 && tried.pairs == tried.pairs_of, "{tried:?}");
+    assert_eq!(
+        (tried.inert, tried.refused, tried.barren, tried.unsteady),
+        (0, 0, 0, 0)
+    );
+    assert_eq!(tried.faults_planned, tried.faults_fired);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_planted_bug_is_found_with_one_fault_that_replays(
+        bug in proptest::sample::select(&BUGS[..]),
+        messages in 2_u8..6,
+        timeout_ms in 5_u64..300,
+        seed: u64,
+    ) {
+        let scenario = adding(bug, messages, Duration::from_millis(timeout_ms)).seed(seed);
+        let failure = scenario.find_failure(&mut |_| {}).expect("the bug is there to be found");
+        let plan = &failure.smallest.plan;
+        prop_assert_eq!(plan.faults.len(), 1);
+        prop_assert!(failure.is_minimal && failure.smallest.fired.all());
+        let mut fails = |plan: &FaultPlan| matches!(scenario.run(plan).end, End::Failed { .. });
+        prop_assert!(is_minimal(plan, &mut fails, &ShrinkLimits::default()), "{}", plan.to_toml());
+        let read = FaultPlan::parse(&plan.to_toml(), "smallest.toml").expect("a plan file");
+        let again = scenario.run(&read);
+        prop_assert_eq!(again.trace.hash(), failure.smallest.trace.hash());
+        prop_assert_eq!(&again.end, &failure.smallest.end);
+    }
+}
