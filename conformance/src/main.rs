@@ -1,4 +1,8 @@
 #![forbid(unsafe_code)]
 //! The `faultwire` command.
 
-fn main() {}
+mod command;
+
+fn main() -> std::process::ExitCode {
+    command::run()
+}

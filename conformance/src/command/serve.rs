@@ -1,0 +1,84 @@
+//! `faultwire serve`: a server on real sockets.
+
+use std::time::Duration;
+
+use faultwire::network::os::OsNetwork;
+use faultwire::network::{Datagram as _, Listener as _};
+use faultwire::program::{Limits, ServerError, bind, listen, tcp, udp};
+use faultwire_conformance::exit;
+
+use super::live::{self, Failure, Program, Stop, about_address, failed, result, tell};
+
+/// Serve clients on real sockets until Ctrl-C: echo or fixed reply, over TCP or UDP
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A message over UDP is a datagram, over TCP a line of at most 64 KiB. Any client will do:
+  faultwire call tcp-reply 127.0.0.1:10000
+  nc 127.0.0.1 10000
+  nc -u 127.0.0.1 10000
+
+Exit: 0 stopped by Ctrl-C or SIGTERM, 1 cannot listen, 2 wrong usage.")]
+pub(super) struct Args {
+    /// Which server
+    program: Program,
+    /// Where to listen; port 0 picks a free one, 0.0.0.0 or [::] lets other machines in
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10000")]
+    listen: String,
+    /// Clients at once; further connections wait their turn
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    max_clients: u32,
+    /// Close a connection, or forget a UDP client, that was silent for that long
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = live::seconds)]
+    idle_timeout: Duration,
+}
+
+/// Serves until it is told to stop.
+pub(super) fn run(args: &Args) -> u8 {
+    live::run(serve(args))
+}
+
+async fn serve(args: &Args) -> Result<u8, Failure> {
+    let net = OsNetwork::new();
+    let stop = Stop::new()?;
+    let clients = usize::try_from(args.max_clients).unwrap_or(usize::MAX);
+    let limits = Limits::default()
+        .with_clients(clients)
+        .with_idle(args.idle_timeout);
+    let addr = args.listen.as_str();
+    let cannot = |error: ServerError| match &error {
+        ServerError::Listen { source, .. } => about_address(&error, source),
+        _ => failed(&error),
+    };
+    let listening = |addr: std::io::Result<std::net::SocketAddr>| {
+        let addr = addr.map_err(failed)?;
+        tell(format_args!(
+            "listening on {addr} ({}), stop with Ctrl-C",
+            args.program
+        ));
+        Ok::<_, Failure>(())
+    };
+    let tally = match args.program {
+        Program::TcpEcho | Program::TcpReply => {
+            let listener = listen(&net, addr).await.map_err(cannot)?;
+            listening(listener.local_addr())?;
+            match args.program {
+                Program::TcpEcho => tcp::echo_server(&net, listener, &limits, stop.wait()).await,
+                _ => tcp::reply_server(&net, listener, &limits, stop.wait()).await,
+            }
+        }
+        Program::UdpEcho | Program::UdpReply => {
+            let socket = bind(&net, addr).await.map_err(cannot)?;
+            listening(socket.local_addr())?;
+            match args.program {
+                Program::UdpEcho => udp::echo_server(&net, &socket, &limits, stop.wait()).await,
+                _ => udp::reply_server(&net, &socket, &limits, stop.wait()).await,
+            }
+        }
+    }
+    .map_err(failed)?;
+    result(format_args!(
+        "served {} clients: {} messages, {} bytes; closed as idle {}, refused {}",
+        tally.clients, tally.messages, tally.bytes, tally.idle, tally.refused
+    ))?;
+    Ok(exit::AS_CLAIMED)
+}
