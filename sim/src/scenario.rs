@@ -1,5 +1,6 @@
 //! The scenario builder: what the hosts do in a run, and how hard to search for a plan that breaks it.
 
+mod check;
 mod search;
 
 use std::fmt;

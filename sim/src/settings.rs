@@ -14,6 +14,9 @@ pub struct Settings {
     pub events_max: u64,
     /// Real time after which a run over real sockets counts as stalled.
     pub real_time_max: Duration,
+    /// The deliberate bug in the simulated stacks.
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<faultwire::stack::Mutant>,
 }
 
 impl Default for Settings {
@@ -23,6 +26,8 @@ impl Default for Settings {
             time_max: Duration::from_secs(600),
             events_max: 1_000_000,
             real_time_max: Duration::from_secs(20),
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
     }
 }

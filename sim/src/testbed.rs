@@ -90,8 +90,8 @@ impl Testbed {
             Testbed::Virtual => virtual_clock::run(scenario, plan),
             Testbed::Turmoil => turmoil_fabric::run(scenario, plan),
             Testbed::TurmoilOwn => turmoil_own::run(scenario, plan),
-            Testbed::Loopback => real::run(scenario, plan),
-            Testbed::Relay => refused(scenario, plan, "not yet".into()),
+            Testbed::Loopback => real::run(scenario, plan, false),
+            Testbed::Relay => real::run(scenario, plan, true),
         }
     }
 }

@@ -138,3 +138,18 @@ fn hosts_see_the_same_on_both_fabrics() {
         assert_eq!(of(Testbed::Virtual), of(Testbed::Turmoil), "{plan:?}");
     }
 }
+
+#[test]
+fn the_relay_applies_a_plan_to_real_datagrams() {
+    let plan = plan(&[
+        ("client", "server", 2, Action::Drop),
+        ("server", "client", 3, Action::Duplicate),
+    ]);
+    let run = echo().on(Testbed::Relay).run(&plan);
+    assert_eq!(run.end, End::Finished, "{}", run.trace.text());
+    assert!(run.fired.all(), "{}", run.trace.text());
+    assert!(
+        run.elapsed.since_start() >= Duration::from_millis(200),
+        "the lost message was not waited for"
+    );
+}

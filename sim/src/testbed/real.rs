@@ -3,14 +3,17 @@
 //! On Linux each host of a run has an address of its own out of 127.0.0.0/8, so that runs side by side do not meet.
 //! Elsewhere only 127.0.0.1 exists, and all hosts share it.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use faultwire::fault::{FaultPlan, Fired};
 use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
-use faultwire::trace::{HostId, Trace};
+use faultwire::relay::{Relay, RelayConfig, RelayError};
+use faultwire::time::Time;
+use faultwire::trace::{HostId, Trace, What};
 use tokio::task::JoinSet;
 
 use super::progress::Progress;
@@ -19,6 +22,10 @@ use crate::net::recorded::{Log, Recorded};
 use crate::program::{Guarded, QuietPanics};
 use crate::run::{End, Run};
 use crate::scenario::Scenario;
+
+fn host_id(index: usize) -> HostId {
+    HostId(u16::try_from(index).unwrap_or(u16::MAX))
+}
 
 /// The loopback addresses of a run's hosts.
 fn addresses(hosts: usize) -> Vec<IpAddr> {
@@ -41,49 +48,126 @@ fn addresses(hosts: usize) -> Vec<IpAddr> {
     (0..hosts).map(of).map(IpAddr::V4).collect()
 }
 
-/// Runs a scenario once, without faults.
-pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
+/// Runs a scenario once; with a relay, the datagrams between its hosts go through the wire.
+pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
     let _quiet = QuietPanics::new();
-    let names = scenario.host_names();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return super::refused(scenario, plan, format!("tokio gave no runtime: {error}")),
     };
-    let trace = Arc::new(Mutex::new(Trace::new(names.iter().cloned())));
+    runtime.block_on(run_in(scenario, plan, relayed))
+}
+
+async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
+    let names = scenario.host_names();
+    let addrs = addresses(names.len() + 1);
     let clock = OsNetwork::new();
-    let end = runtime.block_on(async {
-        let clients = scenario.hosts.iter().filter(|host| host.is_client).count();
-        let progress = Arc::new(Progress::new(clients));
-        let addrs = addresses(names.len());
-        let mut programs = JoinSet::new();
-        for (index, spec) in scenario.hosts.iter().enumerate() {
-            let mut net = OsNetwork::new().with_host_address(addrs[index]);
-            for (name, addr) in names.iter().zip(&addrs) {
-                net = net.with_name(name, *addr);
-            }
-            let clock = clock.clone();
-            let host = HostId(u16::try_from(index).unwrap_or(u16::MAX));
-            let log = Log::new(trace.clone(), host, move || clock.now());
-            let program = Guarded::new((spec.program)(Net::from(Recorded::new(net, log))));
-            let (name, is_client, progress) = (spec.name.clone(), spec.is_client, progress.clone());
-            programs.spawn(async move { progress.ended(&name, is_client, program.await) });
+    let relay = if relayed {
+        match relay(plan, &clock, &names, &addrs) {
+            Ok(relay) => Some(Arc::new(relay)),
+            Err(error) => return super::refused(scenario, plan, error.to_string()),
         }
-        let limit = scenario.settings.real_time_max;
-        let stalled = |_| End::Stalled {
-            limit: format!("{} s", limit.as_secs()),
-            sockets: Vec::new(),
-        };
-        tokio::time::timeout(limit, progress.ending())
-            .await
-            .unwrap_or_else(stalled)
-    });
-    let elapsed = clock.now();
-    let trace = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
+    } else {
+        None
+    };
+    let trace = Arc::new(Mutex::new(Trace::new(names.iter().cloned())));
+    let progress = Arc::new(Progress::new(
+        scenario.hosts.iter().filter(|host| host.is_client).count(),
+    ));
+    let mut programs = JoinSet::new();
+    for (index, spec) in scenario.hosts.iter().enumerate() {
+        let net = network(index, &names, &addrs, relay.as_ref());
+        let clock = clock.clone();
+        let log = Log::new(trace.clone(), host_id(index), move || clock.now());
+        let program = Guarded::new((spec.program)(Net::from(Recorded::new(net, log))));
+        let (name, is_client, progress) = (spec.name.clone(), spec.is_client, progress.clone());
+        programs.spawn(async move { progress.ended(&name, is_client, program.await) });
+    }
+    let limit = scenario.settings.real_time_max;
+    let stalled = |_| End::Stalled {
+        limit: format!("{} s", limit.as_secs()),
+        sockets: Vec::new(),
+    };
+    let end = tokio::time::timeout(limit, progress.ending())
+        .await
+        .unwrap_or_else(stalled);
+    let calls = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
+    let (trace, fired) = match &relay {
+        Some(relay) => (merged(&calls, &relay.trace()), relay.fired()),
+        None => (calls, Fired::default()),
+    };
     Run {
         plan: plan.clone(),
         trace,
         end,
-        fired: Fired::default(),
-        elapsed,
+        fired,
+        elapsed: clock.now(),
     }
+}
+
+/// A host's network. Names stand for the hosts' addresses; with a relay, other hosts are reached through it.
+fn network(index: usize, names: &[String], addrs: &[IpAddr], relay: Option<&Arc<Relay>>) -> OsNetwork {
+    let mut net = OsNetwork::new().with_host_address(addrs[index]);
+    for (name, addr) in names.iter().zip(addrs) {
+        net = net.with_name(name, *addr);
+    }
+    let Some(relay) = relay.cloned() else { return net };
+    let others: Vec<(String, IpAddr)> = names
+        .iter()
+        .cloned()
+        .zip(addrs.iter().copied())
+        .filter(|(name, _)| *name != names[index])
+        .collect();
+    net.with_resolver(move |name, port| {
+        let (_, addr) = others.iter().find(|(other, _)| other == name)?;
+        Some(
+            relay
+                .listen(SocketAddr::new(*addr, port))
+                .map_err(io::Error::other),
+        )
+    })
+}
+
+/// The relay, at the address that is left over.
+fn relay(
+    plan: &FaultPlan,
+    clock: &OsNetwork,
+    names: &[String],
+    addrs: &[IpAddr],
+) -> Result<Relay, RelayError> {
+    let mut config = RelayConfig::default();
+    config.net = clock.clone().with_host_address(addrs[names.len()]);
+    // The relay knows `client` and `server` by the part that they play.
+    let is_further = |(name, _): &(String, IpAddr)| ![&config.client, &config.server].contains(&name);
+    config.hosts = names
+        .iter()
+        .cloned()
+        .zip(addrs.iter().copied())
+        .filter(is_further)
+        .collect();
+    Relay::new(plan, config)
+}
+
+/// What the programs called and what the relay carried, in the order of time.
+fn merged(calls: &Trace, packets: &Trace) -> Trace {
+    let mut trace = Trace::new(packets.hosts().iter().cloned());
+    for _ in 0..packets.packet_count() {
+        trace.next_packet();
+    }
+    let mut called = calls.events().iter().peekable();
+    let mut push_calls = |trace: &mut Trace, until: Time| {
+        while let Some(event) = called.next_if(|event| event.at <= until) {
+            let mut what = event.what.clone();
+            if let What::Call { host, .. } = &mut what {
+                *host = trace.host(calls.host_name(*host)).unwrap_or(*host);
+            }
+            trace.push(event.at, what);
+        }
+    };
+    for event in packets.events() {
+        push_calls(&mut trace, event.at);
+        trace.push(event.at, event.what.clone());
+    }
+    push_calls(&mut trace, Time::MAX);
+    trace
 }

@@ -106,6 +106,10 @@ fn new_stack(index: usize, generation: u32, mtu: u16, settings: &Settings) -> St
     let mut config = StackConfig::new(addrs.v4, addrs.v6);
     config.mtu = mtu;
     config.seed = seed::derive(settings.seed, &("stack", index, generation));
+    #[cfg(feature = "mutants")]
+    {
+        config.mutant = settings.mutant;
+    }
     Stack::new(config)
 }
 

@@ -1,0 +1,117 @@
+//! The engine behind `verify`: runs studies on testbeds and makes rows of what their checks saw.
+//!
+//! A *unit* is a study on a testbed. Units are independent: those of simulated testbeds share the machine's cores,
+//! those over real sockets mostly wait and run beside them. What comes out does not depend on which is done first.
+
+mod finding;
+mod rows;
+mod unit;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Instant;
+
+use faultwire_sim::Testbed;
+
+use crate::claim::Claim;
+use crate::progress::Progress;
+use crate::report::Report;
+use crate::study::{Search, Study};
+
+pub use finding::Finding;
+pub use unit::Part;
+
+/// What to verify, and how hard.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The claims, in the order of the report.
+    pub claims: Vec<&'static Claim>,
+    /// The testbeds, in the order of the report.
+    pub testbeds: Vec<Testbed>,
+    /// Decides ports, identifications and random plans.
+    pub seed: u64,
+    /// Random plans of each study on `virtual`; the study's own number if `None`.
+    pub cases: Option<u64>,
+    /// Searches wider: ten times the random plans, pairs on turmoil too, singles on the relay.
+    pub thorough: bool,
+}
+
+impl Options {
+    /// How hard a study is searched on a testbed.
+    ///
+    /// Pairs and the random plans run on `virtual`; singles and a random sample in turmoil. The relay's runs take
+    /// real time: it gets the plans of [`unit::relay_plans`].
+    fn search(&self, study: &Study, testbed: Testbed) -> Search {
+        let own = study.search;
+        let random = self.cases.unwrap_or(if self.thorough { own.random * 10 } else { own.random });
+        match testbed {
+            Testbed::Virtual => Search { random, ..own },
+            Testbed::Turmoil if self.thorough => Search { random: random / 8, ..own },
+            Testbed::Turmoil => Search { exhaustive: own.exhaustive.min(1), random: (random / 8).min(32) },
+            Testbed::Relay if self.thorough => Search { exhaustive: own.exhaustive.min(1), random: 0 },
+            _ => Search::FAULT_FREE,
+        }
+    }
+}
+
+/// Verifies claims on testbeds with these studies.
+#[expect(clippy::disallowed_methods, reason = "the engine is not simulated: it uses all cores and tells how long it took")]
+pub fn verify(studies: &[Study], options: &Options, progress: &mut dyn Progress) -> Report {
+    let begun = Instant::now();
+    let units: Vec<(usize, &Study, Testbed)> = options
+        .testbeds
+        .iter()
+        .flat_map(|testbed| studies.iter().map(move |study| (study, *testbed)))
+        .filter(|(study, _)| study.checks.iter().any(|spec| options.claims.iter().any(|it| it.id == spec.claim)))
+        .enumerate()
+        .map(|(index, (study, testbed))| (index, study, testbed))
+        .collect();
+    let (simulated, real): (Vec<_>, Vec<_>) = units.iter().copied().partition(|(_, _, on)| on.is_simulated());
+    progress.begin(&format!("{} scenarios", units.len()), 0);
+
+    let parts: Mutex<BTreeMap<usize, Vec<Part>>> = Mutex::default();
+    let (tell, told) = mpsc::channel::<Tell>();
+    let work = |queue: &[(usize, &Study, Testbed)], next: &AtomicUsize, tell: &mpsc::Sender<Tell>| {
+        while let Some((index, study, testbed)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let done = unit::run(study, *testbed, options, tell);
+            parts.lock().unwrap_or_else(PoisonError::into_inner).insert(*index, done);
+        }
+    };
+    thread::scope(|scope| {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let (next_simulated, next_real) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
+        for _ in 0..cores.min(simulated.len()) {
+            let (tell, queue, work) = (tell.clone(), &simulated, &work);
+            scope.spawn(move || work(queue, next_simulated, &tell));
+        }
+        for _ in 0..REAL_AT_ONCE.min(real.len()) {
+            let (tell, queue, work) = (tell.clone(), &real, &work);
+            scope.spawn(move || work(queue, next_real, &tell));
+        }
+        drop(tell);
+        for what in told {
+            match what {
+                Tell::Begins(name) => progress.begin(&name, 0),
+                Tell::More(runs) => progress.more(runs),
+                Tell::Done(runs) => progress.advance(runs),
+            }
+        }
+    });
+    progress.end();
+    let parts: Vec<Part> = parts.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().flatten().collect();
+    Report::new(options.seed, rows::rows(options, &parts), begun.elapsed())
+}
+
+/// Units over real sockets that run side by side: they wait more than they work.
+const REAL_AT_ONCE: usize = 4;
+
+/// What a unit tells of its progress.
+pub(crate) enum Tell {
+    Begins(String),
+    More(u64),
+    Done(u64),
+}

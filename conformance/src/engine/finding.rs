@@ -1,0 +1,46 @@
+//! What a check found: a break or a witness, and the smallest plan that shows it.
+
+use faultwire::fault::FaultPlan;
+use faultwire_sim::{Run, Scenario};
+
+use crate::check::{Check, Verdict};
+use crate::study::Study;
+
+/// A break of a guaranteed claim or a witness of a possible one.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// In what way.
+    pub how: String,
+    /// The smallest plan known that shows it, with its title and its scenario.
+    pub plan: FaultPlan,
+    /// The runs that it took to make it so small.
+    pub shrink_runs: u64,
+}
+
+/// What a verdict says, if it is more than that all is well.
+pub(crate) fn said(verdict: &Verdict) -> Option<&str> {
+    match verdict {
+        Verdict::Fine => None,
+        Verdict::Broken(how) | Verdict::Shown(how) => Some(how),
+    }
+}
+
+/// Whether a run says the same kind of thing as `verdict`: a break or a witness, in a run that took place as planned.
+fn says_likewise(run: &Run, check: Check, verdict: &Verdict) -> bool {
+    let likewise = match (check(run).verdict, verdict) {
+        (Verdict::Broken(_), Verdict::Broken(_)) | (Verdict::Shown(_), Verdict::Shown(_)) => true,
+        _ => false,
+    };
+    likewise && run.fired.all() && run.end.is_finished()
+}
+
+/// Shrinks the plan of a run in which a check found something.
+pub(crate) fn smallest(study: &Study, scenario: &Scenario, check: Check, found: &FaultPlan, verdict: &Verdict) -> Finding {
+    let shrunk = scenario.shrink(found, &mut |run| says_likewise(run, check, verdict));
+    let run = scenario.run(&shrunk.plan);
+    let how = said(&check(&run).verdict).or(said(verdict)).unwrap_or_default().to_owned();
+    let mut plan = shrunk.plan;
+    plan.title = Some(how.clone());
+    plan.scenario = Some(study.name.to_owned());
+    Finding { how, plan, shrink_runs: shrunk.runs }
+}

@@ -1,0 +1,154 @@
+//! The scenario as a test: searches, and panics with the smallest plan, its diagram and the line that replays it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use faultwire::fault::FaultPlan;
+use faultwire::trace::DiagramOptions;
+
+use super::{Failure, Scenario};
+use crate::failure::{planned_by_environment, replay_line, save, target_dir, test_name};
+use crate::run::{End, Run};
+use crate::search::Tried;
+
+impl Scenario {
+    /// Searches for a plan under which the scenario fails.
+    ///
+    /// With `FAULTWIRE_PLAN` set to a plan file, that plan alone is run: one whose `scenario` is another's is left
+    /// to that one.
+    ///
+    /// # Panics
+    /// If a plan is found. It is in `target/faultwire/` then, made as small as it can be, and the message shows it
+    /// with its diagram and the line that replays it. Also if a fault that was planned could not take place, which
+    /// would make the search worth nothing.
+    #[track_caller]
+    pub fn check(&self) {
+        match planned_by_environment() {
+            Some(Ok(plan)) if plan.scenario.as_ref().is_none_or(|name| *name == self.name) => {
+                return self.check_plan(&plan);
+            }
+            Some(Err(error)) => panic!("{error}"),
+            Some(Ok(_)) | None => {}
+        }
+        // Kept before it is made smaller: shrinking runs the programs again, and anything may happen in them.
+        let mut kept = None;
+        match self.find_failure(&mut |found| kept = self.keep(&found.plan).ok()) {
+            Err(tried) => {
+                assert_eq!(
+                    tried.inert, 0,
+                    "{}: in {} runs a planned fault did not take place",
+                    self.name, tried.inert
+                );
+            }
+            Ok(failure) => panic!("{}", self.report(&failure, kept)),
+        }
+    }
+
+    /// Runs one plan.
+    #[track_caller]
+    fn check_plan(&self, plan: &FaultPlan) {
+        let run = self.run(plan);
+        let shown = format!("{}{}", diagram(&run), ending(&run));
+        if !run.fired.all() {
+            panic!(
+                "{}: part of the plan did not take place: {:?}\n{shown}",
+                self.name, run.fired
+            );
+        }
+        if !run.end.is_finished() {
+            panic!("{}: it still fails under the plan\n{shown}", self.name);
+        }
+    }
+
+    /// Puts a plan that fails where it can be found again, before anything else can go wrong.
+    fn keep(&self, plan: &FaultPlan) -> Result<PathBuf, String> {
+        let mut plan = plan.clone();
+        plan.scenario = Some(self.name.clone());
+        let dir = target_dir();
+        save(&self.name, &plan, &dir).map_err(|error| format!("{}: {error}", dir.join("faultwire").display()))
+    }
+
+    /// Says all that is known of a failure, and puts its smallest plan in the place of the one kept before.
+    fn report(&self, failure: &Failure, kept: Option<PathBuf>) -> String {
+        let Failure {
+            found,
+            smallest,
+            is_minimal,
+            shrink_runs,
+            tried,
+        } = failure;
+        let mut text = String::new();
+        let writing = "writing to a String does not fail";
+        writeln!(text, "{}: a plan of faults breaks it\n", self.name).expect(writing);
+        if smallest.plan.faults.is_empty() && smallest.plan.events.is_empty() {
+            writeln!(text, "  no fault at all").expect(writing);
+        }
+        for fault in &smallest.plan.faults {
+            writeln!(text, "  {fault}").expect(writing);
+        }
+        for event in &smallest.plan.events {
+            writeln!(text, "  {event}").expect(writing);
+        }
+        writeln!(text, "\n{}{}", diagram(smallest), ending(smallest)).expect(writing);
+        let size = |plan: &FaultPlan| plan.faults.len() + plan.events.len();
+        writeln!(
+            text,
+            "found after {}; {} from {} to {} in {shrink_runs} runs",
+            words(tried),
+            if *is_minimal {
+                "made as small as it can be,"
+            } else {
+                "made smaller,"
+            },
+            size(&found.plan),
+            size(&smallest.plan),
+        )
+        .expect(writing);
+        match self.keep(&smallest.plan) {
+            Ok(path) => {
+                if let Some(larger) = kept.filter(|kept| *kept != path) {
+                    // If it stays, it is one file too many, no more.
+                    let _ = fs::remove_file(larger);
+                }
+                writeln!(text, "replay: {}", replay_line(&path, test_name().as_deref()))
+            }
+            Err(error) => writeln!(
+                text,
+                "the plan could not be saved: {error}\n{}",
+                smallest.plan.to_toml()
+            ),
+        }
+        .expect(writing);
+        text
+    }
+}
+
+fn words(tried: &Tried) -> String {
+    format!(
+        "{} plans of the grid and {} random ones",
+        tried.exhaustive(),
+        tried.random
+    )
+}
+
+fn diagram(run: &Run) -> String {
+    run.trace.diagram(&DiagramOptions::default())
+}
+
+/// How a run ended, in a line or a few.
+fn ending(run: &Run) -> String {
+    match &run.end {
+        End::Finished => "it finished".to_owned(),
+        End::Failed {
+            host: Some(host),
+            message,
+        } => format!("{host}: {message}"),
+        End::Failed { host: None, message } => message.clone(),
+        End::Stalled { limit, sockets } if sockets.is_empty() => format!("stalled: not done after {limit}"),
+        End::Stalled { limit, sockets } => {
+            format!("stalled: not done after {limit}\n  {}", sockets.join("\n  "))
+        }
+        End::Refused { why } => format!("it could not be run: {why}"),
+    }
+}
