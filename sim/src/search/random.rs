@@ -33,6 +33,10 @@ pub struct RandomSearch<'a> {
 impl RandomSearch<'_> {
     /// The plan of that number, as it is drawn the nth time (from 0), before it is fitted.
     pub fn plan(&self, number: u64, draw: u32) -> FaultPlan {
+        self.drawn(&plans(self.space), number, draw)
+    }
+
+    fn drawn(&self, plans: &impl Strategy<Value = FaultPlan>, number: u64, draw: u32) -> FaultPlan {
         let mut bytes = [0; 32];
         for (index, chunk) in (0_u64..).zip(bytes.chunks_exact_mut(8)) {
             let key = ("random plan", self.scenario, number, draw, index);
@@ -40,7 +44,7 @@ impl RandomSearch<'_> {
         }
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-        match plans(self.space).new_tree(&mut runner) {
+        match plans.new_tree(&mut runner) {
             Ok(tree) => tree.current(),
             // The strategy rejects nothing, so there is always a tree; a plan without faults counts as barren.
             Err(_) => FaultPlan::default(),
@@ -55,9 +59,10 @@ impl RandomSearch<'_> {
         visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
     ) -> Tried {
         let mut tried = Tried::default();
+        let plans = plans(self.space);
         for number in self.first..self.first.saturating_add(self.count) {
             let fitted = (0..self.draws_max.max(1))
-                .map(|draw| fit(run(&self.plan(number, draw))))
+                .map(|draw| fit(run(&self.drawn(&plans, number, draw))))
                 .find(|run| is_refused(run) || self.is_fit(run));
             let Some(run) = fitted else {
                 tried.barren += 1;
