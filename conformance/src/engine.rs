@@ -1,72 +1,135 @@
-//! The engine behind `verify`: runs studies on testbeds and makes rows of what their checks saw.
+//! The engine behind `verify`, `replay` and `mutants`: runs studies and says what follows for each claim.
 //!
 //! A *unit* is a study on a testbed. Units are independent: those of simulated testbeds share the machine's cores,
 //! those over real sockets mostly wait and run beside them. What comes out does not depend on which is done first.
 
 mod finding;
+mod mutants;
 mod rows;
 mod unit;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{LazyLock, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Instant;
 
-use faultwire_sim::Testbed;
+use faultwire::fault::FaultPlan;
+use faultwire_sim::{Run, Testbed};
 
+use crate::check::Seen;
 use crate::claim::Claim;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::study::{Search, Study};
 
 pub use finding::Finding;
+pub use mutants::{MutantRow, mutants};
 pub use unit::Part;
 
 /// What to verify, and how hard.
 #[derive(Clone, Debug)]
-pub struct Options {
-    /// The claims, in the order of the report.
+pub struct VerifyOptions {
+    /// The claims, in the order of the registry.
     pub claims: Vec<&'static Claim>,
-    /// The testbeds, in the order of the report.
+    /// The testbeds, in the order of reports.
     pub testbeds: Vec<Testbed>,
-    /// Decides ports, identifications and random plans.
-    pub seed: u64,
-    /// Random plans of each study on `virtual`; the study's own number if `None`.
+    /// How many random plans each study tries on `virtual`, in place of its own number.
     pub cases: Option<u64>,
-    /// Searches wider: ten times the random plans, pairs on turmoil too, singles on the relay.
+    /// Searches wider: ten times the random plans, pairs in turmoil too, all singles on the relay.
     pub thorough: bool,
+    /// The seed of random plans, ports and identifications.
+    pub seed: u64,
 }
 
-impl Options {
+/// What to replay.
+#[derive(Clone, Debug)]
+pub struct ReplayOptions {
+    /// The study whose scenario is run.
+    pub study: &'static Study,
+    /// The plan.
+    pub plan: FaultPlan,
+    /// Where.
+    pub testbed: Testbed,
+    /// The seed of ports and identifications.
+    pub seed: u64,
+}
+
+/// A replayed run and what its study's checks saw in it.
+#[derive(Clone, Debug)]
+pub struct Replayed {
+    /// The run.
+    pub run: Run,
+    /// For each check: its claim, and what it saw.
+    pub seen: Vec<(&'static Claim, Seen)>,
+}
+
+/// All studies.
+pub fn studies() -> Vec<&'static Study> {
+    static STUDIES: LazyLock<Vec<Study>> = LazyLock::new(Vec::new);
+    STUDIES.iter().collect()
+}
+
+/// Replays a plan.
+pub fn replay(options: &ReplayOptions) -> Replayed {
+    let scenario = (options.study.scenario)(options.testbed)
+        .seed(options.seed)
+        .on(options.testbed);
+    let run = scenario.run(&options.plan);
+    let look = |spec: &crate::study::CheckSpec| Some((Claim::of(spec.claim)?, (spec.check)(&run)));
+    let seen = options.study.checks.iter().filter_map(look).collect();
+    Replayed { run, seen }
+}
+
+impl VerifyOptions {
     /// How hard a study is searched on a testbed.
     ///
     /// Pairs and the random plans run on `virtual`; singles and a random sample in turmoil. The relay's runs take
     /// real time: it gets the plans of [`unit::relay_plans`].
     fn search(&self, study: &Study, testbed: Testbed) -> Search {
         let own = study.search;
-        let random = self.cases.unwrap_or(if self.thorough { own.random * 10 } else { own.random });
+        let random = self.cases.unwrap_or(if self.thorough {
+            own.random * 10
+        } else {
+            own.random
+        });
         match testbed {
             Testbed::Virtual => Search { random, ..own },
-            Testbed::Turmoil if self.thorough => Search { random: random / 8, ..own },
-            Testbed::Turmoil => Search { exhaustive: own.exhaustive.min(1), random: (random / 8).min(32) },
-            Testbed::Relay if self.thorough => Search { exhaustive: own.exhaustive.min(1), random: 0 },
+            Testbed::Turmoil if self.thorough => Search {
+                random: random / 8,
+                ..own
+            },
+            Testbed::Turmoil => Search {
+                exhaustive: own.exhaustive.min(1),
+                random: (random / 8).min(32),
+            },
+            Testbed::Relay if self.thorough => Search {
+                exhaustive: own.exhaustive.min(1),
+                random: 0,
+            },
             _ => Search::FAULT_FREE,
         }
     }
 }
 
-/// Verifies claims on testbeds with these studies.
-#[expect(clippy::disallowed_methods, reason = "the engine is not simulated: it uses all cores and tells how long it took")]
-pub fn verify(studies: &[Study], options: &Options, progress: &mut dyn Progress) -> Report {
+/// Verifies claims.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the engine is not simulated: it uses all cores and tells how long it took"
+)]
+pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
     let begun = Instant::now();
+    let studies = studies();
     let units: Vec<(usize, &Study, Testbed)> = options
         .testbeds
         .iter()
-        .flat_map(|testbed| studies.iter().map(move |study| (study, *testbed)))
-        .filter(|(study, _)| study.checks.iter().any(|spec| options.claims.iter().any(|it| it.id == spec.claim)))
+        .flat_map(|testbed| studies.iter().map(move |study| (*study, *testbed)))
+        .filter(|(study, _)| {
+            study
+                .checks
+                .iter()
+                .any(|spec| options.claims.iter().any(|it| it.id == spec.claim))
+        })
         .enumerate()
         .map(|(index, (study, testbed))| (index, study, testbed))
         .collect();
@@ -78,12 +141,16 @@ pub fn verify(studies: &[Study], options: &Options, progress: &mut dyn Progress)
     let work = |queue: &[(usize, &Study, Testbed)], next: &AtomicUsize, tell: &mpsc::Sender<Tell>| {
         while let Some((index, study, testbed)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
             let done = unit::run(study, *testbed, options, tell);
-            parts.lock().unwrap_or_else(PoisonError::into_inner).insert(*index, done);
+            parts
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(*index, done);
         }
     };
+    let (next_simulated, next_real) = (AtomicUsize::new(0), AtomicUsize::new(0));
     thread::scope(|scope| {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let (next_simulated, next_real) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
+        let (next_simulated, next_real) = (&next_simulated, &next_real);
         for _ in 0..cores.min(simulated.len()) {
             let (tell, queue, work) = (tell.clone(), &simulated, &work);
             scope.spawn(move || work(queue, next_simulated, &tell));
@@ -96,13 +163,17 @@ pub fn verify(studies: &[Study], options: &Options, progress: &mut dyn Progress)
         for what in told {
             match what {
                 Tell::Begins(name) => progress.begin(&name, 0),
-                Tell::More(runs) => progress.more(runs),
                 Tell::Done(runs) => progress.advance(runs),
             }
         }
     });
     progress.end();
-    let parts: Vec<Part> = parts.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().flatten().collect();
+    let parts: Vec<Part> = parts
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+        .into_values()
+        .flatten()
+        .collect();
     Report::new(options.seed, rows::rows(options, &parts), begun.elapsed())
 }
 
@@ -112,6 +183,5 @@ const REAL_AT_ONCE: usize = 4;
 /// What a unit tells of its progress.
 pub(crate) enum Tell {
     Begins(String),
-    More(u64),
     Done(u64),
 }

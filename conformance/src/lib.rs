@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod claim;
+pub mod engine;
 pub mod exit;
 pub mod known;
 pub mod progress;

@@ -35,12 +35,25 @@ fn says_likewise(run: &Run, check: Check, verdict: &Verdict) -> bool {
 }
 
 /// Shrinks the plan of a run in which a check found something.
-pub(crate) fn smallest(study: &Study, scenario: &Scenario, check: Check, found: &FaultPlan, verdict: &Verdict) -> Finding {
+pub(crate) fn smallest(
+    study: &Study,
+    scenario: &Scenario,
+    check: Check,
+    found: &FaultPlan,
+    verdict: &Verdict,
+) -> Finding {
     let shrunk = scenario.shrink(found, &mut |run| says_likewise(run, check, verdict));
     let run = scenario.run(&shrunk.plan);
-    let how = said(&check(&run).verdict).or(said(verdict)).unwrap_or_default().to_owned();
+    let how = said(&check(&run).verdict)
+        .or(said(verdict))
+        .unwrap_or_default()
+        .to_owned();
     let mut plan = shrunk.plan;
     plan.title = Some(how.clone());
     plan.scenario = Some(study.name.to_owned());
-    Finding { how, plan, shrink_runs: shrunk.runs }
+    Finding {
+        how,
+        plan,
+        shrink_runs: shrunk.runs,
+    }
 }

@@ -10,7 +10,7 @@ use faultwire_sim::search::Tried;
 use faultwire_sim::{End, Run, Scenario, Settings, Testbed};
 
 use super::finding::{Finding, smallest};
-use super::{Options, Tell};
+use super::{Tell, VerifyOptions};
 use crate::check::Verdict;
 use crate::study::{CheckSpec, Search, Study};
 
@@ -54,15 +54,28 @@ struct Trouble {
 }
 
 /// Runs a study on a testbed.
-#[expect(clippy::disallowed_methods, reason = "the engine is not simulated: it tells how long a unit took")]
-pub(super) fn run(study: &Study, testbed: Testbed, options: &Options, tell: &Sender<Tell>) -> Vec<Part> {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the engine is not simulated: it tells how long a unit took"
+)]
+pub(super) fn run(
+    study: &Study,
+    testbed: Testbed,
+    options: &VerifyOptions,
+    tell: &Sender<Tell>,
+) -> Vec<Part> {
     let begun = Instant::now();
     let wanted = |spec: &&CheckSpec| options.claims.iter().any(|claim| claim.id == spec.claim);
     let mut watches: Vec<Watch<'_>> = study
         .checks
         .iter()
         .filter(wanted)
-        .map(|spec| Watch { spec, skipped: refusal(study, spec, testbed), exercised: 0, found: None })
+        .map(|spec| Watch {
+            spec,
+            skipped: refusal(study, spec, testbed),
+            exercised: 0,
+            found: None,
+        })
         .collect();
     let mut trouble = Trouble::default();
     let mut tried = Tried::default();
@@ -72,10 +85,16 @@ pub(super) fn run(study: &Study, testbed: Testbed, options: &Options, tell: &Sen
     if watches.iter().any(|watch| watch.skipped.is_none()) {
         // The receiver is gone only when the whole verification is.
         let _ = tell.send(Tell::Begins(format!("{} on {testbed}", study.name)));
-        tried = search(study, &scenario, testbed, options.search(study, testbed), &mut |run| {
-            let _ = tell.send(Tell::Done(1));
-            look(run, &mut watches, &mut trouble);
-        });
+        tried = search(
+            study,
+            &scenario,
+            testbed,
+            options.search(study, testbed),
+            &mut |run| {
+                let _ = tell.send(Tell::Done(1));
+                look(run, &mut watches, &mut trouble);
+            },
+        );
     }
     let parts: Vec<Part> = watches
         .into_iter()
@@ -100,7 +119,10 @@ pub(super) fn run(study: &Study, testbed: Testbed, options: &Options, tell: &Sen
         })
         .collect();
     let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    parts.into_iter().map(|part| Part { elapsed_ms, ..part }).collect()
+    parts
+        .into_iter()
+        .map(|part| Part { elapsed_ms, ..part })
+        .collect()
 }
 
 /// Why a check of a study cannot be settled on a testbed.
@@ -125,7 +147,10 @@ fn search(
     search: Search,
     visit: &mut dyn FnMut(&Run),
 ) -> Tried {
-    let with = scenario.clone().exhaustive(search.exhaustive).random(search.random);
+    let with = scenario
+        .clone()
+        .exhaustive(search.exhaustive)
+        .random(search.random);
     let mut tried = with.search(&mut |run| {
         visit(run);
         ControlFlow::Continue(())
@@ -162,7 +187,10 @@ pub(super) fn relay_plans() -> Vec<FaultPlan> {
             packet: Packet::nth(Class::Datagram, 1),
             action,
         })
-        .map(|fault| FaultPlan { faults: vec![fault], ..FaultPlan::default() })
+        .map(|fault| FaultPlan {
+            faults: vec![fault],
+            ..FaultPlan::default()
+        })
         .to_vec()
 }
 
@@ -172,20 +200,33 @@ fn look(run: &Run, watches: &mut [Watch<'_>], trouble: &mut Trouble) {
         End::Finished => {}
         End::Failed { host, message } => {
             let who = host.as_deref().unwrap_or("the run");
-            trouble.failed.get_or_insert((format!("{who}: {message}"), run.plan.clone()));
+            trouble
+                .failed
+                .get_or_insert((format!("{who}: {message}"), run.plan.clone()));
         }
         End::Stalled { limit, sockets } => {
-            let at = if sockets.is_empty() { String::new() } else { format!(": {}", sockets.join("; ")) };
-            trouble.stalled.get_or_insert((format!("not done after {limit}{at}"), run.plan.clone()));
+            let at = if sockets.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", sockets.join("; "))
+            };
+            trouble
+                .stalled
+                .get_or_insert((format!("not done after {limit}{at}"), run.plan.clone()));
         }
         End::Refused { why } => {
             trouble.failed.get_or_insert((why.clone(), run.plan.clone()));
         }
         other => {
-            trouble.failed.get_or_insert((format!("{other:?}"), run.plan.clone()));
+            trouble
+                .failed
+                .get_or_insert((format!("{other:?}"), run.plan.clone()));
         }
     }
-    trouble.lacks_option |= run.trace.calls().any(|call| call.error == Some(Errno::ENOPROTOOPT));
+    trouble.lacks_option |= run
+        .trace
+        .calls()
+        .any(|call| call.error == Some(Errno::ENOPROTOOPT));
     for watch in watches.iter_mut().filter(|watch| watch.skipped.is_none()) {
         let seen = (watch.spec.check)(run);
         watch.exercised += seen.exercised;

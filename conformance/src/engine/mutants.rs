@@ -1,0 +1,134 @@
+//! Mutants: each must be caught by the check of the claim that it breaks.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use faultwire::fault::FaultPlan;
+use faultwire::stack::Mutant;
+use faultwire_sim::{Scenario, Settings, Testbed};
+
+use super::finding::smallest;
+use super::studies;
+use crate::check::Verdict;
+use crate::progress::Progress;
+use crate::study::{Search, Study};
+
+/// What became of a mutant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MutantRow {
+    /// Its name.
+    pub name: String,
+    /// What it does wrong.
+    pub about: String,
+    /// The claim whose check must see it.
+    pub breaks: &'static str,
+    /// The claims whose checks saw it.
+    pub caught_by: BTreeSet<&'static str>,
+    /// The smallest plan with which the check saw it.
+    pub plan: Option<FaultPlan>,
+}
+
+impl MutantRow {
+    /// Whether the check that must see it did.
+    pub fn is_caught(&self) -> bool {
+        self.caught_by.contains(self.breaks)
+    }
+}
+
+/// How hard a mutant is looked for: it is to be seen under one fault, or none.
+const SEARCH: Search = Search {
+    exhaustive: 1,
+    random: 32,
+};
+
+/// Runs every mutant against the checks: those of the stack on `virtual`, those of programs over real sockets.
+pub fn mutants(seed: u64, progress: &mut dyn Progress) -> Vec<MutantRow> {
+    let studies = studies();
+    let of_programs: usize = studies.iter().map(|study| study.mutants.len()).sum();
+    progress.begin("mutants", (Mutant::ALL.len() + of_programs) as u64);
+    let mut rows = Vec::new();
+    for mutant in Mutant::ALL {
+        let mut settings = Settings::default();
+        settings.seed = seed;
+        settings.mutant = Some(*mutant);
+        let mut row = new_row(mutant.name(), mutant.about(), mutant.breaks());
+        for study in studies
+            .iter()
+            .filter(|study| (study.refuses)(Testbed::Virtual).is_none())
+        {
+            let scenario = (study.scenario)(Testbed::Virtual)
+                .on(Testbed::Virtual)
+                .settings(settings.clone());
+            let search = if study.search == Search::FAULT_FREE {
+                study.search
+            } else {
+                SEARCH
+            };
+            try_it(study, &scenario, search, &mut row);
+        }
+        rows.push(row);
+        progress.advance(1);
+    }
+    for study in &studies {
+        for mutant in study.mutants {
+            let testbed = Testbed::Loopback;
+            let scenario = (mutant.scenario)(testbed).on(testbed).seed(seed);
+            let mut row = new_row(mutant.name, mutant.about, mutant.breaks);
+            try_it(study, &scenario, Search::FAULT_FREE, &mut row);
+            rows.push(row);
+            progress.advance(1);
+        }
+    }
+    progress.end();
+    rows
+}
+
+fn new_row(name: &str, about: &str, breaks: &'static str) -> MutantRow {
+    MutantRow {
+        name: name.to_owned(),
+        about: about.to_owned(),
+        breaks,
+        caught_by: BTreeSet::new(),
+        plan: None,
+    }
+}
+
+/// Looks at a mutant with all checks of a study. The search for the claim that it must break goes on until that one
+/// sees it; the others see what they see on the way.
+fn try_it(study: &Study, scenario: &Scenario, search: Search, row: &mut MutantRow) {
+    let scenario = scenario
+        .clone()
+        .exhaustive(search.exhaustive)
+        .random(search.random);
+    let concerns = study.checks.iter().any(|spec| spec.claim == row.breaks);
+    // A study of other claims gets a look without faults.
+    let scenario = if concerns {
+        scenario
+    } else {
+        scenario.exhaustive(0).random(0)
+    };
+    let mut found = None;
+    scenario.search(&mut |run| {
+        for spec in study.checks {
+            let verdict = (spec.check)(run).verdict;
+            if matches!(verdict, Verdict::Broken(_)) {
+                row.caught_by.insert(spec.claim);
+                if spec.claim == row.breaks && found.is_none() {
+                    found = Some((spec.check, run.plan.clone(), verdict));
+                }
+            }
+        }
+        if found.is_some() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    if let Some((check, plan, verdict)) = found {
+        let plan = smallest(study, &scenario, check, &plan, &verdict).plan;
+        let size = |plan: &FaultPlan| plan.faults.len() + plan.events.len();
+        if row.plan.as_ref().is_none_or(|known| size(&plan) < size(known)) {
+            row.plan = Some(plan);
+        }
+    }
+}
