@@ -108,6 +108,8 @@ pub struct Stack {
     notes: VecDeque<Note>,
     /// Packets for the wire.
     transmit: VecDeque<Waiting>,
+    /// Sum of their lengths.
+    transmit_bytes: usize,
     /// Packets for this host itself; empty between calls.
     looped: VecDeque<Bytes>,
     /// What a mutant will send again, the earliest first.
@@ -128,6 +130,7 @@ impl Stack {
             changed: VecDeque::new(),
             notes: VecDeque::new(),
             transmit: VecDeque::new(),
+            transmit_bytes: 0,
             looped: VecDeque::new(),
             #[cfg(feature = "mutants")]
             repeats: Vec::new(),
@@ -155,6 +158,7 @@ impl Stack {
     /// The next packet to put on the wire.
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
         let Waiting { packet, sender } = self.transmit.pop_front()?;
+        self.transmit_bytes -= packet.len();
         if let Some(fd) = sender {
             self.sent(fd, packet.len());
         }
@@ -174,10 +178,9 @@ impl Stack {
     /// for each socket its receive buffer and one datagram more; what programs send is bounded by their send buffers.
     pub fn memory(&self) -> usize {
         let queued: usize = self.datagrams.iter().map(|(_, socket)| socket.queued).sum();
-        let waiting: usize = self.transmit.iter().map(|waiting| waiting.packet.len()).sum();
         let looped: usize = self.looped.iter().map(Bytes::len).sum();
         let lists = self.notes.len() * size_of::<Note>() + self.changed.len() * size_of::<Fd>();
-        queued + waiting + looped + lists + self.reassembly.memory()
+        queued + self.transmit_bytes + looped + lists + self.reassembly.memory()
     }
 
     /// The next descriptor that may have become readable or writable, or has an error; each is told once until that

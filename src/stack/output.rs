@@ -52,23 +52,23 @@ impl Stack {
         if pieces > 1 {
             self.next_id = self.next_id.wrapping_add(1);
         }
-        let (
-            mut unsent,
-            Stack {
-                transmit,
-                looped: loopback,
-                ..
-            },
-        ) = (0, &mut *self);
+        let (mut unsent, mut bytes) = (0, 0);
+        let Stack {
+            transmit,
+            looped: loopback,
+            ..
+        } = &mut *self;
         out.build(mtu, id, |packet| {
             if looped || reach == Reach::Own {
                 loopback.push_back(packet.clone());
             }
             if wire {
                 unsent += cost(packet.len());
+                bytes += packet.len();
                 transmit.push_back(Waiting { packet, sender });
             }
         });
+        self.transmit_bytes += bytes;
         if let Some(socket) = sender.and_then(|fd| self.datagrams.get_mut(fd).ok()) {
             socket.unsent += unsent;
         }

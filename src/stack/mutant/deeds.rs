@@ -92,6 +92,7 @@ impl Stack {
     pub(in super::super) fn repeat_unanswered(&mut self) {
         let due = self.repeats.partition_point(|repeat| repeat.at <= self.now);
         for Repeat { packet, .. } in self.repeats.drain(..due) {
+            self.transmit_bytes += packet.len();
             self.transmit.push_back(Waiting { packet, sender: None });
         }
     }
