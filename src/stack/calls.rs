@@ -204,3 +204,6 @@ impl Datagram {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -226,3 +226,6 @@ fn checksum(path: &Path, head: &[u8; HEADER_LEN], body: &[u8]) -> u16 {
     };
     sum.add_slice(head).add_slice(body).ones_complement().to_be()
 }
+
+#[cfg(test)]
+mod tests;

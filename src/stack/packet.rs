@@ -359,3 +359,6 @@ fn in_units(offset: usize) -> IpFragOffset {
         .and_then(|units| IpFragOffset::try_new(units).ok())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

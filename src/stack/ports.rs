@@ -142,3 +142,6 @@ impl Stack {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

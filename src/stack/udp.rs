@@ -273,3 +273,6 @@ fn max_payload(path: &Path) -> usize {
     };
     MAX_LEN - ip_header - UdpHeader::LEN
 }
+
+#[cfg(test)]
+mod tests;
