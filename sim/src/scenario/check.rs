@@ -12,6 +12,9 @@ use crate::failure::{planned_by_environment, replay_line, save, target_dir, test
 use crate::run::{End, Run};
 use crate::search::Tried;
 
+/// How often the base plan is run to see whether runs repeat. An even choice between two is missed once in 128.
+const REPEATS: usize = 8;
+
 impl Scenario {
     /// Searches for a plan under which the scenario fails.
     ///
@@ -21,7 +24,7 @@ impl Scenario {
     /// # Panics
     /// If a plan is found. It is in `target/faultwire/` then, made as small as it can be, and the message shows it
     /// with its diagram and the line that replays it. Also if a fault that was planned could not take place, which
-    /// would make the search worth nothing.
+    /// would make the search worth nothing, or if the same plan gave different runs: see [`difference`](Self::difference).
     #[track_caller]
     pub fn check(&self) {
         match planned_by_environment() {
@@ -30,6 +33,9 @@ impl Scenario {
             }
             Some(Err(error)) => panic!("{error}"),
             Some(Ok(_)) | None => {}
+        }
+        if let Some(difference) = self.difference() {
+            panic!("{}: {difference}", self.name);
         }
         // Kept before it is made smaller: shrinking runs the programs again, and anything may happen in them.
         let mut kept = None;
@@ -43,6 +49,32 @@ impl Scenario {
             }
             Ok(failure) => panic!("{}", self.report(&failure, kept)),
         }
+    }
+
+    /// Runs the base plan several times in simulation and says where two of the runs differ, if they do.
+    ///
+    /// Then the programs depend on more than the plan and the seed, and a plan that was found need not fail again:
+    /// a `tokio::select!` without `biased;`, the order of a `HashMap`, a clock or a random source of their own.
+    pub fn difference(&self) -> Option<String> {
+        if !self.testbed.is_simulated() {
+            return None;
+        }
+        let first = self.run(&self.base);
+        let hash = first.trace.hash();
+        let other = (1..REPEATS)
+            .map(|_| self.run(&self.base))
+            .find(|run| run.trace.hash() != hash)?;
+        let (first, other) = (first.trace.text(), other.trace.text());
+        let line = first.lines().zip(other.lines()).position(|(one, two)| one != two);
+        let line = line.unwrap_or_else(|| first.lines().count().min(other.lines().count()));
+        let of = |text: &str| text.lines().nth(line).unwrap_or("(the end)").to_owned();
+        Some(format!(
+            "two runs under the same plan and seed differ, at event {line}:\n  {}\n  {}\n\
+             its programs depend on something else: a tokio::select! without `biased;`, the order of a HashMap, a \
+             clock or random numbers that are not the network's",
+            of(&first),
+            of(&other),
+        ))
     }
 
     /// Runs one plan.

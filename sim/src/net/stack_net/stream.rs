@@ -125,7 +125,7 @@ impl AsyncRead for StackStream {
             cx,
             |stack, fd| stack.recv(fd, room).map(|len| kept(&room[..len])),
             |result| {
-                let data = result.as_ref().map(Clone::clone).unwrap_or_default();
+                let data = result.clone().unwrap_or_default();
                 Call::Recv {
                     from: None,
                     full_len: data.len(),
