@@ -3,6 +3,8 @@
 //! A check is written once, whatever the testbed. It counts how often the situation that its claim speaks of really
 //! occurred; one that never saw it proves nothing.
 
+pub mod udp;
+
 use faultwire_sim::Run;
 
 /// A check: looks at one run.

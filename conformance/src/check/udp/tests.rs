@@ -1,0 +1,323 @@
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use faultwire::errno::Errno;
+use faultwire::fault::FaultPlan;
+use faultwire::stack::Mutant;
+use faultwire::trace::Call;
+use faultwire_sim::{Run, Settings, Testbed};
+
+use super::*;
+use crate::check::Verdict;
+use crate::claim::{CLAIMS, Claim, Modality};
+
+mod handmade;
+
+/// What the runs of a study say of a claim.
+#[derive(Debug, Default)]
+struct Row {
+    exercised: u64,
+    broken: Option<(String, FaultPlan)>,
+    shown: Option<(String, FaultPlan)>,
+}
+
+type Rows = BTreeMap<&'static str, Row>;
+
+fn look(study: &Study, run: &Run, rows: &mut Rows) {
+    assert!(
+        run.end.is_finished(),
+        "{}: {:?} under {:?}",
+        study.name,
+        run.end,
+        run.plan
+    );
+    assert!(run.fired.all(), "{}: {:?}", study.name, run.plan);
+    for spec in study.checks {
+        let seen = (spec.check)(run);
+        let row = rows.entry(spec.claim).or_default();
+        row.exercised += seen.exercised;
+        let (place, how) = match seen.verdict {
+            Verdict::Fine => continue,
+            Verdict::Broken(how) => (&mut row.broken, how),
+            Verdict::Shown(how) => (&mut row.shown, how),
+        };
+        // The smallest plan is the first.
+        place.get_or_insert((how, run.plan.clone()));
+    }
+}
+
+/// Runs a study under all plans of so many faults at most, and under random ones.
+fn search(study: &Study, testbed: Testbed, exhaustive: usize, random: u64, mutant: Option<Mutant>) -> Rows {
+    let mut settings = Settings::default();
+    settings.mutant = mutant;
+    let scenario = (study.scenario)(testbed)
+        .exhaustive(exhaustive.min(study.search.exhaustive))
+        .random(random.min(study.search.random))
+        .settings(settings);
+    let mut rows = Rows::new();
+    scenario.search(&mut |run| {
+        look(study, run, &mut rows);
+        ControlFlow::Continue(())
+    });
+    for plan in (study.plans)() {
+        look(study, &scenario.run(&plan), &mut rows);
+    }
+    rows
+}
+
+fn without_faults(study: &Study, testbed: Testbed) -> (Run, Rows) {
+    let run = (study.scenario)(testbed).run(&FaultPlan::default());
+    let mut rows = Rows::new();
+    look(study, &run, &mut rows);
+    (run, rows)
+}
+
+/// Whether a testbed can settle what a check looks at, without a fault.
+fn settles(testbed: Testbed, spec: &CheckSpec) -> bool {
+    !spec.needs_faults && (testbed.shows_packets() || !spec.needs_packets)
+}
+
+/// Something that happens to the client's first datagram.
+fn on_the_first(action: Action) -> Fault {
+    Fault {
+        direction: Direction::new("client", "server"),
+        packet: Packet::nth(Class::Datagram, 1),
+        action,
+    }
+}
+
+#[test]
+fn every_claim_has_a_study_and_every_study_a_claim() {
+    for study in studies() {
+        assert_eq!((study.scenario)(Testbed::Virtual).name(), study.name);
+        for spec in study.checks {
+            assert!(
+                Claim::of(spec.claim).is_some(),
+                "{} stands in no list",
+                spec.claim
+            );
+        }
+    }
+    for claim in CLAIMS.iter().filter(|claim| claim.family() == "udp") {
+        let mut specs = studies()
+            .iter()
+            .filter(|study| study.checks.iter().any(|it| it.claim == claim.id));
+        assert!(specs.next().is_some(), "{} is settled by no study", claim.id);
+    }
+}
+
+#[test]
+fn our_stack_keeps_every_promise_under_two_faults() {
+    let mut exercised: BTreeMap<&str, u64> = BTreeMap::new();
+    for study in studies() {
+        for (claim, row) in search(study, Testbed::Virtual, 2, 256, None) {
+            assert_eq!(row.broken, None, "{claim} in {}", study.name);
+            *exercised.entry(claim).or_default() += row.exercised;
+        }
+    }
+    for (claim, exercised) in exercised {
+        assert!(exercised > 0, "{claim} was never exercised");
+    }
+}
+
+#[test]
+fn our_stack_keeps_every_promise_in_turmoil() {
+    for study in studies() {
+        for (claim, row) in search(study, Testbed::Turmoil, 0, 8, None) {
+            assert_eq!(row.broken, None, "{claim} in {}", study.name);
+        }
+    }
+}
+
+#[test]
+fn every_possibility_is_shown_by_one_fault_at_most() {
+    for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+        for claim in CLAIMS
+            .iter()
+            .filter(|it| it.family() == "udp" && it.modality == Modality::Possible)
+        {
+            // Of the studies that settle it each does.
+            for study in studies()
+                .iter()
+                .filter(|study| study.checks.iter().any(|it| it.claim == claim.id))
+            {
+                if testbed == Testbed::Turmoil && study.name != "udp-numbered" && study.search.exhaustive > 0
+                {
+                    continue;
+                }
+                let rows = search(study, testbed, 1, 0, None);
+                let Some((how, plan)) = &rows[claim.id].shown else {
+                    panic!("{} is not shown by {} on {testbed}", claim.id, study.name);
+                };
+                assert!(plan.faults.len() <= 1, "{}: {how} by {plan:?}", claim.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_mutant_is_caught_by_the_claim_that_it_breaks() {
+    for mutant in Mutant::ALL {
+        let claim = mutant.breaks();
+        let mut caught = studies()
+            .iter()
+            .filter(|study| study.checks.iter().any(|spec| spec.claim == claim))
+            .filter(|study| {
+                search(study, Testbed::Virtual, 1, 0, Some(*mutant))[claim]
+                    .broken
+                    .is_some()
+            });
+        assert!(
+            caught.next().is_some(),
+            "{mutant} ({}) is not caught by {claim}",
+            mutant.about()
+        );
+    }
+}
+
+#[test]
+fn every_guaranteed_claim_has_a_mutant() {
+    for claim in CLAIMS
+        .iter()
+        .filter(|it| it.family() == "udp" && it.modality == Modality::Guaranteed)
+    {
+        assert!(
+            Mutant::ALL.iter().any(|mutant| mutant.breaks() == claim.id),
+            "{}",
+            claim.id
+        );
+    }
+}
+
+#[test]
+fn the_kernel_keeps_every_promise_on_loopback() {
+    let mut settled = BTreeMap::new();
+    for study in studies()
+        .iter()
+        .filter(|study| (study.refuses)(Testbed::Loopback).is_none())
+    {
+        let (_, rows) = without_faults(study, Testbed::Loopback);
+        for spec in study
+            .checks
+            .iter()
+            .filter(|spec| settles(Testbed::Loopback, spec))
+        {
+            let row = &rows[spec.claim];
+            assert_eq!(row.broken, None, "{} in {}", spec.claim, study.name);
+            assert!(row.exercised > 0, "{} in {}", spec.claim, study.name);
+            settled.insert(spec.claim, row.shown.is_some());
+        }
+    }
+    let shown: Vec<_> = settled
+        .iter()
+        .filter(|(_, shown)| **shown)
+        .map(|(claim, _)| *claim)
+        .collect();
+    assert_eq!(shown, ["udp/no-flow-control", "udp/refused-when-connected"]);
+    let held: Vec<_> = settled
+        .iter()
+        .filter(|(_, shown)| !**shown)
+        .map(|(claim, _)| *claim)
+        .collect();
+    assert_eq!(
+        held,
+        [
+            "udp/connected-filters",
+            "udp/keeps-boundaries",
+            "udp/length-and-sender",
+            "udp/many-peers",
+            "udp/no-connection",
+            "udp/sender-never-knows",
+            "udp/size-limit",
+        ]
+    );
+}
+
+/// What turmoil's own sockets do not do is known, with the reason, and nothing else is.
+#[test]
+fn turmoils_own_sockets_fail_where_they_are_known_to() {
+    let mut fails = Vec::new();
+    let mut lacks = Vec::new();
+    for study in studies()
+        .iter()
+        .filter(|study| (study.refuses)(Testbed::TurmoilOwn).is_none())
+    {
+        let (run, rows) = without_faults(study, Testbed::TurmoilOwn);
+        let is_lacking = run
+            .trace
+            .calls()
+            .any(|call| matches!(call.call, Call::Option(_)) && call.error == Some(Errno::ENOPROTOOPT));
+        for spec in study
+            .checks
+            .iter()
+            .filter(|spec| settles(Testbed::TurmoilOwn, spec))
+        {
+            let row = &rows[spec.claim];
+            let is_possible = Claim::of(spec.claim).is_some_and(|it| it.modality == Modality::Possible);
+            if is_lacking {
+                lacks.push(spec.claim);
+            } else if row.broken.is_some() || (is_possible && row.shown.is_none()) {
+                fails.push((study.name, spec.claim));
+            } else {
+                assert!(row.exercised > 0, "{} in {}", spec.claim, study.name);
+            }
+        }
+    }
+    assert_eq!(
+        fails,
+        [
+            // A datagram that is cut to the buffer is reported with the length of what is left (`Rx::try_recv_from`).
+            ("udp-lengths", "udp/length-and-sender"),
+            // There is no ICMP: what finds no socket is dropped without a word (`Udp::receive_from_network`).
+            ("udp-closed-port", "udp/refused-when-connected"),
+            // A datagram is a value of any length (`UdpSocket::send`).
+            ("udp-size-limit", "udp/size-limit"),
+        ]
+    );
+    assert_eq!(lacks, ["udp/no-flow-control"], "turmoil has no SO_RCVBUF");
+}
+
+#[test]
+fn the_same_run_is_judged_the_same() {
+    for study in studies() {
+        let (one, two) = (
+            without_faults(study, Testbed::Virtual),
+            without_faults(study, Testbed::Virtual),
+        );
+        assert_eq!(one.0.trace.hash(), two.0.trace.hash(), "{}", study.name);
+        assert_eq!(format!("{:?}", one.1), format!("{:?}", two.1), "{}", study.name);
+    }
+}
+
+#[test]
+fn the_kernel_behind_the_relay_loses_reorders_and_duplicates_by_one_fault() {
+    let study = &studies()[0];
+    let scenario = (study.scenario)(Testbed::Relay);
+    for (action, claim) in [
+        (Action::Drop, "udp/may-lose"),
+        (Action::HoldFor(1), "udp/may-reorder"),
+        (Action::Duplicate, "udp/may-duplicate"),
+    ] {
+        let mut rows = Rows::new();
+        let plan = FaultPlan {
+            faults: vec![on_the_first(action)],
+            ..FaultPlan::default()
+        };
+        look(study, &scenario.run(&plan), &mut rows);
+        assert!(rows[claim].shown.is_some(), "{claim}");
+        for (claim, row) in rows.iter().filter(|(claim, _)| **claim != "udp/lightweight") {
+            assert_eq!(row.broken, None, "{claim}");
+        }
+        assert!(rows["udp/never-repeats"].exercised > 0);
+    }
+    for study in studies()
+        .iter()
+        .filter(|study| (study.refuses)(Testbed::Relay).is_none())
+    {
+        let (_, rows) = without_faults(study, Testbed::Relay);
+        for spec in study.checks.iter().filter(|spec| settles(Testbed::Relay, spec)) {
+            assert_eq!(rows[spec.claim].broken, None, "{}", study.name);
+            assert!(rows[spec.claim].exercised > 0, "{} in {}", spec.claim, study.name);
+        }
+    }
+}

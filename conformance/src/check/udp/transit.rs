@@ -1,0 +1,204 @@
+//! What may happen on the way, and what UDP itself never does.
+
+use faultwire::fault::Action;
+use faultwire::trace::{Call, IcmpMessage, Transport};
+use faultwire_sim::Run;
+
+use super::datagrams::{OnWire, Talk, carriers, name, packets};
+use crate::check::Seen;
+
+/// The two headers of a datagram that is in one piece, in bytes: IP's without options, and UDP's.
+const UDP_HEADER: usize = 8;
+
+/// udp/may-lose: sent, and never received.
+pub(super) fn may_lose(run: &Run) -> Seen {
+    let talk = Talk::of(&run.trace);
+    let sends = talk.taken().count() as u64;
+    match talk.taken().find(|sent| talk.receives_of(sent) == 0) {
+        Some(lost) => Seen::shown(sends, format!("{} was sent and never received", name(lost.data))),
+        None => Seen::fine(sends),
+    }
+}
+
+/// udp/may-reorder: sent later, received earlier.
+pub(super) fn may_reorder(run: &Run) -> Seen {
+    let talk = Talk::of(&run.trace);
+    let mut latest: Option<usize> = None;
+    let mut pairs = 0;
+    for got in &talk.got {
+        let Some(number) = talk
+            .sent
+            .iter()
+            .position(|sent| sent.error.is_none() && got.is(sent))
+        else {
+            continue;
+        };
+        if let Some(before) = latest {
+            pairs += 1;
+            let (first, second) = (&talk.sent[number], &talk.sent[before]);
+            let same_way = (first.host, first.socket, first.to) == (second.host, second.socket, second.to);
+            // Its first receive: a copy of what was received before overtakes nothing.
+            let is_first = talk
+                .got
+                .iter()
+                .find(|other| other.is(first))
+                .is_some_and(|other| other.at == got.at);
+            if number < before && same_way && is_first {
+                let how = format!("{} was received after {}", name(first.data), name(second.data));
+                return Seen::shown(pairs, how);
+            }
+        }
+        latest = latest.max(Some(number));
+    }
+    Seen::fine(pairs)
+}
+
+/// udp/may-duplicate: sent once, received twice.
+pub(super) fn may_duplicate(run: &Run) -> Seen {
+    let talk = Talk::of(&run.trace);
+    let receives = talk.got.len() as u64;
+    match talk.taken().find(|sent| talk.receives_of(sent) > 1) {
+        Some(sent) => Seen::shown(
+            receives,
+            format!("{} was sent once and received twice", name(sent.data)),
+        ),
+        None => Seen::fine(receives),
+    }
+}
+
+/// udp/never-repeats: one send, one packet (or one set of fragments), whatever happens to it.
+///
+/// Where the packets are not seen: no more receives than the network made copies. It counts the sends that a fault hit.
+pub(super) fn never_repeats(run: &Run) -> Seen {
+    let talk = Talk::of(&run.trace);
+    let packets = packets(&run.trace);
+    if packets.is_empty() {
+        let hit = run.fired.count() as u64;
+        let copies = 1 + duplications(run);
+        return match talk.taken().find(|sent| talk.receives_of(sent) > copies) {
+            Some(sent) => Seen::broken(
+                hit,
+                format!("{} was received more often than sent", name(sent.data)),
+            ),
+            None => Seen::fine(hit),
+        };
+    }
+    let mut hit = 0;
+    for sent in talk.taken() {
+        let carriers = carriers(&packets, sent);
+        hit += u64::from(carriers.iter().any(|packet| packet.hit));
+        for (index, packet) in carriers.iter().enumerate() {
+            if carriers[..index].iter().any(|earlier| packet.repeats(earlier)) {
+                let how = format!(
+                    "{} was put on the wire again at {}",
+                    name(sent.data),
+                    packet.sending.at
+                );
+                return Seen::broken(hit, how);
+            }
+        }
+    }
+    Seen::fine(hit)
+}
+
+/// How many copies the plan may have made of one datagram, beside the datagram itself.
+pub(super) fn duplications(run: &Run) -> usize {
+    run.plan
+        .faults
+        .iter()
+        .filter(|fault| fault.action == Action::Duplicate)
+        .count()
+}
+
+/// udp/lightweight: eight bytes of header, one packet for one message, and no other packet.
+pub(super) fn lightweight(run: &Run) -> Seen {
+    let talk = Talk::of(&run.trace);
+    let packets = packets(&run.trace);
+    let mtu = usize::from(run.plan.link.numbers().mtu);
+    let mut sends = 0;
+    let mut explained = 0;
+    for sent in talk.taken() {
+        let is_v4 = sent.to.is_none_or(|to| to.is_ipv4());
+        let len = if is_v4 { 20 } else { 40 } + UDP_HEADER + sent.data.len();
+        if len > mtu {
+            return Seen::NOTHING;
+        }
+        sends += 1;
+        let carriers = carriers(&packets, sent);
+        if let Some(packet) = carriers.iter().find(|packet| packet.sending.bytes.len() != len) {
+            let (cost, data) = (packet.sending.bytes.len(), sent.data.len());
+            let how = format!(
+                "{} cost a packet of {cost} bytes: more than {data} and its headers",
+                name(sent.data)
+            );
+            return Seen::broken(sends, how);
+        }
+        if carriers.is_empty() {
+            return Seen::broken(
+                sends,
+                format!("{} was taken and never put on the wire", name(sent.data)),
+            );
+        }
+        explained += carriers.len();
+    }
+    // An ICMP error is another matter: the claim excludes it.
+    let errors = packets.iter().filter(|packet| is_icmp_error(packet)).count();
+    if packets.len() > explained + errors {
+        let all = packets.len() - errors;
+        return Seen::broken(sends, format!("{sends} sends put {all} packets on the wire"));
+    }
+    Seen::fine(sends)
+}
+
+fn is_icmp_error(packet: &OnWire<'_>) -> bool {
+    let message = packet.view.as_ref().and_then(|view| view.icmp());
+    matches!(
+        message,
+        Some(
+            IcmpMessage::PortUnreachable
+                | IcmpMessage::HostUnreachable
+                | IcmpMessage::NetUnreachable
+                | IcmpMessage::TooBig(_)
+                | IcmpMessage::TimeExceeded
+                // A parameter problem: ICMP's type 12, ICMPv6's type 4.
+                | IcmpMessage::Other { kind: 4 | 12, .. }
+        )
+    )
+}
+
+/// udp/no-connection: the first packet is the data, and the server did nothing but wait.
+pub(super) fn no_connection(run: &Run) -> Seen {
+    let talk = Talk::of(&run.trace);
+    let Some(first) = talk.sent.first() else {
+        return Seen::NOTHING;
+    };
+    if let Some(error) = first.error {
+        return Seen::broken(
+            1,
+            format!("the first send, with nothing before it, failed: {error}"),
+        );
+    }
+    let before = run
+        .trace
+        .calls()
+        .take_while(|call| !matches!(call.call, Call::Send { .. }));
+    let mut prepared = before.filter(|call| !matches!(call.call, Call::Bind(_) | Call::Option(_)));
+    if prepared.next().is_some() {
+        // Somebody did more than bind: this run is not about the claim.
+        return Seen::NOTHING;
+    }
+    let packets = packets(&run.trace);
+    let Some(packet) = packets.first() else {
+        // The packets are not seen: that the datagram was received has to do.
+        return Seen::fine(u64::from(talk.receives_of(first) > 0));
+    };
+    let is_data = match packet.view.as_ref().map(|view| &view.transport) {
+        Some(Transport::Udp { payload, .. }) => packet.sending.from == first.host && payload == first.data,
+        _ => false,
+    };
+    if is_data {
+        Seen::fine(1)
+    } else {
+        Seen::broken(1, "the first packet on the wire is not the first datagram")
+    }
+}
