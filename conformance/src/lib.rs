@@ -1,10 +1,12 @@
 #![forbid(unsafe_code)]
 //! What TCP and UDP promise, settled by experiment: claims, checks, reports.
 //!
-//! [`claim`] lists what is claimed; [`study`] says which scenarios settle it; [`check`] what looks at a run.
+//! [`claim`] lists what is claimed; [`study`] says which scenarios settle it; [`check`] what looks at a run; [`engine`]
+//! runs them; [`report`] is what comes out; [`command`] is the `faultwire` command around it all.
 
 pub mod check;
 pub mod claim;
+pub mod command;
 pub mod engine;
 pub mod exit;
 pub mod known;

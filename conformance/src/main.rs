@@ -1,8 +1,8 @@
 #![forbid(unsafe_code)]
 //! The `faultwire` command.
 
-mod command;
+use std::process::ExitCode;
 
-fn main() -> std::process::ExitCode {
-    command::run()
+fn main() -> ExitCode {
+    faultwire_conformance::command::run(std::env::args_os())
 }

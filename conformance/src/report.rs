@@ -14,6 +14,7 @@ use crate::exit;
 use crate::known;
 
 pub use table::TableOptions;
+pub(crate) use words::{paragraph, plan as plan_in_words};
 
 /// What was found of a claim on a testbed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::exit;
 use faultwire::network::os::OsNetwork;
 use faultwire::program::{ClientError, tcp, udp};
-use faultwire_conformance::exit;
 
 use super::live::{self, Failure, Program, about_address, failed, result, usage};
 

@@ -4,8 +4,8 @@ use std::future::Future;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
+use crate::exit;
 use clap::ValueEnum;
-use faultwire_conformance::exit;
 
 /// Which of the programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

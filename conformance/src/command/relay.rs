@@ -4,11 +4,11 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::exit;
 use faultwire::fault::{FaultPlan, Fired};
 use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
 use faultwire::relay::{Relay, RelayConfig, RelayError, RelayStats};
-use faultwire_conformance::exit;
 
 use super::live::{self, Failure, Stop, about_address, failed, result, tell, usage};
 

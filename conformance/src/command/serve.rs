@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::exit;
 use faultwire::network::os::OsNetwork;
 use faultwire::network::{Datagram as _, Listener as _};
 use faultwire::program::{Limits, ServerError, bind, listen, tcp, udp};
-use faultwire_conformance::exit;
 
 use super::live::{self, Failure, Program, Stop, about_address, failed, result, tell};
 

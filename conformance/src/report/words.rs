@@ -35,7 +35,7 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// What a plan does, in one line.
-pub(super) fn plan(plan: &FaultPlan) -> String {
+pub(crate) fn plan(plan: &FaultPlan) -> String {
     let faults = plan.faults.iter().map(ToString::to_string);
     let events = plan.events.iter().map(ToString::to_string);
     let all: Vec<String> = faults.chain(events).collect();
@@ -47,7 +47,7 @@ pub(super) fn plan(plan: &FaultPlan) -> String {
 }
 
 /// Writes a paragraph: `first` before its first line, as many blanks before the others, `width` columns at most.
-pub(super) fn paragraph(out: &mut String, first: &str, words: &str, width: usize) {
+pub(crate) fn paragraph(out: &mut String, first: &str, words: &str, width: usize) {
     let indent = first.chars().count();
     let mut column = indent;
     out.push_str(first);

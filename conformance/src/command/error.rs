@@ -1,0 +1,96 @@
+//! What goes wrong in a command: whose doing it was, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+use faultwire::fault::PlanError;
+
+use crate::exit;
+
+/// Why a command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CommandError {
+    #[error("there is no claim `{found}`")]
+    UnknownClaim { found: String, nearest: Option<String> },
+    #[error("there is no testbed `{found}`")]
+    UnknownTestbed { found: String, nearest: Option<String> },
+    #[error("there is no scenario `{found}`")]
+    UnknownScenario {
+        found: String,
+        nearest: Option<String>,
+        known: Vec<&'static str>,
+    },
+    #[error("the plan {} does not say which scenario it belongs to", path.display())]
+    NoScenario { path: PathBuf, known: Vec<&'static str> },
+    #[error("the scenario `{scenario}` does not run on the testbed {testbed}: {why}")]
+    CannotRun {
+        scenario: &'static str,
+        testbed: String,
+        why: String,
+    },
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error("the testbed {testbed} is not to be had here: {step}")]
+    Unavailable {
+        testbed: String,
+        step: &'static str,
+        allow: &'static str,
+        source: io::Error,
+    },
+    #[error("cannot write the result to {}", path.display())]
+    Out { path: PathBuf, source: io::Error },
+    #[error("cannot write the result to stdout")]
+    Stdout(#[source] io::Error),
+    #[error("cannot write the result as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+impl CommandError {
+    /// The exit code that goes with it.
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            CommandError::UnknownClaim { .. }
+            | CommandError::UnknownTestbed { .. }
+            | CommandError::UnknownScenario { .. }
+            | CommandError::NoScenario { .. }
+            | CommandError::CannotRun { .. }
+            | CommandError::Plan(_)
+            | CommandError::Out { .. } => exit::USAGE,
+            CommandError::Unavailable { .. } => exit::NO_TESTBED,
+            CommandError::Stdout(_) | CommandError::Json(_) => exit::INTERNAL,
+        }
+    }
+
+    /// What to do about it.
+    pub(super) fn help(&self) -> Option<String> {
+        let did_you_mean = |nearest: &Option<String>, all: &str| {
+            Some(match nearest {
+                Some(nearest) => format!("did you mean `{nearest}`? {all}"),
+                None => all.to_owned(),
+            })
+        };
+        match self {
+            CommandError::UnknownClaim { nearest, .. } => did_you_mean(
+                nearest,
+                "`faultwire claims` lists them; a family (`udp`) stands for all of its claims",
+            ),
+            CommandError::UnknownTestbed { nearest, .. } => did_you_mean(
+                nearest,
+                "`faultwire testbeds` lists them; `turmoil/ours` and `turmoil/turmoil` name one subject",
+            ),
+            CommandError::UnknownScenario { nearest, known, .. } => {
+                did_you_mean(nearest, &format!("there are: {}", known.join(", ")))
+            }
+            CommandError::NoScenario { known, .. } => Some(format!(
+                "name it with --scenario; there are: {}",
+                known.join(", ")
+            )),
+            CommandError::Unavailable { allow, .. } => Some((*allow).to_owned()),
+            CommandError::Out { .. } => {
+                Some("give a file in a directory that exists and is yours".to_owned())
+            }
+            CommandError::CannotRun { .. } => Some("choose another one with --testbed".to_owned()),
+            CommandError::Plan(_) | CommandError::Stdout(_) | CommandError::Json(_) => None,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! `faultwire mutants`.
+
+use std::fmt::Write as _;
+
+use super::bar::Bar;
+use super::error::CommandError;
+use super::output;
+use crate::engine::{self, MutantRow};
+use crate::exit;
+use crate::report::{paragraph, plan_in_words};
+
+/// Break the stack and the programs on purpose, and tell which checks notice.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Args {
+    /// The seed of random plans, ports and identifications
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+}
+
+pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
+    let rows = {
+        let mut bar = Bar::new();
+        engine::mutants(args.seed, &mut bar)
+    };
+    output::emit(&matrix(&rows, output::width()))?;
+    let all = rows.iter().all(MutantRow::is_caught);
+    Ok(if all { exit::AS_CLAIMED } else { exit::CLAIM_FAILED })
+}
+
+/// The mutants by the claim that each breaks.
+fn matrix(rows: &[MutantRow], width: usize) -> String {
+    let mut out = String::new();
+    let mut claims: Vec<&str> = Vec::new();
+    for row in rows {
+        if !claims.contains(&row.breaks) {
+            claims.push(row.breaks);
+        }
+    }
+    for claim in claims {
+        let _ = writeln!(out, "{claim}");
+        for row in rows.iter().filter(|row| row.breaks == claim) {
+            let state = if row.is_caught() { "caught" } else { "MISSED" };
+            paragraph(
+                &mut out,
+                &format!("  {state}  "),
+                &format!("{}: {}", row.name, row.about),
+                width,
+            );
+            if let Some(plan) = &row.plan {
+                paragraph(&mut out, "          by ", &plan_in_words(plan), width);
+            }
+            let others: Vec<&str> = row.caught_by.iter().copied().filter(|by| *by != claim).collect();
+            if !others.is_empty() {
+                paragraph(&mut out, "          breaks too: ", &others.join(", "), width);
+            }
+        }
+    }
+    let caught = rows.iter().filter(|row| row.is_caught()).count();
+    let _ = writeln!(out, "\n{caught} of {} mutants caught", rows.len());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missed_mutant_stands_out() {
+        let row = |name: &str, caught: bool| MutantRow {
+            name: name.to_owned(),
+            about: "sends every datagram twice".to_owned(),
+            breaks: "udp/never-repeats",
+            caught_by: if caught {
+                ["udp/never-repeats", "udp/lightweight"].into()
+            } else {
+                ["udp/lightweight"].into()
+            },
+            plan: None,
+        };
+        insta::assert_snapshot!(matrix(&[row("twice", true), row("again", false)], 80));
+    }
+}

@@ -1,0 +1,85 @@
+//! stdout and stderr: results, errors, colours, widths.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use super::error::CommandError;
+
+/// The width where there is no terminal, and the least that is used.
+const WIDTH: usize = 80;
+/// The widest that is used on a terminal: longer lines do not read well.
+const WIDTH_MAX: usize = 110;
+
+/// Writes a result to stdout. A reader that has gone away (a closed pipe) has seen enough: that is no error.
+pub(super) fn emit(text: &str) -> Result<(), CommandError> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(CommandError::Stdout),
+    }
+}
+
+/// Writes a result to a file, or to stdout.
+pub(super) fn emit_to(out: Option<&Path>, text: &str) -> Result<(), CommandError> {
+    match out {
+        None => emit(text),
+        Some(path) => std::fs::write(path, text).map_err(|source| CommandError::Out {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Whether a file can be written: told before hours of work, not after them.
+pub(super) fn check_writable(out: Option<&Path>) -> Result<(), CommandError> {
+    let Some(path) = out else { return Ok(()) };
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    file.map(drop).map_err(|source| CommandError::Out {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Tells of an error on stderr: what and why, and what to do about it.
+pub(super) fn complain(error: &CommandError) {
+    let mut text = format!("error: {error}\n");
+    let mut said = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        // Some errors say their cause themselves.
+        let because = cause.to_string();
+        if !said.ends_with(&because) {
+            text.push_str(&format!("  because: {because}\n"));
+        }
+        said = because;
+        source = cause.source();
+    }
+    if let Some(help) = error.help() {
+        text.push_str(&format!("  help: {help}\n"));
+    }
+    // Nobody is left to be told if this fails.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Whether results may be coloured: on a terminal, unless NO_COLOR is set (<https://no-color.org>).
+pub(super) fn colour_on_stdout() -> bool {
+    io::stdout().is_terminal() && colour_is_welcome()
+}
+
+/// The same of logs.
+pub(super) fn colour_on_stderr() -> bool {
+    io::stderr().is_terminal() && colour_is_welcome()
+}
+
+fn colour_is_welcome() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    !refused && !dumb
+}
+
+/// The width of the terminal, within reason; 80 where there is none.
+pub(super) fn width() -> usize {
+    comfy_table::Table::new()
+        .width()
+        .map_or(WIDTH, |width| usize::from(width).clamp(WIDTH, WIDTH_MAX))
+}

@@ -1,0 +1,150 @@
+//! `faultwire replay`.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use faultwire::fault::FaultPlan;
+use faultwire::trace::DiagramOptions;
+use faultwire_sim::End;
+
+use super::error::CommandError;
+use super::{output, select};
+use crate::check::Verdict;
+use crate::engine::{self, ReplayOptions, Replayed};
+use crate::exit;
+use crate::report::{paragraph, plan_in_words};
+
+/// Run a scenario once under a plan of faults, and draw what happened.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Args {
+    /// The plan file
+    #[arg(value_name = "PLAN")]
+    plan: PathBuf,
+
+    /// The scenario to run [default: the one that the plan names]
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<String>,
+
+    /// Where to run it
+    #[arg(long, value_name = "NAME", default_value = "virtual")]
+    testbed: String,
+
+    /// The seed of ports and identifications
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+
+    /// Every event as a line of text in place of the diagram
+    #[arg(long)]
+    trace: bool,
+
+    /// Draw with ASCII characters only
+    #[arg(long)]
+    ascii: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
+    let plan = FaultPlan::read(&args.plan)?;
+    let studies = engine::studies();
+    let name = args.scenario.as_deref().or(plan.scenario.as_deref());
+    let study = match name {
+        Some(name) => select::study(name, &studies)?,
+        None => {
+            return Err(CommandError::NoScenario {
+                path: args.plan.clone(),
+                known: studies.iter().map(|study| study.name).collect(),
+            });
+        }
+    };
+    let testbed = select::testbed(&args.testbed)?;
+    let cannot = |why: String| CommandError::CannotRun {
+        scenario: study.name,
+        testbed: select::full_name(testbed),
+        why,
+    };
+    if let Some(why) = (study.refuses)(testbed) {
+        return Err(cannot(why.to_owned()));
+    }
+    let replayed = engine::replay(&ReplayOptions {
+        study,
+        plan,
+        testbed,
+        seed: args.seed,
+    });
+    if let End::Refused { why } = &replayed.run.end {
+        return Err(cannot(why.clone()));
+    }
+    let width = output::width();
+    let mut out = String::new();
+    paragraph(
+        &mut out,
+        "scenario  ",
+        &format!("{}: {}", study.name, study.about),
+        width,
+    );
+    paragraph(&mut out, "plan      ", &plan_in_words(&replayed.run.plan), width);
+    let _ = writeln!(out, "testbed   {}\n", select::full_name(testbed));
+    if args.trace {
+        out.push_str(&replayed.run.trace.text());
+    } else {
+        out.push_str(&replayed.run.trace.diagram(&DiagramOptions {
+            width,
+            ascii: args.ascii,
+            ..DiagramOptions::default()
+        }));
+    }
+    let as_claimed = conclusion(&mut out, &replayed, width);
+    output::emit(&out)?;
+    Ok(if as_claimed {
+        exit::AS_CLAIMED
+    } else {
+        exit::CLAIM_FAILED
+    })
+}
+
+/// How the run ended, what fired and what the checks saw; whether nothing is wrong with it.
+fn conclusion(out: &mut String, replayed: &Replayed, width: usize) -> bool {
+    let run = &replayed.run;
+    let mut fine = run.end.is_finished();
+    out.push('\n');
+    let end = match &run.end {
+        End::Finished => "every client came to its end".to_owned(),
+        End::Failed {
+            host: Some(host),
+            message,
+        } => format!("the program on {host} failed: {message}"),
+        End::Failed { host: None, message } => format!("an invariant failed: {message}"),
+        End::Stalled { limit, sockets } => {
+            format!("stalled after {limit}; sockets: {}", sockets.join("; "))
+        }
+        other => format!("{other:?}"),
+    };
+    paragraph(out, "end       ", &format!("{end}, after {}", run.elapsed), width);
+    let planned = run.fired.faults.len() + run.fired.events.len();
+    let _ = writeln!(
+        out,
+        "fired     {} of {planned} faults and events",
+        run.fired.count()
+    );
+    if !run.fired.all() {
+        fine = false;
+        paragraph(
+            out,
+            "          ",
+            "what did not fire was for a packet that was never sent",
+            width,
+        );
+    }
+    for (claim, seen) in &replayed.seen {
+        let verdict = match &seen.verdict {
+            Verdict::Fine if seen.exercised == 0 => "not exercised".to_owned(),
+            Verdict::Fine => format!("fine, exercised {} times", seen.exercised),
+            Verdict::Shown(how) => format!("shown: {how}"),
+            Verdict::Broken(how) => {
+                fine = false;
+                format!("BROKEN: {how}")
+            }
+        };
+        paragraph(out, &format!("  {}  ", claim.id), &verdict, width);
+    }
+    fine
+}

@@ -1,0 +1,172 @@
+//! From the names on the command line to claims, testbeds and scenarios; a name that is none is answered with the
+//! nearest that is.
+
+use std::io;
+use std::net::{TcpListener, UdpSocket};
+
+use faultwire_sim::Testbed;
+
+use super::error::CommandError;
+use crate::claim::{CLAIMS, Claim, FAMILIES};
+use crate::study::Study;
+
+/// Names that are less alike than this are not proposed.
+const LIKENESS_MIN: f64 = 0.7;
+
+/// The claims of these names, in the order of the registry; all of them if there is no name.
+pub(super) fn claims(names: &[String]) -> Result<Vec<&'static Claim>, CommandError> {
+    let named = |name: &str, claim: &Claim| claim.id == name || claim.family() == name.trim_end_matches('/');
+    for name in names {
+        if !CLAIMS.iter().any(|claim| named(name, claim)) {
+            let families = FAMILIES.iter().map(|(family, _)| *family);
+            let slugs = CLAIMS
+                .iter()
+                .find(|claim| claim.slug() == name)
+                .map(|claim| claim.id);
+            return Err(CommandError::UnknownClaim {
+                found: name.clone(),
+                nearest: slugs
+                    .map(str::to_owned)
+                    .or_else(|| nearest(name, CLAIMS.iter().map(|claim| claim.id).chain(families))),
+            });
+        }
+    }
+    let wanted = |claim: &&Claim| names.is_empty() || names.iter().any(|name| named(name, claim));
+    Ok(CLAIMS.iter().filter(wanted).collect())
+}
+
+/// A testbed's name with its subject, which no two share: `turmoil/ours`.
+pub(super) fn full_name(testbed: Testbed) -> String {
+    format!("{}/{}", testbed.name(), testbed.subject())
+}
+
+/// The testbeds of these names, in the order of reports; all that are to be had here if there is no name.
+pub(super) fn testbeds(names: &[String]) -> Result<Vec<Testbed>, CommandError> {
+    for name in names {
+        named_testbeds(name)?;
+    }
+    let wanted = |testbed: &Testbed| {
+        names.is_empty()
+            || names
+                .iter()
+                .any(|name| *name == testbed.name() || *name == full_name(*testbed))
+    };
+    let chosen: Vec<Testbed> = Testbed::ALL.into_iter().filter(wanted).collect();
+    if names.is_empty() {
+        return Ok(chosen);
+    }
+    for testbed in &chosen {
+        probe(*testbed)?;
+    }
+    Ok(chosen)
+}
+
+/// The one testbed of that name: where the name alone is not enough, the one with our stack.
+pub(super) fn testbed(name: &str) -> Result<Testbed, CommandError> {
+    let all = named_testbeds(name)?;
+    let ours = all.iter().find(|testbed| testbed.subject() == "ours");
+    let chosen = ours.or(all.first()).copied().unwrap_or(Testbed::Virtual);
+    probe(chosen)?;
+    Ok(chosen)
+}
+
+fn named_testbeds(name: &str) -> Result<Vec<Testbed>, CommandError> {
+    let is = |testbed: &Testbed| name == testbed.name() || name == full_name(*testbed);
+    let all: Vec<Testbed> = Testbed::ALL.into_iter().filter(is).collect();
+    if all.is_empty() {
+        let names: Vec<&str> = Testbed::ALL.iter().map(|testbed| testbed.name()).collect();
+        return Err(CommandError::UnknownTestbed {
+            found: name.to_owned(),
+            nearest: nearest(name, names.into_iter()),
+        });
+    }
+    Ok(all)
+}
+
+/// The study whose scenario has that name.
+pub(super) fn study(name: &str, studies: &[&'static Study]) -> Result<&'static Study, CommandError> {
+    let found = studies.iter().find(|study| study.name == name);
+    found.copied().ok_or_else(|| CommandError::UnknownScenario {
+        found: name.to_owned(),
+        nearest: nearest(name, studies.iter().map(|study| study.name)),
+        known: studies.iter().map(|study| study.name).collect(),
+    })
+}
+
+/// Whether a testbed is to be had on this machine.
+///
+/// # Errors
+/// [`CommandError::Unavailable`] with the step that failed and what would allow it.
+pub(super) fn probe(testbed: Testbed) -> Result<(), CommandError> {
+    let refused = |step, source: io::Error| CommandError::Unavailable {
+        testbed: full_name(testbed),
+        step,
+        allow: "it needs to bind sockets to 127.0.0.1: allow that to this process, or leave the testbed out",
+        source,
+    };
+    match testbed {
+        Testbed::Loopback => {
+            TcpListener::bind("127.0.0.1:0")
+                .map_err(|error| refused("a TCP socket cannot be bound", error))?;
+            UdpSocket::bind("127.0.0.1:0").map_err(|error| refused("a UDP socket cannot be bound", error))?;
+        }
+        Testbed::Relay => {
+            UdpSocket::bind("127.0.0.1:0").map_err(|error| refused("a UDP socket cannot be bound", error))?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The name most like one that is none.
+fn nearest<'a>(found: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let likeness = |name: &str| strsim::jaro_winkler(&found.to_lowercase(), name);
+    names
+        .map(|name| (likeness(name), name))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(names: &[&str]) -> Vec<&'static str> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        claims(&names).unwrap().iter().map(|claim| claim.id).collect()
+    }
+
+    #[test]
+    fn claims_are_named_by_id_or_family() {
+        assert_eq!(ids(&["udp/may-lose"]), ["udp/may-lose"]);
+        assert_eq!(ids(&["udp"]), ids(&["udp/"]));
+        assert!(ids(&["udp"]).iter().all(|id| id.starts_with("udp/")));
+        assert_eq!(ids(&[]).len(), CLAIMS.len());
+        // In the order of the registry, and once.
+        assert_eq!(
+            ids(&["tcp/reset", "udp/may-lose", "udp/may-lose"]),
+            ["udp/may-lose", "tcp/reset"]
+        );
+    }
+
+    #[test]
+    fn the_nearest_name_is_proposed() {
+        let proposed = |name: &str| match claims(&[name.to_owned()]) {
+            Err(CommandError::UnknownClaim { nearest, .. }) => nearest,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(proposed("udp/may-loose").as_deref(), Some("udp/may-lose"));
+        assert_eq!(proposed("may-lose").as_deref(), Some("udp/may-lose"));
+        assert_eq!(proposed("UDP/may-lose").as_deref(), Some("udp/may-lose"));
+        assert_eq!(proposed("zzzz"), None);
+    }
+
+    #[test]
+    fn one_name_may_stand_for_two_subjects() {
+        let all = |name: &str| testbeds(&[name.to_owned()]).unwrap();
+        assert_eq!(all("turmoil"), [Testbed::Turmoil, Testbed::TurmoilOwn]);
+        assert_eq!(all("turmoil/turmoil"), [Testbed::TurmoilOwn]);
+        assert_eq!(testbed("turmoil").unwrap(), Testbed::Turmoil);
+    }
+}

@@ -1,0 +1,64 @@
+//! `faultwire testbeds`.
+
+use std::error::Error as _;
+use std::fmt::Write as _;
+
+use faultwire_sim::Testbed;
+
+use super::error::CommandError;
+use super::{output, select};
+use crate::exit;
+use crate::report::paragraph;
+
+/// List the testbeds.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Args {}
+
+/// What a testbed is, in a sentence.
+fn about(testbed: Testbed) -> &'static str {
+    match testbed {
+        Testbed::Virtual => "simulated hosts with our stack, on a clock that jumps over idle time",
+        Testbed::Turmoil => "simulated hosts with our stack, in turmoil; time goes by in ticks of 1 ms",
+        Testbed::TurmoilOwn => "simulated hosts with turmoil's own sockets",
+        Testbed::Loopback => "the operating system's sockets, over the loopback interface",
+        Testbed::Relay => {
+            "the operating system's datagram sockets, with the wire between them in this process"
+        }
+        _ => "",
+    }
+}
+
+pub(super) fn run(_: &Args) -> Result<u8, CommandError> {
+    let mut out = String::new();
+    for testbed in Testbed::ALL {
+        let _ = writeln!(out, "{}", select::full_name(testbed));
+        paragraph(&mut out, "    ", about(testbed), output::width());
+        let yes = |yes: bool, what: &str, no: &str| if yes { what.to_owned() } else { no.to_owned() };
+        let can = [
+            yes(testbed.carries_faults(), "carries faults", "no faults"),
+            yes(
+                testbed.shows_packets(),
+                "shows packets",
+                "shows the programs' calls only",
+            ),
+            yes(testbed.is_simulated(), "repeats bit for bit", "real time"),
+        ];
+        let _ = writeln!(out, "    {}", can.join(" · "));
+        match select::probe(testbed) {
+            Ok(()) => out.push_str("    available\n"),
+            Err(error) => {
+                let why = error.source().map(ToString::to_string).unwrap_or_default();
+                let help = error.help().unwrap_or_default();
+                paragraph(
+                    &mut out,
+                    "    NOT available: ",
+                    &format!("{error}: {why}; {help}"),
+                    output::width(),
+                );
+            }
+        }
+        out.push('\n');
+    }
+    output::emit(&out)?;
+    Ok(exit::AS_CLAIMED)
+}

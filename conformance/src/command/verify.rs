@@ -1,0 +1,76 @@
+//! `faultwire verify`.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::bar::Bar;
+use super::error::CommandError;
+use super::{output, select};
+use crate::engine::{self, VerifyOptions};
+use crate::report::TableOptions;
+
+/// Try every claim on every testbed, and tell which hold.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Args {
+    /// The claims to try: ids such as `udp/may-lose`, or a family such as `udp`; all, if none is named
+    #[arg(value_name = "CLAIM")]
+    claims: Vec<String>,
+
+    /// A testbed to try them on; may be given more than once [default: all that are to be had]
+    #[arg(long = "testbed", value_name = "NAME")]
+    testbeds: Vec<String>,
+
+    /// How many random plans each study tries, in place of its own number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=10_000_000))]
+    cases: Option<u64>,
+
+    /// Search much wider, for much longer
+    #[arg(long)]
+    thorough: bool,
+
+    /// The seed of random plans, ports and identifications: the same seed gives the same result
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+
+    /// Write the result to this file in place of stdout
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A table, and what there is to say of it
+    #[default]
+    Human,
+    /// The rows as JSON, format 1
+    Json,
+}
+
+pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
+    let options = VerifyOptions {
+        claims: select::claims(&args.claims)?,
+        testbeds: select::testbeds(&args.testbeds)?,
+        cases: args.cases,
+        thorough: args.thorough,
+        seed: args.seed,
+    };
+    output::check_writable(args.out.as_deref())?;
+    let report = {
+        let mut bar = Bar::new();
+        engine::verify(&options, &mut bar)
+    };
+    let text = match args.format {
+        Format::Human => report.to_table(TableOptions {
+            width: output::width(),
+            colour: args.out.is_none() && output::colour_on_stdout(),
+        }),
+        Format::Json => report.to_json()?,
+    };
+    output::emit_to(args.out.as_deref(), &text)?;
+    Ok(report.exit_code())
+}

@@ -1,0 +1,249 @@
+//! The `faultwire` command from outside: help, wrong arguments, formats, exit codes, pipes.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// The command, away from anything that this terminal says of colours and widths.
+fn faultwire(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_faultwire"));
+    command.args(args).stdin(Stdio::null());
+    for name in ["NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "FAULTWIRE_LOG"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    faultwire(args).output().expect("the command starts")
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+/// What a wrong line is answered with: nothing on stdout, and the exit code of wrong usage.
+fn refused(args: &[&str]) -> String {
+    let output = run(args);
+    let shown = args.join(" ");
+    assert_eq!(output.status.code(), Some(2), "{shown}: {output:?}");
+    assert_eq!(text(output.stdout), "", "{shown}");
+    format!("$ faultwire {shown}\n{}\n", text(output.stderr))
+}
+
+fn all_refused(lines: &[&[&str]]) -> String {
+    lines.iter().map(|line| refused(line)).collect()
+}
+
+#[test]
+fn help() {
+    let parts = [
+        "", "verify", "claims", "replay", "testbeds", "mutants", "serve", "call", "relay",
+    ];
+    for part in parts {
+        let args: Vec<&str> = [part, "--help"]
+            .into_iter()
+            .filter(|arg| !arg.is_empty())
+            .collect();
+        let output = run(&args);
+        assert_eq!(output.status.code(), Some(0));
+        let help = text(output.stdout);
+        for line in help.lines() {
+            assert!(line.chars().count() <= 100, "{line}");
+        }
+        insta::assert_snapshot!(format!("help_{part}"), help);
+    }
+}
+
+#[test]
+fn wrong_words() {
+    insta::assert_snapshot!(all_refused(&[
+        &["verfy"],
+        &["--seed", "3"],
+        &["verify", "--sede", "3"],
+        &["verify", "--seed", "three"],
+        &["verify", "--seed=-1"],
+        &["verify", "--cases", "99999999999"],
+        &["verify", "--format", "xml"],
+    ]));
+}
+
+#[test]
+fn wrong_names() {
+    insta::assert_snapshot!(all_refused(&[
+        &["verify", "udp/may-loose"],
+        &["verify", "may-lose"],
+        &["claims", "sctp"],
+        &["verify", "--testbed", "vitual"],
+        &["verify", "--testbed", "lab"],
+        &["verify", "--testbed"],
+    ]));
+}
+
+#[test]
+fn wrong_values() {
+    insta::assert_snapshot!(all_refused(&[
+        &["claims", "--format", "yaml"],
+        &["replay"],
+        &["testbeds", "loopback"],
+        &["mutants", "--seed", ""],
+        &[
+            "verify",
+            "udp/size-limit",
+            "--testbed",
+            "virtual",
+            "--cases",
+            "0",
+            "--out",
+            "/no/such/dir/x"
+        ],
+    ]));
+}
+
+#[test]
+fn wrong_plans() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let refused_plan = |name: &str, content: Option<&str>, more: &[&str]| {
+        let path = dir.path().join(name);
+        if let Some(content) = content {
+            std::fs::write(&path, content).expect("a file");
+        }
+        let args: Vec<&str> = ["replay", path.to_str().expect("UTF-8")]
+            .iter()
+            .chain(more)
+            .copied()
+            .collect();
+        let shown = refused(&args).replace(dir.path().to_str().expect("UTF-8"), "DIR");
+        // The scenarios that there are: a list that grows.
+        match shown.split_once("there are:") {
+            Some((before, _)) => format!("{before}there are: …\n\n"),
+            None => shown,
+        }
+    };
+    let shown = [
+        refused_plan("missing.toml", None, &[]),
+        refused_plan(
+            "typo.toml",
+            Some("format = 1\n[[fault]]\ndirecton = \"client->server\"\n"),
+            &[],
+        ),
+        refused_plan("empty.toml", Some(""), &[]),
+        refused_plan("binary.toml", Some("\0\0\0"), &[]),
+        refused_plan("no-scenario.toml", Some("format = 1\n"), &[]),
+        refused_plan(
+            "other.toml",
+            Some("format = 1\n"),
+            &["--scenario", "no-such-scenario"],
+        ),
+    ];
+    insta::assert_snapshot!(shown.concat());
+}
+
+#[test]
+fn the_list_of_claims_in_the_documents_is_up_to_date() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("CLAIMS.md");
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    let made = text(run(&["claims", "--format", "markdown"]).stdout);
+    assert!(
+        written == made,
+        "out of date: cargo run -- claims --format markdown > conformance/CLAIMS.md"
+    );
+}
+
+#[test]
+fn claims_as_json() {
+    let output = run(&[
+        "claims",
+        "udp/may-lose",
+        "udp/nothing-altered",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(output.status.code(), Some(0));
+    insta::assert_snapshot!(text(output.stdout));
+}
+
+#[test]
+fn claims_for_people() {
+    let output = run(&["claims", "udp/nothing-altered", "tcp/no-boundaries"]);
+    insta::assert_snapshot!(text(output.stdout));
+}
+
+#[test]
+fn testbeds_are_listed() {
+    let output = run(&["testbeds"]);
+    assert_eq!(output.status.code(), Some(0));
+    let list = text(output.stdout);
+    for name in [
+        "virtual/ours",
+        "turmoil/ours",
+        "turmoil/turmoil",
+        "loopback/kernel",
+        "relay/kernel",
+    ] {
+        assert!(list.contains(name), "{name}: {list}");
+    }
+    assert!(list.lines().all(|line| line.chars().count() <= 80), "{list}");
+}
+
+/// One small verification, for what must be true of every one.
+const SMALL: [&str; 8] = [
+    "verify",
+    "udp/no-connection",
+    "--testbed",
+    "virtual",
+    "--cases",
+    "0",
+    "--seed",
+    "5",
+];
+
+#[test]
+fn piped_output_has_neither_colour_nor_bar() {
+    let output = run(&SMALL);
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    assert!(stdout.contains("no-connection"), "{stdout}");
+    assert!(!stdout.contains('\u{1b}'), "{stdout}");
+    assert!(stdout.lines().all(|line| line.chars().count() <= 80), "{stdout}");
+    assert_eq!(stderr, "");
+}
+
+#[test]
+fn a_result_as_json_keeps_to_the_contract() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("report.json");
+    let path = file.to_str().expect("UTF-8");
+    let args: Vec<&str> = SMALL
+        .into_iter()
+        .chain(["--format", "json", "--out", path])
+        .collect();
+    assert_eq!(text(run(&args).stdout), "");
+    let report = std::fs::read_to_string(&file).expect("the file");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    assert_eq!((&report["format"], &report["seed"]), (&1.into(), &5.into()));
+    let row = report["results"][0].as_object().expect("a row");
+    let keys: Vec<&str> = row.keys().map(String::as_str).collect();
+    let contract = "claim modality testbed subject outcome known why exhaustive random exercised faults_planned \
+                    faults_fired plan elapsed_ms";
+    assert_eq!(keys.join(" "), contract);
+    assert_eq!(
+        (&row["claim"], &row["testbed"]),
+        (&"udp/no-connection".into(), &"virtual".into())
+    );
+}
+
+#[test]
+fn a_closed_pipe_is_no_panic() {
+    let mut child = faultwire(&["claims", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    // Nobody reads.
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    let mut pipe = child.stderr.take().expect("piped");
+    pipe.read_to_string(&mut stderr).expect("UTF-8");
+    let status = child.wait().expect("it ends");
+    assert_eq!((stderr.as_str(), status.code()), ("", Some(0)));
+}
