@@ -112,3 +112,50 @@ impl StackConfig {
         Ok(Route { path, reach })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{addr, config};
+    use super::*;
+
+    fn reach(config: &StackConfig, dst: &str) -> Result<Reach, Errno> {
+        config
+            .route(addr(&format!("{dst}:0")).ip(), None)
+            .map(|route| route.reach)
+    }
+
+    #[test]
+    fn the_prefix_says_who_is_on_the_link() {
+        let mut config = config(1);
+        for (prefix, dst, expected) in [
+            (24, "10.0.0.255", Ok(Reach::Broadcast)),
+            (24, "10.0.0.254", Ok(Reach::Link)),
+            (24, "10.0.1.1", Err(Errno::ENETUNREACH)),
+            (8, "10.0.0.255", Ok(Reach::Link)),
+            (8, "10.255.255.255", Ok(Reach::Broadcast)),
+            (0, "99.0.0.1", Ok(Reach::Link)),
+            (31, "10.0.0.0", Ok(Reach::Link)),
+            (31, "10.0.0.1", Ok(Reach::Own)),
+            (32, "10.0.0.0", Err(Errno::ENETUNREACH)),
+            (99, "10.0.0.1", Ok(Reach::Own)),
+            (32, "255.255.255.255", Ok(Reach::Broadcast)),
+            (32, "239.9.9.9", Ok(Reach::Multicast)),
+        ] {
+            config.v4_prefix = prefix;
+            assert_eq!(reach(&config, dst), expected, "{dst} of 10.0.0.1/{prefix}");
+        }
+        // The address with all ones is a host's like any other where the network has no broadcast address.
+        config.v4_prefix = 31;
+        assert!(!config.is_broadcast(config.v4.into()));
+        for (prefix, dst, expected) in [
+            (64, "[fd00::2]", Ok(Reach::Link)),
+            (64, "[fd00:0:0:1::2]", Err(Errno::ENETUNREACH)),
+            (0, "[2001:db8::1]", Ok(Reach::Link)),
+            (128, "[fd00::2]", Err(Errno::ENETUNREACH)),
+            (255, "[fd00::1]", Ok(Reach::Own)),
+        ] {
+            config.v6_prefix = prefix;
+            assert_eq!(reach(&config, dst), expected, "{dst} of fd00::1/{prefix}");
+        }
+    }
+}

@@ -156,3 +156,45 @@ fn a_lost_fragment_is_told_of_when_the_time_is_up() {
         assert_eq!(link.recv(1, client), Err(Errno::EAGAIN));
     }
 }
+
+#[test]
+fn each_fragmented_datagram_has_an_identification_of_its_own() {
+    let mut link = Link::new(2);
+    let client = link.socket(1, Domain::Inet, "");
+    for _ in 0..3 {
+        link.send(1, client, &[0; 2_000], "10.0.0.2:7").unwrap();
+    }
+    let ids: Vec<[u8; 2]> = link
+        .wire
+        .iter()
+        .filter(|p| p[9] == 17)
+        .map(|p| [p[4], p[5]])
+        .collect();
+    assert_eq!(ids.len(), 6);
+    assert!(ids[0] == ids[1] && ids[2] == ids[3] && ids[0] != ids[2] && ids[2] != ids[4] && ids[0] != ids[4]);
+    // Two hosts with one seed do not count from the same number.
+    assert_ne!(link.hosts[0].next_id.wrapping_sub(3), link.hosts[1].next_id);
+}
+
+#[test]
+fn notes_that_nobody_polls_are_bounded() {
+    let mut link = Link::new(1);
+    for _ in 0..5_000 {
+        link.host(1).input(&bytes::Bytes::from_static(b"noise"));
+    }
+    assert_eq!(link.notes(1), [Note::Dropped(DropReason::Malformed); 1_024]);
+}
+
+#[test]
+fn time_does_not_go_back() {
+    let mut link = Link::new(2);
+    let client = link.socket(1, Domain::Inet, "");
+    link.host(1)
+        .send_to(client, &[0; 2_000], addr("10.0.0.2:7"))
+        .unwrap();
+    let first = link.host(1).poll_transmit().unwrap();
+    link.host(2).advance(Time::from_millis(500));
+    link.host(2).advance(Time::from_millis(100));
+    link.host(2).input(&first);
+    assert_eq!(link.host(2).next_timeout(), Some(Time::from_millis(30_500)));
+}

@@ -244,3 +244,36 @@ fn an_error_about_what_was_never_sent_is_dropped() {
     assert_eq!(link.notes(2), reasons);
     assert_eq!(link.host(2).take_error(fd), Ok(None));
 }
+
+#[test]
+fn an_unknown_protocol_is_not_reported_of_what_went_to_many() {
+    let mut link = Link::new(2);
+    let path = Path::new(addr("10.0.0.1:0").ip(), addr("10.0.0.255:0").ip()).unwrap();
+    let out = Outgoing {
+        path,
+        protocol: IpNumber(253),
+        hop_limit: 1,
+        head: &[],
+        body: b"?",
+    };
+    out.build(1_500, 0, |packet| link.host(2).input(&packet));
+    assert_eq!(link.notes(2), [Note::Dropped(DropReason::NoSocket)]);
+    assert_eq!(said(&mut link), [] as [Bytes; 0]);
+}
+
+#[test]
+fn an_error_about_another_protocol_or_a_later_fragment_says_nothing_of_udp() {
+    let mut link = Link::new(2);
+    let fd = link.socket(2, Domain::Inet, "");
+    link.host(2).connect(fd, Some(addr("10.0.0.1:9"))).unwrap();
+    link.host(2).send(fd, &[1; 20]).unwrap();
+    let quoted = link.host(2).poll_transmit().unwrap().to_vec();
+    for (at, value) in [(9, 6), (7, 1)] {
+        let mut other = quoted.clone();
+        other[at] = value;
+        link.host(2).input(&message("10.0.0.2:0", 3, 3, &other));
+        assert_eq!(link.host(2).take_error(fd), Ok(None), "byte {at} is {value}");
+    }
+    link.host(2).input(&message("10.0.0.2:0", 3, 3, &quoted));
+    assert_eq!(link.host(2).take_error(fd), Ok(Some(Errno::ECONNREFUSED)));
+}

@@ -108,7 +108,9 @@ fn extension_headers_are_walked() {
         header[1] = len as u8 - 1;
         header
     };
-    let cases: [(&[(u8, Vec<u8>)], Option<(usize, usize)>); 8] = [
+    // Extension headers, and where the payload and the protocol's number are then.
+    type Case<'a> = (&'a [(u8, Vec<u8>)], Option<(usize, usize)>);
+    let cases: [Case<'_>; 8] = [
         (&[], Some((40, 6))),
         (&[(0, header(1))], Some((48, 40))),
         (

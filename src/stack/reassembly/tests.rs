@@ -244,3 +244,85 @@ fn the_oldest_makes_room_for_the_newest() {
         assert!(reassembly.partials.len() <= MAX_DATAGRAMS);
     }
 }
+
+#[test]
+fn a_datagram_of_too_many_fragments_is_given_up() {
+    let mut reassembly = Reassembly::default();
+    for n in 0..MAX_PARTS {
+        assert_eq!(
+            insert(&mut reassembly, &fragment(true, n * 16, &[0; 8], true)),
+            Ok(None)
+        );
+    }
+    let one_more = fragment(true, MAX_PARTS * 16, &[0; 8], true);
+    assert_eq!(insert(&mut reassembly, &one_more), Err(DropReason::Reassembly));
+    assert_eq!(reassembly.memory(), OVERHEAD);
+}
+
+#[test]
+fn an_end_within_what_is_there_spoils_the_datagram() {
+    let mut reassembly = Reassembly::default();
+    assert_eq!(
+        insert(&mut reassembly, &fragment(true, 0, &[1; 24], true)),
+        Ok(None)
+    );
+    assert_eq!(
+        insert(&mut reassembly, &fragment(true, 8, &[1; 8], true)),
+        Ok(None),
+        "a duplicate of a part"
+    );
+    assert_eq!(
+        insert(&mut reassembly, &fragment(true, 8, &[1; 8], false)),
+        Err(DropReason::Reassembly)
+    );
+}
+
+#[test]
+fn ipv6_goes_by_the_first_fragment_s_protocol_and_ipv4_keeps_protocols_apart() {
+    for (v4, at) in [(true, 9), (false, 40)] {
+        let (pieces, body) = fragments(v4, 3_000, 1_500, 5);
+        let mut reassembly = Reassembly::default();
+        assert_eq!(insert(&mut reassembly, &pieces[0]), Ok(None));
+        assert_eq!(insert(&mut reassembly, &pieces[1]), Ok(None));
+        let mut last = pieces[2].to_vec();
+        last[at] = 6;
+        let whole = insert(&mut reassembly, &last.into()).unwrap();
+        assert_eq!(whole.map(|whole| payload(&whole).to_vec()), (!v4).then_some(body));
+    }
+}
+
+#[test]
+fn the_oldest_is_not_evicted_for_its_own_fragment() {
+    let mut reassembly = Reassembly::default();
+    let (oldest, body) = fragments(true, 60_000, 1_500, 0);
+    let mut id = 1;
+    for piece in &oldest[..oldest.len() - 1] {
+        assert_eq!(insert(&mut reassembly, piece), Ok(None));
+    }
+    // Up to where the next fragment would be one too many.
+    while reassembly.memory() + 1_500 + 2 * OVERHEAD <= MAX_MEMORY {
+        for piece in &fragments(true, 60_000, 1_500, id).0[1..] {
+            if reassembly.memory() + 1_500 + 2 * OVERHEAD <= MAX_MEMORY {
+                assert_eq!(insert(&mut reassembly, piece), Ok(None));
+            }
+        }
+        id += 1;
+    }
+    let filler = fragment(
+        true,
+        8,
+        &vec![0; (MAX_MEMORY - reassembly.memory() - 20 - 2 * OVERHEAD) & !7],
+        true,
+    );
+    assert_eq!(insert(&mut reassembly, &filler), Ok(None));
+    let held = reassembly.partials.len();
+    let whole = insert(&mut reassembly, &oldest[oldest.len() - 1])
+        .unwrap()
+        .unwrap();
+    assert_eq!(payload(&whole), body);
+    assert_eq!(
+        reassembly.partials.len(),
+        held - 2,
+        "itself, and the one that made room"
+    );
+}

@@ -367,3 +367,21 @@ fn what_comes_from_impossible_addresses_is_not_for_us() {
         assert_eq!(link.notes(2), [Note::Dropped(DropReason::NotForUs)], "{src:?}");
     }
 }
+
+#[test]
+fn the_last_bound_wins_not_the_last_opened() {
+    let mut link = Link::new(2);
+    let [first, second] = [(); 2].map(|()| {
+        let fd = link.socket(2, Inet, "");
+        link.set(2, fd, SocketOption::ReuseAddress(true)).unwrap();
+        fd
+    });
+    link.host(2).bind(second, addr("0.0.0.0:7")).unwrap();
+    link.host(2).bind(first, addr("0.0.0.0:7")).unwrap();
+    let client = link.socket(1, Inet, "");
+    link.send(1, client, b"x", "10.0.0.2:7").unwrap();
+    assert_eq!(
+        (link.recv(2, first).is_ok(), link.recv(2, second).is_ok()),
+        (true, false)
+    );
+}
