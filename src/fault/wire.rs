@@ -236,9 +236,9 @@ impl Wire {
 
     /// The next thing that is due at `horizon` or before, as [`poll`](Wire::poll) would give it at its time.
     ///
-    /// What is taken early is the same as what would have been taken at its time, as long as the horizon is ahead of
-    /// `now` by no more than the link's delay: nothing that is still to be sent can be due before. Partitions, heals
-    /// and injections happen up to `now` only; crashes and restarts come out early, with the time they are due.
+    /// As long as the horizon is ahead of `now` by no more than the link's delay, each host gets the same at the same
+    /// times as otherwise: nothing that is still to be sent can be due before. Partitions, heals and injections happen
+    /// up to `now` only; crashes and restarts come out early, with the time they are due.
     pub fn poll_ahead(&mut self, now: Time, horizon: Time, trace: &mut Trace) -> Option<Due> {
         while let Some(&(at, event)) = self.plan.timed.get(self.timed_done)
             && at <= now
@@ -296,7 +296,7 @@ impl Wire {
         bytes: &[u8],
         trace: &mut Trace,
     ) -> Option<Effect> {
-        let fault = self.plan.faults.find(way, label).min()?;
+        let fault = *self.plan.faults.find(way, label).first()?;
         let action = self.plan.actions.get(fault)?;
         let effect = Effect::of(action, bytes)?;
         self.fired.faults[fault] = true;
@@ -347,9 +347,7 @@ impl Wire {
 
     /// Lets the events happen that are anchored to a packet, in the plan's order.
     fn anchored(&mut self, now: Time, way: Way, label: &Label, trace: &mut Trace) {
-        let mut events: Vec<usize> = self.plan.anchors.find(way, label).collect();
-        events.sort_unstable();
-        for event in events {
+        for event in self.plan.anchors.find(way, label) {
             self.happen(now, event, trace);
         }
     }

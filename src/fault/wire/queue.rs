@@ -111,7 +111,12 @@ impl Queue {
                 continue;
             }
             let held = self.held.remove(index);
-            let key = self.key(at.min(held.latest.0), held.delivery.to);
+            // In a tie the deadline counts: a caller that looks ahead may have taken the packet at its deadline.
+            let key = if at < held.latest.0 {
+                self.key(at, held.delivery.to)
+            } else {
+                held.latest
+            };
             self.push(key, DueWhat::Packet(held.delivery), None);
         }
     }

@@ -24,27 +24,37 @@ impl Index {
         self.0.sort_unstable_by_key(|&(key, _, position)| (key, position));
     }
 
-    /// The positions of all selectors that name this packet, in no particular order.
-    pub(super) fn find(&self, way: Way, label: &Label) -> impl Iterator<Item = usize> + '_ {
-        let keys = [
-            (way, label.class, label.nth, None),
-            (way, label.class, label.nth_in_flow, Some(label.flow)),
-            (way, Class::Any, label.nth_any, None),
-            (way, Class::Any, label.nth_any_in_flow, Some(label.flow)),
-        ];
-        let keys = keys
-            .into_iter()
-            .take(if self.0.is_empty() { 0 } else { keys.len() });
-        let label = *label;
-        keys.flat_map(move |key| {
-            let first = self.0.partition_point(|(other, ..)| *other < key);
-            let named = self.0[first..]
-                .iter()
-                .take_while(move |(other, ..)| *other == key);
-            named
-                .filter(move |(_, packet, _)| label.is(packet))
-                .map(|&(.., position)| position)
-        })
+    /// The positions of all selectors that name this packet, in ascending order.
+    pub(super) fn find(&self, way: Way, label: &Label) -> Vec<usize> {
+        /// So few are looked through sooner than searched.
+        const FEW: usize = 8;
+        let mut found = Vec::new();
+        if self.0.len() <= FEW {
+            for &((other, ..), ref packet, position) in &self.0 {
+                if other == way && label.is(packet) {
+                    found.push(position);
+                }
+            }
+        } else {
+            // All that a packet can be called by.
+            let keys = [
+                (way, label.class, label.nth, None),
+                (way, label.class, label.nth_in_flow, Some(label.flow)),
+                (way, Class::Any, label.nth_any, None),
+                (way, Class::Any, label.nth_any_in_flow, Some(label.flow)),
+            ];
+            for key in keys {
+                let first = self.0.partition_point(|(other, ..)| *other < key);
+                let named = self.0[first..].iter().take_while(|(other, ..)| *other == key);
+                found.extend(
+                    named
+                        .filter(|(_, packet, _)| label.is(packet))
+                        .map(|&(.., position)| position),
+                );
+            }
+        }
+        found.sort_unstable();
+        found
     }
 }
 

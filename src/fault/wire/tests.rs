@@ -1,5 +1,8 @@
 //! What the wire does, rule by rule.
 
+mod events;
+mod properties;
+
 use bytes::Bytes;
 use etherparse::PacketBuilder;
 
@@ -31,6 +34,13 @@ fn fault(nth: u32, action: Action) -> Fault {
 
 fn event(kind: EventKind, when: When) -> PlanEvent {
     PlanEvent { kind, when }
+}
+
+fn injection(packet: Bytes) -> EventKind {
+    EventKind::Inject {
+        direction: Direction::new("client", "server"),
+        packet,
+    }
 }
 
 fn after(nth: u32) -> When {
@@ -199,38 +209,168 @@ fn a_held_packet_comes_after_a_second_where_nothing_overtakes_it() {
 }
 
 #[test]
-fn a_partition_loses_what_is_sent_and_keeps_what_is_under_way() {
-    let hosts = Some(["client".to_owned(), "server".to_owned()]);
-    let mut bench = Bench::events([
-        event(EventKind::Partition(hosts.clone()), after(1)),
-        event(EventKind::Heal(hosts), When::AtUs(2_000)),
-    ]);
+fn what_is_held_is_released_by_what_is_sent_even_if_that_is_lost() {
+    // Behind a packet that is dropped.
+    let mut bench = Bench::faults([fault(1, Action::HoldFor(1)), fault(2, Action::Drop)]);
     bench.send_each_ms(0..3);
-    assert_eq!(bench.due(), list([(1_000, "0"), (3_000, "2")]));
-    let lost = |what: &What| {
-        matches!(
-            what,
-            What::Lost {
-                packet: PacketId(1),
-                reason: LossReason::Partition
-            }
-        )
-    };
-    assert_eq!(bench.happened(lost), 1);
-    assert!(bench.wire.fired().all());
+    assert_eq!(bench.due(), list([(2_000, "0"), (3_000, "2")]));
+    // Behind a packet that is delayed.
+    let mut bench = Bench::faults([fault(1, Action::HoldFor(1)), fault(2, Action::DelayUs(5_000))]);
+    bench.send_each_ms(0..3);
+    assert_eq!(bench.due(), list([(3_000, "2"), (7_000, "1"), (7_000, "0")]));
+    // Behind a packet that is delayed for longer than a second.
+    let mut bench = Bench::faults([fault(1, Action::HoldFor(1)), fault(2, Action::DelayUs(5_000_000))]);
+    bench.send_each_ms(0..2);
+    assert_eq!(bench.due(), list([(1_000_000, "0"), (5_002_000, "1")]));
+    // Behind a packet that is held itself: each waits for those behind it.
+    let mut bench = Bench::faults([fault(1, Action::HoldFor(1)), fault(2, Action::HoldFor(1))]);
+    bench.send_each_ms(0..3);
+    assert_eq!(bench.due(), list([(2_000, "0"), (3_000, "2"), (3_000, "1")]));
+    // Behind one that meets a cut link.
+    let mut bench = Bench::new(&FaultPlan {
+        faults: vec![fault(1, Action::HoldFor(1))],
+        events: vec![event(EventKind::Partition(None), after(1))],
+        ..FaultPlan::default()
+    });
+    bench.send_each_ms(0..2);
+    assert_eq!(bench.due(), list([(2_000, "0")]));
 }
 
 #[test]
-fn hosts_crash_and_restart_through_poll() {
-    let mut bench = Bench::events([
-        event(EventKind::Crash("server".to_owned()), after(1)),
-        event(EventKind::Restart("server".to_owned()), When::AtUs(1_000)),
-    ]);
+fn what_the_other_direction_sends_releases_nothing() {
+    let mut bench = Bench::faults([fault(1, Action::HoldFor(1))]);
     bench.send(ms(0), 0);
-    assert_eq!(bench.wire.fired().count(), 0);
+    bench
+        .wire
+        .send(ms(1), SERVER, CLIENT, datagram(1), &mut bench.trace);
+    assert_eq!(bench.due(), list([(2_000, "1"), (1_000_000, "0")]));
+}
+
+#[test]
+fn a_slow_link_holds_no_packet_for_less_than_its_own_delay() {
+    let link = Link::Numbers(LinkNumbers {
+        delay_us: 3_000_000,
+        mtu: 1500,
+        rate_kbps: None,
+    });
+    let faults = vec![fault(1, Action::HoldFor(1))];
+    let mut bench = Bench::new(&FaultPlan {
+        link,
+        faults,
+        ..FaultPlan::default()
+    });
+    bench.send(ms(0), 0);
+    assert_eq!(bench.due(), list([(3_000_000, "0")]));
+}
+
+#[test]
+fn a_rate_spaces_packets_for_each_direction_by_itself() {
+    // 38 bytes at 304 kbit/s take 1 ms.
+    let link = Link::Numbers(LinkNumbers {
+        delay_us: 10_000,
+        mtu: 1500,
+        rate_kbps: Some(304),
+    });
+    let mut bench = Bench::new(&FaultPlan {
+        link,
+        faults: vec![fault(2, Action::Drop)],
+        ..FaultPlan::default()
+    });
+    for number in 0..3 {
+        bench.send(ms(0), number);
+    }
+    bench
+        .wire
+        .send(ms(0), SERVER, CLIENT, datagram(3), &mut bench.trace);
+    bench.send(ms(7), 4);
+    // A packet that is dropped took its time to be sent.
     assert_eq!(
         bench.due(),
-        list([(0, "crash 1"), (1_000, "restart 1"), (1_000, "0")])
+        list([(11_000, "3"), (11_000, "0"), (13_000, "2"), (18_000, "4")])
     );
-    assert!(bench.wire.fired().all());
+}
+
+#[test]
+fn a_bit_beyond_the_end_of_the_packet_leaves_it_alone() {
+    let bits = 8 * datagram(0).len() as u32;
+    let mut bench = Bench::faults([
+        fault(1, Action::CorruptBits(vec![3, bits])),
+        fault(2, Action::CorruptBits(vec![3, bits - 1])),
+        fault(3, Action::CorruptBits(vec![3, 3])),
+        fault(4, Action::CorruptBits(Vec::new())),
+    ]);
+    bench.send_each_ms(0..4);
+    let due: Vec<Delivery> = std::iter::from_fn(|| bench.poll(Time::MAX))
+        .filter_map(|due| match due.what {
+            DueWhat::Packet(delivery) => Some(delivery),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(bench.wire.fired().faults, [false, true, false, false]);
+    assert_eq!(
+        due.iter().map(|d| d.altered).collect::<Vec<_>>(),
+        [false, true, false, false]
+    );
+    let mut expected = datagram(1).to_vec();
+    expected[0] ^= 0x10;
+    *expected.last_mut().unwrap() ^= 0x01;
+    assert_eq!(due[1].bytes, expected);
+    assert_eq!(due[0].bytes, datagram(0));
+}
+
+#[test]
+fn the_first_of_several_faults_on_a_packet_acts() {
+    let any = Packet::nth(Class::Any, 1);
+    let mut bench = Bench::faults([
+        Fault {
+            packet: any,
+            ..fault(0, Action::Duplicate)
+        },
+        fault(1, Action::Drop),
+        fault(1, Action::Drop),
+        fault(2, Action::Drop),
+    ]);
+    bench.send_each_ms(0..2);
+    assert_eq!(bench.due(), list([(1_000, "0"), (1_000, "0 again")]));
+    assert_eq!(bench.wire.fired().faults, [true, false, false, true]);
+}
+
+#[test]
+fn a_fault_is_of_one_direction() {
+    let mut bench = Bench::faults([fault(1, Action::Drop)]);
+    bench
+        .wire
+        .send(ms(0), SERVER, CLIENT, datagram(0), &mut bench.trace);
+    assert_eq!(bench.due(), list([(1_000, "0")]));
+    assert_eq!(bench.wire.fired().faults, [false]);
+}
+
+#[test]
+fn one_fault_is_found_among_thousands() {
+    let mut faults: Vec<Fault> = (3..5_000).map(|nth| fault(nth, Action::Drop)).collect();
+    faults.push(Fault {
+        packet: Packet {
+            flow: Some(1),
+            ..Packet::nth(Class::Datagram, 2)
+        },
+        ..fault(0, Action::Drop)
+    });
+    faults.push(Fault {
+        packet: Packet {
+            flow: Some(1),
+            ..Packet::nth(Class::Any, 1)
+        },
+        ..fault(0, Action::Duplicate)
+    });
+    faults.push(Fault {
+        packet: Packet::nth(Class::Any, 2),
+        ..fault(0, Action::Duplicate)
+    });
+    let mut bench = Bench::faults(faults);
+    bench.send_each_ms(0..4);
+    assert_eq!(bench.due(), list([(1_000, "0"), (1_000, "0 again")]));
+    let fired: Vec<usize> = (0..5_000)
+        .filter(|&fault| bench.wire.fired().faults[fault])
+        .collect();
+    assert_eq!(fired, [0, 1, 4_997, 4_998]);
 }
