@@ -88,6 +88,17 @@ macro_rules! wrap_backend {
     };
 }
 
+#[cfg(test)]
+impl Net {
+    /// The world behind it, without keeping that alive.
+    pub(crate) fn world(&self) -> Option<std::sync::Weak<crate::world::Shared>> {
+        match &self.0 {
+            Backend::Stack(net) => Some(net.world()),
+            Backend::Turmoil(_) | Backend::Os(_) => None,
+        }
+    }
+}
+
 impl From<StackNet> for Net {
     fn from(net: StackNet) -> Self {
         Net(Backend::Stack(net))

@@ -83,7 +83,8 @@ impl Testbed {
 
     /// Runs a scenario once under a plan.
     pub(crate) fn run(self, scenario: &Scenario, plan: &FaultPlan) -> Run {
-        if !self.carries_faults() && !(plan.faults.is_empty() && plan.events.is_empty()) {
+        let is_faulty = !plan.faults.is_empty() || !plan.events.is_empty();
+        if is_faulty && !self.carries_faults() {
             return refused(scenario, plan, format!("the testbed {self} carries no faults"));
         }
         match self {
@@ -142,5 +143,41 @@ fn conclude(shared: &Shared, plan: &FaultPlan) -> Run {
         end,
         fired: world.fired(),
         elapsed: world.now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use faultwire::network::{Datagram as _, Network as _};
+
+    use super::*;
+    use crate::{Net, scenario};
+
+    /// Wakers, hooks and programs refer to the world and to one another: a circle among them would keep every run's
+    /// world for ever.
+    #[test]
+    fn the_world_ends_with_its_run() {
+        for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+            let worlds = Arc::new(Mutex::new(Vec::new()));
+            let seen = worlds.clone();
+            let scenario = scenario("short life").on(testbed).server(|net: Net| async move {
+                let socket = net.datagram("0.0.0.0:7000", &[]).await?;
+                socket.recv_from(&mut [0]).await
+            });
+            let scenario = scenario.client(move |net: Net| {
+                seen.lock().unwrap().extend(net.world());
+                async move {
+                    let long = net.timeout(Duration::from_secs(9), net.sleep(Duration::from_secs(3)));
+                    long.await.map_err(Into::into)
+                }
+            });
+            assert!(scenario.run(&FaultPlan::default()).end.is_finished());
+            let worlds = worlds.lock().unwrap();
+            assert_eq!(worlds.len(), 1);
+            assert!(worlds.iter().all(|world| world.upgrade().is_none()), "{testbed}");
+        }
     }
 }

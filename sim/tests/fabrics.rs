@@ -55,20 +55,23 @@ fn plan(faults: &[(&str, &str, u32, Action)]) -> FaultPlan {
 fn plans() -> Vec<FaultPlan> {
     let (there, back) = (("client", "server"), ("server", "client"));
     let one = |(from, to): (&'static str, &'static str), nth, action| (from, to, nth, action);
-    let power = |kind, at_us| PlanEvent {
-        kind,
-        when: When::AtUs(at_us),
+    let events = |events: [(EventKind, u64); 2]| FaultPlan {
+        events: events
+            .map(|(kind, at_us)| PlanEvent {
+                kind,
+                when: When::AtUs(at_us),
+            })
+            .to_vec(),
+        ..FaultPlan::default()
     };
-    let mut crash = FaultPlan::default();
-    crash.events = vec![
-        power(EventKind::Crash("server".into()), 4_000),
-        power(EventKind::Restart("server".into()), 650_000),
-    ];
-    let mut cut = FaultPlan::default();
-    cut.events = vec![
-        power(EventKind::Partition(None), 3_000),
-        power(EventKind::Heal(None), 450_000),
-    ];
+    let crash = events([
+        (EventKind::Crash("server".into()), 4_000),
+        (EventKind::Restart("server".into()), 650_000),
+    ]);
+    let cut = events([
+        (EventKind::Partition(None), 3_000),
+        (EventKind::Heal(None), 450_000),
+    ]);
     vec![
         FaultPlan::default(),
         plan(&[one(there, 3, Action::Drop), one(back, 5, Action::Drop)]),

@@ -41,6 +41,11 @@ impl StackNet {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn world(&self) -> std::sync::Weak<Shared> {
+        Arc::downgrade(&self.shared)
+    }
+
     /// Does something with the host's stack and lets what follows from it happen; `None` if the host has lost
     /// power since, or the run is over.
     fn with<R>(&self, call: impl FnOnce(&mut World) -> R) -> Option<R> {

@@ -89,7 +89,7 @@ impl Scenario {
     ///
     /// # Errors
     /// How hard it was tried, where nothing failed.
-    pub fn find_failure(&self, found: &mut dyn FnMut(&Run)) -> Result<Box<Failure>, Tried> {
+    pub fn find_failure(&self, found: &mut dyn FnMut(&Run)) -> Result<Box<Failure>, Box<Tried>> {
         let mut failed = None;
         let tried = self.search(&mut |run| {
             if run.end.is_finished() {
@@ -98,7 +98,9 @@ impl Scenario {
             failed = Some(run.clone());
             ControlFlow::Break(())
         });
-        let Some(failed) = failed else { return Err(tried) };
+        let Some(failed) = failed else {
+            return Err(Box::new(tried));
+        };
         found(&failed);
         let is_refused = |run: &Run| matches!(run.end, End::Refused { .. });
         if is_refused(&failed) {

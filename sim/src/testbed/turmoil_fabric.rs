@@ -107,10 +107,9 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     {
         let mut state = fabric.state();
         state.addrs = names.iter().map(|name| sim.lookup(name.as_str())).collect();
-        state.sockets = vec![Weak::new(); names.len() + 1];
+        state.sockets = std::iter::repeat_with(Weak::new).take(names.len() + 1).collect();
     }
-    for index in 0..names.len() {
-        let spec = scenario.hosts[index].clone();
+    for (index, spec) in scenario.hosts.iter().cloned().enumerate() {
         let (shared, fabric) = (shared.clone(), fabric.clone());
         let host = HostId(u16::try_from(index).unwrap_or(u16::MAX));
         sim.host(names[index].as_str(), move || {
@@ -148,14 +147,10 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         }
     });
 
-    loop {
-        if let Some(power) = begin_tick(&shared, &fabric, Time::from(sim.elapsed()), scenario) {
-            for (host, is_up) in power {
-                let name = names[usize::from(host.0)].as_str();
-                if is_up { sim.bounce(name) } else { sim.crash(name) }
-            }
-        } else {
-            break;
+    while let Some(power) = begin_tick(&shared, &fabric, Time::from(sim.elapsed()), scenario) {
+        for (host, is_up) in power {
+            let name = names[usize::from(host.0)].as_str();
+            if is_up { sim.bounce(name) } else { sim.crash(name) }
         }
         if let Err(error) = sim.step() {
             let message = format!("turmoil: {error}");
