@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: u32,
     /// How long to wait for the connection, and for each answer
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = live::seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = live::seconds, allow_negative_numbers = true)]
     timeout: Duration,
 }
 

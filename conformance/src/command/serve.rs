@@ -28,7 +28,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     max_clients: u32,
     /// Close a connection, or forget a UDP client, that was silent for that long
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = live::seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = live::seconds, allow_negative_numbers = true)]
     idle_timeout: Duration,
 }
 

@@ -423,6 +423,7 @@ mod calls {
             // Not thrown away, although a datagram's receive asks for MSG_TRUNC.
             let got = os.recv_from(server, &mut buffer[..4]).expect("receive");
             assert_eq!((got.len, got.full_len, got.from), (4, 4, peer));
+            assert_eq!(&buffer[..4], b"0123");
             assert_eq!(os.recv(server, &mut buffer), Ok(6));
             assert_eq!(&buffer[..6], b"456789");
 

@@ -1,0 +1,365 @@
+//! `faultwire serve` and `faultwire call` as processes, against each other, `nc` and Python.
+//!
+//! Where `python3` or `nc` is missing a test says so and is skipped.
+#![cfg(unix)]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+const FAULTWIRE: &str = env!("CARGO_BIN_EXE_faultwire");
+const PROGRAMS: [&str; 4] = ["tcp-echo", "tcp-reply", "udp-echo", "udp-reply"];
+
+/// A process that says `listening on ADDRESS …` on its stderr; killed if the test ends before it.
+struct Server {
+    child: Child,
+    addr: String,
+}
+
+impl Server {
+    fn start(command: &mut Command) -> Server {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let mut line = String::new();
+        let stderr = child.stderr.take().expect("piped");
+        BufReader::new(stderr).read_line(&mut line).expect("a line");
+        let told = line
+            .strip_prefix("listening on ")
+            .and_then(|rest| rest.split([' ', ',', '\n']).next());
+        let addr = told
+            .unwrap_or_else(|| panic!("no address in {line:?}"))
+            .to_owned();
+        Server { child, addr }
+    }
+
+    fn serve(program: &str, more: &[&str]) -> Server {
+        let args = ["serve", program, "--listen", "127.0.0.1:0"];
+        Server::start(Command::new(FAULTWIRE).args(args).args(more))
+    }
+
+    fn port(&self) -> &str {
+        self.addr.rsplit(':').next().expect("a port")
+    }
+
+    /// Sends a signal and gives what the process said on stdout, once it has ended well.
+    fn stop(mut self, signal: &str) -> String {
+        let id = self.child.id().to_string();
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill -{signal} {id}")])
+            .status()
+            .expect("sh");
+        assert!(sent.success());
+        let mut said = String::new();
+        self.child
+            .stdout
+            .take()
+            .expect("piped")
+            .read_to_string(&mut said)
+            .expect("text");
+        assert_eq!(self.child.wait().expect("it ends").code(), Some(0), "{said}");
+        said
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has ended already where all went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn call(args: &[&str]) -> Output {
+    Command::new(FAULTWIRE)
+        .arg("call")
+        .args(args)
+        .output()
+        .expect("the client starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Whether a tool is there; says so if it is not.
+fn have(tool: &str, probe: &[&str]) -> bool {
+    let found = Command::new(tool).args(probe).stdin(Stdio::null()).output();
+    match found {
+        Ok(output) if tool != "nc" || text(&output.stderr).contains("[-46CDdFhklNnrStUuvZz]") => true,
+        Ok(_) => {
+            eprintln!("skipped: `{tool}` is not OpenBSD's, whose -N this test needs: install netcat-openbsd");
+            false
+        }
+        Err(error) => {
+            eprintln!("skipped: `{tool}` cannot be started ({error}): install it");
+            false
+        }
+    }
+}
+
+/// Runs a Python script with arguments; what it printed.
+fn python(script: &str, args: &[&str]) -> String {
+    let output = Command::new("python3")
+        .args(["-c", script])
+        .args(args)
+        .output()
+        .expect("python3");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[test]
+fn each_server_answers_its_client_and_ends_on_a_signal() {
+    for (program, signal) in PROGRAMS.into_iter().zip(["INT", "TERM", "INT", "TERM"]) {
+        let server = Server::serve(program, &[]);
+        let called = call(&[program, &server.addr, "--message", "good morning", "--count", "3"]);
+        let said = text(&called.stdout);
+        assert_eq!(called.status.code(), Some(0), "{said}{}", text(&called.stderr));
+        assert_eq!(said.lines().count(), 4, "{said}");
+        assert!(said.starts_with("1: 12 bytes answered in "), "{said}");
+        assert!(said.ends_with("3 of 3 answered\n"), "{said}");
+        assert!(text(&called.stderr).is_empty());
+        let told = server.stop(signal);
+        assert!(
+            told.starts_with("served 1 clients: 3 messages, "),
+            "{program}: {told}"
+        );
+    }
+}
+
+#[test]
+fn python_clients_talk_to_each_server() {
+    if !have("python3", &["-V"]) {
+        return;
+    }
+    const TCP: &str = "
+import socket, sys
+s = socket.create_connection(('127.0.0.1', int(sys.argv[1])), 20)
+s.sendall(b'one\\ntwo\\n')
+s.shutdown(socket.SHUT_WR)
+got = b''
+while data := s.recv(100): got += data
+print(got)";
+    const UDP: &str = "
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(20)
+for text in b'one', b'', b'two':
+    s.sendto(text, ('127.0.0.1', int(sys.argv[1])))
+    print(s.recvfrom(100)[0])";
+    for (program, script, expected) in [
+        ("tcp-echo", TCP, "b'one\\ntwo\\n'\n"),
+        ("tcp-reply", TCP, "b'ACK\\nACK\\n'\n"),
+        ("udp-echo", UDP, "b'one'\nb''\nb'two'\n"),
+        ("udp-reply", UDP, "b'ACK\\n'\nb'ACK\\n'\nb'ACK\\n'\n"),
+    ] {
+        let server = Server::serve(program, &[]);
+        assert_eq!(python(script, &[server.port()]), expected, "{program}");
+        server.stop("INT");
+    }
+}
+
+#[test]
+fn nc_talks_to_each_server() {
+    if !have("nc", &["-h"]) {
+        return;
+    }
+    for (program, args, expected) in [
+        ("tcp-echo", ["-N", "-w20"], "one\ntwo\n"),
+        ("tcp-reply", ["-N", "-w20"], "ACK\nACK\n"),
+        // Over UDP nc ends when nothing has come for a second.
+        ("udp-echo", ["-u", "-w1"], "one\ntwo\n"),
+        ("udp-reply", ["-u", "-w1"], "ACK\n"),
+    ] {
+        let server = Server::serve(program, &[]);
+        let mut nc = Command::new("nc")
+            .args(args)
+            .args(["127.0.0.1", server.port()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("nc");
+        nc.stdin
+            .take()
+            .expect("piped")
+            .write_all(b"one\ntwo\n")
+            .expect("nc reads");
+        let output = nc.wait_with_output().expect("nc ends");
+        assert_eq!(text(&output.stdout), expected, "{program}");
+        server.stop("TERM");
+    }
+}
+
+#[test]
+fn call_talks_to_python_servers() {
+    if !have("python3", &["-V"]) {
+        return;
+    }
+    // Ten lines each; the port goes to stderr in the words that our own servers use.
+    const TCP: &str = "
+import socket, sys
+s = socket.create_server(('127.0.0.1', 0))
+print('listening on 127.0.0.1:%d' % s.getsockname()[1], file=sys.stderr, flush=True)
+while True:
+    c, _ = s.accept()
+    for line in c.makefile('rb'): c.sendall(line if sys.argv[1] == 'tcp-echo' else b'ACK\\n')
+    c.close()";
+    const UDP: &str = "
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('127.0.0.1', 0))
+print('listening on 127.0.0.1:%d' % s.getsockname()[1], file=sys.stderr, flush=True)
+while True:
+    data, peer = s.recvfrom(100)
+    s.sendto(data if sys.argv[1] == 'udp-echo' else b'ACK\\n', peer)";
+    for program in PROGRAMS {
+        let script = if program.starts_with("tcp") { TCP } else { UDP };
+        let server = Server::start(Command::new("python3").args(["-c", script, program]));
+        // The TCP one reads lines; over UDP the newline is a byte as any other.
+        let message = if program == "tcp-echo" {
+            "a line\n"
+        } else {
+            "a line"
+        };
+        let called = call(&[program, &server.addr, "--message", message, "--count", "2"]);
+        assert_eq!(
+            called.status.code(),
+            Some(0),
+            "{program}: {}",
+            text(&called.stderr)
+        );
+    }
+}
+
+#[test]
+fn many_clients_are_served_at_once() {
+    let server = Server::serve("tcp-echo", &["--max-clients", "40"]);
+    let clients: Vec<Child> = (0..20)
+        .map(|_| {
+            let args = ["call", "tcp-echo", &server.addr, "--count", "20"];
+            Command::new(FAULTWIRE)
+                .args(args)
+                .stdout(Stdio::null())
+                .spawn()
+                .expect("a client starts")
+        })
+        .collect();
+    for mut client in clients {
+        assert_eq!(client.wait().expect("it ends").code(), Some(0));
+    }
+    let said = server.stop("INT");
+    assert!(
+        said.starts_with("served 20 clients: 400 messages, 2000 bytes"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_idle_connection_is_closed() {
+    let server = Server::serve("tcp-reply", &["--idle-timeout", "0.05"]);
+    let mut stream = std::net::TcpStream::connect(&server.addr).expect("connect");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .expect("a limit");
+    assert_eq!(stream.read(&mut [0]).expect("the end, not a time-out"), 0);
+    let said = server.stop("INT");
+    assert!(said.ends_with("closed as idle 1, refused 0\n"), "{said}");
+}
+
+#[test]
+fn failures_say_what_where_why_and_what_to_do() {
+    let taken = Server::serve("udp-echo", &[]);
+    let free = {
+        // Bound and let go: nobody has it for the moment.
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
+        socket.local_addr().expect("address").to_string()
+    };
+    let wrong_server = Server::serve("udp-reply", &[]);
+    for (args, code, said) in [
+        (
+            vec!["call", "tcp-echo", &free],
+            1,
+            "nobody listens there: start the server, or check address and port",
+        ),
+        (
+            vec!["call", "udp-echo", &free],
+            1,
+            "nobody listens there: start the server, or check address and port",
+        ),
+        (
+            vec!["call", "udp-echo", &wrong_server.addr],
+            1,
+            "answered `ACK\\n` (4 bytes), expected `hello` (5 bytes)",
+        ),
+        (
+            vec!["call", "udp-echo", "no-such-host.invalid:1"],
+            1,
+            "cannot find `no-such-host.invalid`",
+        ),
+        (vec!["call", "udp-echo", "127.0.0.1"], 2, "expected `host:port`"),
+        (vec!["call", "tcp-reply", &free, "--count", "0"], 2, "--count"),
+        (
+            vec!["call", "tcp-reply", &free, "--timeout", "-1"],
+            2,
+            "--timeout",
+        ),
+        (
+            vec!["call", "udp-reply", &taken.addr, "--message", "ACK\n"],
+            2,
+            "a reply server never answers",
+        ),
+        (
+            vec!["call", "quic-echo", &free],
+            2,
+            "tcp-echo, tcp-reply, udp-echo, udp-reply",
+        ),
+        (
+            vec!["serve", "udp-reply", "--listen", &taken.addr],
+            1,
+            "another program has that port",
+        ),
+        (
+            vec!["serve", "tcp-echo", "--listen", "192.0.2.1:0"],
+            1,
+            "this machine does not have that address",
+        ),
+        (
+            vec!["serve", "tcp-echo", "--listen", "10000"],
+            2,
+            "expected `host:port`",
+        ),
+        (
+            vec!["serve", "tcp-echo", "--max-clients", "0"],
+            2,
+            "--max-clients",
+        ),
+    ] {
+        let output = Command::new(FAULTWIRE).args(&args).output().expect("it starts");
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {error}");
+        assert!(
+            error.starts_with("error: ") && error.contains(said),
+            "{args:?}: {error}"
+        );
+        assert!(output.stdout.is_empty(), "{args:?}: {}", text(&output.stdout));
+    }
+}
+
+#[test]
+fn a_udp_client_counts_what_was_not_answered() {
+    // A socket that never answers.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").expect("bind");
+    let addr = silent.local_addr().expect("address").to_string();
+    let called = call(&["udp-reply", &addr, "--count", "2", "--timeout", "0.05"]);
+    assert_eq!(called.status.code(), Some(1));
+    let said = text(&called.stdout);
+    assert!(
+        said.starts_with(&format!("1: no answer from {addr} within 0.05 s: ")),
+        "{said}"
+    );
+    assert!(said.ends_with("0 of 2 answered\n"), "{said}");
+}
