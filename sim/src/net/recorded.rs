@@ -106,6 +106,13 @@ impl<N> Recorded<N> {
     }
 }
 
+impl<N: Network> Recorded<N> {
+    /// The address that a call which failed was about.
+    async fn first_of(&self, addr: &str) -> Option<SocketAddr> {
+        self.net.resolve(addr).await.ok()?.first().copied()
+    }
+}
+
 /// A datagram socket whose calls are recorded.
 #[derive(Debug)]
 pub(crate) struct RecordedDatagram<D> {
@@ -135,26 +142,37 @@ impl<N: Network> Network for Recorded<N> {
     async fn connect(&self, addr: &str, options: &[SocketOption]) -> io::Result<Self::Stream> {
         let log = self.log.socket();
         let result = self.net.connect(addr, options).await;
-        let peer = result.as_ref().ok().and_then(|stream| stream.peer_addr().ok());
-        log.push(
-            Call::Connect(peer.or_else(|| addr.parse().ok()).unwrap_or(NOBODY)),
-            &result,
-        );
+        let peer = match &result {
+            Ok(stream) => stream.peer_addr().ok(),
+            Err(_) => self.first_of(addr).await,
+        };
+        log.push(Call::Connect(peer.unwrap_or(NOBODY)), &result);
         Ok(RecordedStream { stream: result?, log })
     }
 
     async fn listen(&self, addr: &str, backlog: u32, options: &[SocketOption]) -> io::Result<Self::Listener> {
         let log = self.log.socket();
-        let listener = self.net.listen(addr, backlog, options).await?;
-        log.push(Call::Listen(listener.local_addr()?), &Ok(()));
-        Ok(RecordedListener { listener, log })
+        let result = self.net.listen(addr, backlog, options).await;
+        let local = match &result {
+            Ok(listener) => listener.local_addr().ok(),
+            Err(_) => self.first_of(addr).await,
+        };
+        log.push(Call::Listen(local.unwrap_or(NOBODY)), &result);
+        Ok(RecordedListener {
+            listener: result?,
+            log,
+        })
     }
 
     async fn datagram(&self, addr: &str, options: &[SocketOption]) -> io::Result<Self::Datagram> {
-        let socket = self.net.datagram(addr, options).await?;
         let log = self.log.socket();
-        log.push(Call::Bind(socket.local_addr()?), &Ok(()));
-        Ok(RecordedDatagram { socket, log })
+        let result = self.net.datagram(addr, options).await;
+        let local = match &result {
+            Ok(socket) => socket.local_addr().ok(),
+            Err(_) => self.first_of(addr).await,
+        };
+        log.push(Call::Bind(local.unwrap_or(NOBODY)), &result);
+        Ok(RecordedDatagram { socket: result?, log })
     }
 
     async fn resolve(&self, addr: &str) -> io::Result<Vec<SocketAddr>> {
