@@ -3,6 +3,7 @@
 //! A check is written once, whatever the testbed. It counts how often the situation that its claim speaks of really
 //! occurred; one that never saw it proves nothing.
 
+pub mod tcp;
 pub mod udp;
 
 use faultwire_sim::Run;

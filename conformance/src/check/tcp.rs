@@ -1,0 +1,297 @@
+//! The claims of *Stream sockets* that need no packet faults, settled from the programs' calls alone.
+//!
+//! Each study writes bytes that tell where they belong (`pattern`), so that a check can say what became of them. A
+//! program asserts nothing; the checks read the trace. Where one side must wait until the other has done something, it
+//! is told so over a second connection, never by the clock; only that *nothing more happens* takes a wait to see.
+
+mod backlog;
+mod bytes;
+mod calls;
+mod closing;
+mod connecting;
+mod flow;
+mod mangled;
+mod many_clients;
+mod pattern;
+mod reset;
+mod talk;
+#[cfg(test)]
+mod tests;
+
+use faultwire_sim::Testbed;
+
+use crate::study::{CheckSpec, ProgramMutant, Search, Study, no_further_plans};
+use mangled::Bug;
+use talk::{broken_client, broken_server, scenario};
+
+/// The studies of stream sockets.
+pub fn studies() -> &'static [Study] {
+    &STUDIES
+}
+
+/// Why a testbed cannot carry stream sockets, if it cannot.
+fn refuses(testbed: Testbed) -> Option<&'static str> {
+    match testbed {
+        Testbed::Virtual | Testbed::Turmoil => Some("our stack's stream half is not there yet"),
+        Testbed::Relay => Some("the relay carries datagrams only"),
+        _ => None,
+    }
+}
+
+/// What all studies here have in common.
+const fn study(
+    name: &'static str,
+    about: &'static str,
+    scenario: fn(Testbed) -> faultwire_sim::Scenario,
+    checks: &'static [CheckSpec],
+    mutants: &'static [ProgramMutant],
+) -> Study {
+    Study {
+        name,
+        about,
+        scenario,
+        checks,
+        refuses,
+        search: Search::FAULT_FREE,
+        plans: no_further_plans,
+        mutants,
+    }
+}
+
+/// A mutant: its name, the claim that it breaks, its scenario and what it does wrong.
+const fn mutant(
+    name: &'static str,
+    breaks: &'static str,
+    scenario: fn(Testbed) -> faultwire_sim::Scenario,
+    about: &'static str,
+) -> ProgramMutant {
+    ProgramMutant {
+        name,
+        about,
+        breaks,
+        scenario,
+    }
+}
+
+static STUDIES: [Study; 12] = [
+    study(
+        "tcp-connect",
+        "A client connects to a port where the server listens, and to one where nobody does.",
+        scenario::<connecting::Connecting>,
+        &[CheckSpec::of_calls(
+            "tcp/listens-and-connects",
+            connecting::listens_and_connects,
+        )],
+        &[
+            mutant(
+                "answers-for-nobody",
+                "tcp/listens-and-connects",
+                |_| broken_client::<connecting::Connecting>(Bug::AnswersForNobody),
+                "something between the hosts answers every connect",
+            ),
+            mutant(
+                "refuses-everybody",
+                "tcp/listens-and-connects",
+                |_| broken_client::<connecting::Connecting>(Bug::RefusesEverybody),
+                "connects end at a port on which nobody listens",
+            ),
+        ],
+    ),
+    study(
+        "tcp-late-accept",
+        "A client connects and sends before the server accepts.",
+        scenario::<connecting::LateAccept>,
+        &[CheckSpec::of_calls(
+            "tcp/connected-before-accept",
+            connecting::connected_before_accept,
+        )],
+        &[],
+    ),
+    study(
+        "tcp-both-ways",
+        "Both sides write and read in turns over one connection; the server has more to say.",
+        scenario::<bytes::BothWays>,
+        &[
+            CheckSpec::of_calls("tcp/both-ways", bytes::both_ways),
+            CheckSpec::of_calls("tcp/every-byte", bytes::every_byte),
+            CheckSpec::of_calls("tcp/in-order", bytes::in_order),
+            CheckSpec::of_calls("tcp/no-duplicates", bytes::no_duplicates),
+            CheckSpec::of_calls("tcp/nothing-altered", bytes::nothing_altered),
+        ],
+        &[
+            mutant(
+                "one-way-at-a-time",
+                "tcp/both-ways",
+                |_| broken_client::<bytes::BothWays>(Bug::OneWayAtATime),
+                "once it has received, nothing that is written goes out",
+            ),
+            mutant(
+                "loses-a-piece",
+                "tcp/every-byte",
+                |_| broken_client::<bytes::BothWays>(Bug::LosesAPiece),
+                "one piece of the stream is left out",
+            ),
+            mutant(
+                "swaps-pieces",
+                "tcp/in-order",
+                |_| broken_client::<bytes::BothWays>(Bug::SwapsPieces),
+                "one piece of the stream overtakes another",
+            ),
+            mutant(
+                "repeats-a-piece",
+                "tcp/no-duplicates",
+                |_| broken_client::<bytes::BothWays>(Bug::RepeatsAPiece),
+                "one piece of the stream is sent twice",
+            ),
+            mutant(
+                "flips-a-bit",
+                "tcp/nothing-altered",
+                |_| broken_client::<bytes::BothWays>(Bug::FlipsABit),
+                "one bit of the stream is another",
+            ),
+        ],
+    ),
+    study(
+        "tcp-boundaries",
+        "Two short writes and a long one wait at the reader, who then reads in pieces of another length.",
+        scenario::<bytes::Boundaries>,
+        &[CheckSpec::of_calls("tcp/no-boundaries", bytes::no_boundaries)],
+        &[],
+    ),
+    study(
+        "tcp-stopped-reader",
+        "A client writes until it must wait, since the server does not read; then the server reads on.",
+        scenario::<flow::StoppedReader>,
+        &[CheckSpec::of_calls("tcp/flow-control", flow::flow_control)],
+        &[
+            mutant(
+                "never-full",
+                "tcp/flow-control",
+                |_| broken_client::<flow::StoppedReader>(Bug::NeverFull),
+                "writes are taken without a bound",
+            ),
+            mutant(
+                "loses-what-does-not-fit",
+                "tcp/flow-control",
+                |_| broken_client::<flow::StoppedReader>(Bug::LosesWhatDoesNotFit),
+                "what there is no room for is thrown away",
+            ),
+            mutant(
+                "never-resumes",
+                "tcp/flow-control",
+                |_| broken_client::<flow::StoppedReader>(Bug::NeverResumes),
+                "a writer that had to wait waits for ever",
+            ),
+        ],
+    ),
+    study(
+        "tcp-buffers",
+        "A client writes to two sockets that nobody reads, one with a small and one with a large receive buffer.",
+        scenario::<flow::Buffers>,
+        &[CheckSpec::of_calls(
+            "tcp/window-is-the-buffer",
+            flow::window_is_the_buffer,
+        )],
+        &[mutant(
+            "ignores-buffers",
+            "tcp/window-is-the-buffer",
+            |_| broken_server::<flow::Buffers>(Bug::IgnoresBuffers),
+            "SO_RCVBUF is taken and does nothing",
+        )],
+    ),
+    study(
+        "tcp-half-close",
+        "A client asks and closes its direction; the server answers once it has seen the end.",
+        scenario::<closing::HalfClose>,
+        &[CheckSpec::of_calls("tcp/half-close", closing::half_close)],
+        &[
+            mutant(
+                "shuts-both",
+                "tcp/half-close",
+                |_| broken_client::<closing::HalfClose>(Bug::ShutsBoth),
+                "closing one direction closes the other",
+            ),
+            mutant(
+                "keeps-the-end",
+                "tcp/half-close",
+                |_| broken_client::<closing::HalfClose>(Bug::KeepsTheEnd),
+                "the end of the stream is not passed on",
+            ),
+        ],
+    ),
+    study(
+        "tcp-close",
+        "A client writes and closes while the server has read nothing.",
+        scenario::<closing::Flush>,
+        &[CheckSpec::of_calls("tcp/close-flushes", closing::close_flushes)],
+        &[mutant(
+            "forgets-at-close",
+            "tcp/close-flushes",
+            |testbed| {
+                // turmoil has no linger.
+                broken_client::<closing::Flush>(match testbed {
+                    Testbed::TurmoilOwn => Bug::ForgetsAtClose,
+                    _ => Bug::ClosesAbruptly,
+                })
+            },
+            "a close throws away what is queued (linger 0)",
+        )],
+    ),
+    study(
+        "tcp-late-send",
+        "A client sends to a server that has closed.",
+        scenario::<closing::LateSend>,
+        &[CheckSpec::of_calls(
+            "tcp/first-send-after-close-succeeds",
+            closing::first_send_after_close_succeeds,
+        )],
+        &[],
+    ),
+    study(
+        "tcp-reset",
+        "A server aborts connections, with linger 0 and by leaving data unread, while its client still uses them.",
+        scenario::<reset::Aborted>,
+        &[CheckSpec::of_calls("tcp/reset", reset::reset)],
+        &[mutant(
+            "never-resets",
+            "tcp/reset",
+            |_| broken_server::<reset::Aborted>(Bug::NeverResets),
+            "an aborted connection ends in good order",
+        )],
+    ),
+    study(
+        "tcp-backlog",
+        "More clients connect at once than the server's backlog holds; later it accepts them all.",
+        scenario::<backlog::Backlog>,
+        &[CheckSpec::of_calls("tcp/backlog", backlog::backlog)],
+        &[
+            mutant(
+                "never-tries-again",
+                "tcp/backlog",
+                |_| broken_client::<backlog::Backlog>(Bug::NeverTriesAgain),
+                "a connect that has to wait fails",
+            ),
+            mutant(
+                "drops-an-accepted",
+                "tcp/backlog",
+                |_| broken_server::<backlog::Backlog>(Bug::DropsAnAccepted),
+                "one connection that was accepted is thrown away",
+            ),
+        ],
+    ),
+    study(
+        "tcp-many-clients",
+        "Clients on several hosts talk at once to a server that sends back what each sent.",
+        many_clients::scenario,
+        &[CheckSpec::of_calls(
+            "tcp/many-clients",
+            many_clients::many_clients,
+        )],
+        &[mutant(
+            "crosses-streams",
+            "tcp/many-clients",
+            many_clients::crossed,
+            "two connections get each other's answers",
+        )],
+    ),
+];

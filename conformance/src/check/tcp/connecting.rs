@@ -1,0 +1,141 @@
+//! How a connection comes about.
+
+use std::io;
+
+use faultwire::errno::Errno;
+use faultwire::network::Network;
+use faultwire::trace::Call;
+use faultwire_sim::Run;
+
+use super::calls::{accepted, connected, connections, passed, side};
+use super::talk::{DATA, NOBODY, Programs, QUIET, SIGNAL, accept, connect, listen, read_once, say};
+use crate::check::Seen;
+
+/// A connect to where somebody listens, and one to where nobody does.
+#[derive(Debug)]
+pub(super) struct Connecting;
+
+impl Programs for Connecting {
+    const NAME: &'static str = "tcp-connect";
+
+    async fn serve<N: Network>(net: N) -> io::Result<()> {
+        let listener = listen(&net, DATA, &[]).await?;
+        loop {
+            let mut stream = accept::<N>(&listener).await?;
+            let question = read_once(&mut stream, 16).await?;
+            say(&mut stream, &question).await?;
+        }
+    }
+
+    async fn call<N: Network>(net: N) -> io::Result<()> {
+        if let Ok(mut stream) = connect(&net, DATA).await {
+            say(&mut stream, b"there?").await?;
+            read_once(&mut stream, 16).await?;
+        }
+        if let Ok(mut stream) = connect(&net, NOBODY).await {
+            say(&mut stream, b"nobody?").await?;
+        }
+        Ok(())
+    }
+}
+
+/// tcp/listens-and-connects.
+pub(super) fn listens_and_connects(run: &Run) -> Seen {
+    let trace = &run.trace;
+    let listens = |call: &Call| matches!(call, Call::Listen(at) if at.port() == DATA);
+    if !trace.calls().any(|it| it.error.is_none() && listens(it.call)) {
+        return Seen::NOTHING;
+    }
+    let connects: Vec<Option<Errno>> = trace
+        .calls()
+        .filter(|it| matches!(it.call, Call::Connect(_)))
+        .map(|it| it.error)
+        .collect();
+    let (somebody, nobody) = match connects[..] {
+        [somebody, nobody] => (somebody, nobody),
+        _ => return Seen::NOTHING,
+    };
+    if let Some(errno) = somebody {
+        return Seen::broken(1, format!("a connect to where somebody listens failed: {errno}"));
+    }
+    let whole = connections(trace, DATA)
+        .first()
+        .map(|it| (passed(trace, it.client), passed(trace, it.server)));
+    match whole {
+        Some((client, server)) if client.received == b"there?" && server.received == b"there?" => {}
+        _ => return Seen::broken(1, "what was connected did not carry a question and its answer"),
+    }
+    match nobody {
+        Some(Errno::ECONNREFUSED) => Seen::fine(2),
+        Some(other) => Seen::broken(2, format!("where nobody listens a connect failed with: {other}")),
+        None => Seen::broken(2, "a connect to where nobody listens succeeded"),
+    }
+}
+
+/// A connect, and sends, that do not wait for the accept.
+#[derive(Debug)]
+pub(super) struct LateAccept;
+
+impl Programs for LateAccept {
+    const NAME: &'static str = "tcp-late-accept";
+
+    async fn serve<N: Network>(net: N) -> io::Result<()> {
+        let data = listen(&net, DATA, &[]).await?;
+        let signals = listen(&net, SIGNAL, &[]).await?;
+        let mut signal = accept::<N>(&signals).await?;
+        read_once(&mut signal, 16).await?;
+        let mut stream = accept::<N>(&data).await?;
+        let question = read_once(&mut stream, 16).await?;
+        say(&mut stream, &question).await
+    }
+
+    async fn call<N: Network>(net: N) -> io::Result<()> {
+        let mut signal = connect(&net, SIGNAL).await?;
+        // Where a connect waits for the accept it would wait for ever: the accept waits for the signal.
+        let early = net.timeout(QUIET, connect(&net, DATA)).await;
+        match early {
+            Ok(stream) => {
+                let mut stream = stream?;
+                say(&mut stream, b"early").await?;
+                say(&mut signal, b"accept").await?;
+                read_once(&mut stream, 16).await?;
+            }
+            Err(_) => say(&mut signal, b"accept").await?,
+        }
+        Ok(())
+    }
+}
+
+/// tcp/connected-before-accept.
+pub(super) fn connected_before_accept(run: &Run) -> Seen {
+    let trace = &run.trace;
+    let Some(client) = connected(trace, DATA).next() else {
+        // It was tried: the signal tells.
+        let tried = connections(trace, SIGNAL)
+            .iter()
+            .any(|signal| !passed(trace, signal.client).sent.is_empty());
+        return Seen::fine(u64::from(tried));
+    };
+    let mut early = Vec::new();
+    for call in trace.calls() {
+        match call.call {
+            _ if call.error.is_some() => {}
+            Call::Send { data, .. } if side(&call) == client => early.extend_from_slice(data),
+            Call::Accept { socket, .. } if accepted(trace, DATA).any(|it| it == (call.host, *socket)) => {
+                break;
+            }
+            _ => {}
+        }
+    }
+    let server = accepted(trace, DATA).next().map(|it| passed(trace, it).received);
+    match server {
+        Some(received) if !early.is_empty() && received.starts_with(&early) => Seen::shown(
+            1,
+            format!(
+                "connect succeeded, and a send took {} bytes, before accept was called",
+                early.len()
+            ),
+        ),
+        _ => Seen::fine(1),
+    }
+}

@@ -1,0 +1,166 @@
+//! A reader that does not read, and what that does to the writer.
+
+use std::io;
+
+use faultwire::network::{Network, Stream};
+use faultwire::stack::SocketOption;
+use faultwire_sim::Run;
+use tokio::io::AsyncWriteExt as _;
+
+use super::calls::{connections, passed};
+use super::pattern::{difference, pattern};
+use super::talk::{
+    DATA, OTHER, Programs, QUIET, SIGNAL, accept, connect, listen, read_once, read_to_end, say,
+};
+use crate::check::Seen;
+
+/// Bytes in one write.
+const PIECE: usize = 4096;
+/// The buffers of both sides in bytes, where they are to be small. (Linux doubles them.)
+const SMALL: usize = 8 * 1024;
+/// A large receive buffer, in bytes.
+const LARGE: usize = 128 * 1024;
+/// What is to be written in all, in bytes: far more than small buffers take.
+const ALL: usize = 256 * 1024;
+/// What is to be written to buffers one of which is large, in bytes.
+const TOO_MUCH: usize = 1024 * 1024;
+
+/// What the client tells once it was stopped.
+const STOPPED: &[u8] = b"stopped";
+/// What the client tells if everything was taken.
+const NOT_STOPPED: &[u8] = b"not stopped";
+
+/// Writes until a write has to wait for [`QUIET`]: how many bytes were taken.
+async fn fill<N: Network>(net: &N, stream: &mut N::Stream, data: &[u8]) -> io::Result<usize> {
+    let mut taken = 0;
+    while taken < data.len() {
+        let piece = &data[taken..data.len().min(taken + PIECE)];
+        match net.timeout(QUIET, stream.write(piece)).await {
+            Ok(len) => taken += len?,
+            Err(_) => break,
+        }
+    }
+    Ok(taken)
+}
+
+/// A client that writes to a server that does not read for a time.
+#[derive(Debug)]
+pub(super) struct StoppedReader;
+
+impl Programs for StoppedReader {
+    const NAME: &'static str = "tcp-stopped-reader";
+
+    async fn serve<N: Network>(net: N) -> io::Result<()> {
+        let data = listen(&net, DATA, &[SocketOption::RecvBuffer(SMALL)]).await?;
+        let signals = listen(&net, SIGNAL, &[]).await?;
+        let mut stream = accept::<N>(&data).await?;
+        let mut signal = accept::<N>(&signals).await?;
+        read_once(&mut signal, 16).await?;
+        read_to_end(&mut stream, 16 * 1024).await
+    }
+
+    async fn call<N: Network>(net: N) -> io::Result<()> {
+        let small = [SocketOption::SendBuffer(SMALL)];
+        let mut stream = net.connect(&format!("server:{DATA}"), &small).await?;
+        let mut signal = connect(&net, SIGNAL).await?;
+        let data = pattern(4, ALL);
+        let taken = fill(&net, &mut stream, &data).await?;
+        let told = if taken < data.len() { STOPPED } else { NOT_STOPPED };
+        say(&mut signal, told).await?;
+        stream.write_all(&data[taken..]).await?;
+        stream.shutdown().await?;
+        // The end of the server.
+        read_to_end(&mut stream, 16).await
+    }
+}
+
+/// tcp/flow-control.
+pub(super) fn flow_control(run: &Run) -> Seen {
+    let trace = &run.trace;
+    let told = connections(trace, SIGNAL)
+        .first()
+        .map(|signal| passed(trace, signal.client).sent);
+    let Some((told, data)) = told.zip(connections(trace, DATA).first().copied()) else {
+        return Seen::NOTHING;
+    };
+    if told == NOT_STOPPED {
+        return Seen::broken(1, format!("all {ALL} bytes were taken though nobody read one"));
+    }
+    if told != STOPPED {
+        return Seen::NOTHING;
+    }
+    let read = passed(trace, data.server).received;
+    if let Some(difference) = difference(&pattern(4, ALL), &read) {
+        return Seen::broken(1, format!("after the writer was stopped: {difference}"));
+    }
+    if read.len() < ALL {
+        let how = format!(
+            "the flow did not go on when the reader did: {} of {ALL} bytes came",
+            read.len()
+        );
+        return Seen::broken(1, how);
+    }
+    Seen::fine(1)
+}
+
+/// A client that writes to two sockets that nobody reads.
+#[derive(Debug)]
+pub(super) struct Buffers;
+
+impl Programs for Buffers {
+    const NAME: &'static str = "tcp-buffers";
+
+    async fn serve<N: Network>(net: N) -> io::Result<()> {
+        let small = listen(&net, DATA, &[SocketOption::RecvBuffer(SMALL)]).await?;
+        let large = listen(&net, OTHER, &[SocketOption::RecvBuffer(LARGE)]).await?;
+        let _small = accept::<N>(&small).await?;
+        let mut large = accept::<N>(&large).await?;
+        // Until the client is gone; a byte of it would be one that was not sent before.
+        large.write_all(b"accepted").await?;
+        std::future::pending().await
+    }
+
+    async fn call<N: Network>(net: N) -> io::Result<()> {
+        let small = [SocketOption::SendBuffer(SMALL)];
+        let mut streams = Vec::new();
+        for port in [DATA, OTHER] {
+            streams.push(net.connect(&format!("server:{port}"), &small).await?);
+        }
+        let data = pattern(5, TOO_MUCH);
+        for stream in &mut streams {
+            // The same path for both: segments go out as they are written.
+            let _ = stream.set_option(SocketOption::NoDelay(true));
+            fill(&net, stream, &data).await?;
+        }
+        Ok(())
+    }
+}
+
+/// tcp/window-is-the-buffer.
+pub(super) fn window_is_the_buffer(run: &Run) -> Seen {
+    let taken = |port| {
+        let connection = connections(&run.trace, port).first().copied()?;
+        Some(passed(&run.trace, connection.client).sent.len()).filter(|taken| *taken > 0)
+    };
+    let Some((small, large)) = taken(DATA).zip(taken(OTHER)) else {
+        return Seen::NOTHING;
+    };
+    if small >= TOO_MUCH || large >= TOO_MUCH {
+        return Seen::broken(
+            2,
+            format!("all {TOO_MUCH} bytes were taken though nobody read one"),
+        );
+    }
+    // How a system counts its own overhead differs; a quarter of the difference must show.
+    let at_least = small + (LARGE - SMALL) / 4;
+    if large < at_least {
+        return Seen::broken(
+            2,
+            format!(
+                "with {SMALL} bytes of receive buffer {small} bytes were taken, with {LARGE} bytes {large}: \
+                 expected at least {at_least}"
+            ),
+        );
+    }
+    Seen::fine(2)
+}

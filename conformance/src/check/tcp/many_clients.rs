@@ -1,0 +1,135 @@
+//! Many clients of one server, at once.
+
+use std::io;
+
+use faultwire::network::{Listener as _, Network, Stream};
+use faultwire_sim::{Net, Run, Scenario, Testbed};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::JoinSet;
+
+use super::backlog::echo;
+use super::calls::{accepted, all_passed, connected};
+use super::pattern::pattern;
+use super::talk::{DATA, LITTLE_PATIENCE, PATIENCE, calling, connect, listen, serving};
+use crate::check::Seen;
+
+/// The hosts of the clients.
+const HOSTS: [&str; 3] = ["client-1", "client-2", "client-3"];
+/// Connections from each host.
+const EACH: u8 = 4;
+/// What goes through each connection, in bytes.
+const LEN: usize = 2_000;
+/// What a client sends before it waits for the echo, in bytes.
+const PIECE: usize = 500;
+
+/// The scenario.
+pub(super) fn scenario(_: Testbed) -> Scenario {
+    let server = faultwire_sim::scenario("tcp-many-clients").server(|net: Net| serving(serve(net)));
+    with_clients(server, PATIENCE)
+}
+
+/// The same with a server that gives every second connection's answers to the one before, and the other way round.
+pub(super) fn crossed(_: Testbed) -> Scenario {
+    let server = faultwire_sim::scenario("tcp-many-clients").server(|net: Net| serving(serve_crossed(net)));
+    with_clients(server, LITTLE_PATIENCE)
+}
+
+fn with_clients(mut scenario: Scenario, patience: std::time::Duration) -> Scenario {
+    for (host, name) in (0..).zip(HOSTS) {
+        scenario = scenario.client_on(name, move |net: Net| {
+            calling(net.clone(), patience, call(net, host * EACH))
+        });
+    }
+    scenario
+}
+
+async fn serve<N: Network>(net: N) -> io::Result<()> {
+    let listener = listen(&net, DATA, &[]).await?;
+    let mut served = JoinSet::new();
+    loop {
+        let (stream, _) = listener.accept().await?;
+        served.spawn(echo(stream));
+    }
+}
+
+async fn serve_crossed<N: Network>(net: N) -> io::Result<()> {
+    let listener = listen(&net, DATA, &[]).await?;
+    let mut served = JoinSet::new();
+    loop {
+        let (one, _) = listener.accept().await?;
+        let (other, _) = listener.accept().await?;
+        served.spawn(async move {
+            let (mut from_one, mut to_one) = tokio::io::split(one);
+            let (mut from_other, mut to_other) = tokio::io::split(other);
+            let there = tokio::io::copy(&mut from_one, &mut to_other);
+            let back = tokio::io::copy(&mut from_other, &mut to_one);
+            tokio::try_join!(biased; there, back).map(|_| ())
+        });
+    }
+}
+
+async fn call<N: Network>(net: N, first_key: u8) -> io::Result<()> {
+    let mut clients = JoinSet::new();
+    for key in (first_key..).take(usize::from(EACH)) {
+        let net = net.clone();
+        clients.spawn(async move { talk(&mut connect(&net, DATA).await?, key).await });
+    }
+    while let Some(ended) = clients.join_next().await {
+        // Why one could not is in the trace.
+        let _ = ended;
+    }
+    Ok(())
+}
+
+/// Sends a piece, waits for as much to come back, and so on.
+async fn talk<S: Stream>(stream: &mut S, key: u8) -> io::Result<()> {
+    for piece in pattern(key, LEN).chunks(PIECE) {
+        stream.write_all(piece).await?;
+        stream.read_exact(&mut vec![0; piece.len()]).await?;
+    }
+    stream.shutdown().await
+}
+
+/// tcp/many-clients.
+pub(super) fn many_clients(run: &Run) -> Seen {
+    let passed = all_passed(&run.trace);
+    let expected: Vec<Vec<u8>> = (0..)
+        .take(HOSTS.len() * usize::from(EACH))
+        .map(|key| pattern(key, LEN))
+        .collect();
+    let mut served = Vec::new();
+    for server in accepted(&run.trace, DATA) {
+        let Some(it) = passed.get(&server).filter(|it| !it.received.is_empty()) else {
+            continue;
+        };
+        let whose = expected
+            .iter()
+            .position(|pattern| pattern.starts_with(&it.received));
+        match whose {
+            Some(whose) => served.push(whose),
+            None => {
+                return Seen::broken(
+                    served.len() as u64,
+                    "an accepted connection carried no one client's stream",
+                );
+            }
+        }
+    }
+    let seen = served.len() as u64;
+    served.sort_unstable();
+    served.dedup();
+    if served.len() as u64 != seen {
+        return Seen::broken(seen, "one client's stream came out of two accepted connections");
+    }
+    for client in connected(&run.trace, DATA) {
+        let Some(it) = passed.get(&client) else { continue };
+        if !it.sent.starts_with(&it.received) {
+            return Seen::broken(seen, "a client got what belongs to another");
+        }
+        if it.received.len() < LEN {
+            let how = format!("a client got {} of {LEN} bytes of its own", it.received.len());
+            return Seen::broken(seen, how);
+        }
+    }
+    Seen::fine(seen)
+}

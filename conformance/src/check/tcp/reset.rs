@@ -1,0 +1,166 @@
+//! How a connection ends when one side aborts it.
+
+use std::io;
+use std::time::Duration;
+
+use faultwire::errno::Errno;
+use faultwire::network::{Network, Stream};
+use faultwire::stack::SocketOption;
+use faultwire::trace::{Call, ProgramCall, Trace};
+use faultwire_sim::Run;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::calls::{Connection, connections, side};
+use super::talk::{DATA, NOBODY, OTHER, Programs, SIGNAL, accept, connect, listen, read_once, say};
+use crate::check::Seen;
+
+/// What the server says before it aborts.
+const LAST_WORDS: &[u8] = b"last words";
+
+/// Connections that the server aborts: on [`DATA`] with linger 0, on [`OTHER`] by leaving a byte unread. Of each
+/// kind the client's first call after that is a receive, then a send.
+#[derive(Debug)]
+pub(super) struct Aborted;
+
+impl Programs for Aborted {
+    const NAME: &'static str = "tcp-reset";
+
+    async fn serve<N: Network>(net: N) -> io::Result<()> {
+        let lingering = listen(&net, DATA, &[]).await?;
+        let unread = listen(&net, OTHER, &[]).await?;
+        let signals = listen(&net, SIGNAL, &[]).await?;
+        let mut signal = accept::<N>(&signals).await?;
+        for listener in [&lingering, &lingering, &unread, &unread] {
+            let mut stream = accept::<N>(listener).await?;
+            // The client's two bytes, or one of them.
+            let wanted = if std::ptr::eq(listener, &lingering) { 2 } else { 1 };
+            stream.read_exact(&mut vec![0; wanted]).await?;
+            say(&mut stream, LAST_WORDS).await?;
+            if wanted == 2 {
+                // Where there is no linger the close is an orderly one; the trace tells.
+                let _ = stream.set_option(SocketOption::Linger(Some(Duration::ZERO)));
+            }
+            drop(stream);
+            say(&mut signal, b"aborted").await?;
+        }
+        std::future::pending().await
+    }
+
+    async fn call<N: Network>(net: N) -> io::Result<()> {
+        let mut signal = connect(&net, SIGNAL).await?;
+        for (port, reads_first) in [(DATA, true), (DATA, false), (OTHER, true), (OTHER, false)] {
+            let mut stream = connect(&net, port).await?;
+            say(&mut stream, b"ab").await?;
+            read_once(&mut signal, 16).await?;
+            // The reset takes the same way as the signal, and went first.
+            net.sleep(Duration::from_millis(5)).await;
+            if reads_first {
+                receive_thrice(&mut stream).await;
+                send_twice(&mut stream).await;
+            } else {
+                send_twice(&mut stream).await;
+                receive_thrice(&mut stream).await;
+            }
+        }
+        // Refused in SYN-SENT.
+        let _ = connect(&net, NOBODY).await;
+        Ok(())
+    }
+}
+
+async fn receive_thrice<S: Stream>(stream: &mut S) {
+    for _ in 0..3 {
+        let _ = read_once(stream, 64).await;
+    }
+}
+
+async fn send_twice<S: Stream>(stream: &mut S) {
+    for _ in 0..2 {
+        let _ = stream.write(b"are you there?").await;
+    }
+}
+
+/// tcp/reset.
+pub(super) fn reset(run: &Run) -> Seen {
+    let trace = &run.trace;
+    let mut seen = 0;
+    for (port, how) in [(DATA, "with linger 0"), (OTHER, "with data unread")] {
+        for connection in connections(trace, port) {
+            let Some(after) = after_the_abort(trace, connection) else {
+                continue;
+            };
+            seen += 1;
+            if let Err(what) = is_told_once(&after) {
+                return Seen::broken(seen, format!("the peer aborted {how}: {what}"));
+            }
+        }
+    }
+    let refusal = trace
+        .calls()
+        .find(|call| matches!(call.call, Call::Connect(to) if to.port() == NOBODY));
+    match refusal.map(|call| call.error) {
+        Some(Some(Errno::ECONNREFUSED)) => Seen::fine(seen),
+        Some(Some(other)) => Seen::broken(seen, format!("a reset in SYN-SENT was told as: {other}")),
+        Some(None) => Seen::broken(seen, "a connect that was answered with a reset succeeded"),
+        None => Seen::fine(seen),
+    }
+}
+
+/// What the client called after the server had aborted the connection, if it could and did.
+fn after_the_abort(trace: &Trace, connection: Connection) -> Option<Vec<ProgramCall<'_>>> {
+    let of_server = |call: &ProgramCall<'_>| side(call) == connection.server;
+    let no_linger = trace
+        .calls()
+        .any(|call| of_server(&call) && matches!(call.call, Call::Option(_)) && call.error.is_some());
+    if no_linger
+        || !trace
+            .calls()
+            .any(|call| of_server(&call) && matches!(call.call, Call::Close))
+    {
+        return None;
+    }
+    let after = trace
+        .calls()
+        .skip_while(|call| !(of_server(call) && matches!(call.call, Call::Close)))
+        .filter(|call| side(call) == connection.client)
+        .filter(|call| matches!(call.call, Call::Send { .. } | Call::Recv { .. }))
+        .collect::<Vec<_>>();
+    (!after.is_empty()).then_some(after)
+}
+
+/// ECONNRESET once; after it the end for receives and EPIPE for sends. Data that came before the reset may be handed
+/// out as well (Linux: before the error if the program receives first, after it if a send was told).
+fn is_told_once(calls: &[ProgramCall<'_>]) -> Result<(), String> {
+    let mut told = false;
+    for call in calls {
+        match (call.call, call.error, told) {
+            (_, Some(Errno::ECONNRESET), false) => told = true,
+            (_, Some(Errno::ECONNRESET), true) => return Err("ECONNRESET was told more than once".into()),
+            (Call::Recv { data, .. }, None, _) if LAST_WORDS == data => {}
+            (Call::Recv { data, .. }, None, true) if data.is_empty() => {}
+            (Call::Send { .. }, Some(Errno::EPIPE), true) => {}
+            (call, error, _) => {
+                let name = match call {
+                    Call::Send { .. } => "a send",
+                    _ => "a receive",
+                };
+                let when = if told {
+                    "after ECONNRESET"
+                } else {
+                    "before ECONNRESET"
+                };
+                let what = match (call, error) {
+                    (_, Some(errno)) => format!("failed with: {errno}"),
+                    (Call::Recv { data, .. }, None) if data.is_empty() => "gave the end of the stream".into(),
+                    _ => "succeeded".into(),
+                };
+                return Err(format!("{name} {when} {what}"));
+            }
+        }
+    }
+    if told {
+        Ok(())
+    } else {
+        Err("ECONNRESET was not told".into())
+    }
+}
