@@ -1,4 +1,35 @@
 //! Faults as data: the plan, how it names a packet, the link it applies to, and the wire that applies it.
+//!
+//! # The plan file
+//! TOML; read by [`FaultPlan::read`] and [`FaultPlan::parse`], written by [`FaultPlan::to_toml`].
+//! ```toml
+//! format = 1
+//! title = "the first datagram is overtaken by the second"
+//! scenario = "numbered"           # optional: what replay runs
+//! [link]
+//! profile = "lan"                 # pan, lan, man or wan; or numbers: delay_us, mtu and, if limited, rate_kbps
+//! [[fault]]
+//! direction = "client->server"
+//! packet = { class = "datagram", nth = 1 }   # optional: flow; transmission (class data only)
+//! action = { hold_for = 1 }       # "drop", "duplicate", delay_us, hold_for, corrupt_bit, corrupt_bits
+//! [[event]]
+//! kind = "partition"              # or heal; hosts = ["a", "b"] for one link, all links without
+//! after = { direction = "server->client", class = "data", nth = 3 }
+//! [[event]]
+//! kind = "crash"                  # or restart
+//! host = "server"
+//! at_us = 50_000                  # in simulation only
+//! [[event]]
+//! kind = "inject"
+//! direction = "client->server"
+//! bytes = "4500001c…"             # a whole IP packet, in hexadecimal
+//! at_us = 60_000
+//! ```
+//!
+//! Unknown keys, numbers out of their [`bounds`] and two faults on one packet are refused, each with its place.
+//!
+//! # How a packet is named
+//! By direction, class and nth of its class, counted as the packets leave their hosts, before any fault: [`Packet`].
 
 mod classify;
 mod file;

@@ -1,28 +1,6 @@
 //! The plan file: a fault plan as text that a person can write (TOML, `format = 1`).
 //!
-//! ```toml
-//! format = 1
-//! title = "the first datagram is overtaken by the second"
-//! scenario = "numbered"           # optional: what replay runs
-//! [link]
-//! profile = "lan"                 # pan, lan, man or wan; or numbers: delay_us, mtu and, if limited, rate_kbps
-//! [[fault]]
-//! direction = "client->server"
-//! packet = { class = "datagram", nth = 1 }   # optional: flow; transmission (class data only)
-//! action = { hold_for = 1 }       # "drop", "duplicate", delay_us, hold_for, corrupt_bit, corrupt_bits
-//! [[event]]
-//! kind = "partition"              # or heal; hosts = ["a", "b"] for one link, all links without
-//! after = { direction = "server->client", class = "data", nth = 3 }
-//! [[event]]
-//! kind = "crash"                  # or restart
-//! host = "server"
-//! at_us = 50_000                  # in simulation only
-//! [[event]]
-//! kind = "inject"
-//! direction = "client->server"
-//! bytes = "4500001c…"             # a whole IP packet, in hexadecimal
-//! at_us = 60_000
-//! ```
+//! The format stands in the documentation of [`fault`](super).
 //!
 //! Nothing is guessed: an unknown key, a number out of its bounds ([`bounds`]) or two faults on one packet are
 //! refused, with the place, what was found and what was expected.
