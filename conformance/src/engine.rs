@@ -10,14 +10,14 @@ mod unit;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Instant;
 
 use faultwire::fault::FaultPlan;
 use faultwire_sim::{Run, Testbed};
 
-use crate::check::Seen;
+use crate::check::{self, Seen};
 use crate::claim::Claim;
 use crate::progress::Progress;
 use crate::report::Report;
@@ -66,8 +66,7 @@ pub struct Replayed {
 
 /// All studies.
 pub fn studies() -> Vec<&'static Study> {
-    static STUDIES: LazyLock<Vec<Study>> = LazyLock::new(Vec::new);
-    STUDIES.iter().collect()
+    check::udp::studies().iter().collect()
 }
 
 /// Replays a plan.
