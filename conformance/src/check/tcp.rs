@@ -160,10 +160,19 @@ static STUDIES: [Study; 12] = [
     ),
     study(
         "tcp-stopped-reader",
-        "A client writes until it must wait, since the server does not read; then the server reads on.",
+        "A client writes until it must wait, since the server only writes; then the server reads.",
         scenario::<flow::StoppedReader>,
-        &[CheckSpec::of_calls("tcp/flow-control", flow::flow_control)],
         &[
+            CheckSpec::of_calls("tcp/flow-control", flow::flow_control),
+            CheckSpec::of_calls("tcp/both-ways", flow::one_stands_still),
+        ],
+        &[
+            mutant(
+                "stops-both-ways",
+                "tcp/both-ways",
+                |_| broken_client::<flow::StoppedReader>(Bug::StopsBothWays),
+                "nothing is received while a write waits",
+            ),
             mutant(
                 "never-full",
                 "tcp/flow-control",

@@ -5,12 +5,12 @@ use std::io;
 use faultwire::network::{Network, Stream};
 use faultwire::stack::SocketOption;
 use faultwire_sim::Run;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::calls::{connections, passed};
 use super::pattern::{difference, pattern};
 use super::talk::{
-    DATA, OTHER, Programs, QUIET, SIGNAL, accept, connect, listen, read_once, read_to_end, say,
+    DATA, OTHER, Programs, QUIET, SIGNAL, accept, connect, listen, read_once, read_to_end, say, send,
 };
 use crate::check::Seen;
 
@@ -24,6 +24,9 @@ const LARGE: usize = 128 * 1024;
 const ALL: usize = 256 * 1024;
 /// What is to be written to buffers one of which is large, in bytes.
 const TOO_MUCH: usize = 1024 * 1024;
+
+/// What comes the other way meanwhile: key and length in bytes.
+const MEANWHILE: (u8, usize) = (9, 6_000);
 
 /// What the client tells once it was stopped.
 const STOPPED: &[u8] = b"stopped";
@@ -43,7 +46,7 @@ async fn fill<N: Network>(net: &N, stream: &mut N::Stream, data: &[u8]) -> io::R
     Ok(taken)
 }
 
-/// A client that writes to a server that does not read for a time.
+/// A client that writes to a server that does not read for a time, but writes.
 #[derive(Debug)]
 pub(super) struct StoppedReader;
 
@@ -55,6 +58,7 @@ impl Programs for StoppedReader {
         let signals = listen(&net, SIGNAL, &[]).await?;
         let mut stream = accept::<N>(&data).await?;
         let mut signal = accept::<N>(&signals).await?;
+        send(&mut stream, &pattern(MEANWHILE.0, MEANWHILE.1)).await?;
         read_once(&mut signal, 16).await?;
         read_to_end(&mut stream, 16 * 1024).await
     }
@@ -65,6 +69,7 @@ impl Programs for StoppedReader {
         let mut signal = connect(&net, SIGNAL).await?;
         let data = pattern(4, ALL);
         let taken = fill(&net, &mut stream, &data).await?;
+        stream.read_exact(&mut vec![0; MEANWHILE.1]).await?;
         let told = if taken < data.len() { STOPPED } else { NOT_STOPPED };
         say(&mut signal, told).await?;
         stream.write_all(&data[taken..]).await?;
@@ -99,6 +104,32 @@ pub(super) fn flow_control(run: &Run) -> Seen {
             read.len()
         );
         return Seen::broken(1, how);
+    }
+    Seen::fine(1)
+}
+
+/// tcp/both-ways: while one direction stands still the other goes on.
+pub(super) fn one_stands_still(run: &Run) -> Seen {
+    let Some(data) = connections(&run.trace, DATA).first().copied() else {
+        return Seen::NOTHING;
+    };
+    let told = connections(&run.trace, SIGNAL)
+        .first()
+        .map(|signal| passed(&run.trace, signal.client).sent);
+    let never_stood = told.is_none_or(|told| told == NOT_STOPPED);
+    if never_stood || passed(&run.trace, data.server).sent.len() < MEANWHILE.1 {
+        return Seen::NOTHING;
+    }
+    let downward = passed(&run.trace, data.client).received;
+    if downward != pattern(MEANWHILE.0, MEANWHILE.1) {
+        let got = downward.len();
+        return Seen::broken(
+            1,
+            format!(
+                "while client->server stood still {got} of {} bytes came the other way",
+                MEANWHILE.1
+            ),
+        );
     }
     Seen::fine(1)
 }

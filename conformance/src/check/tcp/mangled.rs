@@ -53,6 +53,8 @@ pub(super) enum Bug {
     LosesWhatDoesNotFit,
     /// Misses that there is room again.
     NeverResumes,
+    /// Receives nothing while a write waits.
+    StopsBothWays,
     /// Ignores the buffer sizes that it is given.
     IgnoresBuffers,
     /// Answers for ports on which nobody listens.
@@ -246,7 +248,7 @@ impl<S: Stream> AsyncWrite for MangledStream<S> {
         let this = &mut *self;
         match this.bug {
             Bug::NeverResumes if this.waited => return Poll::Pending,
-            Bug::NeverResumes | Bug::LosesWhatDoesNotFit => {
+            Bug::NeverResumes | Bug::StopsBothWays | Bug::LosesWhatDoesNotFit => {
                 let result = Pin::new(&mut this.stream).poll_write(cx, data);
                 this.waited |= result.is_pending();
                 return if result.is_pending() && this.bug == Bug::LosesWhatDoesNotFit {
@@ -290,6 +292,9 @@ impl<S: Stream> AsyncRead for MangledStream<S> {
     ) -> Poll<io::Result<()>> {
         if self.bug == Bug::ShutsBoth && self.shut {
             return Poll::Ready(Ok(()));
+        }
+        if self.bug == Bug::StopsBothWays && self.waited {
+            return Poll::Pending;
         }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
