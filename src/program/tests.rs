@@ -136,6 +136,15 @@ async fn tcp_reply_answers_lines_whatever_the_pieces() {
     let mut client = tcp::Client::connect(&net, &server.addr, LIMIT)
         .await
         .expect("connect");
+    let error = client.echo(b"12345\n").await.expect_err("no echo");
+    let told = error.to_string();
+    assert!(
+        told.ends_with(r"answered `ACK\n` (4 bytes), expected `1234` (4 bytes)"),
+        "{told}"
+    );
+    let mut client = tcp::Client::connect(&net, &server.addr, LIMIT)
+        .await
+        .expect("connect");
     client.ask(b"hello").await.expect("reply");
     client.ask(b"").await.expect("an empty line is a message");
     assert!(matches!(
@@ -150,7 +159,7 @@ async fn tcp_reply_answers_lines_whatever_the_pieces() {
     let tally = server.stop().await;
     assert_eq!(
         (tally.clients, tally.messages, tally.refused),
-        (5, 4 + 3 + 1 + 2, 2)
+        (6, 4 + 3 + 1 + 1 + 2, 2)
     );
 }
 

@@ -171,7 +171,22 @@ async fn clients_are_bounded_and_forgotten_when_idle() {
         }
     };
     assert_eq!((got.as_str(), relay.stats().clients), ("second", 2));
-    assert!(relay.stats().too_many_clients > 0 || tries == 1);
+
+    let config = RelayConfig {
+        clients_max: 1,
+        ..RelayConfig::default()
+    };
+    let relay = Relay::new(&FaultPlan::default(), config).expect("a relay");
+    let addr = relay
+        .listen(server.local_addr().expect("address"))
+        .expect("listen");
+    for client in [&first, &second, &first] {
+        client.send_to(b"x", addr).await.expect("send");
+    }
+    for _ in 0..2 {
+        receive(&server).await;
+    }
+    assert_eq!((relay.stats().clients, relay.stats().too_many_clients), (1, 1));
 }
 
 #[tokio::test]
