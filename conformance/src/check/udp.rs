@@ -20,7 +20,7 @@ use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
 use faultwire_sim::Testbed;
 
 use self::scenarios::{FULL_ROOM, ROOM, SHORT_ROOM, TWO_BITS};
-use crate::study::{CheckSpec, Search, Study, no_further_plans};
+use crate::study::{CheckSpec, Search, Study, no_further_plans, runs_everywhere};
 
 const NEVER_REPEATS: CheckSpec =
     CheckSpec::of_calls("udp/never-repeats", transit::never_repeats).under_faults();
@@ -74,7 +74,7 @@ const STUDY: Study = Study {
     about: "",
     scenario: scenarios::numbered,
     checks: &[],
-    refuses: no_relay,
+    refuses: runs_everywhere,
     search: Search::PLANS,
     plans: no_further_plans,
     mutants: &[],
@@ -86,7 +86,6 @@ const STUDIES: &[Study] = &[
         about: "A client sends five numbered datagrams to a server that only listens.",
         scenario: scenarios::numbered,
         checks: NUMBERED,
-        refuses: crate::study::runs_everywhere,
         ..STUDY
     },
     Study {
@@ -102,6 +101,7 @@ const STUDIES: &[Study] = &[
         about: "Datagrams of no byte, of one, of as many as the receiver has room for, and of more.",
         scenario: scenarios::lengths,
         checks: LENGTHS,
+        refuses: not_relayed,
         ..STUDY
     },
     Study {
@@ -119,6 +119,7 @@ const STUDIES: &[Study] = &[
         checks: &[CheckSpec::of_calls("udp/checksum-can-miss", content::checksum_can_miss).under_faults()],
         search: Search::FAULT_FREE,
         plans: cancelling_bits,
+        refuses: not_relayed,
         ..STUDY
     },
     Study {
@@ -132,7 +133,13 @@ const STUDIES: &[Study] = &[
             NO_CONNECTION,
             LIGHTWEIGHT,
         ],
-        refuses: crate::study::runs_everywhere,
+        ..STUDY
+    },
+    Study {
+        name: "udp-echo",
+        about: "The echo programs: a connected client sends three messages, one after the other, to the echo server.",
+        scenario: scenarios::echo,
+        checks: &[NEVER_REPEATS, boundaries::<FULL_ROOM>(), LIGHTWEIGHT],
         ..STUDY
     },
     Study {
@@ -144,6 +151,7 @@ const STUDIES: &[Study] = &[
             LENGTH_AND_SENDER,
             boundaries::<ROOM>(),
         ],
+        refuses: two_only,
         ..STUDY
     },
     Study {
@@ -155,6 +163,7 @@ const STUDIES: &[Study] = &[
             CheckSpec::of_calls("udp/refused-when-connected", refusal::refused_when_connected),
             NEVER_REPEATS,
         ],
+        refuses: no_icmp,
         ..STUDY
     },
     Study {
@@ -162,6 +171,7 @@ const STUDIES: &[Study] = &[
         about: "Two datagrams above the MTU: each goes in three fragments.",
         scenario: scenarios::fragments,
         checks: FRAGMENTS,
+        refuses: no_fragments,
         ..STUDY
     },
     Study {
@@ -178,6 +188,7 @@ const STUDIES: &[Study] = &[
         scenario: scenarios::size_limit,
         checks: &[SIZE_LIMIT, boundaries::<FULL_ROOM>()],
         search: Search::FAULT_FREE,
+        refuses: no_fragments,
         ..STUDY
     },
     Study {
@@ -211,6 +222,7 @@ const STUDIES: &[Study] = &[
             boundaries::<ROOM>(),
             NEVER_REPEATS,
         ],
+        refuses: two_only,
         ..STUDY
     },
     Study {
@@ -255,11 +267,33 @@ const STUDIES: &[Study] = &[
     },
 ];
 
-/// The relay stands between the hosts.
-fn no_relay(testbed: Testbed) -> Option<&'static str> {
-    (testbed == Testbed::Relay).then_some(
-        "the relay stands between the hosts: it carries datagrams between the client and the server alone, changes \
-         their sender's address, and finds damage itself",
+/// Why the relay cannot carry a study, where that is so.
+fn on_relay(testbed: Testbed, why: &'static str) -> Option<&'static str> {
+    (testbed == Testbed::Relay).then_some(why)
+}
+
+fn not_relayed(testbed: Testbed) -> Option<&'static str> {
+    on_relay(
+        testbed,
+        "the relay sends on from an address of its own, and it is the relay that finds damage",
+    )
+}
+
+fn two_only(testbed: Testbed) -> Option<&'static str> {
+    on_relay(
+        testbed,
+        "the relay stands between one client and one server, whom it hides from each other",
+    )
+}
+
+fn no_icmp(testbed: Testbed) -> Option<&'static str> {
+    on_relay(testbed, "an ICMP error ends at the relay")
+}
+
+fn no_fragments(testbed: Testbed) -> Option<&'static str> {
+    on_relay(
+        testbed,
+        "a datagram is one packet on the relay, whatever its length, and the relay's own headers take room",
     )
 }
 
@@ -278,7 +312,7 @@ fn no_link(testbed: Testbed) -> Option<&'static str> {
         Testbed::Loopback => {
             Some("the loopback interface has one host, which is all of its broadcast and groups")
         }
-        other => no_relay(other),
+        other => two_only(other),
     }
 }
 

@@ -5,7 +5,7 @@ use faultwire::fault::Action;
 use faultwire::trace::{Fate, IcmpMessage, PacketView, Transport};
 use faultwire_sim::Run;
 
-use super::datagrams::{OnWire, Talk, carriers, must_have_reached, name, packets};
+use super::datagrams::{OnWire, Sent, Talk, carriers, must_have_reached, name, packets};
 use super::transit::duplications;
 use crate::check::Seen;
 
@@ -27,13 +27,16 @@ pub(super) fn keeps_boundaries<const ROOM: usize>(run: &Run) -> Seen {
     }
     // What is left of a datagram that was cut is gone: it does not come again.
     let copies = 1 + duplications(run);
-    let again = |sent: &&super::datagrams::Sent<'_>| {
-        let hosts = talk.got.iter().filter(|got| got.is(sent)).map(|got| got.host);
-        let mut hosts: Vec<_> = hosts.collect();
+    let again = |sent: &&Sent<'_>| {
+        let mut hosts: Vec<_> = talk
+            .got
+            .iter()
+            .filter(|got| got.is(sent))
+            .map(|got| got.host)
+            .collect();
         hosts.sort_unstable();
-        hosts
-            .chunk_by(|one, two| one == two)
-            .any(|host| host.len() > copies)
+        let most = hosts.chunk_by(|one, two| one == two).map(<[_]>::len).max();
+        most.is_some_and(|most| most > copies * talk.sends_like(sent))
     };
     match talk.taken().find(again) {
         Some(sent) => Seen::broken(receives, format!("{} was handed out again", name(sent.data))),

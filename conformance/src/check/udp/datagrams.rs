@@ -49,7 +49,6 @@ pub(super) struct Sent<'a> {
 /// A datagram that a program received.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Got<'a> {
-    pub(super) at: Time,
     pub(super) host: HostId,
     pub(super) from: Option<SocketAddr>,
     pub(super) data: &'a Bytes,
@@ -59,10 +58,10 @@ pub(super) struct Got<'a> {
 }
 
 impl Got<'_> {
-    /// Whether this is that datagram, whole or cut.
+    /// Whether this is that datagram, whole or cut. Nobody sends to itself here: an echo is the other host's.
     pub(super) fn is(&self, sent: &Sent<'_>) -> bool {
-        self.data == sent.data
-            || (self.data.len() >= RECOGNISED && sent.data.starts_with(self.data) && self.host != sent.host)
+        let is_cut = || self.data.len() >= RECOGNISED && sent.data.starts_with(self.data);
+        self.host != sent.host && (self.data == sent.data || is_cut())
     }
 }
 
@@ -138,7 +137,6 @@ impl<'a> Talk<'a> {
                 Call::Recv { from, data, full_len } if error.is_none() => {
                     let peer = talk.opened(host, socket).and_then(|opened| opened.peer);
                     talk.got.push(Got {
-                        at,
                         host,
                         from: *from,
                         data,
@@ -169,6 +167,12 @@ impl<'a> Talk<'a> {
     /// The sends that were taken.
     pub(super) fn taken(&self) -> impl Iterator<Item = &Sent<'a>> {
         self.sent.iter().filter(|sent| sent.error.is_none())
+    }
+
+    /// How many sends had the same to say to the same address: one, or more where a server echoed a duplicate.
+    pub(super) fn sends_like(&self, sent: &Sent<'_>) -> usize {
+        let alike = |it: &&Sent<'_>| it.host == sent.host && it.to == sent.to && it.data == sent.data;
+        self.taken().filter(alike).count()
     }
 
     /// How often a datagram was received.

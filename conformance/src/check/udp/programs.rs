@@ -40,7 +40,7 @@ impl Pace {
             step: Duration::from_millis(step),
         };
         match testbed {
-            Testbed::Virtual | Testbed::Turmoil => millis(0, 1_200, 4),
+            Testbed::Virtual | Testbed::Turmoil => millis(0, 1_050, 4),
             Testbed::TurmoilOwn => millis(4, 50, 4),
             _ => millis(10, 100, 10),
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use faultwire::fault::{FaultPlan, Link, LinkNumbers};
 use faultwire::network::{Datagram, Network};
+use faultwire::program::{Limits, udp};
 use faultwire::stack::SocketOption;
 use faultwire_sim::{Scenario, Testbed, scenario};
 
@@ -189,6 +190,28 @@ async fn is_answered<N: Network>(net: &N, socket: &N::Datagram, question: &[u8])
             Err(_) => return false,
         }
     }
+}
+
+/// The programs that are used over real sockets as well: a client's messages come back from the echo server, or not.
+pub(super) fn echo(testbed: Testbed) -> Scenario {
+    let pace = Pace::of(testbed);
+    scenario("udp-echo")
+        .client(move |net| async move {
+            net.sleep(pace.start).await;
+            let mut client = udp::Client::connect(&net, &format!("server:{PORT}"), PATIENCE).await?;
+            for number in 1..=3 {
+                // That nothing came back is what faults are for.
+                let _ = client.echo(&payload("client", number, 60)).await;
+            }
+            Ok(())
+        })
+        .server(|net| async move {
+            let socket = net.datagram(&Family::V4.any(PORT), &[]).await?;
+            let served = udp::echo_server(&net, &socket, &Limits::default(), std::future::pending()).await;
+            served.map(drop).map_err(faultwire_sim::BoxError::from)
+        })
+        .timeout(PATIENCE)
+        .on(testbed)
 }
 
 /// The port of the connected client.

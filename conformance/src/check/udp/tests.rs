@@ -319,5 +319,8 @@ fn the_kernel_behind_the_relay_loses_reorders_and_duplicates_by_one_fault() {
             assert_eq!(rows[spec.claim].broken, None, "{}", study.name);
             assert!(rows[spec.claim].exercised > 0, "{} in {}", spec.claim, study.name);
         }
+        if let Some(overrun) = rows.get("udp/no-flow-control") {
+            assert!(overrun.shown.is_some());
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! What may happen on the way, and what UDP itself never does.
 
+use std::collections::BTreeSet;
+
 use faultwire::fault::Action;
 use faultwire::trace::{Call, IcmpMessage, Transport};
 use faultwire_sim::Run;
 
-use super::datagrams::{OnWire, Talk, carriers, name, packets};
+use super::datagrams::{OnWire, Sent, Talk, carriers, name, packets};
 use crate::check::Seen;
 
-/// The two headers of a datagram that is in one piece, in bytes: IP's without options, and UDP's.
+/// UDP's header, in bytes.
 const UDP_HEADER: usize = 8;
 
 /// udp/may-lose: sent, and never received.
@@ -23,32 +25,28 @@ pub(super) fn may_lose(run: &Run) -> Seen {
 /// udp/may-reorder: sent later, received earlier.
 pub(super) fn may_reorder(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
-    let mut latest: Option<usize> = None;
-    let mut pairs = 0;
+    // The number of each receive's send; a copy of what was received before overtakes nothing.
+    let mut order: Vec<usize> = Vec::new();
     for got in &talk.got {
-        let Some(number) = talk
+        let number = talk
             .sent
             .iter()
-            .position(|sent| sent.error.is_none() && got.is(sent))
+            .position(|sent| sent.error.is_none() && got.is(sent));
+        order.extend(number.filter(|number| !order.contains(number)));
+    }
+    let pairs = order.len().saturating_sub(1) as u64;
+    for (index, later) in order.iter().enumerate() {
+        let (late, early) = (&talk.sent[*later], order[..index].iter().max());
+        let Some(early) = early
+            .filter(|early| *early > later)
+            .map(|early| &talk.sent[*early])
         else {
             continue;
         };
-        if let Some(before) = latest {
-            pairs += 1;
-            let (first, second) = (&talk.sent[number], &talk.sent[before]);
-            let same_way = (first.host, first.socket, first.to) == (second.host, second.socket, second.to);
-            // Its first receive: a copy of what was received before overtakes nothing.
-            let is_first = talk
-                .got
-                .iter()
-                .find(|other| other.is(first))
-                .is_some_and(|other| other.at == got.at);
-            if number < before && same_way && is_first {
-                let how = format!("{} was received after {}", name(first.data), name(second.data));
-                return Seen::shown(pairs, how);
-            }
+        if (late.host, late.socket, late.to) == (early.host, early.socket, early.to) {
+            let how = format!("{} was received after {}", name(late.data), name(early.data));
+            return Seen::shown(pairs, how);
         }
-        latest = latest.max(Some(number));
     }
     Seen::fine(pairs)
 }
@@ -75,7 +73,8 @@ pub(super) fn never_repeats(run: &Run) -> Seen {
     if packets.is_empty() {
         let hit = run.fired.count() as u64;
         let copies = 1 + duplications(run);
-        return match talk.taken().find(|sent| talk.receives_of(sent) > copies) {
+        let again = |sent: &&Sent<'_>| talk.receives_of(sent) > copies * talk.sends_like(sent);
+        return match talk.taken().find(again) {
             Some(sent) => Seen::broken(
                 hit,
                 format!("{} was received more often than sent", name(sent.data)),
@@ -87,10 +86,11 @@ pub(super) fn never_repeats(run: &Run) -> Seen {
     for sent in talk.taken() {
         let carriers = carriers(&packets, sent);
         hit += u64::from(carriers.iter().any(|packet| packet.hit));
-        for (index, packet) in carriers.iter().enumerate() {
-            if carriers[..index].iter().any(|earlier| packet.repeats(earlier)) {
+        let sends = talk.sends_like(sent);
+        for packet in &carriers {
+            if carriers.iter().filter(|other| packet.repeats(other)).count() > sends {
                 let how = format!(
-                    "{} was put on the wire again at {}",
+                    "{} was put on the wire again after {}",
                     name(sent.data),
                     packet.sending.at
                 );
@@ -116,7 +116,7 @@ pub(super) fn lightweight(run: &Run) -> Seen {
     let packets = packets(&run.trace);
     let mtu = usize::from(run.plan.link.numbers().mtu);
     let mut sends = 0;
-    let mut explained = 0;
+    let mut explained = BTreeSet::new();
     for sent in talk.taken() {
         let is_v4 = sent.to.is_none_or(|to| to.is_ipv4());
         let len = if is_v4 { 20 } else { 40 } + UDP_HEADER + sent.data.len();
@@ -139,11 +139,11 @@ pub(super) fn lightweight(run: &Run) -> Seen {
                 format!("{} was taken and never put on the wire", name(sent.data)),
             );
         }
-        explained += carriers.len();
+        explained.extend(carriers.iter().map(|packet| packet.sending.packet));
     }
     // An ICMP error is another matter: the claim excludes it.
     let errors = packets.iter().filter(|packet| is_icmp_error(packet)).count();
-    if packets.len() > explained + errors {
+    if packets.len() > explained.len() + errors {
         let all = packets.len() - errors;
         return Seen::broken(sends, format!("{sends} sends put {all} packets on the wire"));
     }
