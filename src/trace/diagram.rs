@@ -43,8 +43,9 @@ impl Trace {
     /// assert!(trace.diagram(&DiagramOptions::default()).contains("client"));
     /// ```
     pub fn diagram(&self, options: &DiagramOptions) -> String {
-        let flights = flight::collect(self);
-        let rows = layout::rows(self, &flights);
+        let events = flight::set_up_first(self);
+        let flights = flight::collect(&events);
+        let rows = layout::rows(self, &events, &flights);
         paint::paint(self, &rows, options)
     }
 }

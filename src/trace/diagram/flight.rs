@@ -1,10 +1,12 @@
 //! The packets of a trace, each from its departure to its landings, and whether it can be drawn on one line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fault::{Action, Label};
 use crate::time::Time;
-use crate::trace::{HostId, LossReason, PacketId, PacketView, Sending, Trace, Transport, What, words};
+use crate::trace::{
+    Call, Event, HostId, LossReason, PacketId, PacketView, Sending, Trace, Transport, What, words,
+};
 
 /// Packets that are longer on their way than this many events are drawn in two halves without looking closer.
 const LOOK_AHEAD_EVENTS: usize = 2_000;
@@ -43,10 +45,43 @@ pub(super) struct Landing {
     pub(super) lost: Option<LossReason>,
 }
 
-/// All packets of a trace, by number.
-pub(super) fn collect(trace: &Trace) -> BTreeMap<PacketId, Flight> {
+/// The events, the calls that set a host's sockets up at the very beginning before all others: nothing had reached the
+/// host yet, so that they could as well have come first, and a packet that is on its way meanwhile stays on one line.
+pub(super) fn set_up_first(trace: &Trace) -> Vec<&Event> {
+    let mut active = BTreeSet::new();
+    let begun = trace.events().first().map(|event| event.at);
+    let (mut first, mut rest) = (Vec::new(), Vec::new());
+    for event in trace.events() {
+        let host = match &event.what {
+            What::Call { host, .. } | What::Note { host, .. } => Some(*host),
+            What::Sent { from, .. } => Some(*from),
+            What::Arrived { to, .. } => Some(*to),
+            What::Crashed(host) | What::Restarted(host) => Some(*host),
+            _ => None,
+        };
+        let sets_up = matches!(
+            &event.what,
+            What::Call {
+                call: Call::Bind(_) | Call::Listen(_) | Call::Option(_),
+                error: None,
+                ..
+            }
+        );
+        if sets_up && Some(event.at) == begun && host.is_some_and(|host| !active.contains(&host)) {
+            first.push(event);
+        } else {
+            active.extend(host);
+            rest.push(event);
+        }
+    }
+    first.extend(rest);
+    first
+}
+
+/// All packets among the events, by number.
+pub(super) fn collect(events: &[&Event]) -> BTreeMap<PacketId, Flight> {
     let mut flights: BTreeMap<PacketId, Flight> = BTreeMap::new();
-    for (index, event) in trace.events().iter().enumerate() {
+    for (index, event) in events.iter().enumerate() {
         if let Some(sending) = event.sending() {
             flights.insert(sending.packet, Flight::new(index, &sending));
             continue;
@@ -86,7 +121,7 @@ pub(super) fn collect(trace: &Trace) -> BTreeMap<PacketId, Flight> {
     for id in flights.keys().copied().collect::<Vec<_>>() {
         let whole = flights
             .get(&id)
-            .is_some_and(|flight| is_whole(trace, &flights, flight));
+            .is_some_and(|flight| is_whole(events, &flights, flight));
         if let Some(flight) = flights.get_mut(&id) {
             flight.whole = whole;
         }
@@ -142,7 +177,7 @@ fn load(sending: &Sending<'_>) -> String {
 }
 
 /// Whether nothing that the receiver sees comes between a packet's departure and its landing.
-fn is_whole(trace: &Trace, flights: &BTreeMap<PacketId, Flight>, flight: &Flight) -> bool {
+fn is_whole(events: &[&Event], flights: &BTreeMap<PacketId, Flight>, flight: &Flight) -> bool {
     if flight.dropped {
         return true;
     }
@@ -152,8 +187,7 @@ fn is_whole(trace: &Trace, flights: &BTreeMap<PacketId, Flight>, flight: &Flight
     if flight.delayed || landing.event.saturating_sub(flight.departure) > LOOK_AHEAD_EVENTS {
         return false;
     }
-    let between = trace
-        .events()
+    let between = events
         .get(flight.departure + 1..landing.event)
         .unwrap_or_default();
     // Whether the last thing at the receiver was an arrival drawn further up: what its program does at that very

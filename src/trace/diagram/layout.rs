@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::flight::{Flight, Landing};
 use crate::time::Time;
-use crate::trace::{Call, HostId, PacketId, SocketId, Trace, What, words};
+use crate::trace::{Call, Event, HostId, PacketId, SocketId, Trace, What, words};
 
 /// A line of the diagram.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ struct Layout<'a> {
 }
 
 /// The rows of a trace's diagram.
-pub(super) fn rows(trace: &Trace, flights: &BTreeMap<PacketId, Flight>) -> Vec<Row> {
+pub(super) fn rows(trace: &Trace, events: &[&Event], flights: &BTreeMap<PacketId, Flight>) -> Vec<Row> {
     let hosts = trace.hosts().len();
     let mut layout = Layout {
         trace,
@@ -85,7 +85,7 @@ pub(super) fn rows(trace: &Trace, flights: &BTreeMap<PacketId, Flight>) -> Vec<R
         departures: BTreeMap::new(),
         many_sockets: many_sockets(trace),
     };
-    for (index, event) in trace.events().iter().enumerate() {
+    for (index, event) in events.iter().enumerate() {
         layout.event(index, event.at, &event.what, flights);
     }
     layout.rows
@@ -157,11 +157,11 @@ impl Layout<'_> {
                 if self.many_sockets[column] {
                     words.insert_str(0, &format!("s{} ", socket.0));
                 }
-                self.note(at, column, words, error.is_some());
+                self.note(at, column, words, error.is_some(), false);
             }
             What::Note { host, note } => {
                 if let Some(column) = self.column(*host) {
-                    self.note(at, column, words::note(*note), true);
+                    self.note(at, column, words::note(*note), true, true);
                 }
             }
             What::Partitioned(link) => self.banner(at, *link, "link cut"),
@@ -272,12 +272,15 @@ impl Layout<'_> {
         }
     }
 
-    /// Words beside a host's line: on the row of the arrival that they answer, or on a row of their own.
-    fn note(&mut self, at: Time, column: usize, words: String, marked: bool) {
+    /// Words beside a host's line: on the row of the arrival that they answer, or on a row of their own. What a stack
+    /// tells is of that arrival even where it has sent something meanwhile.
+    fn note(&mut self, at: Time, column: usize, words: String, marked: bool, of_stack: bool) {
         let beside = self.arrival[column]
             .take()
             .filter(|(row, when)| {
-                self.hosts == 2 && *when == at && self.touched[column].is_none_or(|touched| touched < *row)
+                self.hosts == 2
+                    && *when == at
+                    && (of_stack || self.touched[column].is_none_or(|touched| touched < *row))
             })
             .map(|(row, _)| row);
         let index = beside.unwrap_or_else(|| {
@@ -286,7 +289,7 @@ impl Layout<'_> {
         });
         self.rows[index].notes.push((column, words));
         self.rows[index].marked |= marked;
-        self.touched[column] = Some(index);
+        self.touched[column] = self.touched[column].max(Some(index));
     }
 
     fn banner(&mut self, at: Time, link: Option<[HostId; 2]>, words: &'static str) {

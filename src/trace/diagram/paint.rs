@@ -173,10 +173,10 @@ pub(super) fn paint(trace: &Trace, rows: &[Row], options: &DiagramOptions) -> St
         let left_out = &rows[index..end];
         let departs = |row: &&Row| row.arrow.as_ref().is_some_and(|arrow| arrow.shape.departs());
         let packets = left_out.iter().filter(departs).count();
-        let what = if packets > 0 {
-            format!("{packets} packets")
-        } else {
-            format!("{} lines", left_out.len())
+        let what = match packets {
+            0 => format!("{} lines", left_out.len()),
+            1 => "1 packet".to_owned(),
+            _ => format!("{packets} packets"),
         };
         let mut canvas = Canvas::new(width);
         let until = left_out.last().map_or(Time::ZERO, |row| row.at);
@@ -213,8 +213,13 @@ fn kept(rows: &[Row], lines: usize) -> Vec<bool> {
         let before = keep.clone();
         keep[index.saturating_sub(1)..(index + 2).min(rows.len())].fill(true);
         if drawn(&keep) > lines {
-            return before;
+            keep = before;
+            break;
         }
+    }
+    // A line that says that one line is left out is no shorter.
+    for index in 1..rows.len() - 1 {
+        keep[index] |= keep[index - 1] && keep[index + 1];
     }
     keep
 }

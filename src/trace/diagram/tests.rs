@@ -295,3 +295,18 @@ fn any_trace_can_be_drawn() {
         }
     }
 }
+
+#[test]
+fn what_sets_a_host_up_and_what_its_stack_tells_late_stand_where_they_belong() {
+    // The client's program ran first, and the server's stack tells of the drop after it sent its error.
+    let mut sample = Sample::new();
+    sample.at(0);
+    let packet = sample.send(CLIENT, SERVER, DATA);
+    sample.call(SERVER, Call::Bind(addr(SERVER)));
+    sample.at(1).arrives(packet, 0, SERVER);
+    let error = port_unreachable(SERVER, CLIENT, &udp(CLIENT, SERVER, DATA));
+    let error = sample.packet(SERVER, CLIENT, Class::Icmp, error);
+    sample.dropped(SERVER, DropReason::NoSocket);
+    sample.at(2).arrives(error, 0, CLIENT);
+    insta::assert_snapshot!(drawn(&sample));
+}
