@@ -66,7 +66,10 @@ pub struct Replayed {
 
 /// All studies.
 pub fn studies() -> Vec<&'static Study> {
-    check::udp::studies().iter().collect()
+    check::udp::studies()
+        .iter()
+        .chain(check::tcp::studies())
+        .collect()
 }
 
 /// Replays a plan.

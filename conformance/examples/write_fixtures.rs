@@ -1,0 +1,38 @@
+//! Writes the fixtures anew: the smallest witness of every possible claim that `virtual` can show.
+//!
+//! `cargo run --release -p faultwire-conformance --example write_fixtures`, then
+//! `INSTA_UPDATE=always cargo test -p faultwire-conformance --test fixtures` for the golden traces. Look at the
+//! difference before it is committed: a witness that changes says that something else did.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use faultwire_conformance::claim::{CLAIMS, Modality};
+use faultwire_conformance::engine::{VerifyOptions, verify};
+use faultwire_conformance::progress::Silent;
+use faultwire_sim::Testbed;
+
+fn main() -> io::Result<()> {
+    let options = VerifyOptions {
+        claims: CLAIMS
+            .iter()
+            .filter(|claim| claim.modality == Modality::Possible)
+            .collect(),
+        testbeds: vec![Testbed::Virtual],
+        cases: Some(0),
+        thorough: false,
+        seed: 0,
+    };
+    let plans = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/plans");
+    fs::create_dir_all(&plans)?;
+    for row in verify(&options, &mut Silent).results {
+        if let Some(plan) = row.plan {
+            fs::write(
+                plans.join(format!("{}.toml", row.claim.replace('/', "-"))),
+                plan.to_toml(),
+            )?;
+        }
+    }
+    Ok(())
+}
