@@ -182,7 +182,8 @@ pub(super) fn no_connection(run: &Run) -> Seen {
         .trace
         .calls()
         .take_while(|call| !matches!(call.call, Call::Send { .. }));
-    let mut prepared = before.filter(|call| !matches!(call.call, Call::Bind(_) | Call::Option(_)));
+    let mut prepared =
+        before.filter(|call| !matches!(call.call, Call::Bind(_) | Call::Option(_) | Call::Close));
     if prepared.next().is_some() {
         // Somebody did more than bind: this run is not about the claim.
         return Seen::NOTHING;
