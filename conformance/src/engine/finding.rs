@@ -27,10 +27,10 @@ pub(crate) fn said(verdict: &Verdict) -> Option<&str> {
 
 /// Whether a run says the same kind of thing as `verdict`: a break or a witness, in a run that took place as planned.
 fn says_likewise(run: &Run, check: Check, verdict: &Verdict) -> bool {
-    let likewise = match (check(run).verdict, verdict) {
-        (Verdict::Broken(_), Verdict::Broken(_)) | (Verdict::Shown(_), Verdict::Shown(_)) => true,
-        _ => false,
-    };
+    let likewise = matches!(
+        (check(run).verdict, verdict),
+        (Verdict::Broken(_), Verdict::Broken(_)) | (Verdict::Shown(_), Verdict::Shown(_))
+    );
     likewise && run.fired.all() && run.end.is_finished()
 }
 
