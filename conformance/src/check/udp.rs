@@ -206,10 +206,6 @@ const STUDIES: &[Study] = &[
         scenario: scenarios::size_limit_jumbo,
         checks: &[SIZE_LIMIT],
         refuses: ours_only,
-        search: Search {
-            exhaustive: 1,
-            random: 0,
-        },
         ..STUDY
     },
     Study {
@@ -242,7 +238,6 @@ const STUDIES: &[Study] = &[
         scenario: scenarios::multicast,
         checks: &[CheckSpec::of_calls("udp/multicast", crowd::multicast)],
         refuses: no_link,
-        search: Search::FAULT_FREE,
         ..STUDY
     },
     Study {
@@ -251,12 +246,11 @@ const STUDIES: &[Study] = &[
         scenario: scenarios::multicast_v6,
         checks: &[CheckSpec::of_calls("udp/multicast", crowd::multicast)],
         refuses: no_v6,
-        search: Search::FAULT_FREE,
         ..STUDY
     },
     Study {
         name: "udp-burst",
-        about: "A client sends forty datagrams at once to a server with a small receive buffer that reads late.",
+        about: "A client sends ten datagrams at once to a server with a small receive buffer that reads late.",
         scenario: scenarios::burst,
         checks: &[CheckSpec::of_calls(
             "udp/no-flow-control",

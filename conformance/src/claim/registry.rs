@@ -152,7 +152,8 @@ pub const CLAIMS: &[Claim] = &[
         "A datagram carries up to 65 507 bytes over IPv4 and 65 527 over IPv6 (without jumbograms), in fragments \
          where that is above the MTU; one byte more is EMSGSIZE and sends nothing.",
         "RFC 768; RFC 791 3.1; RFC 8200 4.5; udp(7)",
-    ),
+    )
+    .over_plans(),
     claim(
         "udp/one-fragment-lost",
         Guaranteed,
@@ -165,21 +166,29 @@ pub const CLAIMS: &[Claim] = &[
         Guaranteed,
         "One unconnected socket receives from any number of peers and answers each of them.",
         "RFC 768; recvfrom(2), sendto(2)",
-    ),
+    )
+    .given("What the link loses or damages does not arrive, as with any datagram.")
+    .over_plans(),
     claim(
         "udp/broadcast-needs-asking",
         Guaranteed,
         "A send to the broadcast address fails with EACCES until SO_BROADCAST is set; then it reaches every host of \
          the link.",
         "RFC 919; socket(7), ip(7)",
-    ),
+    )
+    .given("A copy that the link loses or damages does not arrive, as with any datagram.")
+    .over_plans(),
     claim(
         "udp/multicast",
         Guaranteed,
         "A datagram to a group is received by the hosts that joined it, and not by the others.",
         "RFC 1112 6, 7; ip(7)",
     )
-    .given("The receiver's socket is bound to the port, and its host joined the group on the link's interface."),
+    .given(
+        "The receiver's socket is bound to the port, and its host joined the group on the link's interface. A copy \
+         that the link loses or damages does not arrive, as with any datagram.",
+    )
+    .over_plans(),
     claim(
         "tcp/listens-and-connects",
         Guaranteed,
