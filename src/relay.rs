@@ -96,10 +96,7 @@ pub enum RelayError {
         why: &'static str,
     },
     /// There is no place to listen.
-    #[error(
-        "cannot listen on {addr} for the relay's clients: {source}{}",
-        crate::program::hint(source)
-    )]
+    #[error("cannot listen on {addr} for the relay's clients: {source}{}", crate::program::hint(source))]
     Listen {
         /// Where.
         addr: SocketAddr,
@@ -189,16 +186,11 @@ impl Relay {
             .cloned()
             .collect();
         let plan = FaultPlan {
-            link: Link::Numbers(LinkNumbers {
-                mtu: u16::MAX,
-                ..plan.link.numbers()
-            }),
+            link: Link::Numbers(LinkNumbers { mtu: u16::MAX, ..plan.link.numbers() }),
             ..plan.clone()
         };
         let wire = Wire::new(&plan, &hosts)?;
-        Ok(Relay {
-            carrier: Carrier::start(wire, Trace::new(hosts), config),
-        })
+        Ok(Relay { carrier: Carrier::start(wire, Trace::new(hosts), config) })
     }
 
     /// Where clients are to send to what is for `server`, at an address of the relay's choice.
@@ -211,11 +203,8 @@ impl Relay {
         if let Some(known) = self.carrier.listening_for(server) {
             return Ok(known);
         }
-        let any: IpAddr = if server.is_ipv4() {
-            Ipv4Addr::LOCALHOST.into()
-        } else {
-            Ipv6Addr::LOCALHOST.into()
-        };
+        let any: IpAddr =
+            if server.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
         self.listen_on(SocketAddr::new(any, 0), server)
     }
 
@@ -236,9 +225,7 @@ impl Relay {
         if here && listen.port() == server.port() {
             return refused("the relay would send to itself: give it another port than the server's");
         }
-        self.carrier
-            .listen(listen, server)
-            .map_err(|source| RelayError::Listen { addr: listen, source })
+        self.carrier.listen(listen, server).map_err(|source| RelayError::Listen { addr: listen, source })
     }
 
     /// What happened so far.

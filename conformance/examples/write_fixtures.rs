@@ -15,10 +15,7 @@ use faultwire_sim::Testbed;
 
 fn main() -> io::Result<()> {
     let options = VerifyOptions {
-        claims: CLAIMS
-            .iter()
-            .filter(|claim| claim.modality == Modality::Possible)
-            .collect(),
+        claims: CLAIMS.iter().filter(|claim| claim.modality == Modality::Possible).collect(),
         testbeds: vec![Testbed::Virtual],
         cases: Some(0),
         thorough: false,
@@ -28,10 +25,7 @@ fn main() -> io::Result<()> {
     fs::create_dir_all(&plans)?;
     for row in verify(&options, &mut Silent).results {
         if let Some(plan) = row.plan {
-            fs::write(
-                plans.join(format!("{}.toml", row.claim.replace('/', "-"))),
-                plan.to_toml(),
-            )?;
+            fs::write(plans.join(format!("{}.toml", row.claim.replace('/', "-"))), plan.to_toml())?;
         }
     }
     Ok(())

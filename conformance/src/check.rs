@@ -33,32 +33,20 @@ pub enum Verdict {
 
 impl Seen {
     /// The situation did not occur.
-    pub const NOTHING: Seen = Seen {
-        exercised: 0,
-        verdict: Verdict::Fine,
-    };
+    pub const NOTHING: Seen = Seen { exercised: 0, verdict: Verdict::Fine };
 
     /// The situation occurred so often, and all was well.
     pub const fn fine(exercised: u64) -> Seen {
-        Seen {
-            exercised,
-            verdict: Verdict::Fine,
-        }
+        Seen { exercised, verdict: Verdict::Fine }
     }
 
     /// The claim was broken.
     pub fn broken(exercised: u64, how: impl Into<String>) -> Seen {
-        Seen {
-            exercised: exercised.max(1),
-            verdict: Verdict::Broken(how.into()),
-        }
+        Seen { exercised: exercised.max(1), verdict: Verdict::Broken(how.into()) }
     }
 
     /// The claim was shown.
     pub fn shown(exercised: u64, how: impl Into<String>) -> Seen {
-        Seen {
-            exercised: exercised.max(1),
-            verdict: Verdict::Shown(how.into()),
-        }
+        Seen { exercised: exercised.max(1), verdict: Verdict::Shown(how.into()) }
     }
 }

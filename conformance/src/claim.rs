@@ -76,17 +76,9 @@ mod tests {
         let mut seen = BTreeSet::new();
         for claim in CLAIMS {
             assert!(seen.insert(claim.id), "{} stands twice", claim.id);
-            assert!(
-                FAMILIES.iter().any(|(family, _)| *family == claim.family()),
-                "{}",
-                claim.id
-            );
+            assert!(FAMILIES.iter().any(|(family, _)| *family == claim.family()), "{}", claim.id);
             let slug = |c: char| c.is_ascii_lowercase() || c == '-';
-            assert!(
-                !claim.slug().is_empty() && claim.slug().chars().all(slug),
-                "{}",
-                claim.id
-            );
+            assert!(!claim.slug().is_empty() && claim.slug().chars().all(slug), "{}", claim.id);
         }
     }
 
@@ -94,17 +86,9 @@ mod tests {
     fn every_claim_says_what_and_where() {
         for claim in CLAIMS {
             assert!(claim.text.ends_with('.'), "{}: a sentence", claim.id);
-            assert!(
-                claim.conditions.is_empty() || claim.conditions.ends_with('.'),
-                "{}",
-                claim.id
-            );
+            assert!(claim.conditions.is_empty() || claim.conditions.ends_with('.'), "{}", claim.id);
             let cited = claim.source.contains("RFC ") || claim.source.contains('(');
-            assert!(
-                cited,
-                "{}: neither an RFC nor a manual page: {}",
-                claim.id, claim.source
-            );
+            assert!(cited, "{}: neither an RFC nor a manual page: {}", claim.id, claim.source);
         }
     }
 }

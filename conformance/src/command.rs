@@ -63,19 +63,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => {
             // Help and version go to stdout and are no error. A closed pipe is nobody's concern.
-            let code = if usage.use_stderr() {
-                exit::USAGE
-            } else {
-                exit::AS_CLAIMED
-            };
+            let code = if usage.use_stderr() { exit::USAGE } else { exit::AS_CLAIMED };
             let _ = usage.print();
             return code.into();
         }
     };
-    let result = match cli
-        .command
-        .unwrap_or_else(|| Command::Verify(verify::Args::default()))
-    {
+    let result = match cli.command.unwrap_or_else(|| Command::Verify(verify::Args::default())) {
         Command::Verify(args) => verify::run(&args),
         Command::Claims(args) => claims::run(&args),
         Command::Replay(args) => replay::run(&args),

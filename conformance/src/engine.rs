@@ -66,17 +66,12 @@ pub struct Replayed {
 
 /// All studies.
 pub fn studies() -> Vec<&'static Study> {
-    check::udp::studies()
-        .iter()
-        .chain(check::tcp::studies())
-        .collect()
+    check::udp::studies().iter().chain(check::tcp::studies()).collect()
 }
 
 /// Replays a plan.
 pub fn replay(options: &ReplayOptions) -> Replayed {
-    let scenario = (options.study.scenario)(options.testbed)
-        .seed(options.seed)
-        .on(options.testbed);
+    let scenario = (options.study.scenario)(options.testbed).seed(options.seed).on(options.testbed);
     let run = scenario.run(&options.plan);
     let look = |spec: &crate::study::CheckSpec| Some((Claim::of(spec.claim)?, (spec.check)(&run)));
     let seen = options.study.checks.iter().filter_map(look).collect();
@@ -90,25 +85,12 @@ impl VerifyOptions {
     /// real time: it gets the plans of [`unit::relay_plans`].
     fn search(&self, study: &Study, testbed: Testbed) -> Search {
         let own = study.search;
-        let random = self.cases.unwrap_or(if self.thorough {
-            own.random * 10
-        } else {
-            own.random
-        });
+        let random = self.cases.unwrap_or(if self.thorough { own.random * 10 } else { own.random });
         match testbed {
             Testbed::Virtual => Search { random, ..own },
-            Testbed::Turmoil if self.thorough => Search {
-                random: random / 8,
-                ..own
-            },
-            Testbed::Turmoil => Search {
-                exhaustive: own.exhaustive.min(1),
-                random: (random / 8).min(32),
-            },
-            Testbed::Relay if self.thorough => Search {
-                exhaustive: own.exhaustive.min(1),
-                random: 0,
-            },
+            Testbed::Turmoil if self.thorough => Search { random: random / 8, ..own },
+            Testbed::Turmoil => Search { exhaustive: own.exhaustive.min(1), random: (random / 8).min(32) },
+            Testbed::Relay if self.thorough => Search { exhaustive: own.exhaustive.min(1), random: 0 },
             _ => Search::FAULT_FREE,
         }
     }
@@ -127,10 +109,7 @@ pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
         .iter()
         .flat_map(|testbed| studies.iter().map(move |study| (*study, *testbed)))
         .filter(|(study, _)| {
-            study
-                .checks
-                .iter()
-                .any(|spec| options.claims.iter().any(|it| it.id == spec.claim))
+            study.checks.iter().any(|spec| options.claims.iter().any(|it| it.id == spec.claim))
         })
         .enumerate()
         .map(|(index, (study, testbed))| (index, study, testbed))
@@ -143,10 +122,7 @@ pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
     let work = |queue: &[(usize, &Study, Testbed)], next: &AtomicUsize, tell: &mpsc::Sender<Tell>| {
         while let Some((index, study, testbed)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
             let done = unit::run(study, *testbed, options, tell);
-            parts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(*index, done);
+            parts.lock().unwrap_or_else(PoisonError::into_inner).insert(*index, done);
         }
     };
     let (next_simulated, next_real) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -170,12 +146,8 @@ pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
         }
     });
     progress.end();
-    let parts: Vec<Part> = parts
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner)
-        .into_values()
-        .flatten()
-        .collect();
+    let parts: Vec<Part> =
+        parts.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().flatten().collect();
     Report::new(options.seed, rows::rows(options, &parts), begun.elapsed())
 }
 

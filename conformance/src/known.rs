@@ -26,10 +26,7 @@ pub const KNOWN_FAILURES: &[KnownFailure] = &[
         "turmoil reports a datagram that was cut to the buffer with the length of what is left (net/udp.rs, \
          Rx::try_recv_from)",
     ),
-    turmoil(
-        "udp/size-limit",
-        "turmoil takes a datagram of any length (net/udp.rs, UdpSocket::send)",
-    ),
+    turmoil("udp/size-limit", "turmoil takes a datagram of any length (net/udp.rs, UdpSocket::send)"),
     turmoil(
         "tcp/connected-before-accept",
         "turmoil's connect waits for the peer's accept, which sends the SYN-ACK (net/tcp/listener.rs)",
@@ -48,12 +45,7 @@ pub const KNOWN_FAILURES: &[KnownFailure] = &[
 
 /// A claim that turmoil 0.7.2's own sockets do not meet.
 const fn turmoil(claim: &'static str, reason: &'static str) -> KnownFailure {
-    KnownFailure {
-        subject: "turmoil",
-        testbed: "turmoil",
-        claim,
-        reason,
-    }
+    KnownFailure { subject: "turmoil", testbed: "turmoil", claim, reason }
 }
 
 /// The reason why a claim is known to fail there.

@@ -98,10 +98,7 @@ impl Row {
 
     /// A row that was not tried, for a reason.
     pub fn skipped(claim: &Claim, testbed: Testbed, why: impl Into<String>) -> Row {
-        Row {
-            why: Some(why.into()),
-            ..Row::new(claim, testbed, Outcome::Skipped)
-        }
+        Row { why: Some(why.into()), ..Row::new(claim, testbed, Outcome::Skipped) }
     }
 
     /// How the row counts: a known failure that fails is none, and one that does not fail is one.
@@ -183,13 +180,7 @@ impl Report {
             *count += 1;
             summary.known += u64::from(row.standing() == Standing::Known);
         }
-        Report {
-            format: 1,
-            seed,
-            results,
-            summary,
-            elapsed,
-        }
+        Report { format: 1, seed, results, summary, elapsed }
     }
 
     /// The exit code that goes with it: an internal fault first, since nothing else can be trusted then.

@@ -40,15 +40,9 @@ pub struct Search {
 
 impl Search {
     /// The default: every plan of up to two faults, and 256 random ones.
-    pub const PLANS: Search = Search {
-        exhaustive: 2,
-        random: 256,
-    };
+    pub const PLANS: Search = Search { exhaustive: 2, random: 256 };
     /// The fault-free run alone: for what no plan has a part in.
-    pub const FAULT_FREE: Search = Search {
-        exhaustive: 0,
-        random: 0,
-    };
+    pub const FAULT_FREE: Search = Search { exhaustive: 0, random: 0 };
 }
 
 /// A check and what a testbed must offer for it.
@@ -67,30 +61,17 @@ pub struct CheckSpec {
 impl CheckSpec {
     /// A check that looks at the programs' calls alone.
     pub const fn of_calls(claim: &'static str, check: Check) -> Self {
-        CheckSpec {
-            claim,
-            check,
-            needs_packets: false,
-            needs_faults: false,
-        }
+        CheckSpec { claim, check, needs_packets: false, needs_faults: false }
     }
 
     /// A check that looks at packets too.
     pub const fn of_packets(claim: &'static str, check: Check) -> Self {
-        CheckSpec {
-            claim,
-            check,
-            needs_packets: true,
-            needs_faults: false,
-        }
+        CheckSpec { claim, check, needs_packets: true, needs_faults: false }
     }
 
     /// The same, where it takes a fault.
     pub const fn under_faults(self) -> Self {
-        CheckSpec {
-            needs_faults: true,
-            ..self
-        }
+        CheckSpec { needs_faults: true, ..self }
     }
 }
 

@@ -37,14 +37,9 @@ fn all_refused(lines: &[&[&str]]) -> String {
 
 #[test]
 fn help() {
-    let parts = [
-        "", "verify", "claims", "replay", "testbeds", "mutants", "serve", "call", "relay",
-    ];
+    let parts = ["", "verify", "claims", "replay", "testbeds", "mutants", "serve", "call", "relay"];
     for part in parts {
-        let args: Vec<&str> = [part, "--help"]
-            .into_iter()
-            .filter(|arg| !arg.is_empty())
-            .collect();
+        let args: Vec<&str> = [part, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
         let output = run(&args);
         assert_eq!(output.status.code(), Some(0));
         let help = text(output.stdout);
@@ -87,16 +82,7 @@ fn wrong_values() {
         &["replay"],
         &["testbeds", "loopback"],
         &["mutants", "--seed", ""],
-        &[
-            "verify",
-            "udp/size-limit",
-            "--testbed",
-            "virtual",
-            "--cases",
-            "0",
-            "--out",
-            "/no/such/dir/x"
-        ],
+        &["verify", "udp/size-limit", "--testbed", "virtual", "--cases", "0", "--out", "/no/such/dir/x"],
     ]));
 }
 
@@ -108,11 +94,7 @@ fn wrong_plans() {
         if let Some(content) = content {
             std::fs::write(&path, content).expect("a file");
         }
-        let args: Vec<&str> = ["replay", path.to_str().expect("UTF-8")]
-            .iter()
-            .chain(more)
-            .copied()
-            .collect();
+        let args: Vec<&str> = ["replay", path.to_str().expect("UTF-8")].iter().chain(more).copied().collect();
         let shown = refused(&args).replace(dir.path().to_str().expect("UTF-8"), "DIR");
         // The scenarios that there are: a list that grows.
         match shown.split_once("there are:") {
@@ -122,19 +104,11 @@ fn wrong_plans() {
     };
     let shown = [
         refused_plan("missing.toml", None, &[]),
-        refused_plan(
-            "typo.toml",
-            Some("format = 1\n[[fault]]\ndirecton = \"client->server\"\n"),
-            &[],
-        ),
+        refused_plan("typo.toml", Some("format = 1\n[[fault]]\ndirecton = \"client->server\"\n"), &[]),
         refused_plan("empty.toml", Some(""), &[]),
         refused_plan("binary.toml", Some("\0\0\0"), &[]),
         refused_plan("no-scenario.toml", Some("format = 1\n"), &[]),
-        refused_plan(
-            "other.toml",
-            Some("format = 1\n"),
-            &["--scenario", "no-such-scenario"],
-        ),
+        refused_plan("other.toml", Some("format = 1\n"), &["--scenario", "no-such-scenario"]),
     ];
     insta::assert_snapshot!(shown.concat());
 }
@@ -144,21 +118,12 @@ fn the_list_of_claims_in_the_documents_is_up_to_date() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("CLAIMS.md");
     let written = std::fs::read_to_string(&file).unwrap_or_default();
     let made = text(run(&["claims", "--format", "markdown"]).stdout);
-    assert!(
-        written == made,
-        "out of date: cargo run -- claims --format markdown > conformance/CLAIMS.md"
-    );
+    assert!(written == made, "out of date: cargo run -- claims --format markdown > conformance/CLAIMS.md");
 }
 
 #[test]
 fn claims_as_json() {
-    let output = run(&[
-        "claims",
-        "udp/may-lose",
-        "udp/nothing-altered",
-        "--format",
-        "json",
-    ]);
+    let output = run(&["claims", "udp/may-lose", "udp/nothing-altered", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
     insta::assert_snapshot!(text(output.stdout));
 }
@@ -174,29 +139,15 @@ fn testbeds_are_listed() {
     let output = run(&["testbeds"]);
     assert_eq!(output.status.code(), Some(0));
     let list = text(output.stdout);
-    for name in [
-        "virtual/ours",
-        "turmoil/ours",
-        "turmoil/turmoil",
-        "loopback/kernel",
-        "relay/kernel",
-    ] {
+    for name in ["virtual/ours", "turmoil/ours", "turmoil/turmoil", "loopback/kernel", "relay/kernel"] {
         assert!(list.contains(name), "{name}: {list}");
     }
     assert!(list.lines().all(|line| line.chars().count() <= 80), "{list}");
 }
 
 /// One small verification, for what must be true of every one.
-const SMALL: [&str; 8] = [
-    "verify",
-    "udp/no-connection",
-    "--testbed",
-    "virtual",
-    "--cases",
-    "0",
-    "--seed",
-    "5",
-];
+const SMALL: [&str; 8] =
+    ["verify", "udp/no-connection", "--testbed", "virtual", "--cases", "0", "--seed", "5"];
 
 #[test]
 fn piped_output_has_neither_colour_nor_bar() {
@@ -213,10 +164,7 @@ fn a_result_as_json_keeps_to_the_contract() {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("report.json");
     let path = file.to_str().expect("UTF-8");
-    let args: Vec<&str> = SMALL
-        .into_iter()
-        .chain(["--format", "json", "--out", path])
-        .collect();
+    let args: Vec<&str> = SMALL.into_iter().chain(["--format", "json", "--out", path]).collect();
     assert_eq!(text(run(&args).stdout), "");
     let report = std::fs::read_to_string(&file).expect("the file");
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
@@ -226,10 +174,7 @@ fn a_result_as_json_keeps_to_the_contract() {
     let contract = "claim modality testbed subject outcome known why exhaustive random exercised faults_planned \
                     faults_fired plan elapsed_ms";
     assert_eq!(keys.join(" "), contract);
-    assert_eq!(
-        (&row["claim"], &row["testbed"]),
-        (&"udp/no-connection".into(), &"virtual".into())
-    );
+    assert_eq!((&row["claim"], &row["testbed"]), (&"udp/no-connection".into(), &"virtual".into()));
 }
 
 #[test]

@@ -51,11 +51,7 @@ fn shell(line: &str) -> Output {
 fn printed(line: &str, code: i32) -> String {
     let output = shell(line);
     let (out, err) = (&output.stdout, &output.stderr);
-    let printed = format!(
-        "{}\n{}",
-        String::from_utf8_lossy(out),
-        String::from_utf8_lossy(err)
-    );
+    let printed = format!("{}\n{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err));
     assert_eq!(output.status.code(), Some(code), "{line}\n{printed}");
     printed
 }
@@ -72,10 +68,7 @@ fn a_store_of_ones_own_fails_with_its_smallest_plan_and_passes_once_mended() {
     printed("cargo test --no-run", SUCCESS);
 
     let failed = printed("cargo test naive", TEST_FAILED);
-    assert!(
-        failed.contains("test naive_survives_any_two_faults ... FAILED"),
-        "{failed}"
-    );
+    assert!(failed.contains("test naive_survives_any_two_faults ... FAILED"), "{failed}");
     let (message, replay) = message(&failed);
     let plan = "\n  duplicate client->server datagram 1\n";
     assert!(message.contains(plan), "the smallest plan, in words: {message}");
@@ -83,35 +76,20 @@ fn a_store_of_ones_own_fails_with_its_smallest_plan_and_passes_once_mended() {
         line.trim_start().starts_with("ms") && line.contains("server") && line.ends_with("client")
     });
     assert!(diagram, "a column for each host: {message}");
-    assert!(
-        message.contains("✱ doubled"),
-        "the fault is in the diagram: {message}"
-    );
-    assert!(
-        message.contains("right: \"new\""),
-        "what the test said: {message}"
-    );
+    assert!(message.contains("✱ doubled"), "the fault is in the diagram: {message}");
+    assert!(message.contains("right: \"new\""), "what the test said: {message}");
     let readme = text(root().join("README.md"));
-    assert!(
-        readme.contains(message),
-        "README.md shows another message than this:\n{message}"
-    );
+    assert!(readme.contains(message), "README.md shows another message than this:\n{message}");
 
     // The line is there to be pasted.
     let again = printed(replay, TEST_FAILED);
-    assert!(
-        again.contains("my-store: it still fails under the plan"),
-        "{again}"
-    );
+    assert!(again.contains("my-store: it still fails under the plan"), "{again}");
     assert!(again.contains("✱ doubled"), "{again}");
     let mended = replay.replace("naive", "mended");
     assert_ne!(mended, replay);
     for line in [mended.as_str(), "cargo test mended"] {
         let passed = printed(line, SUCCESS);
-        assert!(
-            passed.contains("test mended_survives_any_two_faults ... ok"),
-            "{passed}"
-        );
+        assert!(passed.contains("test mended_survives_any_two_faults ... ok"), "{passed}");
     }
 }
 
@@ -121,15 +99,11 @@ fn message(printed: &str) -> (&str, &str) {
         .find("my-store: a plan of faults breaks it")
         .unwrap_or_else(|| panic!("no message: {printed}"));
     let message = &printed[begin..];
-    let (message, rest) = message
-        .split_once("replay: ")
-        .unwrap_or_else(|| panic!("no replay line: {message}"));
+    let (message, rest) =
+        message.split_once("replay: ").unwrap_or_else(|| panic!("no replay line: {message}"));
     let replay = rest.lines().next().unwrap_or_default();
     assert!(replay.starts_with("FAULTWIRE_PLAN="), "{replay}");
-    assert!(
-        replay.ends_with(" cargo test naive_survives_any_two_faults"),
-        "{replay}"
-    );
+    assert!(replay.ends_with(" cargo test naive_survives_any_two_faults"), "{replay}");
     (message, replay)
 }
 
@@ -145,21 +119,13 @@ fn the_readmes_plan_is_one() {
 fn block<'a>(markdown: &'a str, language: &str) -> &'a str {
     let rest = markdown.split_once(&format!("```{language}\n"));
     let block = rest.and_then(|(_, rest)| rest.split_once("```"));
-    block
-        .unwrap_or_else(|| panic!("there is no block of {language}"))
-        .0
+    block.unwrap_or_else(|| panic!("there is no block of {language}")).0
 }
 
 #[test]
 fn the_readme_shows_the_examples_own_test() {
-    let (readme, test) = (
-        text(root().join("README.md")),
-        text(example().join("tests/store.rs")),
-    );
+    let (readme, test) = (text(root().join("README.md")), text(example().join("tests/store.rs")));
     let shown = block(&readme, "rust");
     assert!(shown.contains("faultwire_sim::scenario"), "{shown}");
-    assert!(
-        test.contains(shown),
-        "fixtures/example/tests/store.rs has no such test:\n{shown}"
-    );
+    assert!(test.contains(shown), "fixtures/example/tests/store.rs has no such test:\n{shown}");
 }

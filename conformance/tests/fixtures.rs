@@ -34,11 +34,7 @@ fn possible() -> Vec<&'static Claim> {
                 && study.checks.iter().any(|spec| spec.claim == claim.id)
         })
     };
-    CLAIMS
-        .iter()
-        .filter(|claim| claim.modality == Modality::Possible)
-        .filter(settled)
-        .collect()
+    CLAIMS.iter().filter(|claim| claim.modality == Modality::Possible).filter(settled).collect()
 }
 
 fn file_name(claim: &Claim) -> String {
@@ -52,16 +48,8 @@ fn witness(claim: &Claim) -> FaultPlan {
 
 fn replayed(plan: &FaultPlan, testbed: Testbed) -> Replayed {
     let name = plan.scenario.as_deref().expect("a fixture names its scenario");
-    let study = studies()
-        .into_iter()
-        .find(|study| study.name == name)
-        .expect("the scenario exists");
-    replay(&ReplayOptions {
-        study,
-        plan: plan.clone(),
-        testbed,
-        seed: 0,
-    })
+    let study = studies().into_iter().find(|study| study.name == name).expect("the scenario exists");
+    replay(&ReplayOptions { study, plan: plan.clone(), testbed, seed: 0 })
 }
 
 fn shows(claim: &Claim, replayed: &Replayed) -> bool {
@@ -75,16 +63,8 @@ fn shows(claim: &Claim, replayed: &Replayed) -> bool {
 #[test]
 fn every_possible_claim_has_its_witness_and_none_is_left_over() {
     let claims: BTreeSet<String> = possible().into_iter().map(file_name).collect();
-    assert_eq!(
-        names("plans", "toml"),
-        claims,
-        "cargo run -p faultwire-conformance --example write_fixtures"
-    );
-    assert_eq!(
-        names("traces", "snap"),
-        claims,
-        "INSTA_UPDATE=always cargo test --test fixtures"
-    );
+    assert_eq!(names("plans", "toml"), claims, "cargo run -p faultwire-conformance --example write_fixtures");
+    assert_eq!(names("traces", "snap"), claims, "INSTA_UPDATE=always cargo test --test fixtures");
 }
 
 #[test]
@@ -92,11 +72,7 @@ fn every_witness_shows_its_claim_in_both_simulations() {
     for claim in possible() {
         let plan = witness(claim);
         for testbed in [Testbed::Virtual, Testbed::Turmoil] {
-            assert!(
-                shows(claim, &replayed(&plan, testbed)),
-                "{} on {testbed}",
-                claim.id
-            );
+            assert!(shows(claim, &replayed(&plan, testbed)), "{} on {testbed}", claim.id);
         }
     }
 }
@@ -106,11 +82,7 @@ fn every_witness_is_as_small_as_it_can_be() {
     for claim in possible() {
         let plan = witness(claim);
         let mut still = |plan: &FaultPlan| shows(claim, &replayed(plan, Testbed::Virtual));
-        assert!(
-            is_minimal(&plan, &mut still, &ShrinkLimits::default()),
-            "{}",
-            claim.id
-        );
+        assert!(is_minimal(&plan, &mut still, &ShrinkLimits::default()), "{}", claim.id);
     }
 }
 
@@ -125,18 +97,8 @@ fn every_witness_leaves_its_golden_trace_twice() {
         let plan = witness(claim);
         let run = |testbed| -> Run { replayed(&plan, testbed).run };
         let once = run(Testbed::Virtual);
-        assert_eq!(
-            once.trace.hash(),
-            run(Testbed::Virtual).trace.hash(),
-            "{}",
-            claim.id
-        );
-        assert_eq!(
-            run(Testbed::Turmoil).trace.hash(),
-            run(Testbed::Turmoil).trace.hash(),
-            "{}",
-            claim.id
-        );
+        assert_eq!(once.trace.hash(), run(Testbed::Virtual).trace.hash(), "{}", claim.id);
+        assert_eq!(run(Testbed::Turmoil).trace.hash(), run(Testbed::Turmoil).trace.hash(), "{}", claim.id);
         insta::assert_snapshot!(file_name(claim), once.trace.text(), claim.id);
     }
 }
@@ -145,11 +107,6 @@ fn every_witness_leaves_its_golden_trace_twice() {
 fn a_fixture_is_written_as_the_plan_is() {
     for claim in possible() {
         let path = fixtures().join("plans").join(file_name(claim) + ".toml");
-        assert_eq!(
-            fs::read_to_string(path).expect("it is there"),
-            witness(claim).to_toml(),
-            "{}",
-            claim.id
-        );
+        assert_eq!(fs::read_to_string(path).expect("it is there"), witness(claim).to_toml(), "{}", claim.id);
     }
 }

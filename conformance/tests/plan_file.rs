@@ -69,11 +69,8 @@ fn each(make: impl Fn(&str) -> String, wrong: &[&str]) -> String {
 
 #[test]
 fn what_the_cases_are_made_of_is_right() {
-    for right in [
-        "action = \"drop\"",
-        "action = { delay_us = 1 }",
-        "action = { corrupt_bits = [0, 524279] }",
-    ] {
+    for right in ["action = \"drop\"", "action = { delay_us = 1 }", "action = { corrupt_bits = [0, 524279] }"]
+    {
         FaultPlan::parse(&with(right), "right.toml").unwrap();
     }
     for kind in ["partition", "heal", "crash", "restart", "inject"] {
@@ -94,10 +91,7 @@ fn what_is_no_toml_or_another_format() {
         ("a later format", "format = 2\n"),
         ("a format in words", "format = \"one\"\n"),
         ("format in a section", "[link]\nformat = 1\n"),
-        (
-            "deep brackets",
-            &format!("format = 1\ntitle = {}", "[".repeat(10_000)),
-        ),
+        ("deep brackets", &format!("format = 1\ntitle = {}", "[".repeat(10_000))),
     ]);
     insta::assert_snapshot!(said);
 }
@@ -108,26 +102,14 @@ fn what_no_plan_says() {
         ("a key with a slip", "format = 1\ntitel = \"a\"\n"),
         ("a key of nowhere", "format = 1\nseed = 7\n"),
         ("a title that is a number", "format = 1\ntitle = 7\n"),
-        (
-            "a title that is a book",
-            &format!("format = 1\ntitle = \"{}\"\n", "a".repeat(1_001)),
-        ),
+        ("a title that is a book", &format!("format = 1\ntitle = \"{}\"\n", "a".repeat(1_001))),
         ("a scenario without a name", "format = 1\nscenario = \"\"\n"),
         ("a scenario of two lines", "format = 1\nscenario = \"a\\nb\"\n"),
         ("one fault, no list", "format = 1\n[fault]\naction = \"drop\"\n"),
         ("faults that are none", "format = 1\nfault = [1, 2]\n"),
-        (
-            "too many faults",
-            &format!("format = 1\nfault = [{}]\n", "{},".repeat(10_001)),
-        ),
-        (
-            "too many events",
-            &format!("format = 1\nevent = [{}]\n", "{},".repeat(1_001)),
-        ),
-        (
-            "a file too large",
-            &format!("format = 1 #{}", " ".repeat(16 * 1024 * 1024)),
-        ),
+        ("too many faults", &format!("format = 1\nfault = [{}]\n", "{},".repeat(10_001))),
+        ("too many events", &format!("format = 1\nevent = [{}]\n", "{},".repeat(1_001))),
+        ("a file too large", &format!("format = 1 #{}", " ".repeat(16 * 1024 * 1024))),
     ]);
     insta::assert_snapshot!(said);
 }
@@ -223,11 +205,7 @@ fn a_packet_has_one_fault() {
         let fault = with(packet).replacen("format = 1\n", "", 1);
         format!("{}\n{fault}", with("packet = { class = \"data\", nth = 1 }"))
     };
-    FaultPlan::parse(
-        &second("packet = { class = \"data\", nth = 1, transmission = 2 }"),
-        "-",
-    )
-    .unwrap();
+    FaultPlan::parse(&second("packet = { class = \"data\", nth = 1, transmission = 2 }"), "-").unwrap();
     let said = each(
         second,
         &[
@@ -240,27 +218,15 @@ fn a_packet_has_one_fault() {
 
 #[test]
 fn events_that_are_none() {
-    let mut said = vec![each(
-        |line| event("crash", line),
-        &["kind", "kind = \"explode\"", "kind = \"Heal\""],
-    )];
+    let mut said =
+        vec![each(|line| event("crash", line), &["kind", "kind = \"explode\"", "kind = \"Heal\""])];
     said.push(each(
         |line| event("crash", line),
-        &[
-            "host",
-            "host = \"Server\"",
-            "hosts = [\"a\", \"b\"]",
-            "host = \"\"",
-        ],
+        &["host", "host = \"Server\"", "hosts = [\"a\", \"b\"]", "host = \"\""],
     ));
     said.push(each(
         |line| event("partition", line),
-        &[
-            "hosts = [\"a\"]",
-            "hosts = [\"a\", \"a\"]",
-            "hosts = \"a and b\"",
-            "host = \"server\"",
-        ],
+        &["hosts = [\"a\"]", "hosts = [\"a\", \"a\"]", "hosts = \"a and b\"", "host = \"server\""],
     ));
     said.push(each(
         |line| event("heal", line),

@@ -19,14 +19,7 @@ struct Relay {
 impl Relay {
     fn start(plan: &Path, to: SocketAddr, more: &[&str]) -> Relay {
         let mut child = Command::new(FAULTWIRE)
-            .args([
-                "relay",
-                "--listen",
-                "127.0.0.1:0",
-                "--to",
-                &to.to_string(),
-                "--plan",
-            ])
+            .args(["relay", "--listen", "127.0.0.1:0", "--to", &to.to_string(), "--plan"])
             .arg(plan)
             .args(more)
             .stdout(Stdio::piped())
@@ -34,35 +27,19 @@ impl Relay {
             .spawn()
             .expect("the relay starts");
         let mut line = String::new();
-        BufReader::new(child.stderr.take().expect("piped"))
-            .read_line(&mut line)
-            .expect("a line");
-        let told = line
-            .strip_prefix("listening on ")
-            .and_then(|rest| rest.split(',').next());
-        let addr = told
-            .and_then(|addr| addr.parse().ok())
-            .unwrap_or_else(|| panic!("no address in {line:?}"));
+        BufReader::new(child.stderr.take().expect("piped")).read_line(&mut line).expect("a line");
+        let told = line.strip_prefix("listening on ").and_then(|rest| rest.split(',').next());
+        let addr =
+            told.and_then(|addr| addr.parse().ok()).unwrap_or_else(|| panic!("no address in {line:?}"));
         Relay { child, addr }
     }
 
     /// Ctrl-C; what it said on stdout.
     fn stop(mut self) -> String {
         let kill = format!("kill -INT {}", self.child.id());
-        assert!(
-            Command::new("sh")
-                .args(["-c", &kill])
-                .status()
-                .expect("sh")
-                .success()
-        );
+        assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh").success());
         let mut said = String::new();
-        self.child
-            .stdout
-            .take()
-            .expect("piped")
-            .read_to_string(&mut said)
-            .expect("text");
+        self.child.stdout.take().expect("piped").read_to_string(&mut said).expect("text");
         assert_eq!(self.child.wait().expect("it ends").code(), Some(0), "{said}");
         said
     }
@@ -78,17 +55,13 @@ impl Drop for Relay {
 
 fn socket() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("bind");
-    socket
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .expect("a limit");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
     socket
 }
 
 fn receive(socket: &UdpSocket) -> String {
     let mut buffer = [0; 100];
-    let (len, _) = socket
-        .recv_from(&mut buffer)
-        .expect("a datagram within the limit");
+    let (len, _) = socket.recv_from(&mut buffer).expect("a datagram within the limit");
     String::from_utf8_lossy(&buffer[..len]).into_owned()
 }
 
@@ -124,11 +97,7 @@ fn exactly_the_planned_datagram_is_hit() {
         assert_eq!(got.join(" "), expected, "{faults:?}");
         let said = relay.stop();
         for (index, (_, nth, _)) in faults.iter().enumerate() {
-            let word = if *nth == 9 {
-                "did not take place"
-            } else {
-                "took place"
-            };
+            let word = if *nth == 9 { "did not take place" } else { "took place" };
             assert!(said.contains(&format!("fault {}: {word}: ", index + 1)), "{said}");
         }
     }
@@ -158,37 +127,22 @@ while True:
     let dir = tempfile::tempdir().expect("a directory");
     let plan = plan(&dir, &[("server->client", 2, "\"drop\"")]);
     let trace = dir.path().join("trace");
-    let server = Command::new("python3")
-        .args(["-c", SERVER])
-        .stdout(Stdio::piped())
-        .spawn();
+    let server = Command::new("python3").args(["-c", SERVER]).stdout(Stdio::piped()).spawn();
     let mut server = server.expect("python3");
     let mut port = String::new();
-    BufReader::new(server.stdout.take().expect("piped"))
-        .read_line(&mut port)
-        .expect("a port");
+    BufReader::new(server.stdout.take().expect("piped")).read_line(&mut port).expect("a port");
     let to = SocketAddr::from(([127, 0, 0, 1], port.trim().parse().expect("a port")));
     let relay = Relay::start(&plan, to, &["--trace", trace.to_str().expect("text")]);
     let port = relay.addr.port().to_string();
-    let client = Command::new("python3")
-        .args(["-c", CLIENT, &port])
-        .output()
-        .expect("python3");
+    let client = Command::new("python3").args(["-c", CLIENT, &port]).output().expect("python3");
     let said = relay.stop();
     server.kill().expect("it runs");
     server.wait().expect("it ends");
     assert_eq!(String::from_utf8_lossy(&client.stdout), "b'ASK 0' b'ASK 2'\n");
-    assert_eq!(
-        said,
-        "fault 1: took place: drop server->client datagram 2\n1 of 1 took place\n"
-    );
+    assert_eq!(said, "fault 1: took place: drop server->client datagram 2\n1 of 1 took place\n");
     let trace = std::fs::read_to_string(trace).expect("a trace");
     assert!(trace.starts_with("hosts client server\n"), "{trace}");
-    assert_eq!(
-        trace.lines().filter(|line| line.contains("drop")).count(),
-        1,
-        "{trace}"
-    );
+    assert_eq!(trace.lines().filter(|line| line.contains("drop")).count(), 1, "{trace}");
 }
 
 #[test]
@@ -196,11 +150,8 @@ fn what_cannot_be_relayed_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let good = plan(&dir, &[]);
     let bad = dir.path().join("bad.toml");
-    std::fs::write(
-        &bad,
-        "format = 1\n[[event]]\nkind = \"crash\"\nhost = \"server\"\nat_us = 5\n",
-    )
-    .expect("write");
+    std::fs::write(&bad, "format = 1\n[[event]]\nkind = \"crash\"\nhost = \"server\"\nat_us = 5\n")
+        .expect("write");
     let torn = dir.path().join("torn.toml");
     std::fs::write(&torn, "format = 1\n[[fault]]\n").expect("write");
     let taken = socket();
@@ -211,39 +162,11 @@ fn what_cannot_be_relayed_is_refused() {
     for (plan, listen, to, more, code, said) in [
         (&missing, free, "127.0.0.1:9", vec![], 2, "missing.toml"),
         (&torn, free, "127.0.0.1:9", vec![], 2, "torn.toml:2:"),
-        (
-            &bad,
-            free,
-            "127.0.0.1:9",
-            vec![],
-            2,
-            "event 1 of the plan cannot happen on a relay",
-        ),
+        (&bad, free, "127.0.0.1:9", vec![], 2, "event 1 of the plan cannot happen on a relay"),
         (&good, free, "127.0.0.1", vec![], 2, "expected `host:port`"),
-        (
-            &good,
-            free,
-            "[::1]:9",
-            vec![],
-            2,
-            "one is IPv4 and the other IPv6",
-        ),
-        (
-            &good,
-            "127.0.0.1:9",
-            "127.0.0.1:9",
-            vec![],
-            2,
-            "the relay would send to itself",
-        ),
-        (
-            &good,
-            taken.as_str(),
-            "127.0.0.1:9",
-            vec![],
-            1,
-            "another program has that port",
-        ),
+        (&good, free, "[::1]:9", vec![], 2, "one is IPv4 and the other IPv6"),
+        (&good, "127.0.0.1:9", "127.0.0.1:9", vec![], 2, "the relay would send to itself"),
+        (&good, taken.as_str(), "127.0.0.1:9", vec![], 1, "another program has that port"),
         (
             &good,
             free,
@@ -261,9 +184,6 @@ fn what_cannot_be_relayed_is_refused() {
             .expect("it starts");
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{error}");
-        assert!(
-            error.starts_with("error: ") && error.contains(said),
-            "{said}: {error}"
-        );
+        assert!(error.starts_with("error: ") && error.contains(said), "{said}: {error}");
     }
 }

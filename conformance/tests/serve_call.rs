@@ -19,20 +19,13 @@ struct Server {
 
 impl Server {
     fn start(command: &mut Command) -> Server {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server starts");
         let mut line = String::new();
         let stderr = child.stderr.take().expect("piped");
         BufReader::new(stderr).read_line(&mut line).expect("a line");
-        let told = line
-            .strip_prefix("listening on ")
-            .and_then(|rest| rest.split([' ', ',', '\n']).next());
-        let addr = told
-            .unwrap_or_else(|| panic!("no address in {line:?}"))
-            .to_owned();
+        let told = line.strip_prefix("listening on ").and_then(|rest| rest.split([' ', ',', '\n']).next());
+        let addr = told.unwrap_or_else(|| panic!("no address in {line:?}")).to_owned();
         Server { child, addr }
     }
 
@@ -48,18 +41,10 @@ impl Server {
     /// Sends a signal and gives what the process said on stdout, once it has ended well.
     fn stop(mut self, signal: &str) -> String {
         let id = self.child.id().to_string();
-        let sent = Command::new("sh")
-            .args(["-c", &format!("kill -{signal} {id}")])
-            .status()
-            .expect("sh");
+        let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {id}")]).status().expect("sh");
         assert!(sent.success());
         let mut said = String::new();
-        self.child
-            .stdout
-            .take()
-            .expect("piped")
-            .read_to_string(&mut said)
-            .expect("text");
+        self.child.stdout.take().expect("piped").read_to_string(&mut said).expect("text");
         assert_eq!(self.child.wait().expect("it ends").code(), Some(0), "{said}");
         said
     }
@@ -74,11 +59,7 @@ impl Drop for Server {
 }
 
 fn call(args: &[&str]) -> Output {
-    Command::new(FAULTWIRE)
-        .arg("call")
-        .args(args)
-        .output()
-        .expect("the client starts")
+    Command::new(FAULTWIRE).arg("call").args(args).output().expect("the client starts")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -103,11 +84,7 @@ fn have(tool: &str, probe: &[&str]) -> bool {
 
 /// Runs a Python script with arguments; what it printed.
 fn python(script: &str, args: &[&str]) -> String {
-    let output = Command::new("python3")
-        .args(["-c", script])
-        .args(args)
-        .output()
-        .expect("python3");
+    let output = Command::new("python3").args(["-c", script]).args(args).output().expect("python3");
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout)
 }
@@ -124,10 +101,7 @@ fn each_server_answers_its_client_and_ends_on_a_signal() {
         assert!(said.ends_with("3 of 3 answered\n"), "{said}");
         assert!(text(&called.stderr).is_empty());
         let told = server.stop(signal);
-        assert!(
-            told.starts_with("served 1 clients: 3 messages, "),
-            "{program}: {told}"
-        );
+        assert!(told.starts_with("served 1 clients: 3 messages, "), "{program}: {told}");
     }
 }
 
@@ -183,11 +157,7 @@ fn nc_talks_to_each_server() {
             .stdout(Stdio::piped())
             .spawn()
             .expect("nc");
-        nc.stdin
-            .take()
-            .expect("piped")
-            .write_all(b"one\ntwo\n")
-            .expect("nc reads");
+        nc.stdin.take().expect("piped").write_all(b"one\ntwo\n").expect("nc reads");
         let output = nc.wait_with_output().expect("nc ends");
         assert_eq!(text(&output.stdout), expected, "{program}");
         server.stop("TERM");
@@ -220,18 +190,9 @@ while True:
         let script = if program.starts_with("tcp") { TCP } else { UDP };
         let server = Server::start(Command::new("python3").args(["-c", script, program]));
         // The TCP one reads lines; over UDP the newline is a byte as any other.
-        let message = if program == "tcp-echo" {
-            "a line\n"
-        } else {
-            "a line"
-        };
+        let message = if program == "tcp-echo" { "a line\n" } else { "a line" };
         let called = call(&[program, &server.addr, "--message", message, "--count", "2"]);
-        assert_eq!(
-            called.status.code(),
-            Some(0),
-            "{program}: {}",
-            text(&called.stderr)
-        );
+        assert_eq!(called.status.code(), Some(0), "{program}: {}", text(&called.stderr));
     }
 }
 
@@ -241,30 +202,21 @@ fn many_clients_are_served_at_once() {
     let clients: Vec<Child> = (0..20)
         .map(|_| {
             let args = ["call", "tcp-echo", &server.addr, "--count", "20"];
-            Command::new(FAULTWIRE)
-                .args(args)
-                .stdout(Stdio::null())
-                .spawn()
-                .expect("a client starts")
+            Command::new(FAULTWIRE).args(args).stdout(Stdio::null()).spawn().expect("a client starts")
         })
         .collect();
     for mut client in clients {
         assert_eq!(client.wait().expect("it ends").code(), Some(0));
     }
     let said = server.stop("INT");
-    assert!(
-        said.starts_with("served 20 clients: 400 messages, 2000 bytes"),
-        "{said}"
-    );
+    assert!(said.starts_with("served 20 clients: 400 messages, 2000 bytes"), "{said}");
 }
 
 #[test]
 fn an_idle_connection_is_closed() {
     let server = Server::serve("tcp-reply", &["--idle-timeout", "0.05"]);
     let mut stream = std::net::TcpStream::connect(&server.addr).expect("connect");
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .expect("a limit");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
     assert_eq!(stream.read(&mut [0]).expect("the end, not a time-out"), 0);
     let said = server.stop("INT");
     assert!(said.ends_with("closed as idle 1, refused 0\n"), "{said}");
@@ -295,56 +247,21 @@ fn failures_say_what_where_why_and_what_to_do() {
             1,
             "answered `ACK\\n` (4 bytes), expected `hello` (5 bytes)",
         ),
-        (
-            vec!["call", "udp-echo", "no-such-host.invalid:1"],
-            1,
-            "cannot find `no-such-host.invalid`",
-        ),
+        (vec!["call", "udp-echo", "no-such-host.invalid:1"], 1, "cannot find `no-such-host.invalid`"),
         (vec!["call", "udp-echo", "127.0.0.1"], 2, "expected `host:port`"),
         (vec!["call", "tcp-reply", &free, "--count", "0"], 2, "--count"),
-        (
-            vec!["call", "tcp-reply", &free, "--timeout", "-1"],
-            2,
-            "--timeout",
-        ),
-        (
-            vec!["call", "udp-reply", &taken.addr, "--message", "ACK\n"],
-            2,
-            "a reply server never answers",
-        ),
-        (
-            vec!["call", "quic-echo", &free],
-            2,
-            "tcp-echo, tcp-reply, udp-echo, udp-reply",
-        ),
-        (
-            vec!["serve", "udp-reply", "--listen", &taken.addr],
-            1,
-            "another program has that port",
-        ),
-        (
-            vec!["serve", "tcp-echo", "--listen", "192.0.2.1:0"],
-            1,
-            "this machine does not have that address",
-        ),
-        (
-            vec!["serve", "tcp-echo", "--listen", "10000"],
-            2,
-            "expected `host:port`",
-        ),
-        (
-            vec!["serve", "tcp-echo", "--max-clients", "0"],
-            2,
-            "--max-clients",
-        ),
+        (vec!["call", "tcp-reply", &free, "--timeout", "-1"], 2, "--timeout"),
+        (vec!["call", "udp-reply", &taken.addr, "--message", "ACK\n"], 2, "a reply server never answers"),
+        (vec!["call", "quic-echo", &free], 2, "tcp-echo, tcp-reply, udp-echo, udp-reply"),
+        (vec!["serve", "udp-reply", "--listen", &taken.addr], 1, "another program has that port"),
+        (vec!["serve", "tcp-echo", "--listen", "192.0.2.1:0"], 1, "this machine does not have that address"),
+        (vec!["serve", "tcp-echo", "--listen", "10000"], 2, "expected `host:port`"),
+        (vec!["serve", "tcp-echo", "--max-clients", "0"], 2, "--max-clients"),
     ] {
         let output = Command::new(FAULTWIRE).args(&args).output().expect("it starts");
         let error = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{args:?}: {error}");
-        assert!(
-            error.starts_with("error: ") && error.contains(said),
-            "{args:?}: {error}"
-        );
+        assert!(error.starts_with("error: ") && error.contains(said), "{args:?}: {error}");
         assert!(output.stdout.is_empty(), "{args:?}: {}", text(&output.stdout));
     }
 }
@@ -357,9 +274,6 @@ fn a_udp_client_counts_what_was_not_answered() {
     let called = call(&["udp-reply", &addr, "--count", "2", "--timeout", "0.05"]);
     assert_eq!(called.status.code(), Some(1));
     let said = text(&called.stdout);
-    assert!(
-        said.starts_with(&format!("1: no answer from {addr} within 0.05 s: ")),
-        "{said}"
-    );
+    assert!(said.starts_with(&format!("1: no answer from {addr} within 0.05 s: ")), "{said}");
     assert!(said.ends_with("0 of 2 answered\n"), "{said}");
 }

@@ -45,9 +45,7 @@ fn addr(text: &str) -> SocketAddr {
 }
 
 fn socket(stack: &mut Stack, bind: &str) -> Fd {
-    let fd = stack
-        .socket(Domain::of(&addr(bind)), Kind::Datagram, Protocol::Udp)
-        .unwrap();
+    let fd = stack.socket(Domain::of(&addr(bind)), Kind::Datagram, Protocol::Udp).unwrap();
     stack.bind(fd, addr(bind)).unwrap();
     fd
 }
@@ -55,23 +53,12 @@ fn socket(stack: &mut Stack, bind: &str) -> Fd {
 /// The host under test: sockets of both families, connected and not, in groups and not.
 fn target() -> (Stack, Vec<Fd>) {
     let mut stack = host(2);
-    let mut fds: Vec<Fd> = [
-        "0.0.0.0:7",
-        "10.0.0.2:8",
-        "[::]:9",
-        "[fd00::2]:7",
-        "0.0.0.0:5353",
-        "[::]:5354",
-    ]
-    .iter()
-    .map(|bind| socket(&mut stack, bind))
-    .collect();
-    stack
-        .set_option(fds[4], SocketOption::JoinGroup("239.1.2.3".parse().unwrap()))
-        .unwrap();
-    stack
-        .set_option(fds[5], SocketOption::JoinGroup("ff02::77".parse().unwrap()))
-        .unwrap();
+    let mut fds: Vec<Fd> = ["0.0.0.0:7", "10.0.0.2:8", "[::]:9", "[fd00::2]:7", "0.0.0.0:5353", "[::]:5354"]
+        .iter()
+        .map(|bind| socket(&mut stack, bind))
+        .collect();
+    stack.set_option(fds[4], SocketOption::JoinGroup("239.1.2.3".parse().unwrap())).unwrap();
+    stack.set_option(fds[5], SocketOption::JoinGroup("ff02::77".parse().unwrap())).unwrap();
     for (bind, peer) in [("0.0.0.0:4000", "10.0.0.1:1000"), ("[::]:4001", "[fd00::1]:1001")] {
         let fd = socket(&mut stack, bind);
         stack.connect(fd, Some(addr(peer))).unwrap();
@@ -89,25 +76,14 @@ fn corpus() -> Vec<Vec<u8>> {
     let mut packets: Vec<Bytes> = Vec::new();
     for len in [0, 1, 100, 1_472, 1_473, 4_000, 20_000, 65_507] {
         let data: Vec<u8> = (0..len).map(|n| (n * 7) as u8).collect();
-        for to in [
-            "10.0.0.2:7",
-            "10.0.0.2:8",
-            "10.0.0.2:9",
-            "10.0.0.2:4000",
-            "10.0.0.255:7",
-            "239.1.2.3:5353",
-        ] {
+        for to in
+            ["10.0.0.2:7", "10.0.0.2:8", "10.0.0.2:9", "10.0.0.2:4000", "10.0.0.255:7", "239.1.2.3:5353"]
+        {
             peer.send_to(v4, &data, addr(to)).unwrap();
             packets.extend(std::iter::from_fn(|| peer.poll_transmit()).take(4));
             while peer.poll_transmit().is_some() {}
         }
-        for to in [
-            "[fd00::2]:7",
-            "[fd00::2]:9",
-            "[fd00::2]:4001",
-            "[fd00::2]:99",
-            "[ff02::77]:5354",
-        ] {
+        for to in ["[fd00::2]:7", "[fd00::2]:9", "[fd00::2]:4001", "[fd00::2]:99", "[ff02::77]:5354"] {
             peer.send_to(v6, &data, addr(to)).unwrap();
             packets.extend(std::iter::from_fn(|| peer.poll_transmit()).take(4));
             while peer.poll_transmit().is_some() {}
@@ -134,10 +110,7 @@ fn corpus() -> Vec<Vec<u8>> {
 }
 
 fn sum(bytes: &[u8]) -> u64 {
-    bytes
-        .chunks(2)
-        .map(|word| u64::from(u16::from_be_bytes([word[0], *word.get(1).unwrap_or(&0)])))
-        .sum()
+    bytes.chunks(2).map(|word| u64::from(u16::from_be_bytes([word[0], *word.get(1).unwrap_or(&0)]))).sum()
 }
 
 fn fold(mut sum: u64) -> [u8; 2] {
@@ -232,11 +205,7 @@ fn damage(packet: &mut Vec<u8>, choice: &mut Choice, corpus: &[Vec<u8>]) {
         7 if len > 48 && packet[0] >> 4 == 6 => {
             let kind = [0, 43, 44, 60, 51, 59][choice.below(6)];
             let next = std::mem::replace(&mut packet[6], kind);
-            let (units, left, more) = (
-                choice.below(3) as u8,
-                choice.below(9) as u8,
-                choice.below(3) as u8,
-            );
+            let (units, left, more) = (choice.below(3) as u8, choice.below(9) as u8, choice.below(3) as u8);
             packet.splice(40..40, [next, units, 0, left, 0, 0, 0, more]);
             let len = (packet.len() - 40) as u16;
             packet[4..6].copy_from_slice(&len.to_be_bytes());
@@ -317,35 +286,21 @@ fn a_million_packets_neither_panic_nor_fill_the_memory() {
         most = most.max(stack.memory());
         assert!(most <= BOUND, "packet {n}: {most} bytes held, {BOUND} allowed");
     }
-    assert!(
-        seen.datagrams > 30_000 && seen.sent > 30_000 && seen.errors > 1_000,
-        "{seen:?}"
-    );
+    assert!(seen.datagrams > 30_000 && seen.sent > 30_000 && seen.errors > 1_000, "{seen:?}");
     assert!(seen.reassembled > 1_000, "{seen:?}");
-    assert_eq!(
-        seen.drops.len(),
-        8,
-        "every reason to drop a packet was met: {seen:?}"
-    );
+    assert_eq!(seen.drops.len(), 8, "every reason to drop a packet was met: {seen:?}");
     assert!(most > BOUND / 4, "the bounds were tried: {most}");
     still_works(stack, &fds);
 }
 
 /// What has piled up while nobody looked: as much as may, and no more.
 fn inspect(stack: &mut Stack) {
-    assert_eq!(
-        std::iter::from_fn(|| stack.poll_transmit()).count(),
-        4_096,
-        "packets for the wire"
-    );
+    assert_eq!(std::iter::from_fn(|| stack.poll_transmit()).count(), 4_096, "packets for the wire");
     assert_eq!(std::iter::from_fn(|| stack.poll_note()).count(), 1_024, "notes");
     let changed: Vec<Fd> = std::iter::from_fn(|| stack.poll_changed()).collect();
     assert_eq!(changed.len(), SOCKETS, "each descriptor once");
     let queues = SOCKETS * 212_992;
-    assert!(
-        stack.memory() > queues,
-        "all receive buffers are full, and there are fragments"
-    );
+    assert!(stack.memory() > queues, "all receive buffers are full, and there are fragments");
 }
 
 /// After all that, the fragments time out, the queues can be emptied, and a datagram gets through.

@@ -37,37 +37,19 @@ fn udp_on(report: &Report, testbed: Testbed) -> impl Iterator<Item = (&'static C
         .results
         .iter()
         .filter(move |row| (row.testbed, row.subject) == (testbed.name(), testbed.subject()));
-    on.filter_map(|row| Some((Claim::of(row.claim)?, row)))
-        .filter(|(claim, _)| claim.family() == "udp")
+    on.filter_map(|row| Some((Claim::of(row.claim)?, row))).filter(|(claim, _)| claim.family() == "udp")
 }
 
 #[test]
 fn the_same_seed_gives_the_same_report_here_and_in_another_process() {
     let own = timeless(REPORT.clone());
-    assert_eq!(
-        own,
-        timeless(verify(&options(), &mut Silent)),
-        "twice in one process"
-    );
+    assert_eq!(own, timeless(verify(&options(), &mut Silent)), "twice in one process");
     let output = Command::new(env!("CARGO_BIN_EXE_faultwire"))
-        .args([
-            "verify",
-            "--testbed",
-            "virtual",
-            "--testbed",
-            "turmoil",
-            "--format",
-            "json",
-        ])
+        .args(["verify", "--testbed", "virtual", "--testbed", "turmoil", "--format", "json"])
         .args(["--seed", &SEED.to_string()])
         .output()
         .expect("it runs");
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("JSON is UTF-8");
     let is_timed = |line: &&str| line.trim_start().starts_with("\"elapsed_ms\"");
     let printed: Vec<&str> = text.lines().filter(|line| !is_timed(line)).collect();
@@ -87,11 +69,7 @@ fn every_datagram_claim_is_settled_in_both_simulations_and_earned() {
             assert!(row.exercised > 0, "{} on {testbed}", claim.id);
             assert_eq!(row.faults_planned, row.faults_fired, "{} on {testbed}", claim.id);
             if let Some(plan) = &row.plan {
-                assert!(
-                    plan.faults.len() <= 1 && plan.events.is_empty(),
-                    "{}: {plan:?}",
-                    claim.id
-                );
+                assert!(plan.faults.len() <= 1 && plan.events.is_empty(), "{}: {plan:?}", claim.id);
             }
         }
     }
@@ -99,12 +77,7 @@ fn every_datagram_claim_is_settled_in_both_simulations_and_earned() {
         if claim.modality == Modality::Guaranteed {
             assert!(claim.over_plans, "{} is guaranteed whatever the plan", claim.id);
             assert!(row.random >= 256, "{}: {} random plans", claim.id, row.random);
-            assert!(
-                row.exhaustive > 100,
-                "{}: {} plans of the grid",
-                claim.id,
-                row.exhaustive
-            );
+            assert!(row.exhaustive > 100, "{}: {} plans of the grid", claim.id, row.exhaustive);
         }
     }
 }
@@ -113,26 +86,11 @@ fn every_datagram_claim_is_settled_in_both_simulations_and_earned() {
 fn every_mutant_is_caught_by_the_claim_that_it_breaks() {
     let rows = mutants(0, &mut Silent);
     for row in &rows {
-        assert!(
-            row.is_caught(),
-            "{} ({}) is not caught by {}",
-            row.name,
-            row.about,
-            row.breaks
-        );
-        assert!(
-            row.plan.as_ref().is_some_and(|plan| plan.faults.len() <= 1),
-            "{}: {:?}",
-            row.name,
-            row.plan
-        );
+        assert!(row.is_caught(), "{} ({}) is not caught by {}", row.name, row.about, row.breaks);
+        assert!(row.plan.as_ref().is_some_and(|plan| plan.faults.len() <= 1), "{}: {:?}", row.name, row.plan);
     }
     let settled = |claim: &&Claim| claim.modality == Modality::Guaranteed;
     for claim in CLAIMS.iter().filter(settled) {
-        assert!(
-            rows.iter().any(|row| row.breaks == claim.id),
-            "nothing breaks {} on purpose",
-            claim.id
-        );
+        assert!(rows.iter().any(|row| row.breaks == claim.id), "nothing breaks {} on purpose", claim.id);
     }
 }

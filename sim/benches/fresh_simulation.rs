@@ -55,11 +55,8 @@ fn ours(bencher: Bencher<'_, '_>, scenario: &Scenario) {
 #[divan::bench]
 fn floor(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let delay = Duration::from_millis(1);
             let (to_server, mut at_server) = tokio::sync::mpsc::channel::<Vec<u8>>(64);

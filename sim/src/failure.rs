@@ -47,11 +47,7 @@ pub fn save(name: &str, plan: &FaultPlan, target_dir: &Path) -> io::Result<PathB
 /// The name as a part of a file's name.
 fn file_name(name: &str) -> String {
     let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || c == '_' {
-            c
-        } else {
-            '-'
-        }
+        if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }
     };
     let name: String = name.chars().map(plain).take(80).collect();
     match name.trim_matches('-') {
@@ -73,11 +69,8 @@ struct Surroundings {
 
 impl Surroundings {
     fn of_this_process() -> Surroundings {
-        let path = |name| {
-            std::env::var_os(name)
-                .filter(|path: &OsString| !path.is_empty())
-                .map(PathBuf::from)
-        };
+        let path =
+            |name| std::env::var_os(name).filter(|path: &OsString| !path.is_empty()).map(PathBuf::from);
         Surroundings {
             target: path("CARGO_TARGET_DIR"),
             manifest: path("CARGO_MANIFEST_DIR"),
@@ -168,17 +161,11 @@ mod tests {
     #[test]
     fn a_saved_plan_is_whole_and_named_after_its_content() {
         let home = tempfile::tempdir().unwrap();
-        let plan = FaultPlan {
-            title: Some("it's so".to_owned()),
-            ..FaultPlan::default()
-        };
+        let plan = FaultPlan { title: Some("it's so".to_owned()), ..FaultPlan::default() };
         let path = save("udp/may lose", &plan, home.path()).unwrap();
         assert_eq!(path, save("udp/may lose", &plan, home.path()).unwrap());
         let name = path.file_name().unwrap().to_str().unwrap();
-        assert!(
-            name.starts_with("udp-may-lose-") && name.ends_with(".toml"),
-            "{name}"
-        );
+        assert!(name.starts_with("udp-may-lose-") && name.ends_with(".toml"), "{name}");
         assert_eq!(FaultPlan::read(&path).unwrap(), plan);
         let other = save("udp/may lose", &FaultPlan::default(), home.path()).unwrap();
         assert_ne!(path, other);
@@ -208,11 +195,7 @@ mod tests {
         for directory in [&workspace, &package] {
             fs::write(directory.join("Cargo.toml"), "").unwrap();
         }
-        let here = Surroundings {
-            target: None,
-            manifest: Some(package.clone()),
-            current: package,
-        };
+        let here = Surroundings { target: None, manifest: Some(package.clone()), current: package };
         (workspace, here)
     }
 
@@ -249,13 +232,7 @@ mod tests {
     #[test]
     fn a_replay_line_is_one_that_a_shell_understands() {
         let line = replay_line(Path::new("/no/such dir/it's.toml"), Some("a::b"));
-        assert_eq!(
-            line,
-            r"FAULTWIRE_PLAN='/no/such dir/it'\''s.toml' cargo test a::b"
-        );
-        assert_eq!(
-            replay_line(Path::new("/no/x.toml"), None),
-            "FAULTWIRE_PLAN=/no/x.toml cargo test"
-        );
+        assert_eq!(line, r"FAULTWIRE_PLAN='/no/such dir/it'\''s.toml' cargo test a::b");
+        assert_eq!(replay_line(Path::new("/no/x.toml"), None), "FAULTWIRE_PLAN=/no/x.toml cargo test");
     }
 }

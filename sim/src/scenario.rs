@@ -98,10 +98,7 @@ pub struct Scenario {
 impl fmt::Debug for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hosts: Vec<_> = self.hosts.iter().map(|host| &host.name).collect();
-        f.debug_struct("Scenario")
-            .field("name", &self.name)
-            .field("hosts", &hosts)
-            .finish_non_exhaustive()
+        f.debug_struct("Scenario").field("name", &self.name).field("hosts", &hosts).finish_non_exhaustive()
     }
 }
 
@@ -195,11 +192,7 @@ impl Scenario {
             let program = program.clone();
             Box::pin(async move { program(net).await.ending() })
         });
-        self.hosts.push(HostSpec {
-            name: name.to_owned(),
-            program,
-            is_client,
-        });
+        self.hosts.push(HostSpec { name: name.to_owned(), program, is_client });
     }
 
     /// Something that must be true of every run's trace.
@@ -285,10 +278,7 @@ impl Scenario {
         if run.end.is_finished() {
             for (name, holds) in &self.invariants {
                 if let Err(message) = holds(&run.trace) {
-                    run.end = crate::End::Failed {
-                        host: None,
-                        message: format!("{name}: {message}"),
-                    };
+                    run.end = crate::End::Failed { host: None, message: format!("{name}: {message}") };
                     break;
                 }
             }

@@ -91,23 +91,22 @@ impl PlanSpace {
             chosen.entry(*target).or_insert(draw);
         }
         let mut plan = self.base.clone();
-        plan.faults
-            .extend(chosen.into_iter().filter_map(|(target, draw)| {
-                let target = self.targets.get(target)?;
-                Some(Fault {
-                    direction: target.direction.clone(),
-                    packet: target.packet,
-                    action: match draw {
-                        Draw::Drop => Action::Drop,
-                        Draw::Duplicate => Action::Duplicate,
-                        Draw::Delay(us) => {
-                            Action::DelayUs(us.div_ceil(self.tick_us).saturating_mul(self.tick_us))
-                        }
-                        Draw::Hold(packets) => Action::HoldFor(*packets),
-                        Draw::Corrupt(bit) => Action::CorruptBits(vec![bit % target.bits.max(1)]),
-                    },
-                })
-            }));
+        plan.faults.extend(chosen.into_iter().filter_map(|(target, draw)| {
+            let target = self.targets.get(target)?;
+            Some(Fault {
+                direction: target.direction.clone(),
+                packet: target.packet,
+                action: match draw {
+                    Draw::Drop => Action::Drop,
+                    Draw::Duplicate => Action::Duplicate,
+                    Draw::Delay(us) => {
+                        Action::DelayUs(us.div_ceil(self.tick_us).saturating_mul(self.tick_us))
+                    }
+                    Draw::Hold(packets) => Action::HoldFor(*packets),
+                    Draw::Corrupt(bit) => Action::CorruptBits(vec![bit % target.bits.max(1)]),
+                },
+            })
+        }));
         plan
     }
 }
@@ -122,24 +121,13 @@ fn targets(base: &FaultPlan, trace: &Trace) -> Vec<Target> {
         let (last, largest) = classes.entry((direction.clone(), site.label.class)).or_default();
         *last = site.label.nth.max(*last);
         *largest = bits.max(*largest);
-        targets.push(Target {
-            direction,
-            packet: site.label.packet(),
-            bits,
-        });
+        targets.push(Target { direction, packet: site.label.packet(), bits });
     }
     for ((direction, class), (last, bits)) in &classes {
         let beyond = HITS_PER_ITEM_MAX as u32;
         let mut more = |packet| {
-            let target = Target {
-                direction: direction.clone(),
-                packet,
-                bits: *bits,
-            };
-            if !targets
-                .iter()
-                .any(|known| known.direction == target.direction && known.packet == packet)
-            {
+            let target = Target { direction: direction.clone(), packet, bits: *bits };
+            if !targets.iter().any(|known| known.direction == target.direction && known.packet == packet) {
                 targets.push(target);
             }
         };
@@ -149,20 +137,14 @@ fn targets(base: &FaultPlan, trace: &Trace) -> Vec<Target> {
         if *class == Class::Data {
             for nth in 1..=*last {
                 for transmission in 2..=3 {
-                    more(Packet {
-                        transmission: Some(transmission),
-                        ..Packet::nth(*class, nth)
-                    });
+                    more(Packet { transmission: Some(transmission), ..Packet::nth(*class, nth) });
                 }
             }
         }
     }
     // A packet that the base plan hits is left to it.
     targets.retain(|target| {
-        !base
-            .faults
-            .iter()
-            .any(|fault| fault.direction == target.direction && fault.packet == target.packet)
+        !base.faults.iter().any(|fault| fault.direction == target.direction && fault.packet == target.packet)
     });
     targets
 }
@@ -177,9 +159,7 @@ pub fn plans(space: &PlanSpace) -> impl Strategy<Value = FaultPlan> + use<> {
     }
     let fault = (0..targets, draws(space));
     let space = space.clone();
-    vec(fault, 1..=space.faults_max)
-        .prop_map(move |draws| space.plan(&draws))
-        .boxed()
+    vec(fault, 1..=space.faults_max).prop_map(move |draws| space.plan(&draws)).boxed()
 }
 
 fn draws(space: &PlanSpace) -> impl Strategy<Value = Draw> + use<> {

@@ -34,13 +34,8 @@ pub enum Testbed {
 
 impl Testbed {
     /// All testbeds, in the order of reports.
-    pub const ALL: [Testbed; 5] = [
-        Testbed::Virtual,
-        Testbed::Turmoil,
-        Testbed::TurmoilOwn,
-        Testbed::Loopback,
-        Testbed::Relay,
-    ];
+    pub const ALL: [Testbed; 5] =
+        [Testbed::Virtual, Testbed::Turmoil, Testbed::TurmoilOwn, Testbed::Loopback, Testbed::Relay];
 
     /// The testbed's name.
     pub fn name(self) -> &'static str {
@@ -125,15 +120,9 @@ fn conclude(shared: &Shared, plan: &FaultPlan) -> Run {
     let mut world = shared.lock();
     world.over = true;
     let end = if let Some((host, message)) = world.failure.take() {
-        End::Failed {
-            host: Some(world.trace.host_name(host).to_owned()),
-            message,
-        }
+        End::Failed { host: Some(world.trace.host_name(host).to_owned()), message }
     } else if let Some(limit) = world.limit_hit.take() {
-        End::Stalled {
-            limit,
-            sockets: world.sockets(),
-        }
+        End::Stalled { limit, sockets: world.sockets() }
     } else {
         End::Finished
     };

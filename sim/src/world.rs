@@ -35,10 +35,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(world: World, fabric: Box<dyn Fabric>) -> Arc<Self> {
-        Arc::new(Shared {
-            world: Mutex::new(world),
-            fabric,
-        })
+        Arc::new(Shared { world: Mutex::new(world), fabric })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
@@ -84,11 +81,7 @@ impl World {
     ) -> Result<World, UnknownHost> {
         let wire = Wire::new(plan, hosts)?;
         let mtu = plan.link.numbers().mtu;
-        let hosts_made = hosts
-            .iter()
-            .enumerate()
-            .map(|(index, _)| Host::new(index, mtu, settings))
-            .collect();
+        let hosts_made = hosts.iter().enumerate().map(|(index, _)| Host::new(index, mtu, settings)).collect();
         Ok(World {
             now: Time::ZERO,
             trace: Trace::new(hosts.iter().cloned()),
@@ -182,29 +175,17 @@ impl World {
     fn send(&mut self, from: HostId, packet: Bytes) {
         match host::destination(&packet) {
             Some(to) if !host::is_for_all(&to) => {
-                match self
-                    .hosts
-                    .iter()
-                    .position(|host| host.addrs.has(&to))
-                    .and_then(host_id)
-                {
+                match self.hosts.iter().position(|host| host.addrs.has(&to)).and_then(host_id) {
                     Some(to) => self.wire.send(self.now, from, to, packet, &mut self.trace),
                     None => {
                         let packet = self.trace.next_packet();
-                        self.trace.push(
-                            self.now,
-                            What::Lost {
-                                packet,
-                                reason: LossReason::NoSuchHost,
-                            },
-                        );
+                        self.trace.push(self.now, What::Lost { packet, reason: LossReason::NoSuchHost });
                     }
                 }
             }
             _ => {
                 for to in (0..self.hosts.len()).filter_map(host_id).filter(|to| *to != from) {
-                    self.wire
-                        .send(self.now, from, to, packet.clone(), &mut self.trace);
+                    self.wire.send(self.now, from, to, packet.clone(), &mut self.trace);
                 }
             }
         }
@@ -212,35 +193,15 @@ impl World {
 
     /// Hands a packet that came off the wire to its host, if that is up.
     pub(crate) fn arrive(&mut self, delivery: Delivery) {
-        let Delivery {
-            packet,
-            copy,
-            to,
-            bytes,
-            altered,
-        } = delivery;
+        let Delivery { packet, copy, to, bytes, altered } = delivery;
         let now = self.now;
         let host = &mut self.hosts[usize::from(to.0)];
         if !host.is_up {
-            self.trace.push(
-                now,
-                What::Lost {
-                    packet,
-                    reason: LossReason::HostDown,
-                },
-            );
+            self.trace.push(now, What::Lost { packet, reason: LossReason::HostDown });
             return;
         }
         let altered = altered.then(|| bytes.clone());
-        self.trace.push(
-            now,
-            What::Arrived {
-                packet,
-                copy,
-                to,
-                altered,
-            },
-        );
+        self.trace.push(now, What::Arrived { packet, copy, to, altered });
         host.stack.advance(now);
         host.stack.input(&bytes);
     }

@@ -16,16 +16,11 @@ fn race() -> Scenario {
         let mut buffer = [0; 64];
         for n in 0..5u8 {
             socket.send(&[n; 40]).await?;
-            let _ = net
-                .timeout(Duration::from_millis(50), socket.recv_from(&mut buffer))
-                .await;
+            let _ = net.timeout(Duration::from_millis(50), socket.recv_from(&mut buffer)).await;
         }
         Result::Ok(())
     };
-    scenario("race")
-        .server(echo)
-        .client_on("left", client)
-        .client_on("right", client)
+    scenario("race").server(echo).client_on("left", client).client_on("right", client)
 }
 
 async fn echo(net: Net) -> std::io::Result<()> {
@@ -38,21 +33,13 @@ async fn echo(net: Net) -> std::io::Result<()> {
 }
 
 fn hashes() -> String {
-    let actions = [
-        Action::Drop,
-        Action::Duplicate,
-        Action::HoldFor(2),
-        Action::DelayUs(60_000),
-    ];
+    let actions = [Action::Drop, Action::Duplicate, Action::HoldFor(2), Action::DelayUs(60_000)];
     let fault = |action| Fault {
         direction: Direction::new("left", "server"),
         packet: Packet::nth(Class::Datagram, 2),
         action,
     };
-    let plans = actions.map(|action| FaultPlan {
-        faults: vec![fault(action)],
-        ..FaultPlan::default()
-    });
+    let plans = actions.map(|action| FaultPlan { faults: vec![fault(action)], ..FaultPlan::default() });
     let mut lines = String::new();
     for testbed in [Testbed::Virtual, Testbed::Turmoil] {
         for plan in &plans {
@@ -79,38 +66,31 @@ fn another_process_sees_the_same() {
             .output()
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        let printed: String = text
-            .lines()
-            .filter(|line| line.starts_with("trace "))
-            .map(|line| format!("{line}\n"))
-            .collect();
+        let printed: String =
+            text.lines().filter(|line| line.starts_with("trace ")).map(|line| format!("{line}\n")).collect();
         assert_eq!(printed, own, "{text}");
     }
 }
 
 fn choosing(biased: bool) -> Scenario {
-    scenario("choosing")
-        .server(echo)
-        .client(move |net: Net| async move {
-            let socket = net.datagram("0.0.0.0:0", &[]).await?;
-            let server = net.resolve("server:7000").await?[0];
-            let (one, two) = (socket.send_to(b"one", server), socket.send_to(b"two", server));
-            if biased {
-                tokio::select! { biased; _ = one => {} _ = two => {} }
-            } else {
-                tokio::select! { _ = one => {} _ = two => {} }
-            }
-            Ok(())
-        })
+    scenario("choosing").server(echo).client(move |net: Net| async move {
+        let socket = net.datagram("0.0.0.0:0", &[]).await?;
+        let server = net.resolve("server:7000").await?[0];
+        let (one, two) = (socket.send_to(b"one", server), socket.send_to(b"two", server));
+        if biased {
+            tokio::select! { biased; _ = one => {} _ = two => {} }
+        } else {
+            tokio::select! { _ = one => {} _ = two => {} }
+        }
+        Ok(())
+    })
 }
 
 #[test]
 fn an_unbiased_choice_is_noticed() {
     assert_eq!(choosing(true).difference(), None);
     // Missed once in 128: not sixteen times in a row.
-    let noticed = (0..16)
-        .find_map(|_| choosing(false).difference())
-        .expect("the runs differ");
+    let noticed = (0..16).find_map(|_| choosing(false).difference()).expect("the runs differ");
     assert!(noticed.contains("select!"), "{noticed}");
     assert!(noticed.contains("send 3 B"), "{noticed}");
 }
@@ -147,22 +127,11 @@ fn a_run_leaves_no_program_behind() {
         net.sleep(Duration::from_millis(5)).await;
         Ok(())
     });
-    for testbed in [
-        Testbed::Virtual,
-        Testbed::Turmoil,
-        Testbed::TurmoilOwn,
-        Testbed::Loopback,
-        Testbed::Relay,
-    ] {
+    for testbed in
+        [Testbed::Virtual, Testbed::Turmoil, Testbed::TurmoilOwn, Testbed::Loopback, Testbed::Relay]
+    {
         for _ in 0..10 {
-            assert!(
-                holding
-                    .clone()
-                    .on(testbed)
-                    .run(&FaultPlan::default())
-                    .end
-                    .is_finished()
-            );
+            assert!(holding.clone().on(testbed).run(&FaultPlan::default()).end.is_finished());
         }
     }
     drop(holding);

@@ -23,9 +23,7 @@ async fn patient_client(net: Net) -> Result {
     for n in 0..10u8 {
         for attempt in 0.. {
             socket.send_to(&[n; 100], server).await?;
-            if let Ok(received) = net
-                .timeout(Duration::from_millis(200), socket.recv_from(&mut buffer))
-                .await
+            if let Ok(received) = net.timeout(Duration::from_millis(200), socket.recv_from(&mut buffer)).await
             {
                 received?;
                 break;
@@ -46,48 +44,26 @@ fn plan(faults: &[(&str, &str, u32, Action)]) -> FaultPlan {
         packet: Packet::nth(Class::Datagram, *nth),
         action: action.clone(),
     });
-    FaultPlan {
-        faults: faults.collect(),
-        ..FaultPlan::default()
-    }
+    FaultPlan { faults: faults.collect(), ..FaultPlan::default() }
 }
 
 fn plans() -> Vec<FaultPlan> {
     let (there, back) = (("client", "server"), ("server", "client"));
     let one = |(from, to): (&'static str, &'static str), nth, action| (from, to, nth, action);
     let events = |events: [(EventKind, u64); 2]| FaultPlan {
-        events: events
-            .map(|(kind, at_us)| PlanEvent {
-                kind,
-                when: When::AtUs(at_us),
-            })
-            .to_vec(),
+        events: events.map(|(kind, at_us)| PlanEvent { kind, when: When::AtUs(at_us) }).to_vec(),
         ..FaultPlan::default()
     };
-    let crash = events([
-        (EventKind::Crash("server".into()), 4_000),
-        (EventKind::Restart("server".into()), 650_000),
-    ]);
-    let cut = events([
-        (EventKind::Partition(None), 3_000),
-        (EventKind::Heal(None), 450_000),
-    ]);
+    let crash =
+        events([(EventKind::Crash("server".into()), 4_000), (EventKind::Restart("server".into()), 650_000)]);
+    let cut = events([(EventKind::Partition(None), 3_000), (EventKind::Heal(None), 450_000)]);
     vec![
         FaultPlan::default(),
         plan(&[one(there, 3, Action::Drop), one(back, 5, Action::Drop)]),
         plan(&[one(there, 1, Action::Duplicate), one(back, 2, Action::Duplicate)]),
-        plan(&[
-            one(there, 2, Action::DelayUs(5_000)),
-            one(back, 4, Action::DelayUs(201_000)),
-        ]),
-        plan(&[
-            one(there, 2, Action::HoldFor(1)),
-            one(back, 4, Action::HoldFor(3)),
-        ]),
-        plan(&[
-            one(there, 2, Action::CorruptBits(vec![300])),
-            one(back, 4, Action::CorruptBits(vec![70])),
-        ]),
+        plan(&[one(there, 2, Action::DelayUs(5_000)), one(back, 4, Action::DelayUs(201_000))]),
+        plan(&[one(there, 2, Action::HoldFor(1)), one(back, 4, Action::HoldFor(3))]),
+        plan(&[one(there, 2, Action::CorruptBits(vec![300])), one(back, 4, Action::CorruptBits(vec![70]))]),
         crash,
         cut,
     ]
@@ -95,12 +71,7 @@ fn plans() -> Vec<FaultPlan> {
 
 #[test]
 fn the_same_programs_run_on_every_testbed() {
-    for testbed in [
-        Testbed::Virtual,
-        Testbed::Turmoil,
-        Testbed::TurmoilOwn,
-        Testbed::Loopback,
-    ] {
+    for testbed in [Testbed::Virtual, Testbed::Turmoil, Testbed::TurmoilOwn, Testbed::Loopback] {
         let run = echo().on(testbed).run(&FaultPlan::default());
         assert_eq!(run.end, End::Finished, "{testbed}");
         let answers = run.trace.calls_of(run.trace.host("client").unwrap()).count();
@@ -113,18 +84,8 @@ fn runs_repeat_bit_for_bit() {
     for testbed in [Testbed::Virtual, Testbed::Turmoil] {
         for plan in plans() {
             let (once, again) = (echo().on(testbed).run(&plan), echo().on(testbed).run(&plan));
-            assert_eq!(
-                once.end,
-                End::Finished,
-                "{testbed} {plan:?}\n{}",
-                once.trace.text()
-            );
-            assert!(
-                once.fired.all(),
-                "{testbed} {plan:?}: {:?}\n{}",
-                once.fired,
-                once.trace.text()
-            );
+            assert_eq!(once.end, End::Finished, "{testbed} {plan:?}\n{}", once.trace.text());
+            assert!(once.fired.all(), "{testbed} {plan:?}: {:?}\n{}", once.fired, once.trace.text());
             assert_eq!(once.trace.text(), again.trace.text());
             assert_eq!(once.trace.hash(), again.trace.hash());
         }
@@ -144,15 +105,9 @@ fn hosts_see_the_same_on_both_fabrics() {
 
 #[test]
 fn the_relay_applies_a_plan_to_real_datagrams() {
-    let plan = plan(&[
-        ("client", "server", 2, Action::Drop),
-        ("server", "client", 3, Action::Duplicate),
-    ]);
+    let plan = plan(&[("client", "server", 2, Action::Drop), ("server", "client", 3, Action::Duplicate)]);
     let run = echo().on(Testbed::Relay).run(&plan);
     assert_eq!(run.end, End::Finished, "{}", run.trace.text());
     assert!(run.fired.all(), "{}", run.trace.text());
-    assert!(
-        run.elapsed.since_start() >= Duration::from_millis(200),
-        "the lost message was not waited for"
-    );
+    assert!(run.elapsed.since_start() >= Duration::from_millis(200), "the lost message was not waited for");
 }

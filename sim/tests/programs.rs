@@ -16,10 +16,7 @@ fn plan(direction: (&str, &str), nth: u32, action: Action) -> FaultPlan {
         packet: Packet::nth(Class::Datagram, nth),
         action,
     };
-    FaultPlan {
-        faults: vec![fault],
-        ..FaultPlan::default()
-    }
+    FaultPlan { faults: vec![fault], ..FaultPlan::default() }
 }
 
 #[test]
@@ -85,10 +82,7 @@ fn a_numbered_series_shows_each_fault() {
             (plan(up, 2, Action::Drop), "received 4, missing [1]"),
             (plan(up, 2, Action::Duplicate), "received 5, duplicates [1]"),
             (plan(up, 2, Action::HoldFor(2)), "received 5, out of order [1]"),
-            (
-                plan(up, 2, Action::CorruptBits(vec![300])),
-                "received 4, missing [1]",
-            ),
+            (plan(up, 2, Action::CorruptBits(vec![300])), "received 4, missing [1]"),
         ] {
             let run = scenario("numbered")
                 .on(testbed)

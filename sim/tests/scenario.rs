@@ -24,18 +24,14 @@ async fn trusting(net: Net) -> Result {
     let mut buffer = [0; 16];
     for expected in 1..=2 {
         socket.send(b"add").await?;
-        net.timeout(Duration::from_millis(200), socket.recv_from(&mut buffer))
-            .await??;
+        net.timeout(Duration::from_millis(200), socket.recv_from(&mut buffer)).await??;
         assert_eq!(buffer[0], expected, "the count");
     }
     Ok(())
 }
 
 fn counting() -> Scenario {
-    scenario("counting")
-        .server(counter)
-        .client(trusting)
-        .exhaustive(1)
+    scenario("counting").server(counter).client(trusting).exhaustive(1)
 }
 
 fn message(failed: Box<dyn std::any::Any + Send>) -> String {
@@ -59,23 +55,19 @@ fn regex_free_redaction(text: &str, from: &str, to: &str, with: &str) -> String 
 
 #[test]
 fn faults_that_do_no_harm_are_no_failure() {
-    let quiet = scenario("nobody speaks")
-        .server(counter)
-        .client(|net: Net| async move {
-            net.sleep(Duration::from_secs(1)).await;
-            Ok(())
-        });
+    let quiet = scenario("nobody speaks").server(counter).client(|net: Net| async move {
+        net.sleep(Duration::from_secs(1)).await;
+        Ok(())
+    });
     quiet.exhaustive(2).random(10).check();
 }
 
 #[test]
 fn a_broken_invariant_is_a_failure_of_the_run() {
-    let loud = counting()
-        .exhaustive(0)
-        .invariant("silence", |trace| match trace.packet_count() {
-            0 => Ok(()),
-            n => Err(format!("{n} packets")),
-        });
+    let loud = counting().exhaustive(0).invariant("silence", |trace| match trace.packet_count() {
+        0 => Ok(()),
+        n => Err(format!("{n} packets")),
+    });
     let message = message(catch_unwind(AssertUnwindSafe(|| loud.check())).expect_err("there are packets"));
     assert!(message.contains("silence: 4 packets"), "{message}");
 }
@@ -83,21 +75,15 @@ fn a_broken_invariant_is_a_failure_of_the_run() {
 #[test]
 fn a_client_that_waits_for_ever_stalls_and_its_sockets_are_told() {
     for testbed in [Testbed::Virtual, Testbed::Turmoil] {
-        let waiting = scenario("waiting")
-            .on(testbed)
-            .server(counter)
-            .client(|net: Net| async move {
-                let socket = net.datagram("0.0.0.0:5000", &[]).await?;
-                socket.recv_from(&mut [0]).await?;
-                Ok(())
-            });
+        let waiting = scenario("waiting").on(testbed).server(counter).client(|net: Net| async move {
+            let socket = net.datagram("0.0.0.0:5000", &[]).await?;
+            socket.recv_from(&mut [0]).await?;
+            Ok(())
+        });
         let mut settings = Settings::default();
         settings.time_max = Duration::from_secs(5);
         let run = waiting.settings(settings).run(&FaultPlan::default());
         let told = format!("{:?}", run.end);
-        assert!(
-            told.contains("5 s of virtual time") && told.contains("0.0.0.0:5000"),
-            "{told}"
-        );
+        assert!(told.contains("5 s of virtual time") && told.contains("0.0.0.0:5000"), "{told}");
     }
 }

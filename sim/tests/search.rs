@@ -57,9 +57,7 @@ async fn client(net: Net, bug: Bug, messages: u8, timeout: Duration) -> Result {
             tries -= 1;
             socket.send(&[sequence, 10 + sequence]).await?;
             let until = net.now() + timeout;
-            while let Ok(received) = net
-                .timeout(until.since(net.now()), socket.recv_from(&mut buffer))
-                .await
+            while let Ok(received) = net.timeout(until.since(net.now()), socket.recv_from(&mut buffer)).await
             {
                 received?;
                 if buffer[0] == sequence || bug == Bug::TakesAnyAnswer {
@@ -70,11 +68,7 @@ async fn client(net: Net, bug: Bug, messages: u8, timeout: Duration) -> Result {
         }
     }
     let expected: u8 = (1..=messages).map(|sequence| 10 + sequence).sum();
-    if sum == expected {
-        Ok(())
-    } else {
-        Err(format!("{sum} is not {expected}").into())
-    }
+    if sum == expected { Ok(()) } else { Err(format!("{sum} is not {expected}").into()) }
 }
 
 fn adding(bug: Bug, messages: u8, timeout: Duration) -> Scenario {
@@ -87,9 +81,7 @@ fn adding(bug: Bug, messages: u8, timeout: Duration) -> Scenario {
 
 #[test]
 fn the_programs_without_a_bug_survive_two_faults_and_many() {
-    let scenario = adding(Bug::None, 2, Duration::from_millis(50))
-        .exhaustive(2)
-        .random(200);
+    let scenario = adding(Bug::None, 2, Duration::from_millis(50)).exhaustive(2).random(200);
     let mut runs = 0;
     let tried = scenario.search(&mut |run| {
         assert_eq!(run.end, End::Finished, "{}", run.plan.to_toml());
@@ -100,10 +92,7 @@ fn the_programs_without_a_bug_survive_two_faults_and_many() {
     assert_eq!(tried.runs(), runs);
     assert_eq!((tried.fault_free, tried.singles, tried.random), (1, 40, 200));
     assert!(tried.pairs > 700 && tried.pairs == tried.pairs_of, "{tried:?}");
-    assert_eq!(
-        (tried.inert, tried.refused, tried.barren, tried.unsteady),
-        (0, 0, 0, 0)
-    );
+    assert_eq!((tried.inert, tried.refused, tried.barren, tried.unsteady), (0, 0, 0, 0));
     assert_eq!(tried.faults_planned, tried.faults_fired);
 }
 

@@ -64,10 +64,7 @@ impl Classifier {
             transmission: 1,
         };
         let all = &mut self.counts[side];
-        let Some(flow) = (number as usize)
-            .checked_sub(1)
-            .and_then(|index| self.flows.get_mut(index))
-        else {
+        let Some(flow) = (number as usize).checked_sub(1).and_then(|index| self.flows.get_mut(index)) else {
             label.nth_any_in_flow = count(&mut self.unnumbered[side], Class::Any);
             label.nth_in_flow = count(&mut self.unnumbered[side], seen.class);
             label.nth = count(all, seen.class);
@@ -77,9 +74,8 @@ impl Classifier {
         label.nth_any_in_flow = count(own, Class::Any);
         match seen.segment {
             Some(Segment { seq, len }) if seen.class == Class::Data => {
-                let carried = flow.streams[side].carry(seq, len, &mut self.pieces, || {
-                    (count(all, Class::Data), count(own, Class::Data))
-                });
+                let carried = flow.streams[side]
+                    .carry(seq, len, &mut self.pieces, || (count(all, Class::Data), count(own, Class::Data)));
                 (label.nth, label.nth_in_flow, label.transmission) = carried;
             }
             segment => {

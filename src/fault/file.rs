@@ -69,10 +69,7 @@ impl FaultPlan {
     pub fn read(path: impl AsRef<Path>) -> Result<FaultPlan, PlanError> {
         let path = path.as_ref();
         let file = path.display().to_string();
-        let unreadable = |source| PlanError::Unreadable {
-            file: file.clone(),
-            source,
-        };
+        let unreadable = |source| PlanError::Unreadable { file: file.clone(), source };
         let mut bytes = Vec::new();
         // One byte more than allowed is enough to see that there are too many.
         let limit = bounds::FILE_BYTES_MAX as u64 + 1;

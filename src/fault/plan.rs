@@ -98,10 +98,7 @@ pub struct Direction {
 impl Direction {
     /// From one host to another.
     pub fn new(from: impl Into<String>, to: impl Into<String>) -> Self {
-        Direction {
-            from: from.into(),
-            to: to.into(),
-        }
+        Direction { from: from.into(), to: to.into() }
     }
 }
 
@@ -129,12 +126,7 @@ pub struct Packet {
 impl Packet {
     /// The nth packet of a class.
     pub fn nth(class: Class, nth: u32) -> Self {
-        Packet {
-            class,
-            nth,
-            flow: None,
-            transmission: None,
-        }
+        Packet { class, nth, flow: None, transmission: None }
     }
 }
 

@@ -85,11 +85,7 @@ pub struct Fired {
 impl Fired {
     /// How many faults and events took place.
     pub fn count(&self) -> usize {
-        self.faults
-            .iter()
-            .chain(&self.events)
-            .filter(|fired| **fired)
-            .count()
+        self.faults.iter().chain(&self.events).filter(|fired| **fired).count()
     }
 
     /// Whether all of them took place.
@@ -160,10 +156,7 @@ impl Wire {
             queue,
             plan: prepared,
             timed_done: 0,
-            fired: Fired {
-                faults: vec![false; plan.faults.len()],
-                events: vec![false; plan.events.len()],
-            },
+            fired: Fired { faults: vec![false; plan.faults.len()], events: vec![false; plan.events.len()] },
         })
     }
 
@@ -189,28 +182,13 @@ impl Wire {
         let due = departure + self.line.delay;
         let id = trace.next_packet();
         let bytes = packet.clone();
-        trace.push(
-            now,
-            What::Sent {
-                packet: id,
-                from,
-                to,
-                label,
-                bytes,
-            },
-        );
+        trace.push(now, What::Sent { packet: id, from, to, label, bytes });
         if let Some(reason) = refusal {
             trace.push(now, What::Lost { packet: id, reason });
             self.queue.overtaken(way, due);
         } else {
             let effect = self.fault(now, way, &label, id, &packet, trace);
-            let delivery = Delivery {
-                packet: id,
-                copy: 0,
-                to,
-                bytes: packet,
-                altered: false,
-            };
+            let delivery = Delivery { packet: id, copy: 0, to, bytes: packet, altered: false };
             self.carry(now, way, due, delivery, effect);
         }
         self.anchored(now, way, &label, trace);
@@ -301,14 +279,7 @@ impl Wire {
         let effect = Effect::of(action, bytes)?;
         self.fired.faults[fault] = true;
         let action = action.clone();
-        trace.push(
-            now,
-            What::Fault {
-                packet,
-                fault,
-                action,
-            },
-        );
+        trace.push(now, What::Fault { packet, fault, action });
         Some(effect)
     }
 
@@ -319,10 +290,7 @@ impl Wire {
             None => self.queue.packet(due, delivery),
             Some(Effect::Drop) => {}
             Some(Effect::Duplicate) => {
-                let copy = Delivery {
-                    copy: 1,
-                    ..delivery.clone()
-                };
+                let copy = Delivery { copy: 1, ..delivery.clone() };
                 self.queue.packet(due, delivery);
                 self.queue.packet(due, copy);
             }
@@ -379,25 +347,11 @@ impl Wire {
             Happening::Restart(host) => self.queue.host(at, host, DueWhat::Restart(host), event),
             Happening::Inject((from, to), bytes) => {
                 let packet = trace.next_packet();
-                trace.push(
-                    at,
-                    What::Injected {
-                        packet,
-                        from,
-                        to,
-                        bytes: bytes.clone(),
-                    },
-                );
+                trace.push(at, What::Injected { packet, from, to, bytes: bytes.clone() });
                 if let Some(reason) = self.refusal((from, to), &bytes) {
                     trace.push(at, What::Lost { packet, reason });
                 } else {
-                    let delivery = Delivery {
-                        packet,
-                        copy: 0,
-                        to,
-                        bytes,
-                        altered: false,
-                    };
+                    let delivery = Delivery { packet, copy: 0, to, bytes, altered: false };
                     self.queue.packet(at + self.line.delay, delivery);
                     self.fired.events[event] = true;
                 }

@@ -79,9 +79,7 @@ impl Direction {
     /// Whether a plan can name a host so: 1 to 63 of `a`-`z`, `0`-`9` and `-`.
     pub fn is_host_name(name: &str) -> bool {
         (1..=bounds::HOST_CHARS_MAX).contains(&name.len())
-            && name
-                .bytes()
-                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+            && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
     }
 }
 
@@ -89,10 +87,7 @@ impl FromStr for Direction {
     type Err = NotADirection;
 
     fn from_str(text: &str) -> Result<Self, NotADirection> {
-        let wrong = |why| NotADirection {
-            found: text.to_owned(),
-            why,
-        };
+        let wrong = |why| NotADirection { found: text.to_owned(), why };
         let (from, to) = text.split_once("->").ok_or_else(|| wrong("there is no `->`"))?;
         if !Direction::is_host_name(from) || !Direction::is_host_name(to) {
             return Err(wrong("a host's name is 1 to 63 of `a`-`z`, `0`-`9` and `-`"));
@@ -131,11 +126,7 @@ impl fmt::Display for Anchor {
 impl fmt::Display for Fault {
     /// `drop client->server datagram 1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Fault {
-            direction,
-            packet,
-            action,
-        } = self;
+        let Fault { direction, packet, action } = self;
         let packet = format_args!("{direction} {packet}");
         match action {
             Action::Drop => write!(f, "drop {packet}"),
@@ -209,17 +200,9 @@ mod tests {
 
     #[test]
     fn a_direction_is_two_different_names() {
-        for wrong in [
-            "",
-            "client",
-            "client-server",
-            "->server",
-            "client->",
-            "a->a",
-            "A->b",
-            "a -> b",
-            "a->b->c",
-        ] {
+        for wrong in
+            ["", "client", "client-server", "->server", "client->", "a->a", "A->b", "a -> b", "a->b->c"]
+        {
             assert!(wrong.parse::<Direction>().is_err(), "{wrong:?}");
         }
         let long = format!("{}->b", "a".repeat(64));
@@ -228,20 +211,9 @@ mod tests {
 
     #[test]
     fn faults_and_events_read_as_plain_words() {
-        let packet = Packet {
-            flow: Some(2),
-            transmission: Some(3),
-            ..Packet::nth(Class::Data, 4)
-        };
+        let packet = Packet { flow: Some(2), transmission: Some(3), ..Packet::nth(Class::Data, 4) };
         let direction = Direction::new("client", "server");
-        let fault = |action| {
-            Fault {
-                direction: direction.clone(),
-                packet,
-                action,
-            }
-            .to_string()
-        };
+        let fault = |action| Fault { direction: direction.clone(), packet, action }.to_string();
         let words = [
             fault(Action::Drop),
             fault(Action::Duplicate),
@@ -250,24 +222,13 @@ mod tests {
             fault(Action::HoldFor(3)),
             fault(Action::CorruptBits(vec![7])),
             fault(Action::CorruptBits(vec![7, 9])),
-            PlanEvent {
-                kind: EventKind::Partition(None),
-                when: When::AtUs(5),
-            }
-            .to_string(),
+            PlanEvent { kind: EventKind::Partition(None), when: When::AtUs(5) }.to_string(),
             PlanEvent {
                 kind: EventKind::Heal(Some(["a".into(), "b".into()])),
-                when: When::After(Anchor {
-                    direction,
-                    packet: Packet::nth(Class::Any, 1),
-                }),
+                when: When::After(Anchor { direction, packet: Packet::nth(Class::Any, 1) }),
             }
             .to_string(),
-            PlanEvent {
-                kind: EventKind::Crash("server".into()),
-                when: When::AtUs(0),
-            }
-            .to_string(),
+            PlanEvent { kind: EventKind::Crash("server".into()), when: When::AtUs(0) }.to_string(),
         ];
         insta::assert_snapshot!(words.join("\n"), @r"
         drop client->server data 4 of flow 2, transmission 3

@@ -80,12 +80,7 @@ impl OsNetwork {
     )]
     pub fn new() -> Self {
         OsNetwork {
-            inner: Arc::new(Inner {
-                start: Instant::now(),
-                v4: None,
-                v6: None,
-                names: Names::default(),
-            }),
+            inner: Arc::new(Inner { start: Instant::now(), v4: None, v6: None, names: Names::default() }),
         }
     }
 
@@ -145,11 +140,7 @@ impl OsNetwork {
             Domain::Inet => socket2::Domain::IPV4,
             Domain::Inet6 => socket2::Domain::IPV6,
         };
-        let protocol = if kind == Type::STREAM {
-            Protocol::TCP
-        } else {
-            Protocol::UDP
-        };
+        let protocol = if kind == Type::STREAM { Protocol::TCP } else { Protocol::UDP };
         let socket = Socket::new(family, kind, Some(protocol))?;
         socket.set_nonblocking(true)?;
         for &option in options {

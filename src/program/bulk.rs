@@ -66,11 +66,7 @@ impl Receipt {
         });
         let mut next = || fields.next().unwrap_or(u64::MAX);
         let (length, hash, wrong_at) = (next(), next(), next());
-        Receipt {
-            length,
-            hash,
-            wrong_at: (wrong_at != u64::MAX).then_some(wrong_at),
-        }
+        Receipt { length, hash, wrong_at: (wrong_at != u64::MAX).then_some(wrong_at) }
     }
 }
 
@@ -88,11 +84,7 @@ impl Check {
         self.expected.resize(data.len(), 0);
         stamp::fill(SEED, self.length, &mut self.expected);
         if self.wrong_at.is_none() && self.expected != data {
-            let first = self
-                .expected
-                .iter()
-                .zip(data)
-                .position(|(expected, got)| expected != got);
+            let first = self.expected.iter().zip(data).position(|(expected, got)| expected != got);
             self.wrong_at = first.map(|first| self.length + first as u64);
         }
         self.hasher.write(data);
@@ -100,11 +92,7 @@ impl Check {
     }
 
     fn receipt(&self) -> Receipt {
-        Receipt {
-            length: self.length,
-            hash: self.hasher.finish(),
-            wrong_at: self.wrong_at,
-        }
+        Receipt { length: self.length, hash: self.hasher.finish(), wrong_at: self.wrong_at }
     }
 }
 
@@ -121,62 +109,33 @@ pub async fn send<N: Network>(
     timeout: Duration,
 ) -> Result<Receipt, ClientError> {
     let named = || addr.to_owned();
-    let silent = || ClientError::NoAnswer {
-        addr: named(),
-        waited: timeout,
-    };
-    let connected = net
-        .timeout(timeout, net.connect(addr, &[]))
-        .await
-        .map_err(|_| silent())?;
-    let mut stream = connected.map_err(|source| ClientError::Connect {
-        addr: named(),
-        source,
-    })?;
+    let silent = || ClientError::NoAnswer { addr: named(), waited: timeout };
+    let connected = net.timeout(timeout, net.connect(addr, &[])).await.map_err(|_| silent())?;
+    let mut stream = connected.map_err(|source| ClientError::Connect { addr: named(), source })?;
 
     let mut header = [0; HEADER];
     header[..8].copy_from_slice(&MAGIC);
     header[8..].copy_from_slice(&length.to_be_bytes());
-    let failed = |source| ClientError::Send {
-        addr: named(),
-        source,
-    };
-    super::server::write_all(net, &mut stream, &header, timeout)
-        .await
-        .map_err(failed)?;
+    let failed = |source| ClientError::Send { addr: named(), source };
+    super::server::write_all(net, &mut stream, &header, timeout).await.map_err(failed)?;
     let mut buffer = vec![0; CHUNK];
     let mut check = Check::default();
     while check.length < length {
         let len = usize::try_from(length - check.length).map_or(CHUNK, |rest| rest.min(CHUNK));
         stamp::fill(SEED, check.length, &mut buffer[..len]);
         check.take(&buffer[..len]);
-        super::server::write_all(net, &mut stream, &buffer[..len], timeout)
-            .await
-            .map_err(failed)?;
+        super::server::write_all(net, &mut stream, &buffer[..len], timeout).await.map_err(failed)?;
     }
-    net.timeout(timeout, stream.shutdown())
-        .await
-        .map_err(|_| silent())?
-        .map_err(failed)?;
+    net.timeout(timeout, stream.shutdown()).await.map_err(|_| silent())?.map_err(failed)?;
 
     let mut answer = [0; RECEIPT];
     let mut got = 0;
     while got < RECEIPT {
-        let read = net
-            .timeout(timeout, stream.read(&mut answer[got..]))
-            .await
-            .map_err(|_| silent())?;
-        match read.map_err(|source| ClientError::Receive {
-            addr: named(),
-            source,
-        })? {
+        let read = net.timeout(timeout, stream.read(&mut answer[got..])).await.map_err(|_| silent())?;
+        match read.map_err(|source| ClientError::Receive { addr: named(), source })? {
             0 => {
                 let (got, expected) = (got as u64, RECEIPT as u64);
-                return Err(ClientError::Closed {
-                    addr: named(),
-                    got,
-                    expected,
-                });
+                return Err(ClientError::Closed { addr: named(), got, expected });
             }
             len => got += len,
         }
@@ -184,11 +143,7 @@ pub async fn send<N: Network>(
     let receipt = Receipt::from_bytes(answer);
     if receipt != check.receipt() {
         let (got, expected) = (answer.to_vec(), check.receipt().to_bytes().to_vec());
-        return Err(ClientError::WrongAnswer {
-            addr: named(),
-            got,
-            expected,
-        });
+        return Err(ClientError::WrongAnswer { addr: named(), got, expected });
     }
     Ok(receipt)
 }
@@ -221,9 +176,7 @@ async fn connection<N: Network>(mut peer: Connection<N>) -> Tally {
                 header[known..known + head].copy_from_slice(&buffer[..head]);
                 known += head;
                 check.take(&buffer[head..len]);
-                let promised = header[8..]
-                    .iter()
-                    .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+                let promised = header[8..].iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
                 if known == HEADER && (header[..8] != MAGIC || check.length > promised) {
                     tally.refused += 1;
                     return tally;

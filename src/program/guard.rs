@@ -45,12 +45,7 @@ struct Peer {
 
 impl Guard {
     pub(super) fn new(own: SocketAddr, limits: Limits) -> Self {
-        Guard {
-            own_port: own.port(),
-            limits,
-            peers: BTreeMap::new(),
-            met: 0,
-        }
+        Guard { own_port: own.port(), limits, peers: BTreeMap::new(), met: 0 }
     }
 
     /// How many peers there have been.
@@ -91,11 +86,7 @@ impl Guard {
         if !self.peers.contains_key(&from) {
             self.met += 1;
             if self.peers.len() >= self.limits.clients.max(1) {
-                let quietest = self
-                    .peers
-                    .iter()
-                    .min_by_key(|(_, peer)| peer.heard)
-                    .map(|(addr, _)| *addr);
+                let quietest = self.peers.iter().min_by_key(|(_, peer)| peer.heard).map(|(addr, _)| *addr);
                 quietest.and_then(|addr| self.peers.remove(&addr));
             }
         }
@@ -166,20 +157,14 @@ mod tests {
 
     #[test]
     fn reflections_count_sooner_than_news_and_quiet_forgives() {
-        let limits = Limits::default()
-            .with_answers(3, 10)
-            .with_idle(Duration::from_secs(60));
+        let limits = Limits::default().with_answers(3, 10).with_idle(Duration::from_secs(60));
         let mut guard = guard(limits);
         let peer = addr("10.0.0.2:5000");
         let mut echo = |at: u64, data: &[u8]| guard.may_echo(Time::from_millis(at), peer, data);
         let same: Vec<bool> = (0..6).map(|_| echo(0, b"again")).collect();
         assert_eq!(same, [true, true, true, true, false, false]);
         let news: Vec<bool> = (0..6).map(|n| echo(1, &[n])).collect();
-        assert_eq!(
-            news,
-            [true, true, true, true, false, false],
-            "ten answers in all, refused ones included"
-        );
+        assert_eq!(news, [true, true, true, true, false, false], "ten answers in all, refused ones included");
         assert!(!echo(60_000, b"again"), "it was not quiet for long enough");
         assert!(echo(120_000, b"again"));
     }

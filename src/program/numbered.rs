@@ -114,10 +114,7 @@ impl Collector {
         Collector {
             seen: vec![false; expected as usize],
             next: 0,
-            report: Report {
-                expected,
-                ..Report::default()
-            },
+            report: Report { expected, ..Report::default() },
         }
     }
 
@@ -156,10 +153,7 @@ impl Collector {
     pub fn report(&self) -> Report {
         let numbered = (0..).zip(&self.seen);
         Report {
-            missing: numbered
-                .filter(|(_, seen)| !**seen)
-                .map(|(number, _)| number)
-                .collect(),
+            missing: numbered.filter(|(_, seen)| !**seen).map(|(number, _)| number).collect(),
             ..self.report.clone()
         }
     }
@@ -185,32 +179,20 @@ pub async fn send<N: Network>(
     gap: Duration,
 ) -> Result<(), ClientError> {
     let named = || addr.to_owned();
-    let found = net.resolve(addr).await.map_err(|source| ClientError::Address {
-        addr: named(),
-        source,
-    })?;
+    let found = net.resolve(addr).await.map_err(|source| ClientError::Address { addr: named(), source })?;
     let Some(to) = found.first().copied() else {
         let source = std::io::ErrorKind::NotFound.into();
-        return Err(ClientError::Address {
-            addr: named(),
-            source,
-        });
+        return Err(ClientError::Address { addr: named(), source });
     };
     let any = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let opened = net.datagram(any, &[]).await;
-    let socket = opened.map_err(|source| ClientError::Connect {
-        addr: named(),
-        source,
-    })?;
+    let socket = opened.map_err(|source| ClientError::Connect { addr: named(), source })?;
     for number in 0..count.min(MOST) {
         if number > 0 && !gap.is_zero() {
             net.sleep(gap).await;
         }
         let sent = socket.send_to(&datagram(number, length), to).await;
-        sent.map_err(|source| ClientError::Send {
-            addr: named(),
-            source,
-        })?;
+        sent.map_err(|source| ClientError::Send { addr: named(), source })?;
     }
     Ok(())
 }
@@ -262,14 +244,8 @@ mod tests {
         assert_eq!(report(4, &[a.clone(), b.clone(), d.clone()]).missing, [2]);
         let told = report(4, &[b.clone(), a.clone(), c.clone(), d.clone()]);
         assert_eq!((told.received, told.out_of_order), (4, vec![0]));
-        let told = report(
-            4,
-            &[a.clone(), a.clone(), b.clone(), c.clone(), d.clone(), a.clone()],
-        );
-        assert_eq!(
-            (told.received, told.duplicates, told.out_of_order),
-            (4, vec![0, 0], vec![])
-        );
+        let told = report(4, &[a.clone(), a.clone(), b.clone(), c.clone(), d.clone(), a.clone()]);
+        assert_eq!((told.received, told.duplicates, told.out_of_order), (4, vec![0, 0], vec![]));
         let told = report(4, &[a, b, c, d[..50].to_vec()]);
         assert_eq!((told.cut, told.missing, told.altered), (vec![3], vec![3], 0));
         let told = report(2, &sent);

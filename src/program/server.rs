@@ -24,17 +24,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// [`ServerError::Listen`], with what to do about it.
 pub async fn listen<N: Network>(net: &N, addr: &str) -> Result<N::Listener, ServerError> {
     const BACKLOG: u32 = 128;
-    let listener = match net
-        .listen(addr, BACKLOG, &[SocketOption::ReuseAddress(true)])
-        .await
-    {
+    let listener = match net.listen(addr, BACKLOG, &[SocketOption::ReuseAddress(true)]).await {
         Err(error) if Errno::of(&error) == Some(Errno::ENOPROTOOPT) => net.listen(addr, BACKLOG, &[]).await,
         other => other,
     };
-    listener.map_err(|source| ServerError::Listen {
-        addr: addr.to_owned(),
-        source,
-    })
+    listener.map_err(|source| ServerError::Listen { addr: addr.to_owned(), source })
 }
 
 /// Binds a datagram socket to `addr`.
@@ -43,10 +37,7 @@ pub async fn listen<N: Network>(net: &N, addr: &str) -> Result<N::Listener, Serv
 /// [`ServerError::Listen`], with what to do about it.
 pub async fn bind<N: Network>(net: &N, addr: &str) -> Result<N::Datagram, ServerError> {
     let bound = net.datagram(addr, &[]).await;
-    bound.map_err(|source| ServerError::Listen {
-        addr: addr.to_owned(),
-        source,
-    })
+    bound.map_err(|source| ServerError::Listen { addr: addr.to_owned(), source })
 }
 
 /// One accepted connection, and what it may do.
@@ -74,12 +65,7 @@ pub(super) enum Next {
 impl<N: Network> Connection<N> {
     /// Waits for more bytes.
     pub(super) async fn next(&mut self, buffer: &mut [u8]) -> Next {
-        let Connection {
-            net,
-            stream,
-            limits,
-            stop,
-        } = self;
+        let Connection { net, stream, limits, stop } = self;
         tokio::select! {
             biased;
             _ = stop.changed() => Next::Stop,

@@ -136,17 +136,9 @@ impl<N: Network> Client<N> {
             return Err(ClientError::Address { addr, source });
         }
         match net.timeout(timeout, net.connect(&addr, &[])).await {
-            Ok(Ok(stream)) => Ok(Client {
-                net: net.clone(),
-                addr,
-                stream,
-                timeout,
-            }),
+            Ok(Ok(stream)) => Ok(Client { net: net.clone(), addr, stream, timeout }),
             Ok(Err(source)) => Err(ClientError::Connect { addr, source }),
-            Err(_) => Err(ClientError::NoAnswer {
-                addr,
-                waited: timeout,
-            }),
+            Err(_) => Err(ClientError::NoAnswer { addr, waited: timeout }),
         }
     }
 
@@ -196,16 +188,9 @@ impl<N: Network> Client<N> {
         };
         match self.net.timeout(self.timeout, end).await {
             Ok(Ok(rest)) if rest.is_empty() => Ok(()),
-            Ok(Ok(got)) => Err(ClientError::WrongAnswer {
-                addr,
-                got,
-                expected: Vec::new(),
-            }),
+            Ok(Ok(got)) => Err(ClientError::WrongAnswer { addr, got, expected: Vec::new() }),
             Ok(Err(source)) => Err(ClientError::Receive { addr, source }),
-            Err(_) => Err(ClientError::NoAnswer {
-                addr,
-                waited: self.timeout,
-            }),
+            Err(_) => Err(ClientError::NoAnswer { addr, waited: self.timeout }),
         }
     }
 
@@ -232,29 +217,17 @@ impl<N: Network> Client<N> {
                 let len = read.map_err(|source| ClientError::Receive { addr: addr(), source })?;
                 if len == 0 {
                     let (got, expected) = (got as u64, expected.len() as u64);
-                    return Err(ClientError::Closed {
-                        addr: addr(),
-                        got,
-                        expected,
-                    });
+                    return Err(ClientError::Closed { addr: addr(), got, expected });
                 }
                 if buffer[..len] != expected[got..got + len] {
                     let (got, expected) = (buffer[..len].to_vec(), expected[got..got + len].to_vec());
-                    return Err(ClientError::WrongAnswer {
-                        addr: addr(),
-                        got,
-                        expected,
-                    });
+                    return Err(ClientError::WrongAnswer { addr: addr(), got, expected });
                 }
                 got += len;
             }
             Ok(())
         };
-        match self
-            .net
-            .timeout(waited, async { tokio::try_join!(send, receive) })
-            .await
-        {
+        match self.net.timeout(waited, async { tokio::try_join!(send, receive) }).await {
             Ok(done) => done.map(|_| self.net.now().since(start)),
             Err(_) => Err(ClientError::NoAnswer { addr: addr(), waited }),
         }

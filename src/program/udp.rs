@@ -61,9 +61,7 @@ async fn serve<N: Network>(
     stop: impl Future<Output = ()> + Send,
     answer: Answer,
 ) -> Result<Tally, ServerError> {
-    let own = socket
-        .local_addr()
-        .map_err(|source| ServerError::Receive { source })?;
+    let own = socket.local_addr().map_err(|source| ServerError::Receive { source })?;
     let mut guard = Guard::new(own, limits.clone());
     let mut tally = Tally::default();
     let mut failures = 0;
@@ -144,10 +142,7 @@ impl<N: Network> Client<N> {
         let mut others: VecDeque<_> = match found {
             Ok(found) => found.into(),
             Err(source) => {
-                return Err(ClientError::Address {
-                    addr: addr.to_owned(),
-                    source,
-                });
+                return Err(ClientError::Address { addr: addr.to_owned(), source });
             }
         };
         let socket = open(net, addr, &mut others).await?;
@@ -228,15 +223,7 @@ impl<N: Network> Client<N> {
         if let Err(source) = self.socket.send(message).await {
             return Err(ClientError::Send { addr, source });
         }
-        let Client {
-            net,
-            socket,
-            timeout,
-            earlier,
-            buffer,
-            stale,
-            ..
-        } = self;
+        let Client { net, socket, timeout, earlier, buffer, stale, .. } = self;
         let room = expected.len() + 1;
         buffer.resize(buffer.len().max(room), 0);
         let answer = async {
@@ -254,16 +241,9 @@ impl<N: Network> Client<N> {
         };
         match net.timeout(*timeout, answer).await {
             Ok(Ok(None)) => Ok(net.now().since(start)),
-            Ok(Ok(Some(got))) => Err(ClientError::WrongAnswer {
-                addr,
-                got,
-                expected: expected.to_vec(),
-            }),
+            Ok(Ok(Some(got))) => Err(ClientError::WrongAnswer { addr, got, expected: expected.to_vec() }),
             Ok(Err(source)) => Err(ClientError::Receive { addr, source }),
-            Err(_) => Err(ClientError::NoAnswer {
-                addr,
-                waited: *timeout,
-            }),
+            Err(_) => Err(ClientError::NoAnswer { addr, waited: *timeout }),
         }
     }
 }
@@ -287,8 +267,5 @@ async fn open<N: Network>(
             Err(error) => last = error,
         }
     }
-    Err(ClientError::Connect {
-        addr: addr.to_owned(),
-        source: last,
-    })
+    Err(ClientError::Connect { addr: addr.to_owned(), source: last })
 }

@@ -141,9 +141,7 @@ impl Carrier {
     /// The host that an address belongs to.
     fn host(&self, ip: IpAddr, otherwise: HostId) -> HostId {
         let named = self.config.hosts.iter().position(|(_, own)| *own == ip);
-        named
-            .and_then(|index| u16::try_from(index + 2).ok())
-            .map_or(otherwise, HostId)
+        named.and_then(|index| u16::try_from(index + 2).ok()).map_or(otherwise, HostId)
     }
 
     /// A datagram has come from a client.
@@ -201,11 +199,8 @@ impl Carrier {
             state.stats.too_many_clients += 1;
             return None;
         }
-        let any: IpAddr = if server.is_ipv4() {
-            Ipv4Addr::UNSPECIFIED.into()
-        } else {
-            Ipv6Addr::UNSPECIFIED.into()
-        };
+        let any: IpAddr =
+            if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
         let bind = self.config.net.local(SocketAddr::new(any, 0));
         let upstream = match open(bind, Some(server)) {
             Ok(socket) => Arc::new(socket),
@@ -216,13 +211,7 @@ impl Carrier {
             }
         };
         state.stats.clients += 1;
-        state.flows.insert(
-            (server, client),
-            Flow {
-                upstream: Arc::clone(&upstream),
-                active: now,
-            },
-        );
+        state.flows.insert((server, client), Flow { upstream: Arc::clone(&upstream), active: now });
         // Those of flows that are gone.
         while state.tasks.try_join_next().is_some() {}
         let task = serve_server(Arc::clone(self), Arc::clone(&upstream), server, client);
@@ -233,11 +222,7 @@ impl Carrier {
     /// Forgets a flow that was not used for too long; says how long it may still stay otherwise.
     fn forget_if_idle(&self, server: SocketAddr, client: SocketAddr) -> Option<Duration> {
         let mut state = self.state();
-        let unused = self
-            .config
-            .net
-            .now()
-            .since(state.flows.get(&(server, client))?.active);
+        let unused = self.config.net.now().since(state.flows.get(&(server, client))?.active);
         if unused >= self.config.idle {
             state.flows.remove(&(server, client));
             return None;
@@ -264,28 +249,14 @@ impl Carrier {
 
     /// Checks a packet at the far end as a host would, and finds the socket that hands it on.
     fn arrive(self: &Arc<Self>, state: &mut State, now: Time, delivery: Delivery) -> Option<Outgoing> {
-        let Delivery {
-            packet,
-            copy,
-            to,
-            bytes,
-            altered,
-        } = delivery;
+        let Delivery { packet, copy, to, bytes, altered } = delivery;
         let found = match packet::unwrap(&bytes) {
             None => Err(LossReason::Damaged),
             Some((from, to, data)) => self.far_end(state, from, to, data).ok_or(LossReason::NoSuchHost),
         };
         let what = match &found {
-            Ok(_) => What::Arrived {
-                packet,
-                copy,
-                to,
-                altered: altered.then_some(bytes),
-            },
-            Err(reason) => What::Lost {
-                packet,
-                reason: *reason,
-            },
+            Ok(_) => What::Arrived { packet, copy, to, altered: altered.then_some(bytes) },
+            Err(reason) => What::Lost { packet, reason: *reason },
         };
         state.trace.push(now, what);
         found.ok()
@@ -301,31 +272,17 @@ impl Carrier {
     ) -> Option<Outgoing> {
         if state.flows.contains_key(&(from, to)) {
             let socket = Arc::clone(state.listeners.get(&from)?);
-            return Some(Outgoing {
-                socket,
-                to: Some(to),
-                data,
-            });
+            return Some(Outgoing { socket, to: Some(to), data });
         }
         // An injected packet may be a client's first.
         state.listeners.get(&to)?;
         let socket = self.flow(state, from, to)?;
-        Some(Outgoing {
-            socket,
-            to: None,
-            data,
-        })
+        Some(Outgoing { socket, to: None, data })
     }
 
     /// Keeps the trace within its memory: what has no room any more is counted and thrown away.
     fn bound_trace(&self, state: &mut State) {
-        let State {
-            trace,
-            traced,
-            traced_cost,
-            stats,
-            ..
-        } = state;
+        let State { trace, traced, traced_cost, stats, .. } = state;
         let all = trace.events().len();
         for event in trace.events().get(*traced..).unwrap_or_default() {
             let cost = *traced_cost + EVENT_COST + weight(&event.what);
@@ -353,11 +310,7 @@ fn weight(what: &What) -> usize {
 
 /// A socket for the relay. IPv6 ones take IPv6 alone.
 fn open(bind: SocketAddr, connect: Option<SocketAddr>) -> io::Result<UdpSocket> {
-    let domain = if bind.is_ipv4() {
-        Domain::IPV4
-    } else {
-        Domain::IPV6
-    };
+    let domain = if bind.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     if bind.is_ipv6() {
@@ -395,12 +348,7 @@ async fn serve_server(carrier: Arc<Carrier>, socket: Arc<UdpSocket>, server: Soc
     let mut buffer = vec![0; DATAGRAM_MAX];
     let mut patience = carrier.config.idle;
     loop {
-        match carrier
-            .config
-            .net
-            .timeout(patience, socket.recv(&mut buffer))
-            .await
-        {
+        match carrier.config.net.timeout(patience, socket.recv(&mut buffer)).await {
             Ok(Ok(len)) => carrier.take_from_server(server, client, &buffer[..len]),
             Ok(Err(error)) => {
                 // ECONNREFUSED: the server's port is closed. The client learns nothing, as with real loss of ICMP.

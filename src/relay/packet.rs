@@ -37,22 +37,14 @@ pub(super) fn unwrap(packet: &Bytes) -> Option<(SocketAddr, SocketAddr, Bytes)> 
     let sum = match &ip {
         IpSlice::Ipv4(v4) => {
             // Over the bytes as they are: parsed fields leave out the reserved bit. They must add up to all ones.
-            if Sum16BitWords::new()
-                .add_slice(v4.header().slice())
-                .ones_complement()
-                != 0
-            {
+            if Sum16BitWords::new().add_slice(v4.header().slice()).ones_complement() != 0 {
                 return None;
             }
             v4_sum(&udp, v4.header().source(), v4.header().destination())
         }
         IpSlice::Ipv6(v6) => {
-            let bare = UdpHeader {
-                checksum: 0,
-                ..header.clone()
-            };
-            bare.calc_checksum_ipv6_raw(v6.header().source(), v6.header().destination(), udp.payload())
-                .ok()
+            let bare = UdpHeader { checksum: 0, ..header.clone() };
+            bare.calc_checksum_ipv6_raw(v6.header().source(), v6.header().destination(), udp.payload()).ok()
         }
     };
     // No checksum is a checksum over IPv4 (RFC 768), and none over IPv6 (RFC 8200 section 8.1).
@@ -66,10 +58,7 @@ pub(super) fn unwrap(packet: &Bytes) -> Option<(SocketAddr, SocketAddr, Bytes)> 
 }
 
 fn v4_sum(udp: &UdpSlice<'_>, from: [u8; 4], to: [u8; 4]) -> Option<u16> {
-    let bare = UdpHeader {
-        checksum: 0,
-        ..udp.to_header()
-    };
+    let bare = UdpHeader { checksum: 0, ..udp.to_header() };
     bare.calc_checksum_ipv4_raw(from, to, udp.payload()).ok()
 }
 
@@ -78,11 +67,8 @@ mod tests {
     use super::*;
 
     fn addrs(v6: bool) -> (SocketAddr, SocketAddr) {
-        let [from, to] = if v6 {
-            ["[::1]:5000", "[fd00::2]:7000"]
-        } else {
-            ["127.0.0.1:5000", "10.0.0.2:7000"]
-        };
+        let [from, to] =
+            if v6 { ["[::1]:5000", "[fd00::2]:7000"] } else { ["127.0.0.1:5000", "10.0.0.2:7000"] };
         (from.parse().expect("an address"), to.parse().expect("an address"))
     }
 

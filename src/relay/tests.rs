@@ -17,26 +17,14 @@ fn to_server() -> Direction {
 }
 
 fn plan(faults: impl IntoIterator<Item = (u32, Action)>) -> FaultPlan {
-    let fault = |(nth, action)| Fault {
-        direction: to_server(),
-        packet: Packet::nth(Class::Datagram, nth),
-        action,
-    };
-    FaultPlan {
-        faults: faults.into_iter().map(fault).collect(),
-        ..FaultPlan::default()
-    }
+    let fault =
+        |(nth, action)| Fault { direction: to_server(), packet: Packet::nth(Class::Datagram, nth), action };
+    FaultPlan { faults: faults.into_iter().map(fault).collect(), ..FaultPlan::default() }
 }
 
 fn event(kind: EventKind, nth: u32) -> PlanEvent {
-    let anchor = Anchor {
-        direction: to_server(),
-        packet: Packet::nth(Class::Datagram, nth),
-    };
-    PlanEvent {
-        kind,
-        when: When::After(anchor),
-    }
+    let anchor = Anchor { direction: to_server(), packet: Packet::nth(Class::Datagram, nth) };
+    PlanEvent { kind, when: When::After(anchor) }
 }
 
 async fn socket() -> UdpSocket {
@@ -45,10 +33,8 @@ async fn socket() -> UdpSocket {
 
 async fn receive(socket: &UdpSocket) -> (String, SocketAddr) {
     let mut buffer = [0; 2048];
-    let (len, from) = tokio::time::timeout(LIMIT, socket.recv_from(&mut buffer))
-        .await
-        .expect("in time")
-        .expect("receive");
+    let (len, from) =
+        tokio::time::timeout(LIMIT, socket.recv_from(&mut buffer)).await.expect("in time").expect("receive");
     (String::from_utf8_lossy(&buffer[..len]).into_owned(), from)
 }
 
@@ -56,9 +42,7 @@ async fn receive(socket: &UdpSocket) -> (String, SocketAddr) {
 async fn relayed(plan: &FaultPlan, sent: &[&str], last: &str) -> (Vec<String>, Relay) {
     let (client, server) = (socket().await, socket().await);
     let relay = Relay::new(plan, RelayConfig::default()).expect("a relay");
-    let addr = relay
-        .listen(server.local_addr().expect("address"))
-        .expect("listen");
+    let addr = relay.listen(server.local_addr().expect("address")).expect("listen");
     for data in sent {
         client.send_to(data.as_bytes(), addr).await.expect("send");
     }
@@ -100,11 +84,7 @@ async fn what_is_damaged_is_thrown_away_unless_the_checksum_misses_it() {
     assert_eq!(got, ["end"], "a and c are odd: both bits fall");
     let trace = relay.trace();
     for packet in [PacketId(0), PacketId(1)] {
-        assert!(
-            matches!(trace.fate(packet), Fate::Lost(LossReason::Damaged)),
-            "{:?}",
-            trace.fate(packet)
-        );
+        assert!(matches!(trace.fate(packet), Fate::Lost(LossReason::Damaged)), "{:?}", trace.fate(packet));
     }
 
     let (got, _) = relayed(&self::plan([(1, lowest_bits(&[0, 2]))]), &["abbb"], "`bcb").await;
@@ -121,41 +101,26 @@ async fn each_client_gets_its_own_answers() {
     let mut clients = Vec::new();
     for n in 0..10 {
         let client = socket().await;
-        client
-            .send_to(format!("from {n}").as_bytes(), addr)
-            .await
-            .expect("send");
+        client.send_to(format!("from {n}").as_bytes(), addr).await.expect("send");
         clients.push(client);
     }
     for _ in &clients {
         let (data, from) = receive(&server).await;
-        server
-            .send_to(format!("to{}", &data[4..]).as_bytes(), from)
-            .await
-            .expect("send");
+        server.send_to(format!("to{}", &data[4..]).as_bytes(), from).await.expect("send");
     }
     for (n, client) in clients.iter().enumerate() {
         assert_eq!(receive(client).await, (format!("to {n}"), addr));
     }
-    assert_eq!(
-        (relay.stats().clients, relay.stats().handed_on, relay.in_flight()),
-        (10, 20, 0)
-    );
+    assert_eq!((relay.stats().clients, relay.stats().handed_on, relay.in_flight()), (10, 20, 0));
     assert_eq!(relay.trace().packet_count(), 20);
 }
 
 #[tokio::test]
 async fn clients_are_bounded_and_forgotten_when_idle() {
     let server = socket().await;
-    let config = RelayConfig {
-        clients_max: 1,
-        idle: Duration::from_millis(100),
-        ..RelayConfig::default()
-    };
+    let config = RelayConfig { clients_max: 1, idle: Duration::from_millis(100), ..RelayConfig::default() };
     let relay = Relay::new(&FaultPlan::default(), config).expect("a relay");
-    let addr = relay
-        .listen(server.local_addr().expect("address"))
-        .expect("listen");
+    let addr = relay.listen(server.local_addr().expect("address")).expect("listen");
     let (first, second) = (socket().await, socket().await);
     first.send_to(b"first", addr).await.expect("send");
     assert_eq!(receive(&server).await.0, "first");
@@ -172,14 +137,9 @@ async fn clients_are_bounded_and_forgotten_when_idle() {
     };
     assert_eq!((got.as_str(), relay.stats().clients), ("second", 2));
 
-    let config = RelayConfig {
-        clients_max: 1,
-        ..RelayConfig::default()
-    };
+    let config = RelayConfig { clients_max: 1, ..RelayConfig::default() };
     let relay = Relay::new(&FaultPlan::default(), config).expect("a relay");
-    let addr = relay
-        .listen(server.local_addr().expect("address"))
-        .expect("listen");
+    let addr = relay.listen(server.local_addr().expect("address")).expect("listen");
     for client in [&first, &second, &first] {
         client.send_to(b"x", addr).await.expect("send");
     }
@@ -195,10 +155,7 @@ async fn partitions_heal_and_packets_appear() {
     let at = server.local_addr().expect("address");
     let forged = super::packet::wrap(client.local_addr().expect("address"), at, b"forged").expect("a packet");
     let nobody = super::packet::wrap(at, at, b"to nobody").expect("a packet");
-    let inject = |packet: Bytes| EventKind::Inject {
-        direction: to_server(),
-        packet,
-    };
+    let inject = |packet: Bytes| EventKind::Inject { direction: to_server(), packet };
     let plan = FaultPlan {
         events: vec![
             event(EventKind::Partition(None), 1),
@@ -226,26 +183,15 @@ async fn partitions_heal_and_packets_appear() {
 #[tokio::test]
 async fn the_largest_datagrams_pass_whatever_the_links_mtu() {
     let (client, server) = (socket().await, socket().await);
-    let link = Link::Numbers(LinkNumbers {
-        delay_us: 0,
-        mtu: 576,
-        rate_kbps: None,
-    });
-    let plan = FaultPlan {
-        link,
-        ..FaultPlan::default()
-    };
+    let link = Link::Numbers(LinkNumbers { delay_us: 0, mtu: 576, rate_kbps: None });
+    let plan = FaultPlan { link, ..FaultPlan::default() };
     let relay = Relay::new(&plan, RelayConfig::default()).expect("a relay");
-    let addr = relay
-        .listen(server.local_addr().expect("address"))
-        .expect("listen");
+    let addr = relay.listen(server.local_addr().expect("address")).expect("listen");
     for len in [0, 1_473, 65_507] {
         client.send_to(&vec![7; len], addr).await.expect("send");
         let mut buffer = vec![0; 65_536];
-        let got = tokio::time::timeout(LIMIT, server.recv(&mut buffer))
-            .await
-            .expect("in time")
-            .expect("receive");
+        let got =
+            tokio::time::timeout(LIMIT, server.recv(&mut buffer)).await.expect("in time").expect("receive");
         assert_eq!(got, len);
     }
 }
@@ -259,9 +205,7 @@ async fn it_works_over_ipv6() {
     };
     let client = UdpSocket::bind("[::1]:0").await.expect("bind");
     let relay = Relay::new(&plan([(1, Action::Drop)]), RelayConfig::default()).expect("a relay");
-    let addr = relay
-        .listen(server.local_addr().expect("address"))
-        .expect("listen");
+    let addr = relay.listen(server.local_addr().expect("address")).expect("listen");
     for data in ["1", "2"] {
         client.send_to(data.as_bytes(), addr).await.expect("send");
     }
@@ -274,14 +218,9 @@ async fn it_works_over_ipv6() {
 #[tokio::test]
 async fn the_trace_keeps_within_its_memory() {
     let (client, server) = (socket().await, socket().await);
-    let config = RelayConfig {
-        trace_max: 1_000,
-        ..RelayConfig::default()
-    };
+    let config = RelayConfig { trace_max: 1_000, ..RelayConfig::default() };
     let relay = Relay::new(&FaultPlan::default(), config).expect("a relay");
-    let addr = relay
-        .listen(server.local_addr().expect("address"))
-        .expect("listen");
+    let addr = relay.listen(server.local_addr().expect("address")).expect("listen");
     for _ in 0..50 {
         client.send_to(b"x", addr).await.expect("send");
         receive(&server).await;
@@ -293,22 +232,13 @@ async fn the_trace_keeps_within_its_memory() {
 
 #[tokio::test]
 async fn what_a_relay_cannot_do_is_refused() {
-    let refused = |plan: &FaultPlan| {
-        Relay::new(plan, RelayConfig::default())
-            .expect_err("refused")
-            .to_string()
-    };
-    let timed = PlanEvent {
-        kind: EventKind::Partition(None),
-        when: When::AtUs(5),
-    };
+    let refused =
+        |plan: &FaultPlan| Relay::new(plan, RelayConfig::default()).expect_err("refused").to_string();
+    let timed = PlanEvent { kind: EventKind::Partition(None), when: When::AtUs(5) };
     let crash = event(EventKind::Crash("server".into()), 1);
     let mut texts = Vec::new();
     for events in [vec![timed], vec![event(EventKind::Heal(None), 1), crash]] {
-        texts.push(refused(&FaultPlan {
-            events,
-            ..FaultPlan::default()
-        }));
+        texts.push(refused(&FaultPlan { events, ..FaultPlan::default() }));
     }
     let mut stranger = plan([(1, Action::Drop)]);
     stranger.faults[0].direction = Direction::new("client", "mallory");
@@ -325,10 +255,7 @@ async fn what_a_relay_cannot_do_is_refused() {
     ] {
         let addr = |text: &str| text.parse::<SocketAddr>().expect("an address");
         let error = relay.listen_on(addr(listen), addr(server)).expect_err("refused");
-        assert!(matches!(
-            error,
-            RelayError::Addresses { .. } | RelayError::Listen { .. }
-        ));
+        assert!(matches!(error, RelayError::Addresses { .. } | RelayError::Listen { .. }));
         texts.push(error.to_string());
     }
     insta::assert_snapshot!(texts.join("\n"));
@@ -336,27 +263,17 @@ async fn what_a_relay_cannot_do_is_refused() {
 
 #[tokio::test]
 async fn further_hosts_have_their_own_names() {
-    let (client, server) = (
-        UdpSocket::bind("127.1.0.3:0").await.expect("bind"),
-        socket().await,
-    );
-    let config = RelayConfig {
-        hosts: vec![("other".to_owned(), [127, 1, 0, 3].into())],
-        ..RelayConfig::default()
-    };
+    let (client, server) = (UdpSocket::bind("127.1.0.3:0").await.expect("bind"), socket().await);
+    let config =
+        RelayConfig { hosts: vec![("other".to_owned(), [127, 1, 0, 3].into())], ..RelayConfig::default() };
     let mut plan = plan([(1, Action::Drop)]);
     plan.faults[0].direction = Direction::new("other", "server");
     let relay = Relay::new(&plan, config).expect("a relay");
-    let addr = relay
-        .listen(server.local_addr().expect("address"))
-        .expect("listen");
+    let addr = relay.listen(server.local_addr().expect("address")).expect("listen");
     client.send_to(b"1", addr).await.expect("send");
     client.send_to(b"2", addr).await.expect("send");
     assert_eq!(receive(&server).await.0, "2");
     let trace = relay.trace();
     let named = |what: &What| matches!(what, What::Sent { from, .. } if trace.host_name(*from) == "other");
-    assert_eq!(
-        trace.events().iter().filter(|event| named(&event.what)).count(),
-        2
-    );
+    assert_eq!(trace.events().iter().filter(|event| named(&event.what)).count(), 2);
 }

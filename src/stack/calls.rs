@@ -146,11 +146,8 @@ impl Datagram {
             SocketOption::JoinGroup(group) => return self.join(group),
             SocketOption::LeaveGroup(group) => {
                 self.check_group(group)?;
-                let index = self
-                    .groups
-                    .iter()
-                    .position(|joined| *joined == group)
-                    .ok_or(Errno::EADDRNOTAVAIL)?;
+                let index =
+                    self.groups.iter().position(|joined| *joined == group).ok_or(Errno::EADDRNOTAVAIL)?;
                 self.groups.remove(index);
             }
             SocketOption::KeepAlive(_)

@@ -53,16 +53,12 @@ impl Stack {
             (Path::V4 { .. }, Trouble::Protocol) => {
                 (icmpv4::TYPE_DEST_UNREACH, icmpv4::CODE_DST_UNREACH_PROTOCOL, 0)
             }
-            (Path::V4 { .. }, Trouble::ReassemblyTime) => (
-                icmpv4::TYPE_TIME_EXCEEDED,
-                icmpv4::CODE_TIME_EXCEEDED_FRAG_REASSEMBLY_TIME_EXCEEDED,
-                0,
-            ),
-            (Path::V6 { .. }, Trouble::ReassemblyTime) => (
-                icmpv6::TYPE_TIME_EXCEEDED,
-                icmpv6::CODE_TIME_EXCEEDED_FRAGMENT_REASSEMBLY_TIME_EXCEEDED,
-                0,
-            ),
+            (Path::V4 { .. }, Trouble::ReassemblyTime) => {
+                (icmpv4::TYPE_TIME_EXCEEDED, icmpv4::CODE_TIME_EXCEEDED_FRAG_REASSEMBLY_TIME_EXCEEDED, 0)
+            }
+            (Path::V6 { .. }, Trouble::ReassemblyTime) => {
+                (icmpv6::TYPE_TIME_EXCEEDED, icmpv6::CODE_TIME_EXCEEDED_FRAGMENT_REASSEMBLY_TIME_EXCEEDED, 0)
+            }
             (Path::V6 { .. }, Trouble::Port) => (icmpv6::TYPE_DST_UNREACH, icmpv6::CODE_DST_UNREACH_PORT, 0),
             (Path::V6 { .. }, Trouble::Protocol) => (
                 icmpv6::TYPE_PARAMETER_PROBLEM,
@@ -71,16 +67,9 @@ impl Stack {
             ),
         };
         let most = if path.is_v4() { MAX_ERROR_V4 } else { MAX_ERROR_V6 };
-        let room = most
-            .min(self.config.mtu.into())
-            .saturating_sub(path.header_len() + HEADER_LEN);
+        let room = most.min(self.config.mtu.into()).saturating_sub(path.header_len() + HEADER_LEN);
         let whole = &arrived.packet[..arrived.parsed.payload.end];
-        self.icmp_send(
-            path,
-            [kind, code],
-            word.to_be_bytes(),
-            &whole[..whole.len().min(room)],
-        );
+        self.icmp_send(path, [kind, code], word.to_be_bytes(), &whole[..whole.len().min(room)]);
     }
 
     /// Answers the sender of a packet that came over `path`.
@@ -95,21 +84,11 @@ impl Stack {
     /// Sends a message.
     pub(super) fn icmp_emit(&mut self, route: Route, [kind, code]: [u8; 2], word: [u8; 4], body: &[u8]) {
         let path = route.path;
-        let protocol = if path.is_v4() {
-            IpNumber::ICMP
-        } else {
-            IpNumber::IPV6_ICMP
-        };
+        let protocol = if path.is_v4() { IpNumber::ICMP } else { IpNumber::IPV6_ICMP };
         let mut head = [kind, code, 0, 0, word[0], word[1], word[2], word[3]];
         let sum = checksum(&route.path, &head, body);
         head[2..4].copy_from_slice(&sum.to_be_bytes());
-        let out = Outgoing {
-            path: route.path,
-            protocol,
-            hop_limit: HOP_LIMIT,
-            head: &head,
-            body,
-        };
+        let out = Outgoing { path: route.path, protocol, hop_limit: HOP_LIMIT, head: &head, body };
         // A full transmit queue loses it, as ICMP may be lost anywhere.
         let _ = self.emit(None, route.reach, false, &out);
     }
@@ -119,12 +98,7 @@ impl Stack {
         match head[0] {
             // An echo to everybody goes unanswered (RFC 1122, section 3.2.2.6; Linux's default).
             icmpv4::TYPE_ECHO_REQUEST if arrived.reach == Reach::Own => {
-                self.icmp_send(
-                    arrived.parsed.path,
-                    [icmpv4::TYPE_ECHO_REPLY, 0],
-                    last4(head),
-                    body,
-                );
+                self.icmp_send(arrived.parsed.path, [icmpv4::TYPE_ECHO_REPLY, 0], last4(head), body);
             }
             icmpv4::TYPE_DEST_UNREACH => {
                 let error = match head[1] {
@@ -152,12 +126,7 @@ impl Stack {
         match head[0] {
             // RFC 4443, section 4.2: answered even where it came by multicast.
             icmpv6::TYPE_ECHO_REQUEST => {
-                self.icmp_send(
-                    arrived.parsed.path,
-                    [icmpv6::TYPE_ECHO_REPLY, 0],
-                    last4(head),
-                    body,
-                );
+                self.icmp_send(arrived.parsed.path, [icmpv6::TYPE_ECHO_REPLY, 0], last4(head), body);
             }
             icmpv6::TYPE_DST_UNREACH => {
                 let error = match head[1] {
@@ -203,10 +172,7 @@ impl Stack {
 
 /// The ICMP header and what follows it, if the checksum holds.
 fn split<'a>(arrived: &'a Arrived<'_>) -> Result<(&'a [u8; HEADER_LEN], &'a [u8]), DropReason> {
-    let (head, body) = arrived
-        .payload()
-        .split_first_chunk()
-        .ok_or(DropReason::Malformed)?;
+    let (head, body) = arrived.payload().split_first_chunk().ok_or(DropReason::Malformed)?;
     if checksum(&arrived.parsed.path, head, body) != 0 {
         return Err(DropReason::IcmpChecksum);
     }

@@ -44,11 +44,7 @@ impl Stack {
         let parsed = packet::parse(packet, strictness)?;
         let reach = self.reach(&parsed.path, looped).ok_or(DropReason::NotForUs)?;
         if parsed.fragment.is_none() {
-            return self.deliver(&Arrived {
-                packet,
-                parsed,
-                reach,
-            });
+            return self.deliver(&Arrived { packet, parsed, reach });
         }
         let holes = self.is(Mutant::HandsOutHoles);
         let Some(whole) = self.reassembly.insert(self.now, packet, &parsed, reach, holes)? else {
@@ -60,11 +56,7 @@ impl Stack {
             return Err(DropReason::Malformed);
         }
         self.note(Note::Reassembled(parsed.payload.len() as u32));
-        self.deliver(&Arrived {
-            packet: &whole,
-            parsed,
-            reach,
-        })
+        self.deliver(&Arrived { packet: &whole, parsed, reach })
     }
 
     /// Gives up the datagrams whose fragments did not come in time.
@@ -73,14 +65,7 @@ impl Stack {
             self.note(Note::Dropped(DropReason::Reassembly));
             // RFC 1122, section 3.3.2; RFC 8200, section 4.5: only if the first fragment came.
             if let Some((packet, parsed)) = first {
-                self.report(
-                    &Arrived {
-                        packet: &packet,
-                        parsed,
-                        reach,
-                    },
-                    Trouble::ReassemblyTime,
-                );
+                self.report(&Arrived { packet: &packet, parsed, reach }, Trouble::ReassemblyTime);
             }
         }
     }
@@ -134,10 +119,6 @@ impl Stack {
         if self.is(Mutant::HearsEveryGroup) || self.is(Mutant::DeafToGroups) {
             return self.is(Mutant::HearsEveryGroup);
         }
-        everybody
-            || self
-                .datagrams
-                .iter()
-                .any(|(_, socket)| socket.groups.contains(&group))
+        everybody || self.datagrams.iter().any(|(_, socket)| socket.groups.contains(&group))
     }
 }

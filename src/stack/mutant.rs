@@ -132,9 +132,7 @@ impl std::str::FromStr for Mutant {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let found = Mutant::ALL.iter().copied().find(|mutant| mutant.name() == name);
-        found.ok_or_else(|| UnknownMutant {
-            name: name.to_owned(),
-        })
+        found.ok_or_else(|| UnknownMutant { name: name.to_owned() })
     }
 }
 

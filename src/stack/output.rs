@@ -53,11 +53,7 @@ impl Stack {
             self.next_id = self.next_id.wrapping_add(1);
         }
         let (mut unsent, mut bytes) = (0, 0);
-        let Stack {
-            transmit,
-            looped: loopback,
-            ..
-        } = &mut *self;
+        let Stack { transmit, looped: loopback, .. } = &mut *self;
         out.build(mtu, id, |packet| {
             if looped || reach == Reach::Own {
                 loopback.push_back(packet.clone());

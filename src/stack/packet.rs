@@ -58,11 +58,7 @@ impl Path {
 
     /// Length of the IP header that [`build`] writes, in bytes.
     pub(super) fn header_len(&self) -> usize {
-        if self.is_v4() {
-            Ipv4Header::MIN_LEN
-        } else {
-            Ipv6Header::LEN
-        }
+        if self.is_v4() { Ipv4Header::MIN_LEN } else { Ipv6Header::LEN }
     }
 
     /// The sum of the pseudo-header (RFC 768; RFC 8200, section 8.1).
@@ -73,8 +69,7 @@ impl Path {
             Path::V6 { src, dst } => sum.add_16bytes(src.octets()).add_16bytes(dst.octets()),
         };
         // The length is at most 65 535 here, so IPv6's 32-bit field sums up to the same.
-        sum.add_4bytes((len as u32).to_be_bytes())
-            .add_2bytes([0, protocol.0])
+        sum.add_4bytes((len as u32).to_be_bytes()).add_2bytes([0, protocol.0])
     }
 }
 
@@ -142,10 +137,7 @@ fn parse_v4(packet: &[u8], strictness: Strictness) -> Result<Parsed, DropReason>
         more: header.more_fragments(),
     });
     Ok(Parsed {
-        path: Path::V4 {
-            src: header.source_addr(),
-            dst: header.destination_addr(),
-        },
+        path: Path::V4 { src: header.source_addr(), dst: header.destination_addr() },
         protocol: header.protocol(),
         protocol_at: 9,
         hop_limit: header.ttl(),
@@ -209,10 +201,7 @@ fn parse_v6(packet: &[u8], strictness: Strictness) -> Result<Parsed, DropReason>
         return Err(DropReason::Malformed);
     }
     Ok(Parsed {
-        path: Path::V6 {
-            src: header.source_addr(),
-            dst: header.destination_addr(),
-        },
+        path: Path::V6 { src: header.source_addr(), dst: header.destination_addr() },
         protocol,
         protocol_at,
         hop_limit: header.hop_limit(),
@@ -252,11 +241,7 @@ impl Outgoing<'_> {
 
     /// Length of the headers in front of a fragment, in bytes.
     fn fragment_headers(&self) -> usize {
-        if self.path.is_v4() {
-            Ipv4Header::MIN_LEN
-        } else {
-            Ipv6Header::LEN + Ipv6FragmentHeader::LEN
-        }
+        if self.path.is_v4() { Ipv4Header::MIN_LEN } else { Ipv6Header::LEN + Ipv6FragmentHeader::LEN }
     }
 
     /// Builds the packet, or its fragments where it is larger than `mtu` (RFC 791, RFC 8200 section 4.5).
@@ -273,11 +258,7 @@ impl Outgoing<'_> {
         let (total, room) = (self.head.len() + self.body.len(), self.room(mtu));
         for offset in (0..total).step_by(room) {
             let end = total.min(offset + room);
-            let fragment = Fragment {
-                id,
-                offset,
-                more: end < total,
-            };
+            let fragment = Fragment { id, offset, more: end < total };
             let mut packet = Vec::with_capacity(self.fragment_headers() + end - offset);
             self.write_header(&mut packet, end - offset, Some(fragment));
             let head = self.head.len();
@@ -311,11 +292,7 @@ impl Outgoing<'_> {
                 packet.extend_from_slice(&header.to_bytes());
             }
             Path::V6 { src, dst } => {
-                let extra = if fragment.is_some() {
-                    Ipv6FragmentHeader::LEN
-                } else {
-                    0
-                };
+                let extra = if fragment.is_some() { Ipv6FragmentHeader::LEN } else { 0 };
                 let header = Ipv6Header {
                     payload_length: (payload_len + extra) as u16,
                     next_header: if fragment.is_some() {
@@ -354,10 +331,7 @@ pub(super) fn whole(first: &Parsed, len: usize) -> Vec<u8> {
 
 /// A fragment offset in its field's units of eight bytes.
 fn in_units(offset: usize) -> IpFragOffset {
-    u16::try_from(offset / 8)
-        .ok()
-        .and_then(|units| IpFragOffset::try_new(units).ok())
-        .unwrap_or_default()
+    u16::try_from(offset / 8).ok().and_then(|units| IpFragOffset::try_new(units).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -97,10 +97,7 @@ impl Reassembly {
     pub(super) fn expire(&mut self, now: Time) -> Option<Expired> {
         let index = self.partials.iter().position(|partial| partial.deadline <= now)?;
         let partial = self.remove(index);
-        Some(Expired {
-            reach: partial.reach,
-            first: partial.first.map(|first| (first.packet, first.parsed)),
-        })
+        Some(Expired { reach: partial.reach, first: partial.first.map(|first| (first.packet, first.parsed)) })
     }
 
     /// Takes in a fragment; gives the whole packet once it is complete. `holes` hands it out with what is missing
@@ -118,11 +115,7 @@ impl Reassembly {
         };
         let payload = packet.slice(parsed.payload.clone());
         let end = fragment.offset + payload.len();
-        let limit = if parsed.path.is_v4() {
-            MAX_LEN - parsed.path.header_len()
-        } else {
-            MAX_LEN
-        };
+        let limit = if parsed.path.is_v4() { MAX_LEN - parsed.path.header_len() } else { MAX_LEN };
         if payload.is_empty() || (fragment.more && !payload.len().is_multiple_of(8)) || end > limit {
             return Err(DropReason::Malformed);
         }
@@ -137,13 +130,7 @@ impl Reassembly {
         if partial.spoiled {
             return Err(DropReason::Reassembly);
         }
-        match partial.add(
-            Part {
-                offset: fragment.offset,
-                payload,
-            },
-            fragment.more,
-        ) {
+        match partial.add(Part { offset: fragment.offset, payload }, fragment.more) {
             Added::Duplicate => return Ok(None),
             Added::Spoils => {
                 self.memory -= partial.memory - OVERHEAD;
@@ -155,10 +142,7 @@ impl Reassembly {
         partial.memory += cost;
         self.memory += cost;
         if fragment.offset == 0 {
-            partial.first = Some(First {
-                packet: packet.clone(),
-                parsed: parsed.clone(),
-            });
+            partial.first = Some(First { packet: packet.clone(), parsed: parsed.clone() });
         }
         if partial.is_complete() || (holes && partial.total.is_some() && partial.first.is_some()) {
             return Ok(self.remove(index).assemble());
@@ -226,9 +210,7 @@ impl Partial {
         {
             return Added::Duplicate;
         }
-        let overlaps = after
-            .checked_sub(1)
-            .is_some_and(|before| self.parts[before].end() > part.offset)
+        let overlaps = after.checked_sub(1).is_some_and(|before| self.parts[before].end() > part.offset)
             || self.parts.get(after).is_some_and(|next| next.offset < end);
         let beyond = match self.total {
             // The end is known: nothing may lie behind it, and what follows must not claim another.

@@ -43,15 +43,11 @@ impl StackConfig {
     }
 
     fn v4_mask(&self) -> u32 {
-        u32::MAX
-            .checked_shl(32 - u32::from(self.v4_prefix.min(32)))
-            .unwrap_or(0)
+        u32::MAX.checked_shl(32 - u32::from(self.v4_prefix.min(32))).unwrap_or(0)
     }
 
     fn v6_mask(&self) -> u128 {
-        u128::MAX
-            .checked_shl(128 - u32::from(self.v6_prefix.min(128)))
-            .unwrap_or(0)
+        u128::MAX.checked_shl(128 - u32::from(self.v6_prefix.min(128))).unwrap_or(0)
     }
 
     fn on_link(&self, addr: IpAddr) -> bool {
@@ -74,9 +70,9 @@ impl StackConfig {
     pub(super) fn route(&self, dst: IpAddr, bound: Option<IpAddr>) -> Result<Route, Errno> {
         let dst = match dst {
             // The unspecified address means this host (Linux, as BSD did).
-            IpAddr::V4(v4) if v4.is_unspecified() => bound
-                .filter(IpAddr::is_ipv4)
-                .unwrap_or(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V4(v4) if v4.is_unspecified() => {
+                bound.filter(IpAddr::is_ipv4).unwrap_or(Ipv4Addr::LOCALHOST.into())
+            }
             IpAddr::V6(v6) if v6.is_unspecified() => match bound {
                 Some(IpAddr::V4(_)) => Ipv4Addr::LOCALHOST.into(),
                 _ => Ipv6Addr::LOCALHOST.into(),
@@ -119,9 +115,7 @@ mod tests {
     use super::*;
 
     fn reach(config: &StackConfig, dst: &str) -> Result<Reach, Errno> {
-        config
-            .route(addr(&format!("{dst}:0")).ip(), None)
-            .map(|route| route.reach)
+        config.route(addr(&format!("{dst}:0")).ip(), None).map(|route| route.reach)
     }
 
     #[test]

@@ -21,11 +21,7 @@ pub enum Domain {
 impl Domain {
     /// The family that an address belongs to.
     pub fn of(addr: &SocketAddr) -> Domain {
-        if addr.is_ipv4() {
-            Domain::Inet
-        } else {
-            Domain::Inet6
-        }
+        if addr.is_ipv4() { Domain::Inet } else { Domain::Inet6 }
     }
 }
 

@@ -24,10 +24,7 @@ struct Slot<T> {
 impl<T> Table<T> {
     pub(super) fn new() -> Self {
         // 0, 1 and 2 are taken in every process.
-        Table {
-            next: 3,
-            slots: Vec::new(),
-        }
+        Table { next: 3, slots: Vec::new() }
     }
 
     /// # Errors
@@ -38,26 +35,16 @@ impl<T> Table<T> {
         }
         let fd = Fd(self.next);
         self.next = self.next.checked_add(1).ok_or(Errno::EMFILE)?;
-        self.slots.push(Slot {
-            fd,
-            told: false,
-            socket: Box::new(socket),
-        });
+        self.slots.push(Slot { fd, told: false, socket: Box::new(socket) });
         Ok(fd)
     }
 
     fn index(&self, fd: Fd) -> Result<usize, Errno> {
         // Nearly always a handful: the scan is faster than a search.
         if self.slots.len() <= 8 {
-            return self
-                .slots
-                .iter()
-                .position(|slot| slot.fd == fd)
-                .ok_or(Errno::EBADF);
+            return self.slots.iter().position(|slot| slot.fd == fd).ok_or(Errno::EBADF);
         }
-        self.slots
-            .binary_search_by_key(&fd, |slot| slot.fd)
-            .map_err(|_| Errno::EBADF)
+        self.slots.binary_search_by_key(&fd, |slot| slot.fd).map_err(|_| Errno::EBADF)
     }
 
     /// # Errors

@@ -11,10 +11,7 @@ use crate::trace::Note;
 
 /// The configuration of host `n` of the link: 10.0.0.n and fd00::n.
 pub(super) fn config(n: u8) -> StackConfig {
-    StackConfig::new(
-        Ipv4Addr::new(10, 0, 0, n),
-        Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n.into()),
-    )
+    StackConfig::new(Ipv4Addr::new(10, 0, 0, n), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n.into()))
 }
 
 /// An address of host `n` in the family.
@@ -48,10 +45,7 @@ impl Link {
             change(&mut config);
             Stack::new(config)
         };
-        Link {
-            hosts: (1..=hosts).map(stack).collect(),
-            wire: Vec::new(),
-        }
+        Link { hosts: (1..=hosts).map(stack).collect(), wire: Vec::new() }
     }
 
     /// Host `n`, counted from 1 as its addresses are.

@@ -45,9 +45,7 @@ fn a_closed_port_is_told_to_a_connected_socket_once_and_to_no_other() {
         assert_eq!(link.send(1, free, b"x", &at(domain, 2, 9)), Ok(1));
         assert_eq!(link.recv(1, free), Err(Errno::EAGAIN));
         let bound = link.socket(1, domain, "");
-        link.host(1)
-            .connect(bound, Some(addr(&at(domain, 2, 9))))
-            .unwrap();
+        link.host(1).connect(bound, Some(addr(&at(domain, 2, 9)))).unwrap();
         assert_eq!(link.host(1).send(bound, b"x"), Ok(1));
         link.changed(1);
         link.run();
@@ -67,9 +65,7 @@ fn a_closed_port_is_told_to_a_connected_socket_once_and_to_no_other() {
 fn a_broadcast_needs_asking_and_reaches_everybody() {
     for to in ["255.255.255.255:7", "10.0.0.255:7"] {
         let mut link = Link::new(3);
-        let servers: Vec<_> = (1..=3)
-            .map(|n| link.socket(n, Domain::Inet, "0.0.0.0:7"))
-            .collect();
+        let servers: Vec<_> = (1..=3).map(|n| link.socket(n, Domain::Inet, "0.0.0.0:7")).collect();
         let client = link.socket(1, Domain::Inet, "");
         assert_eq!(link.send(1, client, b"x", to), Err(Errno::EACCES));
         assert_eq!(link.host(1).connect(client, Some(addr(to))), Err(Errno::EACCES));
@@ -84,15 +80,7 @@ fn a_broadcast_needs_asking_and_reaches_everybody() {
 
 #[test]
 fn own_addresses_never_touch_the_wire() {
-    for to in [
-        "127.0.0.1:7",
-        "127.5.5.5:7",
-        "10.0.0.1:7",
-        "0.0.0.0:7",
-        "[::1]:7",
-        "[fd00::1]:7",
-        "[::]:7",
-    ] {
+    for to in ["127.0.0.1:7", "127.5.5.5:7", "10.0.0.1:7", "0.0.0.0:7", "[::1]:7", "[fd00::1]:7", "[::]:7"] {
         let mut link = Link::new(1);
         let domain = Domain::of(&addr(to));
         let server = link.socket(1, domain, &any_port(domain, 7));
@@ -111,21 +99,11 @@ fn the_longest_datagram_arrives_in_fragments_and_one_byte_more_is_refused() {
             let server = link.socket(to, domain, &any_port(domain, 7));
             let client = link.socket(1, domain, "");
             let data: Vec<u8> = (0..=longest).map(|n| (n % 251) as u8).collect();
-            assert_eq!(
-                link.send(1, client, &data, &at(domain, to, 7)),
-                Err(Errno::EMSGSIZE)
-            );
+            assert_eq!(link.send(1, client, &data, &at(domain, to, 7)), Err(Errno::EMSGSIZE));
             assert_eq!(link.send(1, client, &data[1..], &at(domain, to, 7)), Ok(longest));
             assert_eq!(link.recv(to, server).unwrap().0, data[1..]);
             assert!(link.wire.iter().all(|packet| packet.len() <= 1_500));
-            assert_eq!(
-                link.wire.len(),
-                if to == 1 {
-                    0
-                } else {
-                    45 + usize::from(domain == Domain::Inet6)
-                }
-            );
+            assert_eq!(link.wire.len(), if to == 1 { 0 } else { 45 + usize::from(domain == Domain::Inet6) });
         }
     }
 }
@@ -136,9 +114,7 @@ fn a_lost_fragment_is_told_of_when_the_time_is_up() {
         let mut link = Link::new(2);
         link.socket(2, domain, &any_port(domain, 7));
         let client = link.socket(1, domain, "");
-        link.host(1)
-            .send_to(client, &[1; 2_000], addr(&at(domain, 2, 7)))
-            .unwrap();
+        link.host(1).send_to(client, &[1; 2_000], addr(&at(domain, 2, 7))).unwrap();
         let first = link.host(1).poll_transmit().unwrap();
         while link.host(1).poll_transmit().is_some() {}
         link.host(2).input(&first);
@@ -147,10 +123,7 @@ fn a_lost_fragment_is_told_of_when_the_time_is_up() {
         assert_eq!(link.notes(2), [Note::Dropped(DropReason::Reassembly)]);
         let told = link.host(2).poll_transmit().unwrap();
         let header = if domain == Domain::Inet { 20 } else { 40 };
-        assert_eq!(
-            told[header..header + 2],
-            if domain == Domain::Inet { [11, 1] } else { [3, 1] }
-        );
+        assert_eq!(told[header..header + 2], if domain == Domain::Inet { [11, 1] } else { [3, 1] });
         assert_eq!(link.host(2).next_timeout(), None);
         link.host(1).input(&told);
         assert_eq!(link.recv(1, client), Err(Errno::EAGAIN));
@@ -164,12 +137,7 @@ fn each_fragmented_datagram_has_an_identification_of_its_own() {
     for _ in 0..3 {
         link.send(1, client, &[0; 2_000], "10.0.0.2:7").unwrap();
     }
-    let ids: Vec<[u8; 2]> = link
-        .wire
-        .iter()
-        .filter(|p| p[9] == 17)
-        .map(|p| [p[4], p[5]])
-        .collect();
+    let ids: Vec<[u8; 2]> = link.wire.iter().filter(|p| p[9] == 17).map(|p| [p[4], p[5]]).collect();
     assert_eq!(ids.len(), 6);
     assert!(ids[0] == ids[1] && ids[2] == ids[3] && ids[0] != ids[2] && ids[2] != ids[4] && ids[0] != ids[4]);
     // Two hosts with one seed do not count from the same number.
@@ -189,9 +157,7 @@ fn notes_that_nobody_polls_are_bounded() {
 fn time_does_not_go_back() {
     let mut link = Link::new(2);
     let client = link.socket(1, Domain::Inet, "");
-    link.host(1)
-        .send_to(client, &[0; 2_000], addr("10.0.0.2:7"))
-        .unwrap();
+    link.host(1).send_to(client, &[0; 2_000], addr("10.0.0.2:7")).unwrap();
     let first = link.host(1).poll_transmit().unwrap();
     link.host(2).advance(Time::from_millis(500));
     link.host(2).advance(Time::from_millis(100));

@@ -84,22 +84,11 @@ impl Stack {
         }
         .map_err(|_| Errno::EMSGSIZE)?;
         let head = header.to_bytes();
-        let out = Outgoing {
-            path,
-            protocol: IpNumber::UDP,
-            hop_limit,
-            head: &head,
-            body: data,
-        };
+        let out = Outgoing { path, protocol: IpNumber::UDP, hop_limit, head: &head, body: data };
         #[cfg(feature = "mutants")]
-        let padded = self
-            .is(Mutant::PadsPackets)
-            .then(|| super::mutant::padded(&path, data));
+        let padded = self.is(Mutant::PadsPackets).then(|| super::mutant::padded(&path, data));
         #[cfg(feature = "mutants")]
-        let out = Outgoing {
-            body: padded.as_deref().unwrap_or(data),
-            ..out
-        };
+        let out = Outgoing { body: padded.as_deref().unwrap_or(data), ..out };
         #[cfg(feature = "mutants")]
         self.misdeed_before_send(fd, route);
         self.emit(Some(fd), reach, looped, &out)?;
@@ -121,11 +110,8 @@ impl Stack {
         };
         socket.queued -= queued.cost;
         #[cfg(feature = "mutants")]
-        let queued = if mutant.is_some() {
-            socket.misdeed_on_receive(mutant, queued, buffer.len())
-        } else {
-            queued
-        };
+        let queued =
+            if mutant.is_some() { socket.misdeed_on_receive(mutant, queued, buffer.len()) } else { queued };
         let full_len = queued.payload.len();
         let len = full_len.min(buffer.len());
         buffer[..len].copy_from_slice(&queued.payload[..len]);
@@ -187,10 +173,7 @@ impl Stack {
         if checksum == 0 {
             return path.is_v4();
         }
-        path.pseudo_header(IpNumber::UDP, segment.len())
-            .add_slice(segment)
-            .ones_complement()
-            == 0
+        path.pseudo_header(IpNumber::UDP, segment.len()).add_slice(segment).ones_complement() == 0
     }
 
     /// The one socket that a unicast datagram is for, as Linux scores them (`udp4_lib_lookup2`, `compute_score`): one
@@ -224,12 +207,8 @@ impl Stack {
                 && self.hears(socket, queued.from)
                 && socket.listens_to(to.0).is_some()
         };
-        let fds: Vec<Fd> = self
-            .datagrams
-            .iter()
-            .filter(|(_, socket)| matches(socket))
-            .map(|(fd, _)| fd)
-            .collect();
+        let fds: Vec<Fd> =
+            self.datagrams.iter().filter(|(_, socket)| matches(socket)).map(|(fd, _)| fd).collect();
         if fds.is_empty() {
             return Err(DropReason::NoSocket);
         }

@@ -25,11 +25,7 @@ pub struct DiagramOptions {
 impl Default for DiagramOptions {
     /// 100 columns, 60 lines, Unicode.
     fn default() -> Self {
-        DiagramOptions {
-            width: 100,
-            lines_max: 60,
-            ascii: false,
-        }
+        DiagramOptions { width: 100, lines_max: 60, ascii: false }
     }
 }
 

@@ -214,11 +214,7 @@ pub enum DropReason {
 impl Trace {
     /// An empty trace of a run between these hosts.
     pub fn new(hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Trace {
-            hosts: hosts.into_iter().map(Into::into).collect(),
-            events: Vec::new(),
-            packets: 0,
-        }
+        Trace { hosts: hosts.into_iter().map(Into::into).collect(), events: Vec::new(), packets: 0 }
     }
 
     /// The names of the hosts.

@@ -63,9 +63,7 @@ struct Encoder {
 
 impl Encoder {
     fn new() -> Self {
-        Encoder {
-            hasher: SipHasher128::new(),
-        }
+        Encoder { hasher: SipHasher128::new() }
     }
 
     fn finish(self) -> TraceHash {
@@ -151,13 +149,7 @@ impl Encoder {
     fn event(&mut self, event: &Event) {
         self.number(event.at.as_nanos());
         match &event.what {
-            What::Sent {
-                packet,
-                from,
-                to,
-                label,
-                bytes,
-            } => {
+            What::Sent { packet, from, to, label, bytes } => {
                 self.text("sent");
                 self.number(u64::from(packet.0));
                 self.host(*from);
@@ -165,34 +157,20 @@ impl Encoder {
                 self.label(label);
                 self.bytes(bytes);
             }
-            What::Injected {
-                packet,
-                from,
-                to,
-                bytes,
-            } => {
+            What::Injected { packet, from, to, bytes } => {
                 self.text("injected");
                 self.number(u64::from(packet.0));
                 self.host(*from);
                 self.host(*to);
                 self.bytes(bytes);
             }
-            What::Fault {
-                packet,
-                fault,
-                action,
-            } => {
+            What::Fault { packet, fault, action } => {
                 self.text("fault");
                 self.number(u64::from(packet.0));
                 self.number(*fault as u64);
                 self.action(action);
             }
-            What::Arrived {
-                packet,
-                copy,
-                to,
-                altered,
-            } => {
+            What::Arrived { packet, copy, to, altered } => {
                 self.text("arrived");
                 self.number(u64::from(packet.0));
                 self.number(u64::from(*copy));
@@ -204,12 +182,7 @@ impl Encoder {
                 self.number(u64::from(packet.0));
                 self.text(words::loss(*reason));
             }
-            What::Call {
-                host,
-                socket,
-                call,
-                error,
-            } => {
+            What::Call { host, socket, call, error } => {
                 self.text("call");
                 self.host(*host);
                 self.number(u64::from(socket.0));

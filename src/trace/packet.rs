@@ -184,38 +184,24 @@ impl PacketView {
                 (header.ttl(), carried.fragmented.then_some(piece))
             }
             IpSlice::Ipv6(v6) => {
-                let piece = v6
-                    .extensions()
-                    .clone()
-                    .into_iter()
-                    .find_map(|extension| match extension {
-                        Ipv6ExtensionSlice::Fragment(header) => Some((
-                            header.identification(),
-                            u32::from(header.fragment_offset().value()) * 8,
-                            header.more_fragments(),
-                        )),
-                        _ => None,
-                    });
+                let piece = v6.extensions().clone().into_iter().find_map(|extension| match extension {
+                    Ipv6ExtensionSlice::Fragment(header) => Some((
+                        header.identification(),
+                        u32::from(header.fragment_offset().value()) * 8,
+                        header.more_fragments(),
+                    )),
+                    _ => None,
+                });
                 (v6.header().hop_limit(), piece.filter(|_| carried.fragmented))
             }
         };
         let transport = match fragment {
-            Some((id, offset, more)) => Transport::Fragment {
-                id,
-                offset,
-                more,
-                protocol: carried.ip_number.0,
-                payload,
-            },
+            Some((id, offset, more)) => {
+                Transport::Fragment { id, offset, more, protocol: carried.ip_number.0, payload }
+            }
             None => Transport::parse(carried.ip_number, payload),
         };
-        Some(PacketView {
-            from: ip.source_addr(),
-            to: ip.destination_addr(),
-            ttl,
-            header_len,
-            transport,
-        })
+        Some(PacketView { from: ip.source_addr(), to: ip.destination_addr(), ttl, header_len, transport })
     }
 
     /// The source address with its port, of UDP and TCP.
@@ -261,10 +247,7 @@ impl Transport {
             IpNumber::ICMP | IpNumber::IPV6_ICMP => Transport::icmp(protocol, &payload),
             _ => None,
         };
-        read.unwrap_or(Transport::Other {
-            protocol: protocol.0,
-            payload,
-        })
+        read.unwrap_or(Transport::Other { protocol: protocol.0, payload })
     }
 
     fn udp(bytes: &Bytes) -> Option<Transport> {
@@ -293,10 +276,7 @@ impl Transport {
     fn icmp(protocol: IpNumber, bytes: &Bytes) -> Option<Transport> {
         let head = *bytes.first_chunk::<8>()?;
         let (kind, code) = (head[0], head[1]);
-        let (high, low) = (
-            u16::from_be_bytes([head[4], head[5]]),
-            u16::from_be_bytes([head[6], head[7]]),
-        );
+        let (high, low) = (u16::from_be_bytes([head[4], head[5]]), u16::from_be_bytes([head[6], head[7]]));
         // Types and codes: RFC 792; RFC 1191 4 for the MTU; RFC 4443 3 and 4 for ICMPv6.
         let message = match (protocol == IpNumber::ICMP, kind, code) {
             (true, 3, 0) | (false, 1, 0) => IcmpMessage::NetUnreachable,
@@ -309,10 +289,7 @@ impl Transport {
             (true, 0, 0) | (false, 129, 0) => IcmpMessage::EchoReply { id: high, seq: low },
             _ => IcmpMessage::Other { kind, code },
         };
-        Some(Transport::Icmp {
-            message,
-            payload: bytes.slice(8..),
-        })
+        Some(Transport::Icmp { message, payload: bytes.slice(8..) })
     }
 }
 

@@ -95,40 +95,17 @@ impl Event {
     /// The packet put on the wire, if that is what happened.
     pub fn sending(&self) -> Option<Sending<'_>> {
         let (packet, from, to, label, bytes) = match &self.what {
-            What::Sent {
-                packet,
-                from,
-                to,
-                label,
-                bytes,
-            } => (packet, from, to, Some(*label), bytes),
-            What::Injected {
-                packet,
-                from,
-                to,
-                bytes,
-            } => (packet, from, to, None, bytes),
+            What::Sent { packet, from, to, label, bytes } => (packet, from, to, Some(*label), bytes),
+            What::Injected { packet, from, to, bytes } => (packet, from, to, None, bytes),
             _ => return None,
         };
-        Some(Sending {
-            at: self.at,
-            packet: *packet,
-            from: *from,
-            to: *to,
-            label,
-            bytes,
-        })
+        Some(Sending { at: self.at, packet: *packet, from: *from, to: *to, label, bytes })
     }
 
     /// The arrival, if that is what happened.
     pub fn arrival(&self) -> Option<Arrival<'_>> {
         match &self.what {
-            What::Arrived {
-                packet,
-                copy,
-                to,
-                altered,
-            } => Some(Arrival {
+            What::Arrived { packet, copy, to, altered } => Some(Arrival {
                 at: self.at,
                 packet: *packet,
                 copy: *copy,
@@ -142,18 +119,9 @@ impl Event {
     /// The program's call, if that is what happened.
     pub fn program_call(&self) -> Option<ProgramCall<'_>> {
         match &self.what {
-            What::Call {
-                host,
-                socket,
-                call,
-                error,
-            } => Some(ProgramCall {
-                at: self.at,
-                host: *host,
-                socket: *socket,
-                call,
-                error: *error,
-            }),
+            What::Call { host, socket, call, error } => {
+                Some(ProgramCall { at: self.at, host: *host, socket: *socket, call, error: *error })
+            }
             _ => None,
         }
     }
@@ -195,9 +163,7 @@ impl Trace {
 
     /// What one host's stack told of its work.
     pub fn notes_of(&self, host: HostId) -> impl DoubleEndedIterator<Item = (Time, Note)> {
-        self.notes()
-            .filter(move |(_, whose, _)| *whose == host)
-            .map(|(at, _, note)| (at, note))
+        self.notes().filter(move |(_, whose, _)| *whose == host).map(|(at, _, note)| (at, note))
     }
 
     /// How a packet was put on the wire.
@@ -208,11 +174,7 @@ impl Trace {
     /// The faults that were applied to a packet: their index in the plan, and what was done.
     pub fn faults_of(&self, packet: PacketId) -> impl DoubleEndedIterator<Item = (usize, &Action)> {
         self.events().iter().filter_map(move |event| match &event.what {
-            What::Fault {
-                packet: hit,
-                fault,
-                action,
-            } if *hit == packet => Some((*fault, action)),
+            What::Fault { packet: hit, fault, action } if *hit == packet => Some((*fault, action)),
             _ => None,
         })
     }
@@ -223,28 +185,18 @@ impl Trace {
         let mut otherwise = Fate::OnItsWay;
         for event in self.events() {
             match &event.what {
-                What::Arrived {
-                    packet: it,
-                    altered: change,
-                    ..
-                } if *it == packet => {
+                What::Arrived { packet: it, altered: change, .. } if *it == packet => {
                     copies += 1;
                     altered += u32::from(change.is_some());
                 }
                 What::Lost { packet: it, reason } if *it == packet => otherwise = Fate::Lost(*reason),
-                What::Fault {
-                    packet: it,
-                    action: Action::Drop,
-                    ..
-                } if *it == packet => otherwise = Fate::Dropped,
+                What::Fault { packet: it, action: Action::Drop, .. } if *it == packet => {
+                    otherwise = Fate::Dropped
+                }
                 _ => {}
             }
         }
-        if copies > 0 {
-            Fate::Arrived { copies, altered }
-        } else {
-            otherwise
-        }
+        if copies > 0 { Fate::Arrived { copies, altered } } else { otherwise }
     }
 }
 

@@ -23,16 +23,11 @@ pub(super) struct Sample {
 
 /// The address that a host of these samples has.
 pub(super) fn addr(host: HostId) -> SocketAddr {
-    SocketAddr::from((
-        [10, 0, 0, 1 + host.0 as u8],
-        if host == CLIENT { 49152 } else { 7000 },
-    ))
+    SocketAddr::from(([10, 0, 0, 1 + host.0 as u8], if host == CLIENT { 49152 } else { 7000 }))
 }
 
 pub(super) fn udp(from: HostId, to: HostId, data: &[u8]) -> Bytes {
-    let (SocketAddr::V4(src), SocketAddr::V4(dst)) = (addr(from), addr(to)) else {
-        unreachable!("IPv4")
-    };
+    let (SocketAddr::V4(src), SocketAddr::V4(dst)) = (addr(from), addr(to)) else { unreachable!("IPv4") };
     let mut packet = Vec::new();
     PacketBuilder::ipv4(src.ip().octets(), dst.ip().octets(), 64)
         .udp(src.port(), dst.port())
@@ -62,12 +57,7 @@ impl Sample {
     }
 
     pub(super) fn of<const N: usize>(hosts: [&str; N]) -> Sample {
-        Sample {
-            trace: Trace::new(hosts),
-            now: Time::ZERO,
-            nth: Vec::new(),
-            faults: 0,
-        }
+        Sample { trace: Trace::new(hosts), now: Time::ZERO, nth: Vec::new(), faults: 0 }
     }
 
     pub(super) fn at(&mut self, ms: u64) -> &mut Self {
@@ -85,21 +75,11 @@ impl Sample {
     }
 
     pub(super) fn call(&mut self, host: HostId, call: Call) -> &mut Self {
-        self.push(What::Call {
-            host,
-            socket: SocketId(0),
-            call,
-            error: None,
-        })
+        self.push(What::Call { host, socket: SocketId(0), call, error: None })
     }
 
     pub(super) fn failed(&mut self, host: HostId, call: Call, error: Errno) -> &mut Self {
-        self.push(What::Call {
-            host,
-            socket: SocketId(0),
-            call,
-            error: Some(error),
-        })
+        self.push(What::Call { host, socket: SocketId(0), call, error: Some(error) })
     }
 
     /// Both sides bind.
@@ -109,11 +89,7 @@ impl Sample {
     }
 
     pub(super) fn packet(&mut self, from: HostId, to: HostId, class: Class, bytes: Bytes) -> PacketId {
-        let count = self
-            .nth
-            .iter()
-            .filter(|it| (it.0, it.1, it.2) == (from, to, class))
-            .count() as u32;
+        let count = self.nth.iter().filter(|it| (it.0, it.1, it.2) == (from, to, class)).count() as u32;
         let any = self.nth.iter().filter(|it| (it.0, it.1) == (from, to)).count() as u32;
         let packet = self.trace.next_packet();
         self.nth.push((from, to, class, count));
@@ -137,51 +113,29 @@ impl Sample {
 
     /// A program sends a datagram, and it leaves.
     pub(super) fn send(&mut self, from: HostId, to: HostId, data: &[u8]) -> PacketId {
-        self.call(
-            from,
-            Call::Send {
-                to: Some(addr(to)),
-                data: Bytes::copy_from_slice(data),
-            },
-        );
+        self.call(from, Call::Send { to: Some(addr(to)), data: Bytes::copy_from_slice(data) });
         self.packet(from, to, Class::Datagram, udp(from, to, data))
     }
 
     pub(super) fn fault(&mut self, packet: PacketId, action: Action) -> &mut Self {
         let fault = self.faults;
         self.faults += 1;
-        self.push(What::Fault {
-            packet,
-            fault,
-            action,
-        })
+        self.push(What::Fault { packet, fault, action })
     }
 
     pub(super) fn arrives(&mut self, packet: PacketId, copy: u8, to: HostId) -> &mut Self {
-        self.push(What::Arrived {
-            packet,
-            copy,
-            to,
-            altered: None,
-        })
+        self.push(What::Arrived { packet, copy, to, altered: None })
     }
 
     pub(super) fn recv(&mut self, host: HostId, from: HostId, data: &[u8]) -> &mut Self {
         self.call(
             host,
-            Call::Recv {
-                from: Some(addr(from)),
-                data: Bytes::copy_from_slice(data),
-                full_len: data.len(),
-            },
+            Call::Recv { from: Some(addr(from)), data: Bytes::copy_from_slice(data), full_len: data.len() },
         )
     }
 
     pub(super) fn dropped(&mut self, host: HostId, reason: DropReason) -> &mut Self {
-        self.push(What::Note {
-            host,
-            note: Note::Dropped(reason),
-        })
+        self.push(What::Note { host, note: Note::Dropped(reason) })
     }
 
     /// A datagram that arrives a millisecond later and is read.

@@ -85,19 +85,10 @@ impl Trace {
             None => "all".to_owned(),
         };
         match &event.what {
-            What::Fault {
-                packet,
-                fault,
-                action,
-            } => {
+            What::Fault { packet, fault, action } => {
                 format!("{} fault {fault}: {}", packet_name(*packet), effect(action))
             }
-            What::Arrived {
-                packet,
-                copy,
-                to,
-                altered,
-            } => {
+            What::Arrived { packet, copy, to, altered } => {
                 let mut line = format!("{} arrives at {}", packet_name(*packet), host(to));
                 if *copy > 0 {
                     let _ = write!(line, ", copy {copy}");
@@ -110,12 +101,7 @@ impl Trace {
             What::Lost { packet, reason } => {
                 format!("{} lost: {}", packet_name(*packet), words::loss(*reason))
             }
-            What::Call {
-                host: whose,
-                socket,
-                call,
-                error,
-            } => {
+            What::Call { host: whose, socket, call, error } => {
                 let mut line = format!("{} s{} {}", host(whose), socket.0, CallText(call));
                 if let Some(errno) = error {
                     let _ = write!(line, " = {}", errno.name());
@@ -132,11 +118,7 @@ impl Trace {
                 .map(|sending| {
                     let name = self.sending_name(&sending);
                     let id = packet_name(sending.packet);
-                    let id = if id == name {
-                        String::new()
-                    } else {
-                        format!("{id} ")
-                    };
+                    let id = if id == name { String::new() } else { format!("{id} ") };
                     format!("{id}{name}: {}", contents(sending.bytes))
                 })
                 .unwrap_or_default(),
@@ -194,37 +176,20 @@ fn contents(bytes: &Bytes) -> String {
             SocketAddr::new(to, *dst),
             Length(payload.len())
         ),
-        Transport::Fragment {
-            id,
-            offset,
-            more,
-            payload,
-            ..
-        } => format!(
+        Transport::Fragment { id, offset, more, payload, .. } => format!(
             "fragment {from} > {to} id {id} {} at {offset}{} in {all}",
             Length(payload.len()),
             if *more { ", more" } else { ", last" }
         ),
         Transport::Icmp { message, .. } => format!("icmp {from} > {to} {} in {all}", words::icmp(*message)),
-        Transport::Tcp {
-            src,
-            dst,
-            seq,
-            ack,
-            flags,
-            window,
-            payload,
-        } => format!(
+        Transport::Tcp { src, dst, seq, ack, flags, window, payload } => format!(
             "tcp {} > {} {flags} seq {seq} ack {ack} window {window} {} in {all}",
             SocketAddr::new(from, *src),
             SocketAddr::new(to, *dst),
             Length(payload.len())
         ),
         Transport::Other { protocol, payload } => {
-            format!(
-                "protocol {protocol} {from} > {to} {} in {all}",
-                Length(payload.len())
-            )
+            format!("protocol {protocol} {from} > {to} {} in {all}", Length(payload.len()))
         }
     }
 }

@@ -65,12 +65,7 @@ const fn mutant(
     scenario: fn(Testbed) -> faultwire_sim::Scenario,
     about: &'static str,
 ) -> ProgramMutant {
-    ProgramMutant {
-        name,
-        about,
-        breaks,
-        scenario,
-    }
+    ProgramMutant { name, about, breaks, scenario }
 }
 
 static STUDIES: [Study; 12] = [
@@ -78,10 +73,7 @@ static STUDIES: [Study; 12] = [
         "tcp-connect",
         "A client connects to a port where the server listens, and to one where nobody does.",
         scenario::<connecting::Connecting>,
-        &[CheckSpec::of_calls(
-            "tcp/listens-and-connects",
-            connecting::listens_and_connects,
-        )],
+        &[CheckSpec::of_calls("tcp/listens-and-connects", connecting::listens_and_connects)],
         &[
             mutant(
                 "answers-for-nobody",
@@ -101,10 +93,7 @@ static STUDIES: [Study; 12] = [
         "tcp-late-accept",
         "A client connects and sends before the server accepts.",
         scenario::<connecting::LateAccept>,
-        &[CheckSpec::of_calls(
-            "tcp/connected-before-accept",
-            connecting::connected_before_accept,
-        )],
+        &[CheckSpec::of_calls("tcp/connected-before-accept", connecting::connected_before_accept)],
         &[],
     ),
     study(
@@ -197,10 +186,7 @@ static STUDIES: [Study; 12] = [
         "tcp-buffers",
         "A client writes to two sockets that nobody reads, one with a small and one with a large receive buffer.",
         scenario::<flow::Buffers>,
-        &[CheckSpec::of_calls(
-            "tcp/window-is-the-buffer",
-            flow::window_is_the_buffer,
-        )],
+        &[CheckSpec::of_calls("tcp/window-is-the-buffer", flow::window_is_the_buffer)],
         &[mutant(
             "ignores-buffers",
             "tcp/window-is-the-buffer",
@@ -292,10 +278,7 @@ static STUDIES: [Study; 12] = [
         "tcp-many-clients",
         "Clients on several hosts talk at once to a server that sends back what each sent.",
         many_clients::scenario,
-        &[CheckSpec::of_calls(
-            "tcp/many-clients",
-            many_clients::many_clients,
-        )],
+        &[CheckSpec::of_calls("tcp/many-clients", many_clients::many_clients)],
         &[mutant(
             "crosses-streams",
             "tcp/many-clients",

@@ -50,19 +50,10 @@ const NUMBERED: &[CheckSpec] = &[
     LIGHTWEIGHT,
 ];
 
-const LENGTHS: &[CheckSpec] = &[
-    LENGTH_AND_SENDER,
-    boundaries::<SHORT_ROOM>(),
-    NOTHING_ALTERED,
-    LIGHTWEIGHT,
-];
+const LENGTHS: &[CheckSpec] = &[LENGTH_AND_SENDER, boundaries::<SHORT_ROOM>(), NOTHING_ALTERED, LIGHTWEIGHT];
 
-const FRAGMENTS: &[CheckSpec] = &[
-    ONE_FRAGMENT_LOST,
-    boundaries::<FULL_ROOM>(),
-    NEVER_REPEATS,
-    NOTHING_ALTERED,
-];
+const FRAGMENTS: &[CheckSpec] =
+    &[ONE_FRAGMENT_LOST, boundaries::<FULL_ROOM>(), NEVER_REPEATS, NOTHING_ALTERED];
 
 /// Every study of a udp/ claim.
 pub fn studies() -> &'static [Study] {
@@ -225,10 +216,7 @@ const STUDIES: &[Study] = &[
         name: "udp-broadcast",
         about: "A client sends to the broadcast address, before and after it set SO_BROADCAST; three hosts listen.",
         scenario: scenarios::broadcast,
-        checks: &[CheckSpec::of_calls(
-            "udp/broadcast-needs-asking",
-            crowd::broadcast_needs_asking,
-        )],
+        checks: &[CheckSpec::of_calls("udp/broadcast-needs-asking", crowd::broadcast_needs_asking)],
         refuses: no_link,
         ..STUDY
     },
@@ -252,10 +240,7 @@ const STUDIES: &[Study] = &[
         name: "udp-burst",
         about: "A client sends ten datagrams at once to a server with a small receive buffer that reads late.",
         scenario: scenarios::burst,
-        checks: &[CheckSpec::of_calls(
-            "udp/no-flow-control",
-            limits::no_flow_control,
-        )],
+        checks: &[CheckSpec::of_calls("udp/no-flow-control", limits::no_flow_control)],
         search: Search::FAULT_FREE,
         ..STUDY
     },
@@ -267,17 +252,11 @@ fn on_relay(testbed: Testbed, why: &'static str) -> Option<&'static str> {
 }
 
 fn not_relayed(testbed: Testbed) -> Option<&'static str> {
-    on_relay(
-        testbed,
-        "the relay sends on from an address of its own, and it is the relay that finds damage",
-    )
+    on_relay(testbed, "the relay sends on from an address of its own, and it is the relay that finds damage")
 }
 
 fn two_only(testbed: Testbed) -> Option<&'static str> {
-    on_relay(
-        testbed,
-        "the relay stands between one client and one server, whom it hides from each other",
-    )
+    on_relay(testbed, "the relay stands between one client and one server, whom it hides from each other")
 }
 
 fn no_icmp(testbed: Testbed) -> Option<&'static str> {

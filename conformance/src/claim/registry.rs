@@ -6,14 +6,7 @@ use super::Claim;
 use super::Modality::{self, Guaranteed, Possible};
 
 const fn claim(id: &'static str, modality: Modality, text: &'static str, source: &'static str) -> Claim {
-    Claim {
-        id,
-        modality,
-        text,
-        conditions: "",
-        source,
-        over_plans: false,
-    }
+    Claim { id, modality, text, conditions: "", source, over_plans: false }
 }
 
 impl Claim {
@@ -22,10 +15,7 @@ impl Claim {
     }
 
     const fn over_plans(self) -> Claim {
-        Claim {
-            over_plans: true,
-            ..self
-        }
+        Claim { over_plans: true, ..self }
     }
 }
 

@@ -17,11 +17,7 @@ impl Bar {
         let style = ProgressStyle::with_template(
             "{elapsed_precise} [{bar:16}] {human_pos}/{human_len} runs, {per_sec:>10}, {eta} left {wide_msg}",
         );
-        bar.set_style(
-            style
-                .unwrap_or_else(|_| ProgressStyle::default_bar())
-                .progress_chars("=> "),
-        );
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
         bar.enable_steady_tick(Duration::from_millis(200));
         Bar(bar)
     }

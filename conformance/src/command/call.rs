@@ -71,19 +71,12 @@ async fn call(args: &Args) -> Result<u8, Failure> {
                 }
             }
             if client.stale() > 0 {
-                result(format_args!(
-                    "{} echoes came late or more than once",
-                    client.stale()
-                ))?;
+                result(format_args!("{} echoes came late or more than once", client.stale()))?;
             }
         }
     }
     result(format_args!("{answered} of {} answered", args.count))?;
-    Ok(if answered == args.count {
-        exit::AS_CLAIMED
-    } else {
-        exit::CLAIM_FAILED
-    })
+    Ok(if answered == args.count { exit::AS_CLAIMED } else { exit::CLAIM_FAILED })
 }
 
 fn told(number: u32, bytes: usize, taken: &Duration) -> Result<(), Failure> {

@@ -64,11 +64,7 @@ fn families<'a>(
     claims: &'a [&'static Claim],
 ) -> impl Iterator<Item = (&'static str, Vec<&'static Claim>)> + 'a {
     FAMILIES.iter().filter_map(move |(family, title)| {
-        let members: Vec<_> = claims
-            .iter()
-            .copied()
-            .filter(|claim| claim.family() == *family)
-            .collect();
+        let members: Vec<_> = claims.iter().copied().filter(|claim| claim.family() == *family).collect();
         (!members.is_empty()).then_some((*title, members))
     })
 }
@@ -78,11 +74,7 @@ fn human(claims: &[&'static Claim], width: usize) -> String {
     for (title, members) in families(claims) {
         let _ = writeln!(out, "{title}\n");
         for claim in members {
-            let plans = if claim.over_plans {
-                ", tried under fault plans"
-            } else {
-                ""
-            };
+            let plans = if claim.over_plans { ", tried under fault plans" } else { "" };
             let _ = writeln!(out, "{}  ({}{plans})", claim.id, claim.modality);
             paragraph(&mut out, "    ", claim.text, width);
             if !claim.conditions.is_empty() {
@@ -104,10 +96,7 @@ fn json(claims: &[&'static Claim]) -> Result<String, CommandError> {
         source: claim.source,
         over_plans: claim.over_plans,
     };
-    let list = List {
-        format: 1,
-        claims: claims.iter().map(entry).collect(),
-    };
+    let list = List { format: 1, claims: claims.iter().map(entry).collect() };
     Ok(serde_json::to_string_pretty(&list)? + "\n")
 }
 
@@ -118,10 +107,7 @@ fn markdown(claims: &[&'static Claim]) -> String {
          G: guaranteed, no plan breaks it under its conditions. P: possible, there is a run that shows it.\n",
     );
     for (title, members) in families(claims) {
-        let _ = write!(
-            out,
-            "\n## {title}\n\n| id | | claim | source |\n|---|---|---|---|\n"
-        );
+        let _ = write!(out, "\n## {title}\n\n| id | | claim | source |\n|---|---|---|---|\n");
         for claim in members {
             let modality = match claim.modality {
                 Modality::Guaranteed => "G",

@@ -15,28 +15,15 @@ pub(super) enum CommandError {
     #[error("there is no testbed `{found}`")]
     UnknownTestbed { found: String, nearest: Option<String> },
     #[error("there is no scenario `{found}`")]
-    UnknownScenario {
-        found: String,
-        nearest: Option<String>,
-        known: Vec<&'static str>,
-    },
+    UnknownScenario { found: String, nearest: Option<String>, known: Vec<&'static str> },
     #[error("the plan {} does not say which scenario it belongs to", path.display())]
     NoScenario { path: PathBuf, known: Vec<&'static str> },
     #[error("the scenario `{scenario}` does not run on the testbed {testbed}: {why}")]
-    CannotRun {
-        scenario: &'static str,
-        testbed: String,
-        why: String,
-    },
+    CannotRun { scenario: &'static str, testbed: String, why: String },
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error("the testbed {testbed} is not to be had here: {step}")]
-    Unavailable {
-        testbed: String,
-        step: &'static str,
-        allow: &'static str,
-        source: io::Error,
-    },
+    Unavailable { testbed: String, step: &'static str, allow: &'static str, source: io::Error },
     #[error("cannot write the result to {}", path.display())]
     Out { path: PathBuf, source: io::Error },
     #[error("cannot write the result to stdout")]
@@ -81,10 +68,9 @@ impl CommandError {
             CommandError::UnknownScenario { nearest, known, .. } => {
                 did_you_mean(nearest, &format!("there are: {}", known.join(", ")))
             }
-            CommandError::NoScenario { known, .. } => Some(format!(
-                "name it with --scenario; there are: {}",
-                known.join(", ")
-            )),
+            CommandError::NoScenario { known, .. } => {
+                Some(format!("name it with --scenario; there are: {}", known.join(", ")))
+            }
             CommandError::Unavailable { allow, .. } => Some((*allow).to_owned()),
             CommandError::Out { .. } => {
                 Some("give a file in a directory that exists and is yours".to_owned())

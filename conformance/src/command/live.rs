@@ -42,18 +42,12 @@ pub(super) struct Failure {
 
 /// The peer, or the system, did not do its part.
 pub(super) fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure {
-        code: exit::CLAIM_FAILED,
-        message: error.to_string(),
-    }
+    Failure { code: exit::CLAIM_FAILED, message: error.to_string() }
 }
 
 /// What the caller wrote cannot be used.
 pub(super) fn usage(error: impl std::fmt::Display) -> Failure {
-    Failure {
-        code: exit::USAGE,
-        message: error.to_string(),
-    }
+    Failure { code: exit::USAGE, message: error.to_string() }
 }
 
 /// As [`failed`], or as [`usage`] where the reason is a text that is no address.
@@ -73,10 +67,7 @@ pub(super) fn run(work: impl Future<Output = Result<u8, Failure>>) -> u8 {
         Ok(runtime) => runtime.block_on(work),
         Err(error) => {
             let message = format!("cannot start the asynchronous runtime: {error}");
-            Err(Failure {
-                code: exit::INTERNAL,
-                message,
-            })
+            Err(Failure { code: exit::INTERNAL, message })
         }
     };
     done.unwrap_or_else(|failure| {
@@ -121,9 +112,7 @@ impl Stop {
             use tokio::signal::unix::{SignalKind, signal};
             let take =
                 |kind| signal(kind).map_err(|error| failed(format_args!("cannot take signals: {error}")));
-            Ok(Stop {
-                signals: [take(SignalKind::interrupt())?, take(SignalKind::terminate())?],
-            })
+            Ok(Stop { signals: [take(SignalKind::interrupt())?, take(SignalKind::terminate())?] })
         }
         #[cfg(not(unix))]
         Ok(Stop {})
@@ -153,8 +142,6 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     const LEAST: f64 = 0.001;
     match text.parse::<f64>() {
         Ok(seconds) if (LEAST..=MOST).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err(format!(
-            "expected seconds from {LEAST} to {MOST}, such as 5 or 0.5"
-        )),
+        _ => Err(format!("expected seconds from {LEAST} to {MOST}, such as 5 or 0.5")),
     }
 }

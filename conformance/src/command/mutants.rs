@@ -40,12 +40,7 @@ fn matrix(rows: &[MutantRow], width: usize) -> String {
         let _ = writeln!(out, "{claim}");
         for row in rows.iter().filter(|row| row.breaks == claim) {
             let state = if row.is_caught() { "caught" } else { "MISSED" };
-            paragraph(
-                &mut out,
-                &format!("  {state}  "),
-                &format!("{}: {}", row.name, row.about),
-                width,
-            );
+            paragraph(&mut out, &format!("  {state}  "), &format!("{}: {}", row.name, row.about), width);
             if let Some(plan) = &row.plan {
                 paragraph(&mut out, "          by ", &plan_in_words(plan), width);
             }

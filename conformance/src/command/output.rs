@@ -23,10 +23,9 @@ pub(super) fn emit(text: &str) -> Result<(), CommandError> {
 pub(super) fn emit_to(out: Option<&Path>, text: &str) -> Result<(), CommandError> {
     match out {
         None => emit(text),
-        Some(path) => std::fs::write(path, text).map_err(|source| CommandError::Out {
-            path: path.to_owned(),
-            source,
-        }),
+        Some(path) => {
+            std::fs::write(path, text).map_err(|source| CommandError::Out { path: path.to_owned(), source })
+        }
     }
 }
 
@@ -34,10 +33,7 @@ pub(super) fn emit_to(out: Option<&Path>, text: &str) -> Result<(), CommandError
 pub(super) fn check_writable(out: Option<&Path>) -> Result<(), CommandError> {
     let Some(path) = out else { return Ok(()) };
     let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-    file.map(drop).map_err(|source| CommandError::Out {
-        path: path.to_owned(),
-        source,
-    })
+    file.map(drop).map_err(|source| CommandError::Out { path: path.to_owned(), source })
 }
 
 /// Tells of an error on stderr: what and why, and what to do about it.
@@ -79,7 +75,5 @@ fn colour_is_welcome() -> bool {
 
 /// The width of the terminal, within reason; 80 where there is none.
 pub(super) fn width() -> usize {
-    comfy_table::Table::new()
-        .width()
-        .map_or(WIDTH, |width| usize::from(width).clamp(WIDTH, WIDTH_MAX))
+    comfy_table::Table::new().width().map_or(WIDTH, |width| usize::from(width).clamp(WIDTH, WIDTH_MAX))
 }

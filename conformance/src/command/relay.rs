@@ -62,11 +62,7 @@ async fn relay(args: &Args) -> Result<u8, Failure> {
     };
     let listen = addresses(&config.net, &args.listen).await?;
     // `localhost` stands for both families: the server's goes with the server.
-    let listen = listen
-        .iter()
-        .find(|addr| addr.is_ipv4() == to.is_ipv4())
-        .or(listen.first())
-        .copied();
+    let listen = listen.iter().find(|addr| addr.is_ipv4() == to.is_ipv4()).or(listen.first()).copied();
     let Some(listen) = listen else {
         return Err(failed(format_args!("`{}` has no address", args.listen)));
     };
@@ -77,9 +73,7 @@ async fn relay(args: &Args) -> Result<u8, Failure> {
     let stop = Stop::new()?;
     let relay = Relay::new(&plan, config).map_err(refused)?;
     let at = relay.listen_on(listen, to).map_err(refused)?;
-    tell(format_args!(
-        "listening on {at}, relaying to {to}, stop with Ctrl-C"
-    ));
+    tell(format_args!("listening on {at}, relaying to {to}, stop with Ctrl-C"));
     stop.wait().await;
 
     took_place(&plan, &relay.fired())?;
@@ -91,9 +85,7 @@ async fn relay(args: &Args) -> Result<u8, Failure> {
 }
 
 async fn addresses(net: &OsNetwork, text: &str) -> Result<Vec<SocketAddr>, Failure> {
-    net.resolve(text)
-        .await
-        .map_err(|error| about_address(&error, &error))
+    net.resolve(text).await.map_err(|error| about_address(&error, &error))
 }
 
 fn refused(error: RelayError) -> Failure {
@@ -106,25 +98,13 @@ fn refused(error: RelayError) -> Failure {
 /// Says of each fault and event whether it took place.
 fn took_place(plan: &FaultPlan, fired: &Fired) -> Result<(), Failure> {
     let word = |fired: Option<&bool>| {
-        if fired == Some(&true) {
-            "took place"
-        } else {
-            "did not take place"
-        }
+        if fired == Some(&true) { "took place" } else { "did not take place" }
     };
     for (index, fault) in plan.faults.iter().enumerate() {
-        result(format_args!(
-            "fault {}: {}: {fault}",
-            index + 1,
-            word(fired.faults.get(index))
-        ))?;
+        result(format_args!("fault {}: {}: {fault}", index + 1, word(fired.faults.get(index))))?;
     }
     for (index, event) in plan.events.iter().enumerate() {
-        result(format_args!(
-            "event {}: {}: {event}",
-            index + 1,
-            word(fired.events.get(index))
-        ))?;
+        result(format_args!("event {}: {}: {event}", index + 1, word(fired.events.get(index))))?;
     }
     let planned = plan.faults.len() + plan.events.len();
     result(format_args!("{} of {planned} took place", fired.count()))
@@ -133,22 +113,10 @@ fn took_place(plan: &FaultPlan, fired: &Fired) -> Result<(), Failure> {
 /// Says what was lost outside of the plan.
 fn warn(stats: &RelayStats) {
     for (count, what) in [
-        (
-            stats.too_many_clients,
-            "datagrams were thrown away: too many clients at once",
-        ),
-        (
-            stats.too_many_packets,
-            "datagrams were thrown away: too many packets under way",
-        ),
-        (
-            stats.unsent,
-            "datagrams could not be sent on: the system refused them (is the server running?)",
-        ),
-        (
-            stats.untraced,
-            "events are missing at the end of the trace: it is full",
-        ),
+        (stats.too_many_clients, "datagrams were thrown away: too many clients at once"),
+        (stats.too_many_packets, "datagrams were thrown away: too many packets under way"),
+        (stats.unsent, "datagrams could not be sent on: the system refused them (is the server running?)"),
+        (stats.untraced, "events are missing at the end of the trace: it is full"),
     ] {
         if count > 0 {
             tell(format_args!("warning: {count} {what}"));
@@ -162,10 +130,5 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
     } else {
         std::fs::write(path, text)
     };
-    written.map_err(|error| {
-        failed(format_args!(
-            "cannot write the trace to {}: {error}",
-            path.display()
-        ))
-    })
+    written.map_err(|error| failed(format_args!("cannot write the trace to {}: {error}", path.display())))
 }

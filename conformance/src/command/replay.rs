@@ -64,23 +64,13 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     if let Some(why) = (study.refuses)(testbed) {
         return Err(cannot(why.to_owned()));
     }
-    let replayed = engine::replay(&ReplayOptions {
-        study,
-        plan,
-        testbed,
-        seed: args.seed,
-    });
+    let replayed = engine::replay(&ReplayOptions { study, plan, testbed, seed: args.seed });
     if let End::Refused { why } = &replayed.run.end {
         return Err(cannot(why.clone()));
     }
     let width = output::width();
     let mut out = String::new();
-    paragraph(
-        &mut out,
-        "scenario  ",
-        &format!("{}: {}", study.name, study.about),
-        width,
-    );
+    paragraph(&mut out, "scenario  ", &format!("{}: {}", study.name, study.about), width);
     paragraph(&mut out, "plan      ", &plan_in_words(&replayed.run.plan), width);
     let _ = writeln!(out, "testbed   {}\n", select::full_name(testbed));
     if args.trace {
@@ -94,11 +84,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     }
     let as_claimed = conclusion(&mut out, &replayed, width);
     output::emit(&out)?;
-    Ok(if as_claimed {
-        exit::AS_CLAIMED
-    } else {
-        exit::CLAIM_FAILED
-    })
+    Ok(if as_claimed { exit::AS_CLAIMED } else { exit::CLAIM_FAILED })
 }
 
 /// How the run ended, what fired and what the checks saw; whether nothing is wrong with it.
@@ -108,10 +94,7 @@ fn conclusion(out: &mut String, replayed: &Replayed, width: usize) -> bool {
     out.push('\n');
     let end = match &run.end {
         End::Finished => "every client came to its end".to_owned(),
-        End::Failed {
-            host: Some(host),
-            message,
-        } => format!("the program on {host} failed: {message}"),
+        End::Failed { host: Some(host), message } => format!("the program on {host} failed: {message}"),
         End::Failed { host: None, message } => format!("an invariant failed: {message}"),
         End::Stalled { limit, sockets } => {
             format!("stalled after {limit}; sockets: {}", sockets.join("; "))
@@ -120,19 +103,10 @@ fn conclusion(out: &mut String, replayed: &Replayed, width: usize) -> bool {
     };
     paragraph(out, "end       ", &format!("{end}, after {}", run.elapsed), width);
     let planned = run.fired.faults.len() + run.fired.events.len();
-    let _ = writeln!(
-        out,
-        "fired     {} of {planned} faults and events",
-        run.fired.count()
-    );
+    let _ = writeln!(out, "fired     {} of {planned} faults and events", run.fired.count());
     if !run.fired.all() {
         fine = false;
-        paragraph(
-            out,
-            "          ",
-            "what did not fire was for a packet that was never sent",
-            width,
-        );
+        paragraph(out, "          ", "what did not fire was for a packet that was never sent", width);
     }
     for (claim, seen) in &replayed.seen {
         let verdict = match &seen.verdict {

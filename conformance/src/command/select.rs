@@ -19,10 +19,7 @@ pub(super) fn claims(names: &[String]) -> Result<Vec<&'static Claim>, CommandErr
     for name in names {
         if !CLAIMS.iter().any(|claim| named(name, claim)) {
             let families = FAMILIES.iter().map(|(family, _)| *family);
-            let slugs = CLAIMS
-                .iter()
-                .find(|claim| claim.slug() == name)
-                .map(|claim| claim.id);
+            let slugs = CLAIMS.iter().find(|claim| claim.slug() == name).map(|claim| claim.id);
             return Err(CommandError::UnknownClaim {
                 found: name.clone(),
                 nearest: slugs
@@ -46,10 +43,7 @@ pub(super) fn testbeds(names: &[String]) -> Result<Vec<Testbed>, CommandError> {
         named_testbeds(name)?;
     }
     let wanted = |testbed: &Testbed| {
-        names.is_empty()
-            || names
-                .iter()
-                .any(|name| *name == testbed.name() || *name == full_name(*testbed))
+        names.is_empty() || names.iter().any(|name| *name == testbed.name() || *name == full_name(*testbed))
     };
     let chosen: Vec<Testbed> = Testbed::ALL.into_iter().filter(wanted).collect();
     if names.is_empty() {
@@ -144,10 +138,7 @@ mod tests {
         assert!(ids(&["udp"]).iter().all(|id| id.starts_with("udp/")));
         assert_eq!(ids(&[]).len(), CLAIMS.len());
         // In the order of the registry, and once.
-        assert_eq!(
-            ids(&["tcp/reset", "udp/may-lose", "udp/may-lose"]),
-            ["udp/may-lose", "tcp/reset"]
-        );
+        assert_eq!(ids(&["tcp/reset", "udp/may-lose", "udp/may-lose"]), ["udp/may-lose", "tcp/reset"]);
     }
 
     #[test]

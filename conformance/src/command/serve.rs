@@ -41,9 +41,7 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
     let net = OsNetwork::new();
     let stop = Stop::new()?;
     let clients = usize::try_from(args.max_clients).unwrap_or(usize::MAX);
-    let limits = Limits::default()
-        .with_clients(clients)
-        .with_idle(args.idle_timeout);
+    let limits = Limits::default().with_clients(clients).with_idle(args.idle_timeout);
     let addr = args.listen.as_str();
     let cannot = |error: ServerError| match &error {
         ServerError::Listen { source, .. } => about_address(&error, source),
@@ -51,10 +49,7 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
     };
     let listening = |addr: std::io::Result<std::net::SocketAddr>| {
         let addr = addr.map_err(failed)?;
-        tell(format_args!(
-            "listening on {addr} ({}), stop with Ctrl-C",
-            args.program
-        ));
+        tell(format_args!("listening on {addr} ({}), stop with Ctrl-C", args.program));
         Ok::<_, Failure>(())
     };
     let tally = match args.program {

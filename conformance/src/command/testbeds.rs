@@ -36,11 +36,7 @@ pub(super) fn run(_: &Args) -> Result<u8, CommandError> {
         let yes = |yes: bool, what: &str, no: &str| if yes { what.to_owned() } else { no.to_owned() };
         let can = [
             yes(testbed.carries_faults(), "carries faults", "no faults"),
-            yes(
-                testbed.shows_packets(),
-                "shows packets",
-                "shows the programs' calls only",
-            ),
+            yes(testbed.shows_packets(), "shows packets", "shows the programs' calls only"),
             yes(testbed.is_simulated(), "repeats bit for bit", "real time"),
         ];
         let _ = writeln!(out, "    {}", can.join(" · "));

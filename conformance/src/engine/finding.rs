@@ -44,16 +44,9 @@ pub(crate) fn smallest(
 ) -> Finding {
     let shrunk = scenario.shrink(found, &mut |run| says_likewise(run, check, verdict));
     let run = scenario.run(&shrunk.plan);
-    let how = said(&check(&run).verdict)
-        .or(said(verdict))
-        .unwrap_or_default()
-        .to_owned();
+    let how = said(&check(&run).verdict).or(said(verdict)).unwrap_or_default().to_owned();
     let mut plan = shrunk.plan;
     plan.title = Some(how.clone());
     plan.scenario = Some(study.name.to_owned());
-    Finding {
-        how,
-        plan,
-        shrink_runs: shrunk.runs,
-    }
+    Finding { how, plan, shrink_runs: shrunk.runs }
 }

@@ -36,10 +36,7 @@ impl MutantRow {
 }
 
 /// How hard a mutant is looked for: it is to be seen under one fault, or none.
-const SEARCH: Search = Search {
-    exhaustive: 1,
-    random: 32,
-};
+const SEARCH: Search = Search { exhaustive: 1, random: 32 };
 
 /// Runs every mutant against the checks: those of the stack on `virtual`, those of programs over real sockets.
 pub fn mutants(seed: u64, progress: &mut dyn Progress) -> Vec<MutantRow> {
@@ -52,18 +49,9 @@ pub fn mutants(seed: u64, progress: &mut dyn Progress) -> Vec<MutantRow> {
         settings.seed = seed;
         settings.mutant = Some(*mutant);
         let mut row = new_row(mutant.name(), mutant.about(), mutant.breaks());
-        for study in studies
-            .iter()
-            .filter(|study| (study.refuses)(Testbed::Virtual).is_none())
-        {
-            let scenario = (study.scenario)(Testbed::Virtual)
-                .on(Testbed::Virtual)
-                .settings(settings.clone());
-            let search = if study.search == Search::FAULT_FREE {
-                study.search
-            } else {
-                SEARCH
-            };
+        for study in studies.iter().filter(|study| (study.refuses)(Testbed::Virtual).is_none()) {
+            let scenario = (study.scenario)(Testbed::Virtual).on(Testbed::Virtual).settings(settings.clone());
+            let search = if study.search == Search::FAULT_FREE { study.search } else { SEARCH };
             try_it(study, &scenario, search, &mut row);
         }
         rows.push(row);
@@ -96,17 +84,10 @@ fn new_row(name: &str, about: &str, breaks: &'static str) -> MutantRow {
 /// Looks at a mutant with all checks of a study. The search for the claim that it must break goes on until that one
 /// sees it; the others see what they see on the way.
 fn try_it(study: &Study, scenario: &Scenario, search: Search, row: &mut MutantRow) {
-    let scenario = scenario
-        .clone()
-        .exhaustive(search.exhaustive)
-        .random(search.random);
+    let scenario = scenario.clone().exhaustive(search.exhaustive).random(search.random);
     let concerns = study.checks.iter().any(|spec| spec.claim == row.breaks);
     // A study of other claims gets a look without faults.
-    let scenario = if concerns {
-        scenario
-    } else {
-        scenario.exhaustive(0).random(0)
-    };
+    let scenario = if concerns { scenario } else { scenario.exhaustive(0).random(0) };
     let mut found = None;
     scenario.search(&mut |run| {
         for spec in study.checks {
@@ -118,11 +99,7 @@ fn try_it(study: &Study, scenario: &Scenario, search: Search, row: &mut MutantRo
                 }
             }
         }
-        if found.is_some() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     if let Some((check, plan, verdict)) = found {
         let plan = smallest(study, &scenario, check, &plan, &verdict).plan;

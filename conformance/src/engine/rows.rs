@@ -10,10 +10,8 @@ use crate::report::{Outcome, Row};
 /// A row for each claim on each testbed.
 pub(super) fn rows(options: &VerifyOptions, parts: &[Part]) -> Vec<Row> {
     let on = |claim: &'static Claim, testbed: Testbed| {
-        let of: Vec<&Part> = parts
-            .iter()
-            .filter(|part| part.claim == claim.id && part.testbed == testbed)
-            .collect();
+        let of: Vec<&Part> =
+            parts.iter().filter(|part| part.claim == claim.id && part.testbed == testbed).collect();
         row(claim, testbed, &of)
     };
     options
@@ -24,18 +22,10 @@ pub(super) fn rows(options: &VerifyOptions, parts: &[Part]) -> Vec<Row> {
 }
 
 fn row(claim: &'static Claim, testbed: Testbed, parts: &[&Part]) -> Row {
-    let tried: Vec<&Part> = parts
-        .iter()
-        .copied()
-        .filter(|part| part.skipped.is_none())
-        .collect();
+    let tried: Vec<&Part> = parts.iter().copied().filter(|part| part.skipped.is_none()).collect();
     if tried.is_empty() {
         let why = parts.first().and_then(|part| part.skipped.clone());
-        return Row::skipped(
-            claim,
-            testbed,
-            why.unwrap_or_else(|| "no study of it runs there".to_owned()),
-        );
+        return Row::skipped(claim, testbed, why.unwrap_or_else(|| "no study of it runs there".to_owned()));
     }
     let sum = |of: fn(&Part) -> u64| tried.iter().map(|part| of(part)).sum::<u64>();
     let mut row = Row::new(claim, testbed, Outcome::Held);
@@ -59,10 +49,8 @@ fn outcome(claim: &Claim, parts: &[&Part], exercised: u64) -> (Outcome, Option<S
         return (Outcome::Stalled, Some(why), Some(plan));
     }
     let size = |plan: &FaultPlan| (plan.faults.len() + plan.events.len(), plan.to_toml().len());
-    let finding = parts
-        .iter()
-        .filter_map(|part| part.finding.as_ref())
-        .min_by_key(|finding| size(&finding.plan));
+    let finding =
+        parts.iter().filter_map(|part| part.finding.as_ref()).min_by_key(|finding| size(&finding.plan));
     if let Some(finding) = finding {
         let outcome = match claim.modality {
             Modality::Guaranteed => Outcome::Broken,
@@ -74,11 +62,7 @@ fn outcome(claim: &Claim, parts: &[&Part], exercised: u64) -> (Outcome, Option<S
         return (Outcome::Unwitnessed, Some("no run showed it".to_owned()), None);
     }
     if exercised == 0 {
-        return (
-            Outcome::Unproven,
-            Some("the situation it speaks of never occurred".to_owned()),
-            None,
-        );
+        return (Outcome::Unproven, Some("the situation it speaks of never occurred".to_owned()), None);
     }
     let inert: u64 = parts.iter().map(|part| part.tried.inert).sum();
     if inert > 0 {

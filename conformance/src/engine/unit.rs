@@ -54,10 +54,7 @@ struct Trouble {
 }
 
 /// Runs a study on a testbed.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the engine is not simulated: it tells how long a unit took"
-)]
+#[expect(clippy::disallowed_methods, reason = "the engine is not simulated: it tells how long a unit took")]
 pub(super) fn run(
     study: &Study,
     testbed: Testbed,
@@ -70,12 +67,7 @@ pub(super) fn run(
         .checks
         .iter()
         .filter(wanted)
-        .map(|spec| Watch {
-            spec,
-            skipped: refusal(study, spec, testbed),
-            exercised: 0,
-            found: None,
-        })
+        .map(|spec| Watch { spec, skipped: refusal(study, spec, testbed), exercised: 0, found: None })
         .collect();
     let mut trouble = Trouble::default();
     let mut tried = Tried::default();
@@ -85,16 +77,10 @@ pub(super) fn run(
     if watches.iter().any(|watch| watch.skipped.is_none()) {
         // The receiver is gone only when the whole verification is.
         let _ = tell.send(Tell::Begins(format!("{} on {testbed}", study.name)));
-        tried = search(
-            study,
-            &scenario,
-            testbed,
-            options.search(study, testbed),
-            &mut |run| {
-                let _ = tell.send(Tell::Done(1));
-                look(run, &mut watches, &mut trouble);
-            },
-        );
+        tried = search(study, &scenario, testbed, options.search(study, testbed), &mut |run| {
+            let _ = tell.send(Tell::Done(1));
+            look(run, &mut watches, &mut trouble);
+        });
     }
     let parts: Vec<Part> = watches
         .into_iter()
@@ -119,10 +105,7 @@ pub(super) fn run(
         })
         .collect();
     let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    parts
-        .into_iter()
-        .map(|part| Part { elapsed_ms, ..part })
-        .collect()
+    parts.into_iter().map(|part| Part { elapsed_ms, ..part }).collect()
 }
 
 /// Why a check of a study cannot be settled on a testbed.
@@ -147,10 +130,7 @@ fn search(
     search: Search,
     visit: &mut dyn FnMut(&Run),
 ) -> Tried {
-    let with = scenario
-        .clone()
-        .exhaustive(search.exhaustive)
-        .random(search.random);
+    let with = scenario.clone().exhaustive(search.exhaustive).random(search.random);
     let mut tried = with.search(&mut |run| {
         visit(run);
         ControlFlow::Continue(())
@@ -187,10 +167,7 @@ pub(super) fn relay_plans() -> Vec<FaultPlan> {
             packet: Packet::nth(Class::Datagram, 1),
             action,
         })
-        .map(|fault| FaultPlan {
-            faults: vec![fault],
-            ..FaultPlan::default()
-        })
+        .map(|fault| FaultPlan { faults: vec![fault], ..FaultPlan::default() })
         .to_vec()
 }
 
@@ -200,33 +177,20 @@ fn look(run: &Run, watches: &mut [Watch<'_>], trouble: &mut Trouble) {
         End::Finished => {}
         End::Failed { host, message } => {
             let who = host.as_deref().unwrap_or("the run");
-            trouble
-                .failed
-                .get_or_insert((format!("{who}: {message}"), run.plan.clone()));
+            trouble.failed.get_or_insert((format!("{who}: {message}"), run.plan.clone()));
         }
         End::Stalled { limit, sockets } => {
-            let at = if sockets.is_empty() {
-                String::new()
-            } else {
-                format!(": {}", sockets.join("; "))
-            };
-            trouble
-                .stalled
-                .get_or_insert((format!("not done after {limit}{at}"), run.plan.clone()));
+            let at = if sockets.is_empty() { String::new() } else { format!(": {}", sockets.join("; ")) };
+            trouble.stalled.get_or_insert((format!("not done after {limit}{at}"), run.plan.clone()));
         }
         End::Refused { why } => {
             trouble.failed.get_or_insert((why.clone(), run.plan.clone()));
         }
         other => {
-            trouble
-                .failed
-                .get_or_insert((format!("{other:?}"), run.plan.clone()));
+            trouble.failed.get_or_insert((format!("{other:?}"), run.plan.clone()));
         }
     }
-    trouble.lacks_option |= run
-        .trace
-        .calls()
-        .any(|call| call.error == Some(Errno::ENOPROTOOPT));
+    trouble.lacks_option |= run.trace.calls().any(|call| call.error == Some(Errno::ENOPROTOOPT));
     for watch in watches.iter_mut().filter(|watch| watch.skipped.is_none()) {
         let seen = (watch.spec.check)(run);
         watch.exercised += seen.exercised;

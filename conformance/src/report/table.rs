@@ -83,19 +83,14 @@ impl Report {
             table.force_no_tty();
         }
         let mut header = vec![Cell::new(title).add_attribute(Attribute::Bold)];
-        header.extend(
-            beds.iter()
-                .map(|(testbed, subject)| Cell::new(format!("{testbed}\n{subject}"))),
-        );
+        header.extend(beds.iter().map(|(testbed, subject)| Cell::new(format!("{testbed}\n{subject}"))));
         header.extend(["plans", "seen"].map(|it| Cell::new(it).set_alignment(CellAlignment::Right)));
         table.set_header(header);
         for claim in self.claims_of(family) {
             let rows: Vec<&Row> = self.rows_of(claim.id).collect();
             let mut cells = vec![Cell::new(claim.slug()).set_delimiter('-')];
             for (testbed, subject) in beds {
-                let row = rows
-                    .iter()
-                    .find(|row| (row.testbed, row.subject) == (testbed, subject));
+                let row = rows.iter().find(|row| (row.testbed, row.subject) == (testbed, subject));
                 cells.push(row.map_or_else(|| Cell::new(""), |row| cell(row)));
             }
             let plans = rows.iter().map(|row| row.exhaustive + row.random).sum();
@@ -104,10 +99,8 @@ impl Report {
             table.add_row(cells);
         }
         // Every table of a report has the same columns.
-        let beds_widths: Vec<usize> = beds
-            .iter()
-            .map(|(testbed, subject)| testbed.len().max(subject.len()).max(CELL_WIDTH))
-            .collect();
+        let beds_widths: Vec<usize> =
+            beds.iter().map(|(testbed, subject)| testbed.len().max(subject.len()).max(CELL_WIDTH)).collect();
         let taken =
             beds_widths.iter().map(|width| width + 1).sum::<usize>() + 2 * usize::from(COUNT_WIDTH) + 1;
         let claims = options.width.saturating_sub(taken).clamp(14, 38);
@@ -115,10 +108,7 @@ impl Report {
             |width: usize| ColumnConstraint::Absolute(Width::Fixed(u16::try_from(width).unwrap_or(u16::MAX)));
         let mut constraints = vec![fixed(claims)];
         constraints.extend(beds_widths.iter().map(|width| fixed(width + 1)));
-        constraints.extend([
-            fixed(usize::from(COUNT_WIDTH) + 1),
-            fixed(usize::from(COUNT_WIDTH)),
-        ]);
+        constraints.extend([fixed(usize::from(COUNT_WIDTH) + 1), fixed(usize::from(COUNT_WIDTH))]);
         table.set_constraints(constraints);
         let last = beds.len() + 2;
         for (index, column) in table.column_iter_mut().enumerate() {
@@ -138,24 +128,12 @@ impl Report {
                 paragraph(out, &format!("  {word:CELL_WIDTH$}  "), text, width);
             }
         };
-        tell(
-            has(Outcome::Held),
-            "held",
-            "guaranteed, and nothing that was tried broke it",
-        );
+        tell(has(Outcome::Held), "held", "guaranteed, and nothing that was tried broke it");
         tell(has(Outcome::Witnessed), "shown", "possible, and a run shows it");
-        tell(
-            stands(Standing::Known),
-            "known",
-            "fails, as the list of known failures says",
-        );
+        tell(stands(Standing::Known), "known", "fails, as the list of known failures says");
         tell(has(Outcome::Skipped), "-", "skipped, for the reason below");
         tell(has(Outcome::Broken), "BROKEN", "guaranteed, but a run breaks it");
-        tell(
-            has(Outcome::Unwitnessed),
-            "UNSEEN",
-            "possible, but no run shows it",
-        );
+        tell(has(Outcome::Unwitnessed), "UNSEEN", "possible, but no run shows it");
         tell(
             has(Outcome::Unproven),
             "UNTRIED",
@@ -163,35 +141,17 @@ impl Report {
         );
         tell(has(Outcome::Stalled), "STALLED", "a run reached its limit");
         tell(has(Outcome::Error), "ERROR", "the suite itself failed");
-        tell(
-            stands(Standing::KnownButFine),
-            "FINE?",
-            "a listed known failure that does not fail",
-        );
+        tell(stands(Standing::KnownButFine), "FINE?", "a listed known failure that does not fail");
         tell(true, "plans", "fault plans that were run, over all testbeds");
-        tell(
-            true,
-            "seen",
-            "how often the situation occurred that the claim speaks of",
-        );
+        tell(true, "seen", "how often the situation occurred that the claim speaks of");
     }
 
     /// The smallest plan for each possible claim that was shown.
     fn witnesses(&self, out: &mut String, width: usize) {
         let mut smallest: BTreeMap<usize, (&Row, usize)> = BTreeMap::new();
-        for row in self
-            .results
-            .iter()
-            .filter(|row| row.outcome == Outcome::Witnessed)
-        {
-            let place = CLAIMS
-                .iter()
-                .position(|claim| claim.id == row.claim)
-                .unwrap_or(usize::MAX);
-            let size = row
-                .plan
-                .as_ref()
-                .map_or(0, |plan| plan.faults.len() + plan.events.len());
+        for row in self.results.iter().filter(|row| row.outcome == Outcome::Witnessed) {
+            let place = CLAIMS.iter().position(|claim| claim.id == row.claim).unwrap_or(usize::MAX);
+            let size = row.plan.as_ref().map_or(0, |plan| plan.faults.len() + plan.events.len());
             let best = smallest.entry(place).or_insert((row, size));
             if size < best.1 {
                 *best = (row, size);
@@ -201,17 +161,9 @@ impl Report {
             return;
         }
         out.push_str("\nThe smallest plans that show what is possible\n");
-        let widest = smallest
-            .values()
-            .map(|(row, _)| row.claim.len())
-            .max()
-            .unwrap_or(0)
-            .min(36);
+        let widest = smallest.values().map(|(row, _)| row.claim.len()).max().unwrap_or(0).min(36);
         for (row, _) in smallest.values() {
-            let words = row
-                .plan
-                .as_ref()
-                .map_or_else(|| "no fault at all".to_owned(), plan);
+            let words = row.plan.as_ref().map_or_else(|| "no fault at all".to_owned(), plan);
             paragraph(out, &format!("  {:widest$}  ", row.claim), &words, width);
         }
     }
@@ -238,23 +190,14 @@ impl Report {
                     .map(|row| row.claim)
                     .collect();
                 if !claims.is_empty() {
-                    paragraph(
-                        out,
-                        &format!("    {testbed}/{subject}: "),
-                        &claims.join(", "),
-                        width,
-                    );
+                    paragraph(out, &format!("    {testbed}/{subject}: "), &claims.join(", "), width);
                 }
             }
         }
     }
 
     fn known(&self, out: &mut String, width: usize) {
-        let rows = || {
-            self.results
-                .iter()
-                .filter(|row| row.standing() == Standing::Known)
-        };
+        let rows = || self.results.iter().filter(|row| row.standing() == Standing::Known);
         if rows().next().is_none() {
             return;
         }
@@ -299,9 +242,10 @@ impl Report {
             rows.count()
         };
         let plans: u64 = self.results.iter().map(|row| row.exhaustive + row.random).sum();
-        let (planned, fired) = self.results.iter().fold((0, 0), |(planned, fired), row| {
-            (planned + row.faults_planned, fired + row.faults_fired)
-        });
+        let (planned, fired) = self
+            .results
+            .iter()
+            .fold((0, 0), |(planned, fired), row| (planned + row.faults_planned, fired + row.faults_fired));
         let mut words = format!(
             "{} held, {} shown, {} known failures, {} skipped; {} plans, {} of {} faults fired; seed {}; {:.1} s.",
             count_of(self, Outcome::Held),

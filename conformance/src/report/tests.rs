@@ -58,19 +58,12 @@ const CLAIMS_OF_THE_SAMPLE: [&str; 6] = [
     "tcp/first-send-after-close-succeeds",
 ];
 
-const PLAIN: TableOptions = TableOptions {
-    width: 80,
-    colour: false,
-};
+const PLAIN: TableOptions = TableOptions { width: 80, colour: false };
 
 fn table(report: &Report) -> String {
     let text = report.to_table(PLAIN);
     for line in text.lines() {
-        assert!(
-            line.chars().count() <= 80,
-            "{} columns: {line}",
-            line.chars().count()
-        );
+        assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
     }
     assert!(!text.contains('\u{1b}'), "colour");
     text
@@ -106,11 +99,7 @@ fn a_table_of_failures() {
         },
         row("udp/may-lose", Testbed::Virtual, Outcome::Error),
         known.clone(),
-        Row {
-            outcome: Outcome::Held,
-            claim: "tcp/half-close",
-            ..known
-        },
+        Row { outcome: Outcome::Held, claim: "tcp/half-close", ..known },
     ];
     let report = Report::new(0, rows, Duration::from_secs(1));
     assert_eq!(report.exit_code(), exit::INTERNAL);
@@ -119,32 +108,20 @@ fn a_table_of_failures() {
 
 #[test]
 fn colour_where_it_is_wanted() {
-    let coloured = sample().to_table(TableOptions {
-        colour: true,
-        ..PLAIN
-    });
+    let coloured = sample().to_table(TableOptions { colour: true, ..PLAIN });
     assert!(coloured.contains('\u{1b}'));
 }
 
 #[test]
 fn a_known_failure_must_fail() {
-    let known = |outcome| Row {
-        known: Some("reason"),
-        ..row("tcp/reset", Testbed::TurmoilOwn, outcome)
-    };
+    let known = |outcome| Row { known: Some("reason"), ..row("tcp/reset", Testbed::TurmoilOwn, outcome) };
     let code = |row| Report::new(0, vec![row], Duration::ZERO).exit_code();
     assert_eq!(code(known(Outcome::Broken)), exit::AS_CLAIMED);
     assert_eq!(code(known(Outcome::Unproven)), exit::AS_CLAIMED);
     assert_eq!(code(known(Outcome::Held)), exit::CLAIM_FAILED);
     assert_eq!(code(known(Outcome::Error)), exit::INTERNAL);
-    assert_eq!(
-        code(row("tcp/reset", Testbed::Loopback, Outcome::Broken)),
-        exit::CLAIM_FAILED
-    );
-    assert_eq!(
-        code(row("tcp/reset", Testbed::Loopback, Outcome::Skipped)),
-        exit::AS_CLAIMED
-    );
+    assert_eq!(code(row("tcp/reset", Testbed::Loopback, Outcome::Broken)), exit::CLAIM_FAILED);
+    assert_eq!(code(row("tcp/reset", Testbed::Loopback, Outcome::Skipped)), exit::AS_CLAIMED);
 }
 
 #[test]
@@ -165,19 +142,9 @@ fn the_json_contract() {
 
 #[test]
 fn counts_fit_their_column() {
-    for number in [
-        0,
-        9,
-        999,
-        1_000,
-        99_999,
-        100_000,
-        999_999,
-        1_000_000,
-        99_999_999,
-        100_000_000,
-        999_999_999,
-    ] {
+    for number in
+        [0, 9, 999, 1_000, 99_999, 100_000, 999_999, 1_000_000, 99_999_999, 100_000_000, 999_999_999]
+    {
         assert!(words::count(number).len() <= 6, "{}", words::count(number));
     }
     assert_eq!(words::count(70_123), "70 123");

@@ -39,11 +39,7 @@ pub(crate) fn plan(plan: &FaultPlan) -> String {
     let faults = plan.faults.iter().map(ToString::to_string);
     let events = plan.events.iter().map(ToString::to_string);
     let all: Vec<String> = faults.chain(events).collect();
-    if all.is_empty() {
-        "no fault at all".to_owned()
-    } else {
-        all.join("; ")
-    }
+    if all.is_empty() { "no fault at all".to_owned() } else { all.join("; ") }
 }
 
 /// Writes a paragraph: `first` before its first line, as many blanks before the others, `width` columns at most.

@@ -26,10 +26,7 @@ pub(crate) fn literal(host: &str) -> Option<IpAddr> {
 }
 
 pub(crate) fn unknown(name: &str, hosts: &[String]) -> io::Error {
-    let text = format!(
-        "no host is named `{name}`; the hosts of this run are {}",
-        hosts.join(", ")
-    );
+    let text = format!("no host is named `{name}`; the hosts of this run are {}", hosts.join(", "));
     io::Error::new(io::ErrorKind::NotFound, text)
 }
 
@@ -41,15 +38,7 @@ mod tests {
     fn host_and_port_are_split_and_the_rest_refused() {
         assert_eq!(split("server:7000").ok(), Some(("server", 7000)));
         assert_eq!(split("[fd00::1]:7").ok(), Some(("fd00::1", 7)));
-        for wrong in [
-            "server",
-            "server:",
-            "server:70000",
-            ":7",
-            "fd00::1:7",
-            "[fd00::1:7",
-            "",
-        ] {
+        for wrong in ["server", "server:", "server:70000", ":7", "fd00::1:7", "[fd00::1:7", ""] {
             assert!(split(wrong).is_err(), "{wrong}");
         }
     }

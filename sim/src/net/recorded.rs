@@ -34,9 +34,7 @@ pub(crate) struct Log {
 
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Log")
-            .field("host", &self.host)
-            .finish_non_exhaustive()
+        f.debug_struct("Log").field("host", &self.host).finish_non_exhaustive()
     }
 }
 
@@ -46,22 +44,14 @@ impl Log {
         host: HostId,
         clock: impl Fn() -> Time + Send + Sync + 'static,
     ) -> Self {
-        Log {
-            trace,
-            host,
-            sockets: Arc::default(),
-            clock: Arc::new(clock),
-        }
+        Log { trace, host, sockets: Arc::default(), clock: Arc::new(clock) }
     }
 
     /// A new socket of this host.
     fn socket(&self) -> SocketLog {
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         *sockets += 1;
-        SocketLog {
-            log: self.clone(),
-            id: SocketId(*sockets - 1),
-        }
+        SocketLog { log: self.clone(), id: SocketId(*sockets - 1) }
     }
 }
 
@@ -75,22 +65,10 @@ struct SocketLog {
 impl SocketLog {
     fn push<T>(&self, call: Call, result: &io::Result<T>) {
         // An error without a number that is known here still goes down as an error.
-        let error = result
-            .as_ref()
-            .err()
-            .map(|error| Errno::of(error).unwrap_or(Errno::EIO));
-        let what = What::Call {
-            host: self.log.host,
-            socket: self.id,
-            call,
-            error,
-        };
+        let error = result.as_ref().err().map(|error| Errno::of(error).unwrap_or(Errno::EIO));
+        let what = What::Call { host: self.log.host, socket: self.id, call, error };
         let at = (self.log.clock)();
-        self.log
-            .trace
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(at, what);
+        self.log.trace.lock().unwrap_or_else(PoisonError::into_inner).push(at, what);
     }
 }
 
@@ -158,10 +136,7 @@ impl<N: Network> Network for Recorded<N> {
             Err(_) => self.first_of(addr).await,
         };
         log.push(Call::Listen(local.unwrap_or(NOBODY)), &result);
-        Ok(RecordedListener {
-            listener: result?,
-            log,
-        })
+        Ok(RecordedListener { listener: result?, log })
     }
 
     async fn datagram(&self, addr: &str, options: &[SocketOption]) -> io::Result<Self::Datagram> {
@@ -198,24 +173,12 @@ impl<L: Listener> Listener for RecordedListener<L> {
         match self.listener.accept().await {
             Ok((stream, peer)) => {
                 let log = self.log.log.socket();
-                self.log.push(
-                    Call::Accept {
-                        socket: log.id,
-                        peer: Some(peer),
-                    },
-                    &Ok(()),
-                );
+                self.log.push(Call::Accept { socket: log.id, peer: Some(peer) }, &Ok(()));
                 Ok((RecordedStream { stream, log }, peer))
             }
             Err(error) => {
                 let result = Err(error);
-                self.log.push(
-                    Call::Accept {
-                        socket: self.log.id,
-                        peer: None,
-                    },
-                    &result,
-                );
+                self.log.push(Call::Accept { socket: self.log.id, peer: None }, &result);
                 result
             }
         }
@@ -229,36 +192,20 @@ impl<L: Listener> Listener for RecordedListener<L> {
 impl<D: Datagram> Datagram for RecordedDatagram<D> {
     async fn connect(&self, addr: &str) -> io::Result<()> {
         let result = self.socket.connect(addr).await;
-        let peer = addr
-            .parse()
-            .ok()
-            .or_else(|| self.socket.peer_addr().ok())
-            .unwrap_or(NOBODY);
+        let peer = addr.parse().ok().or_else(|| self.socket.peer_addr().ok()).unwrap_or(NOBODY);
         self.log.push(Call::Connect(peer), &result);
         result
     }
 
     async fn send(&self, data: &[u8]) -> io::Result<usize> {
         let result = self.socket.send(data).await;
-        self.log.push(
-            Call::Send {
-                to: None,
-                data: Bytes::copy_from_slice(data),
-            },
-            &result,
-        );
+        self.log.push(Call::Send { to: None, data: Bytes::copy_from_slice(data) }, &result);
         result
     }
 
     async fn send_to(&self, data: &[u8], to: SocketAddr) -> io::Result<usize> {
         let result = self.socket.send_to(data, to).await;
-        self.log.push(
-            Call::Send {
-                to: Some(to),
-                data: Bytes::copy_from_slice(data),
-            },
-            &result,
-        );
+        self.log.push(Call::Send { to: Some(to), data: Bytes::copy_from_slice(data) }, &result);
         result
     }
 
@@ -270,11 +217,7 @@ impl<D: Datagram> Datagram for RecordedDatagram<D> {
                 data: Bytes::copy_from_slice(&buffer[..received.len]),
                 full_len: received.full_len,
             },
-            Err(_) => Call::Recv {
-                from: None,
-                data: Bytes::new(),
-                full_len: 0,
-            },
+            Err(_) => Call::Recv { from: None, data: Bytes::new(), full_len: 0 },
         };
         self.log.push(call, &result);
         result
@@ -308,14 +251,7 @@ impl<S: Stream> AsyncRead for RecordedStream<S> {
         let before = buf.filled().len();
         let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
         let data = Bytes::copy_from_slice(&buf.filled()[before..]);
-        self.log.push(
-            Call::Recv {
-                from: None,
-                full_len: data.len(),
-                data,
-            },
-            &result,
-        );
+        self.log.push(Call::Recv { from: None, full_len: data.len(), data }, &result);
         Poll::Ready(result)
     }
 }
@@ -324,13 +260,7 @@ impl<S: Stream> AsyncWrite for RecordedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let result = ready!(Pin::new(&mut self.stream).poll_write(cx, data));
         let taken = result.as_ref().copied().unwrap_or(data.len());
-        self.log.push(
-            Call::Send {
-                to: None,
-                data: Bytes::copy_from_slice(&data[..taken]),
-            },
-            &result,
-        );
+        self.log.push(Call::Send { to: None, data: Bytes::copy_from_slice(&data[..taken]) }, &result);
         Poll::Ready(result)
     }
 

@@ -34,11 +34,7 @@ pub struct StackNet {
 
 impl StackNet {
     pub(crate) fn new(shared: Arc<Shared>, host: HostId, generation: u32) -> Self {
-        StackNet {
-            shared,
-            host,
-            generation,
-        }
+        StackNet { shared, host, generation }
     }
 
     #[cfg(test)]
@@ -72,9 +68,7 @@ impl StackNet {
         let opened = self.with(|world| {
             let stack = &mut world.host(self.host).stack;
             let fd = stack.socket(Domain::of(&addr), kind, Protocol::Default)?;
-            let set = options
-                .iter()
-                .try_for_each(|option| stack.set_option(fd, *option));
+            let set = options.iter().try_for_each(|option| stack.set_option(fd, *option));
             match set.and_then(|()| finish(stack, fd)) {
                 Ok(call) => {
                     let id = world.host(self.host).opened(fd);
@@ -88,11 +82,7 @@ impl StackNet {
             }
         });
         match opened {
-            Some(Ok((fd, id))) => Ok(Socket {
-                net: self.clone(),
-                fd,
-                id,
-            }),
+            Some(Ok((fd, id))) => Ok(Socket { net: self.clone(), fd, id }),
             Some(Err(errno)) => Err(errno.into()),
             None => std::future::pending().await,
         }
@@ -102,15 +92,7 @@ impl StackNet {
 /// Puts a socket call into the trace.
 fn record(world: &mut World, host: HostId, socket: SocketId, call: Call, error: Option<Errno>) {
     let at = world.now;
-    world.trace.push(
-        at,
-        What::Call {
-            host,
-            socket,
-            call,
-            error,
-        },
-    );
+    world.trace.push(at, What::Call { host, socket, call, error });
 }
 
 /// An open socket of a simulated host; closed when dropped.
@@ -138,13 +120,7 @@ impl Socket {
                 return None;
             }
             let described = describe(&result);
-            record(
-                world,
-                self.net.host,
-                self.id,
-                described,
-                result.as_ref().err().copied(),
-            );
+            record(world, self.net.host, self.id, described, result.as_ref().err().copied());
             Some(result)
         });
         match answer {
@@ -164,10 +140,7 @@ impl Socket {
 
     /// A call that never waits and leaves no trace.
     fn ask<R>(&self, call: impl FnOnce(&mut dyn Sockets, Fd) -> Result<R, Errno>) -> io::Result<R> {
-        match self
-            .net
-            .with(|world| call(&mut world.host(self.net.host).stack, self.fd))
-        {
+        match self.net.with(|world| call(&mut world.host(self.net.host).stack, self.fd)) {
             Some(result) => Ok(result?),
             None => Err(Errno::ENETDOWN.into()),
         }
@@ -236,14 +209,9 @@ impl Network for StackNet {
             return Ok(vec![SocketAddr::new(ip, port)]);
         }
         let world = self.shared.lock();
-        let host = world
-            .trace
-            .host(name)
-            .ok_or_else(|| address::unknown(name, world.trace.hosts()))?;
+        let host = world.trace.host(name).ok_or_else(|| address::unknown(name, world.trace.hosts()))?;
         let addrs = world.hosts[usize::from(host.0)].addrs;
-        Ok([IpAddr::V4(addrs.v4), IpAddr::V6(addrs.v6)]
-            .map(|ip| SocketAddr::new(ip, port))
-            .to_vec())
+        Ok([IpAddr::V4(addrs.v4), IpAddr::V6(addrs.v6)].map(|ip| SocketAddr::new(ip, port)).to_vec())
     }
 
     async fn sleep(&self, span: Duration) {

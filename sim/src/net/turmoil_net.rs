@@ -78,10 +78,7 @@ impl Network for TurmoilNet {
     async fn datagram(&self, addr: &str, options: &[SocketOption]) -> io::Result<TurmoilDatagram> {
         let addrs = self.resolve(addr).await?;
         let addr = *addrs.first().ok_or(io::ErrorKind::NotFound)?;
-        let socket = TurmoilDatagram {
-            socket: UdpSocket::bind(addr).await?,
-            peer: Mutex::default(),
-        };
+        let socket = TurmoilDatagram { socket: UdpSocket::bind(addr).await?, peer: Mutex::default() };
         options.iter().try_for_each(|option| socket.set_option(*option))?;
         Ok(socket)
     }
@@ -170,9 +167,7 @@ impl Datagram for TurmoilDatagram {
 
     /// turmoil has no `send` on a connected socket: the peer is named each time.
     async fn send(&self, data: &[u8]) -> io::Result<usize> {
-        let peer = self
-            .peer_addr()
-            .map_err(|_| io::Error::from(Errno::EDESTADDRREQ))?;
+        let peer = self.peer_addr().map_err(|_| io::Error::from(Errno::EDESTADDRREQ))?;
         self.socket.send_to(data, peer).await
     }
 
@@ -183,11 +178,7 @@ impl Datagram for TurmoilDatagram {
     /// turmoil does not tell a datagram's own length: a buffer that was filled may have been too short.
     async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<Received> {
         let (len, from) = self.socket.recv_from(buffer).await?;
-        Ok(Received {
-            len,
-            full_len: len,
-            from,
-        })
+        Ok(Received { len, full_len: len, from })
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -203,12 +194,12 @@ impl Datagram for TurmoilDatagram {
         match option {
             SocketOption::Broadcast(on) => self.socket.set_broadcast(on),
             SocketOption::MulticastLoop(on) => self.socket.set_multicast_loop_v4(on),
-            SocketOption::JoinGroup(std::net::IpAddr::V4(group)) => self
-                .socket
-                .join_multicast_v4(group, std::net::Ipv4Addr::UNSPECIFIED),
-            SocketOption::LeaveGroup(std::net::IpAddr::V4(group)) => self
-                .socket
-                .leave_multicast_v4(group, std::net::Ipv4Addr::UNSPECIFIED),
+            SocketOption::JoinGroup(std::net::IpAddr::V4(group)) => {
+                self.socket.join_multicast_v4(group, std::net::Ipv4Addr::UNSPECIFIED)
+            }
+            SocketOption::LeaveGroup(std::net::IpAddr::V4(group)) => {
+                self.socket.leave_multicast_v4(group, std::net::Ipv4Addr::UNSPECIFIED)
+            }
             _ => Err(Errno::ENOPROTOOPT.into()),
         }
     }

@@ -61,9 +61,7 @@ impl Scenario {
         }
         let first = self.run(&self.base);
         let hash = first.trace.hash();
-        let other = (1..REPEATS)
-            .map(|_| self.run(&self.base))
-            .find(|run| run.trace.hash() != hash)?;
+        let other = (1..REPEATS).map(|_| self.run(&self.base)).find(|run| run.trace.hash() != hash)?;
         let (first, other) = (first.trace.text(), other.trace.text());
         let line = first.lines().zip(other.lines()).position(|(one, two)| one != two);
         let line = line.unwrap_or_else(|| first.lines().count().min(other.lines().count()));
@@ -83,10 +81,7 @@ impl Scenario {
         let run = self.run(plan);
         let shown = format!("{}{}", diagram(&run), ending(&run));
         if !run.fired.all() {
-            panic!(
-                "{}: part of the plan did not take place: {:?}\n{shown}",
-                self.name, run.fired
-            );
+            panic!("{}: part of the plan did not take place: {:?}\n{shown}", self.name, run.fired);
         }
         if !run.end.is_finished() {
             panic!("{}: it still fails under the plan\n{shown}", self.name);
@@ -103,13 +98,7 @@ impl Scenario {
 
     /// Says all that is known of a failure, and puts its smallest plan in the place of the one kept before.
     fn report(&self, failure: &Failure, kept: Option<PathBuf>) -> String {
-        let Failure {
-            found,
-            smallest,
-            is_minimal,
-            shrink_runs,
-            tried,
-        } = failure;
+        let Failure { found, smallest, is_minimal, shrink_runs, tried } = failure;
         let mut text = String::new();
         let writing = "writing to a String does not fail";
         writeln!(text, "{}: a plan of faults breaks it\n", self.name).expect(writing);
@@ -128,11 +117,7 @@ impl Scenario {
             text,
             "found after {}; {} from {} to {} in {shrink_runs} runs",
             words(tried),
-            if *is_minimal {
-                "made as small as it can be,"
-            } else {
-                "made smaller,"
-            },
+            if *is_minimal { "made as small as it can be," } else { "made smaller," },
             size(&found.plan),
             size(&smallest.plan),
         )
@@ -145,11 +130,7 @@ impl Scenario {
                 }
                 writeln!(text, "replay: {}", replay_line(&path, test_name().as_deref()))
             }
-            Err(error) => writeln!(
-                text,
-                "the plan could not be saved: {error}\n{}",
-                smallest.plan.to_toml()
-            ),
+            Err(error) => writeln!(text, "the plan could not be saved: {error}\n{}", smallest.plan.to_toml()),
         }
         .expect(writing);
         text
@@ -157,11 +138,7 @@ impl Scenario {
 }
 
 fn words(tried: &Tried) -> String {
-    format!(
-        "{} plans of the grid and {} random ones",
-        tried.exhaustive(),
-        tried.random
-    )
+    format!("{} plans of the grid and {} random ones", tried.exhaustive(), tried.random)
 }
 
 fn diagram(run: &Run) -> String {
@@ -172,10 +149,7 @@ fn diagram(run: &Run) -> String {
 fn ending(run: &Run) -> String {
     match &run.end {
         End::Finished => "it finished".to_owned(),
-        End::Failed {
-            host: Some(host),
-            message,
-        } => format!("{host}: {message}"),
+        End::Failed { host: Some(host), message } => format!("{host}: {message}"),
         End::Failed { host: None, message } => message.clone(),
         End::Stalled { limit, sockets } if sockets.is_empty() => format!("stalled: not done after {limit}"),
         End::Stalled { limit, sockets } => {

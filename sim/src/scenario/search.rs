@@ -32,11 +32,7 @@ impl Scenario {
     pub fn grid(&self) -> Grid {
         let rtt = self.base.link.numbers().delay() * 2;
         let grid = Grid::new(rtt, self.timeout);
-        if self.testbed.has_ticks() {
-            grid.whole_ticks()
-        } else {
-            grid
-        }
+        if self.testbed.has_ticks() { grid.whole_ticks() } else { grid }
     }
 
     /// Runs the scenario under every plan of the search, the smallest first, and hands each run that counts to
@@ -45,13 +41,8 @@ impl Scenario {
         let grid = self.grid();
         let run = &mut |plan: &FaultPlan| self.run(plan);
         let depth = u8::try_from(self.exhaustive).unwrap_or(u8::MAX);
-        let sweep = Sweep {
-            base: &self.base,
-            grid: &grid,
-            depth,
-            runs_max: self.runs_max,
-            seed: self.settings.seed,
-        };
+        let sweep =
+            Sweep { base: &self.base, grid: &grid, depth, runs_max: self.runs_max, seed: self.settings.seed };
         let mut tried = sweep.search(run, visit);
         if tried.stopped || self.random == 0 {
             return tried;
@@ -113,9 +104,7 @@ impl Scenario {
                 tried,
             }));
         }
-        let shrunk = self.shrink(&failed.plan, &mut |run| {
-            !run.end.is_finished() && !is_refused(run)
-        });
+        let shrunk = self.shrink(&failed.plan, &mut |run| !run.end.is_finished() && !is_refused(run));
         let smallest = self.run(&shrunk.plan);
         Ok(Box::new(Failure {
             found: failed,

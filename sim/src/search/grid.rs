@@ -25,12 +25,7 @@ impl Grid {
     /// comes just after what was sent in its place.
     pub fn new(rtt: Duration, timeout: Duration) -> Grid {
         let just_over = Duration::from_millis(1);
-        Grid {
-            delays_us: Vec::new(),
-            holds: vec![1, 3],
-            bits_per_part: 1,
-        }
-        .delays([
+        Grid { delays_us: Vec::new(), holds: vec![1, 3], bits_per_part: 1 }.delays([
             rtt / 2,
             timeout + just_over,
             timeout.saturating_mul(2) + just_over,
@@ -160,12 +155,7 @@ impl Site {
     /// The bit of a part, counted from its first, that is damaged first.
     fn first_bit(&self, hosts: &[String], part: usize, bits: u32) -> u32 {
         let name = |host: HostId| hosts.get(usize::from(host.0)).map_or("", String::as_str);
-        let Packet {
-            class,
-            nth,
-            flow: _,
-            transmission,
-        } = self.label.packet();
+        let Packet { class, nth, flow: _, transmission } = self.label.packet();
         let packet = (class as u8, nth, transmission.unwrap_or(1));
         let key = ("damaged bit", name(self.from), name(self.to), packet, part as u8);
         let bit = derive(0, &key).checked_rem(u64::from(bits)).unwrap_or(0);
@@ -186,14 +176,7 @@ pub(crate) fn sites(trace: &Trace, mut wanted: impl FnMut(PacketId) -> bool) -> 
     let mut names = BTreeSet::new();
     let mut sites = Vec::new();
     for (index, event) in trace.events().iter().enumerate() {
-        let What::Sent {
-            packet,
-            from,
-            to,
-            label,
-            bytes,
-        } = &event.what
-        else {
+        let What::Sent { packet, from, to, label, bytes } = &event.what else {
             continue;
         };
         if !names.insert((*from, *to, label.packet()))

@@ -162,28 +162,17 @@ pub(crate) struct Number {
 
 impl Number {
     fn new(value: u32, bounds: RangeInclusive<u64>) -> Number {
-        Number {
-            value: u64::from(value),
-            floor: *bounds.start(),
-            is_time: false,
-        }
+        Number { value: u64::from(value), floor: *bounds.start(), is_time: false }
     }
 
     fn time(value: u64, bounds: RangeInclusive<u64>) -> Number {
-        Number {
-            value,
-            floor: *bounds.start(),
-            is_time: true,
-        }
+        Number { value, floor: *bounds.start(), is_time: true }
     }
 
     /// All rungs below, from the top, where times move by whole ticks of so many microseconds.
     pub(crate) fn rungs(self, tick_us: u64) -> impl Iterator<Item = u64> {
         let tick = if self.is_time { tick_us } else { 1 };
-        std::iter::successors(Some(self.value), move |number| {
-            step_down(*number, self.floor, tick)
-        })
-        .skip(1)
+        std::iter::successors(Some(self.value), move |number| step_down(*number, self.floor, tick)).skip(1)
     }
 }
 
@@ -220,13 +209,8 @@ pub(crate) fn steps(plan: &FaultPlan, tick_us: u64) -> impl Iterator<Item = Faul
         };
         Some(less)
     });
-    let names = Place::all(plan)
-        .into_iter()
-        .filter_map(|place| without_word(plan, place));
-    let link = (plan.link != Link::default()).then(|| FaultPlan {
-        link: Link::default(),
-        ..plan.clone()
-    });
+    let names = Place::all(plan).into_iter().filter_map(|place| without_word(plan, place));
+    let link = (plan.link != Link::default()).then(|| FaultPlan { link: Link::default(), ..plan.clone() });
     let numbers = Place::all(plan).into_iter().filter_map(move |place| {
         let next = place.get(plan)?.rungs(tick_us).next()?;
         place.set(plan, next)

@@ -35,13 +35,8 @@ impl Parts {
                 }
                 _ => 0,
             };
-        let spare_bit = (protocol == Some(UDP))
-            .then(|| one_bit(body.get(6..8)?, header + 6))
-            .flatten();
-        Parts {
-            ranges: [0..header, header..transport, transport..end],
-            spare_bit,
-        }
+        let spare_bit = (protocol == Some(UDP)).then(|| one_bit(body.get(6..8)?, header + 6)).flatten();
+        Parts { ranges: [0..header, header..transport, transport..end], spare_bit }
     }
 
     /// What follows the headers.
@@ -148,11 +143,7 @@ mod tests {
         v6[5] = 20;
         v6[6] = 44;
         v6[40] = UDP;
-        assert_eq!(
-            Parts::of(&v6).ranges,
-            [0..48, 48..56, 56..60],
-            "the first fragment has one"
-        );
+        assert_eq!(Parts::of(&v6).ranges, [0..48, 48..56, 56..60], "the first fragment has one");
         v6[43] = 8;
         assert_eq!(Parts::of(&v6).ranges, [0..48, 48..48, 48..60]);
     }

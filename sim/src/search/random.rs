@@ -95,13 +95,7 @@ pub fn fit(run: Run) -> Run {
     if run.fired.all() || is_refused(&run) {
         return run;
     }
-    let Run {
-        mut plan,
-        trace,
-        end,
-        mut fired,
-        elapsed,
-    } = run;
+    let Run { mut plan, trace, end, mut fired, elapsed } = run;
     let mut place = 0;
     let places: Vec<usize> = fired
         .faults
@@ -115,11 +109,7 @@ pub fn fit(run: Run) -> Run {
     let mut fitted = Trace::new(trace.hosts().iter().cloned());
     for Event { at, what } in trace.events() {
         let what = match what {
-            What::Fault {
-                packet,
-                fault,
-                action,
-            } => What::Fault {
+            What::Fault { packet, fault, action } => What::Fault {
                 packet: *packet,
                 fault: places.get(*fault).copied().unwrap_or(*fault),
                 action: action.clone(),
@@ -135,13 +125,7 @@ pub fn fit(run: Run) -> Run {
     keep_fired(&mut plan.events, &fired.events);
     fired.faults.retain(|fired| *fired);
     fired.events.retain(|fired| *fired);
-    Run {
-        plan,
-        trace: fitted,
-        end,
-        fired,
-        elapsed,
-    }
+    Run { plan, trace: fitted, end, fired, elapsed }
 }
 
 fn keep_fired<T>(items: &mut Vec<T>, fired: &[bool]) {
@@ -175,14 +159,7 @@ fn hits_per_item(trace: &Trace) -> usize {
     }
     let mut hits: BTreeMap<Item<'_>, usize> = BTreeMap::new();
     for event in trace.events() {
-        let What::Sent {
-            packet,
-            from,
-            to,
-            label,
-            bytes,
-        } = &event.what
-        else {
+        let What::Sent { packet, from, to, label, bytes } = &event.what else {
             continue;
         };
         if !hit.contains(packet) {

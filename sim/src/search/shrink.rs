@@ -26,10 +26,7 @@ pub struct ShrinkLimits {
 impl Default for ShrinkLimits {
     /// 2000 runs, any time.
     fn default() -> Self {
-        ShrinkLimits {
-            runs_max: 2_000,
-            tick_us: 1,
-        }
+        ShrinkLimits { runs_max: 2_000, tick_us: 1 }
     }
 }
 
@@ -52,12 +49,7 @@ pub struct Shrunk {
 /// bit's index, `at_us`) one down its ladder …, 50, 20, 10, 5, 2, 1, 0, as far as the number may go. No plan that
 /// names one packet twice is asked about.
 pub fn shrink(plan: &FaultPlan, shows: &mut dyn FnMut(&FaultPlan) -> bool, limits: &ShrinkLimits) -> Shrunk {
-    let mut shrinker = Shrinker {
-        shows,
-        refuted: BTreeSet::new(),
-        runs: 0,
-        limits: *limits,
-    };
+    let mut shrinker = Shrinker { shows, refuted: BTreeSet::new(), runs: 0, limits: *limits };
     let mut best = plan.clone();
     let done = shrinker.shows(plan).and_then(|shown| {
         if shown {
@@ -65,11 +57,7 @@ pub fn shrink(plan: &FaultPlan, shows: &mut dyn FnMut(&FaultPlan) -> bool, limit
         }
         Ok(shown)
     });
-    Shrunk {
-        plan: best,
-        runs: shrinker.runs,
-        minimal: done == Ok(true),
-    }
+    Shrunk { plan: best, runs: shrinker.runs, minimal: done == Ok(true) }
 }
 
 /// Whether a plan shows it, and none that is one step simpler does.

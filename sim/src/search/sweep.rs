@@ -116,10 +116,7 @@ impl Search<'_> {
             2 => self.tried.pairs_of = of,
             _ => self.tried.triples_of = of,
         }
-        let left = self
-            .sweep
-            .runs_max
-            .map_or(u64::MAX, |max| max.saturating_sub(self.tried.exhaustive()));
+        let left = self.sweep.runs_max.map_or(u64::MAX, |max| max.saturating_sub(self.tried.exhaustive()));
         let mut chosen = Sample::new(self.sweep.seed, level as u64, of, left).peekable();
         let mut parents = Vec::new();
         let mut before = 0;
@@ -180,12 +177,7 @@ impl Search<'_> {
         if keep {
             self.kept += sites.len();
         }
-        Parent {
-            parent,
-            fault,
-            children,
-            sites: keep.then_some(sites),
-        }
+        Parent { parent, fault, children, sites: keep.then_some(sites) }
     }
 
     /// The plan of a parent.
@@ -250,13 +242,7 @@ struct Sample {
 
 impl Sample {
     fn new(seed: u64, level: u64, of: u64, take: u64) -> Sample {
-        Sample {
-            seed,
-            level,
-            of,
-            take: take.min(of),
-            next: 0,
-        }
+        Sample { seed, level, of, take: take.min(of), next: 0 }
     }
 }
 

@@ -21,11 +21,7 @@ fn grid() -> Grid {
 }
 
 fn there(nth: u32, action: Action) -> Fault {
-    Fault {
-        direction: Direction::new("client", "server"),
-        packet: Packet::nth(Class::Datagram, nth),
-        action,
-    }
+    Fault { direction: Direction::new("client", "server"), packet: Packet::nth(Class::Datagram, nth), action }
 }
 
 /// A plan's faults, whatever their order.
@@ -46,13 +42,7 @@ fn swept(sweep: &Sweep<'_>, messages: u8) -> (Vec<FaultPlan>, Tried) {
 }
 
 fn sweep<'a>(base: &'a FaultPlan, grid: &'a Grid, depth: u8) -> Sweep<'a> {
-    Sweep {
-        base,
-        grid,
-        depth,
-        runs_max: None,
-        seed: 1,
-    }
+    Sweep { base, grid, depth, runs_max: None, seed: 1 }
 }
 
 #[test]
@@ -81,10 +71,7 @@ fn the_grid_has_ten_faults_for_a_datagram() {
         ]
     );
     assert_eq!(bits.len(), 3);
-    assert!(
-        bits[0] < 160 && (160..224).contains(&bits[1]) && (224..256).contains(&bits[2]),
-        "{bits:?}"
-    );
+    assert!(bits[0] < 160 && (160..224).contains(&bits[1]) && (224..256).contains(&bits[2]), "{bits:?}");
     assert_eq!(faults.len(), 20);
     assert_eq!(faults, grid().faults(&run.trace));
 }
@@ -110,10 +97,7 @@ fn a_sweep_has_every_plan_that_can_take_place_once_and_no_other() {
     let (base, grid) = (FaultPlan::default(), grid());
     let (plans, tried) = swept(&sweep(&base, &grid, 2), 2);
     assert_eq!((tried.fault_free, tried.singles, tried.singles_of), (1, 40, 40));
-    assert_eq!(
-        (tried.pairs, tried.inert, tried.sampled()),
-        (tried.pairs_of, 0, None)
-    );
+    assert_eq!((tried.pairs, tried.inert, tried.sampled()), (tried.pairs_of, 0, None));
     assert_eq!(tried.faults_planned, tried.singles + 2 * tried.pairs);
     assert_eq!(tried.faults_planned, tried.faults_fired);
     assert_eq!(plans.len() as u64, tried.runs());
@@ -129,17 +113,11 @@ fn a_sweep_has_every_plan_that_can_take_place_once_and_no_other() {
             }
         }
     }
-    assert!(
-        faults.len() > 40,
-        "some packets are there only because of a fault"
-    );
+    assert!(faults.len() > 40, "some packets are there only because of a fault");
     let mut possible = BTreeSet::from([BTreeSet::new()]);
     for (index, first) in faults.iter().enumerate() {
         for second in &faults[index..] {
-            let mut plan = FaultPlan {
-                faults: vec![first.clone()],
-                ..FaultPlan::default()
-            };
+            let mut plan = FaultPlan { faults: vec![first.clone()], ..FaultPlan::default() };
             if second != first {
                 plan.faults.push(second.clone());
             }
@@ -154,17 +132,11 @@ fn a_sweep_has_every_plan_that_can_take_place_once_and_no_other() {
 #[test]
 fn a_sweep_of_depth_three_and_one_of_depth_none() {
     let base = FaultPlan::default();
-    let grid = Grid::new(Duration::ZERO, Duration::ZERO)
-        .delays([])
-        .holds([])
-        .bits_per_part(0);
+    let grid = Grid::new(Duration::ZERO, Duration::ZERO).delays([]).holds([]).bits_per_part(0);
     let (plans, tried) = swept(&sweep(&base, &grid, 3), 2);
     assert_eq!((tried.inert, tried.triples), (0, tried.triples_of));
     assert!(tried.triples > tried.pairs && tried.pairs > tried.singles && tried.singles == 8);
-    assert_eq!(
-        plans.iter().map(names).collect::<BTreeSet<_>>().len(),
-        plans.len()
-    );
+    assert_eq!(plans.iter().map(names).collect::<BTreeSet<_>>().len(), plans.len());
     let sizes: Vec<usize> = plans.iter().map(|plan| plan.faults.len()).collect();
     assert!(sizes.is_sorted(), "the smallest plans first");
     let (plans, tried) = swept(&sweep(&base, &grid, 0), 2);
@@ -211,15 +183,8 @@ fn a_testbed_that_ignores_plans_proves_nothing() {
     let mut shown = 0;
     let ignoring = &mut |plan: &FaultPlan| {
         let run = toy::run(&FaultPlan::default(), 2, Bug::None);
-        let fired = faultwire::fault::Fired {
-            faults: vec![false; plan.faults.len()],
-            events: Vec::new(),
-        };
-        Run {
-            plan: plan.clone(),
-            fired,
-            ..run
-        }
+        let fired = faultwire::fault::Fired { faults: vec![false; plan.faults.len()], events: Vec::new() };
+        Run { plan: plan.clone(), fired, ..run }
     };
     let tried = sweep(&base, &grid, 2).search(ignoring, &mut |_| {
         shown += 1;
@@ -233,21 +198,13 @@ fn a_testbed_that_ignores_plans_proves_nothing() {
 fn a_capped_sweep_is_a_sample_and_says_so() {
     let (base, grid) = (FaultPlan::default(), grid());
     let (all, _) = swept(&sweep(&base, &grid, 2), 2);
-    let capped = |runs_max, seed| Sweep {
-        runs_max: Some(runs_max),
-        seed,
-        ..sweep(&base, &grid, 2)
-    };
+    let capped = |runs_max, seed| Sweep { runs_max: Some(runs_max), seed, ..sweep(&base, &grid, 2) };
     let (plans, tried) = swept(&capped(200, 1), 2);
     assert_eq!((plans.len(), tried.runs(), tried.singles), (200, 200, 40));
     assert_eq!(tried.sampled(), Some((199, 40 + tried.pairs_of)));
     assert!(plans.iter().all(|plan| all.contains(plan)));
     let last = all.iter().position(|plan| plan == &plans[199]).unwrap();
-    assert!(
-        last + 100 > all.len(),
-        "spread over all of them: {last} of {}",
-        all.len()
-    );
+    assert!(last + 100 > all.len(), "spread over all of them: {last} of {}", all.len());
     assert_eq!(plans, swept(&capped(200, 1), 2).0);
     assert_ne!(plans, swept(&capped(200, 2), 2).0);
     let (plans, tried) = swept(&capped(10, 1), 2);
@@ -261,11 +218,7 @@ fn a_visitor_ends_a_sweep() {
     let mut visits = 0;
     let tried = sweep(&base, &grid, 2).search(&mut |plan| toy::run(plan, 2, Bug::None), &mut |_| {
         visits += 1;
-        if visits == 5 {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if visits == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     assert_eq!((visits, tried.runs(), tried.stopped), (5, 5, true));
 }
@@ -282,10 +235,7 @@ fn a_base_plan_is_in_every_run_and_what_it_cuts_is_left_alone() {
     // The second packet is sent into the cut, and so is the third, whose loss mends it.
     let base = FaultPlan {
         faults: vec![there(1, Action::Duplicate)],
-        events: vec![
-            event(EventKind::Partition(None), after(1)),
-            event(EventKind::Heal(None), after(3)),
-        ],
+        events: vec![event(EventKind::Partition(None), after(1)), event(EventKind::Heal(None), after(3))],
         ..FaultPlan::default()
     };
     let grid = grid();
@@ -295,9 +245,7 @@ fn a_base_plan_is_in_every_run_and_what_it_cuts_is_left_alone() {
     for plan in plans {
         assert_eq!(plan.faults[0], base.faults[0]);
         assert!(
-            plan.faults[1..]
-                .iter()
-                .all(|fault| fault.direction.from == "server" || fault.packet.nth > 3)
+            plan.faults[1..].iter().all(|fault| fault.direction.from == "server" || fault.packet.nth > 3)
         );
     }
 }
@@ -305,10 +253,7 @@ fn a_base_plan_is_in_every_run_and_what_it_cuts_is_left_alone() {
 #[test]
 fn a_refused_run_is_shown_and_does_not_count() {
     let base = FaultPlan {
-        events: vec![PlanEvent {
-            kind: EventKind::Crash("nobody".to_owned()),
-            when: When::AtUs(0),
-        }],
+        events: vec![PlanEvent { kind: EventKind::Crash("nobody".to_owned()), when: When::AtUs(0) }],
         ..FaultPlan::default()
     };
     let mut shown = 0;
@@ -321,14 +266,7 @@ fn a_refused_run_is_shown_and_does_not_count() {
 }
 
 fn random<'a>(space: &'a PlanSpace, count: u64) -> RandomSearch<'a> {
-    RandomSearch {
-        space,
-        seed: 1,
-        scenario: "toy",
-        first: 0,
-        count,
-        draws_max: 20,
-    }
+    RandomSearch { space, seed: 1, scenario: "toy", first: 0, count, draws_max: 20 }
 }
 
 fn space(messages: u8) -> PlanSpace {
@@ -344,18 +282,10 @@ fn every_random_plan_that_counts_took_place_and_is_what_it_says() {
         assert!(run.fired.all() && !run.plan.faults.is_empty());
         assert_eq!(run.end, End::Finished, "{:?}", run.plan);
         let again = toy::run(&run.plan, 3, Bug::None);
-        assert_eq!(
-            again.trace.hash(),
-            run.trace.hash(),
-            "fitted, the plan makes the same run"
-        );
+        assert_eq!(again.trace.hash(), run.trace.hash(), "fitted, the plan makes the same run");
         assert_eq!(&again, run);
-        let packets: BTreeSet<String> = run
-            .plan
-            .faults
-            .iter()
-            .map(|fault| format!("{} {:?}", fault.direction, fault.packet))
-            .collect();
+        let packets: BTreeSet<String> =
+            run.plan.faults.iter().map(|fault| format!("{} {:?}", fault.direction, fault.packet)).collect();
         assert_eq!(packets.len(), run.plan.faults.len(), "no packet named twice");
         sizes.insert(run.plan.faults.len());
         for fault in &run.plan.faults {
@@ -377,10 +307,7 @@ fn a_random_plan_is_the_same_whatever_came_before() {
     let space = space(3);
     let plans = |first, count| {
         let mut plans = Vec::new();
-        let search = RandomSearch {
-            first,
-            ..random(&space, count)
-        };
+        let search = RandomSearch { first, ..random(&space, count) };
         search.search(&mut |plan| toy::run(plan, 3, Bug::None), &mut |run| {
             plans.push(run.plan.clone());
             ControlFlow::Continue(())
@@ -389,14 +316,8 @@ fn a_random_plan_is_the_same_whatever_came_before() {
     };
     let all = plans(0, 40);
     assert_eq!(all[25..], plans(25, 15));
-    assert!(
-        all.iter().map(names).collect::<BTreeSet<_>>().len() > 30,
-        "they differ"
-    );
-    let other = RandomSearch {
-        scenario: "other",
-        ..random(&space, 1)
-    };
+    assert!(all.iter().map(names).collect::<BTreeSet<_>>().len() > 30, "they differ");
+    let other = RandomSearch { scenario: "other", ..random(&space, 1) };
     assert_ne!(other.plan(0, 0), random(&space, 1).plan(0, 0));
 }
 
@@ -442,10 +363,7 @@ fn smallest(bug: Bug) -> Shrunk {
     let limits = ShrinkLimits::default();
     let shrunk = shrink(&failing.unwrap(), &mut shows, &limits);
     assert!(shrunk.minimal && is_minimal(&shrunk.plan, &mut shows, &limits));
-    assert!(
-        toy::run(&shrunk.plan, 3, bug).fired.all(),
-        "nothing in a minimal plan is idle"
-    );
+    assert!(toy::run(&shrunk.plan, 3, bug).fired.all(), "nothing in a minimal plan is idle");
     shrunk
 }
 
@@ -454,11 +372,7 @@ fn a_planted_bug_is_found_and_shrunk_to_its_one_fault() {
     let shrunk = smallest(Bug::TakesRepeats);
     assert_eq!(shrunk.plan.faults, [there(1, Action::Duplicate)]);
     let shrunk = smallest(Bug::TakesAnyAck);
-    assert_eq!(
-        shrunk.plan.faults,
-        [there(2, Action::Duplicate)],
-        "its second answer passes for the third's"
-    );
+    assert_eq!(shrunk.plan.faults, [there(2, Action::Duplicate)], "its second answer passes for the third's");
 }
 
 #[test]

@@ -56,10 +56,8 @@ impl Tried {
 
     /// Where the cap on runs made the sweep take a sample: how many faulty plans it ran, and of how many.
     pub fn sampled(&self) -> Option<(u64, u64)> {
-        let (ran, of) = (
-            self.singles + self.pairs + self.triples,
-            self.singles_of + self.pairs_of + self.triples_of,
-        );
+        let (ran, of) =
+            (self.singles + self.pairs + self.triples, self.singles_of + self.pairs_of + self.triples_of);
         (!self.stopped && self.inert == 0 && self.refused == 0 && ran < of).then_some((ran, of))
     }
 }

@@ -21,13 +21,7 @@ struct State {
 
 impl Progress {
     pub(super) fn new(clients_left: usize) -> Self {
-        Progress {
-            state: Mutex::new(State {
-                clients_left,
-                failure: None,
-            }),
-            changed: Notify::new(),
-        }
+        Progress { state: Mutex::new(State { clients_left, failure: None }), changed: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -50,10 +44,7 @@ impl Progress {
     pub(super) fn end(&self) -> Option<End> {
         let state = self.state();
         match &state.failure {
-            Some((host, message)) => Some(End::Failed {
-                host: Some(host.clone()),
-                message: message.clone(),
-            }),
+            Some((host, message)) => Some(End::Failed { host: Some(host.clone()), message: message.clone() }),
             None if state.clients_left == 0 => Some(End::Finished),
             None => None,
         }

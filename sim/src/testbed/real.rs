@@ -33,18 +33,10 @@ fn addresses(hosts: usize) -> Vec<IpAddr> {
     if !cfg!(target_os = "linux") {
         return vec![IpAddr::V4(Ipv4Addr::LOCALHOST); hosts];
     }
-    let run = std::process::id()
-        .wrapping_mul(509)
-        .wrapping_add(RUNS.fetch_add(1, Ordering::Relaxed));
+    let run = std::process::id().wrapping_mul(509).wrapping_add(RUNS.fetch_add(1, Ordering::Relaxed));
     let [_, _, high, low] = run.to_be_bytes();
-    let of = |host: usize| {
-        Ipv4Addr::new(
-            127,
-            high.clamp(1, 254),
-            low,
-            u8::try_from(host + 1).unwrap_or(u8::MAX),
-        )
-    };
+    let of =
+        |host: usize| Ipv4Addr::new(127, high.clamp(1, 254), low, u8::try_from(host + 1).unwrap_or(u8::MAX));
     (0..hosts).map(of).map(IpAddr::V4).collect()
 }
 
@@ -71,9 +63,7 @@ async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
         None
     };
     let trace = Arc::new(Mutex::new(Trace::new(names.iter().cloned())));
-    let progress = Arc::new(Progress::new(
-        scenario.hosts.iter().filter(|host| host.is_client).count(),
-    ));
+    let progress = Arc::new(Progress::new(scenario.hosts.iter().filter(|host| host.is_client).count()));
     let mut programs = JoinSet::new();
     for (index, spec) in scenario.hosts.iter().enumerate() {
         let net = network(index, &names, &addrs, relay.as_ref());
@@ -84,25 +74,14 @@ async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
         programs.spawn(async move { progress.ended(&name, is_client, program.await) });
     }
     let limit = scenario.settings.real_time_max;
-    let stalled = |_| End::Stalled {
-        limit: format!("{} s", limit.as_secs()),
-        sockets: Vec::new(),
-    };
-    let end = tokio::time::timeout(limit, progress.ending())
-        .await
-        .unwrap_or_else(stalled);
+    let stalled = |_| End::Stalled { limit: format!("{} s", limit.as_secs()), sockets: Vec::new() };
+    let end = tokio::time::timeout(limit, progress.ending()).await.unwrap_or_else(stalled);
     let calls = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
     let (trace, fired) = match &relay {
         Some(relay) => (merged(&calls, &relay.trace()), relay.fired()),
         None => (calls, Fired::default()),
     };
-    Run {
-        plan: plan.clone(),
-        trace,
-        end,
-        fired,
-        elapsed: clock.now(),
-    }
+    Run { plan: plan.clone(), trace, end, fired, elapsed: clock.now() }
 }
 
 /// A host's network. Names stand for the hosts' addresses; with a relay, other hosts are reached through it.
@@ -112,19 +91,11 @@ fn network(index: usize, names: &[String], addrs: &[IpAddr], relay: Option<&Arc<
         net = net.with_name(name, *addr);
     }
     let Some(relay) = relay.cloned() else { return net };
-    let others: Vec<(String, IpAddr)> = names
-        .iter()
-        .cloned()
-        .zip(addrs.iter().copied())
-        .filter(|(name, _)| *name != names[index])
-        .collect();
+    let others: Vec<(String, IpAddr)> =
+        names.iter().cloned().zip(addrs.iter().copied()).filter(|(name, _)| *name != names[index]).collect();
     net.with_resolver(move |name, port| {
         let (_, addr) = others.iter().find(|(other, _)| other == name)?;
-        Some(
-            relay
-                .listen(SocketAddr::new(*addr, port))
-                .map_err(io::Error::other),
-        )
+        Some(relay.listen(SocketAddr::new(*addr, port)).map_err(io::Error::other))
     })
 }
 
@@ -139,12 +110,7 @@ fn relay(
     config.net = clock.clone().with_host_address(addrs[names.len()]);
     // The relay knows `client` and `server` by the part that they play.
     let is_further = |(name, _): &(String, IpAddr)| ![&config.client, &config.server].contains(&name);
-    config.hosts = names
-        .iter()
-        .cloned()
-        .zip(addrs.iter().copied())
-        .filter(is_further)
-        .collect();
+    config.hosts = names.iter().cloned().zip(addrs.iter().copied()).filter(is_further).collect();
     Relay::new(plan, config)
 }
 

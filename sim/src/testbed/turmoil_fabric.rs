@@ -67,12 +67,8 @@ impl TurmoilFabric {
                 continue;
             };
             let to = SocketAddr::new(state.addrs[usize::from(delivery.to.0)], PORT);
-            state
-                .under_way
-                .push_back((horizon, delivery.packet, delivery.copy));
-            let sent = state.sockets[via]
-                .upgrade()
-                .map(|socket| socket.try_send_to(&encode(&delivery), to));
+            state.under_way.push_back((horizon, delivery.packet, delivery.copy));
+            let sent = state.sockets[via].upgrade().map(|socket| socket.try_send_to(&encode(&delivery), to));
             if !matches!(sent, Some(Ok(_))) {
                 tracing::warn!(packet = delivery.packet.0, ?sent, "turmoil did not take a packet");
             }
@@ -98,10 +94,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         Ok(world) => world,
         Err(error) => return super::refused(scenario, plan, error.to_string()),
     };
-    let fabric = Arc::new(TurmoilFabric {
-        state: Mutex::default(),
-        link: Notify::new(),
-    });
+    let fabric = Arc::new(TurmoilFabric { state: Mutex::default(), link: Notify::new() });
     let shared = Shared::new(world, Box::new(fabric.clone()));
     let mut sim = builder(settings.seed).build();
     {
@@ -225,11 +218,7 @@ fn begin_tick(
     let mut power = Vec::new();
     {
         let mut state = fabric.state();
-        for due in state
-            .power
-            .extract_if(.., |due| due.at <= now)
-            .collect::<Vec<_>>()
-        {
+        for due in state.power.extract_if(.., |due| due.at <= now).collect::<Vec<_>>() {
             match due.what {
                 DueWhat::Crash(host) => {
                     world.crash(host);
@@ -242,13 +231,7 @@ fn begin_tick(
         // turmoil delivers at the beginning of the tick; what it did not deliver then found its host down.
         while state.under_way.front().is_some_and(|(at, ..)| *at < now) {
             if let Some((_, packet, _)) = state.under_way.pop_front() {
-                world.trace.push(
-                    now,
-                    What::Lost {
-                        packet,
-                        reason: LossReason::HostDown,
-                    },
-                );
+                world.trace.push(now, What::Lost { packet, reason: LossReason::HostDown });
             }
         }
     }

@@ -44,26 +44,14 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         }
         if sim.elapsed() >= scenario.settings.time_max {
             let limit = format!("{} s of virtual time", scenario.settings.time_max.as_secs());
-            break End::Stalled {
-                limit,
-                sockets: Vec::new(),
-            };
+            break End::Stalled { limit, sockets: Vec::new() };
         }
         if let Err(error) = sim.step() {
-            break End::Failed {
-                host: None,
-                message: format!("turmoil: {error}"),
-            };
+            break End::Failed { host: None, message: format!("turmoil: {error}") };
         }
     };
     let elapsed = Time::from(sim.elapsed());
     let trace = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
     drop(sim);
-    Run {
-        plan: plan.clone(),
-        trace,
-        end,
-        fired: Fired::default(),
-        elapsed,
-    }
+    Run { plan: plan.clone(), trace, end, fired: Fired::default(), elapsed }
 }

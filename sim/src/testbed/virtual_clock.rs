@@ -61,12 +61,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         .start_paused(true)
         .on_thread_park({
             let (shared, driving) = (shared.clone(), driving.clone());
-            move || {
-                on_park(
-                    &shared,
-                    &mut driving.lock().unwrap_or_else(PoisonError::into_inner),
-                )
-            }
+            move || on_park(&shared, &mut driving.lock().unwrap_or_else(PoisonError::into_inner))
         })
         .on_thread_unpark({
             let (shared, driving) = (shared.clone(), driving.clone());
@@ -78,12 +73,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         Err(error) => return super::refused(scenario, plan, format!("tokio gave no runtime: {error}")),
     };
     runtime.block_on(async {
-        let mut driver = Driver {
-            scenario,
-            shared: &shared,
-            driving: &driving,
-            programs: Vec::new(),
-        };
+        let mut driver = Driver { scenario, shared: &shared, driving: &driving, programs: Vec::new() };
         for index in 0..scenario.hosts.len() {
             let program = driver.spawn(index, 0);
             driver.programs.push(program);
@@ -114,10 +104,7 @@ fn on_park(shared: &Shared, driving: &mut Option<Driving>) {
         driving.waker.wake_by_ref();
     } else if driving.armed != Some(due_ms) {
         driving.armed = Some(due_ms);
-        driving
-            .sleep
-            .as_mut()
-            .reset(driving.start + Duration::from_millis(due_ms));
+        driving.sleep.as_mut().reset(driving.start + Duration::from_millis(due_ms));
         let mut cx = Context::from_waker(&driving.waker);
         if driving.sleep.as_mut().poll(&mut cx).is_ready() {
             driving.waker.wake_by_ref();
@@ -182,12 +169,7 @@ impl Driver<'_> {
         if driving.is_none() {
             let start = Instant::now();
             let sleep = Box::pin(tokio::time::sleep_until(start));
-            *driving = Some(Driving {
-                start,
-                waker: cx.waker().clone(),
-                sleep,
-                armed: None,
-            });
+            *driving = Some(Driving { start, waker: cx.waker().clone(), sleep, armed: None });
             self.shared.lock().main = Some(cx.waker().clone());
         }
     }

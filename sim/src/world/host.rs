@@ -37,10 +37,7 @@ impl HostAddrs {
     pub(crate) fn of(index: usize) -> Self {
         let n = u16::try_from(index + 1).unwrap_or(u16::MAX);
         let [high, low] = n.to_be_bytes();
-        HostAddrs {
-            v4: Ipv4Addr::new(10, 0, high, low),
-            v6: Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n),
-        }
+        HostAddrs { v4: Ipv4Addr::new(10, 0, high, low), v6: Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n) }
     }
 
     pub(crate) fn has(&self, addr: &IpAddr) -> bool {
@@ -67,11 +64,7 @@ impl Host {
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Time> {
-        if self.is_up {
-            self.stack.next_timeout()
-        } else {
-            None
-        }
+        if self.is_up { self.stack.next_timeout() } else { None }
     }
 
     /// Numbers a socket that a program opened.
@@ -122,11 +115,7 @@ pub(crate) struct Waiters {
 impl Waiters {
     /// Wakes `waker` when the descriptor's readiness changes.
     pub(crate) fn add(&mut self, fd: Fd, waker: &Waker) {
-        if !self
-            .waiting
-            .iter()
-            .any(|(other, w)| *other == fd && w.will_wake(waker))
-        {
+        if !self.waiting.iter().any(|(other, w)| *other == fd && w.will_wake(waker)) {
             self.waiting.push((fd, waker.clone()));
         }
     }
@@ -142,12 +131,8 @@ impl Waiters {
 /// The destination of a whole IP packet.
 pub(crate) fn destination(packet: &[u8]) -> Option<IpAddr> {
     match packet.first()? >> 4 {
-        4 => <[u8; 4]>::try_from(packet.get(16..20)?)
-            .ok()
-            .map(|octets| IpAddr::V4(octets.into())),
-        6 => <[u8; 16]>::try_from(packet.get(24..40)?)
-            .ok()
-            .map(|octets| IpAddr::V6(octets.into())),
+        4 => <[u8; 4]>::try_from(packet.get(16..20)?).ok().map(|octets| IpAddr::V4(octets.into())),
+        6 => <[u8; 16]>::try_from(packet.get(24..40)?).ok().map(|octets| IpAddr::V6(octets.into())),
         _ => None,
     }
 }

@@ -28,11 +28,7 @@ pub(super) struct Segment {
 
 impl Seen {
     fn of(class: Class) -> Seen {
-        Seen {
-            class,
-            flow: None,
-            segment: None,
-        }
+        Seen { class, flow: None, segment: None }
     }
 }
 
@@ -51,11 +47,9 @@ pub(super) fn read(packet: &[u8]) -> Seen {
         let ports = payload.payload.first_chunk::<4>().filter(|_| first);
         return Seen {
             flow: match (protocol, ports) {
-                (IpNumber::TCP | IpNumber::UDP, Some(&[a, b, c, d])) => Some(flow_key(
-                    &ip,
-                    u16::from_be_bytes([a, b]),
-                    u16::from_be_bytes([c, d]),
-                )),
+                (IpNumber::TCP | IpNumber::UDP, Some(&[a, b, c, d])) => {
+                    Some(flow_key(&ip, u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
+                }
                 _ => None,
             },
             ..Seen::of(Class::Fragment)
@@ -94,21 +88,14 @@ fn segment(ip: &LaxIpSlice<'_>, tcp: &TcpSlice<'_>) -> Seen {
     Seen {
         class,
         flow: Some(flow_key(ip, tcp.source_port(), tcp.destination_port())),
-        segment: Some(Segment {
-            seq: tcp.sequence_number(),
-            len,
-        }),
+        segment: Some(Segment { seq: tcp.sequence_number(), len }),
     }
 }
 
 fn flow_key(ip: &LaxIpSlice<'_>, source_port: u16, destination_port: u16) -> FlowKey {
     let source = SocketAddr::new(ip.source_addr(), source_port);
     let destination = SocketAddr::new(ip.destination_addr(), destination_port);
-    (
-        ip.payload().ip_number.0,
-        source.min(destination),
-        source.max(destination),
-    )
+    (ip.payload().ip_number.0, source.min(destination), source.max(destination))
 }
 
 /// Whether the piece is the one that carries the transport header.

@@ -77,25 +77,9 @@ impl Stream {
             *piece
         } else {
             let (nth, nth_in_flow) = next();
-            Piece {
-                start,
-                end,
-                nth,
-                nth_in_flow,
-                head: true,
-                sent: 1,
-            }
+            Piece { start, end, nth, nth_in_flow, head: true, sent: 1 }
         };
-        self.cover(
-            first,
-            Piece {
-                start,
-                end,
-                head: !again,
-                ..named
-            },
-            total,
-        );
+        self.cover(first, Piece { start, end, head: !again, ..named }, total);
         (named.nth, named.nth_in_flow, named.sent)
     }
 
@@ -108,10 +92,7 @@ impl Stream {
     /// The piece where the segment began that first carried piece `index`; `index` itself where that is forgotten.
     fn head_of(&self, index: usize) -> usize {
         let nth = self.pieces[index].nth;
-        (0..=index)
-            .rev()
-            .find(|&i| self.pieces[i].head && self.pieces[i].nth == nth)
-            .unwrap_or(index)
+        (0..=index).rev().find(|&i| self.pieces[i].head && self.pieces[i].nth == nth).unwrap_or(index)
     }
 
     /// Notes that `segment` was on the wire; `index` is the first piece that ends behind its start. What it covers
@@ -130,15 +111,7 @@ impl Stream {
             };
             if at < covered_from {
                 let head = segment.head && at == segment.start;
-                self.pieces.insert(
-                    index,
-                    Piece {
-                        start: at,
-                        end: covered_from,
-                        head,
-                        ..segment
-                    },
-                );
+                self.pieces.insert(index, Piece { start: at, end: covered_from, head, ..segment });
                 *total += 1;
                 index += 1;
             }
@@ -149,10 +122,7 @@ impl Stream {
             if let Some(lowest) = self.pieces.pop_front()
                 && let Some(merged) = self.pieces.front_mut()
             {
-                *merged = Piece {
-                    end: merged.end,
-                    ..lowest
-                };
+                *merged = Piece { end: merged.end, ..lowest };
                 *total -= 1;
             }
         }

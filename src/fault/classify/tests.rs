@@ -54,11 +54,7 @@ fn v4(protocol: IpNumber, offset: u16, more: bool, payload: &[u8]) -> Vec<u8> {
 
 /// An IPv6 packet whose payload follows these extension headers: each a type and its bytes but the first.
 fn v6(extensions: &[(u8, [u8; 7])], protocol: u8, payload: &[u8]) -> Vec<u8> {
-    let types: Vec<u8> = extensions
-        .iter()
-        .map(|(kind, _)| *kind)
-        .chain([protocol])
-        .collect();
+    let types: Vec<u8> = extensions.iter().map(|(kind, _)| *kind).chain([protocol]).collect();
     let mut rest = Vec::new();
     for ((_, bytes), next) in extensions.iter().zip(&types[1..]) {
         rest.push(*next);
@@ -106,55 +102,25 @@ fn the_other_classes_are_told_by_their_headers() {
     assert_eq!(class_and_flow(&udp(5)), (Class::Datagram, 1));
     assert_eq!(class_and_flow(&ping), (Class::Icmp, 0));
     assert_eq!(class_and_flow(&ping6), (Class::Icmp, 0));
-    assert_eq!(
-        class_and_flow(&v4(IpNumber::IGMP, 0, false, &[0; 8])),
-        (Class::Icmp, 0)
-    );
+    assert_eq!(class_and_flow(&v4(IpNumber::IGMP, 0, false, &[0; 8])), (Class::Icmp, 0));
 }
 
 #[test]
 fn every_piece_of_a_packet_is_a_fragment_and_the_first_has_its_flow() {
     let ports = [0, 5, 27, 88, 0, 8, 0, 0];
-    assert_eq!(
-        class_and_flow(&v4(IpNumber::UDP, 0, true, &ports)),
-        (Class::Fragment, 1)
-    );
-    assert_eq!(
-        class_and_flow(&v4(IpNumber::UDP, 1, true, &ports)),
-        (Class::Fragment, 0)
-    );
-    assert_eq!(
-        class_and_flow(&v4(IpNumber::UDP, 2, false, &ports)),
-        (Class::Fragment, 0)
-    );
-    assert_eq!(
-        class_and_flow(&v4(IpNumber::ICMP, 0, true, &ports)),
-        (Class::Fragment, 0)
-    );
+    assert_eq!(class_and_flow(&v4(IpNumber::UDP, 0, true, &ports)), (Class::Fragment, 1));
+    assert_eq!(class_and_flow(&v4(IpNumber::UDP, 1, true, &ports)), (Class::Fragment, 0));
+    assert_eq!(class_and_flow(&v4(IpNumber::UDP, 2, false, &ports)), (Class::Fragment, 0));
+    assert_eq!(class_and_flow(&v4(IpNumber::ICMP, 0, true, &ports)), (Class::Fragment, 0));
 
     let fragment = |offset: u8, more: u8| [0, 0, offset << 3 | more, 0, 0, 0, 9];
     let hop_by_hop = (0, [0, 1, 4, 0, 0, 0, 0]);
-    assert_eq!(
-        class_and_flow(&v6(&[(44, fragment(0, 1))], 17, &ports)),
-        (Class::Fragment, 1)
-    );
-    assert_eq!(
-        class_and_flow(&v6(&[(44, fragment(1, 1))], 17, &ports)),
-        (Class::Fragment, 0)
-    );
-    assert_eq!(
-        class_and_flow(&v6(&[hop_by_hop, (44, fragment(2, 0))], 17, &ports)),
-        (Class::Fragment, 0)
-    );
+    assert_eq!(class_and_flow(&v6(&[(44, fragment(0, 1))], 17, &ports)), (Class::Fragment, 1));
+    assert_eq!(class_and_flow(&v6(&[(44, fragment(1, 1))], 17, &ports)), (Class::Fragment, 0));
+    assert_eq!(class_and_flow(&v6(&[hop_by_hop, (44, fragment(2, 0))], 17, &ports)), (Class::Fragment, 0));
     // An atomic fragment is a whole packet (RFC 6946), and other extension headers do not matter.
-    assert_eq!(
-        class_and_flow(&v6(&[(44, fragment(0, 0))], 17, &ports)),
-        (Class::Datagram, 1)
-    );
-    assert_eq!(
-        class_and_flow(&v6(&[hop_by_hop], 17, &ports)),
-        (Class::Datagram, 1)
-    );
+    assert_eq!(class_and_flow(&v6(&[(44, fragment(0, 0))], 17, &ports)), (Class::Datagram, 1));
+    assert_eq!(class_and_flow(&v6(&[hop_by_hop], 17, &ports)), (Class::Datagram, 1));
 }
 
 #[test]
@@ -181,13 +147,7 @@ fn packets_are_counted_over_all_flows_and_within_each() {
     let mut classifier = Classifier::default();
     let mut names = |side, packet: &[u8]| {
         let label = classifier.label(side, packet);
-        (
-            label.nth,
-            label.nth_in_flow,
-            label.nth_any,
-            label.nth_any_in_flow,
-            label.flow,
-        )
+        (label.nth, label.nth_in_flow, label.nth_any, label.nth_any_in_flow, label.flow)
     };
     assert_eq!(names(0, &udp(1)), (1, 1, 1, 1, 1));
     assert_eq!(names(0, &udp(2)), (2, 1, 2, 1, 2));
@@ -211,12 +171,7 @@ fn a_selector_names_by_class_flow_and_transmission() {
         flow: 2,
         transmission: 2,
     };
-    let packet = |class, nth, flow, transmission| Packet {
-        class,
-        nth,
-        flow,
-        transmission,
-    };
+    let packet = |class, nth, flow, transmission| Packet { class, nth, flow, transmission };
     for named in [
         packet(Class::Data, 5, None, Some(2)),
         packet(Class::Data, 3, Some(2), Some(2)),
@@ -255,18 +210,7 @@ fn data_is_counted_by_new_bytes_and_repeats_by_transmission() {
     classifier.label(0, &tcp("S", 99, 0));
     // Three segments, the second again, then all of them once more and something new.
     assert_eq!(
-        data(
-            &mut classifier,
-            &[
-                (100, 10),
-                (110, 10),
-                (120, 10),
-                (110, 10),
-                (110, 10),
-                (100, 10),
-                (130, 5)
-            ]
-        ),
+        data(&mut classifier, &[(100, 10), (110, 10), (120, 10), (110, 10), (110, 10), (100, 10), (130, 5)]),
         [(1, 1), (2, 1), (3, 1), (2, 2), (2, 3), (1, 2), (4, 1)]
     );
 }
@@ -297,18 +241,7 @@ fn a_retransmission_cut_otherwise_carries_the_nth_of_its_first_byte() {
 fn a_gap_is_new_and_what_fills_it_as_well() {
     let mut classifier = Classifier::default();
     assert_eq!(
-        data(
-            &mut classifier,
-            &[
-                (100, 10),
-                (120, 10),
-                (110, 10),
-                (115, 2),
-                (95, 30),
-                (96, 1),
-                (120, 1)
-            ]
-        ),
+        data(&mut classifier, &[(100, 10), (120, 10), (110, 10), (115, 2), (95, 30), (96, 1), (120, 1)]),
         [(1, 1), (2, 1), (3, 1), (3, 2), (4, 1), (4, 2), (2, 3)]
     );
 }
@@ -319,17 +252,7 @@ fn sequence_numbers_wrap_around() {
     classifier.label(0, &tcp("S", u32::MAX - 10, 0));
     let start = u32::MAX - 9;
     assert_eq!(
-        data(
-            &mut classifier,
-            &[
-                (start, 8),
-                (start + 8, 8),
-                (6, 8),
-                (start, 8),
-                (start + 8, 8),
-                (6, 8)
-            ]
-        ),
+        data(&mut classifier, &[(start, 8), (start + 8, 8), (6, 8), (start, 8), (start + 8, 8), (6, 8)]),
         [(1, 1), (2, 1), (3, 1), (1, 2), (2, 2), (3, 2)]
     );
     // Four times around: old sequence numbers are new bytes.

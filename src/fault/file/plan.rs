@@ -25,14 +25,8 @@ pub(super) fn read(text: &str) -> Result<FaultPlan, Wrong> {
 /// What the TOML parser refused.
 fn syntax(error: &toml::de::Error) -> Wrong {
     let message = error.message().replace('\n', ", ");
-    let (problem, expected) = message
-        .split_once(", expected ")
-        .unwrap_or((&message, "what TOML allows"));
-    Wrong::new(
-        error.span().unwrap_or(0..0),
-        format!("no TOML: {problem}"),
-        expected,
-    )
+    let (problem, expected) = message.split_once(", expected ").unwrap_or((&message, "what TOML allows"));
+    Wrong::new(error.span().unwrap_or(0..0), format!("no TOML: {problem}"), expected)
 }
 
 fn plan(root: &Section<'_, '_>) -> Result<FaultPlan, Wrong> {
@@ -44,9 +38,7 @@ fn plan(root: &Section<'_, '_>) -> Result<FaultPlan, Wrong> {
         scenario: root.get("scenario").map(scenario).transpose()?,
         link: root.get("link").map_or(Ok(Link::default()), link)?,
         faults: faults(root)?,
-        events: tables(root, "event", bounds::EVENTS_MAX)?
-            .map(event)
-            .collect::<Result<_, _>>()?,
+        events: tables(root, "event", bounds::EVENTS_MAX)?.map(event).collect::<Result<_, _>>()?,
     })
 }
 
@@ -54,18 +46,11 @@ fn title(value: &Value<'_>) -> Result<String, Wrong> {
     let expected = format!("text of up to {} characters", bounds::TITLE_CHARS_MAX);
     let title = text(value, &expected)?;
     let fits = title.chars().nth(bounds::TITLE_CHARS_MAX).is_none();
-    if fits {
-        Ok(title.to_owned())
-    } else {
-        Err(unexpected(value, expected))
-    }
+    if fits { Ok(title.to_owned()) } else { Err(unexpected(value, expected)) }
 }
 
 fn scenario(value: &Value<'_>) -> Result<String, Wrong> {
-    let expected = format!(
-        "a scenario's name of 1 to {} characters",
-        bounds::SCENARIO_CHARS_MAX
-    );
+    let expected = format!("a scenario's name of 1 to {} characters", bounds::SCENARIO_CHARS_MAX);
     let name = text(value, &expected)?;
     let fits = name.chars().nth(bounds::SCENARIO_CHARS_MAX).is_none();
     if fits && !name.is_empty() && !name.contains(char::is_control) {
@@ -92,16 +77,11 @@ fn link(value: &Value<'_>) -> Result<Link, Wrong> {
     if section.keys().next().is_none() {
         return Err(Wrong::new(section.at(), "an empty `[link]`", EXPECTED));
     }
-    let mtu = section
-        .need("mtu", EXPECTED)
-        .map_err(|wrong| wrong.hint("Ethernet has `mtu = 1500`"))?;
+    let mtu = section.need("mtu", EXPECTED).map_err(|wrong| wrong.hint("Ethernet has `mtu = 1500`"))?;
     Ok(Link::Numbers(LinkNumbers {
         delay_us: number(section.need("delay_us", EXPECTED)?, bounds::LINK_DELAY_US)?,
         mtu: u16::try_from(number(mtu, bounds::MTU)?).map_err(|_| unexpected(mtu, "16 bits"))?,
-        rate_kbps: section
-            .get("rate_kbps")
-            .map(|rate| number(rate, bounds::RATE_KBPS))
-            .transpose()?,
+        rate_kbps: section.get("rate_kbps").map(|rate| number(rate, bounds::RATE_KBPS)).transpose()?,
     }))
 }
 
@@ -117,10 +97,7 @@ fn tables<'v, 'i>(
             DeValue::Array(list) if list.len() <= count_max => Some(list),
             DeValue::Array(_) => return Err(unexpected(value, format!("at most {count_max}"))),
             _ => {
-                return Err(unexpected(
-                    value,
-                    format!("a list of tables, each headed `[[{name}]]`"),
-                ));
+                return Err(unexpected(value, format!("a list of tables, each headed `[[{name}]]`")));
             }
         },
     };
@@ -133,10 +110,7 @@ fn faults(root: &Section<'_, '_>) -> Result<Vec<Fault>, Wrong> {
     for (index, value) in tables(root, "fault", bounds::FAULTS_MAX)?.enumerate() {
         let fault = fault(value)?;
         // The first transmission is the one that is meant where none is said.
-        let packet = Packet {
-            transmission: Some(fault.packet.transmission.unwrap_or(1)),
-            ..fault.packet
-        };
+        let packet = Packet { transmission: Some(fault.packet.transmission.unwrap_or(1)), ..fault.packet };
         if let Some(first) = named.insert((fault.direction.clone(), packet), index + 1) {
             let found = format!("a second fault for {} {}", fault.direction, fault.packet);
             let wrong = Wrong::new(value.span(), found, "one fault per packet copy");
@@ -167,26 +141,18 @@ fn direction(section: &Section<'_, '_>) -> Result<Direction, Wrong> {
     const EXPECTED: &str = "two hosts, such as `\"client->server\"`";
     let value = section.need("direction", EXPECTED)?;
     let found = text(value, EXPECTED)?;
-    found
-        .parse()
-        .map_err(|error: super::super::NotADirection| unexpected(value, EXPECTED).hint(error.why))
+    found.parse().map_err(|error: super::super::NotADirection| unexpected(value, EXPECTED).hint(error.why))
 }
 
 fn host(value: &Value<'_>) -> Result<String, Wrong> {
     const EXPECTED: &str = "a host's name, of `a`-`z`, `0`-`9` and `-`";
     let name = text(value, EXPECTED)?;
-    if Direction::is_host_name(name) {
-        Ok(name.to_owned())
-    } else {
-        Err(unexpected(value, EXPECTED))
-    }
+    if Direction::is_host_name(name) { Ok(name.to_owned()) } else { Err(unexpected(value, EXPECTED)) }
 }
 
 fn packet(section: &Section<'_, '_>) -> Result<Packet, Wrong> {
-    let class = word(
-        section.need("class", "what the packet is, such as `class = \"datagram\"`")?,
-        &Class::ALL,
-    )?;
+    let class =
+        word(section.need("class", "what the packet is, such as `class = \"datagram\"`")?, &Class::ALL)?;
     let nth = section.need("nth", "which one of its class it is, such as `nth = 1`")?;
     let flow = section.get("flow");
     let transmission = section.get("transmission");
@@ -210,9 +176,7 @@ fn packet(section: &Section<'_, '_>) -> Result<Packet, Wrong> {
         class,
         nth: number32(nth, bounds::NTH)?,
         flow: flow.map(|flow| number32(flow, bounds::FLOW)).transpose()?,
-        transmission: transmission
-            .map(|k| number32(k, bounds::TRANSMISSION))
-            .transpose()?,
+        transmission: transmission.map(|k| number32(k, bounds::TRANSMISSION)).transpose()?,
     })
 }
 
@@ -248,11 +212,7 @@ fn action(value: &Value<'_>) -> Result<Action, Wrong> {
                 [] => Err(unexpected(value, ACTION)),
                 _ => {
                     let found = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>();
-                    Err(Wrong::new(
-                        value.span(),
-                        found.join(" together with "),
-                        "one action",
-                    ))
+                    Err(Wrong::new(value.span(), found.join(" together with "), "one action"))
                 }
             }
         }
@@ -261,34 +221,19 @@ fn action(value: &Value<'_>) -> Result<Action, Wrong> {
 }
 
 fn bits(value: &Value<'_>) -> Result<Vec<u32>, Wrong> {
-    let expected = format!(
-        "a list of {} to {} bits",
-        bounds::BITS.start(),
-        bounds::BITS.end()
-    );
-    let list = value
-        .get_ref()
-        .as_array()
-        .ok_or_else(|| unexpected(value, &*expected))?;
+    let expected = format!("a list of {} to {} bits", bounds::BITS.start(), bounds::BITS.end());
+    let list = value.get_ref().as_array().ok_or_else(|| unexpected(value, &*expected))?;
     if !bounds::BITS.contains(&list.len()) {
         let wrong = unexpected(value, expected);
         let one = list.len() == 1;
-        return Err(if one {
-            wrong.hint("a single one is `corrupt_bit`")
-        } else {
-            wrong
-        });
+        return Err(if one { wrong.hint("a single one is `corrupt_bit`") } else { wrong });
     }
     let mut bits = Vec::with_capacity(list.len());
     for value in list.iter() {
         let bit = number32(value, bounds::BIT)?;
         if bits.contains(&bit) {
             let found = format!("bit {} twice", describe(value.get_ref()));
-            return Err(Wrong::new(
-                value.span(),
-                found,
-                "bits that differ from each other",
-            ));
+            return Err(Wrong::new(value.span(), found, "bits that differ from each other"));
         }
         bits.push(bit);
     }
@@ -303,25 +248,15 @@ fn event(value: &Value<'_>) -> Result<PlanEvent, Wrong> {
         "restart" => EventKind::Restart(the_host(&section)?),
         "inject" => {
             section.only(&["kind", "direction", "bytes", "after", "at_us"])?;
-            EventKind::Inject {
-                direction: direction(&section)?,
-                packet: injected(&section)?,
-            }
+            EventKind::Inject { direction: direction(&section)?, packet: injected(&section)? }
         }
         kind => {
             section.only(&["kind", "hosts", "after", "at_us"])?;
             let hosts = section.get("hosts").map(two_hosts).transpose()?;
-            if kind == "heal" {
-                EventKind::Heal(hosts)
-            } else {
-                EventKind::Partition(hosts)
-            }
+            if kind == "heal" { EventKind::Heal(hosts) } else { EventKind::Partition(hosts) }
         }
     };
-    Ok(PlanEvent {
-        kind,
-        when: when(&section)?,
-    })
+    Ok(PlanEvent { kind, when: when(&section)? })
 }
 
 fn the_host(section: &Section<'_, '_>) -> Result<String, Wrong> {
@@ -331,21 +266,14 @@ fn the_host(section: &Section<'_, '_>) -> Result<String, Wrong> {
 
 fn two_hosts(value: &Value<'_>) -> Result<[String; 2], Wrong> {
     const EXPECTED: &str = "a list of two hosts, such as `[\"client\", \"server\"]`";
-    let list = value
-        .get_ref()
-        .as_array()
-        .ok_or_else(|| unexpected(value, EXPECTED))?;
+    let list = value.get_ref().as_array().ok_or_else(|| unexpected(value, EXPECTED))?;
     let mut hosts = list.iter();
     let (Some(a), Some(b), None) = (hosts.next(), hosts.next(), hosts.next()) else {
         return Err(unexpected(value, EXPECTED));
     };
     let hosts = [host(a)?, host(b)?];
     if hosts[0] == hosts[1] {
-        return Err(Wrong::new(
-            b.span(),
-            format!("{} twice", describe(b.get_ref())),
-            EXPECTED,
-        ));
+        return Err(Wrong::new(b.span(), format!("{} twice", describe(b.get_ref())), EXPECTED));
     }
     Ok(hosts)
 }
@@ -355,11 +283,7 @@ fn injected(section: &Section<'_, '_>) -> Result<Bytes, Wrong> {
     let value = section.need("bytes", EXPECTED)?;
     let digits = text(value, EXPECTED)?;
     if let Some(other) = digits.chars().find(|c| !c.is_ascii_hexdigit()) {
-        return Err(Wrong::new(
-            value.span(),
-            format!("the character {other:?}"),
-            EXPECTED,
-        ));
+        return Err(Wrong::new(value.span(), format!("the character {other:?}"), EXPECTED));
     }
     if digits.len() % 2 == 1 {
         return Err(Wrong::new(
@@ -379,11 +303,7 @@ fn injected(section: &Section<'_, '_>) -> Result<Bytes, Wrong> {
         Some(4) => 20,
         Some(6) => 40,
         _ => {
-            let found = if packet.is_empty() {
-                "no bytes"
-            } else {
-                "bytes of neither IPv4 nor IPv6"
-            };
+            let found = if packet.is_empty() { "no bytes" } else { "bytes of neither IPv4 nor IPv6" };
             return Err(Wrong::new(
                 value.span(),
                 found,
@@ -405,17 +325,10 @@ fn when(section: &Section<'_, '_>) -> Result<When, Wrong> {
         (Some(value), None) => {
             let anchor = Section::new(value, AFTER)?;
             anchor.only(&["direction", "class", "nth", "flow", "transmission"])?;
-            Ok(When::After(Anchor {
-                direction: direction(&anchor)?,
-                packet: packet(&anchor)?,
-            }))
+            Ok(When::After(Anchor { direction: direction(&anchor)?, packet: packet(&anchor)? }))
         }
         (None, Some(value)) => number(value, bounds::AT_US).map(When::AtUs),
-        (Some(_), Some(second)) => Err(Wrong::new(
-            second.span(),
-            "both `after` and `at_us`",
-            "one of them",
-        )),
+        (Some(_), Some(second)) => Err(Wrong::new(second.span(), "both `after` and `at_us`", "one of them")),
         (None, None) => Err(section.missing("`after` and no `at_us`", "one of them: when it happens")),
     }
 }

@@ -22,19 +22,11 @@ pub(super) struct Wrong {
 
 impl Wrong {
     pub(super) fn new(at: Range<usize>, found: impl Into<String>, expected: impl Into<String>) -> Wrong {
-        Wrong {
-            at,
-            found: found.into(),
-            expected: expected.into(),
-            hint: None,
-        }
+        Wrong { at, found: found.into(), expected: expected.into(), hint: None }
     }
 
     pub(super) fn hint(self, hint: impl Into<String>) -> Wrong {
-        Wrong {
-            hint: Some(hint.into()),
-            ..self
-        }
+        Wrong { hint: Some(hint.into()), ..self }
     }
 
     /// Adds which of the words was probably meant, where one is near.
@@ -57,23 +49,9 @@ impl Wrong {
 
     pub(super) fn in_file(self, file: &str, text: &str) -> PlanError {
         let (line, column) = line_and_column(text, self.at.start);
-        let Wrong {
-            at: span,
-            found,
-            expected,
-            hint,
-        } = self;
+        let Wrong { at: span, found, expected, hint } = self;
         let file = file.to_owned();
-        Box::new(Mistake {
-            file,
-            line,
-            column,
-            span,
-            found,
-            expected,
-            hint,
-        })
-        .into()
+        Box::new(Mistake { file, line, column, span, found, expected, hint }).into()
     }
 }
 
@@ -115,10 +93,7 @@ pub(super) fn unexpected(value: &Value<'_>, expected: impl Into<String>) -> Wron
 
 /// Text.
 pub(super) fn text<'v>(value: &'v Value<'_>, expected: &str) -> Result<&'v str, Wrong> {
-    value
-        .get_ref()
-        .as_str()
-        .ok_or_else(|| unexpected(value, expected))
+    value.get_ref().as_str().ok_or_else(|| unexpected(value, expected))
 }
 
 /// A whole number within bounds.
@@ -128,10 +103,7 @@ pub(super) fn number(value: &Value<'_>, bounds: RangeInclusive<u64>) -> Result<u
         .and_then(|integer| u64::from_str_radix(integer.as_str(), integer.radix()).ok())
         .filter(|number| bounds.contains(number))
         .ok_or_else(|| {
-            unexpected(
-                value,
-                format!("a whole number from {} to {}", bounds.start(), bounds.end()),
-            )
+            unexpected(value, format!("a whole number from {} to {}", bounds.start(), bounds.end()))
         })
 }
 
@@ -175,29 +147,20 @@ pub(super) struct Section<'v, 'i> {
 impl<'v, 'i> Section<'v, 'i> {
     /// The file's own table.
     pub(super) fn root(root: &'v Spanned<DeTable<'i>>) -> Self {
-        Section {
-            at: 0..0,
-            entries: root.get_ref(),
-        }
+        Section { at: 0..0, entries: root.get_ref() }
     }
 
     /// A value that has to be a table.
     pub(super) fn new(value: &'v Value<'i>, expected: &str) -> Result<Self, Wrong> {
         match value.get_ref() {
-            DeValue::Table(entries) => Ok(Section {
-                at: value.span(),
-                entries,
-            }),
+            DeValue::Table(entries) => Ok(Section { at: value.span(), entries }),
             _ => Err(unexpected(value, expected)),
         }
     }
 
     /// Refuses all keys but these.
     pub(super) fn only(&self, keys: &[&str]) -> Result<(), Wrong> {
-        let unknown = self
-            .entries
-            .keys()
-            .filter(|key| !keys.contains(&key.get_ref().as_ref()));
+        let unknown = self.entries.keys().filter(|key| !keys.contains(&key.get_ref().as_ref()));
         let Some(first) = unknown.min_by_key(|key| key.span().start) else {
             return Ok(());
         };
@@ -214,8 +177,7 @@ impl<'v, 'i> Section<'v, 'i> {
 
     /// The value of a key that has to be there.
     pub(super) fn need(&self, key: &str, expected: &str) -> Result<&'v Value<'i>, Wrong> {
-        self.get(key)
-            .ok_or_else(|| self.missing(&format!("`{key}`"), expected))
+        self.get(key).ok_or_else(|| self.missing(&format!("`{key}`"), expected))
     }
 
     /// Something that has to be there is not.

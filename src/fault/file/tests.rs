@@ -71,16 +71,10 @@ fn a_plan_is_serialised_in_the_files_own_shape() {
 fn a_file_is_read_from_disk_or_refused() {
     let path = std::env::temp_dir().join(format!("faultwire-plan-{}.toml", std::process::id()));
     std::fs::write(&path, EXAMPLE).unwrap();
-    assert_eq!(
-        FaultPlan::read(&path).unwrap(),
-        FaultPlan::parse(EXAMPLE, "-").unwrap()
-    );
+    assert_eq!(FaultPlan::read(&path).unwrap(), FaultPlan::parse(EXAMPLE, "-").unwrap());
     std::fs::write(&path, b"format = 1\ntitle = \"\xff\"\n").unwrap();
     let error = FaultPlan::read(&path).unwrap_err().to_string();
-    assert!(
-        error.ends_with(":2:10: found a byte that is not UTF-8, expected text in UTF-8"),
-        "{error}"
-    );
+    assert!(error.ends_with(":2:10: found a byte that is not UTF-8, expected text in UTF-8"), "{error}");
     std::fs::remove_file(&path).unwrap();
     let error = FaultPlan::read(&path).unwrap_err();
     assert!(matches!(error, PlanError::Unreadable { .. }), "{error}");
@@ -91,9 +85,7 @@ fn host() -> impl Strategy<Value = String> + Clone {
 }
 
 fn two_hosts() -> impl Strategy<Value = [String; 2]> {
-    (host(), host())
-        .prop_filter("two different hosts", |(a, b)| a != b)
-        .prop_map(|(a, b)| [a, b])
+    (host(), host()).prop_filter("two different hosts", |(a, b)| a != b).prop_map(|(a, b)| [a, b])
 }
 
 fn direction() -> impl Strategy<Value = Direction> {
@@ -135,10 +127,7 @@ fn action() -> impl Strategy<Value = Action> {
 fn event() -> impl Strategy<Value = PlanEvent> {
     let injected = (direction(), vec(any::<u8>(), 40..100)).prop_map(|(direction, mut packet)| {
         packet[0] = if packet[0] % 2 == 0 { 0x45 } else { 0x60 };
-        EventKind::Inject {
-            direction,
-            packet: Bytes::from(packet),
-        }
+        EventKind::Inject { direction, packet: Bytes::from(packet) }
     });
     let kind = prop_oneof![
         option::of(two_hosts()).prop_map(EventKind::Partition),
@@ -155,11 +144,7 @@ fn event() -> impl Strategy<Value = PlanEvent> {
 }
 
 fn link() -> impl Strategy<Value = Link> {
-    let numbers = (
-        0_u64..=600_000_000,
-        68_u16..=65_535,
-        option::of(1_u64..=1_000_000_000),
-    );
+    let numbers = (0_u64..=600_000_000, 68_u16..=65_535, option::of(1_u64..=1_000_000_000));
     prop_oneof![
         select(Profile::ALL.to_vec()).prop_map(Link::Profile),
         numbers.prop_map(|(delay_us, mtu, rate_kbps)| Link::Numbers(LinkNumbers {
@@ -186,21 +171,12 @@ fn plan() -> impl Strategy<Value = FaultPlan> {
     );
     parts.prop_map(|(title, scenario, link, mut faults, events)| {
         let name = |fault: &Fault| {
-            let once = Packet {
-                transmission: fault.packet.transmission.or(Some(1)),
-                ..fault.packet
-            };
+            let once = Packet { transmission: fault.packet.transmission.or(Some(1)), ..fault.packet };
             (fault.direction.clone(), once)
         };
         let mut seen = std::collections::BTreeSet::new();
         faults.retain(|fault| seen.insert(name(fault)));
-        FaultPlan {
-            title,
-            scenario,
-            link,
-            faults,
-            events,
-        }
+        FaultPlan { title, scenario, link, faults, events }
     })
 }
 

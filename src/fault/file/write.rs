@@ -32,12 +32,7 @@ pub(super) fn toml(plan: &FaultPlan) -> String {
             }
         }
     }
-    for Fault {
-        direction,
-        packet,
-        action,
-    } in &plan.faults
-    {
+    for Fault { direction, packet, action } in &plan.faults {
         put!(out, "[[fault]]");
         put!(out, "direction = \"{direction}\"");
         put!(out, "packet = {{ {} }}", selector(packet));
@@ -59,11 +54,7 @@ pub(super) fn toml(plan: &FaultPlan) -> String {
         }
         match &event.when {
             When::After(Anchor { direction, packet }) => {
-                put!(
-                    out,
-                    "after = {{ direction = \"{direction}\", {} }}",
-                    selector(packet)
-                );
+                put!(out, "after = {{ direction = \"{direction}\", {} }}", selector(packet));
             }
             When::AtUs(at) => put!(out, "at_us = {at}"),
         }

@@ -19,11 +19,7 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn new(numbers: LinkNumbers) -> Line {
-        Line {
-            delay: numbers.delay(),
-            mtu: usize::from(numbers.mtu),
-            rate_kbps: numbers.rate_kbps,
-        }
+        Line { delay: numbers.delay(), mtu: usize::from(numbers.mtu), rate_kbps: numbers.rate_kbps }
     }
 
     /// How long a packet of that many bytes takes to be put on the link; whole nanoseconds, rounded up.

@@ -91,12 +91,7 @@ impl Queue {
     pub(super) fn hold(&mut self, way: Way, behind: u32, latest: Time, delivery: Delivery) {
         self.packets += 1;
         let latest = self.key(latest, delivery.to);
-        self.held.push(Held {
-            way,
-            left: behind,
-            latest,
-            delivery,
-        });
+        self.held.push(Held { way, left: behind, latest, delivery });
     }
 
     /// A packet that is due at `at` went this way: what waited for it comes right behind it.
@@ -112,11 +107,7 @@ impl Queue {
             }
             let held = self.held.remove(index);
             // In a tie the deadline counts: a caller that looks ahead may have taken the packet at its deadline.
-            let key = if at < held.latest.0 {
-                self.key(at, held.delivery.to)
-            } else {
-                held.latest
-            };
+            let key = if at < held.latest.0 { self.key(at, held.delivery.to) } else { held.latest };
             self.push(key, DueWhat::Packet(held.delivery), None);
         }
     }

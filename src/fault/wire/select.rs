@@ -16,8 +16,7 @@ type Key = (Way, Class, u32, Option<u32>);
 
 impl Index {
     fn add(&mut self, way: Way, packet: Packet, position: usize) {
-        self.0
-            .push(((way, packet.class, packet.nth, packet.flow), packet, position));
+        self.0.push(((way, packet.class, packet.nth, packet.flow), packet, position));
     }
 
     fn sort(&mut self) {
@@ -46,11 +45,7 @@ impl Index {
             for key in keys {
                 let first = self.0.partition_point(|(other, ..)| *other < key);
                 let named = self.0[first..].iter().take_while(|(other, ..)| *other == key);
-                found.extend(
-                    named
-                        .filter(|(_, packet, _)| label.is(packet))
-                        .map(|&(.., position)| position),
-                );
+                found.extend(named.filter(|(_, packet, _)| label.is(packet)).map(|&(.., position)| position));
             }
         }
         found.sort_unstable();
@@ -92,10 +87,7 @@ impl Prepared {
             index
                 .and_then(|index| u16::try_from(index).ok())
                 .map(HostId)
-                .ok_or_else(|| UnknownHost {
-                    name: name.clone(),
-                    hosts: hosts.to_vec(),
-                })
+                .ok_or_else(|| UnknownHost { name: name.clone(), hosts: hosts.to_vec() })
         };
         let way = |direction: &Direction| Ok((host(&direction.from)?, host(&direction.to)?));
         let pair = |names: &Option<[String; 2]>| match names {
@@ -104,9 +96,7 @@ impl Prepared {
         };
         let mut prepared = Prepared::default();
         for (position, fault) in plan.faults.iter().enumerate() {
-            prepared
-                .faults
-                .add(way(&fault.direction)?, fault.packet, position);
+            prepared.faults.add(way(&fault.direction)?, fault.packet, position);
             prepared.actions.push(fault.action.clone());
         }
         for (position, event) in plan.events.iter().enumerate() {
@@ -122,9 +112,7 @@ impl Prepared {
                     prepared.anchors.add(way(direction)?, *packet, position);
                 }
                 (When::AtUs(at), &Happening::Crash(host)) => {
-                    prepared
-                        .host_events
-                        .push((Time::from_micros(*at), position, host, DueWhat::Crash(host)));
+                    prepared.host_events.push((Time::from_micros(*at), position, host, DueWhat::Crash(host)));
                 }
                 (When::AtUs(at), &Happening::Restart(host)) => {
                     prepared.host_events.push((
@@ -141,9 +129,7 @@ impl Prepared {
         prepared.faults.sort();
         prepared.anchors.sort();
         prepared.timed.sort_unstable();
-        prepared
-            .host_events
-            .sort_unstable_by_key(|&(at, position, ..)| (at, position));
+        prepared.host_events.sort_unstable_by_key(|&(at, position, ..)| (at, position));
         Ok(prepared)
     }
 }

@@ -25,11 +25,7 @@ fn datagram(number: u8) -> Bytes {
 }
 
 fn fault(nth: u32, action: Action) -> Fault {
-    Fault {
-        direction: Direction::new("client", "server"),
-        packet: Packet::nth(Class::Datagram, nth),
-        action,
-    }
+    Fault { direction: Direction::new("client", "server"), packet: Packet::nth(Class::Datagram, nth), action }
 }
 
 fn event(kind: EventKind, when: When) -> PlanEvent {
@@ -37,10 +33,7 @@ fn event(kind: EventKind, when: When) -> PlanEvent {
 }
 
 fn injection(packet: Bytes) -> EventKind {
-    EventKind::Inject {
-        direction: Direction::new("client", "server"),
-        packet,
-    }
+    EventKind::Inject { direction: Direction::new("client", "server"), packet }
 }
 
 fn after(nth: u32) -> When {
@@ -59,31 +52,21 @@ struct Bench {
 impl Bench {
     fn new(plan: &FaultPlan) -> Bench {
         let hosts = ["client".to_owned(), "server".to_owned()];
-        Bench {
-            wire: Wire::new(plan, &hosts).unwrap(),
-            trace: Trace::new(hosts),
-        }
+        Bench { wire: Wire::new(plan, &hosts).unwrap(), trace: Trace::new(hosts) }
     }
 
     fn faults(faults: impl IntoIterator<Item = Fault>) -> Bench {
         let faults = faults.into_iter().collect();
-        Bench::new(&FaultPlan {
-            faults,
-            ..FaultPlan::default()
-        })
+        Bench::new(&FaultPlan { faults, ..FaultPlan::default() })
     }
 
     fn events(events: impl IntoIterator<Item = PlanEvent>) -> Bench {
         let events = events.into_iter().collect();
-        Bench::new(&FaultPlan {
-            events,
-            ..FaultPlan::default()
-        })
+        Bench::new(&FaultPlan { events, ..FaultPlan::default() })
     }
 
     fn send(&mut self, at: Time, number: u8) {
-        self.wire
-            .send(at, CLIENT, SERVER, datagram(number), &mut self.trace);
+        self.wire.send(at, CLIENT, SERVER, datagram(number), &mut self.trace);
     }
 
     /// Sends datagrams, one every millisecond from time 0.
@@ -121,19 +104,12 @@ impl Bench {
     }
 
     fn happened(&self, wanted: impl Fn(&What) -> bool) -> usize {
-        self.trace
-            .events()
-            .iter()
-            .filter(|Event { what, .. }| wanted(what))
-            .count()
+        self.trace.events().iter().filter(|Event { what, .. }| wanted(what)).count()
     }
 }
 
 fn list<const N: usize>(expected: [(u64, &str); N]) -> Vec<(u64, String)> {
-    expected
-        .into_iter()
-        .map(|(at, what)| (at, what.to_owned()))
-        .collect()
+    expected.into_iter().map(|(at, what)| (at, what.to_owned())).collect()
 }
 
 #[test]
@@ -155,44 +131,19 @@ fn each_action_does_what_it_says() {
         let due = bench.due();
         assert_eq!(bench.wire.fired().faults, [true]);
         assert_eq!(
-            bench.happened(|what| matches!(
-                what,
-                What::Fault {
-                    packet: PacketId(1),
-                    fault: 0,
-                    ..
-                }
-            )),
+            bench.happened(|what| matches!(what, What::Fault { packet: PacketId(1), fault: 0, .. })),
             1
         );
         due
     };
-    assert_eq!(
-        due(Action::Drop),
-        list([(1_000, "0"), (3_000, "2"), (4_000, "3")])
-    );
+    assert_eq!(due(Action::Drop), list([(1_000, "0"), (3_000, "2"), (4_000, "3")]));
     assert_eq!(
         due(Action::Duplicate),
-        list([
-            (1_000, "0"),
-            (2_000, "1"),
-            (2_000, "1 again"),
-            (3_000, "2"),
-            (4_000, "3")
-        ])
+        list([(1_000, "0"), (2_000, "1"), (2_000, "1 again"), (3_000, "2"), (4_000, "3")])
     );
-    assert_eq!(
-        due(Action::DelayUs(1_500)),
-        list([(1_000, "0"), (3_000, "2"), (3_500, "1"), (4_000, "3")])
-    );
-    assert_eq!(
-        due(Action::HoldFor(1)),
-        list([(1_000, "0"), (3_000, "2"), (3_000, "1"), (4_000, "3")])
-    );
-    assert_eq!(
-        due(Action::HoldFor(2)),
-        list([(1_000, "0"), (3_000, "2"), (4_000, "3"), (4_000, "1")])
-    );
+    assert_eq!(due(Action::DelayUs(1_500)), list([(1_000, "0"), (3_000, "2"), (3_500, "1"), (4_000, "3")]));
+    assert_eq!(due(Action::HoldFor(1)), list([(1_000, "0"), (3_000, "2"), (3_000, "1"), (4_000, "3")]));
+    assert_eq!(due(Action::HoldFor(2)), list([(1_000, "0"), (3_000, "2"), (4_000, "3"), (4_000, "1")]));
     assert_eq!(
         due(Action::CorruptBits(vec![0])),
         list([(1_000, "0"), (2_000, "1 altered"), (3_000, "2"), (4_000, "3")])
@@ -240,25 +191,15 @@ fn what_is_held_is_released_by_what_is_sent_even_if_that_is_lost() {
 fn what_the_other_direction_sends_releases_nothing() {
     let mut bench = Bench::faults([fault(1, Action::HoldFor(1))]);
     bench.send(ms(0), 0);
-    bench
-        .wire
-        .send(ms(1), SERVER, CLIENT, datagram(1), &mut bench.trace);
+    bench.wire.send(ms(1), SERVER, CLIENT, datagram(1), &mut bench.trace);
     assert_eq!(bench.due(), list([(2_000, "1"), (1_000_000, "0")]));
 }
 
 #[test]
 fn a_slow_link_holds_no_packet_for_less_than_its_own_delay() {
-    let link = Link::Numbers(LinkNumbers {
-        delay_us: 3_000_000,
-        mtu: 1500,
-        rate_kbps: None,
-    });
+    let link = Link::Numbers(LinkNumbers { delay_us: 3_000_000, mtu: 1500, rate_kbps: None });
     let faults = vec![fault(1, Action::HoldFor(1))];
-    let mut bench = Bench::new(&FaultPlan {
-        link,
-        faults,
-        ..FaultPlan::default()
-    });
+    let mut bench = Bench::new(&FaultPlan { link, faults, ..FaultPlan::default() });
     bench.send(ms(0), 0);
     assert_eq!(bench.due(), list([(3_000_000, "0")]));
 }
@@ -266,28 +207,16 @@ fn a_slow_link_holds_no_packet_for_less_than_its_own_delay() {
 #[test]
 fn a_rate_spaces_packets_for_each_direction_by_itself() {
     // 38 bytes at 304 kbit/s take 1 ms.
-    let link = Link::Numbers(LinkNumbers {
-        delay_us: 10_000,
-        mtu: 1500,
-        rate_kbps: Some(304),
-    });
-    let mut bench = Bench::new(&FaultPlan {
-        link,
-        faults: vec![fault(2, Action::Drop)],
-        ..FaultPlan::default()
-    });
+    let link = Link::Numbers(LinkNumbers { delay_us: 10_000, mtu: 1500, rate_kbps: Some(304) });
+    let mut bench =
+        Bench::new(&FaultPlan { link, faults: vec![fault(2, Action::Drop)], ..FaultPlan::default() });
     for number in 0..3 {
         bench.send(ms(0), number);
     }
-    bench
-        .wire
-        .send(ms(0), SERVER, CLIENT, datagram(3), &mut bench.trace);
+    bench.wire.send(ms(0), SERVER, CLIENT, datagram(3), &mut bench.trace);
     bench.send(ms(7), 4);
     // A packet that is dropped took its time to be sent.
-    assert_eq!(
-        bench.due(),
-        list([(11_000, "3"), (11_000, "0"), (13_000, "2"), (18_000, "4")])
-    );
+    assert_eq!(bench.due(), list([(11_000, "3"), (11_000, "0"), (13_000, "2"), (18_000, "4")]));
 }
 
 #[test]
@@ -307,10 +236,7 @@ fn a_bit_beyond_the_end_of_the_packet_leaves_it_alone() {
         })
         .collect();
     assert_eq!(bench.wire.fired().faults, [false, true, false, false]);
-    assert_eq!(
-        due.iter().map(|d| d.altered).collect::<Vec<_>>(),
-        [false, true, false, false]
-    );
+    assert_eq!(due.iter().map(|d| d.altered).collect::<Vec<_>>(), [false, true, false, false]);
     let mut expected = datagram(1).to_vec();
     expected[0] ^= 0x10;
     *expected.last_mut().unwrap() ^= 0x01;
@@ -322,10 +248,7 @@ fn a_bit_beyond_the_end_of_the_packet_leaves_it_alone() {
 fn the_first_of_several_faults_on_a_packet_acts() {
     let any = Packet::nth(Class::Any, 1);
     let mut bench = Bench::faults([
-        Fault {
-            packet: any,
-            ..fault(0, Action::Duplicate)
-        },
+        Fault { packet: any, ..fault(0, Action::Duplicate) },
         fault(1, Action::Drop),
         fault(1, Action::Drop),
         fault(2, Action::Drop),
@@ -338,9 +261,7 @@ fn the_first_of_several_faults_on_a_packet_acts() {
 #[test]
 fn a_fault_is_of_one_direction() {
     let mut bench = Bench::faults([fault(1, Action::Drop)]);
-    bench
-        .wire
-        .send(ms(0), SERVER, CLIENT, datagram(0), &mut bench.trace);
+    bench.wire.send(ms(0), SERVER, CLIENT, datagram(0), &mut bench.trace);
     assert_eq!(bench.due(), list([(1_000, "0")]));
     assert_eq!(bench.wire.fired().faults, [false]);
 }
@@ -349,28 +270,17 @@ fn a_fault_is_of_one_direction() {
 fn one_fault_is_found_among_thousands() {
     let mut faults: Vec<Fault> = (3..5_000).map(|nth| fault(nth, Action::Drop)).collect();
     faults.push(Fault {
-        packet: Packet {
-            flow: Some(1),
-            ..Packet::nth(Class::Datagram, 2)
-        },
+        packet: Packet { flow: Some(1), ..Packet::nth(Class::Datagram, 2) },
         ..fault(0, Action::Drop)
     });
     faults.push(Fault {
-        packet: Packet {
-            flow: Some(1),
-            ..Packet::nth(Class::Any, 1)
-        },
+        packet: Packet { flow: Some(1), ..Packet::nth(Class::Any, 1) },
         ..fault(0, Action::Duplicate)
     });
-    faults.push(Fault {
-        packet: Packet::nth(Class::Any, 2),
-        ..fault(0, Action::Duplicate)
-    });
+    faults.push(Fault { packet: Packet::nth(Class::Any, 2), ..fault(0, Action::Duplicate) });
     let mut bench = Bench::faults(faults);
     bench.send_each_ms(0..4);
     assert_eq!(bench.due(), list([(1_000, "0"), (1_000, "0 again")]));
-    let fired: Vec<usize> = (0..5_000)
-        .filter(|&fault| bench.wire.fired().faults[fault])
-        .collect();
+    let fired: Vec<usize> = (0..5_000).filter(|&fault| bench.wire.fired().faults[fault]).collect();
     assert_eq!(fired, [0, 1, 4_997, 4_998]);
 }

@@ -23,11 +23,7 @@ pub struct OsDatagram {
 
 impl OsDatagram {
     pub(super) fn new(socket: Socket, domain: Domain, net: OsNetwork) -> io::Result<Self> {
-        Ok(OsDatagram {
-            inner: UdpSocket::from_std(socket.into())?,
-            domain,
-            net,
-        })
+        Ok(OsDatagram { inner: UdpSocket::from_std(socket.into())?, domain, net })
     }
 }
 
@@ -43,21 +39,13 @@ fn recv_from(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received> {
     let room = buffer.len();
     let (_, full_len, from) = rustix::net::recvfrom(socket, buffer, rustix::net::RecvFlags::TRUNC)?;
     let from = from.and_then(|from| SocketAddr::try_from(from).ok());
-    Ok(Received {
-        len: full_len.min(room),
-        full_len,
-        from: from.ok_or(io::ErrorKind::InvalidData)?,
-    })
+    Ok(Received { len: full_len.min(room), full_len, from: from.ok_or(io::ErrorKind::InvalidData)? })
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn recv_from(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received> {
     let (len, from) = socket.try_recv_from(buffer)?;
-    Ok(Received {
-        len,
-        full_len: len,
-        from,
-    })
+    Ok(Received { len, full_len: len, from })
 }
 
 impl Datagram for OsDatagram {
@@ -84,9 +72,7 @@ impl Datagram for OsDatagram {
     }
 
     async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<Received> {
-        self.inner
-            .async_io(READABLE, || recv_from(&self.inner, buffer))
-            .await
+        self.inner.async_io(READABLE, || recv_from(&self.inner, buffer)).await
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -98,12 +84,7 @@ impl Datagram for OsDatagram {
     }
 
     fn set_option(&self, option: SocketOption) -> io::Result<()> {
-        options::set(
-            &SockRef::from(&self.inner),
-            self.domain,
-            self.net.interface(),
-            option,
-        )
+        options::set(&SockRef::from(&self.inner), self.domain, self.net.interface(), option)
     }
 
     fn option(&self, name: OptionName) -> io::Result<SocketOption> {

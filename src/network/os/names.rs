@@ -17,10 +17,7 @@ pub(super) struct Names {
 
 impl fmt::Debug for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Names")
-            .field("table", &self.table)
-            .field("hook", &self.hook.is_some())
-            .finish()
+        f.debug_struct("Names").field("table", &self.table).field("hook", &self.hook.is_some()).finish()
     }
 }
 
@@ -126,12 +123,7 @@ mod tests {
         ] {
             let error = split(wrong).expect_err(wrong);
             assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{wrong}");
-            assert!(
-                error
-                    .to_string()
-                    .contains(&format!("`{wrong}` is not an address")),
-                "{error}"
-            );
+            assert!(error.to_string().contains(&format!("`{wrong}` is not an address")), "{error}");
         }
     }
 }

@@ -140,11 +140,7 @@ impl Sockets for OsSockets {
             // A stream's peer is known by the connection; recvfrom(2) leaves the address out.
             None => inet(entry.socket.peer_addr())?,
         };
-        Ok(Received {
-            len: full_len.min(room),
-            full_len,
-            from,
-        })
+        Ok(Received { len: full_len.min(room), full_len, from })
     }
 
     fn shutdown(&mut self, fd: Fd, how: How) -> Result<(), Errno> {
@@ -187,10 +183,7 @@ impl Sockets for OsSockets {
     fn poll(&self, fd: Fd) -> Result<Readiness, Errno> {
         let socket = &self.get(fd)?.socket;
         let mut fds = [PollFd::new(socket, PollFlags::IN | PollFlags::OUT)];
-        let now = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         poll(&mut fds, Some(&now)).map_err(rustix_errno)?;
         let told = fds[0].revents();
         Ok(Readiness {

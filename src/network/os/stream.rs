@@ -72,12 +72,7 @@ impl Stream for OsStream {
     }
 
     fn set_option(&self, option: SocketOption) -> io::Result<()> {
-        options::set(
-            &SockRef::from(&self.inner),
-            self.domain,
-            Ipv4Addr::UNSPECIFIED,
-            option,
-        )
+        options::set(&SockRef::from(&self.inner), self.domain, Ipv4Addr::UNSPECIFIED, option)
     }
 
     fn option(&self, name: OptionName) -> io::Result<SocketOption> {

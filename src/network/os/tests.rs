@@ -57,10 +57,8 @@ async fn a_stream_carries_bytes_both_ways_and_half_closes() {
             stream.write_all(b"pong").await?;
             io::Result::Ok(asked)
         };
-        let (answer, asked) = net
-            .timeout(LIMIT, async { tokio::join!(client, server) })
-            .await
-            .expect("in time");
+        let (answer, asked) =
+            net.timeout(LIMIT, async { tokio::join!(client, server) }).await.expect("in time");
         assert_eq!(asked.expect("server"), b"ping");
         assert_eq!(answer.expect("client"), b"pong");
     }
@@ -84,19 +82,10 @@ async fn what_is_refused_in_use_or_not_ours_has_its_number() {
     }
     let net = OsNetwork::new();
     // TEST-NET-1, RFC 5737: no machine's own.
-    assert_eq!(
-        errno(net.datagram("192.0.2.1:0", &[]).await),
-        Some(Errno::EADDRNOTAVAIL)
-    );
-    assert_eq!(
-        errno(net.listen("192.0.2.1:0", 1, &[]).await),
-        Some(Errno::EADDRNOTAVAIL)
-    );
+    assert_eq!(errno(net.datagram("192.0.2.1:0", &[]).await), Some(Errno::EADDRNOTAVAIL));
+    assert_eq!(errno(net.listen("192.0.2.1:0", 1, &[]).await), Some(Errno::EADDRNOTAVAIL));
     assert_eq!(errno(net.datagram("nonsense", &[]).await), Some(Errno::EINVAL));
-    let unknown = net
-        .resolve("no-such-host.invalid:1")
-        .await
-        .expect_err("RFC 6761 reserves .invalid");
+    let unknown = net.resolve("no-such-host.invalid:1").await.expect_err("RFC 6761 reserves .invalid");
     assert_eq!(unknown.kind(), io::ErrorKind::NotFound, "{unknown}");
 }
 
@@ -104,28 +93,16 @@ async fn what_is_refused_in_use_or_not_ours_has_its_number() {
 async fn a_connected_datagram_socket_is_refused_once() {
     for ip in families() {
         let net = OsNetwork::new();
-        let gone = net
-            .datagram(&text(ip, 0), &[])
-            .await
-            .expect("bind")
-            .local_addr()
-            .expect("address");
+        let gone = net.datagram(&text(ip, 0), &[]).await.expect("bind").local_addr().expect("address");
         let socket = net.datagram(&text(ip, 0), &[]).await.expect("bind");
         socket.connect(&gone.to_string()).await.expect("connect");
         assert_eq!(socket.peer_addr().expect("peer"), gone);
-        socket
-            .send(b"anybody?")
-            .await
-            .expect("the first send learns nothing");
+        socket.send(b"anybody?").await.expect("the first send learns nothing");
         let mut buffer = [0; 8];
-        let received = net
-            .timeout(LIMIT, socket.recv_from(&mut buffer))
-            .await
-            .expect("told without another send");
+        let received =
+            net.timeout(LIMIT, socket.recv_from(&mut buffer)).await.expect("told without another send");
         assert_eq!(errno(received), Some(Errno::ECONNREFUSED));
-        let quiet = net
-            .timeout(Duration::from_millis(50), socket.recv_from(&mut buffer))
-            .await;
+        let quiet = net.timeout(Duration::from_millis(50), socket.recv_from(&mut buffer)).await;
         assert_eq!(quiet.expect_err("told once only").kind(), io::ErrorKind::TimedOut);
     }
 }
@@ -142,11 +119,8 @@ async fn datagrams_keep_their_length_even_when_cut_or_empty() {
         }
         let mut buffer = [b'_'; 4];
         for (len, full_len, content) in [(4, 10, *b"0123"), (0, 0, *b"0123"), (4, 4, *b"abcd")] {
-            let got = net
-                .timeout(LIMIT, server.recv_from(&mut buffer))
-                .await
-                .expect("in time")
-                .expect("receive");
+            let got =
+                net.timeout(LIMIT, server.recv_from(&mut buffer)).await.expect("in time").expect("receive");
             if cfg!(target_os = "linux") {
                 assert_eq!(got.full_len, full_len);
             }
@@ -160,71 +134,39 @@ async fn datagrams_keep_their_length_even_when_cut_or_empty() {
 async fn sizes_and_broadcast_are_checked_by_the_system() {
     for (ip, most) in families().into_iter().zip([65_507_usize, 65_527]) {
         let net = OsNetwork::new();
-        let big = [
-            SocketOption::RecvBuffer(400_000),
-            SocketOption::SendBuffer(400_000),
-        ];
+        let big = [SocketOption::RecvBuffer(400_000), SocketOption::SendBuffer(400_000)];
         let server = net.datagram(&text(ip, 0), &big).await.expect("bind");
         let client = net.datagram(&text(ip, 0), &big).await.expect("bind");
         let to = server.local_addr().expect("address");
         let data = vec![7; most + 1];
-        assert_eq!(
-            errno(client.send_to(&data, to).await),
-            Some(Errno::EMSGSIZE),
-            "{ip}"
-        );
+        assert_eq!(errno(client.send_to(&data, to).await), Some(Errno::EMSGSIZE), "{ip}");
         // 65 527 needs a jumbogram-free path: over `lo` with an MTU of 65 536 both go in fragments or whole.
-        client
-            .send_to(&data[..most], to)
-            .await
-            .expect("the largest datagram");
+        client.send_to(&data[..most], to).await.expect("the largest datagram");
         let mut buffer = vec![0; 70_000];
-        let got = net
-            .timeout(LIMIT, server.recv_from(&mut buffer))
-            .await
-            .expect("in time")
-            .expect("receive");
+        let got = net.timeout(LIMIT, server.recv_from(&mut buffer)).await.expect("in time").expect("receive");
         assert_eq!(got.len, most);
     }
     let net = OsNetwork::new();
     let socket = net.datagram("0.0.0.0:0", &[]).await.expect("bind");
     let everybody = SocketAddr::from(([127, 255, 255, 255], 9));
     assert_eq!(errno(socket.send_to(b"x", everybody).await), Some(Errno::EACCES));
-    socket
-        .set_option(SocketOption::Broadcast(true))
-        .expect("SO_BROADCAST");
+    socket.set_option(SocketOption::Broadcast(true)).expect("SO_BROADCAST");
     socket.send_to(b"x", everybody).await.expect("allowed now");
 }
 
 #[tokio::test]
 async fn options_read_back_as_they_were_set() {
     let second = Duration::from_secs(1);
-    let keep = KeepAlive {
-        idle: Some(9 * second),
-        interval: Some(3 * second),
-        probes: Some(4),
-    };
+    let keep = KeepAlive { idle: Some(9 * second), interval: Some(3 * second), probes: Some(4) };
     for ip in families() {
         let net = OsNetwork::new();
         let before = [SocketOption::MaxSegment(1000), SocketOption::ReuseAddress(true)];
         let listener = net.listen(&text(ip, 0), 1, &before).await.expect("listen");
         let addr = listener.local_addr().expect("address").to_string();
-        let stream = net
-            .connect(&addr, &[SocketOption::NoDelay(true)])
-            .await
-            .expect("connect");
-        assert_eq!(
-            stream.option(OptionName::NoDelay).expect("read"),
-            SocketOption::NoDelay(true)
-        );
-        let datagram = net
-            .datagram(&text(ip, 0), &[SocketOption::Broadcast(true)])
-            .await
-            .expect("bind");
-        assert_eq!(
-            datagram.option(OptionName::Broadcast).expect("read"),
-            SocketOption::Broadcast(true)
-        );
+        let stream = net.connect(&addr, &[SocketOption::NoDelay(true)]).await.expect("connect");
+        assert_eq!(stream.option(OptionName::NoDelay).expect("read"), SocketOption::NoDelay(true));
+        let datagram = net.datagram(&text(ip, 0), &[SocketOption::Broadcast(true)]).await.expect("bind");
+        assert_eq!(datagram.option(OptionName::Broadcast).expect("read"), SocketOption::Broadcast(true));
 
         for (name, option) in [
             (OptionName::NoDelay, SocketOption::NoDelay(false)),
@@ -239,23 +181,15 @@ async fn options_read_back_as_they_were_set() {
             assert_eq!(stream.option(name).expect("read"), option);
         }
         // A fraction of a second is rounded up: down, a lingering close would become an abortive one.
-        stream
-            .set_option(SocketOption::Linger(Some(second / 2)))
-            .expect("set");
-        assert_eq!(
-            stream.option(OptionName::Linger).expect("read"),
-            SocketOption::Linger(Some(second))
-        );
+        stream.set_option(SocketOption::Linger(Some(second / 2))).expect("set");
+        assert_eq!(stream.option(OptionName::Linger).expect("read"), SocketOption::Linger(Some(second)));
 
         for (name, option) in [
             (OptionName::Ttl, SocketOption::Ttl(1)),
             (OptionName::MulticastTtl, SocketOption::MulticastTtl(7)),
             (OptionName::MulticastLoop, SocketOption::MulticastLoop(false)),
             (OptionName::Broadcast, SocketOption::Broadcast(false)),
-            (
-                OptionName::KeepAlive,
-                SocketOption::KeepAlive(Some(KeepAlive::default())),
-            ),
+            (OptionName::KeepAlive, SocketOption::KeepAlive(Some(KeepAlive::default()))),
         ] {
             let set = datagram.set_option(option);
             if matches!(name, OptionName::KeepAlive) {
@@ -278,24 +212,15 @@ async fn options_read_back_as_they_were_set() {
             };
             assert!((50_000..=100_000).contains(&bytes), "Linux doubles: {bytes}");
         }
-        assert_eq!(
-            errno(datagram.set_option(SocketOption::NoDelay(true))),
-            Some(Errno::ENOPROTOOPT)
-        );
+        assert_eq!(errno(datagram.set_option(SocketOption::NoDelay(true))), Some(Errno::ENOPROTOOPT));
         let v6only = datagram.option(OptionName::V6Only);
         if ip.is_ipv6() {
             let only = [SocketOption::V6Only(true)];
             let socket = net.datagram("[::]:0", &only).await.expect("bind");
-            assert_eq!(
-                socket.option(OptionName::V6Only).expect("read"),
-                SocketOption::V6Only(true)
-            );
+            assert_eq!(socket.option(OptionName::V6Only).expect("read"), SocketOption::V6Only(true));
             v6only.expect("an IPv6 socket has it");
         } else {
-            assert!(matches!(
-                errno(v6only),
-                Some(Errno::EOPNOTSUPP | Errno::ENOPROTOOPT)
-            ));
+            assert!(matches!(errno(v6only), Some(Errno::EOPNOTSUPP | Errno::ENOPROTOOPT)));
         }
     }
 }
@@ -312,24 +237,14 @@ async fn several_hosts_live_on_one_machine() {
     let to = bound.local_addr().expect("address");
     assert_eq!(to.ip(), at);
     let socket = client.datagram("0.0.0.0:0", &[]).await.expect("bind");
-    socket
-        .connect(&format!("server:{}", to.port()))
-        .await
-        .expect("connect");
+    socket.connect(&format!("server:{}", to.port())).await.expect("connect");
     socket.send(b"x").await.expect("send");
-    let got = server
-        .timeout(LIMIT, bound.recv_from(&mut [0; 4]))
-        .await
-        .expect("in time")
-        .expect("receive");
+    let got = server.timeout(LIMIT, bound.recv_from(&mut [0; 4])).await.expect("in time").expect("receive");
     assert_eq!(got.from.ip(), from);
 
     let listener = server.listen("0.0.0.0:0", 1, &[]).await.expect("listen");
     let port = listener.local_addr().expect("address").port();
-    let stream = client
-        .connect(&format!("server:{port}"), &[])
-        .await
-        .expect("connect");
+    let stream = client.connect(&format!("server:{port}"), &[]).await.expect("connect");
     assert_eq!(stream.local_addr().expect("address").ip(), from);
     assert_eq!(stream.peer_addr().expect("address").ip(), at);
 }
@@ -352,12 +267,7 @@ async fn a_resolver_answers_first_for_peers_and_never_for_binds() {
     assert_eq!(net.resolve("server:7000").await.expect("known"), [elsewhere]);
     assert_eq!(errno(net.resolve("server:1").await), Some(Errno::EADDRNOTAVAIL));
     assert_eq!(asked.swap(0, Ordering::SeqCst), 2);
-    let bound = net
-        .datagram("server:0", &[])
-        .await
-        .expect("bind")
-        .local_addr()
-        .expect("address");
+    let bound = net.datagram("server:0", &[]).await.expect("bind").local_addr().expect("address");
     assert_eq!(bound.ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
     assert_eq!(asked.load(Ordering::SeqCst), 0);
 }
@@ -391,9 +301,7 @@ mod calls {
             let any = SocketAddr::new(ip, 0);
             let domain = Domain::of(&any);
             let mut os = OsSockets::new();
-            let listener = os
-                .socket(domain, Kind::Stream, Protocol::Default)
-                .expect("socket");
+            let listener = os.socket(domain, Kind::Stream, Protocol::Default).expect("socket");
             os.bind(listener, any).expect("bind");
             os.listen(listener, 4).expect("listen");
             assert_eq!(os.accept(listener), Err(Errno::EAGAIN));
@@ -401,19 +309,13 @@ mod calls {
 
             let client = os.socket(domain, Kind::Stream, Protocol::Tcp).expect("socket");
             assert_eq!(os.peer_addr(client), Err(Errno::ENOTCONN));
-            assert!(matches!(
-                os.connect(client, Some(addr)),
-                Ok(()) | Err(Errno::EINPROGRESS)
-            ));
+            assert!(matches!(os.connect(client, Some(addr)), Ok(()) | Err(Errno::EINPROGRESS)));
             let (server, peer) = until(|| os.accept(listener).ok());
             until(|| os.poll(client).expect("poll").writable.then_some(()));
             assert_eq!(os.take_error(client), Ok(None));
             assert_eq!(os.local_addr(client), Ok(peer));
             // The first call after EINPROGRESS tells how it ended; only the next one finds it connected.
-            assert!(matches!(
-                os.connect(client, Some(addr)),
-                Ok(()) | Err(Errno::EISCONN)
-            ));
+            assert!(matches!(os.connect(client, Some(addr)), Ok(()) | Err(Errno::EISCONN)));
             assert_eq!(os.connect(client, Some(addr)), Err(Errno::EISCONN));
 
             let mut buffer = [0; 16];
@@ -475,9 +377,7 @@ mod calls {
         assert_eq!(os.poll(Fd(0)), Err(Errno::EBADF));
         let mismatch = os.socket(Domain::Inet, Kind::Stream, Protocol::Udp);
         assert_eq!(mismatch, Err(Errno::EPROTONOSUPPORT));
-        let udp = os
-            .socket(Domain::Inet, Kind::Datagram, Protocol::Default)
-            .expect("socket");
+        let udp = os.socket(Domain::Inet, Kind::Datagram, Protocol::Default).expect("socket");
         assert_eq!(os.listen(udp, 1), Err(Errno::EOPNOTSUPP));
         assert_eq!(os.set_option(udp, SocketOption::Ttl(9)), Ok(()));
         assert_eq!(os.option(udp, OptionName::Ttl), Ok(SocketOption::Ttl(9)));

@@ -17,10 +17,7 @@ fn family_type_and_protocol_choose_the_transport() {
         }
         assert_eq!(open(Kind::Datagram, Protocol::Tcp), Some(Errno::EPROTONOSUPPORT));
         assert_eq!(open(Kind::Datagram, Protocol::Icmp), Some(Errno::EACCES));
-        assert_eq!(
-            open(Kind::Stream, Protocol::Default),
-            Some(Errno::ESOCKTNOSUPPORT)
-        );
+        assert_eq!(open(Kind::Stream, Protocol::Default), Some(Errno::ESOCKTNOSUPPORT));
         assert_eq!(open(Kind::Stream, Protocol::Udp), Some(Errno::EPROTONOSUPPORT));
         assert_eq!(open(Kind::Raw, Protocol::Default), Some(Errno::EPROTONOSUPPORT));
         assert_eq!(open(Kind::Raw, Protocol::Icmp), Some(Errno::ESOCKTNOSUPPORT));
@@ -34,11 +31,7 @@ fn after_close_every_call_is_ebadf() {
     link.send(1, fd, b"x", "127.0.0.1:7").unwrap();
     let stack = link.host(1);
     assert_eq!(stack.close(fd), Ok(()));
-    assert_eq!(
-        stack.poll_changed(),
-        None,
-        "nothing is told of a closed descriptor"
-    );
+    assert_eq!(stack.poll_changed(), None, "nothing is told of a closed descriptor");
     let to = addr("127.0.0.1:7");
     let answers = [
         stack.bind(fd, to).err(),
@@ -69,11 +62,7 @@ fn what_is_for_streams_is_not_supported() {
     let fd = link.socket(1, Inet, "");
     assert_eq!(link.host(1).listen(fd, 1), Err(Errno::EOPNOTSUPP));
     assert_eq!(link.host(1).accept(fd), Err(Errno::EOPNOTSUPP));
-    for option in [
-        SocketOption::NoDelay(true),
-        SocketOption::MaxSegment(500),
-        SocketOption::V6Only(true),
-    ] {
+    for option in [SocketOption::NoDelay(true), SocketOption::MaxSegment(500), SocketOption::V6Only(true)] {
         assert_eq!(link.set(1, fd, option), Err(Errno::ENOPROTOOPT), "{option:?}");
     }
     for name in [OptionName::NoDelay, OptionName::MaxSegment, OptionName::V6Only] {
@@ -88,25 +77,15 @@ fn options_are_read_as_they_were_set() {
     let cases = [
         (OptionName::ReuseAddress, SocketOption::ReuseAddress(true)),
         (OptionName::Broadcast, SocketOption::Broadcast(true)),
-        (
-            OptionName::KeepAlive,
-            SocketOption::KeepAlive(Some(KeepAlive::default())),
-        ),
-        (
-            OptionName::Linger,
-            SocketOption::Linger(Some(Duration::from_secs(3))),
-        ),
+        (OptionName::KeepAlive, SocketOption::KeepAlive(Some(KeepAlive::default()))),
+        (OptionName::Linger, SocketOption::Linger(Some(Duration::from_secs(3)))),
         (OptionName::Ttl, SocketOption::Ttl(0)),
         (OptionName::V6Only, SocketOption::V6Only(true)),
         (OptionName::MulticastTtl, SocketOption::MulticastTtl(7)),
         (OptionName::MulticastLoop, SocketOption::MulticastLoop(false)),
     ];
     for (name, value) in cases {
-        assert_ne!(
-            link.host(1).option(fd, name),
-            Ok(value),
-            "{name:?} is at its default"
-        );
+        assert_ne!(link.host(1).option(fd, name), Ok(value), "{name:?} is at its default");
         assert_eq!(link.set(1, fd, value), Ok(()));
         assert_eq!(link.host(1).option(fd, name), Ok(value));
     }
@@ -125,15 +104,10 @@ fn buffers_double_and_are_bounded() {
         link.set(1, fd, SocketOption::SendBuffer(bytes)).unwrap();
         [OptionName::RecvBuffer, OptionName::SendBuffer].map(|name| link.host(1).option(fd, name).unwrap())
     };
-    assert_eq!(
-        link.host(1).option(fd, OptionName::RecvBuffer),
-        Ok(SocketOption::RecvBuffer(212_992))
-    );
-    for (asked, receive, send) in [
-        (1, 2_304, 4_608),
-        (50_000, 100_000, 100_000),
-        (usize::MAX, 425_984, 425_984),
-    ] {
+    assert_eq!(link.host(1).option(fd, OptionName::RecvBuffer), Ok(SocketOption::RecvBuffer(212_992)));
+    for (asked, receive, send) in
+        [(1, 2_304, 4_608), (50_000, 100_000, 100_000), (usize::MAX, 425_984, 425_984)]
+    {
         let expected = [SocketOption::RecvBuffer(receive), SocketOption::SendBuffer(send)];
         assert_eq!(buffers(&mut link, asked), expected);
     }
@@ -183,17 +157,8 @@ fn shutdown_takes_effect_even_where_it_is_refused() {
     assert_eq!(link.host(1).shutdown(fd, How::Write), Ok(()));
     assert_eq!(link.changed(1), [fd]);
     assert_eq!(link.host(1).send(fd, b"x"), Err(Errno::EPIPE));
-    assert_eq!(
-        link.recv(1, fd).unwrap().0,
-        b"x",
-        "what was there can still be received"
-    );
-    let ready = Readiness {
-        readable: true,
-        writable: true,
-        error: false,
-        hang_up: true,
-    };
+    assert_eq!(link.recv(1, fd).unwrap().0, b"x", "what was there can still be received");
+    let ready = Readiness { readable: true, writable: true, error: false, hang_up: true };
     assert_eq!(link.host(1).poll(fd), Ok(ready));
 }
 

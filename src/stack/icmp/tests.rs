@@ -10,30 +10,15 @@ use crate::trace::Note;
 /// A message from host 1 to host 2's address, or to another.
 fn message(dst: &str, kind: u8, code: u8, body: &[u8]) -> Bytes {
     let dst = addr(dst).ip();
-    let src = addr(if dst.is_ipv4() {
-        "10.0.0.1:0"
-    } else {
-        "[fd00::1]:0"
-    })
-    .ip();
+    let src = addr(if dst.is_ipv4() { "10.0.0.1:0" } else { "[fd00::1]:0" }).ip();
     let path = Path::new(src, dst).unwrap();
     let mut head = [kind, code, 0, 0, 1, 2, 3, 4];
     let sum = checksum(&path, &head, body);
     head[2..4].copy_from_slice(&sum.to_be_bytes());
-    let protocol = if path.is_v4() {
-        IpNumber::ICMP
-    } else {
-        IpNumber::IPV6_ICMP
-    };
+    let protocol = if path.is_v4() { IpNumber::ICMP } else { IpNumber::IPV6_ICMP };
     let mut built = None;
-    Outgoing {
-        path,
-        protocol,
-        hop_limit: 64,
-        head: &head,
-        body,
-    }
-    .build(65_535, 0, |packet| built = Some(packet));
+    Outgoing { path, protocol, hop_limit: 64, head: &head, body }
+        .build(65_535, 0, |packet| built = Some(packet));
     built.unwrap()
 }
 
@@ -43,25 +28,13 @@ fn said(link: &mut Link) -> Vec<Bytes> {
 
 #[test]
 fn an_echo_request_is_answered_with_the_same_words() {
-    for (to, kind, reply) in [
-        ("10.0.0.2:0", 8, 0),
-        ("[fd00::2]:0", 128, 129),
-        ("[ff02::1]:0", 128, 129),
-    ] {
+    for (to, kind, reply) in [("10.0.0.2:0", 8, 0), ("[fd00::2]:0", 128, 129), ("[ff02::1]:0", 128, 129)] {
         let mut link = Link::new(2);
         link.host(2).input(&message(to, kind, 0, b"ping"));
-        let [answer] = &said(&mut link)[..] else {
-            panic!("one answer to {to}")
-        };
+        let [answer] = &said(&mut link)[..] else { panic!("one answer to {to}") };
         let parsed = packet::parse(answer, Strictness::Full).unwrap();
-        assert_eq!(
-            parsed.path.dst(),
-            addr(if kind == 8 { "10.0.0.1:0" } else { "[fd00::1]:0" }).ip()
-        );
-        assert_eq!(
-            parsed.path.src(),
-            addr(if kind == 8 { "10.0.0.2:0" } else { "[fd00::2]:0" }).ip()
-        );
+        assert_eq!(parsed.path.dst(), addr(if kind == 8 { "10.0.0.1:0" } else { "[fd00::1]:0" }).ip());
+        assert_eq!(parsed.path.src(), addr(if kind == 8 { "10.0.0.2:0" } else { "[fd00::2]:0" }).ip());
         let payload = &answer[parsed.payload];
         assert_eq!((payload[0], &payload[4..]), (reply, &b"\x01\x02\x03\x04ping"[..]));
         link.host(1).input(answer);
@@ -69,11 +42,7 @@ fn an_echo_request_is_answered_with_the_same_words() {
     }
     let mut link = Link::new(2);
     link.host(2).input(&message("10.0.0.255:0", 8, 0, b"ping"));
-    assert_eq!(
-        said(&mut link),
-        [] as [Bytes; 0],
-        "a broadcast echo is not answered"
-    );
+    assert_eq!(said(&mut link), [] as [Bytes; 0], "a broadcast echo is not answered");
     let mut damaged = message("10.0.0.2:0", 8, 0, b"ping").to_vec();
     damaged[29] ^= 1;
     link.host(2).input(&damaged.into());
@@ -92,17 +61,11 @@ fn a_closed_port_is_reported_with_the_packet_quoted() {
             while let Some(packet) = link.host(1).poll_transmit() {
                 link.host(2).input(&packet);
             }
-            let [error] = &said(&mut link)[..] else {
-                panic!("one error")
-            };
+            let [error] = &said(&mut link)[..] else { panic!("one error") };
             assert_eq!(error.len(), most.min(header + 8 + header + 8 + len));
             assert_eq!(error[header..header + 2], [kind, code]);
             if len <= 1_400 {
-                assert_eq!(
-                    error[header + 8..],
-                    first[..error.len() - header - 8],
-                    "as it arrived"
-                );
+                assert_eq!(error[header + 8..], first[..error.len() - header - 8], "as it arrived");
             }
         }
     }
@@ -123,33 +86,16 @@ fn nothing_is_reported_of_what_went_to_many() {
 
 #[test]
 fn an_unknown_protocol_is_reported() {
-    for (src, dst, header, expected) in [
-        ("10.0.0.1:0", "10.0.0.2:0", 20, [3, 2, 0, 0]),
-        ("[fd00::1]:0", "[fd00::2]:0", 40, [4, 1, 0, 6]),
-    ] {
+    for (src, dst, header, expected) in
+        [("10.0.0.1:0", "10.0.0.2:0", 20, [3, 2, 0, 0]), ("[fd00::1]:0", "[fd00::2]:0", 40, [4, 1, 0, 6])]
+    {
         let mut link = Link::new(2);
         let path = Path::new(addr(src).ip(), addr(dst).ip()).unwrap();
-        let out = Outgoing {
-            path,
-            protocol: IpNumber(253),
-            hop_limit: 1,
-            head: &[],
-            body: b"?",
-        };
+        let out = Outgoing { path, protocol: IpNumber(253), hop_limit: 1, head: &[], body: b"?" };
         out.build(1_500, 0, |packet| link.host(2).input(&packet));
-        let [error] = &said(&mut link)[..] else {
-            panic!("one error")
-        };
-        let found = [
-            error[header],
-            error[header + 1],
-            error[header + 6],
-            error[header + 7],
-        ];
-        assert_eq!(
-            found, expected,
-            "type, code and, for IPv6, where the number stands"
-        );
+        let [error] = &said(&mut link)[..] else { panic!("one error") };
+        let found = [error[header], error[header + 1], error[header + 6], error[header + 7]];
+        assert_eq!(found, expected, "type, code and, for IPv6, where the number stands");
     }
 }
 
@@ -162,18 +108,11 @@ fn heard(peer: &str, kind: u8, code: u8, connected: bool) -> Option<Errno> {
     }
     link.host(2).send_to(fd, &[7; 20], addr(peer)).unwrap();
     let quoted = link.host(2).poll_transmit().unwrap();
-    let to = if quoted[0] >> 4 == 4 {
-        "10.0.0.2:0"
-    } else {
-        "[fd00::2]:0"
-    };
+    let to = if quoted[0] >> 4 == 4 { "10.0.0.2:0" } else { "[fd00::2]:0" };
     // Header and eight bytes are all that a router need quote.
     let quoted = &quoted[..if quoted[0] >> 4 == 4 { 28 } else { 48 }];
     link.host(2).input(&message(to, kind, code, quoted));
-    assert_eq!(
-        link.changed(2).len(),
-        usize::from(link.host(2).poll(fd).unwrap().error)
-    );
+    assert_eq!(link.changed(2).len(), usize::from(link.host(2).poll(fd).unwrap().error));
     let error = link.host(2).take_error(fd).unwrap();
     assert_eq!(link.host(2).take_error(fd), Ok(None), "once");
     error
@@ -201,11 +140,7 @@ fn hard_errors_reach_connected_sockets_and_soft_ones_nobody() {
         (12, 0, Some(Errno::EPROTO)),
     ] {
         assert_eq!(heard(v4, kind, code, true), expected, "type {kind} code {code}");
-        assert_eq!(
-            heard(v4, kind, code, false),
-            None,
-            "type {kind} code {code}, not connected"
-        );
+        assert_eq!(heard(v4, kind, code, false), None, "type {kind} code {code}, not connected");
     }
     for (kind, code, expected) in [
         (1, 0, None),
@@ -216,11 +151,7 @@ fn hard_errors_reach_connected_sockets_and_soft_ones_nobody() {
         (3, 0, None),
         (4, 1, Some(Errno::EPROTO)),
     ] {
-        assert_eq!(
-            heard("[fd00::1]:9", kind, code, true),
-            expected,
-            "ICMPv6 type {kind} code {code}"
-        );
+        assert_eq!(heard("[fd00::1]:9", kind, code, true), expected, "ICMPv6 type {kind} code {code}");
         assert_eq!(
             heard("[fd00::1]:9", kind, code, false),
             None,
@@ -249,13 +180,7 @@ fn an_error_about_what_was_never_sent_is_dropped() {
 fn an_unknown_protocol_is_not_reported_of_what_went_to_many() {
     let mut link = Link::new(2);
     let path = Path::new(addr("10.0.0.1:0").ip(), addr("10.0.0.255:0").ip()).unwrap();
-    let out = Outgoing {
-        path,
-        protocol: IpNumber(253),
-        hop_limit: 1,
-        head: &[],
-        body: b"?",
-    };
+    let out = Outgoing { path, protocol: IpNumber(253), hop_limit: 1, head: &[], body: b"?" };
     out.build(1_500, 0, |packet| link.host(2).input(&packet));
     assert_eq!(link.notes(2), [Note::Dropped(DropReason::NoSocket)]);
     assert_eq!(said(&mut link), [] as [Bytes; 0]);

@@ -38,11 +38,7 @@ pub(in super::super) struct Repeat {
 impl Stack {
     /// The destination that a mutant sends to instead.
     pub(in super::super) fn misdirected(&self, fd: Fd, to: Peer) -> Peer {
-        let first = self
-            .datagrams
-            .get(fd)
-            .ok()
-            .and_then(|socket| socket.deeds.first_from);
+        let first = self.datagrams.get(fd).ok().and_then(|socket| socket.deeds.first_from);
         first.filter(|_| self.is(Mutant::AnswersTheFirst)).unwrap_or(to)
     }
 
@@ -55,11 +51,7 @@ impl Stack {
             return;
         };
         if !std::mem::replace(&mut socket.deeds.greeted, true) {
-            let kind = if route.path.is_v4() {
-                icmpv4::TYPE_ECHO_REQUEST
-            } else {
-                icmpv6::TYPE_ECHO_REQUEST
-            };
+            let kind = if route.path.is_v4() { icmpv4::TYPE_ECHO_REQUEST } else { icmpv6::TYPE_ECHO_REQUEST };
             self.icmp_emit(route, [kind, 0], [0; 4], b"hello");
         }
     }
@@ -107,11 +99,7 @@ impl Stack {
         if self.is(Mutant::Acknowledges)
             && let Ok(route) = self.config.route(path.src(), None)
         {
-            let kind = if path.is_v4() {
-                icmpv4::TYPE_ECHO_REPLY
-            } else {
-                icmpv6::TYPE_ECHO_REPLY
-            };
+            let kind = if path.is_v4() { icmpv4::TYPE_ECHO_REPLY } else { icmpv6::TYPE_ECHO_REPLY };
             self.icmp_emit(route, [kind, 0], [0; 4], b"thanks");
         }
     }
@@ -137,15 +125,8 @@ impl Datagram {
     /// For [`Mutant::SplitsDatagrams`]: the second half waits behind the first.
     pub(in super::super) fn enqueue_halves(&mut self, queued: Queued) {
         let half = queued.payload.len() / 2;
-        let rest = Queued {
-            payload: queued.payload.slice(half..),
-            cost: 0,
-            ..queued
-        };
-        self.queue.push_back(Queued {
-            payload: queued.payload.slice(..half),
-            ..queued
-        });
+        let rest = Queued { payload: queued.payload.slice(half..), cost: 0, ..queued };
+        self.queue.push_back(Queued { payload: queued.payload.slice(..half), ..queued });
         self.queue.push_back(rest);
     }
 
@@ -160,21 +141,13 @@ impl Datagram {
     /// For [`Mutant::KeepsTheRest`]: what the buffer had no room for waits in front.
     fn put_back(&mut self, queued: &Queued, len: usize) {
         if len < queued.payload.len() {
-            self.queue.push_front(Queued {
-                payload: queued.payload.slice(len..),
-                cost: 0,
-                ..*queued
-            });
+            self.queue.push_front(Queued { payload: queued.payload.slice(len..), cost: 0, ..*queued });
         }
     }
 }
 
 /// For [`Mutant::PadsPackets`]: the body with four bytes behind it, where that still fits.
 pub(in super::super) fn padded(path: &Path, data: &[u8]) -> Vec<u8> {
-    let padding: &[u8] = if data.len() + path.header_len() < 65_000 {
-        b"pad!"
-    } else {
-        b""
-    };
+    let padding: &[u8] = if data.len() + path.header_len() < 65_000 { b"pad!" } else { b"" };
     [data, padding].concat()
 }

@@ -12,21 +12,12 @@ fn link(hosts: u8, mutant: Option<Mutant>) -> Link {
 
 /// Runs `shows` with the mutant and without: what it breaks must not be broken else.
 fn check(mutant: Mutant, hosts: u8, shows: impl Fn(&mut Link) -> bool) {
-    assert!(
-        shows(&mut link(hosts, Some(mutant))),
-        "{mutant} does nothing wrong"
-    );
-    assert!(
-        !shows(&mut link(hosts, None)),
-        "{mutant}: the sound stack does wrong too"
-    );
+    assert!(shows(&mut link(hosts, Some(mutant))), "{mutant} does nothing wrong");
+    assert!(!shows(&mut link(hosts, None)), "{mutant}: the sound stack does wrong too");
 }
 
 fn pair(link: &mut Link) -> (Fd, Fd) {
-    (
-        link.socket(1, Domain::Inet, "0.0.0.0:9"),
-        link.socket(2, Domain::Inet, "0.0.0.0:7"),
-    )
+    (link.socket(1, Domain::Inet, "0.0.0.0:9"), link.socket(2, Domain::Inet, "0.0.0.0:7"))
 }
 
 /// Sends to host 2 and gives what it received, until nothing is left.
@@ -68,16 +59,12 @@ fn names_are_unique_and_read_back() {
 
 #[test]
 fn extra_packets() {
-    check(Mutant::GreetsFirst, 2, |link| {
-        received(link, &[b"x"]).len() == 1 && link.wire[0][9] == 1
-    });
+    check(Mutant::GreetsFirst, 2, |link| received(link, &[b"x"]).len() == 1 && link.wire[0][9] == 1);
     check(Mutant::SendsTwice, 2, |link| received(link, &[b"x"]).len() == 2);
     check(Mutant::PadsPackets, 2, |link| {
         texts(&received(link, &[b"x"])) == [b"x"] && link.wire[0].len() == 33
     });
-    check(Mutant::Acknowledges, 2, |link| {
-        received(link, &[b"x"]).len() == 1 && link.wire.len() == 2
-    });
+    check(Mutant::Acknowledges, 2, |link| received(link, &[b"x"]).len() == 1 && link.wire.len() == 2);
     check(Mutant::RepeatsUnanswered, 2, |link| {
         received(link, &[b"x"]);
         for n in [1, 2] {
@@ -90,16 +77,10 @@ fn extra_packets() {
 
 #[test]
 fn boundaries_and_senders() {
-    check(Mutant::MergesDatagrams, 2, |link| {
-        texts(&received(link, &[b"ab", b"c"])) == [b"abc"]
-    });
-    check(Mutant::SplitsDatagrams, 2, |link| {
-        texts(&received(link, &[b"abc"])) == [&b"a"[..], b"bc"]
-    });
+    check(Mutant::MergesDatagrams, 2, |link| texts(&received(link, &[b"ab", b"c"])) == [b"abc"]);
+    check(Mutant::SplitsDatagrams, 2, |link| texts(&received(link, &[b"abc"])) == [&b"a"[..], b"bc"]);
     check(Mutant::SwallowsEmpty, 2, |link| received(link, &[b""]).is_empty());
-    check(Mutant::WrongSenderPort, 2, |link| {
-        received(link, &[b"x"])[0].1 == "10.0.0.1:10"
-    });
+    check(Mutant::WrongSenderPort, 2, |link| received(link, &[b"x"])[0].1 == "10.0.0.1:10");
     check(Mutant::KeepsTheRest, 2, |link| {
         let (client, server) = pair(link);
         link.send(1, client, b"abc", "10.0.0.2:7").unwrap();
@@ -115,9 +96,7 @@ fn damage() {
     check(Mutant::ComplainsOfDamage, 2, |link| damaged(link, 29) == (0, 1));
     check(Mutant::HandsOutHoles, 2, |link| {
         let (client, server) = pair(link);
-        link.host(1)
-            .send_to(client, &[1; 4_000], addr("10.0.0.2:7"))
-            .unwrap();
+        link.host(1).send_to(client, &[1; 4_000], addr("10.0.0.2:7")).unwrap();
         for n in 0..3 {
             let fragment = link.host(1).poll_transmit().unwrap();
             if n != 1 {
@@ -158,9 +137,7 @@ fn limits() {
         [65_506, 65_507, 65_508].map(|len| link.send(1, client, &vec![0; len], "10.0.0.2:7").is_ok())
     };
     check(Mutant::LimitTooLarge, 2, |link| longest(link) == [true; 3]);
-    check(Mutant::LimitTooSmall, 2, |link| {
-        longest(link) == [true, false, false]
-    });
+    check(Mutant::LimitTooSmall, 2, |link| longest(link) == [true, false, false]);
     // On IPv6 and over loopback the length fields overflow: no panic, and it does not arrive.
     let mut link = link(1, Some(Mutant::LimitTooLarge));
     for (bind, len) in [("127.0.0.1:7", 65_508), ("[::1]:7", 65_528)] {
@@ -180,17 +157,12 @@ fn many_at_once() {
         let sent = link.send(1, client, b"x", "10.0.0.255:7");
         (sent.is_ok(), link.recv(2, server).is_ok())
     };
-    check(Mutant::BroadcastsUnasked, 2, |link| {
-        broadcast(link, false) == (true, true)
-    });
-    check(Mutant::DeafToBroadcast, 2, |link| {
-        broadcast(link, true) == (true, false)
-    });
+    check(Mutant::BroadcastsUnasked, 2, |link| broadcast(link, false) == (true, true));
+    check(Mutant::DeafToBroadcast, 2, |link| broadcast(link, true) == (true, false));
     let multicast = |link: &mut Link, join: bool| {
         let (client, server) = pair(link);
         if join {
-            link.set(2, server, SocketOption::JoinGroup("239.1.2.3".parse().unwrap()))
-                .unwrap();
+            link.set(2, server, SocketOption::JoinGroup("239.1.2.3".parse().unwrap())).unwrap();
         }
         link.send(1, client, b"x", "239.1.2.3:7").unwrap();
         link.recv(2, server).is_ok()

@@ -5,27 +5,15 @@ use proptest::prelude::*;
 use super::*;
 
 fn v4() -> Path {
-    Path::V4 {
-        src: Ipv4Addr::new(10, 0, 0, 1),
-        dst: Ipv4Addr::new(10, 0, 0, 2),
-    }
+    Path::V4 { src: Ipv4Addr::new(10, 0, 0, 1), dst: Ipv4Addr::new(10, 0, 0, 2) }
 }
 
 fn v6() -> Path {
-    Path::V6 {
-        src: Ipv6Addr::LOCALHOST,
-        dst: Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2),
-    }
+    Path::V6 { src: Ipv6Addr::LOCALHOST, dst: Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2) }
 }
 
 fn build(path: Path, body: &[u8], mtu: usize) -> Vec<Bytes> {
-    let out = Outgoing {
-        path,
-        protocol: IpNumber::UDP,
-        hop_limit: 9,
-        head: b"headhead",
-        body,
-    };
+    let out = Outgoing { path, protocol: IpNumber::UDP, hop_limit: 9, head: b"headhead", body };
     let mut packets = Vec::new();
     out.build(mtu, 77, |packet| packets.push(packet));
     packets
@@ -49,19 +37,11 @@ fn extended(extensions: &[(u8, Vec<u8>)]) -> Vec<u8> {
 #[test]
 fn a_whole_packet_is_headers_and_payload_and_nothing_else() {
     for (path, header) in [(v4(), 20), (v6(), 40)] {
-        let [packet] = &build(path, b"body", 1_500)[..] else {
-            panic!("one packet")
-        };
+        let [packet] = &build(path, b"body", 1_500)[..] else { panic!("one packet") };
         assert_eq!(packet.len(), header + 12);
         let parsed = parse(packet, Strictness::Full).unwrap();
-        assert_eq!(
-            (parsed.path, parsed.protocol, parsed.hop_limit),
-            (path, IpNumber::UDP, 9)
-        );
-        assert_eq!(
-            (&packet[parsed.payload], parsed.fragment),
-            (&b"headheadbody"[..], None)
-        );
+        assert_eq!((parsed.path, parsed.protocol, parsed.hop_limit), (path, IpNumber::UDP, 9));
+        assert_eq!((&packet[parsed.payload], parsed.fragment), (&b"headheadbody"[..], None));
         assert_eq!(packet[parsed.protocol_at], 17);
     }
     // Whole packets ask routers not to fragment them, fragments do not.
@@ -86,17 +66,10 @@ fn padding_is_cut_off_and_a_packet_cut_short_is_malformed() {
         let padded = [&packet[..], &[0; 7]].concat();
         assert_eq!(parse(&padded, Strictness::Full), parse(&packet, Strictness::Full));
         for len in 0..packet.len() {
-            assert_eq!(
-                parse(&packet[..len], Strictness::Full),
-                Err(DropReason::Malformed),
-                "{len} bytes"
-            );
+            assert_eq!(parse(&packet[..len], Strictness::Full), Err(DropReason::Malformed), "{len} bytes");
         }
         let header = path.header_len();
-        assert_eq!(
-            parse(&packet[..header + 3], Strictness::Quoted).unwrap().payload,
-            header..header + 3
-        );
+        assert_eq!(parse(&packet[..header + 3], Strictness::Quoted).unwrap().payload, header..header + 3);
     }
 }
 
@@ -113,10 +86,7 @@ fn extension_headers_are_walked() {
     let cases: [Case<'_>; 8] = [
         (&[], Some((40, 6))),
         (&[(0, header(1))], Some((48, 40))),
-        (
-            &[(0, header(1)), (60, header(3)), (43, header(1))],
-            Some((80, 72)),
-        ),
+        (&[(0, header(1)), (60, header(3)), (43, header(1))], Some((80, 72))),
         // Hop-by-hop options come first or not at all.
         (&[(60, header(1)), (0, header(1))], None),
         // An atomic fragment is a packet by itself.
@@ -130,21 +100,12 @@ fn extension_headers_are_walked() {
     for (extensions, expected) in cases {
         let packet = extended(extensions);
         let found = parse(&packet, Strictness::Full);
-        let found = found
-            .ok()
-            .map(|parsed| (parsed.payload.start, parsed.protocol_at));
+        let found = found.ok().map(|parsed| (parsed.payload.start, parsed.protocol_at));
         assert_eq!(found, expected, "{extensions:?}");
     }
     let fragment = extended(&[(44, vec![0, 0, 0, 8 | 1, 1, 2, 3, 4])]);
     let parsed = parse(&fragment, Strictness::Full).unwrap();
-    assert_eq!(
-        parsed.fragment,
-        Some(Fragment {
-            id: 0x0102_0304,
-            offset: 8,
-            more: true
-        })
-    );
+    assert_eq!(parsed.fragment, Some(Fragment { id: 0x0102_0304, offset: 8, more: true }));
 }
 
 proptest! {

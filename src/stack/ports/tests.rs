@@ -34,19 +34,12 @@ fn only_own_addresses_can_be_bound_and_only_once() {
         assert_eq!(link.host(1).bind(fd, addr(to)), expected, "{to}");
         if expected.is_ok() {
             assert_eq!(local(&mut link, fd), to);
-            assert_eq!(
-                link.host(1).bind(fd, addr(to)),
-                Err(Errno::EINVAL),
-                "bound before"
-            );
+            assert_eq!(link.host(1).bind(fd, addr(to)), Err(Errno::EINVAL), "bound before");
         }
     }
     let fd = link.socket(1, Inet6, "");
     link.set(1, fd, SocketOption::V6Only(true)).unwrap();
-    assert_eq!(
-        link.host(1).bind(fd, addr("[::ffff:127.0.0.1]:9")),
-        Err(Errno::EINVAL)
-    );
+    assert_eq!(link.host(1).bind(fd, addr("[::ffff:127.0.0.1]:9")), Err(Errno::EINVAL));
 }
 
 #[test]
@@ -81,11 +74,7 @@ fn a_port_is_in_use_where_the_addresses_overlap() {
                 link.set(1, fd, SocketOption::ReuseAddress(reuse)).unwrap();
             }
             link.host(1).bind(fds[0], addr(first)).unwrap();
-            let expected = if free || reuse == [true, true] {
-                Ok(())
-            } else {
-                Err(Errno::EADDRINUSE)
-            };
+            let expected = if free || reuse == [true, true] { Ok(()) } else { Err(Errno::EADDRINUSE) };
             let found = link.host(1).bind(fds[1], addr(second.trim_end_matches('!')));
             assert_eq!(found, expected, "{first} then {second}, reuse {reuse:?}");
         }
@@ -97,9 +86,7 @@ fn picked_ports_are_free_in_range_and_follow_from_the_seed() {
     let ports = |seed| {
         let mut link = Link::with(1, |config| config.seed = seed);
         let fds: Vec<Fd> = (0..500).map(|_| link.socket(1, Inet, "0.0.0.0:0")).collect();
-        fds.iter()
-            .map(|fd| link.host(1).local_addr(*fd).unwrap().port())
-            .collect::<Vec<_>>()
+        fds.iter().map(|fd| link.host(1).local_addr(*fd).unwrap().port()).collect::<Vec<_>>()
     };
     let first = ports(1);
     assert_eq!(first, ports(1));
@@ -120,12 +107,7 @@ fn connecting_settles_the_local_address() {
         (Inet, "0.0.0.0:7", "127.0.0.1", "127.0.0.1:7"),
         (Inet6, "[fd00::2]:7", "fd00::1", "[fd00::2]:7"),
         (Inet6, "[::]:7", "::1", "[::1]:7"),
-        (
-            Inet6,
-            "[::ffff:10.0.0.2]:7",
-            "::ffff:10.0.0.1",
-            "[::ffff:10.0.0.2]:7",
-        ),
+        (Inet6, "[::ffff:10.0.0.2]:7", "::ffff:10.0.0.1", "[::ffff:10.0.0.2]:7"),
         (Inet6, "10.0.0.2:7", "::ffff:10.0.0.1", "[::ffff:10.0.0.2]:7"),
     ] {
         let mut link = Link::new(1);
@@ -151,18 +133,10 @@ fn connecting_is_refused_where_nothing_leads() {
     ] {
         let mut link = Link::new(1);
         let fd = link.socket(1, domain, bind);
-        assert_eq!(
-            link.host(1).connect(fd, Some(addr(to))),
-            Err(error),
-            "{bind} to {to}"
-        );
+        assert_eq!(link.host(1).connect(fd, Some(addr(to))), Err(error), "{bind} to {to}");
         let sent = link.host(1).send_to(fd, b"x", addr(to));
         assert_eq!(sent, Err(error), "{bind} to {to}");
-        assert_ne!(
-            link.host(1).local_addr(fd).unwrap().port(),
-            0,
-            "bound all the same"
-        );
+        assert_ne!(link.host(1).local_addr(fd).unwrap().port(), 0, "bound all the same");
     }
     let mut link = Link::new(1);
     let fd = link.socket(1, Inet6, "");
@@ -172,10 +146,7 @@ fn connecting_is_refused_where_nothing_leads() {
     assert_eq!(link.host(1).send_to(fd, b"x", mapped), Err(Errno::ENETUNREACH));
     let mut link = Link::with(1, |config| config.mtu = 1_279);
     let fd = link.socket(1, Inet6, "");
-    assert_eq!(
-        link.host(1).connect(fd, Some(addr("[fd00::2]:7"))),
-        Err(Errno::ENETUNREACH)
-    );
+    assert_eq!(link.host(1).connect(fd, Some(addr("[fd00::2]:7"))), Err(Errno::ENETUNREACH));
     assert_eq!(link.host(1).connect(fd, Some(addr("[::1]:7"))), Ok(()));
 }
 
@@ -203,10 +174,7 @@ fn dissolving_gives_back_what_the_program_did_not_choose() {
 fn a_peer_of_port_0_is_connected_to_but_is_none() {
     let mut link = Link::new(1);
     let fd = link.socket(1, Inet, "");
-    assert_eq!(
-        link.host(1).send_to(fd, b"x", addr("127.0.0.1:0")),
-        Err(Errno::EINVAL)
-    );
+    assert_eq!(link.host(1).send_to(fd, b"x", addr("127.0.0.1:0")), Err(Errno::EINVAL));
     assert_eq!(link.host(1).connect(fd, Some(addr("127.0.0.1:0"))), Ok(()));
     assert_eq!(peer(&mut link, fd), Err(Errno::ENOTCONN));
     assert_eq!(link.host(1).send(fd, b"x"), Ok(1));

@@ -9,15 +9,9 @@ use super::*;
 
 fn path(v4: bool) -> Path {
     if v4 {
-        Path::V4 {
-            src: Ipv4Addr::new(10, 0, 0, 1),
-            dst: Ipv4Addr::new(10, 0, 0, 2),
-        }
+        Path::V4 { src: Ipv4Addr::new(10, 0, 0, 1), dst: Ipv4Addr::new(10, 0, 0, 2) }
     } else {
-        Path::V6 {
-            src: Ipv6Addr::LOCALHOST,
-            dst: Ipv6Addr::LOCALHOST,
-        }
+        Path::V6 { src: Ipv6Addr::LOCALHOST, dst: Ipv6Addr::LOCALHOST }
     }
 }
 
@@ -145,58 +139,24 @@ proptest! {
 fn an_overlap_spoils_the_datagram_and_what_is_still_to_come() {
     for v4 in [true, false] {
         let mut reassembly = Reassembly::default();
-        assert_eq!(
-            insert(&mut reassembly, &fragment(v4, 0, &[1; 16], true)),
-            Ok(None)
-        );
-        assert_eq!(
-            insert(&mut reassembly, &fragment(v4, 8, &[2; 16], true)),
-            Err(DropReason::Reassembly)
-        );
-        assert_eq!(
-            insert(&mut reassembly, &fragment(v4, 0, &[1; 16], true)),
-            Err(DropReason::Reassembly)
-        );
-        assert_eq!(
-            insert(&mut reassembly, &fragment(v4, 16, &[1; 16], false)),
-            Err(DropReason::Reassembly)
-        );
+        assert_eq!(insert(&mut reassembly, &fragment(v4, 0, &[1; 16], true)), Ok(None));
+        assert_eq!(insert(&mut reassembly, &fragment(v4, 8, &[2; 16], true)), Err(DropReason::Reassembly));
+        assert_eq!(insert(&mut reassembly, &fragment(v4, 0, &[1; 16], true)), Err(DropReason::Reassembly));
+        assert_eq!(insert(&mut reassembly, &fragment(v4, 16, &[1; 16], false)), Err(DropReason::Reassembly));
         assert_eq!(reassembly.memory(), OVERHEAD);
-        assert!(
-            reassembly
-                .expire(Time::from_millis(60_000))
-                .unwrap()
-                .first
-                .is_none()
-        );
+        assert!(reassembly.expire(Time::from_millis(60_000)).unwrap().first.is_none());
     }
 }
 
 #[test]
 fn a_second_end_spoils_the_datagram() {
     let mut reassembly = Reassembly::default();
-    assert_eq!(
-        insert(&mut reassembly, &fragment(true, 16, &[1; 16], false)),
-        Ok(None)
-    );
-    assert_eq!(
-        insert(&mut reassembly, &fragment(true, 16, &[1; 16], false)),
-        Ok(None),
-        "a duplicate"
-    );
-    assert_eq!(
-        insert(&mut reassembly, &fragment(true, 32, &[1; 8], false)),
-        Err(DropReason::Reassembly)
-    );
+    assert_eq!(insert(&mut reassembly, &fragment(true, 16, &[1; 16], false)), Ok(None));
+    assert_eq!(insert(&mut reassembly, &fragment(true, 16, &[1; 16], false)), Ok(None), "a duplicate");
+    assert_eq!(insert(&mut reassembly, &fragment(true, 32, &[1; 8], false)), Err(DropReason::Reassembly));
     let mut reassembly = Reassembly::default();
-    assert_eq!(
-        insert(&mut reassembly, &fragment(true, 32, &[1; 8], true)),
-        Ok(None)
-    );
-    assert_eq!(
-        insert(&mut reassembly, &fragment(true, 16, &[1; 8], false)),
-        Err(DropReason::Reassembly)
-    );
+    assert_eq!(insert(&mut reassembly, &fragment(true, 32, &[1; 8], true)), Ok(None));
+    assert_eq!(insert(&mut reassembly, &fragment(true, 16, &[1; 8], false)), Err(DropReason::Reassembly));
 }
 
 #[test]
@@ -204,20 +164,10 @@ fn fragments_that_cannot_be_are_malformed() {
     let mut reassembly = Reassembly::default();
     for (offset, len, more) in [(0, 0, true), (8, 0, false), (0, 12, true), (65_528, 8, false)] {
         let packet = fragment(true, offset, &vec![0; len], more);
-        assert_eq!(
-            insert(&mut reassembly, &packet),
-            Err(DropReason::Malformed),
-            "{offset} {len} {more}"
-        );
+        assert_eq!(insert(&mut reassembly, &packet), Err(DropReason::Malformed), "{offset} {len} {more}");
     }
-    assert_eq!(
-        insert(&mut reassembly, &fragment(false, 65_528, &[0; 8], false)),
-        Err(DropReason::Malformed)
-    );
-    assert_eq!(
-        insert(&mut reassembly, &fragment(false, 65_528, &[0; 7], false)),
-        Ok(None)
-    );
+    assert_eq!(insert(&mut reassembly, &fragment(false, 65_528, &[0; 8], false)), Err(DropReason::Malformed));
+    assert_eq!(insert(&mut reassembly, &fragment(false, 65_528, &[0; 7], false)), Ok(None));
 }
 
 #[test]
@@ -230,17 +180,10 @@ fn the_oldest_makes_room_for_the_newest() {
         }
     }
     assert!(reassembly.memory() > MAX_MEMORY * 9 / 10);
-    assert!(
-        insert(&mut reassembly, &fragments(true, 60_000, 1_500, 999).0[0])
-            .unwrap()
-            .is_some()
-    );
+    assert!(insert(&mut reassembly, &fragments(true, 60_000, 1_500, 999).0[0]).unwrap().is_some());
     let mut reassembly = Reassembly::default();
     for id in 0..1_000 {
-        assert_eq!(
-            insert(&mut reassembly, &fragments(true, 60_000, 1_500, id).0[0]),
-            Ok(None)
-        );
+        assert_eq!(insert(&mut reassembly, &fragments(true, 60_000, 1_500, id).0[0]), Ok(None));
         assert!(reassembly.partials.len() <= MAX_DATAGRAMS);
     }
 }
@@ -249,10 +192,7 @@ fn the_oldest_makes_room_for_the_newest() {
 fn a_datagram_of_too_many_fragments_is_given_up() {
     let mut reassembly = Reassembly::default();
     for n in 0..MAX_PARTS {
-        assert_eq!(
-            insert(&mut reassembly, &fragment(true, n * 16, &[0; 8], true)),
-            Ok(None)
-        );
+        assert_eq!(insert(&mut reassembly, &fragment(true, n * 16, &[0; 8], true)), Ok(None));
     }
     let one_more = fragment(true, MAX_PARTS * 16, &[0; 8], true);
     assert_eq!(insert(&mut reassembly, &one_more), Err(DropReason::Reassembly));
@@ -262,19 +202,9 @@ fn a_datagram_of_too_many_fragments_is_given_up() {
 #[test]
 fn an_end_within_what_is_there_spoils_the_datagram() {
     let mut reassembly = Reassembly::default();
-    assert_eq!(
-        insert(&mut reassembly, &fragment(true, 0, &[1; 24], true)),
-        Ok(None)
-    );
-    assert_eq!(
-        insert(&mut reassembly, &fragment(true, 8, &[1; 8], true)),
-        Ok(None),
-        "a duplicate of a part"
-    );
-    assert_eq!(
-        insert(&mut reassembly, &fragment(true, 8, &[1; 8], false)),
-        Err(DropReason::Reassembly)
-    );
+    assert_eq!(insert(&mut reassembly, &fragment(true, 0, &[1; 24], true)), Ok(None));
+    assert_eq!(insert(&mut reassembly, &fragment(true, 8, &[1; 8], true)), Ok(None), "a duplicate of a part");
+    assert_eq!(insert(&mut reassembly, &fragment(true, 8, &[1; 8], false)), Err(DropReason::Reassembly));
 }
 
 #[test]
@@ -308,21 +238,11 @@ fn the_oldest_is_not_evicted_for_its_own_fragment() {
         }
         id += 1;
     }
-    let filler = fragment(
-        true,
-        8,
-        &vec![0; (MAX_MEMORY - reassembly.memory() - 20 - 2 * OVERHEAD) & !7],
-        true,
-    );
+    let filler =
+        fragment(true, 8, &vec![0; (MAX_MEMORY - reassembly.memory() - 20 - 2 * OVERHEAD) & !7], true);
     assert_eq!(insert(&mut reassembly, &filler), Ok(None));
     let held = reassembly.partials.len();
-    let whole = insert(&mut reassembly, &oldest[oldest.len() - 1])
-        .unwrap()
-        .unwrap();
+    let whole = insert(&mut reassembly, &oldest[oldest.len() - 1]).unwrap().unwrap();
     assert_eq!(payload(&whole), body);
-    assert_eq!(
-        reassembly.partials.len(),
-        held - 2,
-        "itself, and the one that made room"
-    );
+    assert_eq!(reassembly.partials.len(), held - 2, "itself, and the one that made room");
 }

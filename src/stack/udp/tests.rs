@@ -12,28 +12,14 @@ fn the_checks_of_a_send_come_in_the_order_of_linux() {
     let send = |link: &mut Link, len: usize| link.host(1).send(fd, &vec![0; len]);
     assert_eq!(send(&mut link, 1), Err(Errno::EDESTADDRREQ));
     assert_eq!(send(&mut link, 70_000), Err(Errno::EMSGSIZE));
-    assert_ne!(
-        link.host(1).local_addr(fd).unwrap().port(),
-        0,
-        "bound before all else"
-    );
+    assert_ne!(link.host(1).local_addr(fd).unwrap().port(), 0, "bound before all else");
     assert_eq!(link.send(1, fd, b"x", "[::1]:7"), Err(Errno::EAFNOSUPPORT));
     assert_eq!(link.send(1, fd, b"x", "10.0.0.2:0"), Err(Errno::EINVAL));
-    assert_eq!(
-        link.send(1, fd, &[0; 65_508], "192.168.0.1:7"),
-        Err(Errno::ENETUNREACH)
-    );
+    assert_eq!(link.send(1, fd, &[0; 65_508], "192.168.0.1:7"), Err(Errno::ENETUNREACH));
     assert_eq!(link.send(1, fd, &[0; 65_508], "10.0.0.2:7"), Err(Errno::EMSGSIZE));
     let six = link.socket(1, Inet6, "");
-    assert_eq!(
-        link.send(1, six, b"x", "10.0.0.2:7"),
-        Ok(1),
-        "an AF_INET address on an AF_INET6 socket"
-    );
-    assert_eq!(
-        link.send(1, six, &[0; 65_508], "[::ffff:10.0.0.2]:7"),
-        Err(Errno::EMSGSIZE)
-    );
+    assert_eq!(link.send(1, six, b"x", "10.0.0.2:7"), Ok(1), "an AF_INET address on an AF_INET6 socket");
+    assert_eq!(link.send(1, six, &[0; 65_508], "[::ffff:10.0.0.2]:7"), Err(Errno::EMSGSIZE));
 }
 
 #[test]
@@ -42,10 +28,7 @@ fn a_dual_stack_socket_hears_ipv4_and_an_ipv6_only_one_does_not() {
     let dual = link.socket(2, Inet6, "[::]:7");
     let client = link.socket(1, Inet, "0.0.0.0:9");
     link.send(1, client, b"x", "10.0.0.2:7").unwrap();
-    assert_eq!(
-        link.recv(2, dual),
-        Ok((b"x".to_vec(), "[::ffff:10.0.0.1]:9".to_owned()))
-    );
+    assert_eq!(link.recv(2, dual), Ok((b"x".to_vec(), "[::ffff:10.0.0.1]:9".to_owned())));
     link.send(2, dual, b"y", "[::ffff:10.0.0.1]:9").unwrap();
     assert_eq!(link.recv(1, client), Ok((b"y".to_vec(), "10.0.0.2:7".to_owned())));
     let only = link.socket(2, Inet6, "");
@@ -68,11 +51,7 @@ fn the_closest_match_gets_a_unicast_datagram() {
     };
     let hears = |link: &mut Link, fd, why: &str| {
         link.send(1, client, why.as_bytes(), "10.0.0.2:7").unwrap();
-        assert_eq!(
-            link.recv(2, fd).map(|(data, _)| data),
-            Ok(why.as_bytes().to_vec()),
-            "{why}"
-        );
+        assert_eq!(link.recv(2, fd).map(|(data, _)| data), Ok(why.as_bytes().to_vec()), "{why}");
     };
     let four = reusing(&mut link, Inet, "0.0.0.0:7");
     hears(&mut link, four, "the only one");
@@ -89,28 +68,15 @@ fn the_closest_match_gets_a_unicast_datagram() {
     link.host(2).connect(connected, Some(addr("10.0.0.1:9"))).unwrap();
     reusing(&mut link, Inet, "10.0.0.2:7");
     hears(&mut link, connected, "connected to the sender comes before all");
-    link.host(2)
-        .connect(connected, Some(addr("10.0.0.1:10")))
-        .unwrap();
+    link.host(2).connect(connected, Some(addr("10.0.0.1:10"))).unwrap();
     link.send(1, client, b"x", "10.0.0.2:7").unwrap();
-    assert_eq!(
-        link.recv(2, connected),
-        Err(Errno::EAGAIN),
-        "connected to another does not hear"
-    );
+    assert_eq!(link.recv(2, connected), Err(Errno::EAGAIN), "connected to another does not hear");
 }
 
 #[test]
 fn a_full_buffer_drops_in_silence_as_many_as_linux_does() {
     // Measured: how many of these fit into the default buffer of 212 992.
-    for (len, fits) in [
-        (1, 256),
-        (100, 256),
-        (500, 166),
-        (1_000, 92),
-        (1_400, 92),
-        (4_000, 25),
-    ] {
+    for (len, fits) in [(1, 256), (100, 256), (500, 166), (1_000, 92), (1_400, 92), (4_000, 25)] {
         let mut link = Link::new(2);
         let server = link.socket(2, Inet, "0.0.0.0:7");
         let client = link.socket(1, Inet, "");
@@ -118,11 +84,7 @@ fn a_full_buffer_drops_in_silence_as_many_as_linux_does() {
             assert_eq!(link.send(1, client, &vec![0; len], "10.0.0.2:7"), Ok(len));
         }
         let full = Note::Dropped(DropReason::BufferFull);
-        assert_eq!(
-            link.notes(2).iter().filter(|note| **note == full).count(),
-            300 - fits,
-            "{len} bytes"
-        );
+        assert_eq!(link.notes(2).iter().filter(|note| **note == full).count(), 300 - fits, "{len} bytes");
         let received = std::iter::from_fn(|| link.recv(2, server).ok()).count();
         assert_eq!(received, fits, "{len} bytes");
         link.send(1, client, b"x", "10.0.0.2:7").unwrap();
@@ -146,10 +108,7 @@ fn a_full_send_buffer_waits_until_packets_have_left() {
         sent += 1;
     }
     assert_eq!(sent, 6, "4608 bytes at 832 each, and one begun");
-    assert_eq!(
-        link.host(1).send_to(fd, b"x", addr("10.0.0.2:7")),
-        Err(Errno::EAGAIN)
-    );
+    assert_eq!(link.host(1).send_to(fd, b"x", addr("10.0.0.2:7")), Err(Errno::EAGAIN));
     assert!(!link.host(1).poll(fd).unwrap().writable);
     link.changed(1);
     link.host(1).poll_transmit().unwrap();
@@ -173,11 +132,7 @@ fn the_transmit_queue_is_bounded() {
     }
     assert_eq!(last, Err(Errno::ENOBUFS));
     assert!(link.host(1).memory() <= 4_096 * 1_500);
-    assert_eq!(
-        link.host(1).send_to(fd, b"x", addr("127.0.0.1:7")),
-        Ok(1),
-        "loopback needs no room"
-    );
+    assert_eq!(link.host(1).send_to(fd, b"x", addr("127.0.0.1:7")), Ok(1), "loopback needs no room");
 }
 
 #[test]
@@ -188,18 +143,10 @@ fn a_short_buffer_loses_the_rest_and_says_so() {
     link.send(1, client, b"abcdef", "10.0.0.2:7").unwrap();
     link.send(1, client, b"", "10.0.0.2:7").unwrap();
     let mut buffer = [0; 4];
-    let first = Received {
-        len: 4,
-        full_len: 6,
-        from: addr("10.0.0.1:9"),
-    };
+    let first = Received { len: 4, full_len: 6, from: addr("10.0.0.1:9") };
     assert_eq!(link.host(2).recv_from(server, &mut buffer), Ok(first));
     assert_eq!(&buffer, b"abcd");
-    let empty = Received {
-        len: 0,
-        full_len: 0,
-        from: addr("10.0.0.1:9"),
-    };
+    let empty = Received { len: 0, full_len: 0, from: addr("10.0.0.1:9") };
     assert_eq!(link.host(2).recv_from(server, &mut buffer), Ok(empty));
 }
 
@@ -235,14 +182,7 @@ fn checksums_are_verified_and_0_says_none_on_ipv4_only() {
             );
         }
         let without = arrives(to, |packet| packet[udp + 6..udp + 8].fill(0));
-        assert_eq!(
-            without,
-            if udp == 20 {
-                Ok(4)
-            } else {
-                Err(DropReason::TransportChecksum)
-            }
-        );
+        assert_eq!(without, if udp == 20 { Ok(4) } else { Err(DropReason::TransportChecksum) });
         let short = arrives(to, |packet| packet[udp + 4..udp + 6].copy_from_slice(&[0, 7]));
         assert_eq!(short, Err(DropReason::Malformed));
     }
@@ -255,9 +195,7 @@ fn a_sum_of_zero_goes_out_as_ones() {
     let client = link.socket(1, Inet, "0.0.0.0:9");
     // Among all values of one word there is one that makes the sum 0.
     for word in 0..=u16::MAX {
-        link.host(1)
-            .send_to(client, &word.to_be_bytes(), addr("10.0.0.2:7"))
-            .unwrap();
+        link.host(1).send_to(client, &word.to_be_bytes(), addr("10.0.0.2:7")).unwrap();
         let packet = link.host(1).poll_transmit().unwrap();
         assert_ne!(packet[26..28], [0, 0]);
         if packet[26..28] == [0xff, 0xff] {
@@ -278,15 +216,13 @@ fn members_of_a_group_receive_and_others_do_not() {
         let got = |link: &mut Link| -> Vec<bool> {
             (1..).zip(&fds).map(|(n, fd)| link.recv(n, *fd).is_ok()).collect()
         };
-        link.set(2, fds[1], SocketOption::JoinGroup(group.parse().unwrap()))
-            .unwrap();
+        link.set(2, fds[1], SocketOption::JoinGroup(group.parse().unwrap())).unwrap();
         assert_eq!(link.send(1, fds[0], b"x", &to), Ok(1));
         assert_eq!(got(&mut link), [false, true, false], "{group}");
         assert_eq!(link.notes(3), [Note::Dropped(DropReason::NotForUs)]);
         assert_eq!(link.wire[0][if domain == Inet { 8 } else { 7 }], 1, "hop limit 1");
         // The sender hears itself if its host is a member, unless it asks not to.
-        link.set(1, fds[0], SocketOption::JoinGroup(group.parse().unwrap()))
-            .unwrap();
+        link.set(1, fds[0], SocketOption::JoinGroup(group.parse().unwrap())).unwrap();
         link.send(1, fds[0], b"x", &to).unwrap();
         assert_eq!(got(&mut link), [true, true, false], "{group}");
         link.set(1, fds[0], SocketOption::MulticastLoop(false)).unwrap();
@@ -297,8 +233,7 @@ fn members_of_a_group_receive_and_others_do_not() {
         link.set(1, fds[0], SocketOption::MulticastLoop(true)).unwrap();
         link.send(1, fds[0], b"x", &to).unwrap();
         assert_eq!(got(&mut link), [true, false, false], "{group}");
-        link.set(2, fds[1], SocketOption::LeaveGroup(group.parse().unwrap()))
-            .unwrap();
+        link.set(2, fds[1], SocketOption::LeaveGroup(group.parse().unwrap())).unwrap();
         link.set(1, fds[0], SocketOption::MulticastTtl(5)).unwrap();
         link.send(1, fds[0], b"x", &to).unwrap();
         assert_eq!(got(&mut link), [true, false, false], "{group}");
@@ -320,21 +255,13 @@ fn everybody_on_the_port_gets_what_is_for_many() {
     link.set(1, client, SocketOption::Broadcast(true)).unwrap();
     link.send(1, client, b"x", "10.0.0.255:7").unwrap();
     let got: Vec<bool> = fds.iter().map(|fd| link.recv(2, *fd).is_ok()).collect();
-    assert_eq!(
-        got,
-        [true, true, false, true],
-        "a socket bound to a unicast address does not"
-    );
+    assert_eq!(got, [true, true, false, true], "a socket bound to a unicast address does not");
     // A socket that is bound to the broadcast address sends from the host's own.
     link.send(
         2,
         fds[3],
         b"y",
-        &link.hosts[0]
-            .local_addr(client)
-            .unwrap()
-            .to_string()
-            .replace("0.0.0.0", "10.0.0.1"),
+        &link.hosts[0].local_addr(client).unwrap().to_string().replace("0.0.0.0", "10.0.0.1"),
     )
     .unwrap();
     assert_eq!(link.recv(1, client).unwrap().1, "10.0.0.2:7");
@@ -342,27 +269,11 @@ fn everybody_on_the_port_gets_what_is_for_many() {
 
 #[test]
 fn what_comes_from_impossible_addresses_is_not_for_us() {
-    for src in [
-        [127, 0, 0, 1],
-        [10, 0, 0, 2],
-        [0, 0, 0, 0],
-        [239, 1, 1, 1],
-        [10, 0, 0, 255],
-        [255; 4],
-    ] {
+    for src in [[127, 0, 0, 1], [10, 0, 0, 2], [0, 0, 0, 0], [239, 1, 1, 1], [10, 0, 0, 255], [255; 4]] {
         let mut link = Link::new(2);
         link.socket(2, Inet, "0.0.0.0:7");
-        let path = Path::V4 {
-            src: src.into(),
-            dst: [10, 0, 0, 2].into(),
-        };
-        let out = Outgoing {
-            path,
-            protocol: IpNumber::UDP,
-            hop_limit: 1,
-            head: &[0; 8],
-            body: &[],
-        };
+        let path = Path::V4 { src: src.into(), dst: [10, 0, 0, 2].into() };
+        let out = Outgoing { path, protocol: IpNumber::UDP, hop_limit: 1, head: &[0; 8], body: &[] };
         out.build(1_500, 0, |packet| link.host(2).input(&packet));
         assert_eq!(link.notes(2), [Note::Dropped(DropReason::NotForUs)], "{src:?}");
     }
@@ -380,8 +291,5 @@ fn the_last_bound_wins_not_the_last_opened() {
     link.host(2).bind(first, addr("0.0.0.0:7")).unwrap();
     let client = link.socket(1, Inet, "");
     link.send(1, client, b"x", "10.0.0.2:7").unwrap();
-    assert_eq!(
-        (link.recv(2, first).is_ok(), link.recv(2, second).is_ok()),
-        (true, false)
-    );
+    assert_eq!((link.recv(2, first).is_ok(), link.recv(2, second).is_ok()), (true, false));
 }

@@ -61,11 +61,7 @@ pub(super) fn set_up_first(trace: &Trace) -> Vec<&Event> {
         };
         let sets_up = matches!(
             &event.what,
-            What::Call {
-                call: Call::Bind(_) | Call::Listen(_) | Call::Option(_),
-                error: None,
-                ..
-            }
+            What::Call { call: Call::Bind(_) | Call::Listen(_) | Call::Option(_), error: None, .. }
         );
         if sets_up && Some(event.at) == begun && host.is_some_and(|host| !active.contains(&host)) {
             first.push(event);
@@ -96,12 +92,7 @@ pub(super) fn collect(events: &[&Event]) -> BTreeMap<PacketId, Flight> {
             }
             What::Arrived { packet, copy, .. } => {
                 if let Some(flight) = flights.get_mut(packet) {
-                    flight.landings.push(Landing {
-                        event: index,
-                        at: event.at,
-                        copy: *copy,
-                        lost: None,
-                    });
+                    flight.landings.push(Landing { event: index, at: event.at, copy: *copy, lost: None });
                 }
             }
             What::Lost { packet, reason } => {
@@ -119,9 +110,7 @@ pub(super) fn collect(events: &[&Event]) -> BTreeMap<PacketId, Flight> {
     }
     // In the order of departure: whether one is whole depends on those that left before it.
     for id in flights.keys().copied().collect::<Vec<_>>() {
-        let whole = flights
-            .get(&id)
-            .is_some_and(|flight| is_whole(events, &flights, flight));
+        let whole = flights.get(&id).is_some_and(|flight| is_whole(events, &flights, flight));
         if let Some(flight) = flights.get_mut(&id) {
             flight.whole = whole;
         }
@@ -136,9 +125,7 @@ impl Flight {
             at: sending.at,
             from: sending.from,
             to: sending.to,
-            name: sending
-                .label
-                .map_or_else(|| "injected".to_owned(), |label| name(&label)),
+            name: sending.label.map_or_else(|| "injected".to_owned(), |label| name(&label)),
             load: load(sending),
             faults: Vec::new(),
             dropped: false,
@@ -162,14 +149,9 @@ fn load(sending: &Sending<'_>) -> String {
         Some(Transport::Udp { payload, .. }) => format!("{} B", payload.len()),
         Some(Transport::Fragment { offset, payload, .. }) => format!("{} B at {offset}", payload.len()),
         Some(Transport::Icmp { message, .. }) => words::icmp(message),
-        Some(Transport::Tcp {
-            seq, flags, payload, ..
-        }) if payload.is_empty() => format!("{flags} {seq}"),
+        Some(Transport::Tcp { seq, flags, payload, .. }) if payload.is_empty() => format!("{flags} {seq}"),
         Some(Transport::Tcp { seq, payload, .. }) => {
-            format!(
-                "{seq}..{}",
-                seq.wrapping_add(u32::try_from(payload.len()).unwrap_or(u32::MAX))
-            )
+            format!("{seq}..{}", seq.wrapping_add(u32::try_from(payload.len()).unwrap_or(u32::MAX)))
         }
         Some(Transport::Other { payload, .. }) => format!("{} B", payload.len()),
         None => format!("{} B", sending.bytes.len()),
@@ -187,9 +169,7 @@ fn is_whole(events: &[&Event], flights: &BTreeMap<PacketId, Flight>, flight: &Fl
     if flight.delayed || landing.event.saturating_sub(flight.departure) > LOOK_AHEAD_EVENTS {
         return false;
     }
-    let between = events
-        .get(flight.departure + 1..landing.event)
-        .unwrap_or_default();
+    let between = events.get(flight.departure + 1..landing.event).unwrap_or_default();
     // Whether the last thing at the receiver was an arrival drawn further up: what its program does at that very
     // moment is drawn there too.
     let mut arrived_above = None;

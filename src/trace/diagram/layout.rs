@@ -133,22 +133,13 @@ impl Layout<'_> {
             What::Arrived { packet, .. } | What::Lost { packet, .. } => {
                 let flight = flights.get(packet);
                 let landing = flight.and_then(|flight| {
-                    flight
-                        .landings
-                        .iter()
-                        .position(|landing| landing.event == index)
-                        .map(|nth| (flight, nth))
+                    flight.landings.iter().position(|landing| landing.event == index).map(|nth| (flight, nth))
                 });
                 if let Some((flight, nth)) = landing {
                     self.landing(*packet, flight, nth);
                 }
             }
-            What::Call {
-                host,
-                socket,
-                call,
-                error,
-            } => {
+            What::Call { host, socket, call, error } => {
                 let Some(column) = self.column(*host) else { return };
                 let mut words = match error {
                     None => call_words(call),
@@ -254,11 +245,7 @@ impl Layout<'_> {
                 row.arrow = Some(Arrow {
                     from,
                     to,
-                    shape: if landing.lost.is_some() {
-                        Shape::LandsDead
-                    } else {
-                        Shape::Lands
-                    },
+                    shape: if landing.lost.is_some() { Shape::LandsDead } else { Shape::Lands },
                     name,
                     load: String::new(),
                     faults: String::new(),

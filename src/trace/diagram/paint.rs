@@ -76,18 +76,10 @@ const GAP: usize = 2;
 
 impl Columns {
     fn new(hosts: usize, rows: &[Row], whole_ms: bool, width: usize) -> Columns {
-        let times = rows
-            .iter()
-            .map(|row| moment(row.at, whole_ms).len())
-            .max()
-            .unwrap_or(0)
-            .max(2);
+        let times = rows.iter().map(|row| moment(row.at, whole_ms).len()).max().unwrap_or(0).max(2);
         if hosts == 2 {
             let beside = |host: usize| {
-                let notes = rows
-                    .iter()
-                    .flat_map(|row| &row.notes)
-                    .filter(|(whose, _)| *whose == host);
+                let notes = rows.iter().flat_map(|row| &row.notes).filter(|(whose, _)| *whose == host);
                 let longest = notes.map(|(_, words)| words.chars().count()).max().unwrap_or(0);
                 longest.min(width / 4).max(4)
             };
@@ -103,12 +95,7 @@ impl Columns {
         let hosts = (0..hosts)
             .map(|host| first + last.saturating_sub(first) * host / hosts.saturating_sub(1).max(1))
             .collect();
-        Columns {
-            width,
-            times,
-            hosts,
-            margin: Some(margin),
-        }
+        Columns { width, times, hosts, margin: Some(margin) }
     }
 }
 
@@ -146,11 +133,7 @@ impl Canvas {
 }
 
 fn moment(at: Time, whole_ms: bool) -> String {
-    if whole_ms {
-        at.as_millis().to_string()
-    } else {
-        words::moment(at)
-    }
+    if whole_ms { at.as_millis().to_string() } else { words::moment(at) }
 }
 
 /// Draws the rows.
@@ -180,11 +163,7 @@ pub(super) fn paint(trace: &Trace, rows: &[Row], options: &DiagramOptions) -> St
         };
         let mut canvas = Canvas::new(width);
         let until = left_out.last().map_or(Time::ZERO, |row| row.at);
-        let words = format!(
-            "{0} {what}, until {1} ms {0}",
-            pens.ellipsis,
-            moment(until, whole_ms)
-        );
+        let words = format!("{0} {what}, until {1} ms {0}", pens.ellipsis, moment(until, whole_ms));
         canvas.write(columns.hosts.first().map_or(0, |first| first + 2), &words);
         canvas.finish(&mut out);
         index = end;
@@ -273,10 +252,7 @@ fn row(trace: &Trace, row: &Row, whole_ms: bool, columns: &Columns, pens: &Pens)
         if columns.margin.is_some() {
             margin.push(words.to_owned());
         } else {
-            canvas.write(
-                (left + right).saturating_sub(words.len() + 2) / 2,
-                &format!(" {words} "),
-            );
+            canvas.write((left + right).saturating_sub(words.len() + 2) / 2, &format!(" {words} "));
         }
     }
     if let Some(arrow) = &row.arrow {
@@ -340,21 +316,11 @@ impl Arrow {
 
     /// What is written on it near its start and near its end, as much as there is room for.
     fn labels(&self, room: usize, pens: &Pens) -> (String, String) {
-        let head = if self.load.is_empty() {
-            self.name.clone()
-        } else {
-            format!("{}, {}", self.name, self.load)
-        };
-        let fault = if self.faults.is_empty() {
-            self.end.clone()
-        } else {
-            format!("{} {}", pens.fault, self.faults)
-        };
-        let choices = [
-            (head.clone(), self.tail(pens)),
-            (head, fault.clone()),
-            (self.name.clone(), fault),
-        ];
+        let head =
+            if self.load.is_empty() { self.name.clone() } else { format!("{}, {}", self.name, self.load) };
+        let fault =
+            if self.faults.is_empty() { self.end.clone() } else { format!("{} {}", pens.fault, self.faults) };
+        let choices = [(head.clone(), self.tail(pens)), (head, fault.clone()), (self.name.clone(), fault)];
         let fits = |(head, tail): &&(String, String)| head.chars().count() + tail.chars().count() + 7 <= room;
         match choices.iter().find(fits) {
             Some(choice) => choice.clone(),
@@ -380,22 +346,14 @@ fn draw(arrow: &Arrow, canvas: &mut Canvas, columns: &Columns, pens: &Pens) {
     };
     // Where the words go, counted from the left of the room.
     let padded = |words: &str| {
-        if words.is_empty() {
-            String::new()
-        } else {
-            format!(" {words} ")
-        }
+        if words.is_empty() { String::new() } else { format!(" {words} ") }
     };
     let (head, tail) = (padded(&head), padded(&tail));
     let (head_len, tail_len) = (head.chars().count(), tail.chars().count());
     let mut body = vec![' '; room];
     // Along the way: 0 is next to the sender.
     let mut mark = |at: usize, pen: char| {
-        let at = if rightwards {
-            Some(at)
-        } else {
-            (room - 1).checked_sub(at)
-        };
+        let at = if rightwards { Some(at) } else { (room - 1).checked_sub(at) };
         if let Some(cell) = at.and_then(|at| body.get_mut(at)) {
             *cell = pen;
         }
@@ -412,18 +370,12 @@ fn draw(arrow: &Arrow, canvas: &mut Canvas, columns: &Columns, pens: &Pens) {
         }
         Shape::Departs => {
             (head_at, tail_at) = (1, 1 + head_len + 1);
-            let end = half.max(if tail_len == 0 {
-                1 + head_len + 2
-            } else {
-                tail_at + tail_len + 2
-            });
+            let end = half.max(if tail_len == 0 { 1 + head_len + 2 } else { tail_at + tail_len + 2 });
             (0..end.min(room)).for_each(|at| mark(at, pens.dots));
             mark(0, pens.dash);
         }
         Shape::Dies => {
-            tail_at = (room * 2 / 3)
-                .max(head_len + 4)
-                .min(room.saturating_sub(tail_len));
+            tail_at = (room * 2 / 3).max(head_len + 4).min(room.saturating_sub(tail_len));
             head_at = 1;
             (0..tail_at).for_each(|at| mark(at, pens.dash));
             mark(tail_at.saturating_sub(1), pens.lost);
@@ -450,25 +402,12 @@ fn draw(arrow: &Arrow, canvas: &mut Canvas, columns: &Columns, pens: &Pens) {
         }
         canvas.put(at, if crossed { pens.across } else { pen });
     }
-    let place = |at: usize, len: usize| {
-        left + 1
-            + if rightwards {
-                at
-            } else {
-                room.saturating_sub(at + len)
-            }
-    };
+    let place =
+        |at: usize, len: usize| left + 1 + if rightwards { at } else { room.saturating_sub(at + len) };
     canvas.write(place(head_at, head_len), &head);
     canvas.write(place(tail_at, tail_len), &tail);
     if arrow.shape.departs() {
-        canvas.put(
-            *from,
-            if rightwards {
-                pens.leaves_right
-            } else {
-                pens.leaves_left
-            },
-        );
+        canvas.put(*from, if rightwards { pens.leaves_right } else { pens.leaves_left });
     }
 }
 

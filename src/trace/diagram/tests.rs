@@ -9,11 +9,8 @@ use crate::trace::{Call, DropReason, HostId, LossReason, Note, What};
 /// At 80 columns in ASCII, and at 100 in Unicode; both within their width.
 fn drawn(sample: &Sample) -> String {
     let wide = sample.trace.diagram(&DiagramOptions::default());
-    let narrow = sample.trace.diagram(&DiagramOptions {
-        width: 80,
-        ascii: true,
-        ..DiagramOptions::default()
-    });
+    let narrow =
+        sample.trace.diagram(&DiagramOptions { width: 80, ascii: true, ..DiagramOptions::default() });
     for (text, width) in [(&wide, 100), (&narrow, 80)] {
         for line in text.lines() {
             assert!(line.chars().count() <= width, "{width}: {line}");
@@ -68,10 +65,7 @@ fn overtaken() {
     let first = sample.send(CLIENT, SERVER, b"one");
     sample.fault(first, Action::HoldFor(1));
     let second = sample.send(CLIENT, SERVER, b"three");
-    sample
-        .at(1)
-        .arrives(second, 0, SERVER)
-        .recv(SERVER, CLIENT, b"three");
+    sample.at(1).arrives(second, 0, SERVER).recv(SERVER, CLIENT, b"three");
     sample.arrives(first, 0, SERVER).recv(SERVER, CLIENT, b"one");
     insta::assert_snapshot!(drawn(&sample));
 }
@@ -82,10 +76,7 @@ fn delayed() {
     sample.at_us(500);
     let late = sample.send(CLIENT, SERVER, DATA);
     sample.fault(late, Action::DelayUs(2_500));
-    sample
-        .at_us(4_000)
-        .arrives(late, 0, SERVER)
-        .recv(SERVER, CLIENT, DATA);
+    sample.at_us(4_000).arrives(late, 0, SERVER).recv(SERVER, CLIENT, DATA);
     let reply = sample.send(SERVER, CLIENT, DATA);
     sample.at_us(4_500).fault(reply, Action::DelayUs(1_000_000));
     insta::assert_snapshot!(drawn(&sample));
@@ -99,12 +90,7 @@ fn corrupted() {
     sample.fault(packet, Action::CorruptBits(vec![300]));
     let mut altered = udp(CLIENT, SERVER, DATA).to_vec();
     altered[37] ^= 8;
-    sample.at(1).push(What::Arrived {
-        packet,
-        copy: 0,
-        to: SERVER,
-        altered: Some(altered.into()),
-    });
+    sample.at(1).push(What::Arrived { packet, copy: 0, to: SERVER, altered: Some(altered.into()) });
     sample.dropped(SERVER, DropReason::TransportChecksum);
     insta::assert_snapshot!(drawn(&sample));
 }
@@ -114,22 +100,11 @@ fn nobody_there() {
     let mut sample = Sample::new();
     sample.at(0).call(CLIENT, Call::Connect(addr(SERVER)));
     let packet = sample.send(CLIENT, SERVER, DATA);
-    sample
-        .at(1)
-        .arrives(packet, 0, SERVER)
-        .dropped(SERVER, DropReason::NoSocket);
+    sample.at(1).arrives(packet, 0, SERVER).dropped(SERVER, DropReason::NoSocket);
     let error = port_unreachable(SERVER, CLIENT, &udp(CLIENT, SERVER, DATA));
     let error = sample.packet(SERVER, CLIENT, Class::Icmp, error);
     sample.at(2).arrives(error, 0, CLIENT);
-    sample.failed(
-        CLIENT,
-        Call::Recv {
-            from: None,
-            data: Bytes::new(),
-            full_len: 0,
-        },
-        Errno::ECONNREFUSED,
-    );
+    sample.failed(CLIENT, Call::Recv { from: None, data: Bytes::new(), full_len: 0 }, Errno::ECONNREFUSED);
     insta::assert_snapshot!(drawn(&sample));
 }
 
@@ -150,22 +125,13 @@ fn fragments() -> [Bytes; 2] {
 #[test]
 fn in_fragments() {
     let mut sample = Sample::new();
-    sample.at(0).call(
-        CLIENT,
-        Call::Send {
-            to: Some(addr(SERVER)),
-            data: vec![1; 2_000].into(),
-        },
-    );
+    sample.at(0).call(CLIENT, Call::Send { to: Some(addr(SERVER)), data: vec![1; 2_000].into() });
     let pieces = fragments().map(|piece| sample.packet(CLIENT, SERVER, Class::Fragment, piece));
     sample.at(1);
     for piece in pieces {
         sample.arrives(piece, 0, SERVER);
     }
-    sample.push(What::Note {
-        host: SERVER,
-        note: Note::Reassembled(2_008),
-    });
+    sample.push(What::Note { host: SERVER, note: Note::Reassembled(2_008) });
     sample.recv(SERVER, CLIENT, &[1; 2_000]);
     insta::assert_snapshot!(drawn(&sample));
 }
@@ -176,10 +142,7 @@ fn partition() {
     sample.carried(0, CLIENT, SERVER, DATA);
     sample.push(What::Partitioned(Some([CLIENT, SERVER])));
     let reply = sample.send(SERVER, CLIENT, DATA);
-    sample.push(What::Lost {
-        packet: reply,
-        reason: LossReason::Partition,
-    });
+    sample.push(What::Lost { packet: reply, reason: LossReason::Partition });
     sample.at(500).push(What::Healed(None));
     sample.carried(501, CLIENT, SERVER, DATA);
     insta::assert_snapshot!(drawn(&sample));
@@ -192,10 +155,7 @@ fn crash() {
     sample.at(2);
     let lost = sample.send(CLIENT, SERVER, DATA);
     sample.push(What::Crashed(SERVER));
-    sample.at(3).push(What::Lost {
-        packet: lost,
-        reason: LossReason::HostDown,
-    });
+    sample.at(3).push(What::Lost { packet: lost, reason: LossReason::HostDown });
     sample.at(100).push(What::Restarted(SERVER));
     sample.call(SERVER, Call::Bind(addr(SERVER)));
     sample.carried(200, CLIENT, SERVER, DATA);
@@ -239,11 +199,7 @@ fn a_long_trace_keeps_its_ends_and_its_faults() {
             sample.carried(ms, CLIENT, SERVER, DATA);
         }
     }
-    let text = sample.trace.diagram(&DiagramOptions {
-        width: 80,
-        lines_max: 14,
-        ascii: false,
-    });
+    let text = sample.trace.diagram(&DiagramOptions { width: 80, lines_max: 14, ascii: false });
     assert!(text.lines().count() <= 14, "{text}");
     insta::assert_snapshot!(text);
 }
@@ -251,12 +207,7 @@ fn a_long_trace_keeps_its_ends_and_its_faults() {
 #[test]
 fn any_trace_can_be_drawn() {
     // Hosts that do not exist, packets that were never sent, no hosts at all, tiny widths.
-    for hosts in [
-        vec![],
-        vec!["a"],
-        vec!["a", "b"],
-        vec!["a-host-with-quite-a-long-name"; 7],
-    ] {
+    for hosts in [vec![], vec!["a"], vec!["a", "b"], vec!["a-host-with-quite-a-long-name"; 7]] {
         let mut trace = Trace::new(hosts);
         let packet = trace.next_packet();
         for (from, to) in [(0, 0), (0, 1), (1, 0), (0, 6), (9, 0)] {
@@ -269,27 +220,12 @@ fn any_trace_can_be_drawn() {
                     bytes: Bytes::from_static(b"no packet"),
                 },
             );
-            trace.push(
-                crate::Time::MAX,
-                What::Arrived {
-                    packet,
-                    copy: 7,
-                    to: HostId(to),
-                    altered: None,
-                },
-            );
+            trace.push(crate::Time::MAX, What::Arrived { packet, copy: 7, to: HostId(to), altered: None });
             trace.push(crate::Time::MAX, What::Crashed(HostId(from)));
-            trace.push(
-                crate::Time::MAX,
-                What::Partitioned(Some([HostId(from), HostId(to)])),
-            );
+            trace.push(crate::Time::MAX, What::Partitioned(Some([HostId(from), HostId(to)])));
         }
         for width in [0, 40, 200] {
-            let text = trace.diagram(&DiagramOptions {
-                width,
-                lines_max: 0,
-                ascii: true,
-            });
+            let text = trace.diagram(&DiagramOptions { width, lines_max: 0, ascii: true });
             assert!(text.lines().all(|line| line.len() <= width.max(40)), "{text}");
             assert!(text.lines().count() <= 12, "{text}");
         }

@@ -31,15 +31,7 @@ fn a_segment_is_read_back() {
         .write(&mut bytes, b"xyz")
         .unwrap();
     let view = PacketView::parse(&bytes.into()).unwrap();
-    let Transport::Tcp {
-        seq,
-        ack,
-        flags,
-        window,
-        payload,
-        ..
-    } = view.transport
-    else {
+    let Transport::Tcp { seq, ack, flags, window, payload, .. } = view.transport else {
         panic!("no TCP: {:?}", view.transport);
     };
     assert_eq!((seq, ack, window, &payload[..]), (1_000, 77, 500, &b"xyz"[..]));

@@ -9,10 +9,7 @@ fn the_fate_of_a_packet() {
     let dropped = sample.send(CLIENT, SERVER, b"dropped");
     sample.fault(dropped, Action::Drop);
     let lost = sample.send(CLIENT, SERVER, b"lost");
-    sample.push(What::Lost {
-        packet: lost,
-        reason: LossReason::HostDown,
-    });
+    sample.push(What::Lost { packet: lost, reason: LossReason::HostDown });
     let doubled = sample.send(CLIENT, SERVER, b"doubled");
     sample.fault(doubled, Action::Duplicate);
     sample.arrives(doubled, 0, SERVER).push(What::Arrived {
@@ -27,33 +24,12 @@ fn the_fate_of_a_packet() {
     assert_eq!(trace.fate(dropped), Fate::Dropped);
     assert_eq!(trace.fate(lost), Fate::Lost(LossReason::HostDown));
     assert!(trace.fate(lost).is_lost() && trace.fate(dropped).is_lost());
-    assert_eq!(
-        trace.fate(doubled),
-        Fate::Arrived {
-            copies: 2,
-            altered: 1
-        }
-    );
+    assert_eq!(trace.fate(doubled), Fate::Arrived { copies: 2, altered: 1 });
     assert_eq!(trace.fate(on_its_way), Fate::OnItsWay);
     assert_eq!(trace.arrivals_of(doubled).count(), 2);
-    assert_eq!(
-        trace.faults_of(doubled).collect::<Vec<_>>(),
-        [(1, &Action::Duplicate)]
-    );
-    assert_eq!(
-        trace
-            .sending(lost)
-            .unwrap()
-            .view()
-            .unwrap()
-            .udp_payload()
-            .unwrap(),
-        "lost"
-    );
-    assert_eq!(
-        (trace.calls_of(CLIENT).count(), trace.calls_of(SERVER).count()),
-        (5, 1)
-    );
+    assert_eq!(trace.faults_of(doubled).collect::<Vec<_>>(), [(1, &Action::Duplicate)]);
+    assert_eq!(trace.sending(lost).unwrap().view().unwrap().udp_payload().unwrap(), "lost");
+    assert_eq!((trace.calls_of(CLIENT).count(), trace.calls_of(SERVER).count()), (5, 1));
 }
 
 #[test]
@@ -88,10 +64,7 @@ fn a_hosts_sequence_has_neither_times_nor_numbers() {
     late.carried(7, CLIENT, SERVER, b"to and");
     late.carried(9, SERVER, CLIENT, b"fro");
     assert_ne!(early.trace.hash(), late.trace.hash());
-    assert_eq!(
-        early.trace.host_sequence(SERVER),
-        late.trace.host_sequence(SERVER)
-    );
+    assert_eq!(early.trace.host_sequence(SERVER), late.trace.host_sequence(SERVER));
     assert_eq!(early.trace.host_hash(CLIENT), late.trace.host_hash(CLIENT));
     assert_ne!(early.trace.host_hash(CLIENT), early.trace.host_hash(SERVER));
     late.carried(11, SERVER, CLIENT, b"more");

@@ -84,9 +84,8 @@ impl Programs for Backlog {
 /// tcp/backlog.
 pub(super) fn backlog(run: &Run) -> Seen {
     let trace = &run.trace;
-    let started = connections(trace, SIGNAL)
-        .iter()
-        .any(|signal| !passed(trace, signal.client).sent.is_empty());
+    let started =
+        connections(trace, SIGNAL).iter().any(|signal| !passed(trace, signal.client).sent.is_empty());
     if !started {
         return Seen::NOTHING;
     }
@@ -101,10 +100,7 @@ pub(super) fn backlog(run: &Run) -> Seen {
         .filter(|call| matches!(call.call, Call::Connect(_)) && clients.contains(&side(call)))
         .count() as u64;
     if clients.len() < usize::from(CLIENTS) {
-        let how = format!(
-            "of {CLIENTS} connects at once only {} came through",
-            clients.len()
-        );
+        let how = format!("of {CLIENTS} connects at once only {} came through", clients.len());
         return Seen::broken(waited, how);
     }
     let passed = all_passed(trace);

@@ -65,15 +65,8 @@ fn directions(trace: &Trace) -> Vec<Direction> {
     let Some(&Connection { client, server }) = connections(trace, DATA).first() else {
         return Vec::new();
     };
-    let direction = |name, (key, len), reader| Direction {
-        name,
-        written: pattern(key, len),
-        reader,
-    };
-    vec![
-        direction("client->server", UP, server),
-        direction("server->client", DOWN, client),
-    ]
+    let direction = |name, (key, len), reader| Direction { name, written: pattern(key, len), reader };
+    vec![direction("client->server", UP, server), direction("server->client", DOWN, client)]
 }
 
 /// tcp/both-ways.
@@ -82,11 +75,8 @@ pub(super) fn both_ways(run: &Run) -> Seen {
     // Receives of a host that lie between two of its sends: both directions were in use.
     let mut at_once = 0;
     for direction in &directions {
-        let calls: Vec<_> = run
-            .trace
-            .calls()
-            .filter(|call| side(call) == direction.reader && call.error.is_none())
-            .collect();
+        let calls: Vec<_> =
+            run.trace.calls().filter(|call| side(call) == direction.reader && call.error.is_none()).collect();
         let sends = |call: &Call| matches!(call, Call::Send { .. });
         let first = calls.iter().position(|it| sends(it.call)).unwrap_or(calls.len());
         let last = calls.iter().rposition(|it| sends(it.call)).unwrap_or(0);

@@ -57,13 +57,10 @@ pub(super) fn accepted(trace: &Trace, port: u16) -> impl Iterator<Item = Side> {
         .filter(|call| matches!(call.call, Call::Listen(at) if at.port() == port))
         .map(|call| side(&call))
         .collect();
-    trace
-        .calls()
-        .filter_map(done)
-        .filter_map(move |call| match call.call {
-            Call::Accept { socket, .. } if listeners.contains(&side(&call)) => Some((call.host, *socket)),
-            _ => None,
-        })
+    trace.calls().filter_map(done).filter_map(move |call| match call.call {
+        Call::Accept { socket, .. } if listeners.contains(&side(&call)) => Some((call.host, *socket)),
+        _ => None,
+    })
 }
 
 /// The connections to a port, for clients that connect one after the other.
@@ -76,10 +73,7 @@ pub(super) fn connections(trace: &Trace, port: u16) -> Vec<Connection> {
 
 /// What went through a socket.
 pub(super) fn passed(trace: &Trace, which: Side) -> Passed {
-    trace
-        .calls()
-        .filter(|call| side(call) == which)
-        .fold(Passed::default(), |passed, call| passed.and(&call))
+    trace.calls().filter(|call| side(call) == which).fold(Passed::default(), |passed, call| passed.and(&call))
 }
 
 /// What went through each socket that sent or received anything.

@@ -58,10 +58,7 @@ pub(super) fn half_close(run: &Run) -> Seen {
         let got = client.received.len();
         return Seen::broken(
             1,
-            format!(
-                "after one direction was closed {got} of {} bytes came the other way",
-                ANSWER.1
-            ),
+            format!("after one direction was closed {got} of {} bytes came the other way", ANSWER.1),
         );
     }
     Seen::fine(client.reads)
@@ -131,11 +128,7 @@ pub(super) fn close_flushes(run: &Run) -> Seen {
     if server.received.len() < LAST.1 || !server.ended {
         let how = server.errors.first().map_or_else(
             || {
-                if server.ended {
-                    "the end of the stream".into()
-                } else {
-                    "nothing more".to_owned()
-                }
+                if server.ended { "the end of the stream".into() } else { "nothing more".to_owned() }
             },
             Errno::to_string,
         );

@@ -46,11 +46,8 @@ pub(super) fn listens_and_connects(run: &Run) -> Seen {
     if !trace.calls().any(|it| it.error.is_none() && listens(it.call)) {
         return Seen::NOTHING;
     }
-    let connects: Vec<Option<Errno>> = trace
-        .calls()
-        .filter(|it| matches!(it.call, Call::Connect(_)))
-        .map(|it| it.error)
-        .collect();
+    let connects: Vec<Option<Errno>> =
+        trace.calls().filter(|it| matches!(it.call, Call::Connect(_))).map(|it| it.error).collect();
     let (somebody, nobody) = match connects[..] {
         [somebody, nobody] => (somebody, nobody),
         _ => return Seen::NOTHING,
@@ -58,9 +55,8 @@ pub(super) fn listens_and_connects(run: &Run) -> Seen {
     if let Some(errno) = somebody {
         return Seen::broken(1, format!("a connect to where somebody listens failed: {errno}"));
     }
-    let whole = connections(trace, DATA)
-        .first()
-        .map(|it| (passed(trace, it.client), passed(trace, it.server)));
+    let whole =
+        connections(trace, DATA).first().map(|it| (passed(trace, it.client), passed(trace, it.server)));
     match whole {
         Some((client, server)) if client.received == b"there?" && server.received == b"there?" => {}
         _ => return Seen::broken(1, "what was connected did not carry a question and its answer"),
@@ -111,9 +107,8 @@ pub(super) fn connected_before_accept(run: &Run) -> Seen {
     let trace = &run.trace;
     let Some(client) = connected(trace, DATA).next() else {
         // It was tried: the signal tells.
-        let tried = connections(trace, SIGNAL)
-            .iter()
-            .any(|signal| !passed(trace, signal.client).sent.is_empty());
+        let tried =
+            connections(trace, SIGNAL).iter().any(|signal| !passed(trace, signal.client).sent.is_empty());
         return Seen::fine(u64::from(tried));
     };
     let mut early = Vec::new();
@@ -131,10 +126,7 @@ pub(super) fn connected_before_accept(run: &Run) -> Seen {
     match server {
         Some(received) if !early.is_empty() && received.starts_with(&early) => Seen::shown(
             1,
-            format!(
-                "connect succeeded, and a send took {} bytes, before accept was called",
-                early.len()
-            ),
+            format!("connect succeeded, and a send took {} bytes, before accept was called", early.len()),
         ),
         _ => Seen::fine(1),
     }

@@ -82,9 +82,7 @@ impl Programs for StoppedReader {
 /// tcp/flow-control.
 pub(super) fn flow_control(run: &Run) -> Seen {
     let trace = &run.trace;
-    let told = connections(trace, SIGNAL)
-        .first()
-        .map(|signal| passed(trace, signal.client).sent);
+    let told = connections(trace, SIGNAL).first().map(|signal| passed(trace, signal.client).sent);
     let Some((told, data)) = told.zip(connections(trace, DATA).first().copied()) else {
         return Seen::NOTHING;
     };
@@ -99,10 +97,7 @@ pub(super) fn flow_control(run: &Run) -> Seen {
         return Seen::broken(1, format!("after the writer was stopped: {difference}"));
     }
     if read.len() < ALL {
-        let how = format!(
-            "the flow did not go on when the reader did: {} of {ALL} bytes came",
-            read.len()
-        );
+        let how = format!("the flow did not go on when the reader did: {} of {ALL} bytes came", read.len());
         return Seen::broken(1, how);
     }
     Seen::fine(1)
@@ -113,9 +108,7 @@ pub(super) fn one_stands_still(run: &Run) -> Seen {
     let Some(data) = connections(&run.trace, DATA).first().copied() else {
         return Seen::NOTHING;
     };
-    let told = connections(&run.trace, SIGNAL)
-        .first()
-        .map(|signal| passed(&run.trace, signal.client).sent);
+    let told = connections(&run.trace, SIGNAL).first().map(|signal| passed(&run.trace, signal.client).sent);
     let never_stood = told.is_none_or(|told| told == NOT_STOPPED);
     if never_stood || passed(&run.trace, data.server).sent.len() < MEANWHILE.1 {
         return Seen::NOTHING;
@@ -125,10 +118,7 @@ pub(super) fn one_stands_still(run: &Run) -> Seen {
         let got = downward.len();
         return Seen::broken(
             1,
-            format!(
-                "while client->server stood still {got} of {} bytes came the other way",
-                MEANWHILE.1
-            ),
+            format!("while client->server stood still {got} of {} bytes came the other way", MEANWHILE.1),
         );
     }
     Seen::fine(1)
@@ -177,10 +167,7 @@ pub(super) fn window_is_the_buffer(run: &Run) -> Seen {
         return Seen::NOTHING;
     };
     if small >= TOO_MUCH || large >= TOO_MUCH {
-        return Seen::broken(
-            2,
-            format!("all {TOO_MUCH} bytes were taken though nobody read one"),
-        );
+        return Seen::broken(2, format!("all {TOO_MUCH} bytes were taken though nobody read one"));
     }
     // How a system counts its own overhead differs; a quarter of the difference must show.
     let at_least = small + (LARGE - SMALL) / 4;

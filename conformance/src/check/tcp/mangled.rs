@@ -105,10 +105,7 @@ impl<N: Network> Network for Mangled<N> {
         let connecting = self.net.connect(&addr, &options);
         let stream = if self.bug == Bug::NeverTriesAgain {
             let soon = Duration::from_millis(30);
-            self.net
-                .timeout(soon, connecting)
-                .await
-                .unwrap_or_else(|_| Err(Errno::ECONNREFUSED.into()))?
+            self.net.timeout(soon, connecting).await.unwrap_or_else(|_| Err(Errno::ECONNREFUSED.into()))?
         } else {
             connecting.await?
         };

@@ -36,9 +36,8 @@ pub(super) fn crossed(_: Testbed) -> Scenario {
 
 fn with_clients(mut scenario: Scenario, patience: std::time::Duration) -> Scenario {
     for (host, name) in (0..).zip(HOSTS) {
-        scenario = scenario.client_on(name, move |net: Net| {
-            calling(net.clone(), patience, call(net, host * EACH))
-        });
+        scenario =
+            scenario.client_on(name, move |net: Net| calling(net.clone(), patience, call(net, host * EACH)));
     }
     scenario
 }
@@ -93,18 +92,14 @@ async fn talk<S: Stream>(stream: &mut S, key: u8) -> io::Result<()> {
 /// tcp/many-clients.
 pub(super) fn many_clients(run: &Run) -> Seen {
     let passed = all_passed(&run.trace);
-    let expected: Vec<Vec<u8>> = (0..)
-        .take(HOSTS.len() * usize::from(EACH))
-        .map(|key| pattern(key, LEN))
-        .collect();
+    let expected: Vec<Vec<u8>> =
+        (0..).take(HOSTS.len() * usize::from(EACH)).map(|key| pattern(key, LEN)).collect();
     let mut served = Vec::new();
     for server in accepted(&run.trace, DATA) {
         let Some(it) = passed.get(&server).filter(|it| !it.received.is_empty()) else {
             continue;
         };
-        let whose = expected
-            .iter()
-            .position(|pattern| pattern.starts_with(&it.received));
+        let whose = expected.iter().position(|pattern| pattern.starts_with(&it.received));
         match whose {
             Some(whose) => served.push(whose),
             None => {

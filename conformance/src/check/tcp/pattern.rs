@@ -96,24 +96,13 @@ mod tests {
     #[test]
     fn loss_repetition_reordering_and_alteration_are_told_apart() {
         let whole = pattern(7, 4000);
-        let (a, b, c, d) = (
-            &whole[..1001],
-            &whole[1001..1500],
-            &whole[1500..2222],
-            &whole[2222..],
-        );
+        let (a, b, c, d) = (&whole[..1001], &whole[1001..1500], &whole[1500..2222], &whole[2222..]);
         assert_eq!(kind(&[a, c, d].concat()), Some(Kind::Lost));
         assert_eq!(kind(&[a, b, b, c, d].concat()), Some(Kind::Repeated));
         assert_eq!(kind(&[a, c, b, d].concat()), Some(Kind::Reordered));
         let mut altered = whole.clone();
         altered[1700] ^= 4;
-        assert_eq!(
-            difference(&whole, &altered),
-            Some(Difference {
-                kind: Kind::Altered,
-                at: 1700
-            })
-        );
+        assert_eq!(difference(&whole, &altered), Some(Difference { kind: Kind::Altered, at: 1700 }));
         assert_eq!(kind(&pattern(8, 4000)), Some(Kind::Altered));
     }
 
@@ -121,10 +110,7 @@ mod tests {
     fn what_comes_after_the_end_is_a_difference() {
         let whole = pattern(7, 4000);
         assert_eq!(kind(&[&whole[..], &whole[3000..]].concat()), Some(Kind::Repeated));
-        assert_eq!(
-            kind(&[&whole[..], b"something else"].concat()),
-            Some(Kind::Altered)
-        );
+        assert_eq!(kind(&[&whole[..], b"something else"].concat()), Some(Kind::Altered));
     }
 
     #[test]

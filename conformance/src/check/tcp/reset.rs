@@ -95,9 +95,7 @@ pub(super) fn reset(run: &Run) -> Seen {
             }
         }
     }
-    let refusal = trace
-        .calls()
-        .find(|call| matches!(call.call, Call::Connect(to) if to.port() == NOBODY));
+    let refusal = trace.calls().find(|call| matches!(call.call, Call::Connect(to) if to.port() == NOBODY));
     match refusal.map(|call| call.error) {
         Some(Some(Errno::ECONNREFUSED)) => Seen::fine(seen),
         Some(Some(other)) => Seen::broken(seen, format!("a reset in SYN-SENT was told as: {other}")),
@@ -112,11 +110,7 @@ fn after_the_abort(trace: &Trace, connection: Connection) -> Option<Vec<ProgramC
     let no_linger = trace
         .calls()
         .any(|call| of_server(&call) && matches!(call.call, Call::Option(_)) && call.error.is_some());
-    if no_linger
-        || !trace
-            .calls()
-            .any(|call| of_server(&call) && matches!(call.call, Call::Close))
-    {
+    if no_linger || !trace.calls().any(|call| of_server(&call) && matches!(call.call, Call::Close)) {
         return None;
     }
     let after = trace
@@ -144,11 +138,7 @@ fn is_told_once(calls: &[ProgramCall<'_>]) -> Result<(), String> {
                     Call::Send { .. } => "a send",
                     _ => "a receive",
                 };
-                let when = if told {
-                    "after ECONNRESET"
-                } else {
-                    "before ECONNRESET"
-                };
+                let when = if told { "after ECONNRESET" } else { "before ECONNRESET" };
                 let what = match (call, error) {
                     (_, Some(errno)) => format!("failed with: {errno}"),
                     (Call::Recv { data, .. }, None) if data.is_empty() => "gave the end of the stream".into(),
@@ -158,9 +148,5 @@ fn is_told_once(calls: &[ProgramCall<'_>]) -> Result<(), String> {
             }
         }
     }
-    if told {
-        Ok(())
-    } else {
-        Err("ECONNRESET was not told".into())
-    }
+    if told { Ok(()) } else { Err("ECONNRESET was not told".into()) }
 }

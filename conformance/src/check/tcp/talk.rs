@@ -137,12 +137,10 @@ pub(super) fn scenario<P: Programs>(_: Testbed) -> Scenario {
 
 /// The same, with a broken transport under the client.
 pub(super) fn broken_client<P: Programs>(bug: Bug) -> Scenario {
-    faultwire_sim::scenario(P::NAME)
-        .server(|net: Net| serving(P::serve(net)))
-        .client(move |net: Net| {
-            let net = Mangled::new(net, bug);
-            calling(net.clone(), P::PATIENCE_WITH_BUGS, P::call(net))
-        })
+    faultwire_sim::scenario(P::NAME).server(|net: Net| serving(P::serve(net))).client(move |net: Net| {
+        let net = Mangled::new(net, bug);
+        calling(net.clone(), P::PATIENCE_WITH_BUGS, P::call(net))
+    })
 }
 
 /// The same, with a broken transport under the server.

@@ -71,10 +71,7 @@ fn of_the_kernel(claim: &str) -> &'static str {
 }
 
 fn of_turmoil(claim: &str) -> &'static str {
-    TURMOIL
-        .iter()
-        .find(|(it, _)| *it == claim)
-        .map_or_else(|| of_the_kernel(claim), |(_, word)| word)
+    TURMOIL.iter().find(|(it, _)| *it == claim).map_or_else(|| of_the_kernel(claim), |(_, word)| word)
 }
 
 #[test]
@@ -107,13 +104,7 @@ fn mutants_are_seen(testbed: Testbed, expected: impl Fn(&str) -> &'static str) {
             let spec = study.checks.iter().find(|spec| spec.claim == mutant.breaks);
             let seen = spec.map(|spec| (spec.check)(&run));
             assert!(
-                matches!(
-                    seen,
-                    Some(Seen {
-                        verdict: Verdict::Broken(_),
-                        ..
-                    })
-                ),
+                matches!(seen, Some(Seen { verdict: Verdict::Broken(_), .. })),
                 "{} on {testbed}: {} says {seen:?}\n{}",
                 mutant.name,
                 mutant.breaks,

@@ -28,12 +28,7 @@ pub(super) fn keeps_boundaries<const ROOM: usize>(run: &Run) -> Seen {
     // What is left of a datagram that was cut is gone: it does not come again.
     let copies = 1 + duplications(run);
     let again = |sent: &&Sent<'_>| {
-        let mut hosts: Vec<_> = talk
-            .got
-            .iter()
-            .filter(|got| got.is(sent))
-            .map(|got| got.host)
-            .collect();
+        let mut hosts: Vec<_> = talk.got.iter().filter(|got| got.is(sent)).map(|got| got.host).collect();
         hosts.sort_unstable();
         let most = hosts.chunk_by(|one, two| one == two).map(<[_]>::len).max();
         most.is_some_and(|most| most > copies * talk.sends_like(sent))
@@ -50,10 +45,7 @@ pub(super) fn length_and_sender(run: &Run) -> Seen {
     let mut told = 0;
     for got in &talk.got {
         let Some(from) = got.from else {
-            return Seen::broken(
-                told,
-                format!("{} came without its sender's address", name(got.data)),
-            );
+            return Seen::broken(told, format!("{} came without its sender's address", name(got.data)));
         };
         let by_content = talk.taken().find(|sent| got.is(sent) && !got.data.is_empty());
         let Some(sent) = by_content.or_else(|| talk.origin(got)) else {
@@ -80,15 +72,9 @@ pub(super) fn length_and_sender(run: &Run) -> Seen {
     let packets = packets(&run.trace);
     for sent in talk.taken().filter(|sent| sent.data.is_empty()) {
         let port = sent.to.map(|to| to.port());
-        let waiting = talk
-            .sockets
-            .iter()
-            .filter(|it| it.host != sent.host && Some(it.local.port()) == port);
+        let waiting = talk.sockets.iter().filter(|it| it.host != sent.host && Some(it.local.port()) == port);
         for socket in waiting {
-            let was_received = talk
-                .got
-                .iter()
-                .any(|got| got.host == socket.host && got.data.is_empty());
+            let was_received = talk.got.iter().any(|got| got.host == socket.host && got.data.is_empty());
             if !was_received && must_have_reached(run, &packets, sent, socket) {
                 return Seen::broken(told, "an empty datagram arrived and was not received");
             }
@@ -103,10 +89,7 @@ pub(super) fn nothing_altered(run: &Run) -> Seen {
     let packets = packets(&run.trace);
     let damaged = packets.iter().map(|packet| packet.altered.len() as u64).sum();
     if let Some(got) = talk.got.iter().find(|got| talk.origin(got).is_none()) {
-        return Seen::broken(
-            damaged,
-            format!("{} was received: nobody sent that", name(got.data)),
-        );
+        return Seen::broken(damaged, format!("{} was received: nobody sent that", name(got.data)));
     }
     for sent in talk.taken() {
         let carriers = carriers(&packets, sent);
@@ -117,16 +100,9 @@ pub(super) fn nothing_altered(run: &Run) -> Seen {
             Fate::Arrived { copies, altered } => copies - altered,
             _ => 0,
         };
-        let harmless = packet
-            .altered
-            .iter()
-            .filter(|bytes| is_harmless(packet, bytes))
-            .count();
+        let harmless = packet.altered.iter().filter(|bytes| is_harmless(packet, bytes)).count();
         if talk.receives_of(sent) > copies as usize + harmless {
-            let how = format!(
-                "{} was received although a bit of it was flipped on the way",
-                name(sent.data)
-            );
+            let how = format!("{} was received although a bit of it was flipped on the way", name(sent.data));
             return Seen::broken(damaged, how);
         }
     }
@@ -156,11 +132,7 @@ fn is_harmless(packet: &OnWire<'_>, altered: &[u8]) -> bool {
 /// Whether a packet is an ICMP error about damage. Of a next header that it does not know an IPv6 host may complain,
 /// damaged or not (RFC 8200, section 4).
 fn is_complaint(packet: &OnWire<'_>, packets: &[OnWire<'_>]) -> bool {
-    let Some(PacketView {
-        transport: Transport::Icmp { message, payload },
-        ..
-    }) = &packet.view
-    else {
+    let Some(PacketView { transport: Transport::Icmp { message, payload }, .. }) = &packet.view else {
         return false;
     };
     let of_next_header = matches!(message, IcmpMessage::Other { kind: 4, code: 1 });
@@ -168,27 +140,18 @@ fn is_complaint(packet: &OnWire<'_>, packets: &[OnWire<'_>]) -> bool {
         let quoted = payload.len().min(bytes.len());
         quoted > 0 && payload[..quoted] == bytes[..quoted]
     };
-    !of_next_header
-        && packets
-            .iter()
-            .any(|about| about.altered.iter().any(|bytes| quotes(bytes)))
+    !of_next_header && packets.iter().any(|about| about.altered.iter().any(|bytes| quotes(bytes)))
 }
 
 /// udp/checksum-can-miss: two flipped bits cancel, and altered data is received. It counts the packets so damaged.
 pub(super) fn checksum_can_miss(run: &Run) -> Seen {
     let two_bits = |action: &Action| matches!(action, Action::CorruptBits(bits) if bits.len() == 2);
-    let tried = run
-        .plan
-        .faults
-        .iter()
-        .filter(|fault| two_bits(&fault.action))
-        .count() as u64;
+    let tried = run.plan.faults.iter().filter(|fault| two_bits(&fault.action)).count() as u64;
     let talk = Talk::of(&run.trace);
     match talk.got.iter().find(|got| talk.origin(got).is_none()) {
-        Some(got) if tried > 0 => Seen::shown(
-            tried,
-            format!("{} was received: nobody sent that", name(got.data)),
-        ),
+        Some(got) if tried > 0 => {
+            Seen::shown(tried, format!("{} was received: nobody sent that", name(got.data)))
+        }
         _ => Seen::fine(tried),
     }
 }

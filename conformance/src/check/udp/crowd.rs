@@ -28,19 +28,13 @@ pub(super) fn many_peers(run: &Run) -> Seen {
         let reached = |local: SocketAddr| {
             local.port() == to.port() && (local.ip().is_unspecified() || local.ip() == to.ip())
         };
-        let addressees: Vec<_> = talk
-            .sockets
-            .iter()
-            .filter(|it| it.host != sent.host && reached(it.local))
-            .collect();
+        let addressees: Vec<_> =
+            talk.sockets.iter().filter(|it| it.host != sent.host && reached(it.local)).collect();
         let [addressee] = addressees[..] else { continue };
         let mut heard = talk.got.iter().filter(|got| got.is(sent));
         if let Some(got) = heard.clone().find(|got| got.host != addressee.host) {
-            let how = format!(
-                "{} went to {} and not to {to}",
-                name(sent.data),
-                run.trace.host_name(got.host)
-            );
+            let how =
+                format!("{} went to {} and not to {to}", name(sent.data), run.trace.host_name(got.host));
             return Seen::broken(1, how);
         }
         if heard.next().is_none() {
@@ -55,47 +49,27 @@ pub(super) fn many_peers(run: &Run) -> Seen {
     for answer in talk.taken().filter(|sent| sent.data.starts_with(ANSWER)) {
         let request = talk.got.iter().find(|got| {
             got.host == answer.host
-                && answer
-                    .data
-                    .strip_prefix(ANSWER)
-                    .is_some_and(|rest| rest.starts_with(got.data))
+                && answer.data.strip_prefix(ANSWER).is_some_and(|rest| rest.starts_with(got.data))
         });
         let asker = request.and_then(|got| talk.origin(got));
-        let local = asker
-            .and_then(|asker| talk.opened(asker.host, asker.socket))
-            .map(|it| it.local);
+        let local = asker.and_then(|asker| talk.opened(asker.host, asker.socket)).map(|it| it.local);
         if let (Some(local), Some(to)) = (local, answer.to)
             && local.port() != to.port()
         {
-            let how = format!(
-                "{} was asked from port {} and answered to {to}",
-                name(answer.data),
-                local.port()
-            );
+            let how =
+                format!("{} was asked from port {} and answered to {to}", name(answer.data), local.port());
             return Seen::broken(1, how);
         }
     }
-    let several = answered.iter().any(|one| {
-        answered
-            .iter()
-            .any(|two| (one.0, one.1) == (two.0, two.1) && one != two)
-    });
-    if several {
-        Seen::fine(answered.len() as u64)
-    } else {
-        Seen::NOTHING
-    }
+    let several =
+        answered.iter().any(|one| answered.iter().any(|two| (one.0, one.1) == (two.0, two.1) && one != two));
+    if several { Seen::fine(answered.len() as u64) } else { Seen::NOTHING }
 }
 
 /// When an option was set on a socket first, without an error.
 fn set_at(run: &Run, host: HostId, socket: SocketId, wanted: impl Fn(SocketOption) -> bool) -> Option<Time> {
-    let mut calls = run
-        .trace
-        .calls_of(host)
-        .filter(|call| call.socket == socket && call.error.is_none());
-    calls
-        .find(|call| matches!(call.call, Call::Option(option) if wanted(*option)))
-        .map(|call| call.at)
+    let mut calls = run.trace.calls_of(host).filter(|call| call.socket == socket && call.error.is_none());
+    calls.find(|call| matches!(call.call, Call::Option(option) if wanted(*option))).map(|call| call.at)
 }
 
 /// udp/broadcast-needs-asking: EACCES until SO_BROADCAST is set; then it reaches every host. It counts the receives,
@@ -108,18 +82,14 @@ pub(super) fn broadcast_needs_asking(run: &Run) -> Seen {
         let Some(to) = sent.to.filter(|to| is_broadcast(to.ip())) else {
             continue;
         };
-        let asked = set_at(run, sent.host, sent.socket, |option| {
-            option == SocketOption::Broadcast(true)
-        });
+        let asked = set_at(run, sent.host, sent.socket, |option| option == SocketOption::Broadcast(true));
         // Both stand in the trace in their order, even at the same moment.
         let may = asked.is_some_and(|at| at < sent.at)
             || sent.error.is_none() && asked == Some(sent.at) && refused > 0;
         if !may {
             refused += 1;
             if sent.error != Some(Errno::EACCES) {
-                let was = sent
-                    .error
-                    .map_or("was taken".to_owned(), |error| format!("failed: {error}"));
+                let was = sent.error.map_or("was taken".to_owned(), |error| format!("failed: {error}"));
                 return Seen::broken(
                     refused,
                     format!("a broadcast that was not asked for {was}; EACCES is due"),
@@ -139,23 +109,14 @@ pub(super) fn broadcast_needs_asking(run: &Run) -> Seen {
                 received += 1;
             } else if must_have_reached(run, &packets, sent, socket)
                 || (!packets.is_empty()
-                    && carriers(&packets, sent)
-                        .iter()
-                        .all(|packet| packet.sending.to != host))
+                    && carriers(&packets, sent).iter().all(|packet| packet.sending.to != host))
             {
                 let whom = run.trace.host_name(host);
-                return Seen::broken(
-                    received,
-                    format!("{} was not received by {whom}", name(sent.data)),
-                );
+                return Seen::broken(received, format!("{} was not received by {whom}", name(sent.data)));
             }
         }
     }
-    if refused > 0 {
-        Seen::fine(received)
-    } else {
-        Seen::NOTHING
-    }
+    if refused > 0 { Seen::fine(received) } else { Seen::NOTHING }
 }
 
 fn is_broadcast(ip: IpAddr) -> bool {
@@ -164,9 +125,7 @@ fn is_broadcast(ip: IpAddr) -> bool {
 
 /// The other hosts' sockets on a port.
 fn waiting<'t>(talk: &'t Talk<'_>, port: u16, but: HostId) -> impl Iterator<Item = &'t Opened> {
-    talk.sockets
-        .iter()
-        .filter(move |it| it.host != but && it.local.port() == port)
+    talk.sockets.iter().filter(move |it| it.host != but && it.local.port() == port)
 }
 
 /// udp/multicast: who joined receives, who did not (or has left) does not. It counts the receives of members, and the
@@ -183,9 +142,7 @@ pub(super) fn multicast(run: &Run) -> Seen {
             let host = socket.host;
             let when = |wanted: SocketOption| {
                 let mut calls = run.trace.calls_of(host).filter(|call| call.error.is_none());
-                calls
-                    .find(|call| *call.call == Call::Option(wanted))
-                    .map(|call| call.at)
+                calls.find(|call| *call.call == Call::Option(wanted)).map(|call| call.at)
             };
             let joined = when(SocketOption::JoinGroup(to.ip()));
             let left = when(SocketOption::LeaveGroup(to.ip()));
@@ -206,20 +163,13 @@ pub(super) fn multicast(run: &Run) -> Seen {
                 (false, true) => spared += 1,
                 (true, false) => received += 1,
                 (false, false) if is_member && must_have_reached(run, &packets, sent, socket) => {
-                    let how = format!(
-                        "{} was not received by {whom}, a member of {}",
-                        name(sent.data),
-                        to.ip()
-                    );
+                    let how =
+                        format!("{} was not received by {whom}, a member of {}", name(sent.data), to.ip());
                     return Seen::broken(received, how);
                 }
                 (false, false) => {}
             }
         }
     }
-    if received > 0 && spared > 0 {
-        Seen::fine(received + spared)
-    } else {
-        Seen::NOTHING
-    }
+    if received > 0 && spared > 0 { Seen::fine(received + spared) } else { Seen::NOTHING }
 }

@@ -97,21 +97,13 @@ pub(super) struct Talk<'a> {
 
 impl<'a> Talk<'a> {
     pub(super) fn of(trace: &'a Trace) -> Talk<'a> {
-        let mut talk = Talk {
-            sockets: Vec::new(),
-            sent: Vec::new(),
-            got: Vec::new(),
-        };
+        let mut talk = Talk { sockets: Vec::new(), sent: Vec::new(), got: Vec::new() };
         for call in trace.calls() {
             let (host, socket, at, error) = (call.host, call.socket, call.at, call.error);
             match call.call {
-                Call::Bind(local) if error.is_none() => talk.sockets.push(Opened {
-                    host,
-                    socket,
-                    local: *local,
-                    peer: None,
-                    closed: None,
-                }),
+                Call::Bind(local) if error.is_none() => {
+                    talk.sockets.push(Opened { host, socket, local: *local, peer: None, closed: None })
+                }
                 Call::Close => {
                     if let Some(opened) = talk.opened_mut(host, socket) {
                         opened.closed = Some(at);
@@ -136,13 +128,7 @@ impl<'a> Talk<'a> {
                 }
                 Call::Recv { from, data, full_len } if error.is_none() => {
                     let peer = talk.opened(host, socket).and_then(|opened| opened.peer);
-                    talk.got.push(Got {
-                        host,
-                        from: *from,
-                        data,
-                        full_len: *full_len,
-                        peer,
-                    });
+                    talk.got.push(Got { host, from: *from, data, full_len: *full_len, peer });
                 }
                 _ => {}
             }
@@ -151,17 +137,11 @@ impl<'a> Talk<'a> {
     }
 
     pub(super) fn opened(&self, host: HostId, socket: SocketId) -> Option<&Opened> {
-        self.sockets
-            .iter()
-            .rev()
-            .find(|opened| (opened.host, opened.socket) == (host, socket))
+        self.sockets.iter().rev().find(|opened| (opened.host, opened.socket) == (host, socket))
     }
 
     fn opened_mut(&mut self, host: HostId, socket: SocketId) -> Option<&mut Opened> {
-        self.sockets
-            .iter_mut()
-            .rev()
-            .find(|opened| (opened.host, opened.socket) == (host, socket))
+        self.sockets.iter_mut().rev().find(|opened| (opened.host, opened.socket) == (host, socket))
     }
 
     /// The sends that were taken.
@@ -190,8 +170,7 @@ impl<'a> Talk<'a> {
     }
 
     fn is_of_socket(&self, from: SocketAddr, sent: &Sent<'_>) -> bool {
-        self.opened(sent.host, sent.socket)
-            .is_none_or(|opened| opened.local.port() == from.port())
+        self.opened(sent.host, sent.socket).is_none_or(|opened| opened.local.port() == from.port())
     }
 }
 
@@ -215,11 +194,7 @@ pub(super) fn packets(trace: &Trace) -> Vec<OnWire<'_>> {
     for event in trace.events() {
         let mut of = |id: PacketId, change: &mut dyn FnMut(&mut OnWire<'_>)| {
             // Packets are numbered in the order of being sent.
-            if let Some(packet) = packets
-                .iter_mut()
-                .rev()
-                .find(|packet| packet.sending.packet == id)
-            {
+            if let Some(packet) = packets.iter_mut().rev().find(|packet| packet.sending.packet == id) {
                 change(packet);
             }
         };
@@ -272,9 +247,9 @@ impl OnWire<'_> {
         }
         match self.view.as_ref().map(|view| &view.transport) {
             Some(Transport::Udp { payload, .. }) => payload == sent.data,
-            Some(Transport::Fragment {
-                offset: 0, payload, ..
-            }) => payload.get(8..).is_some_and(|data| sent.data.starts_with(data)),
+            Some(Transport::Fragment { offset: 0, payload, .. }) => {
+                payload.get(8..).is_some_and(|data| sent.data.starts_with(data))
+            }
             _ => false,
         }
     }
@@ -308,11 +283,8 @@ impl OnWire<'_> {
 
 /// The packets that carried a datagram: one, or its fragments (to each host, where it goes to several).
 pub(super) fn carriers<'p, 'a>(packets: &'p [OnWire<'a>], sent: &Sent<'_>) -> Vec<&'p OnWire<'a>> {
-    let ids: Vec<u32> = packets
-        .iter()
-        .filter(|packet| packet.begins(sent))
-        .filter_map(OnWire::fragment_id)
-        .collect();
+    let ids: Vec<u32> =
+        packets.iter().filter(|packet| packet.begins(sent)).filter_map(OnWire::fragment_id).collect();
     packets
         .iter()
         .filter(|packet| {
@@ -331,10 +303,7 @@ pub(super) fn must_have_reached(run: &Run, packets: &[OnWire<'_>], sent: &Sent<'
     }
     let in_time = |packet: &OnWire<'_>| socket.closed.is_none_or(|closed| packet.arrived < closed);
     let carriers = carriers(packets, sent);
-    let mut here = carriers
-        .iter()
-        .filter(|packet| packet.sending.to == socket.host)
-        .peekable();
+    let mut here = carriers.iter().filter(|packet| packet.sending.to == socket.host).peekable();
     here.peek().is_some() && here.all(|packet| packet.is_delivered() && in_time(packet))
 }
 

@@ -22,18 +22,12 @@ pub(super) fn size_limit(run: &Run) -> Seen {
     let mtu = usize::from(run.plan.link.numbers().mtu);
     let (mut within, mut above) = (0, 0);
     for sent in &talk.sent {
-        let max = if sent.to.is_none_or(|to| to.is_ipv4()) {
-            MAX_V4
-        } else {
-            MAX_V6
-        };
+        let max = if sent.to.is_none_or(|to| to.is_ipv4()) { MAX_V4 } else { MAX_V6 };
         let len = sent.data.len();
         if len > max {
             above += 1;
             if sent.error != Some(Errno::EMSGSIZE) {
-                let was = sent
-                    .error
-                    .map_or("was taken".to_owned(), |error| format!("failed: {error}"));
+                let was = sent.error.map_or("was taken".to_owned(), |error| format!("failed: {error}"));
                 return Seen::broken(
                     above,
                     format!("a send of {len} bytes {was}; EMSGSIZE is due above {max}"),
@@ -51,31 +45,19 @@ pub(super) fn size_limit(run: &Run) -> Seen {
             return Seen::broken(within, format!("a send of {len} bytes failed: {error}"));
         }
         within += 1;
-        if let Some(packet) = carriers(&packets, sent)
-            .iter()
-            .find(|packet| packet.sending.bytes.len() > mtu)
+        if let Some(packet) = carriers(&packets, sent).iter().find(|packet| packet.sending.bytes.len() > mtu)
         {
-            let how = format!(
-                "a packet of {} bytes left over an MTU of {mtu}",
-                packet.sending.bytes.len()
-            );
+            let how = format!("a packet of {} bytes left over an MTU of {mtu}", packet.sending.bytes.len());
             return Seen::broken(within, how);
         }
         if let Some(socket) = addressee(&talk, sent.to, sent.host)
             && must_have_reached(run, &packets, sent, socket)
-            && !talk
-                .got
-                .iter()
-                .any(|got| got.host == socket.host && got.data == sent.data)
+            && !talk.got.iter().any(|got| got.host == socket.host && got.data == sent.data)
         {
             return Seen::broken(within, format!("{len} bytes were sent and not received whole"));
         }
     }
-    if within > 0 && above > 0 {
-        Seen::fine(within + above)
-    } else {
-        Seen::NOTHING
-    }
+    if within > 0 && above > 0 { Seen::fine(within + above) } else { Seen::NOTHING }
 }
 
 /// The socket for what is sent to an address, as far as the port tells.
@@ -113,20 +95,14 @@ pub(super) fn one_fragment_lost(run: &Run) -> Seen {
         }
     }
     match talk.got.iter().find(|got| torn > 0 && talk.origin(got).is_none()) {
-        Some(got) => Seen::broken(
-            torn,
-            format!("{} was put together: nobody sent that", name(got.data)),
-        ),
+        Some(got) => Seen::broken(torn, format!("{} was put together: nobody sent that", name(got.data))),
         None => Seen::fine(torn),
     }
 }
 
 /// udp/no-flow-control: on a network that loses nothing, datagrams were taken and not received.
 pub(super) fn no_flow_control(run: &Run) -> Seen {
-    let mut options = run
-        .trace
-        .calls()
-        .filter(|call| matches!(call.call, Call::Option(_)));
+    let mut options = run.trace.calls().filter(|call| matches!(call.call, Call::Option(_)));
     if options.any(|call| call.error.is_some()) {
         // The receiver's buffer could not be set.
         return Seen::NOTHING;
@@ -137,10 +113,7 @@ pub(super) fn no_flow_control(run: &Run) -> Seen {
     let faultless = run.plan.faults.is_empty() && run.plan.events.is_empty();
     // A receiver that heard nothing at all was not too slow, but absent.
     if faultless && lost > 0 && !talk.got.is_empty() {
-        return Seen::shown(
-            sends,
-            format!("{lost} of {sends} datagrams were lost without a fault"),
-        );
+        return Seen::shown(sends, format!("{lost} of {sends} datagrams were lost without a fault"));
     }
     Seen::fine(sends)
 }

@@ -93,12 +93,10 @@ pub(super) async fn address<N: Network>(
     family: Family,
 ) -> io::Result<SocketAddr> {
     let found = net.resolve(&format!("{host}:{port}")).await?;
-    found.into_iter().find(|addr| family.has(addr)).ok_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::NotFound,
-            format!("`{host}` has no {family:?} address"),
-        )
-    })
+    found
+        .into_iter()
+        .find(|addr| family.has(addr))
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("`{host}` has no {family:?} address")))
 }
 
 /// Receives until nothing comes for that long. `answer` may say what to send back.

@@ -8,13 +8,7 @@ use super::datagrams::{Got, Talk, must_have_reached, name, packets};
 use crate::check::Seen;
 
 /// Errors of a send that the sender's own host makes.
-const LOCAL: [Errno; 5] = [
-    Errno::EMSGSIZE,
-    Errno::ENETUNREACH,
-    Errno::EAGAIN,
-    Errno::EPERM,
-    Errno::EACCES,
-];
+const LOCAL: [Errno; 5] = [Errno::EMSGSIZE, Errno::ENETUNREACH, Errno::EAGAIN, Errno::EPERM, Errno::EACCES];
 
 /// udp/sender-never-knows: whatever becomes of it, a send on an unconnected socket succeeds, and no later call tells
 /// otherwise. It counts the sends of which nothing was received.
@@ -24,21 +18,13 @@ pub(super) fn sender_never_knows(run: &Run) -> Seen {
     let in_vain = talk.taken().filter(in_vain).count() as u64;
     for sent in talk.sent.iter().filter(|sent| !sent.connected) {
         if let Some(error) = sent.error.filter(|error| !LOCAL.contains(error)) {
-            return Seen::broken(
-                in_vain,
-                format!("the send of {} failed: {error}", name(sent.data)),
-            );
+            return Seen::broken(in_vain, format!("the send of {} failed: {error}", name(sent.data)));
         }
     }
     for call in run.trace.calls() {
-        let connected = talk
-            .opened(call.host, call.socket)
-            .is_some_and(|opened| opened.is_connected());
+        let connected = talk.opened(call.host, call.socket).is_some_and(|opened| opened.is_connected());
         if let (Call::Recv { .. }, Some(error), false) = (call.call, call.error, connected) {
-            return Seen::broken(
-                in_vain,
-                format!("a receive on an unconnected socket failed: {error}"),
-            );
+            return Seen::broken(in_vain, format!("a receive on an unconnected socket failed: {error}"));
         }
     }
     Seen::fine(in_vain)
@@ -47,17 +33,10 @@ pub(super) fn sender_never_knows(run: &Run) -> Seen {
 /// udp/refused-when-connected: a send succeeded, a later call gave ECONNREFUSED, and the one after that did not.
 pub(super) fn refused_when_connected(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
-    let connected: Vec<_> = talk
-        .sockets
-        .iter()
-        .filter(|opened| opened.is_connected())
-        .collect();
+    let connected: Vec<_> = talk.sockets.iter().filter(|opened| opened.is_connected()).collect();
     let mut sends = 0;
     for opened in connected {
-        let calls = run
-            .trace
-            .calls_of(opened.host)
-            .filter(|call| call.socket == opened.socket);
+        let calls = run.trace.calls_of(opened.host).filter(|call| call.socket == opened.socket);
         let (mut sent, mut refused) = (false, false);
         for call in calls {
             match (call.call, call.error) {
@@ -85,10 +64,7 @@ pub(super) fn connected_filters(run: &Run) -> Seen {
     let packets = packets(&run.trace);
     let is_other = |got: &&Got<'_>| got.peer.is_some() && got.from != got.peer;
     if let Some(got) = talk.got.iter().find(is_other) {
-        let (from, peer) = (
-            got.from.map(|it| it.to_string()),
-            got.peer.map(|it| it.to_string()),
-        );
+        let (from, peer) = (got.from.map(|it| it.to_string()), got.peer.map(|it| it.to_string()));
         let how = format!(
             "a socket connected to {} received from {}",
             peer.unwrap_or_default(),

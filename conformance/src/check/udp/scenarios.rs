@@ -32,30 +32,16 @@ fn one_way(
     let pace = Pace::of(testbed);
     scenario(name)
         .client(move |net| speaker(net, lens, family, pace))
-        .client_on("server", move |net| {
-            listener(net, room, family, pace.start + pace.quiet)
-        })
+        .client_on("server", move |net| listener(net, room, family, pace.start + pace.quiet))
         .on(testbed)
 }
 
 pub(super) fn numbered(testbed: Testbed) -> Scenario {
-    one_way(
-        "udp-numbered",
-        &[40, 41, 120, 1_000, 63],
-        ROOM,
-        Family::V4,
-        testbed,
-    )
+    one_way("udp-numbered", &[40, 41, 120, 1_000, 63], ROOM, Family::V4, testbed)
 }
 
 pub(super) fn numbered_v6(testbed: Testbed) -> Scenario {
-    one_way(
-        "udp-numbered-v6",
-        &[40, 120, 1_000, 63],
-        ROOM,
-        Family::V6,
-        testbed,
-    )
+    one_way("udp-numbered-v6", &[40, 120, 1_000, 63], ROOM, Family::V6, testbed)
 }
 
 /// An empty one, odd and even ones, one that just fits and one that does not.
@@ -88,44 +74,19 @@ pub(super) fn fragments_v6(testbed: Testbed) -> Scenario {
 }
 
 pub(super) fn size_limit(testbed: Testbed) -> Scenario {
-    one_way(
-        "udp-size-limit",
-        &[MAX_V4 + 1, MAX_V4],
-        FULL_ROOM,
-        Family::V4,
-        testbed,
-    )
+    one_way("udp-size-limit", &[MAX_V4 + 1, MAX_V4, MAX_V4], FULL_ROOM, Family::V4, testbed)
 }
 
 pub(super) fn size_limit_v6(testbed: Testbed) -> Scenario {
-    one_way(
-        "udp-size-limit-v6",
-        &[MAX_V6 + 1, MAX_V6],
-        FULL_ROOM,
-        Family::V6,
-        testbed,
-    )
+    one_way("udp-size-limit-v6", &[MAX_V6 + 1, MAX_V6], FULL_ROOM, Family::V6, testbed)
 }
 
 /// The longest datagram as one packet.
 pub(super) fn size_limit_jumbo(testbed: Testbed) -> Scenario {
-    let link = Link::Numbers(LinkNumbers {
-        delay_us: 1_000,
-        mtu: u16::MAX,
-        rate_kbps: None,
-    });
-    let plan = FaultPlan {
-        link,
-        ..FaultPlan::default()
-    };
-    one_way(
-        "udp-size-limit-jumbo",
-        &[MAX_V4 + 1, MAX_V4],
-        FULL_ROOM,
-        Family::V4,
-        testbed,
-    )
-    .base_plan(plan)
+    let link = Link::Numbers(LinkNumbers { delay_us: 1_000, mtu: u16::MAX, rate_kbps: None });
+    let plan = FaultPlan { link, ..FaultPlan::default() };
+    one_way("udp-size-limit-jumbo", &[MAX_V4 + 1, MAX_V4, MAX_V4], FULL_ROOM, Family::V4, testbed)
+        .base_plan(plan)
 }
 
 /// How often the client asks before it gives up.
@@ -176,10 +137,7 @@ pub(super) fn ask(testbed: Testbed) -> Scenario {
 
 /// Waits for the answer to a question; others are late ones and count for nothing.
 async fn is_answered<N: Network>(net: &N, socket: &N::Datagram, question: &[u8]) -> bool {
-    let is_answer = |data: &[u8]| {
-        data.strip_prefix(ANSWER)
-            .is_some_and(|rest| rest.starts_with(question))
-    };
+    let is_answer = |data: &[u8]| data.strip_prefix(ANSWER).is_some_and(|rest| rest.starts_with(question));
     let mut buffer = [0; ROOM];
     let deadline = net.now() + PATIENCE;
     loop {
@@ -227,14 +185,7 @@ pub(super) fn connected(testbed: Testbed) -> Scenario {
             socket.connect(&server.to_string()).await?;
             net.sleep(pace.start).await;
             let _ = socket.send(&payload("client", 1, 50)).await;
-            hear(
-                &net,
-                &socket,
-                ROOM,
-                pace.start + pace.step * 2 + pace.quiet,
-                silent,
-            )
-            .await;
+            hear(&net, &socket, ROOM, pace.start + pace.step * 2 + pace.quiet, silent).await;
             Ok(())
         })
         .server(answerer)
@@ -312,15 +263,9 @@ pub(super) fn broadcast(testbed: Testbed) -> Scenario {
             }
             Ok(())
         })
-        .client_on("server", move |net| {
-            listener(net, ROOM, Family::V4, wait + pace.step)
-        })
-        .client_on("second", move |net| {
-            listener(net, ROOM, Family::V4, wait + pace.step)
-        })
-        .client_on("third", move |net| {
-            listener(net, ROOM, Family::V4, wait + pace.step)
-        })
+        .client_on("server", move |net| listener(net, ROOM, Family::V4, wait + pace.step))
+        .client_on("second", move |net| listener(net, ROOM, Family::V4, wait + pace.step))
+        .client_on("third", move |net| listener(net, ROOM, Family::V4, wait + pace.step))
         .on(testbed)
 }
 

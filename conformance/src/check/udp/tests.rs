@@ -24,13 +24,7 @@ struct Row {
 type Rows = BTreeMap<&'static str, Row>;
 
 fn look(study: &Study, run: &Run, rows: &mut Rows) {
-    assert!(
-        run.end.is_finished(),
-        "{}: {:?} under {:?}",
-        study.name,
-        run.end,
-        run.plan
-    );
+    assert!(run.end.is_finished(), "{}: {:?} under {:?}", study.name, run.end, run.plan);
     assert!(run.fired.all(), "{}: {:?}", study.name, run.plan);
     for spec in study.checks {
         let seen = (spec.check)(run);
@@ -79,11 +73,7 @@ fn settles(testbed: Testbed, spec: &CheckSpec) -> bool {
 
 /// Something that happens to the client's first datagram.
 fn on_the_first(action: Action) -> Fault {
-    Fault {
-        direction: Direction::new("client", "server"),
-        packet: Packet::nth(Class::Datagram, 1),
-        action,
-    }
+    Fault { direction: Direction::new("client", "server"), packet: Packet::nth(Class::Datagram, 1), action }
 }
 
 #[test]
@@ -91,17 +81,11 @@ fn every_claim_has_a_study_and_every_study_a_claim() {
     for study in studies() {
         assert_eq!((study.scenario)(Testbed::Virtual).name(), study.name);
         for spec in study.checks {
-            assert!(
-                Claim::of(spec.claim).is_some(),
-                "{} stands in no list",
-                spec.claim
-            );
+            assert!(Claim::of(spec.claim).is_some(), "{} stands in no list", spec.claim);
         }
     }
     for claim in CLAIMS.iter().filter(|claim| claim.family() == "udp") {
-        let mut specs = studies()
-            .iter()
-            .filter(|study| study.checks.iter().any(|it| it.claim == claim.id));
+        let mut specs = studies().iter().filter(|study| study.checks.iter().any(|it| it.claim == claim.id));
         assert!(specs.next().is_some(), "{} is settled by no study", claim.id);
     }
 }
@@ -132,15 +116,9 @@ fn our_stack_keeps_every_promise_in_turmoil() {
 #[test]
 fn every_possibility_is_shown_by_one_fault_at_most() {
     for testbed in [Testbed::Virtual, Testbed::Turmoil] {
-        for claim in CLAIMS
-            .iter()
-            .filter(|it| it.family() == "udp" && it.modality == Modality::Possible)
-        {
+        for claim in CLAIMS.iter().filter(|it| it.family() == "udp" && it.modality == Modality::Possible) {
             // Of the studies that settle it each does.
-            for study in studies()
-                .iter()
-                .filter(|study| study.checks.iter().any(|it| it.claim == claim.id))
-            {
+            for study in studies().iter().filter(|study| study.checks.iter().any(|it| it.claim == claim.id)) {
                 if testbed == Testbed::Turmoil && study.name != "udp-numbered" && study.search.exhaustive > 0
                 {
                     continue;
@@ -162,63 +140,33 @@ fn every_mutant_is_caught_by_the_claim_that_it_breaks() {
         let mut caught = studies()
             .iter()
             .filter(|study| study.checks.iter().any(|spec| spec.claim == claim))
-            .filter(|study| {
-                search(study, Testbed::Virtual, 1, 0, Some(*mutant))[claim]
-                    .broken
-                    .is_some()
-            });
-        assert!(
-            caught.next().is_some(),
-            "{mutant} ({}) is not caught by {claim}",
-            mutant.about()
-        );
+            .filter(|study| search(study, Testbed::Virtual, 1, 0, Some(*mutant))[claim].broken.is_some());
+        assert!(caught.next().is_some(), "{mutant} ({}) is not caught by {claim}", mutant.about());
     }
 }
 
 #[test]
 fn every_guaranteed_claim_has_a_mutant() {
-    for claim in CLAIMS
-        .iter()
-        .filter(|it| it.family() == "udp" && it.modality == Modality::Guaranteed)
-    {
-        assert!(
-            Mutant::ALL.iter().any(|mutant| mutant.breaks() == claim.id),
-            "{}",
-            claim.id
-        );
+    for claim in CLAIMS.iter().filter(|it| it.family() == "udp" && it.modality == Modality::Guaranteed) {
+        assert!(Mutant::ALL.iter().any(|mutant| mutant.breaks() == claim.id), "{}", claim.id);
     }
 }
 
 #[test]
 fn the_kernel_keeps_every_promise_on_loopback() {
     let mut settled = BTreeMap::new();
-    for study in studies()
-        .iter()
-        .filter(|study| (study.refuses)(Testbed::Loopback).is_none())
-    {
+    for study in studies().iter().filter(|study| (study.refuses)(Testbed::Loopback).is_none()) {
         let (_, rows) = without_faults(study, Testbed::Loopback);
-        for spec in study
-            .checks
-            .iter()
-            .filter(|spec| settles(Testbed::Loopback, spec))
-        {
+        for spec in study.checks.iter().filter(|spec| settles(Testbed::Loopback, spec)) {
             let row = &rows[spec.claim];
             assert_eq!(row.broken, None, "{} in {}", spec.claim, study.name);
             assert!(row.exercised > 0, "{} in {}", spec.claim, study.name);
             settled.insert(spec.claim, row.shown.is_some());
         }
     }
-    let shown: Vec<_> = settled
-        .iter()
-        .filter(|(_, shown)| **shown)
-        .map(|(claim, _)| *claim)
-        .collect();
+    let shown: Vec<_> = settled.iter().filter(|(_, shown)| **shown).map(|(claim, _)| *claim).collect();
     assert_eq!(shown, ["udp/no-flow-control", "udp/refused-when-connected"]);
-    let held: Vec<_> = settled
-        .iter()
-        .filter(|(_, shown)| !**shown)
-        .map(|(claim, _)| *claim)
-        .collect();
+    let held: Vec<_> = settled.iter().filter(|(_, shown)| !**shown).map(|(claim, _)| *claim).collect();
     assert_eq!(
         held,
         [
@@ -238,20 +186,13 @@ fn the_kernel_keeps_every_promise_on_loopback() {
 fn turmoils_own_sockets_fail_where_they_are_known_to() {
     let mut fails = Vec::new();
     let mut lacks = Vec::new();
-    for study in studies()
-        .iter()
-        .filter(|study| (study.refuses)(Testbed::TurmoilOwn).is_none())
-    {
+    for study in studies().iter().filter(|study| (study.refuses)(Testbed::TurmoilOwn).is_none()) {
         let (run, rows) = without_faults(study, Testbed::TurmoilOwn);
         let is_lacking = run
             .trace
             .calls()
             .any(|call| matches!(call.call, Call::Option(_)) && call.error == Some(Errno::ENOPROTOOPT));
-        for spec in study
-            .checks
-            .iter()
-            .filter(|spec| settles(Testbed::TurmoilOwn, spec))
-        {
+        for spec in study.checks.iter().filter(|spec| settles(Testbed::TurmoilOwn, spec)) {
             let row = &rows[spec.claim];
             let is_possible = Claim::of(spec.claim).is_some_and(|it| it.modality == Modality::Possible);
             if is_lacking {
@@ -280,10 +221,7 @@ fn turmoils_own_sockets_fail_where_they_are_known_to() {
 #[test]
 fn the_same_run_is_judged_the_same() {
     for study in studies() {
-        let (one, two) = (
-            without_faults(study, Testbed::Virtual),
-            without_faults(study, Testbed::Virtual),
-        );
+        let (one, two) = (without_faults(study, Testbed::Virtual), without_faults(study, Testbed::Virtual));
         assert_eq!(one.0.trace.hash(), two.0.trace.hash(), "{}", study.name);
         assert_eq!(format!("{:?}", one.1), format!("{:?}", two.1), "{}", study.name);
     }
@@ -299,10 +237,7 @@ fn the_kernel_behind_the_relay_loses_reorders_and_duplicates_by_one_fault() {
         (Action::Duplicate, "udp/may-duplicate"),
     ] {
         let mut rows = Rows::new();
-        let plan = FaultPlan {
-            faults: vec![on_the_first(action)],
-            ..FaultPlan::default()
-        };
+        let plan = FaultPlan { faults: vec![on_the_first(action)], ..FaultPlan::default() };
         look(study, &scenario.run(&plan), &mut rows);
         assert!(rows[claim].shown.is_some(), "{claim}");
         for (claim, row) in rows.iter().filter(|(claim, _)| **claim != "udp/lightweight") {
@@ -310,10 +245,7 @@ fn the_kernel_behind_the_relay_loses_reorders_and_duplicates_by_one_fault() {
         }
         assert!(rows["udp/never-repeats"].exercised > 0);
     }
-    for study in studies()
-        .iter()
-        .filter(|study| (study.refuses)(Testbed::Relay).is_none())
-    {
+    for study in studies().iter().filter(|study| (study.refuses)(Testbed::Relay).is_none()) {
         let (_, rows) = without_faults(study, Testbed::Relay);
         for spec in study.checks.iter().filter(|spec| settles(Testbed::Relay, spec)) {
             assert_eq!(rows[spec.claim].broken, None, "{}", study.name);

@@ -28,19 +28,13 @@ pub(super) fn may_reorder(run: &Run) -> Seen {
     // The number of each receive's send; a copy of what was received before overtakes nothing.
     let mut order: Vec<usize> = Vec::new();
     for got in &talk.got {
-        let number = talk
-            .sent
-            .iter()
-            .position(|sent| sent.error.is_none() && got.is(sent));
+        let number = talk.sent.iter().position(|sent| sent.error.is_none() && got.is(sent));
         order.extend(number.filter(|number| !order.contains(number)));
     }
     let pairs = order.len().saturating_sub(1) as u64;
     for (index, later) in order.iter().enumerate() {
         let (late, early) = (&talk.sent[*later], order[..index].iter().max());
-        let Some(early) = early
-            .filter(|early| *early > later)
-            .map(|early| &talk.sent[*early])
-        else {
+        let Some(early) = early.filter(|early| *early > later).map(|early| &talk.sent[*early]) else {
             continue;
         };
         if (late.host, late.socket, late.to) == (early.host, early.socket, early.to) {
@@ -56,10 +50,7 @@ pub(super) fn may_duplicate(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     let receives = talk.got.len() as u64;
     match talk.taken().find(|sent| talk.receives_of(sent) > 1) {
-        Some(sent) => Seen::shown(
-            receives,
-            format!("{} was sent once and received twice", name(sent.data)),
-        ),
+        Some(sent) => Seen::shown(receives, format!("{} was sent once and received twice", name(sent.data))),
         None => Seen::fine(receives),
     }
 }
@@ -75,10 +66,7 @@ pub(super) fn never_repeats(run: &Run) -> Seen {
         let copies = 1 + duplications(run);
         let again = |sent: &&Sent<'_>| talk.receives_of(sent) > copies * talk.sends_like(sent);
         return match talk.taken().find(again) {
-            Some(sent) => Seen::broken(
-                hit,
-                format!("{} was received more often than sent", name(sent.data)),
-            ),
+            Some(sent) => Seen::broken(hit, format!("{} was received more often than sent", name(sent.data))),
             None => Seen::fine(hit),
         };
     }
@@ -89,11 +77,8 @@ pub(super) fn never_repeats(run: &Run) -> Seen {
         let sends = talk.sends_like(sent);
         for packet in &carriers {
             if carriers.iter().filter(|other| packet.repeats(other)).count() > sends {
-                let how = format!(
-                    "{} was put on the wire again after {}",
-                    name(sent.data),
-                    packet.sending.at
-                );
+                let how =
+                    format!("{} was put on the wire again after {}", name(sent.data), packet.sending.at);
                 return Seen::broken(hit, how);
             }
         }
@@ -103,11 +88,7 @@ pub(super) fn never_repeats(run: &Run) -> Seen {
 
 /// How many copies the plan may have made of one datagram, beside the datagram itself.
 pub(super) fn duplications(run: &Run) -> usize {
-    run.plan
-        .faults
-        .iter()
-        .filter(|fault| fault.action == Action::Duplicate)
-        .count()
+    run.plan.faults.iter().filter(|fault| fault.action == Action::Duplicate).count()
 }
 
 /// udp/lightweight: eight bytes of header, one packet for one message, and no other packet.
@@ -134,10 +115,7 @@ pub(super) fn lightweight(run: &Run) -> Seen {
             return Seen::broken(sends, how);
         }
         if carriers.is_empty() {
-            return Seen::broken(
-                sends,
-                format!("{} was taken and never put on the wire", name(sent.data)),
-            );
+            return Seen::broken(sends, format!("{} was taken and never put on the wire", name(sent.data)));
         }
         explained.extend(carriers.iter().map(|packet| packet.sending.packet));
     }
@@ -173,15 +151,9 @@ pub(super) fn no_connection(run: &Run) -> Seen {
         return Seen::NOTHING;
     };
     if let Some(error) = first.error {
-        return Seen::broken(
-            1,
-            format!("the first send, with nothing before it, failed: {error}"),
-        );
+        return Seen::broken(1, format!("the first send, with nothing before it, failed: {error}"));
     }
-    let before = run
-        .trace
-        .calls()
-        .take_while(|call| !matches!(call.call, Call::Send { .. }));
+    let before = run.trace.calls().take_while(|call| !matches!(call.call, Call::Send { .. }));
     let mut prepared =
         before.filter(|call| !matches!(call.call, Call::Bind(_) | Call::Option(_) | Call::Close));
     if prepared.next().is_some() {

@@ -22,9 +22,7 @@ pub(super) async fn bind(net: &StackNet, addr: &str, options: &[SocketOption]) -
         stack.bind(fd, addr)?;
         Ok(Call::Bind(stack.local_addr(fd)?))
     };
-    Ok(StackDatagram {
-        socket: net.open(Kind::Datagram, addr, options, bind).await?,
-    })
+    Ok(StackDatagram { socket: net.open(Kind::Datagram, addr, options, bind).await? })
 }
 
 impl Datagram for StackDatagram {
@@ -37,32 +35,18 @@ impl Datagram for StackDatagram {
             .find(|peer| peer.is_ipv4() == is_v4)
             .or(addrs.first())
             .ok_or(io::ErrorKind::NotFound)?;
-        self.socket
-            .call(|stack, fd| stack.connect(fd, Some(peer)), |_| Call::Connect(peer))
-            .await
+        self.socket.call(|stack, fd| stack.connect(fd, Some(peer)), |_| Call::Connect(peer)).await
     }
 
     async fn send(&self, data: &[u8]) -> io::Result<usize> {
         self.socket
-            .call(
-                |stack, fd| stack.send(fd, data),
-                |_| Call::Send {
-                    to: None,
-                    data: kept(data),
-                },
-            )
+            .call(|stack, fd| stack.send(fd, data), |_| Call::Send { to: None, data: kept(data) })
             .await
     }
 
     async fn send_to(&self, data: &[u8], to: SocketAddr) -> io::Result<usize> {
         self.socket
-            .call(
-                |stack, fd| stack.send_to(fd, data, to),
-                |_| Call::Send {
-                    to: Some(to),
-                    data: kept(data),
-                },
-            )
+            .call(|stack, fd| stack.send_to(fd, data, to), |_| Call::Send { to: Some(to), data: kept(data) })
             .await
     }
 
@@ -71,9 +55,7 @@ impl Datagram for StackDatagram {
             self.socket.poll_call(
                 cx,
                 |stack, fd| {
-                    stack
-                        .recv_from(fd, buffer)
-                        .map(|received| (received, kept(&buffer[..received.len])))
+                    stack.recv_from(fd, buffer).map(|received| (received, kept(&buffer[..received.len])))
                 },
                 |result| match result {
                     Ok((received, data)) => Call::Recv {
@@ -81,11 +63,7 @@ impl Datagram for StackDatagram {
                         data: data.clone(),
                         full_len: received.full_len,
                     },
-                    Err(_) => Call::Recv {
-                        from: None,
-                        data: kept(&[]),
-                        full_len: 0,
-                    },
+                    Err(_) => Call::Recv { from: None, data: kept(&[]), full_len: 0 },
                 },
             )
         })

@@ -19,11 +19,7 @@ pub(super) struct Sleep {
 
 impl Sleep {
     pub(super) fn new(shared: Arc<Shared>, due: Time) -> Self {
-        Sleep {
-            shared,
-            due,
-            timer: None,
-        }
+        Sleep { shared, due, timer: None }
     }
 }
 

@@ -59,9 +59,7 @@ pub(super) async fn listen(
         stack.listen(fd, backlog)?;
         Ok(Call::Listen(stack.local_addr(fd)?))
     };
-    Ok(StackListener {
-        socket: net.open(Kind::Stream, addr, options, bind).await?,
-    })
+    Ok(StackListener { socket: net.open(Kind::Stream, addr, options, bind).await? })
 }
 
 impl Listener for StackListener {
@@ -79,31 +77,15 @@ impl Listener for StackListener {
                 }
                 let socket = result.map(|(fd, peer)| (fd, peer, host.opened(fd)));
                 let call = match &socket {
-                    Ok((_, peer, id)) => Call::Accept {
-                        socket: *id,
-                        peer: Some(*peer),
-                    },
-                    Err(_) => Call::Accept {
-                        socket: self.socket.id,
-                        peer: None,
-                    },
+                    Ok((_, peer, id)) => Call::Accept { socket: *id, peer: Some(*peer) },
+                    Err(_) => Call::Accept { socket: self.socket.id, peer: None },
                 };
-                record(
-                    world,
-                    net.host,
-                    self.socket.id,
-                    call,
-                    socket.as_ref().err().copied(),
-                );
+                record(world, net.host, self.socket.id, call, socket.as_ref().err().copied());
                 Some(socket)
             });
             match answer {
                 Some(Some(Ok((fd, peer, id)))) => {
-                    let socket = Socket {
-                        net: net.clone(),
-                        fd,
-                        id,
-                    };
+                    let socket = Socket { net: net.clone(), fd, id };
                     Poll::Ready(Ok((StackStream { socket }, peer)))
                 }
                 Some(Some(Err(errno))) => Poll::Ready(Err(errno.into())),
@@ -126,11 +108,7 @@ impl AsyncRead for StackStream {
             |stack, fd| stack.recv(fd, room).map(|len| kept(&room[..len])),
             |result| {
                 let data = result.clone().unwrap_or_default();
-                Call::Recv {
-                    from: None,
-                    full_len: data.len(),
-                    data,
-                }
+                Call::Recv { from: None, full_len: data.len(), data }
             },
         );
         answer.map_ok(|data| buf.advance(data.len()))
@@ -144,10 +122,7 @@ impl AsyncWrite for StackStream {
             |stack, fd| stack.send(fd, data),
             |result| {
                 let taken = result.as_ref().copied().unwrap_or(data.len());
-                Call::Send {
-                    to: None,
-                    data: kept(&data[..taken]),
-                }
+                Call::Send { to: None, data: kept(&data[..taken]) }
             },
         )
     }
@@ -157,8 +132,7 @@ impl AsyncWrite for StackStream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket
-            .poll_call(cx, |stack, fd| stack.shutdown(fd, How::Write), |_| Call::Shutdown)
+        self.socket.poll_call(cx, |stack, fd| stack.shutdown(fd, How::Write), |_| Call::Shutdown)
     }
 }
 

@@ -13,18 +13,11 @@ fn there() -> Direction {
 }
 
 fn fault(nth: u32, action: Action) -> Fault {
-    Fault {
-        direction: there(),
-        packet: Packet::nth(Class::Datagram, nth),
-        action,
-    }
+    Fault { direction: there(), packet: Packet::nth(Class::Datagram, nth), action }
 }
 
 fn plan(faults: impl IntoIterator<Item = Fault>) -> FaultPlan {
-    FaultPlan {
-        faults: faults.into_iter().collect(),
-        ..FaultPlan::default()
-    }
+    FaultPlan { faults: faults.into_iter().collect(), ..FaultPlan::default() }
 }
 
 fn drops(nths: impl IntoIterator<Item = u32>) -> FaultPlan {
@@ -83,26 +76,16 @@ fn a_few_faults_of_sixty_four_are_found_in_few_runs() {
 #[test]
 fn faults_that_need_each_other_go_together() {
     // Showing it takes an even number of faults: none can go alone, which is what minimal means here.
-    let result = shrunk(&drops(1..=64), |plan| {
-        plan.faults.len() % 2 == 0 && !plan.faults.is_empty()
-    });
+    let result = shrunk(&drops(1..=64), |plan| plan.faults.len() % 2 == 0 && !plan.faults.is_empty());
     assert_eq!(result.plan.faults.len(), 2);
 }
 
 #[test]
 fn numbers_go_down_to_where_they_matter() {
-    let from = plan([
-        fault(40, Action::DelayUs(987_654)),
-        fault(41, Action::HoldFor(30)),
-    ]);
+    let from = plan([fault(40, Action::DelayUs(987_654)), fault(41, Action::HoldFor(30))]);
     let result = shrunk(&from, |plan| {
-        plan.faults
-            .iter()
-            .any(|fault| matches!(fault.action, Action::DelayUs(us) if us >= 15_000))
-            && plan
-                .faults
-                .iter()
-                .any(|fault| matches!(fault.action, Action::HoldFor(n) if n >= 3))
+        plan.faults.iter().any(|fault| matches!(fault.action, Action::DelayUs(us) if us >= 15_000))
+            && plan.faults.iter().any(|fault| matches!(fault.action, Action::HoldFor(n) if n >= 3))
     });
     let actions: Vec<&Action> = result.plan.faults.iter().map(|fault| &fault.action).collect();
     assert_eq!(actions, [&Action::DelayUs(20_000), &Action::HoldFor(5)]);
@@ -113,19 +96,14 @@ fn numbers_go_down_to_where_they_matter() {
 
 #[test]
 fn times_stay_on_whole_ticks_where_asked() {
-    let limits = ShrinkLimits {
-        tick_us: 1_000,
-        ..ShrinkLimits::default()
-    };
+    let limits = ShrinkLimits { tick_us: 1_000, ..ShrinkLimits::default() };
     let from = plan([fault(1, Action::DelayUs(7_300))]);
     let mut asked = Vec::new();
     let result = shrink(
         &from,
         &mut |plan| {
             asked.extend(plan.faults.iter().map(|fault| fault.action.clone()));
-            plan.faults
-                .iter()
-                .any(|fault| matches!(fault.action, Action::DelayUs(us) if us >= 1_200))
+            plan.faults.iter().any(|fault| matches!(fault.action, Action::DelayUs(us) if us >= 1_200))
         },
         &limits,
     );
@@ -139,40 +117,17 @@ fn times_stay_on_whole_ticks_where_asked() {
 
 #[test]
 fn words_bits_links_and_events_that_do_not_matter_go() {
-    let packet = Packet {
-        flow: Some(3),
-        transmission: Some(4),
-        ..Packet::nth(Class::Data, 9)
-    };
-    let anchor = When::After(Anchor {
-        direction: there(),
-        packet,
-    });
+    let packet = Packet { flow: Some(3), transmission: Some(4), ..Packet::nth(Class::Data, 9) };
+    let anchor = When::After(Anchor { direction: there(), packet });
     let from = FaultPlan {
         title: Some("kept".to_owned()),
         scenario: Some("kept".to_owned()),
-        link: Link::Numbers(LinkNumbers {
-            delay_us: 7,
-            ..Profile::Lan.numbers()
-        }),
-        faults: vec![Fault {
-            direction: there(),
-            packet,
-            action: Action::CorruptBits(vec![300, 70, 1_000]),
-        }],
+        link: Link::Numbers(LinkNumbers { delay_us: 7, ..Profile::Lan.numbers() }),
+        faults: vec![Fault { direction: there(), packet, action: Action::CorruptBits(vec![300, 70, 1_000]) }],
         events: vec![
-            PlanEvent {
-                kind: EventKind::Partition(None),
-                when: anchor.clone(),
-            },
-            PlanEvent {
-                kind: EventKind::Heal(None),
-                when: anchor,
-            },
-            PlanEvent {
-                kind: EventKind::Crash("server".to_owned()),
-                when: When::AtUs(123_456),
-            },
+            PlanEvent { kind: EventKind::Partition(None), when: anchor.clone() },
+            PlanEvent { kind: EventKind::Heal(None), when: anchor },
+            PlanEvent { kind: EventKind::Crash("server".to_owned()), when: When::AtUs(123_456) },
         ],
     };
     let result = shrunk(&from, |plan| {
@@ -187,10 +142,7 @@ fn words_bits_links_and_events_that_do_not_matter_go() {
             packet: Packet::nth(Class::Data, 1),
             action: Action::CorruptBits(vec![100]),
         }],
-        events: vec![PlanEvent {
-            kind: EventKind::Crash("server".to_owned()),
-            when: When::AtUs(0),
-        }],
+        events: vec![PlanEvent { kind: EventKind::Crash("server".to_owned()), when: When::AtUs(0) }],
         ..from
     };
     assert_eq!(result.plan, expected);
@@ -198,10 +150,7 @@ fn words_bits_links_and_events_that_do_not_matter_go() {
 
 #[test]
 fn the_budget_is_kept_and_told() {
-    let limits = ShrinkLimits {
-        runs_max: 10,
-        ..ShrinkLimits::default()
-    };
+    let limits = ShrinkLimits { runs_max: 10, ..ShrinkLimits::default() };
     let has = |plan: &FaultPlan, nth| plan.faults.iter().any(|fault| fault.packet.nth == nth);
     let shows = |plan: &FaultPlan| has(plan, 3) && has(plan, 60);
     let mut asked = 0;
@@ -220,14 +169,7 @@ fn the_budget_is_kept_and_told() {
 #[test]
 fn a_plan_that_does_not_show_it_comes_back_as_it_was() {
     let result = shrink(&drops(1..=3), &mut |_| false, &ShrinkLimits::default());
-    assert_eq!(
-        result,
-        Shrunk {
-            plan: drops(1..=3),
-            runs: 1,
-            minimal: false
-        }
-    );
+    assert_eq!(result, Shrunk { plan: drops(1..=3), runs: 1, minimal: false });
 }
 
 #[test]
@@ -244,19 +186,10 @@ fn any_fault() -> impl Strategy<Value = Fault> {
         proptest::collection::btree_set(0_u32..12_000, 1..4)
             .prop_map(|bits| Action::CorruptBits(bits.into_iter().collect())),
     ];
-    let packet = (
-        1_u32..90,
-        proptest::option::of(1_u32..4),
-        proptest::option::of(2_u32..6),
-    );
+    let packet = (1_u32..90, proptest::option::of(1_u32..4), proptest::option::of(2_u32..6));
     (packet, action).prop_map(|((nth, flow, transmission), action)| Fault {
         direction: there(),
-        packet: Packet {
-            class: Class::Data,
-            nth,
-            flow,
-            transmission,
-        },
+        packet: Packet { class: Class::Data, nth, flow, transmission },
         action,
     })
 }
@@ -275,10 +208,7 @@ enum Need {
 impl Need {
     fn of(kind: u8, fault: &Fault, number: u32) -> Need {
         match kind {
-            0 => Need::Action(
-                std::mem::discriminant(&fault.action),
-                number % fault.packet.nth.max(1),
-            ),
+            0 => Need::Action(std::mem::discriminant(&fault.action), number % fault.packet.nth.max(1)),
             1 => Need::Delay(u64::from(number)),
             2 => Need::Bit(number % 12_000),
             3 => Need::Flow(number % 4),

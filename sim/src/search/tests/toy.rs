@@ -67,15 +67,7 @@ pub(super) fn run(plan: &FaultPlan, messages: u8, bug: Bug) -> Run {
             };
             let (packet, copy, to) = (delivery.packet, delivery.copy, delivery.to);
             let altered = delivery.altered.then(|| delivery.bytes.clone());
-            trace.push(
-                now,
-                What::Arrived {
-                    packet,
-                    copy,
-                    to,
-                    altered,
-                },
-            );
+            trace.push(now, What::Arrived { packet, copy, to, altered });
             if delivery.altered {
                 // The checksum finds every single flipped bit.
                 continue;
@@ -104,13 +96,7 @@ pub(super) fn run(plan: &FaultPlan, messages: u8, bug: Bug) -> Run {
             wire.send(now, CLIENT, SERVER, packet(CLIENT, message), &mut trace);
         }
     };
-    Run {
-        plan: plan.clone(),
-        trace,
-        end,
-        fired: wire.fired(),
-        elapsed: now,
-    }
+    Run { plan: plan.clone(), trace, end, fired: wire.fired(), elapsed: now }
 }
 
 fn failed(message: String) -> End {

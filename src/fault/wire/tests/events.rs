@@ -10,10 +10,7 @@ fn hosts_crash_and_restart_through_poll() {
     ]);
     bench.send(ms(0), 0);
     assert_eq!(bench.wire.fired().count(), 0);
-    assert_eq!(
-        bench.due(),
-        list([(0, "crash 1"), (1_000, "restart 1"), (1_000, "0")])
-    );
+    assert_eq!(bench.due(), list([(0, "crash 1"), (1_000, "restart 1"), (1_000, "0")]));
     assert!(bench.wire.fired().all());
 }
 
@@ -26,15 +23,8 @@ fn a_partition_loses_what_is_sent_and_keeps_what_is_under_way() {
     ]);
     bench.send_each_ms(0..3);
     assert_eq!(bench.due(), list([(1_000, "0"), (3_000, "2")]));
-    let lost = |what: &What| {
-        matches!(
-            what,
-            What::Lost {
-                packet: PacketId(1),
-                reason: LossReason::Partition
-            }
-        )
-    };
+    let lost =
+        |what: &What| matches!(what, What::Lost { packet: PacketId(1), reason: LossReason::Partition });
     assert_eq!(bench.happened(lost), 1);
     assert!(bench.wire.fired().all());
 }
@@ -51,13 +41,7 @@ fn a_fault_on_what_a_partition_loses_does_not_fire() {
     });
     bench.send_each_ms(0..2);
     // The first was classified although it was lost: its name anchors the heal, and the next is the second.
-    assert_eq!(
-        bench.wire.fired(),
-        Fired {
-            faults: vec![false, true],
-            events: vec![true, true]
-        }
-    );
+    assert_eq!(bench.wire.fired(), Fired { faults: vec![false, true], events: vec![true, true] });
 }
 
 #[test]
@@ -86,10 +70,7 @@ fn an_event_with_a_time_comes_before_what_is_sent_or_due_then() {
     assert_eq!(bench.due(), list([(1_000, "0")]));
     let order: Vec<&What> = bench.trace.events().iter().map(|event| &event.what).collect();
     assert!(
-        matches!(
-            order[1..],
-            [What::Partitioned(None), What::Sent { .. }, What::Lost { .. }]
-        ),
+        matches!(order[1..], [What::Partitioned(None), What::Sent { .. }, What::Lost { .. }]),
         "{order:?}"
     );
 
@@ -98,15 +79,7 @@ fn an_event_with_a_time_comes_before_what_is_sent_or_due_then() {
     assert_eq!(bench.poll(ms(3)), None);
     assert!(bench.trace.events().is_empty());
     assert_eq!(bench.poll(ms(9)), None);
-    assert_eq!(
-        bench
-            .trace
-            .events()
-            .iter()
-            .map(|event| event.at)
-            .collect::<Vec<_>>(),
-        [ms(4)]
-    );
+    assert_eq!(bench.trace.events().iter().map(|event| event.at).collect::<Vec<_>>(), [ms(4)]);
     assert_eq!(bench.wire.next_due(), None);
 }
 
@@ -120,10 +93,7 @@ fn events_on_one_packet_happen_in_the_plans_order() {
         event(EventKind::Restart(server()), after(1)),
     ]);
     bench.send_each_ms(0..2);
-    assert_eq!(
-        bench.due(),
-        list([(0, "crash 1"), (0, "restart 1"), (1_000, "0")])
-    );
+    assert_eq!(bench.due(), list([(0, "crash 1"), (0, "restart 1"), (1_000, "0")]));
     assert_eq!(bench.happened(|what| matches!(what, What::Lost { .. })), 1);
 }
 
@@ -131,10 +101,7 @@ fn events_on_one_packet_happen_in_the_plans_order() {
 fn an_injected_packet_is_carried_but_not_counted_or_hurt() {
     let mut bench = Bench::new(&FaultPlan {
         faults: vec![fault(1, Action::Drop), fault(2, Action::Drop)],
-        events: vec![
-            event(injection(datagram(9)), When::AtUs(0)),
-            event(injection(datagram(8)), after(1)),
-        ],
+        events: vec![event(injection(datagram(9)), When::AtUs(0)), event(injection(datagram(8)), after(1))],
         ..FaultPlan::default()
     });
     bench.send_each_ms(0..3);
@@ -162,15 +129,9 @@ fn an_injected_packet_that_the_link_does_not_take_is_lost() {
 fn the_wire_takes_what_fits_the_mtu_and_whom_it_knows() {
     let mut bench = Bench::faults([]);
     let packet = |len| Bytes::from(vec![0x45; len]);
-    bench
-        .wire
-        .send(ms(0), CLIENT, SERVER, packet(1_500), &mut bench.trace);
-    bench
-        .wire
-        .send(ms(0), CLIENT, SERVER, packet(1_501), &mut bench.trace);
-    bench
-        .wire
-        .send(ms(0), CLIENT, HostId(2), packet(20), &mut bench.trace);
+    bench.wire.send(ms(0), CLIENT, SERVER, packet(1_500), &mut bench.trace);
+    bench.wire.send(ms(0), CLIENT, SERVER, packet(1_501), &mut bench.trace);
+    bench.wire.send(ms(0), CLIENT, HostId(2), packet(20), &mut bench.trace);
     assert_eq!(bench.due(), list([(1_000, "0")]));
     let lost: Vec<&What> = bench
         .trace
@@ -182,14 +143,8 @@ fn the_wire_takes_what_fits_the_mtu_and_whom_it_knows() {
     assert_eq!(
         lost,
         [
-            &What::Lost {
-                packet: PacketId(1),
-                reason: LossReason::TooBig
-            },
-            &What::Lost {
-                packet: PacketId(2),
-                reason: LossReason::NoSuchHost
-            },
+            &What::Lost { packet: PacketId(1), reason: LossReason::TooBig },
+            &What::Lost { packet: PacketId(2), reason: LossReason::NoSuchHost },
         ]
     );
 }
@@ -199,19 +154,9 @@ fn the_wire_holds_so_many_packets_and_no_more() {
     let mut bench = Bench::faults([]);
     let packet = datagram(0);
     for _ in 0..PACKETS_MAX + 2 {
-        bench
-            .wire
-            .send(ms(0), CLIENT, SERVER, packet.clone(), &mut bench.trace);
+        bench.wire.send(ms(0), CLIENT, SERVER, packet.clone(), &mut bench.trace);
     }
-    let full = |what: &What| {
-        matches!(
-            what,
-            What::Lost {
-                reason: LossReason::WireFull,
-                ..
-            }
-        )
-    };
+    let full = |what: &What| matches!(what, What::Lost { reason: LossReason::WireFull, .. });
     assert_eq!(bench.happened(full), 2);
     assert_eq!(bench.wire.in_flight(), PACKETS_MAX);
     assert_eq!(bench.due().len(), PACKETS_MAX);
@@ -222,9 +167,7 @@ fn the_wire_holds_so_many_packets_and_no_more() {
 fn what_is_due_at_once_comes_in_the_order_of_hosts() {
     let mut bench = Bench::faults([]);
     bench.send(ms(0), 0);
-    bench
-        .wire
-        .send(ms(0), SERVER, CLIENT, datagram(1), &mut bench.trace);
+    bench.wire.send(ms(0), SERVER, CLIENT, datagram(1), &mut bench.trace);
     bench.send(ms(0), 2);
     assert_eq!(bench.due(), list([(1_000, "1"), (1_000, "0"), (1_000, "2")]));
 }
@@ -232,50 +175,23 @@ fn what_is_due_at_once_comes_in_the_order_of_hosts() {
 #[test]
 fn a_plan_must_speak_of_hosts_that_there_are() {
     let unknown = |plan: FaultPlan| {
-        Wire::new(&plan, &["client".to_owned(), "server".to_owned()])
-            .map(drop)
-            .unwrap_err()
-            .to_string()
+        Wire::new(&plan, &["client".to_owned(), "server".to_owned()]).map(drop).unwrap_err().to_string()
     };
     let direction = Direction::new("client", "sever");
-    let faults = vec![Fault {
-        direction: direction.clone(),
-        ..fault(1, Action::Drop)
-    }];
+    let faults = vec![Fault { direction: direction.clone(), ..fault(1, Action::Drop) }];
     assert_eq!(
-        unknown(FaultPlan {
-            faults,
-            ..FaultPlan::default()
-        }),
+        unknown(FaultPlan { faults, ..FaultPlan::default() }),
         "the plan names the host `sever`, but the hosts of this run are client, server"
     );
     let name = || "mars".to_owned();
     for event in [
         event(EventKind::Crash(name()), When::AtUs(0)),
         event(EventKind::Restart(name()), When::AtUs(0)),
-        event(
-            EventKind::Partition(Some(["client".to_owned(), name()])),
-            When::AtUs(0),
-        ),
+        event(EventKind::Partition(Some(["client".to_owned(), name()])), When::AtUs(0)),
         event(EventKind::Heal(Some([name(), name()])), When::AtUs(0)),
-        event(
-            EventKind::Inject {
-                direction: direction.clone(),
-                packet: datagram(0),
-            },
-            When::AtUs(0),
-        ),
-        event(
-            EventKind::Heal(None),
-            When::After(Anchor {
-                direction,
-                packet: Packet::nth(Class::Any, 1),
-            }),
-        ),
+        event(EventKind::Inject { direction: direction.clone(), packet: datagram(0) }, When::AtUs(0)),
+        event(EventKind::Heal(None), When::After(Anchor { direction, packet: Packet::nth(Class::Any, 1) })),
     ] {
-        unknown(FaultPlan {
-            events: vec![event],
-            ..FaultPlan::default()
-        });
+        unknown(FaultPlan { events: vec![event], ..FaultPlan::default() });
     }
 }

@@ -21,16 +21,9 @@ fn action() -> impl Strategy<Value = Action> {
 
 fn plan() -> impl Strategy<Value = FaultPlan> {
     let fault = (any::<bool>(), 1_u32..20, action()).prop_map(|(back, nth, action)| {
-        let direction = if back {
-            Direction::new("server", "client")
-        } else {
-            Direction::new("client", "server")
-        };
-        Fault {
-            direction,
-            packet: Packet::nth(Class::Any, nth),
-            action,
-        }
+        let direction =
+            if back { Direction::new("server", "client") } else { Direction::new("client", "server") };
+        Fault { direction, packet: Packet::nth(Class::Any, nth), action }
     });
     let kind = prop_oneof![
         Just(EventKind::Partition(None)),
@@ -47,16 +40,9 @@ fn plan() -> impl Strategy<Value = FaultPlan> {
     ];
     let event = (kind, when).prop_map(|(kind, when)| PlanEvent { kind, when });
     let rate = proptest::option::of(100_u64..10_000);
-    let lists = (
-        proptest::collection::vec(fault, 0..6),
-        proptest::collection::vec(event, 0..4),
-    );
+    let lists = (proptest::collection::vec(fault, 0..6), proptest::collection::vec(event, 0..4));
     (rate, 0_u64..5_000, lists).prop_map(|(rate_kbps, delay_us, (faults, events))| FaultPlan {
-        link: Link::Numbers(LinkNumbers {
-            delay_us,
-            mtu: 180,
-            rate_kbps,
-        }),
+        link: Link::Numbers(LinkNumbers { delay_us, mtu: 180, rate_kbps }),
         faults,
         events,
         ..FaultPlan::default()
@@ -70,13 +56,9 @@ fn run(plan: &FaultPlan, sends: &[(u64, bool, usize)], ahead: Duration) -> (Vec<
     let mut now = Time::ZERO;
     for &(later, back, len) in sends {
         now += Duration::from_micros(later);
-        due.extend(std::iter::from_fn(|| {
-            bench.wire.poll_ahead(now, now + ahead, &mut bench.trace)
-        }));
+        due.extend(std::iter::from_fn(|| bench.wire.poll_ahead(now, now + ahead, &mut bench.trace)));
         let (from, to) = if back { (SERVER, CLIENT) } else { (CLIENT, SERVER) };
-        bench
-            .wire
-            .send(now, from, to, Bytes::from(vec![0x45; len]), &mut bench.trace);
+        bench.wire.send(now, from, to, Bytes::from(vec![0x45; len]), &mut bench.trace);
     }
     due.extend(std::iter::from_fn(|| bench.poll(Time::MAX)));
     (due, bench)
@@ -84,10 +66,7 @@ fn run(plan: &FaultPlan, sends: &[(u64, bool, usize)], ahead: Duration) -> (Vec<
 
 fn packets(due: &[Due]) -> Vec<&Delivery> {
     let packet = |due| match due {
-        &Due {
-            what: DueWhat::Packet(ref delivery),
-            ..
-        } => Some(delivery),
+        &Due { what: DueWhat::Packet(ref delivery), .. } => Some(delivery),
         _ => None,
     };
     due.iter().filter_map(packet).collect()

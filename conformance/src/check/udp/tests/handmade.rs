@@ -23,9 +23,7 @@ struct Calls(Trace);
 impl Calls {
     /// Each host binds a socket to its own address.
     fn bound() -> Calls {
-        (0..3).fold(Calls(Trace::new(HOSTS)), |it, host| {
-            it.call(host, Call::Bind(addr(host)))
-        })
+        (0..3).fold(Calls(Trace::new(HOSTS)), |it, host| it.call(host, Call::Bind(addr(host))))
     }
 
     fn call(self, host: u16, call: Call) -> Calls {
@@ -39,15 +37,7 @@ impl Calls {
     fn ended(mut self, host: u16, call: Call, error: Option<Errno>) -> Calls {
         let at = Time::from_millis(self.0.events().len() as u64);
         let (host, socket) = (HostId(host), SocketId(0));
-        self.0.push(
-            at,
-            What::Call {
-                host,
-                socket,
-                call,
-                error,
-            },
-        );
+        self.0.push(at, What::Call { host, socket, call, error });
         self
     }
 
@@ -57,14 +47,7 @@ impl Calls {
 
     fn gets(self, host: u16, from: u16, data: &[u8]) -> Calls {
         let (data, full_len) = (Bytes::copy_from_slice(data), data.len());
-        self.call(
-            host,
-            Call::Recv {
-                from: Some(addr(from)),
-                data,
-                full_len,
-            },
-        )
+        self.call(host, Call::Recv { from: Some(addr(from)), data, full_len })
     }
 
     fn run(self) -> Run {
@@ -73,17 +56,11 @@ impl Calls {
 
     fn under(self, actions: &[Action]) -> Run {
         let plan = FaultPlan {
-            faults: actions
-                .iter()
-                .map(|action| on_the_first(action.clone()))
-                .collect(),
+            faults: actions.iter().map(|action| on_the_first(action.clone())).collect(),
             ..FaultPlan::default()
         };
         Run {
-            fired: Fired {
-                faults: vec![true; actions.len()],
-                events: Vec::new(),
-            },
+            fired: Fired { faults: vec![true; actions.len()], events: Vec::new() },
             plan,
             trace: self.0,
             end: End::Finished,
@@ -97,10 +74,7 @@ fn addr(host: u16) -> SocketAddr {
 }
 
 fn send(to: SocketAddr, data: &[u8]) -> Call {
-    Call::Send {
-        to: Some(to),
-        data: Bytes::copy_from_slice(data),
-    }
+    Call::Send { to: Some(to), data: Bytes::copy_from_slice(data) }
 }
 
 fn data() -> Vec<u8> {
@@ -109,10 +83,7 @@ fn data() -> Vec<u8> {
 
 #[track_caller]
 fn broken(seen: Seen, how: &str) {
-    assert!(
-        matches!(&seen.verdict, Verdict::Broken(it) if it.contains(how)),
-        "{seen:?}"
-    );
+    assert!(matches!(&seen.verdict, Verdict::Broken(it) if it.contains(how)), "{seen:?}");
 }
 
 #[track_caller]
@@ -127,29 +98,17 @@ fn payloads_differ_and_say_whose_they_are() {
     for number in 0..60 {
         for other in 0..number {
             assert_ne!(payload("client", number, 1), payload("client", other, 1));
-            assert_ne!(
-                payload("client", number, 40)[16..],
-                payload("server", other, 41)[16..]
-            );
+            assert_ne!(payload("client", number, 40)[16..], payload("server", other, 41)[16..]);
         }
     }
 }
 
 #[test]
 fn a_receive_more_than_the_network_made_is_a_repetition() {
-    let twice = Calls::bound()
-        .sends(0, 1, &data())
-        .gets(1, 0, &data())
-        .gets(1, 0, &data());
-    broken(
-        transit::never_repeats(&twice.clone().under(&[Action::HoldFor(1)])),
-        "more often than sent",
-    );
+    let twice = Calls::bound().sends(0, 1, &data()).gets(1, 0, &data()).gets(1, 0, &data());
+    broken(transit::never_repeats(&twice.clone().under(&[Action::HoldFor(1)])), "more often than sent");
     broken(content::keeps_boundaries::<64>(&twice.clone().run()), "again");
-    assert_eq!(
-        transit::never_repeats(&twice.under(&[Action::Duplicate])),
-        Seen::fine(1)
-    );
+    assert_eq!(transit::never_repeats(&twice.under(&[Action::Duplicate])), Seen::fine(1));
 }
 
 #[test]
@@ -157,14 +116,8 @@ fn a_connected_socket_hears_its_peer_and_nobody_else() {
     let connected = Calls::bound().call(0, Call::Connect(addr(1)));
     let spared = connected.clone().sends(2, 0, &data());
     assert_eq!(refusal::connected_filters(&spared.clone().run()), Seen::fine(1));
-    broken(
-        refusal::connected_filters(&spared.gets(0, 2, &data()).run()),
-        "received from",
-    );
-    broken(
-        refusal::connected_filters(&connected.sends(1, 0, &data()).run()),
-        "from the peer",
-    );
+    broken(refusal::connected_filters(&spared.gets(0, 2, &data()).run()), "received from");
+    broken(refusal::connected_filters(&connected.sends(1, 0, &data()).run()), "from the peer");
 }
 
 #[test]
@@ -175,46 +128,27 @@ fn an_error_of_the_networks_making_is_told_from_a_local_one() {
     broken(refusal::sender_never_knows(&refused.run()), "refused");
     let too_long = sent.clone().failed(0, again(), Errno::EMSGSIZE);
     assert_eq!(refusal::sender_never_knows(&too_long.run()), Seen::fine(1));
-    let nothing = Call::Recv {
-        from: None,
-        data: Bytes::new(),
-        full_len: 0,
-    };
+    let nothing = Call::Recv { from: None, data: Bytes::new(), full_len: 0 };
     let told = sent.failed(0, nothing, Errno::ECONNREFUSED);
-    broken(
-        refusal::sender_never_knows(&told.run()),
-        "receive on an unconnected socket",
-    );
+    broken(refusal::sender_never_knows(&told.run()), "receive on an unconnected socket");
 }
 
 #[test]
 fn a_refusal_counts_once_and_after_a_send_that_succeeded() {
     let connected = Calls::bound().call(0, Call::Connect(addr(1)));
-    let again = || Call::Send {
-        to: None,
-        data: data().into(),
-    };
+    let again = || Call::Send { to: None, data: data().into() };
     let refused = |calls: Calls| calls.failed(0, again(), Errno::ECONNREFUSED);
     let at_once = refused(connected.clone()).call(0, again());
-    assert_eq!(
-        refusal::refused_when_connected(&at_once.run()).verdict,
-        Verdict::Fine
-    );
+    assert_eq!(refusal::refused_when_connected(&at_once.run()).verdict, Verdict::Fine);
     let for_ever = refused(refused(connected.clone().call(0, again())));
-    assert_eq!(
-        refusal::refused_when_connected(&for_ever.run()).verdict,
-        Verdict::Fine
-    );
+    assert_eq!(refusal::refused_when_connected(&for_ever.run()).verdict, Verdict::Fine);
     let once = refused(connected.call(0, again())).call(0, again());
     shown(refusal::refused_when_connected(&once.run()));
 }
 
 #[test]
 fn a_handshake_of_the_programs_own_settles_nothing() {
-    let agreed = Calls::bound()
-        .call(0, Call::Connect(addr(1)))
-        .sends(0, 1, &data())
-        .gets(1, 0, &data());
+    let agreed = Calls::bound().call(0, Call::Connect(addr(1))).sends(0, 1, &data()).gets(1, 0, &data());
     assert_eq!(transit::no_connection(&agreed.run()), Seen::NOTHING);
     let unheard = Calls::bound().sends(0, 1, &data());
     assert_eq!(transit::no_connection(&unheard.run()).exercised, 0);
@@ -225,57 +159,28 @@ fn a_handshake_of_the_programs_own_settles_nothing() {
 #[test]
 fn length_and_sender_are_told_right() {
     let sent = Calls::bound().sends(0, 1, &data());
-    broken(
-        content::length_and_sender(&sent.clone().gets(1, 2, &data()).run()),
-        "to come from",
-    );
-    let cut = Call::Recv {
-        from: Some(addr(0)),
-        data: data()[..20].to_vec().into(),
-        full_len: 20,
-    };
-    broken(
-        content::length_and_sender(&sent.clone().call(1, cut).run()),
-        "to have 20 bytes",
-    );
-    let nobody = Call::Recv {
-        from: None,
-        data: data().into(),
-        full_len: 40,
-    };
-    broken(
-        content::length_and_sender(&sent.call(1, nobody).run()),
-        "without its sender",
-    );
+    broken(content::length_and_sender(&sent.clone().gets(1, 2, &data()).run()), "to come from");
+    let cut = Call::Recv { from: Some(addr(0)), data: data()[..20].to_vec().into(), full_len: 20 };
+    broken(content::length_and_sender(&sent.clone().call(1, cut).run()), "to have 20 bytes");
+    let nobody = Call::Recv { from: None, data: data().into(), full_len: 40 };
+    broken(content::length_and_sender(&sent.call(1, nobody).run()), "without its sender");
     let empty = Calls::bound().sends(0, 1, &[]);
     broken(content::length_and_sender(&empty.clone().run()), "not received");
-    broken(
-        content::length_and_sender(&empty.gets(1, 2, &[]).run()),
-        "who sent none",
-    );
+    broken(content::length_and_sender(&empty.gets(1, 2, &[]).run()), "who sent none");
 }
 
 #[test]
 fn a_broadcast_has_to_be_asked_for() {
     let all = || send(SocketAddr::from(([255; 4], 7_001)), &data());
-    broken(
-        crowd::broadcast_needs_asking(&Calls::bound().call(0, all()).run()),
-        "was taken",
-    );
+    broken(crowd::broadcast_needs_asking(&Calls::bound().call(0, all()).run()), "was taken");
     let unreachable = Calls::bound().failed(0, all(), Errno::ENETUNREACH);
     broken(crowd::broadcast_needs_asking(&unreachable.run()), "EACCES is due");
     let asked = Calls::bound()
         .failed(0, all(), Errno::EACCES)
         .call(0, Call::Option(SocketOption::Broadcast(true)))
         .call(0, all());
-    broken(
-        crowd::broadcast_needs_asking(&asked.clone().run()),
-        "not received by server",
-    );
-    assert_eq!(
-        crowd::broadcast_needs_asking(&asked.gets(1, 0, &data()).run()),
-        Seen::fine(1)
-    );
+    broken(crowd::broadcast_needs_asking(&asked.clone().run()), "not received by server");
+    assert_eq!(crowd::broadcast_needs_asking(&asked.gets(1, 0, &data()).run()), Seen::fine(1));
 }
 
 #[test]
@@ -283,30 +188,17 @@ fn who_left_the_group_is_no_member() {
     let group = IpAddr::from([239, 1, 2, 3]);
     let to_group = || send(SocketAddr::new(group, 7_001), &data());
     let joined = Calls::bound().call(1, Call::Option(SocketOption::JoinGroup(group)));
-    broken(
-        crowd::multicast(&joined.clone().call(0, to_group()).run()),
-        "a member of",
-    );
-    let left = joined
-        .call(1, Call::Option(SocketOption::LeaveGroup(group)))
-        .call(0, to_group());
+    broken(crowd::multicast(&joined.clone().call(0, to_group()).run()), "a member of");
+    let left = joined.call(1, Call::Option(SocketOption::LeaveGroup(group))).call(0, to_group());
     broken(crowd::multicast(&left.gets(1, 0, &data()).run()), "no member of");
 }
 
 #[test]
 fn an_overrun_is_no_loss_by_a_fault_and_takes_a_reader() {
-    let sent = Calls::bound()
-        .sends(0, 1, &data())
-        .sends(0, 1, &payload("client", 2, 40));
-    assert_eq!(
-        limits::no_flow_control(&sent.clone().run()).verdict,
-        Verdict::Fine
-    );
+    let sent = Calls::bound().sends(0, 1, &data()).sends(0, 1, &payload("client", 2, 40));
+    assert_eq!(limits::no_flow_control(&sent.clone().run()).verdict, Verdict::Fine);
     let heard = sent.gets(1, 0, &data());
-    assert_eq!(
-        limits::no_flow_control(&heard.clone().under(&[Action::Drop])).verdict,
-        Verdict::Fine
-    );
+    assert_eq!(limits::no_flow_control(&heard.clone().under(&[Action::Drop])).verdict, Verdict::Fine);
     shown(limits::no_flow_control(&heard.clone().run()));
     let unset = heard.failed(1, Call::Option(SocketOption::RecvBuffer(1)), Errno::ENOPROTOOPT);
     assert_eq!(limits::no_flow_control(&unset.run()), Seen::NOTHING);
@@ -315,12 +207,6 @@ fn an_overrun_is_no_loss_by_a_fault_and_takes_a_reader() {
 #[test]
 fn the_limit_is_refused_above_and_taken_below() {
     let above = vec![0; limits::MAX_V4 + 1];
-    broken(
-        limits::size_limit(&Calls::bound().sends(0, 1, &above).run()),
-        "EMSGSIZE is due",
-    );
-    broken(
-        limits::size_limit(&Calls::bound().sends(0, 1, &above[1..]).run()),
-        "not received whole",
-    );
+    broken(limits::size_limit(&Calls::bound().sends(0, 1, &above).run()), "EMSGSIZE is due");
+    broken(limits::size_limit(&Calls::bound().sends(0, 1, &above[1..]).run()), "not received whole");
 }
