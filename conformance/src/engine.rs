@@ -15,6 +15,7 @@ use std::thread;
 use std::time::Instant;
 
 use faultwire::fault::FaultPlan;
+use faultwire_sim::search::Tried;
 use faultwire_sim::{Run, Testbed};
 
 use crate::check::{self, Seen};
@@ -117,7 +118,7 @@ pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
     let (simulated, real): (Vec<_>, Vec<_>) = units.iter().copied().partition(|(_, _, on)| on.is_simulated());
     progress.begin(&format!("{} scenarios", units.len()), 0);
 
-    let parts: Mutex<BTreeMap<usize, Vec<Part>>> = Mutex::default();
+    let parts: Mutex<BTreeMap<usize, (Tried, Vec<Part>)>> = Mutex::default();
     let (tell, told) = mpsc::channel::<Tell>();
     let work = |queue: &[(usize, &Study, Testbed)], next: &AtomicUsize, tell: &mpsc::Sender<Tell>| {
         while let Some((index, study, testbed)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -146,9 +147,14 @@ pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
         }
     });
     progress.end();
-    let parts: Vec<Part> =
-        parts.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().flatten().collect();
-    Report::new(options.seed, rows::rows(options, &parts), begun.elapsed())
+    let done = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut tried = Tried::default();
+    let mut parts = Vec::new();
+    for (of_unit, of_claims) in done.into_values() {
+        tried += of_unit;
+        parts.extend(of_claims);
+    }
+    Report::new(options.seed, rows::rows(options, &parts), tried, begun.elapsed())
 }
 
 /// Units over real sockets that run side by side: they wait more than they work.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use faultwire::fault::FaultPlan;
 use faultwire_sim::Testbed;
+use faultwire_sim::search::Tried;
 use serde::Serialize;
 
 use crate::claim::{Claim, Modality};
@@ -157,6 +158,9 @@ pub struct Report {
     pub results: Vec<Row>,
     /// How many rows had which outcome.
     pub summary: Summary,
+    /// What was run in all, each run once, however many claims it served; of the table only.
+    #[serde(skip)]
+    pub tried: Tried,
     /// Real time that all of it took; of the table only.
     #[serde(skip)]
     pub elapsed: Duration,
@@ -164,7 +168,7 @@ pub struct Report {
 
 impl Report {
     /// A report of these rows.
-    pub fn new(seed: u64, results: Vec<Row>, elapsed: Duration) -> Report {
+    pub fn new(seed: u64, results: Vec<Row>, tried: Tried, elapsed: Duration) -> Report {
         let mut summary = Summary::default();
         for row in &results {
             let count = match row.outcome {
@@ -180,7 +184,7 @@ impl Report {
             *count += 1;
             summary.known += u64::from(row.standing() == Standing::Known);
         }
-        Report { format: 1, seed, results, summary, elapsed }
+        Report { format: 1, seed, results, summary, tried, elapsed }
     }
 
     /// The exit code that goes with it: an internal fault first, since nothing else can be trusted then.

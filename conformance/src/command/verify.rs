@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use faultwire_sim::failure;
 
 use super::bar::Bar;
 use super::error::CommandError;
 use super::{output, select};
 use crate::engine::{self, VerifyOptions};
-use crate::report::TableOptions;
+use crate::report::{Report, Standing, TableOptions};
 
 /// Try every claim on every testbed, and tell which hold.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -60,10 +61,11 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         seed: args.seed,
     };
     output::check_writable(args.out.as_deref())?;
-    let report = {
+    let mut report = {
         let mut bar = Bar::new();
         engine::verify(&options, &mut bar)
     };
+    keep_failures(&mut report);
     let text = match args.format {
         Format::Human => report.to_table(TableOptions {
             width: output::width(),
@@ -73,4 +75,20 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     };
     output::emit_to(args.out.as_deref(), &text)?;
     Ok(report.exit_code())
+}
+
+/// Puts the plan of each failure where it can be replayed from, and says how.
+fn keep_failures(report: &mut Report) {
+    let dir = failure::target_dir();
+    for row in report.results.iter_mut().filter(|row| row.standing() == Standing::Failed) {
+        let Some(plan) = &row.plan else { continue };
+        match failure::save(row.claim, plan, &dir) {
+            Ok(path) => {
+                row.replay = Some(format!("faultwire replay {} --testbed {}", path.display(), row.testbed));
+            }
+            Err(error) => {
+                tracing::warn!(claim = row.claim, dir = %dir.display(), %error, "its plan was not saved")
+            }
+        }
+    }
 }

@@ -53,14 +53,14 @@ struct Trouble {
     lacks_option: bool,
 }
 
-/// Runs a study on a testbed.
+/// Runs a study on a testbed: what was tried in all, and what that says of each claim.
 #[expect(clippy::disallowed_methods, reason = "the engine is not simulated: it tells how long a unit took")]
 pub(super) fn run(
     study: &Study,
     testbed: Testbed,
     options: &VerifyOptions,
     tell: &Sender<Tell>,
-) -> Vec<Part> {
+) -> (Tried, Vec<Part>) {
     let begun = Instant::now();
     let wanted = |spec: &&CheckSpec| options.claims.iter().any(|claim| claim.id == spec.claim);
     let mut watches: Vec<Watch<'_>> = study
@@ -105,7 +105,7 @@ pub(super) fn run(
         })
         .collect();
     let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    parts.into_iter().map(|part| Part { elapsed_ms, ..part }).collect()
+    (tried, parts.into_iter().map(|part| Part { elapsed_ms, ..part }).collect())
 }
 
 /// Why a check of a study cannot be settled on a testbed.

@@ -123,6 +123,9 @@ impl Report {
     fn legend(&self, out: &mut String, width: usize) {
         let has = |outcome: Outcome| self.results.iter().any(|row| row.outcome == outcome);
         let stands = |standing: Standing| self.results.iter().any(|row| row.standing() == standing);
+        let failed = |outcome: Outcome| {
+            self.results.iter().any(|row| row.outcome == outcome && row.standing() == Standing::Failed)
+        };
         let mut tell = |given: bool, word: &str, text: &str| {
             if given {
                 paragraph(out, &format!("  {word:CELL_WIDTH$}  "), text, width);
@@ -132,14 +135,14 @@ impl Report {
         tell(has(Outcome::Witnessed), "shown", "possible, and a run shows it");
         tell(stands(Standing::Known), "known", "fails, as the list of known failures says");
         tell(has(Outcome::Skipped), "-", "skipped, for the reason below");
-        tell(has(Outcome::Broken), "BROKEN", "guaranteed, but a run breaks it");
-        tell(has(Outcome::Unwitnessed), "UNSEEN", "possible, but no run shows it");
+        tell(failed(Outcome::Broken), "BROKEN", "guaranteed, but a run breaks it");
+        tell(failed(Outcome::Unwitnessed), "UNSEEN", "possible, but no run shows it");
         tell(
-            has(Outcome::Unproven),
+            failed(Outcome::Unproven),
             "UNTRIED",
             "the situation never occurred, or planned faults did not fire",
         );
-        tell(has(Outcome::Stalled), "STALLED", "a run reached its limit");
+        tell(failed(Outcome::Stalled), "STALLED", "a run reached its limit");
         tell(has(Outcome::Error), "ERROR", "the suite itself failed");
         tell(stands(Standing::KnownButFine), "FINE?", "a listed known failure that does not fail");
         tell(true, "plans", "fault plans that were run, over all testbeds");
@@ -183,17 +186,35 @@ impl Report {
         let _ = writeln!(out, "\nSkipped ({})", self.summary.skipped);
         for (why, rows) in reasons {
             paragraph(out, "  ", why, width);
+            let mut places: Vec<(Vec<&'static str>, String)> = Vec::new();
             for (testbed, subject) in self.beds() {
-                let claims: Vec<&str> = rows
-                    .iter()
-                    .filter(|row| (row.testbed, row.subject) == (testbed, subject))
-                    .map(|row| row.claim)
-                    .collect();
-                if !claims.is_empty() {
-                    paragraph(out, &format!("    {testbed}/{subject}: "), &claims.join(", "), width);
+                let of = |row: &&&Row| (row.testbed, row.subject) == (testbed, subject);
+                let claims: Vec<&'static str> = rows.iter().filter(of).map(|row| row.claim).collect();
+                match places.iter_mut().find(|(others, _)| *others == claims) {
+                    _ if claims.is_empty() => {}
+                    Some((_, beds)) => *beds += &format!(", {testbed}/{subject}"),
+                    None => places.push((claims, format!("{testbed}/{subject}"))),
                 }
             }
+            for (claims, beds) in places {
+                paragraph(out, &format!("    {beds}: "), &self.summed_up(&claims).join(", "), width);
+            }
         }
+    }
+
+    /// Claims by their ids; a family that is there as a whole by its name.
+    fn summed_up(&self, ids: &[&'static str]) -> Vec<String> {
+        let mut words = Vec::new();
+        for (family, _) in FAMILIES {
+            let all: Vec<&str> = self.claims_of(family).map(|claim| claim.id).collect();
+            let these: Vec<&str> = all.iter().copied().filter(|id| ids.contains(id)).collect();
+            if these.len() > 1 && these.len() == all.len() {
+                words.push(format!("all of {family}/"));
+            } else {
+                words.extend(these.into_iter().map(str::to_owned));
+            }
+        }
+        words
     }
 
     fn known(&self, out: &mut String, width: usize) {
@@ -241,20 +262,16 @@ impl Report {
             let rows = self.results.iter().filter(|row| wanted.contains(&row.standing()));
             rows.count()
         };
-        let plans: u64 = self.results.iter().map(|row| row.exhaustive + row.random).sum();
-        let (planned, fired) = self
-            .results
-            .iter()
-            .fold((0, 0), |(planned, fired), row| (planned + row.faults_planned, fired + row.faults_fired));
         let mut words = format!(
-            "{} held, {} shown, {} known failures, {} skipped; {} plans, {} of {} faults fired; seed {}; {:.1} s.",
+            "{} held, {} shown, {} known failures, {} skipped; {} runs, {} of {} planned faults \
+             fired; seed {}; {:.1} s.",
             count_of(self, Outcome::Held),
             count_of(self, Outcome::Witnessed),
             self.summary.known,
             self.summary.skipped,
-            grouped(plans),
-            grouped(fired),
-            grouped(planned),
+            grouped(self.tried.runs()),
+            grouped(self.tried.faults_fired),
+            grouped(self.tried.faults_planned),
             self.seed,
             self.elapsed.as_secs_f64(),
         );

@@ -46,14 +46,22 @@ fn sample() -> Report {
             });
         }
     }
-    Report::new(7, rows, Duration::from_millis(12_345))
+    let tried = Tried {
+        fault_free: 1,
+        singles: 2_000,
+        random: 256,
+        faults_planned: 40_000,
+        faults_fired: 40_000,
+        ..Tried::default()
+    };
+    Report::new(7, rows, tried, Duration::from_millis(12_345))
 }
 
 const CLAIMS_OF_THE_SAMPLE: [&str; 6] = [
     "udp/no-connection",
     "udp/may-lose",
-    "udp/refused-when-connected",
-    "udp/size-limit",
+    "udp/no-flow-control",
+    "tcp/half-close",
     "tcp/both-ways",
     "tcp/first-send-after-close-succeeds",
 ];
@@ -101,7 +109,7 @@ fn a_table_of_failures() {
         known.clone(),
         Row { outcome: Outcome::Held, claim: "tcp/half-close", ..known },
     ];
-    let report = Report::new(0, rows, Duration::from_secs(1));
+    let report = Report::new(0, rows, Tried::default(), Duration::from_secs(1));
     assert_eq!(report.exit_code(), exit::INTERNAL);
     insta::assert_snapshot!(table(&report));
 }
@@ -115,7 +123,7 @@ fn colour_where_it_is_wanted() {
 #[test]
 fn a_known_failure_must_fail() {
     let known = |outcome| Row { known: Some("reason"), ..row("tcp/reset", Testbed::TurmoilOwn, outcome) };
-    let code = |row| Report::new(0, vec![row], Duration::ZERO).exit_code();
+    let code = |row| Report::new(0, vec![row], Tried::default(), Duration::ZERO).exit_code();
     assert_eq!(code(known(Outcome::Broken)), exit::AS_CLAIMED);
     assert_eq!(code(known(Outcome::Unproven)), exit::AS_CLAIMED);
     assert_eq!(code(known(Outcome::Held)), exit::CLAIM_FAILED);
@@ -136,7 +144,7 @@ fn the_json_contract() {
         replay: Some("not part of it".to_owned()),
         ..row("udp/may-lose", Testbed::Virtual, Outcome::Witnessed)
     }];
-    let report = Report::new(18_446_744_073_709_551_615, rows, Duration::from_secs(1));
+    let report = Report::new(18_446_744_073_709_551_615, rows, Tried::default(), Duration::from_secs(1));
     insta::assert_snapshot!(report.to_json().unwrap());
 }
 
