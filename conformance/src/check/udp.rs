@@ -1,8 +1,8 @@
 //! The studies of *Datagram sockets*: what UDP promises and what it does not.
 //!
-//! [`scenarios`] says what the hosts do, [`programs`] is what they have in common; [`datagrams`] reads a run back into
-//! sends, receives and packets; the checks stand by subject: [`transit`] (loss, order, repetition), [`content`]
-//! (boundaries, length, damage), [`refusal`] (errors, filters), [`limits`] (size, fragments, buffers), [`crowd`] (many
+//! `scenarios` says what the hosts do, `programs` is what they have in common; `datagrams` reads a run back into
+//! sends, receives and packets; the checks stand by subject: `transit` (loss, order, repetition), `content`
+//! (boundaries, length, damage), `refusal` (errors, filters), `limits` (size, fragments, buffers), `crowd` (many
 //! peers, broadcast, groups).
 
 mod content;
