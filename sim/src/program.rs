@@ -1,7 +1,7 @@
 //! Keeps a host's program: its panic becomes its error, and its end is told to the world.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -30,7 +30,10 @@ impl Future for Guarded {
         let polled = catch_unwind(AssertUnwindSafe(|| program.as_mut().poll(cx)));
         match polled {
             Ok(poll) => Poll::Ready(ready!(poll)),
-            Err(panic) => Poll::Ready(Err(format!("panicked: {}", message(panic.as_ref())))),
+            Err(panic) => {
+                let place = PLACE.take().map(|place| format!(" at {place}")).unwrap_or_default();
+                Poll::Ready(Err(format!("panicked{place}: {}", message(panic.as_ref()))))
+            }
         }
     }
 }
@@ -47,9 +50,12 @@ fn message(panic: &(dyn Any + Send)) -> String {
 
 thread_local! {
     static QUIET: Cell<u32> = const { Cell::new(0) };
+    /// Where the last panic was that was not printed.
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// While it lives, a panic on this thread prints nothing: a search provokes thousands, and each is reported by its run.
+/// While it lives, a panic of a program on this thread prints nothing: a search provokes thousands, and each is
+/// reported by its run. Programs run in tokio tasks; a panic elsewhere is our own mistake and is printed.
 #[derive(Debug)]
 pub(crate) struct QuietPanics(());
 
@@ -59,8 +65,10 @@ impl QuietPanics {
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |info| {
-                if QUIET.get() == 0 {
+                if QUIET.get() == 0 || tokio::task::try_id().is_none() {
                     before(info);
+                } else {
+                    PLACE.set(info.location().map(ToString::to_string));
                 }
             }));
         });

@@ -8,14 +8,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use faultwire::fault::FaultPlan;
+use faultwire::fault::{Direction, FaultPlan};
 use faultwire::trace::Trace;
 
 use crate::net::Net;
 use crate::program::ProgramFuture;
 use crate::run::Run;
 use crate::settings::Settings;
-use crate::testbed::Testbed;
+use crate::testbed::{Testbed, refused};
 
 pub use search::Failure;
 
@@ -69,6 +69,11 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Hosts of a scenario at most: they share a /24.
+pub(crate) const HOSTS_MAX: usize = 200;
+/// Bytes of a scenario's name at most.
+const NAME_MAX: usize = 200;
+
 /// A host of a scenario and its program.
 #[derive(Clone)]
 pub(crate) struct HostSpec {
@@ -81,6 +86,9 @@ pub(crate) struct HostSpec {
 ///
 /// The run ends when every client's future has ended; servers are stopped then. A client's error or panic, a server's
 /// error or panic, a broken invariant, and a run that stalls are failures.
+///
+/// A program's tasks belong in a `JoinSet`, which ends with the program: on [`Testbed::Virtual`], where all hosts share
+/// a runtime, a task started with `tokio::spawn` outlives a crash of its host (its sockets do not).
 #[derive(Clone)]
 pub struct Scenario {
     pub(crate) name: String,
@@ -267,6 +275,33 @@ impl Scenario {
         &self.name
     }
 
+    /// For each host, whether a run ends only when its program has ended.
+    pub(crate) fn waits_for(&self) -> Vec<bool> {
+        self.hosts.iter().map(|host| host.is_client).collect()
+    }
+
+    /// Why it cannot be run anywhere, if it cannot.
+    fn refusal(&self) -> Option<String> {
+        if self.name.is_empty() || self.name.len() > NAME_MAX || self.name.contains(char::is_control) {
+            return Some(format!("a scenario's name has 1 to {NAME_MAX} bytes and no control characters"));
+        }
+        if !self.hosts.iter().any(|host| host.is_client) {
+            return Some("it has no client: a run ends when its clients have ended".to_owned());
+        }
+        if self.hosts.len() > HOSTS_MAX {
+            return Some(format!("it has {} hosts, more than {HOSTS_MAX}", self.hosts.len()));
+        }
+        for (index, host) in self.hosts.iter().enumerate() {
+            if !Direction::is_host_name(&host.name) {
+                return Some(format!("`{}` is no host name: 1 to 63 of a-z, 0-9 and -", host.name));
+            }
+            if self.hosts[..index].iter().any(|other| other.name == host.name) {
+                return Some(format!("it has two hosts named `{}`", host.name));
+            }
+        }
+        None
+    }
+
     /// The names of its hosts, in the order of their addresses.
     pub fn host_names(&self) -> Vec<String> {
         self.hosts.iter().map(|host| host.name.clone()).collect()
@@ -274,6 +309,9 @@ impl Scenario {
 
     /// Runs it once under a plan, on its testbed.
     pub fn run(&self, plan: &FaultPlan) -> Run {
+        if let Some(why) = self.refusal() {
+            return refused(self, plan, why);
+        }
         let mut run = self.testbed.run(self, plan);
         if run.end.is_finished() {
             for (name, holds) in &self.invariants {

@@ -10,7 +10,7 @@ pub struct Settings {
     pub seed: u64,
     /// Virtual time after which a run counts as stalled.
     pub time_max: Duration,
-    /// Events (packets, timers) after which a run counts as stalled.
+    /// Events (socket calls, packets, timers) after which a simulated run of our stack counts as stalled.
     pub events_max: u64,
     /// Real time after which a run over real sockets counts as stalled.
     pub real_time_max: Duration,

@@ -102,7 +102,7 @@ impl fmt::Display for Testbed {
 }
 
 /// A run that the testbed could not do.
-fn refused(scenario: &Scenario, plan: &FaultPlan, why: String) -> Run {
+pub(crate) fn refused(scenario: &Scenario, plan: &FaultPlan, why: String) -> Run {
     Run {
         plan: plan.clone(),
         trace: Trace::new(scenario.host_names()),

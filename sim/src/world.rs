@@ -56,7 +56,7 @@ pub(crate) struct World {
     pub(crate) wire: Wire,
     pub(crate) hosts: Vec<Host>,
     pub(crate) timers: Timers,
-    /// Packets, timers and host events that came due; compared with the limit.
+    /// Socket calls, packets, timers and host events; compared with the limit.
     pub(crate) events: u64,
     events_max: u64,
     time_max: Time,
@@ -64,8 +64,9 @@ pub(crate) struct World {
     pub(crate) limit_hit: Option<String>,
     /// The run is over: nothing that programs still do counts.
     pub(crate) over: bool,
-    /// Clients whose programs still run.
-    pub(crate) clients_left: usize,
+    /// For each host whether the run waits for its program: a client that has not ended yet. One that ended and then
+    /// starts again is not waited for.
+    waits_for: Vec<bool>,
     /// The first failure of a program: its host and what it said.
     pub(crate) failure: Option<(HostId, String)>,
     /// Woken when the run may be over.
@@ -75,7 +76,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(
         hosts: &[String],
-        clients: usize,
+        waits_for: Vec<bool>,
         plan: &FaultPlan,
         settings: &Settings,
     ) -> Result<World, UnknownHost> {
@@ -93,7 +94,7 @@ impl World {
             time_max: Time::from(settings.time_max),
             limit_hit: None,
             over: false,
-            clients_left: clients,
+            waits_for,
             failure: None,
             main: None,
         })
@@ -132,7 +133,12 @@ impl World {
 
     /// Whether the run is over, one way or the other.
     pub(crate) fn is_decided(&self) -> bool {
-        self.clients_left == 0 || self.failure.is_some() || self.limit_hit.is_some()
+        !self.waits_for.contains(&true) || self.failure.is_some() || self.limit_hit.is_some()
+    }
+
+    /// Whether calls do not come back any more: the run is over, or a limit was hit.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.over || self.limit_hit.is_some()
     }
 
     pub(crate) fn wake_main(&mut self) {
@@ -142,9 +148,9 @@ impl World {
     }
 
     /// A host's program came to its end.
-    pub(crate) fn program_ended(&mut self, host: HostId, is_client: bool, result: Result<(), String>) {
+    pub(crate) fn program_ended(&mut self, host: HostId, result: Result<(), String>) {
         match result {
-            Ok(()) => self.clients_left -= usize::from(is_client),
+            Ok(()) => self.waits_for[usize::from(host.0)] = false,
             Err(message) => {
                 self.failure.get_or_insert((host, message));
             }
@@ -173,9 +179,10 @@ impl World {
 
     /// Puts a packet on the wire, to the host that has its destination, or to all others.
     fn send(&mut self, from: HostId, packet: Bytes) {
+        self.count_event();
         match host::destination(&packet) {
             Some(to) if !host::is_for_all(&to) => {
-                match self.hosts.iter().position(|host| host.addrs.has(&to)).and_then(host_id) {
+                match self.hosts.iter().position(|host| host.addrs.has(&to)).map(host_id) {
                     Some(to) => self.wire.send(self.now, from, to, packet, &mut self.trace),
                     None => {
                         let packet = self.trace.next_packet();
@@ -184,7 +191,7 @@ impl World {
                 }
             }
             _ => {
-                for to in (0..self.hosts.len()).filter_map(host_id).filter(|to| *to != from) {
+                for to in (0..self.hosts.len()).map(host_id).filter(|to| *to != from) {
                     self.wire.send(self.now, from, to, packet.clone(), &mut self.trace);
                 }
             }
@@ -209,10 +216,10 @@ impl World {
     /// Fires the stacks' timers that are due.
     pub(crate) fn advance_stacks(&mut self, fabric: &dyn Fabric) {
         let now = self.now;
-        for host in (0..self.hosts.len()).filter_map(host_id) {
-            let stack = &mut self.host(host).stack;
-            if stack.next_timeout().is_some_and(|due| due <= now) {
-                stack.advance(now);
+        for host in (0..self.hosts.len()).map(host_id) {
+            // A host without power has no timers, whatever its stack was waiting for.
+            if self.host(host).next_timeout().is_some_and(|due| due <= now) {
+                self.host(host).stack.advance(now);
                 self.count_event();
                 self.settle(host);
                 fabric.put_on_wire(self, host);
@@ -274,6 +281,7 @@ impl World {
     }
 }
 
-pub(crate) fn host_id(index: usize) -> Option<HostId> {
-    u16::try_from(index).ok().map(HostId)
+/// The host of that index: a scenario has at most [`HOSTS_MAX`](crate::scenario::HOSTS_MAX).
+pub(crate) fn host_id(index: usize) -> HostId {
+    HostId(u16::try_from(index).unwrap_or(u16::MAX))
 }

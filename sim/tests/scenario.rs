@@ -3,9 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use faultwire::fault::FaultPlan;
+use faultwire::fault::{Action, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Datagram as _, Network as _};
-use faultwire_sim::{Net, Result, Scenario, Settings, Testbed, scenario};
+use faultwire_sim::{End, Net, Result, Scenario, Settings, Testbed, scenario};
 
 async fn counter(net: Net) -> std::io::Result<()> {
     let socket = net.datagram("0.0.0.0:7000", &[]).await?;
@@ -53,13 +53,106 @@ fn regex_free_redaction(text: &str, from: &str, to: &str, with: &str) -> String 
     format!("{}{with}{}", &text[..start], &text[end..])
 }
 
+/// What a scenario's check panics with.
+fn complaint(scenario: Scenario) -> String {
+    message(catch_unwind(AssertUnwindSafe(|| scenario.check())).expect_err("a complaint"))
+}
+
+async fn silent(net: Net) -> Result {
+    net.sleep(Duration::from_secs(1)).await;
+    Ok(())
+}
+
 #[test]
-fn faults_that_do_no_harm_are_no_failure() {
-    let quiet = scenario("nobody speaks").server(counter).client(|net: Net| async move {
-        net.sleep(Duration::from_secs(1)).await;
+fn a_search_that_can_hit_nothing_is_no_success() {
+    let quiet = scenario("nobody speaks").server(counter).client(silent);
+    quiet.clone().check();
+    assert!(complaint(quiet.clone().exhaustive(2)).contains("no fault could be tried"));
+    assert!(complaint(quiet.random(10)).contains("no fault could be tried"));
+}
+
+#[test]
+fn a_scenario_that_cannot_run_says_why() {
+    assert!(complaint(scenario("no client").server(counter)).contains("no client"));
+    let twice = scenario("twins").server(counter).server(counter).client(silent);
+    assert!(complaint(twice).contains("two hosts named `server`"));
+    assert!(
+        complaint(scenario("name").client_on("The Client", silent)).contains("`The Client` is no host name")
+    );
+    assert!(complaint(scenario("").client(silent)).contains("name"));
+    let many = (0..201).fold(scenario("many"), |many, n| many.client_on(&format!("host-{n}"), silent));
+    assert!(complaint(many).contains("201 hosts"));
+}
+
+#[test]
+fn a_program_that_never_waits_stalls() {
+    for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+        let mut settings = Settings::default();
+        settings.events_max = 20_000;
+        let sending = scenario("flood").client(|net: Net| async move {
+            let socket = net.datagram("0.0.0.0:0", &[]).await?;
+            loop {
+                socket.send_to(b"again", "10.0.0.9:7".parse()?).await?;
+            }
+        });
+        let sleeping = scenario("no sleep").client(|net: Net| async move {
+            loop {
+                net.sleep(Duration::ZERO).await;
+            }
+        });
+        for scenario in [sending, sleeping] {
+            let end = scenario.settings(settings.clone()).on(testbed).run(&FaultPlan::default()).end;
+            assert!(
+                matches!(&end, End::Stalled { limit, .. } if limit == "20000 events"),
+                "{testbed}: {end:?}"
+            );
+        }
+    }
+}
+
+/// One client ends, its host crashes and starts again, and its program ends once more: the other is still waited for.
+#[test]
+fn a_client_that_ends_twice_is_one_client() {
+    let event = |kind, at_us| PlanEvent { kind, when: When::AtUs(at_us) };
+    let events = vec![
+        event(EventKind::Crash("left".into()), 10_000),
+        event(EventKind::Restart("left".into()), 20_000),
+    ];
+    let plan = FaultPlan { events, ..FaultPlan::default() };
+    for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+        let brief = |net: Net| async move {
+            net.sleep(Duration::from_millis(5)).await;
+            Result::Ok(())
+        };
+        let both = scenario("two clients").client_on("left", brief).client_on("right", silent);
+        let run = both.on(testbed).run(&plan);
+        assert!(run.end.is_finished() && run.fired.all(), "{testbed}: {:?}", run.end);
+        assert!(run.elapsed.since_start() >= Duration::from_secs(1), "{testbed}: right was not waited for");
+    }
+}
+
+/// A host without power has no timers: the fragments that its stack was waiting for time out on nobody.
+#[test]
+fn a_crashed_host_is_silent() {
+    let plan = FaultPlan {
+        faults: vec![Fault {
+            direction: Direction::new("client", "server"),
+            packet: Packet::nth(Class::Fragment, 2),
+            action: Action::Drop,
+        }],
+        events: vec![PlanEvent { kind: EventKind::Crash("server".into()), when: When::AtUs(10_000) }],
+        ..FaultPlan::default()
+    };
+    let fragments = scenario("fragments").server(counter).client(|net: Net| async move {
+        let socket = net.datagram("0.0.0.0:0", &[]).await?;
+        socket.send_to(&[7; 3_000], net.resolve("server:7000").await?[0]).await?;
+        net.sleep(Duration::from_secs(40)).await;
         Ok(())
     });
-    quiet.exhaustive(2).random(10).check();
+    let run = fragments.run(&plan);
+    assert!(run.end.is_finished() && run.fired.all());
+    let from_server = run.trace.sendings().filter(|sending| Some(sending.from) == run.trace.host("server"));
+    assert_eq!(from_server.count(), 0, "{}", run.trace.text());
 }
 
 #[test]
@@ -68,7 +161,7 @@ fn a_broken_invariant_is_a_failure_of_the_run() {
         0 => Ok(()),
         n => Err(format!("{n} packets")),
     });
-    let message = message(catch_unwind(AssertUnwindSafe(|| loud.check())).expect_err("there are packets"));
+    let message = complaint(loud);
     assert!(message.contains("silence: 4 packets"), "{message}");
 }
 

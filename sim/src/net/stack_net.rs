@@ -47,7 +47,9 @@ impl StackNet {
     fn with<R>(&self, call: impl FnOnce(&mut World) -> R) -> Option<R> {
         let mut world = self.shared.lock();
         let now = world.now;
-        if world.over || world.host(self.host).generation != self.generation {
+        // A program that calls and never waits would run for ever: its calls count, and past the limit none comes back.
+        world.count_event();
+        if world.is_silent() || world.host(self.host).generation != self.generation {
             return None;
         }
         world.host(self.host).stack.advance(now);

@@ -5,8 +5,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,10 +20,20 @@ use super::address;
 
 /// A turmoil host's own network.
 #[derive(Clone, Debug)]
-pub(crate) struct TurmoilNet;
+pub(crate) struct TurmoilNet {
+    /// The hosts of the run: turmoil itself makes up an address for any name.
+    names: Arc<[String]>,
+}
+
+impl TurmoilNet {
+    pub(crate) fn new(names: Arc<[String]>) -> Self {
+        TurmoilNet { names }
+    }
+}
 
 /// turmoil's datagram socket.
 pub(crate) struct TurmoilDatagram {
+    net: TurmoilNet,
     socket: UdpSocket,
     peer: Mutex<Option<SocketAddr>>,
 }
@@ -78,14 +87,22 @@ impl Network for TurmoilNet {
     async fn datagram(&self, addr: &str, options: &[SocketOption]) -> io::Result<TurmoilDatagram> {
         let addrs = self.resolve(addr).await?;
         let addr = *addrs.first().ok_or(io::ErrorKind::NotFound)?;
-        let socket = TurmoilDatagram { socket: UdpSocket::bind(addr).await?, peer: Mutex::default() };
+        let socket = TurmoilDatagram {
+            net: self.clone(),
+            socket: UdpSocket::bind(addr).await?,
+            peer: Mutex::default(),
+        };
         options.iter().try_for_each(|option| socket.set_option(*option))?;
         Ok(socket)
     }
 
     async fn resolve(&self, addr: &str) -> io::Result<Vec<SocketAddr>> {
         let (name, port) = address::split(addr)?;
-        let ip = address::literal(name).unwrap_or_else(|| turmoil::lookup(name));
+        let ip = match address::literal(name) {
+            Some(ip) => ip,
+            None if self.names.iter().any(|host| host == name) => turmoil::lookup(name),
+            None => return Err(address::unknown(name, &self.names)),
+        };
         Ok(vec![SocketAddr::new(ip, port)])
     }
 
@@ -158,7 +175,7 @@ impl Stream for TurmoilStream {
 
 impl Datagram for TurmoilDatagram {
     async fn connect(&self, addr: &str) -> io::Result<()> {
-        let addrs = TurmoilNet.resolve(addr).await?;
+        let addrs = self.net.resolve(addr).await?;
         let addr = *addrs.first().ok_or(io::ErrorKind::NotFound)?;
         self.socket.connect(addr).await?;
         *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(addr);

@@ -23,8 +23,8 @@ impl Scenario {
     ///
     /// # Panics
     /// If a plan is found. It is in `target/faultwire/` then, made as small as it can be, and the message shows it
-    /// with its diagram and the line that replays it. Also if a fault that was planned could not take place, which
-    /// would make the search worth nothing, or if the same plan gave different runs: see [`difference`](Self::difference).
+    /// with its diagram and the line that replays it. Also if the search is worth nothing, since no fault
+    /// took place, or if the same plan gave different runs: see [`difference`](Self::difference).
     #[track_caller]
     pub fn check(&self) {
         match planned_by_environment() {
@@ -41,13 +41,27 @@ impl Scenario {
         let mut kept = None;
         match self.find_failure(&mut |found| kept = self.keep(&found.plan).ok()) {
             Err(tried) => {
-                assert_eq!(
-                    tried.inert, 0,
-                    "{}: in {} runs a planned fault did not take place",
-                    self.name, tried.inert
-                );
+                if let Some(why) = self.worthless(&tried) {
+                    panic!("{}: {why}", self.name);
+                }
             }
             Ok(failure) => panic!("{}", self.report(&failure, kept)),
+        }
+    }
+
+    /// Why a search that found nothing says nothing, if so.
+    fn worthless(&self, tried: &Tried) -> Option<String> {
+        let asked = self.exhaustive > 0 || self.random > 0;
+        if tried.inert > 0 {
+            Some(format!("in {} runs a planned fault did not take place", tried.inert))
+        } else if tried.unsteady > 0 {
+            Some(format!("{} runs differed from an earlier one under the same plan", tried.unsteady))
+        } else if asked && tried.runs() == tried.fault_free {
+            Some("no fault could be tried: nothing was put on the wire that a plan could hit".to_owned())
+        } else if self.random > 0 && tried.random == 0 {
+            Some("of no random plan anything took place".to_owned())
+        } else {
+            None
         }
     }
 

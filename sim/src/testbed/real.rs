@@ -13,7 +13,7 @@ use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
 use faultwire::relay::{Relay, RelayConfig, RelayError};
 use faultwire::time::Time;
-use faultwire::trace::{HostId, Trace, What};
+use faultwire::trace::{Trace, What};
 use tokio::task::JoinSet;
 
 use super::progress::Progress;
@@ -22,10 +22,7 @@ use crate::net::recorded::{Log, Recorded};
 use crate::program::{Guarded, QuietPanics};
 use crate::run::{End, Run};
 use crate::scenario::Scenario;
-
-fn host_id(index: usize) -> HostId {
-    HostId(u16::try_from(index).unwrap_or(u16::MAX))
-}
+use crate::world::host_id;
 
 /// The loopback addresses of a run's hosts.
 fn addresses(hosts: usize) -> Vec<IpAddr> {

@@ -22,12 +22,14 @@ use crate::net::stack_net::StackNet;
 use crate::program::{Guarded, QuietPanics};
 use crate::run::Run;
 use crate::scenario::Scenario;
-use crate::world::{Fabric, Shared, World};
+use crate::world::{Fabric, Shared, World, host_id};
 
 /// turmoil's tick and shortest latency.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
 /// The turmoil port over which hosts' packets come.
 const PORT: u16 = 1;
+/// The link's name in turmoil: no host of a scenario can have it.
+const LINK: &str = "the link";
 /// What stands before the packet: its number, the copy's number, whether it was altered.
 const HEADER: usize = 6;
 
@@ -43,7 +45,7 @@ struct State {
     sockets: Vec<Weak<UdpSocket>>,
     addrs: Vec<IpAddr>,
     /// What was given to turmoil, with the time at which it must arrive.
-    under_way: VecDeque<(Time, PacketId, u8)>,
+    under_way: VecDeque<(Time, Delivery)>,
     /// Crashes and restarts that are due.
     power: Vec<Due>,
 }
@@ -67,12 +69,28 @@ impl TurmoilFabric {
                 continue;
             };
             let to = SocketAddr::new(state.addrs[usize::from(delivery.to.0)], PORT);
-            state.under_way.push_back((horizon, delivery.packet, delivery.copy));
             let sent = state.sockets[via].upgrade().map(|socket| socket.try_send_to(&encode(&delivery), to));
             if !matches!(sent, Some(Ok(_))) {
-                tracing::warn!(packet = delivery.packet.0, ?sent, "turmoil did not take a packet");
+                let message = format!("turmoil did not take packet {}: {sent:?}", delivery.packet.0);
+                world.failure.get_or_insert((delivery.to, message));
             }
+            state.under_way.push_back((horizon, delivery));
         }
+    }
+}
+
+impl State {
+    /// Hands a host that starts in this tick what turmoil brings it at the tick's beginning: turmoil would find its
+    /// new socket not open yet.
+    fn arrive_now(&mut self, world: &mut World, host: HostId) {
+        let now = world.now;
+        let (arrived, rest) =
+            self.under_way.drain(..).partition(|(at, delivery)| (*at, delivery.to) == (now, host));
+        self.under_way = rest;
+        for (_, delivery) in VecDeque::<(Time, Delivery)>::from(arrived) {
+            world.arrive(delivery);
+        }
+        world.settle(host);
     }
 }
 
@@ -89,8 +107,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let _quiet = QuietPanics::new();
     let settings = &scenario.settings;
     let names = scenario.host_names();
-    let clients = scenario.hosts.iter().filter(|host| host.is_client).count();
-    let world = match World::new(&names, clients, plan, settings) {
+    let world = match World::new(&names, scenario.waits_for(), plan, settings) {
         Ok(world) => world,
         Err(error) => return super::refused(scenario, plan, error.to_string()),
     };
@@ -104,17 +121,17 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     }
     for (index, spec) in scenario.hosts.iter().cloned().enumerate() {
         let (shared, fabric) = (shared.clone(), fabric.clone());
-        let host = HostId(u16::try_from(index).unwrap_or(u16::MAX));
+        let host = host_id(index);
         sim.host(names[index].as_str(), move || {
             let generation = shared.lock().host(host).generation;
             let net = Net::from(StackNet::new(shared.clone(), host, generation));
             let program = Guarded::new((spec.program)(net));
-            let (shared, fabric, is_client) = (shared.clone(), fabric.clone(), spec.is_client);
+            let (shared, fabric) = (shared.clone(), fabric.clone());
             async move {
                 let socket = attach(&fabric, index).await?;
                 let main = async {
                     let result = program.await;
-                    shared.lock().program_ended(host, is_client, result);
+                    shared.lock().program_ended(host, result);
                     std::future::pending::<()>().await;
                 };
                 tokio::select! {
@@ -126,7 +143,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
             }
         });
     }
-    sim.host("the-link-itself", {
+    sim.host(LINK, {
         let (shared, fabric, index) = (shared.clone(), fabric.clone(), names.len());
         move || {
             let (shared, fabric) = (shared.clone(), fabric.clone());
@@ -194,7 +211,7 @@ async fn receive(
         fabric
             .state()
             .under_way
-            .retain(|(_, packet, copy)| (*packet, *copy) != (delivery.packet, delivery.copy));
+            .retain(|(_, other)| (other.packet, other.copy) != (delivery.packet, delivery.copy));
         let mut world = shared.lock();
         world.arrive(delivery);
         world.settle(host);
@@ -224,15 +241,16 @@ fn begin_tick(
                     world.crash(host);
                     power.push((host, false));
                 }
-                DueWhat::Restart(host) if world.restart(host, &scenario.settings) => power.push((host, true)),
+                DueWhat::Restart(host) if world.restart(host, &scenario.settings) => {
+                    power.push((host, true));
+                    state.arrive_now(&mut world, host);
+                }
                 _ => {}
             }
         }
         // turmoil delivers at the beginning of the tick; what it did not deliver then found its host down.
-        while state.under_way.front().is_some_and(|(at, ..)| *at < now) {
-            if let Some((_, packet, _)) = state.under_way.pop_front() {
-                world.trace.push(now, What::Lost { packet, reason: LossReason::HostDown });
-            }
+        while let Some((_, lost)) = state.under_way.pop_front_if(|(at, _)| *at < now) {
+            world.trace.push(now, What::Lost { packet: lost.packet, reason: LossReason::HostDown });
         }
     }
     world.advance_stacks(shared.fabric.as_ref());

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use faultwire::fault::{FaultPlan, Fired};
 use faultwire::time::Time;
-use faultwire::trace::{HostId, Trace};
+use faultwire::trace::Trace;
 
 use super::progress::Progress;
 use super::turmoil_fabric::builder;
@@ -14,21 +14,25 @@ use crate::net::turmoil_net::TurmoilNet;
 use crate::program::{Guarded, QuietPanics};
 use crate::run::{End, Run};
 use crate::scenario::Scenario;
+use crate::world::host_id;
 
 /// Runs a scenario once.
 pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let _quiet = QuietPanics::new();
-    let names = scenario.host_names();
+    let names: Arc<[String]> = scenario.host_names().into();
     let trace = Arc::new(Mutex::new(Trace::new(names.iter().cloned())));
     let clients_left = scenario.hosts.iter().filter(|host| host.is_client).count();
     let progress = Arc::new(Progress::new(clients_left));
     let mut sim = builder(scenario.settings.seed).build();
     for (index, spec) in scenario.hosts.iter().enumerate() {
-        let (spec, trace, progress) = (spec.clone(), trace.clone(), progress.clone());
-        let host = HostId(u16::try_from(index).unwrap_or(u16::MAX));
-        sim.host(names[index].as_str(), move || {
+        let (spec, trace, progress, names) = (spec.clone(), trace.clone(), progress.clone(), names.clone());
+        let host = host_id(index);
+        sim.host(scenario.hosts[index].name.as_str(), move || {
             let clock = || turmoil::sim_elapsed().map_or(Time::ZERO, Time::from);
-            let net = Net::from(Recorded::new(TurmoilNet, Log::new(trace.clone(), host, clock)));
+            let net = Net::from(Recorded::new(
+                TurmoilNet::new(names.clone()),
+                Log::new(trace.clone(), host, clock),
+            ));
             let program = Guarded::new((spec.program)(net));
             let (name, is_client, progress) = (spec.name.clone(), spec.is_client, progress.clone());
             async move {

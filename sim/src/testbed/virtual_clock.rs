@@ -22,7 +22,7 @@ use crate::net::stack_net::StackNet;
 use crate::program::{Guarded, QuietPanics};
 use crate::run::Run;
 use crate::scenario::Scenario;
-use crate::world::{Fabric, Shared, World};
+use crate::world::{Fabric, Shared, World, host_id};
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
@@ -49,8 +49,7 @@ struct Driving {
 pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let _quiet = QuietPanics::new();
     let settings = &scenario.settings;
-    let clients = scenario.hosts.iter().filter(|host| host.is_client).count();
-    let world = match World::new(&scenario.host_names(), clients, plan, settings) {
+    let world = match World::new(&scenario.host_names(), scenario.waits_for(), plan, settings) {
         Ok(world) => world,
         Err(error) => return super::refused(scenario, plan, error.to_string()),
     };
@@ -132,13 +131,13 @@ impl Driver<'_> {
     /// Starts a host's program.
     fn spawn(&self, index: usize, generation: u32) -> JoinHandle<()> {
         let spec = &self.scenario.hosts[index];
-        let host = HostId(u16::try_from(index).unwrap_or(u16::MAX));
+        let host = host_id(index);
         let net = Net::from(StackNet::new(self.shared.clone(), host, generation));
         let program = Guarded::new((spec.program)(net));
-        let (shared, is_client) = (self.shared.clone(), spec.is_client);
+        let shared = self.shared.clone();
         tokio::spawn(async move {
             let result = program.await;
-            shared.lock().program_ended(host, is_client, result);
+            shared.lock().program_ended(host, result);
         })
     }
 

@@ -75,9 +75,12 @@ impl Host {
         id
     }
 
-    /// A program closed a socket.
+    /// A program closes a socket: nobody waits for it any more.
     pub(crate) fn closed(&mut self, socket: SocketId) {
-        self.open.retain(|(id, _)| *id != socket);
+        if let Some(index) = self.open.iter().position(|(id, _)| *id == socket) {
+            let (_, fd) = self.open.remove(index);
+            self.waiters.wake(fd);
+        }
     }
 
     pub(crate) fn power_off(&mut self) {

@@ -29,6 +29,10 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let shared = self.shared.clone();
         let mut world = shared.lock();
+        world.count_event();
+        if world.is_silent() {
+            return Poll::Pending;
+        }
         if world.now >= self.due {
             if let Some(timer) = self.timer.take() {
                 world.timers.cancel(timer);
