@@ -35,7 +35,8 @@ pub struct VerifyOptions {
     pub claims: Vec<&'static Claim>,
     /// The testbeds, in the order of reports.
     pub testbeds: Vec<Testbed>,
-    /// How many random plans each study tries on `virtual`, in place of its own number.
+    /// How many random plans each study tries on `virtual` in place of its own number, and an eighth of it in turmoil.
+    /// A study that tries none of its own tries none.
     pub cases: Option<u64>,
     /// Searches wider: ten times the random plans, pairs in turmoil too, all singles on the relay.
     pub thorough: bool,
@@ -86,11 +87,22 @@ impl VerifyOptions {
     /// real time: it gets the plans of [`unit::relay_plans`].
     fn search(&self, study: &Study, testbed: Testbed) -> Search {
         let own = study.search;
-        let random = self.cases.unwrap_or(if self.thorough { own.random * 10 } else { own.random });
+        let random = match self.cases {
+            // What no plan has a part in is not searched, whatever is asked for.
+            _ if own.random == 0 => 0,
+            Some(cases) => cases,
+            None if self.thorough => own.random * 10,
+            None => own.random,
+        };
+        let sample = match self.cases {
+            Some(_) => random.div_ceil(8),
+            None if self.thorough => random / 8,
+            None => (random / 8).min(32),
+        };
         match testbed {
             Testbed::Virtual => Search { random, ..own },
-            Testbed::Turmoil if self.thorough => Search { random: random / 8, ..own },
-            Testbed::Turmoil => Search { exhaustive: own.exhaustive.min(1), random: (random / 8).min(32) },
+            Testbed::Turmoil if self.thorough => Search { random: sample, ..own },
+            Testbed::Turmoil => Search { exhaustive: own.exhaustive.min(1), random: sample },
             Testbed::Relay if self.thorough => Search { exhaustive: own.exhaustive.min(1), random: 0 },
             _ => Search::FAULT_FREE,
         }
@@ -122,7 +134,7 @@ pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
     let (tell, told) = mpsc::channel::<Tell>();
     let work = |queue: &[(usize, &Study, Testbed)], next: &AtomicUsize, tell: &mpsc::Sender<Tell>| {
         while let Some((index, study, testbed)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let done = unit::run(study, *testbed, options, tell);
+            let done = unit::guarded(study, *testbed, options, || unit::run(study, *testbed, options, tell));
             parts.lock().unwrap_or_else(PoisonError::into_inner).insert(*index, done);
         }
     };
@@ -164,4 +176,28 @@ const REAL_AT_ONCE: usize = 4;
 pub(crate) enum Tell {
     Begins(String),
     Done(u64),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cases_asked_for_are_tried_where_any_are() {
+        let study = |name| *studies().iter().find(|study: &&&Study| study.name == name).expect("a study");
+        let random = |name, testbed, cases| {
+            let (claims, testbeds) = (Vec::new(), Vec::new());
+            let options = VerifyOptions { claims, testbeds, cases, thorough: false, seed: 0 };
+            options.search(study(name), testbed).random
+        };
+        assert_eq!(random("udp-numbered", Testbed::Virtual, None), 256);
+        assert_eq!(random("udp-numbered", Testbed::Virtual, Some(4_000)), 4_000);
+        assert_eq!(random("udp-numbered", Testbed::Turmoil, None), 32);
+        assert_eq!(random("udp-numbered", Testbed::Turmoil, Some(4_000)), 500);
+        assert_eq!(random("udp-numbered", Testbed::Turmoil, Some(1)), 1);
+        assert_eq!(random("udp-numbered", Testbed::Relay, Some(4_000)), 0);
+        for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+            assert_eq!(random("udp-burst", testbed, Some(4_000)), 0, "{testbed}");
+        }
+    }
 }

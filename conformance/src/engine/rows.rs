@@ -3,7 +3,7 @@
 use faultwire::fault::FaultPlan;
 use faultwire_sim::Testbed;
 
-use super::{Part, VerifyOptions};
+use super::{Finding, Part, VerifyOptions};
 use crate::claim::{Claim, Modality};
 use crate::report::{Outcome, Row};
 
@@ -40,26 +40,32 @@ fn row(claim: &'static Claim, testbed: Testbed, parts: &[&Part]) -> Row {
     row
 }
 
-/// What it comes to. The worst counts: what could not be run, then what never ended, then what was found.
+/// What it comes to: a break of a guaranteed claim above all, since nothing takes it back. Then what leaves the suite
+/// unable to tell (a plan that could not be run, a panic, a study's own program that failed: those assert nothing, so
+/// that a failure of theirs says nothing of the claim), then what never ended, then a witness or its absence.
 fn outcome(claim: &Claim, parts: &[&Part], exercised: u64) -> (Outcome, Option<String>, Option<FaultPlan>) {
+    let size = |plan: &FaultPlan| (plan.faults.len() + plan.events.len(), plan.to_toml().len());
+    let finding =
+        parts.iter().filter_map(|part| part.finding.as_ref()).min_by_key(|finding| size(&finding.plan));
+    let found = |outcome, finding: &Finding| (outcome, Some(finding.how.clone()), Some(finding.plan.clone()));
+    if let (Modality::Guaranteed, Some(finding)) = (claim.modality, finding) {
+        return found(Outcome::Broken, finding);
+    }
+    if let Some((why, plan)) = parts.iter().find_map(|part| part.internal.clone()) {
+        return (Outcome::Error, Some(why), plan);
+    }
     if let Some((why, plan)) = parts.iter().find_map(|part| part.failed.clone()) {
-        return (Outcome::Error, Some(why), Some(plan));
+        return (Outcome::Error, Some(format!("a program of the scenario failed: {why}")), Some(plan));
     }
     if let Some((why, plan)) = parts.iter().find_map(|part| part.stalled.clone()) {
         return (Outcome::Stalled, Some(why), Some(plan));
     }
-    let size = |plan: &FaultPlan| (plan.faults.len() + plan.events.len(), plan.to_toml().len());
-    let finding =
-        parts.iter().filter_map(|part| part.finding.as_ref()).min_by_key(|finding| size(&finding.plan));
-    if let Some(finding) = finding {
-        let outcome = match claim.modality {
-            Modality::Guaranteed => Outcome::Broken,
-            Modality::Possible => Outcome::Witnessed,
-        };
-        return (outcome, Some(finding.how.clone()), Some(finding.plan.clone()));
-    }
-    if claim.modality == Modality::Possible {
-        return (Outcome::Unwitnessed, Some("no run showed it".to_owned()), None);
+    match (claim.modality, finding) {
+        (_, Some(finding)) => return found(Outcome::Witnessed, finding),
+        (Modality::Possible, None) => {
+            return (Outcome::Unwitnessed, Some("no run showed it".to_owned()), None);
+        }
+        (Modality::Guaranteed, None) => {}
     }
     if exercised == 0 {
         return (Outcome::Unproven, Some("the situation it speaks of never occurred".to_owned()), None);
@@ -73,4 +79,47 @@ fn outcome(claim: &Claim, parts: &[&Part], exercised: u64) -> (Outcome, Option<S
         );
     }
     (Outcome::Held, None, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(claim: &'static str) -> Part {
+        Part { exercised: 1, ..Part::new(claim, Testbed::Virtual) }
+    }
+
+    fn of(claim: &'static str, parts: &[Part]) -> Outcome {
+        let parts: Vec<&Part> = parts.iter().collect();
+        row(Claim::of(claim).expect("a claim"), Testbed::Virtual, &parts).outcome
+    }
+
+    fn trouble(claim: &'static str) -> [Part; 3] {
+        let plan = FaultPlan::default();
+        [
+            Part { internal: Some(("refused".to_owned(), None)), ..part(claim) },
+            Part { failed: Some(("client: ENETDOWN".to_owned(), plan.clone())), ..part(claim) },
+            Part { stalled: Some(("600 s".to_owned(), plan)), ..part(claim) },
+        ]
+    }
+
+    #[test]
+    fn nothing_hides_a_break_and_trouble_comes_before_a_witness() {
+        let found = |claim| {
+            let (how, plan) = ("so".to_owned(), FaultPlan::default());
+            Part { finding: Some(Finding { how, plan, shrink_runs: 0 }), ..part(claim) }
+        };
+        let outcomes = [Outcome::Error, Outcome::Error, Outcome::Stalled];
+        let (guaranteed, possible) = ("udp/never-repeats", "udp/may-lose");
+        assert_eq!(of(guaranteed, &[part(guaranteed)]), Outcome::Held);
+        assert_eq!(of(possible, &[part(possible)]), Outcome::Unwitnessed);
+        for (trouble, outcome) in trouble(guaranteed).into_iter().zip(outcomes) {
+            assert_eq!(of(guaranteed, &[part(guaranteed), trouble.clone()]), outcome);
+            assert_eq!(of(guaranteed, &[trouble, found(guaranteed)]), Outcome::Broken);
+        }
+        for (trouble, outcome) in trouble(possible).into_iter().zip(outcomes) {
+            assert_eq!(of(possible, &[found(possible), trouble]), outcome);
+        }
+        assert_eq!(of(possible, &[found(possible)]), Outcome::Witnessed);
+    }
 }

@@ -1,13 +1,15 @@
 //! A unit of work: one study on one testbed, its runs searched once for all of its checks.
 
+use std::any::Any;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
 use faultwire::errno::Errno;
 use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
 use faultwire_sim::search::Tried;
-use faultwire_sim::{End, Run, Scenario, Settings, Testbed};
+use faultwire_sim::{End, Run, Scenario, Testbed};
 
 use super::finding::{Finding, smallest};
 use super::{Tell, VerifyOptions};
@@ -33,8 +35,28 @@ pub struct Part {
     pub stalled: Option<(String, FaultPlan)>,
     /// A program of the study that failed: how, and its plan.
     pub failed: Option<(String, FaultPlan)>,
+    /// The suite's own trouble: a plan that the testbed refused to run, or a panic, which has no plan.
+    pub internal: Option<(String, Option<FaultPlan>)>,
     /// Real time that the unit took, in milliseconds: it serves all its claims at once.
     pub elapsed_ms: u64,
+}
+
+impl Part {
+    /// Nothing tried yet.
+    pub(super) fn new(claim: &'static str, testbed: Testbed) -> Part {
+        Part {
+            claim,
+            testbed,
+            skipped: None,
+            tried: Tried::default(),
+            exercised: 0,
+            finding: None,
+            stalled: None,
+            failed: None,
+            internal: None,
+            elapsed_ms: 0,
+        }
+    }
 }
 
 /// One check while its study's runs go by.
@@ -42,7 +64,14 @@ struct Watch<'a> {
     spec: &'a CheckSpec,
     skipped: Option<String>,
     exercised: u64,
-    found: Option<(FaultPlan, Verdict)>,
+    found: Option<Found>,
+}
+
+/// What a check found, and whether in a run that came to its end.
+struct Found {
+    plan: FaultPlan,
+    verdict: Verdict,
+    finished: bool,
 }
 
 /// What went wrong with the runs themselves, and what they lacked.
@@ -50,7 +79,49 @@ struct Watch<'a> {
 struct Trouble {
     stalled: Option<(String, FaultPlan)>,
     failed: Option<(String, FaultPlan)>,
+    refused: Option<(String, Option<FaultPlan>)>,
     lacks_option: bool,
+}
+
+impl Trouble {
+    /// Whether a check saw nothing since the testbed has no such socket option. Ours and the kernel have all that the
+    /// studies use: there it would be a fault, and so it is where a run did not come to its end.
+    fn excuses(&self, testbed: Testbed, exercised: u64) -> bool {
+        let may_lack = !["ours", "kernel"].contains(&testbed.subject());
+        let ended = self.stalled.is_none() && self.failed.is_none() && self.refused.is_none();
+        may_lack && self.lacks_option && ended && exercised == 0
+    }
+}
+
+/// The checks of a study that are asked for.
+fn wanted<'a>(study: &'a Study, options: &'a VerifyOptions) -> impl Iterator<Item = &'a CheckSpec> {
+    study.checks.iter().filter(|spec| options.claims.iter().any(|claim| claim.id == spec.claim))
+}
+
+/// Does a unit's work. A panic in it is an error of the claims that it serves, and of nothing else.
+pub(super) fn guarded(
+    study: &Study,
+    testbed: Testbed,
+    options: &VerifyOptions,
+    work: impl FnOnce() -> (Tried, Vec<Part>),
+) -> (Tried, Vec<Part>) {
+    // What the work leaves half done is seen by nobody: its parts are made anew here.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let why =
+            format!("the suite panicked in the scenario {} on {testbed}: {}", study.name, said(&*panic));
+        let parts = wanted(study, options).map(|spec| Part {
+            skipped: refusal(study, spec, testbed),
+            internal: Some((why.clone(), None)),
+            ..Part::new(spec.claim, testbed)
+        });
+        (Tried::default(), parts.collect())
+    })
+}
+
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it did not say why")
 }
 
 /// Runs a study on a testbed: what was tried in all, and what that says of each claim.
@@ -62,18 +133,12 @@ pub(super) fn run(
     tell: &Sender<Tell>,
 ) -> (Tried, Vec<Part>) {
     let begun = Instant::now();
-    let wanted = |spec: &&CheckSpec| options.claims.iter().any(|claim| claim.id == spec.claim);
-    let mut watches: Vec<Watch<'_>> = study
-        .checks
-        .iter()
-        .filter(wanted)
+    let mut watches: Vec<Watch<'_>> = wanted(study, options)
         .map(|spec| Watch { spec, skipped: refusal(study, spec, testbed), exercised: 0, found: None })
         .collect();
     let mut trouble = Trouble::default();
     let mut tried = Tried::default();
-    let mut settings = Settings::default();
-    settings.seed = options.seed;
-    let scenario = (study.scenario)(testbed).on(testbed).settings(settings);
+    let scenario = (study.scenario)(testbed).on(testbed).seed(options.seed);
     if watches.iter().any(|watch| watch.skipped.is_none()) {
         // The receiver is gone only when the whole verification is.
         let _ = tell.send(Tell::Begins(format!("{} on {testbed}", study.name)));
@@ -85,22 +150,21 @@ pub(super) fn run(
     let parts: Vec<Part> = watches
         .into_iter()
         .map(|watch| {
-            let finding = watch
-                .found
-                .map(|(plan, verdict)| smallest(study, &scenario, watch.spec.check, &plan, &verdict));
-            let lacks_option = trouble.lacks_option && watch.exercised == 0;
+            let excused = trouble.excuses(testbed, watch.exercised);
+            let lacks =
+                || excused.then(|| "it lacks a socket option that this takes (ENOPROTOOPT)".to_owned());
+            let check = watch.spec.check;
             Part {
-                claim: watch.spec.claim,
-                testbed,
-                skipped: watch.skipped.or_else(|| {
-                    lacks_option.then(|| "it lacks a socket option that this takes (ENOPROTOOPT)".to_owned())
-                }),
+                skipped: watch.skipped.or_else(lacks),
                 tried,
                 exercised: watch.exercised,
-                finding,
+                finding: watch
+                    .found
+                    .map(|found| smallest(study, &scenario, check, &found.plan, &found.verdict)),
                 stalled: trouble.stalled.clone(),
                 failed: trouble.failed.clone(),
-                elapsed_ms: 0,
+                internal: trouble.refused.clone(),
+                ..Part::new(watch.spec.claim, testbed)
             }
         })
         .collect();
@@ -149,6 +213,7 @@ fn search(
         tried.faults_fired += run.fired.count() as u64;
         if matches!(run.end, End::Refused { .. }) {
             tried.refused += 1;
+            visit(&run);
         } else if run.fired.all() {
             tried.singles += 1;
             visit(&run);
@@ -184,7 +249,10 @@ fn look(run: &Run, watches: &mut [Watch<'_>], trouble: &mut Trouble) {
             trouble.stalled.get_or_insert((format!("not done after {limit}{at}"), run.plan.clone()));
         }
         End::Refused { why } => {
-            trouble.failed.get_or_insert((why.clone(), run.plan.clone()));
+            let why = format!("the testbed refused to run a plan: {why}");
+            trouble.refused.get_or_insert((why, Some(run.plan.clone())));
+            // It shows nothing.
+            return;
         }
         other => {
             trouble.failed.get_or_insert((format!("{other:?}"), run.plan.clone()));
@@ -194,8 +262,19 @@ fn look(run: &Run, watches: &mut [Watch<'_>], trouble: &mut Trouble) {
     for watch in watches.iter_mut().filter(|watch| watch.skipped.is_none()) {
         let seen = (watch.spec.check)(run);
         watch.exercised += seen.exercised;
-        if watch.found.is_none() && seen.verdict != Verdict::Fine {
-            watch.found = Some((run.plan.clone(), seen.verdict));
+        let finished = run.end.is_finished();
+        // What a run that was cut short does not show may only not have happened yet: it is no witness. A break is one
+        // all the same, though one in a run that came to its end is better.
+        let counts = match seen.verdict {
+            Verdict::Fine => false,
+            Verdict::Broken(_) => true,
+            Verdict::Shown(_) => finished,
+        };
+        if counts && watch.found.as_ref().is_none_or(|found| finished && !found.finished) {
+            watch.found = Some(Found { plan: run.plan.clone(), verdict: seen.verdict, finished });
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

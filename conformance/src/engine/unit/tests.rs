@@ -1,0 +1,99 @@
+use std::sync::mpsc;
+
+use faultwire::time::Time;
+use faultwire::trace::{Call, HostId, SocketId, Trace, What};
+
+use super::*;
+use crate::check::{Seen, udp};
+use crate::claim::Claim;
+use crate::engine::rows::rows;
+use crate::report::Outcome;
+
+const LOSE: &str = "udp/may-lose";
+
+fn options(testbed: Testbed) -> VerifyOptions {
+    VerifyOptions {
+        claims: vec![Claim::of(LOSE).expect("a claim")],
+        testbeds: vec![testbed],
+        cases: None,
+        thorough: false,
+        seed: 3,
+    }
+}
+
+fn study(name: &str) -> Study {
+    *udp::studies().iter().find(|study| study.name == name).expect("a study")
+}
+
+fn run_of(study: &Study, testbed: Testbed) -> Vec<Part> {
+    run(study, testbed, &options(testbed), &mpsc::channel().0).1
+}
+
+/// A plan that no testbed can run: it crashes a host that there is not.
+fn impossible() -> Vec<FaultPlan> {
+    let text = "format = 1\n[[event]]\nkind = \"crash\"\nhost = \"nobody\"\nat_us = 5\n";
+    vec![FaultPlan::parse(text, "impossible").expect("a plan")]
+}
+
+#[test]
+fn a_further_plan_that_is_refused_is_an_error() {
+    let study = Study { search: Search::FAULT_FREE, plans: impossible, ..study("udp-numbered") };
+    let parts = run_of(&study, Testbed::Virtual);
+    let row = &rows(&options(Testbed::Virtual), &parts)[0];
+    assert_eq!(row.outcome, Outcome::Error, "{row:?}");
+    assert!(row.why.as_ref().is_some_and(|why| why.contains("refused")), "{row:?}");
+}
+
+#[test]
+fn a_panic_is_an_error_of_its_study_alone() {
+    let study = study("udp-numbered");
+    let options = options(Testbed::Virtual);
+    let (_, parts) = guarded(&study, Testbed::Virtual, &options, || panic!("a bug of the {}", "suite"));
+    let row = &rows(&options, &parts)[0];
+    assert_eq!(row.outcome, Outcome::Error);
+    let why = row.why.as_deref().unwrap_or_default();
+    assert!(why.contains("udp-numbered") && why.ends_with("a bug of the suite"), "{why}");
+}
+
+#[test]
+fn only_foreign_sockets_may_lack_an_option_and_only_where_all_went_well() {
+    let lacks = || Trouble { lacks_option: true, ..Trouble::default() };
+    assert!(lacks().excuses(Testbed::TurmoilOwn, 0));
+    assert!(!lacks().excuses(Testbed::TurmoilOwn, 1));
+    assert!(!Trouble::default().excuses(Testbed::TurmoilOwn, 0));
+    for testbed in [Testbed::Virtual, Testbed::Turmoil, Testbed::Loopback, Testbed::Relay] {
+        assert!(!lacks().excuses(testbed, 0), "{testbed}");
+    }
+    let why = || Some((String::new(), FaultPlan::default()));
+    assert!(!Trouble { failed: why(), ..lacks() }.excuses(Testbed::TurmoilOwn, 0));
+    assert!(!Trouble { stalled: why(), ..lacks() }.excuses(Testbed::TurmoilOwn, 0));
+}
+
+/// A run with one call in it, with that end.
+fn ended(end: End) -> Run {
+    let mut trace = Trace::new(["client"]);
+    let (host, socket) = (HostId(0), SocketId(0));
+    trace.push(Time::ZERO, What::Call { host, socket, call: Call::Close, error: None });
+    Run { plan: FaultPlan::default(), trace, end, fired: Default::default(), elapsed: Time::ZERO }
+}
+
+#[test]
+fn a_run_that_was_cut_short_is_no_witness_but_may_be_a_break() {
+    let failed = || End::Failed { host: None, message: "no".to_owned() };
+    let found = |spec: &CheckSpec, ends: &[End]| {
+        let mut watches = [Watch { spec, skipped: None, exercised: 0, found: None }];
+        let mut trouble = Trouble::default();
+        for end in ends {
+            look(&ended(end.clone()), &mut watches, &mut trouble);
+        }
+        let [watch] = watches;
+        watch.found.map(|found| found.finished)
+    };
+    let shows = CheckSpec::of_calls(LOSE, |_| Seen::shown(1, "shown"));
+    assert_eq!(found(&shows, &[failed()]), None);
+    assert_eq!(found(&shows, &[failed(), End::Finished]), Some(true));
+    let breaks = CheckSpec::of_calls(LOSE, |_| Seen::broken(1, "broken"));
+    assert_eq!(found(&breaks, &[failed()]), Some(false));
+    assert_eq!(found(&breaks, &[failed(), End::Finished]), Some(true));
+    assert_eq!(found(&breaks, &[End::Refused { why: String::new() }]), None);
+}
