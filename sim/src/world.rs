@@ -264,6 +264,9 @@ impl World {
     pub(crate) fn sockets(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for (host, name) in self.hosts.iter().zip(self.trace.hosts()) {
+            if !host.is_up {
+                lines.push(format!("{name}: it crashed and was not started again"));
+            }
             for (id, fd) in host.open.iter() {
                 let of = |addr: Result<std::net::SocketAddr, _>| addr.map_or("-".into(), |a| a.to_string());
                 let ready = host.stack.poll(*fd).unwrap_or_default();

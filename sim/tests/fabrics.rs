@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use faultwire::fault::{Action, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
+use faultwire::fault::{
+    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When,
+};
 use faultwire::network::{Datagram as _, Network as _};
+use faultwire_sim::search::RandomSearch;
+use faultwire_sim::strategy::PlanSpace;
 use faultwire_sim::{End, Net, Result, Scenario, Testbed, scenario};
 
 async fn echo_server(net: Net) -> std::io::Result<()> {
@@ -57,7 +61,29 @@ fn plans() -> Vec<FaultPlan> {
     let crash =
         events([(EventKind::Crash("server".into()), 4_000), (EventKind::Restart("server".into()), 650_000)]);
     let cut = events([(EventKind::Partition(None), 3_000), (EventKind::Heal(None), 450_000)]);
+    // The second request leaves 200 ms after the first, and arrives as the host starts, or just after that.
+    let down = |until| {
+        events([(EventKind::Crash("server".into()), 1_000), (EventKind::Restart("server".into()), until)])
+    };
+    let after = |kind, nth| PlanEvent {
+        kind,
+        when: When::After(Anchor {
+            direction: Direction::new("client", "server"),
+            packet: Packet::nth(Class::Datagram, nth),
+        }),
+    };
+    let between = FaultPlan {
+        events: vec![
+            after(EventKind::Crash("server".into()), 1),
+            after(EventKind::Restart("server".into()), 2),
+        ],
+        ..FaultPlan::default()
+    };
     vec![
+        down(200_000),
+        down(201_000),
+        down(202_000),
+        between,
         FaultPlan::default(),
         plan(&[one(there, 3, Action::Drop), one(back, 5, Action::Drop)]),
         plan(&[one(there, 1, Action::Duplicate), one(back, 2, Action::Duplicate)]),
@@ -110,4 +136,44 @@ fn the_relay_applies_a_plan_to_real_datagrams() {
     assert_eq!(run.end, End::Finished, "{}", run.trace.text());
     assert!(run.fired.all(), "{}", run.trace.text());
     assert!(run.elapsed.since_start() >= Duration::from_millis(200), "the lost message was not waited for");
+}
+
+#[test]
+fn programs_start_before_anything_happens() {
+    let events = vec![
+        PlanEvent { kind: EventKind::Partition(None), when: When::AtUs(100) },
+        PlanEvent { kind: EventKind::Heal(None), when: When::AtUs(300_000) },
+    ];
+    let run = echo().run(&FaultPlan { events, ..FaultPlan::default() });
+    assert!(run.end.is_finished() && run.fired.all());
+    let first = run.trace.calls().next().expect("a bind");
+    assert_eq!(first.at, faultwire::Time::ZERO, "{}", run.trace.text());
+}
+
+/// Two hundred random plans of up to eight faults, all delays whole ticks.
+#[test]
+fn hosts_see_the_same_on_both_fabrics_whatever_the_plan() {
+    let scenario = echo();
+    let fault_free = scenario.run(&FaultPlan::default());
+    let space = PlanSpace::of(&FaultPlan::default(), &fault_free.trace, &scenario.grid()).whole_ticks();
+    let random =
+        RandomSearch { space: &space, seed: 4, scenario: "fabrics", first: 0, count: 200, draws_max: 1 };
+    for number in 0..random.count {
+        let plan = random.plan(number, 0);
+        let of = |testbed| {
+            let run = echo().on(testbed).run(&plan);
+            let of = |name| run.trace.host_sequence(run.trace.host(name).unwrap());
+            (of("server"), of("client"), run.fired)
+        };
+        let (ours, theirs) = (of(Testbed::Virtual), of(Testbed::Turmoil));
+        let differs = |(one, two): (&Vec<String>, &Vec<String>)| {
+            one.iter().zip(two).find(|(one, two)| one != two).map(|(one, two)| format!("{one}\n{two}"))
+        };
+        assert!(
+            ours == theirs,
+            "plan {number}: {plan:?}\n{:?}\n{:?}",
+            differs((&ours.0, &theirs.0)),
+            differs((&ours.1, &theirs.1))
+        );
+    }
 }

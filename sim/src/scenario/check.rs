@@ -129,11 +129,11 @@ impl Scenario {
         let size = |plan: &FaultPlan| plan.faults.len() + plan.events.len();
         writeln!(
             text,
-            "found after {}; {} from {} to {} in {shrink_runs} runs",
+            "found after {}, made smaller from {} to {} in {shrink_runs} runs; {}",
             words(tried),
-            if *is_minimal { "made as small as it can be," } else { "made smaller," },
-            size(&found.plan),
+            counted(size(&found.plan), "fault"),
             size(&smallest.plan),
+            if *is_minimal { "nothing can be left out or lessened" } else { "it may not be the smallest" },
         )
         .expect(writing);
         match self.keep(&smallest.plan) {
@@ -152,7 +152,16 @@ impl Scenario {
 }
 
 fn words(tried: &Tried) -> String {
-    format!("{} plans of the grid and {} random ones", tried.exhaustive(), tried.random)
+    let grid = counted(usize::try_from(tried.exhaustive()).unwrap_or(usize::MAX), "plan");
+    if tried.random == 0 {
+        format!("{grid} of the grid")
+    } else {
+        format!("{grid} of the grid and {} random ones", tried.random)
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn diagram(run: &Run) -> String {

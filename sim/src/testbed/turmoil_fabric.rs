@@ -48,6 +48,8 @@ struct State {
     under_way: VecDeque<(Time, Delivery)>,
     /// Crashes and restarts that are due.
     power: Vec<Due>,
+    /// What arrives at a host that starts in this tick: turmoil finds its new socket not open yet.
+    early: Vec<Delivery>,
 }
 
 impl TurmoilFabric {
@@ -80,17 +82,13 @@ impl TurmoilFabric {
 }
 
 impl State {
-    /// Hands a host that starts in this tick what turmoil brings it at the tick's beginning: turmoil would find its
-    /// new socket not open yet.
-    fn arrive_now(&mut self, world: &mut World, host: HostId) {
-        let now = world.now;
-        let (arrived, rest) =
-            self.under_way.drain(..).partition(|(at, delivery)| (*at, delivery.to) == (now, host));
+    /// Takes what turmoil will bring a host in this tick.
+    fn take_arriving(&mut self, now: Time, host: HostId) -> Vec<Delivery> {
+        let (arriving, rest) = std::mem::take(&mut self.under_way)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|(at, delivery)| (*at, delivery.to) == (now, host));
         self.under_way = rest;
-        for (_, delivery) in VecDeque::<(Time, Delivery)>::from(arrived) {
-            world.arrive(delivery);
-        }
-        world.settle(host);
+        arriving.into_iter().map(|(_, delivery)| delivery).collect()
     }
 }
 
@@ -203,6 +201,15 @@ async fn receive(
     host: HostId,
 ) -> io::Result<()> {
     let mut buffer = vec![0; HEADER + usize::from(u16::MAX)];
+    // Programs come first.
+    tokio::task::yield_now().await;
+    let early: Vec<Delivery> = fabric.state().early.extract_if(.., |delivery| delivery.to == host).collect();
+    if !early.is_empty() {
+        let mut world = shared.lock();
+        early.into_iter().for_each(|delivery| world.arrive(delivery));
+        world.settle(host);
+        shared.fabric.put_on_wire(&mut world, host);
+    }
     loop {
         let (len, _) = socket.recv_from(&mut buffer).await?;
         let Some(delivery) = decode(&buffer[..len], host) else {
@@ -243,7 +250,15 @@ fn begin_tick(
                 }
                 DueWhat::Restart(host) if world.restart(host, &scenario.settings) => {
                     power.push((host, true));
-                    state.arrive_now(&mut world, host);
+                    let arriving = state.take_arriving(now, host);
+                    if due.at == now {
+                        // It starts at this very moment: what arrives finds its stack, and no program yet.
+                        arriving.into_iter().for_each(|delivery| world.arrive(delivery));
+                        world.settle(host);
+                    } else {
+                        // It started in the middle of the last tick: its programs are there already.
+                        state.early.extend(arriving);
+                    }
                 }
                 _ => {}
             }

@@ -144,7 +144,10 @@ impl Driver<'_> {
     /// Carries out what is due at the next moment, if that lies within the current millisecond; programs run before
     /// the moment after it. Ready when the run is over.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.begin(cx);
+        if self.begin(cx) {
+            // The programs come first: nothing happens before they were started.
+            return Poll::Pending;
+        }
         let mut world = self.shared.lock();
         if world.is_decided() || world.is_out_of_time() {
             return Poll::Ready(());
@@ -162,15 +165,17 @@ impl Driver<'_> {
         Poll::Pending
     }
 
-    /// At the first poll: shows the hooks how to call the driver.
-    fn begin(&self, cx: &Context<'_>) {
+    /// At the first poll, and says so: shows the hooks how to call the driver.
+    fn begin(&self, cx: &Context<'_>) -> bool {
         let mut driving = self.driving.lock().unwrap_or_else(PoisonError::into_inner);
-        if driving.is_none() {
+        let is_first = driving.is_none();
+        if is_first {
             let start = Instant::now();
             let sleep = Box::pin(tokio::time::sleep_until(start));
             *driving = Some(Driving { start, waker: cx.waker().clone(), sleep, armed: None });
             self.shared.lock().main = Some(cx.waker().clone());
         }
+        is_first
     }
 
     /// Stops the programs of hosts that lost power, starts those of hosts that start again.

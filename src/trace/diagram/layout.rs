@@ -1,6 +1,6 @@
 //! The rows of a diagram: which arrow and which words stand on one line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::flight::{Flight, Landing};
 use crate::time::Time;
@@ -62,8 +62,8 @@ struct Layout<'a> {
     hosts: usize,
     rows: Vec<Row>,
     down: Vec<bool>,
-    /// By host: the row of its last arrival, and when that was.
-    arrival: Vec<Option<(usize, Time)>>,
+    /// By host: the rows of arrivals that nothing was said of yet, and when those were.
+    arrivals: Vec<VecDeque<(usize, Time)>>,
     /// By host: the last row with words of it or a departure from it.
     touched: Vec<Option<usize>>,
     /// By packet: the row of its departure.
@@ -80,7 +80,7 @@ pub(super) fn rows(trace: &Trace, events: &[&Event], flights: &BTreeMap<PacketId
         hosts,
         rows: Vec::new(),
         down: vec![false; hosts],
-        arrival: vec![None; hosts],
+        arrivals: vec![VecDeque::new(); hosts],
         touched: vec![None; hosts],
         departures: BTreeMap::new(),
         many_sockets: many_sockets(trace),
@@ -164,7 +164,7 @@ impl Layout<'_> {
                 row.marked = true;
                 row.notes.push((column, "crashes".to_owned()));
                 self.down[column] = true;
-                self.arrival[column] = None;
+                self.arrivals[column].clear();
             }
             What::Restarted(host) => {
                 let Some(column) = self.column(*host) else { return };
@@ -255,21 +255,21 @@ impl Layout<'_> {
             }
         };
         if landing.lost.is_none() {
-            self.arrival[to] = Some((index, landing.at));
+            self.arrivals[to].push_back((index, landing.at));
         }
     }
 
     /// Words beside a host's line: on the row of the arrival that they answer, or on a row of their own. What a stack
     /// tells is of that arrival even where it has sent something meanwhile.
     fn note(&mut self, at: Time, column: usize, words: String, marked: bool, of_stack: bool) {
-        let beside = self.arrival[column]
-            .take()
-            .filter(|(row, when)| {
-                self.hosts == 2
-                    && *when == at
-                    && (of_stack || self.touched[column].is_none_or(|touched| touched < *row))
-            })
-            .map(|(row, _)| row);
+        // A stack speaks of what has just come; a program takes the first of what came at this moment.
+        let arrivals = &mut self.arrivals[column];
+        arrivals.retain(|(_, when)| *when == at);
+        let beside = if of_stack { arrivals.pop_back() } else { arrivals.pop_front() };
+        let touched = self.touched[column];
+        let is_free =
+            |row: &usize| self.hosts == 2 && (of_stack || touched.is_none_or(|touched| touched < *row));
+        let beside = beside.map(|(row, _)| row).filter(is_free);
         let index = beside.unwrap_or_else(|| {
             self.row(at);
             self.rows.len() - 1
