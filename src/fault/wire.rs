@@ -7,12 +7,13 @@ mod link;
 mod queue;
 mod select;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use self::link::{Cuts, Line, Links};
-use self::queue::Queue;
+use self::queue::{Next, Queue, Switch};
 use self::select::{Happening, Prepared, Way};
 use super::{Action, FaultPlan, Label};
 use crate::time::Time;
@@ -35,6 +36,8 @@ pub struct Wire {
     plan: Prepared,
     /// How many of the plan's timed events have come.
     timed_done: usize,
+    /// Hosts that lost power and did not start again, as far as the plan's events go.
+    down: BTreeSet<HostId>,
     fired: Fired,
 }
 
@@ -56,6 +59,13 @@ pub enum DueWhat {
     Crash(HostId),
     /// A host starts again.
     Restart(HostId),
+}
+
+/// Whether a host runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Power {
+    Off,
+    On,
 }
 
 /// A packet at the end of the wire.
@@ -145,8 +155,8 @@ impl Wire {
     pub fn new(plan: &FaultPlan, hosts: &[String]) -> Result<Wire, UnknownHost> {
         let prepared = Prepared::new(plan, hosts)?;
         let mut queue = Queue::default();
-        for (at, event, host, what) in &prepared.host_events {
-            queue.host(*at, *host, what.clone(), *event);
+        for &(at, switch) in &prepared.switches {
+            queue.switch(at, switch);
         }
         Ok(Wire {
             hosts: hosts.len(),
@@ -156,6 +166,7 @@ impl Wire {
             queue,
             plan: prepared,
             timed_done: 0,
+            down: BTreeSet::new(),
             fired: Fired { faults: vec![false; plan.faults.len()], events: vec![false; plan.events.len()] },
         })
     }
@@ -207,39 +218,60 @@ impl Wire {
     ///
     /// Partitions, heals and injections that are due are carried out (and recorded) here and need nothing from
     /// the caller; they come before what is due at the same time. The caller records the arrival, or the loss where
-    /// the host is down. [`poll_ahead`](Wire::poll_ahead) is for one who must know of an arrival before it is due.
+    /// the host is down. The crash of a host that is down, and the restart of one that is up, are not given out.
+    /// [`poll_ahead`](Wire::poll_ahead) is for one who must know of an arrival before it is due.
     pub fn poll(&mut self, now: Time, trace: &mut Trace) -> Option<Due> {
-        self.poll_ahead(now, now, trace)
+        loop {
+            self.pass_time_before(now, Queue::next_due, trace);
+            if self.queue.next_due()? > now {
+                return None;
+            }
+            match self.queue.pop()? {
+                (at, Next::Packet(delivery)) => return Some(Due { at, what: DueWhat::Packet(delivery) }),
+                (at, Next::Switch(switch)) => {
+                    if let Some(what) = self.switch(switch) {
+                        return Some(Due { at, what });
+                    }
+                }
+            }
+        }
     }
 
-    /// The next thing that is due at `horizon` or before, as [`poll`](Wire::poll) would give it at its time.
+    /// The next packet that is due at `horizon` or before, as [`poll`](Wire::poll) would give it at its time.
     ///
     /// As long as the horizon is ahead of `now` by no more than the link's delay, each host gets the same at the same
     /// times as otherwise: nothing that is still to be sent can be due before. Partitions, heals and injections happen
-    /// up to `now` only; crashes and restarts come out early, with the time they are due.
+    /// up to `now` only. Crashes and restarts do not come out here, but from [`poll_power`](Wire::poll_power) at
+    /// their time: what is still to be sent may change whether they do anything.
     pub fn poll_ahead(&mut self, now: Time, horizon: Time, trace: &mut Trace) -> Option<Due> {
-        while let Some(&(at, event)) = self.plan.timed.get(self.timed_done)
-            && at <= now
-            && self.queue.next_due().is_none_or(|next| at <= next)
-        {
-            self.timed_done += 1;
-            self.happen(at, event, trace);
-        }
-        if self.queue.next_due()? > horizon {
+        self.pass_time_before(now, Queue::next_packet_due, trace);
+        if self.queue.next_packet_due()? > horizon {
             return None;
         }
-        let (at, what, event) = self.queue.pop()?;
-        if let Some(event) = event {
-            self.fired.events[event] = true;
+        let (at, delivery) = self.queue.pop_packet()?;
+        Some(Due { at, what: DueWhat::Packet(delivery) })
+    }
+
+    /// The next crash or restart that is due at `now` or before, for one who takes the packets ahead of time.
+    pub fn poll_power(&mut self, now: Time, trace: &mut Trace) -> Option<Due> {
+        loop {
+            self.pass_time_before(now, Queue::next_switch_due, trace);
+            if self.queue.next_switch_due()? > now {
+                return None;
+            }
+            let (at, switch) = self.queue.pop_switch()?;
+            if let Some(what) = self.switch(switch) {
+                return Some(Due { at, what });
+            }
         }
-        Some(Due { at, what })
     }
 
     /// What has taken place of the plan so far.
     ///
     /// A fault fires when it is applied to its packet: not where that packet was lost before, nor where a bit lies
-    /// beyond its end. A crash or a restart fires when [`poll`](Wire::poll) gives it out, an injection when
-    /// its packet is on the link.
+    /// beyond its end. A partition or a heal fires when it changes whether a link is cut, an injection when its
+    /// packet is on the link. A crash or a restart fires when its time has come and it is given out: not where the
+    /// plan has already turned that host off, or on.
     pub fn fired(&self) -> Fired {
         self.fired.clone()
     }
@@ -322,29 +354,47 @@ impl Wire {
 
     /// Lets the timed events happen that are due.
     fn pass_time(&mut self, now: Time, trace: &mut Trace) {
+        self.pass_time_before(now, |_| None, trace);
+    }
+
+    /// Lets the timed events happen that are due, up to the time of what comes next.
+    fn pass_time_before(&mut self, now: Time, next: fn(&Queue) -> Option<Time>, trace: &mut Trace) {
         while let Some(&(at, event)) = self.plan.timed.get(self.timed_done)
             && at <= now
+            && next(&self.queue).is_none_or(|next| at <= next)
         {
             self.timed_done += 1;
             self.happen(at, event, trace);
         }
     }
 
+    /// Turns a host off or on; `None` where it is so already.
+    fn switch(&mut self, switch: Switch) -> Option<DueWhat> {
+        let Switch { host, power, event } = switch;
+        let (changes, what) = match power {
+            Power::Off => (self.down.insert(host), DueWhat::Crash(host)),
+            Power::On => (self.down.remove(&host), DueWhat::Restart(host)),
+        };
+        self.fired.events[event] |= changes;
+        changes.then_some(what)
+    }
+
     /// Lets an event happen.
     fn happen(&mut self, at: Time, event: usize, trace: &mut Trace) {
         match self.plan.happenings[event].clone() {
             Happening::Partition(hosts) => {
-                self.cuts.set(hosts, true);
-                trace.push(at, What::Partitioned(hosts));
-                self.fired.events[event] = true;
+                if self.cuts.set(hosts, true) {
+                    trace.push(at, What::Partitioned(hosts));
+                    self.fired.events[event] = true;
+                }
             }
             Happening::Heal(hosts) => {
-                self.cuts.set(hosts, false);
-                trace.push(at, What::Healed(hosts));
-                self.fired.events[event] = true;
+                if self.cuts.set(hosts, false) {
+                    trace.push(at, What::Healed(hosts));
+                    self.fired.events[event] = true;
+                }
             }
-            Happening::Crash(host) => self.queue.host(at, host, DueWhat::Crash(host), event),
-            Happening::Restart(host) => self.queue.host(at, host, DueWhat::Restart(host), event),
+            Happening::Switch(switch) => self.queue.switch(at, switch),
             Happening::Inject((from, to), bytes) => {
                 let packet = trace.next_packet();
                 trace.push(at, What::Injected { packet, from, to, bytes: bytes.clone() });

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use faultwire::fault::{Delivery, Due, DueWhat, FaultPlan};
+use faultwire::fault::{Delivery, DueWhat, FaultPlan};
 use faultwire::time::Time;
 use faultwire::trace::{HostId, LossReason, PacketId, What};
 use tokio::sync::Notify;
@@ -46,8 +46,6 @@ struct State {
     addrs: Vec<IpAddr>,
     /// What was given to turmoil, with the time at which it must arrive.
     under_way: VecDeque<(Time, Delivery)>,
-    /// Crashes and restarts that are due.
-    power: Vec<Due>,
     /// What arrives at a host that starts in this tick: turmoil finds its new socket not open yet.
     early: Vec<Delivery>,
 }
@@ -66,10 +64,7 @@ impl TurmoilFabric {
             wire.poll_ahead(now, horizon, trace)
         } {
             world.count_event();
-            let DueWhat::Packet(delivery) = due.what else {
-                state.power.push(due);
-                continue;
-            };
+            let DueWhat::Packet(delivery) = due.what else { continue };
             let to = SocketAddr::new(state.addrs[usize::from(delivery.to.0)], PORT);
             let sent = state.sockets[via].upgrade().map(|socket| socket.try_send_to(&encode(&delivery), to));
             if !matches!(sent, Some(Ok(_))) {
@@ -240,29 +235,34 @@ fn begin_tick(
         return None;
     }
     let mut power = Vec::new();
+    while let Some(due) = {
+        let World { wire, trace, .. } = &mut *world;
+        wire.poll_power(now, trace)
+    } {
+        world.count_event();
+        match due.what {
+            DueWhat::Crash(host) => {
+                world.crash(host);
+                power.push((host, false));
+            }
+            DueWhat::Restart(host) if world.restart(host, &scenario.settings) => {
+                power.push((host, true));
+                let mut state = fabric.state();
+                let arriving = state.take_arriving(now, host);
+                if due.at == now {
+                    // It starts at this very moment: what arrives finds its stack, and no program yet.
+                    arriving.into_iter().for_each(|delivery| world.arrive(delivery));
+                    world.settle(host);
+                } else {
+                    // It started in the middle of the last tick: its programs are there already.
+                    state.early.extend(arriving);
+                }
+            }
+            _ => {}
+        }
+    }
     {
         let mut state = fabric.state();
-        for due in state.power.extract_if(.., |due| due.at <= now).collect::<Vec<_>>() {
-            match due.what {
-                DueWhat::Crash(host) => {
-                    world.crash(host);
-                    power.push((host, false));
-                }
-                DueWhat::Restart(host) if world.restart(host, &scenario.settings) => {
-                    power.push((host, true));
-                    let arriving = state.take_arriving(now, host);
-                    if due.at == now {
-                        // It starts at this very moment: what arrives finds its stack, and no program yet.
-                        arriving.into_iter().for_each(|delivery| world.arrive(delivery));
-                        world.settle(host);
-                    } else {
-                        // It started in the middle of the last tick: its programs are there already.
-                        state.early.extend(arriving);
-                    }
-                }
-                _ => {}
-            }
-        }
         // turmoil delivers at the beginning of the tick; what it did not deliver then found its host down.
         while let Some((_, lost)) = state.under_way.pop_front_if(|(at, _)| *at < now) {
             world.trace.push(now, What::Lost { packet: lost.packet, reason: LossReason::HostDown });

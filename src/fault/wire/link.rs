@@ -79,20 +79,18 @@ pub(super) struct Cuts {
 }
 
 impl Cuts {
-    /// Cuts or mends the link between two hosts, or all links.
-    pub(super) fn set(&mut self, hosts: Option<[HostId; 2]>, cut: bool) {
+    /// Cuts or mends the link between two hosts, or all links; whether that changes anything.
+    pub(super) fn set(&mut self, hosts: Option<[HostId; 2]>, cut: bool) -> bool {
         match hosts {
             None => {
+                let changes = self.all != cut || !self.exceptions.is_empty();
                 self.all = cut;
                 self.exceptions.clear();
+                changes
             }
             Some([a, b]) => {
                 let pair = (a.min(b), a.max(b));
-                if self.all == cut {
-                    self.exceptions.remove(&pair);
-                } else {
-                    self.exceptions.insert(pair);
-                }
+                if self.all == cut { self.exceptions.remove(&pair) } else { self.exceptions.insert(pair) }
             }
         }
     }

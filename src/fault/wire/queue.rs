@@ -1,42 +1,59 @@
 //! What is on the wire and when it is due, in the order of (time, host, sequence).
+//!
+//! Packets and what happens to hosts lie apart: packets may be taken ahead of time, the others may not.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::select::Way;
-use super::{Delivery, DueWhat};
+use super::{Delivery, Power};
 use crate::time::Time;
 use crate::trace::HostId;
 
 /// When something is due, and what it comes before where several are due at once.
 type Key = (Time, HostId, u64);
 
-/// What is due, and the event of the plan that it stands for, if it is one.
+/// Something that is due.
 #[derive(Debug)]
-struct Entry {
+struct Entry<T> {
     key: Key,
-    what: DueWhat,
-    event: Option<usize>,
+    what: T,
 }
 
-impl PartialEq for Entry {
+impl<T> PartialEq for Entry<T> {
     fn eq(&self, other: &Self) -> bool {
         self.key == other.key
     }
 }
 
-impl Eq for Entry {}
+impl<T> Eq for Entry<T> {}
 
-impl PartialOrd for Entry {
+impl<T> PartialOrd for Entry<T> {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Entry {
+impl<T> Ord for Entry<T> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.key.cmp(&other.key)
     }
+}
+
+/// An event of the plan that turns a host off or on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Switch {
+    pub(super) host: HostId,
+    pub(super) power: Power,
+    /// Its position in the plan.
+    pub(super) event: usize,
+}
+
+/// What the queue gave out.
+#[derive(Debug)]
+pub(super) enum Next {
+    Packet(Delivery),
+    Switch(Switch),
 }
 
 /// A packet that waits for others to overtake it.
@@ -53,8 +70,9 @@ struct Held {
 /// All that is on the wire.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    due: BinaryHeap<Reverse<Entry>>,
+    due: BinaryHeap<Reverse<Entry<Delivery>>>,
     held: Vec<Held>,
+    switches: BinaryHeap<Reverse<Entry<Switch>>>,
     packets: usize,
     sequence: u64,
 }
@@ -70,21 +88,17 @@ impl Queue {
         (at, host, self.sequence)
     }
 
-    fn push(&mut self, key: Key, what: DueWhat, event: Option<usize>) {
-        self.due.push(Reverse(Entry { key, what, event }));
-    }
-
     /// A packet is to arrive.
     pub(super) fn packet(&mut self, at: Time, delivery: Delivery) {
         self.packets += 1;
         let key = self.key(at, delivery.to);
-        self.push(key, DueWhat::Packet(delivery), None);
+        self.due.push(Reverse(Entry { key, what: delivery }));
     }
 
-    /// An event of the plan happens to a host.
-    pub(super) fn host(&mut self, at: Time, host: HostId, what: DueWhat, event: usize) {
-        let key = self.key(at, host);
-        self.push(key, what, Some(event));
+    /// A host is to be turned off or on.
+    pub(super) fn switch(&mut self, at: Time, what: Switch) {
+        let key = self.key(at, what.host);
+        self.switches.push(Reverse(Entry { key, what }));
     }
 
     /// A packet is to arrive behind others.
@@ -108,7 +122,7 @@ impl Queue {
             let held = self.held.remove(index);
             // In a tie the deadline counts: a caller that looks ahead may have taken the packet at its deadline.
             let key = if at < held.latest.0 { self.key(at, held.delivery.to) } else { held.latest };
-            self.push(key, DueWhat::Packet(held.delivery), None);
+            self.due.push(Reverse(Entry { key, what: held.delivery }));
         }
     }
 
@@ -117,29 +131,64 @@ impl Queue {
         held.map(|(index, held)| (held.latest, index)).min()
     }
 
-    /// When the next thing is due.
-    pub(super) fn next_due(&self) -> Option<Time> {
-        let due = self.due.peek().map(|Reverse(entry)| entry.key.0);
+    fn next_packet_key(&self) -> Option<Key> {
+        let due = self.due.peek().map(|Reverse(entry)| entry.key);
         if self.held.is_empty() {
             return due;
         }
-        let held = self.next_held().map(|(key, _)| key.0);
+        let held = self.next_held().map(|(key, _)| key);
         due.into_iter().chain(held).min()
     }
 
-    /// Takes the next thing that is due, and the event of the plan that it stands for.
-    pub(super) fn pop(&mut self) -> Option<(Time, DueWhat, Option<usize>)> {
+    fn next_switch_key(&self) -> Option<Key> {
+        self.switches.peek().map(|Reverse(entry)| entry.key)
+    }
+
+    /// When the next packet is due.
+    pub(super) fn next_packet_due(&self) -> Option<Time> {
+        self.next_packet_key().map(|(at, ..)| at)
+    }
+
+    /// When a host is to be turned off or on next.
+    pub(super) fn next_switch_due(&self) -> Option<Time> {
+        self.next_switch_key().map(|(at, ..)| at)
+    }
+
+    /// When the next thing is due.
+    pub(super) fn next_due(&self) -> Option<Time> {
+        self.next_packet_due().into_iter().chain(self.next_switch_due()).min()
+    }
+
+    /// Takes the next thing that is due.
+    pub(super) fn pop(&mut self) -> Option<(Time, Next)> {
+        let is_switch = match (self.next_switch_key(), self.next_packet_key()) {
+            (Some(switch), Some(packet)) => switch < packet,
+            (switch, _) => switch.is_some(),
+        };
+        if is_switch {
+            self.pop_switch().map(|(at, switch)| (at, Next::Switch(switch)))
+        } else {
+            self.pop_packet().map(|(at, delivery)| (at, Next::Packet(delivery)))
+        }
+    }
+
+    /// Takes the next packet that is due.
+    pub(super) fn pop_packet(&mut self) -> Option<(Time, Delivery)> {
         if !self.held.is_empty()
             && let Some((key, index)) = self.next_held()
             && self.due.peek().is_none_or(|Reverse(entry)| key < entry.key)
         {
             self.packets -= 1;
-            return Some((key.0, DueWhat::Packet(self.held.remove(index).delivery), None));
+            return Some((key.0, self.held.remove(index).delivery));
         }
         let Reverse(entry) = self.due.pop()?;
-        if matches!(entry.what, DueWhat::Packet(_)) {
-            self.packets -= 1;
-        }
-        Some((entry.key.0, entry.what, entry.event))
+        self.packets -= 1;
+        Some((entry.key.0, entry.what))
+    }
+
+    /// Takes the next that turns a host off or on.
+    pub(super) fn pop_switch(&mut self) -> Option<(Time, Switch)> {
+        let Reverse(entry) = self.switches.pop()?;
+        Some((entry.key.0, entry.what))
     }
 }

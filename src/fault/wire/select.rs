@@ -1,7 +1,8 @@
 //! A plan made ready for the wire: host names become numbers, and a packet finds what is meant for it.
 
 use super::super::{Action, Anchor, Class, Direction, EventKind, FaultPlan, Label, Packet, When};
-use super::{DueWhat, UnknownHost};
+use super::queue::Switch;
+use super::{Power, UnknownHost};
 use crate::time::Time;
 use crate::trace::HostId;
 
@@ -58,8 +59,7 @@ impl Index {
 pub(super) enum Happening {
     Partition(Option<[HostId; 2]>),
     Heal(Option<[HostId; 2]>),
-    Crash(HostId),
-    Restart(HostId),
+    Switch(Switch),
     Inject(Way, bytes::Bytes),
 }
 
@@ -76,8 +76,8 @@ pub(super) struct Prepared {
     pub(super) happenings: Vec<Happening>,
     /// What happens to the wire at a time, in the order of (time, plan).
     pub(super) timed: Vec<(Time, usize)>,
-    /// What happens to a host at a time, in the order of (time, plan).
-    pub(super) host_events: Vec<(Time, usize, HostId, DueWhat)>,
+    /// Which hosts are turned off and on at a time, in the order of (time, plan).
+    pub(super) switches: Vec<(Time, Switch)>,
 }
 
 impl Prepared {
@@ -100,27 +100,21 @@ impl Prepared {
             prepared.actions.push(fault.action.clone());
         }
         for (position, event) in plan.events.iter().enumerate() {
+            let switch =
+                |name, power| Ok(Happening::Switch(Switch { host: host(name)?, power, event: position }));
             let happening = match &event.kind {
                 EventKind::Partition(names) => Happening::Partition(pair(names)?),
                 EventKind::Heal(names) => Happening::Heal(pair(names)?),
-                EventKind::Crash(name) => Happening::Crash(host(name)?),
-                EventKind::Restart(name) => Happening::Restart(host(name)?),
+                EventKind::Crash(name) => switch(name, Power::Off)?,
+                EventKind::Restart(name) => switch(name, Power::On)?,
                 EventKind::Inject { direction, packet } => Happening::Inject(way(direction)?, packet.clone()),
             };
             match (&event.when, &happening) {
                 (When::After(Anchor { direction, packet }), _) => {
                     prepared.anchors.add(way(direction)?, *packet, position);
                 }
-                (When::AtUs(at), &Happening::Crash(host)) => {
-                    prepared.host_events.push((Time::from_micros(*at), position, host, DueWhat::Crash(host)));
-                }
-                (When::AtUs(at), &Happening::Restart(host)) => {
-                    prepared.host_events.push((
-                        Time::from_micros(*at),
-                        position,
-                        host,
-                        DueWhat::Restart(host),
-                    ));
+                (When::AtUs(at), &Happening::Switch(switch)) => {
+                    prepared.switches.push((Time::from_micros(*at), switch));
                 }
                 (When::AtUs(at), _) => prepared.timed.push((Time::from_micros(*at), position)),
             }
@@ -129,7 +123,7 @@ impl Prepared {
         prepared.faults.sort();
         prepared.anchors.sort();
         prepared.timed.sort_unstable();
-        prepared.host_events.sort_unstable_by_key(|&(at, position, ..)| (at, position));
+        prepared.switches.sort_unstable_by_key(|&(at, switch)| (at, switch.event));
         Ok(prepared)
     }
 }

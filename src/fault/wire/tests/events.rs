@@ -15,6 +15,69 @@ fn hosts_crash_and_restart_through_poll() {
 }
 
 #[test]
+fn an_event_that_changes_nothing_does_not_fire() {
+    let hosts = || Some(["client".to_owned(), "server".to_owned()]);
+    let at = |micros, kind| event(kind, When::AtUs(micros));
+    let mut bench = Bench::events([
+        at(1, EventKind::Heal(None)),
+        at(2, EventKind::Heal(hosts())),
+        at(3, EventKind::Partition(hosts())),
+        at(4, EventKind::Partition(hosts())),
+        // All links: others than this one are cut by it.
+        at(5, EventKind::Partition(None)),
+        at(6, EventKind::Partition(hosts())),
+        at(7, EventKind::Partition(None)),
+        at(8, EventKind::Heal(hosts())),
+        at(9, EventKind::Heal(None)),
+    ]);
+    assert_eq!(bench.due(), []);
+    let fired = [false, false, true, false, true, false, false, true, true];
+    assert_eq!(bench.wire.fired().events, fired);
+    assert_eq!(bench.trace.events().len(), 4, "what changed nothing is not recorded");
+}
+
+#[test]
+fn a_host_that_is_down_does_not_crash_and_one_that_is_up_does_not_start() {
+    let at = |micros, kind| event(kind, When::AtUs(micros));
+    let (server, client) = (|| "server".to_owned(), || "client".to_owned());
+    let mut bench = Bench::events([
+        at(1, EventKind::Restart(server())),
+        at(2, EventKind::Crash(server())),
+        at(3, EventKind::Crash(client())),
+        at(4, EventKind::Crash(server())),
+        at(5, EventKind::Restart(server())),
+        at(6, EventKind::Restart(server())),
+        at(7, EventKind::Crash(server())),
+    ]);
+    assert_eq!(bench.due(), list([(2, "crash 1"), (3, "crash 0"), (5, "restart 1"), (7, "crash 1")]));
+    assert_eq!(bench.wire.fired().events, [false, true, true, false, true, false, true]);
+}
+
+#[test]
+fn looking_ahead_turns_no_host_off_before_its_time() {
+    let mut bench = Bench::events([
+        event(EventKind::Crash("server".to_owned()), When::AtUs(900)),
+        event(EventKind::Restart("server".to_owned()), after(2)),
+        event(EventKind::Partition(None), When::AtUs(950)),
+    ]);
+    bench.send(ms(0), 0);
+    let ahead = bench.wire.poll_ahead(ms(0), ms(1), &mut bench.trace);
+    assert!(matches!(ahead, Some(Due { what: DueWhat::Packet(_), .. })), "{ahead:?}");
+    assert_eq!(bench.wire.poll_ahead(ms(0), ms(1), &mut bench.trace), None);
+    assert_eq!(bench.wire.poll_power(Time::from_micros(899), &mut bench.trace), None);
+    assert_eq!(bench.wire.fired().events, [false; 3], "nothing has come yet");
+    // The restart comes before the crash that was already in sight.
+    bench.send(Time::from_micros(500), 1);
+    assert_eq!(bench.wire.poll_power(Time::from_micros(500), &mut bench.trace), None);
+    let crash = Due { at: Time::from_micros(900), what: DueWhat::Crash(SERVER) };
+    assert_eq!(bench.wire.poll_power(ms(1), &mut bench.trace), Some(crash));
+    assert_eq!(bench.wire.poll_power(ms(1), &mut bench.trace), None);
+    // A host's events do not keep the link's from their time.
+    assert_eq!(bench.wire.poll_ahead(ms(1), ms(1), &mut bench.trace), None);
+    assert_eq!(bench.wire.fired().events, [true, false, true]);
+}
+
+#[test]
 fn a_partition_loses_what_is_sent_and_keeps_what_is_under_way() {
     let hosts = Some(["client".to_owned(), "server".to_owned()]);
     let mut bench = Bench::events([
@@ -74,7 +137,7 @@ fn an_event_with_a_time_comes_before_what_is_sent_or_due_then() {
         "{order:?}"
     );
 
-    let mut bench = Bench::events([event(EventKind::Heal(None), When::AtUs(4_000))]);
+    let mut bench = Bench::events([event(EventKind::Partition(None), When::AtUs(4_000))]);
     assert_eq!(bench.wire.next_due(), Some(ms(4)));
     assert_eq!(bench.poll(ms(3)), None);
     assert!(bench.trace.events().is_empty());

@@ -29,6 +29,7 @@ fn plan() -> impl Strategy<Value = FaultPlan> {
         Just(EventKind::Partition(None)),
         Just(EventKind::Heal(None)),
         Just(EventKind::Crash("server".to_owned())),
+        Just(EventKind::Restart("server".to_owned())),
         Just(injection(datagram(0))),
     ];
     let when = prop_oneof![
@@ -56,6 +57,7 @@ fn run(plan: &FaultPlan, sends: &[(u64, bool, usize)], ahead: Duration) -> (Vec<
     let mut now = Time::ZERO;
     for &(later, back, len) in sends {
         now += Duration::from_micros(later);
+        due.extend(std::iter::from_fn(|| bench.wire.poll_power(now, &mut bench.trace)));
         due.extend(std::iter::from_fn(|| bench.wire.poll_ahead(now, now + ahead, &mut bench.trace)));
         let (from, to) = if back { (SERVER, CLIENT) } else { (CLIENT, SERVER) };
         bench.wire.send(now, from, to, Bytes::from(vec![0x45; len]), &mut bench.trace);
