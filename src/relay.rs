@@ -119,6 +119,8 @@ pub struct RelayStats {
     pub too_many_clients: u64,
     /// Datagrams thrown away because too many packets were under way.
     pub too_many_packets: u64,
+    /// Datagrams thrown away because no packet can carry them.
+    pub unfit: u64,
     /// Datagrams that the system did not send on (there is no way, or the peer's port is closed).
     pub unsent: u64,
     /// Events that the trace had no room for.

@@ -63,8 +63,14 @@ struct Flow {
     active: Time,
 }
 
-/// A datagram to be handed on by a real socket.
+/// A packet that has come to the end of the wire, whose datagram is to be handed on by a real socket.
 struct Outgoing {
+    delivery: Delivery,
+    far_end: FarEnd,
+}
+
+/// A datagram and the socket that hands it on.
+struct FarEnd {
     socket: Arc<UdpSocket>,
     /// `None` where the socket is connected.
     to: Option<SocketAddr>,
@@ -167,6 +173,7 @@ impl Carrier {
     /// Puts a datagram on the wire.
     fn put(&self, state: &mut State, from: (SocketAddr, HostId), to: (SocketAddr, HostId), data: &[u8]) {
         let Some(packet) = packet::wrap(from.0, to.0, data) else {
+            state.stats.unfit += 1;
             return;
         };
         if state.wire.in_flight() >= self.config.packets_max {
@@ -249,17 +256,46 @@ impl Carrier {
 
     /// Checks a packet at the far end as a host would, and finds the socket that hands it on.
     fn arrive(self: &Arc<Self>, state: &mut State, now: Time, delivery: Delivery) -> Option<Outgoing> {
-        let Delivery { packet, copy, to, bytes, altered } = delivery;
-        let found = match packet::unwrap(&bytes) {
+        let found = match packet::unwrap(&delivery.bytes) {
             None => Err(LossReason::Damaged),
             Some((from, to, data)) => self.far_end(state, from, to, data).ok_or(LossReason::NoSuchHost),
         };
-        let what = match &found {
-            Ok(_) => What::Arrived { packet, copy, to, altered: altered.then_some(bytes) },
-            Err(reason) => What::Lost { packet, reason: *reason },
+        match found {
+            Ok(far_end) => Some(Outgoing { delivery, far_end }),
+            Err(reason) => {
+                state.trace.push(now, What::Lost { packet: delivery.packet, reason });
+                None
+            }
+        }
+    }
+
+    /// Hands a datagram on and records whether that went well, in one step: who has it may look for it in the trace.
+    /// False where the socket has no room: nothing was done then.
+    fn hand_on(&self, outgoing: &Outgoing) -> bool {
+        let Outgoing { delivery: Delivery { packet, copy, to, bytes, altered }, far_end } = outgoing;
+        let mut state = self.state();
+        let now = self.config.net.now();
+        let mut sent = send(far_end);
+        if sent.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
+            // The error may be an earlier datagram's (udp(7)): this one was not tried then.
+            sent = send(far_end);
+        }
+        let what = match sent {
+            Ok(_) => {
+                state.stats.handed_on += 1;
+                let altered = altered.then(|| bytes.clone());
+                What::Arrived { packet: *packet, copy: *copy, to: *to, altered }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Err(error) => {
+                tracing::debug!(to = ?far_end.to, %error, "handing on failed");
+                state.stats.unsent += 1;
+                What::Lost { packet: *packet, reason: LossReason::NotHandedOn }
+            }
         };
         state.trace.push(now, what);
-        found.ok()
+        self.bound_trace(&mut state);
+        true
     }
 
     /// The socket that hands a datagram on.
@@ -269,15 +305,15 @@ impl Carrier {
         from: SocketAddr,
         to: SocketAddr,
         data: Bytes,
-    ) -> Option<Outgoing> {
+    ) -> Option<FarEnd> {
         if state.flows.contains_key(&(from, to)) {
             let socket = Arc::clone(state.listeners.get(&from)?);
-            return Some(Outgoing { socket, to: Some(to), data });
+            return Some(FarEnd { socket, to: Some(to), data });
         }
         // An injected packet may be a client's first.
         state.listeners.get(&to)?;
         let socket = self.flow(state, from, to)?;
-        Some(Outgoing { socket, to: None, data })
+        Some(FarEnd { socket, to: None, data })
     }
 
     /// Keeps the trace within its memory: what has no room any more is counted and thrown away.
@@ -355,10 +391,12 @@ async fn serve_server(carrier: Arc<Carrier>, socket: Arc<UdpSocket>, server: Soc
                 tracing::debug!(%server, %client, %error, "receiving from the server failed");
                 carrier.config.net.sleep(PAUSE).await;
             }
-            Err(_) => match carrier.forget_if_idle(server, client) {
-                Some(rest) => patience = rest,
-                None => return,
-            },
+            Err(_) => {}
+        }
+        // Whatever came or failed: a socket that fails on and on is not kept for that.
+        match carrier.forget_if_idle(server, client) {
+            Some(rest) => patience = rest,
+            None => return,
         }
     }
 }
@@ -367,18 +405,11 @@ async fn serve_server(carrier: Arc<Carrier>, socket: Arc<UdpSocket>, server: Soc
 async fn deliver(carrier: Arc<Carrier>) {
     loop {
         let (outgoing, next) = carrier.due();
-        for Outgoing { socket, to, data } in outgoing {
-            let mut sent = send(&socket, to, &data).await;
-            if sent.is_err() {
-                // The error may be an earlier datagram's (udp(7)): this one was not tried then.
-                sent = send(&socket, to, &data).await;
-            }
-            let mut state = carrier.state();
-            match sent {
-                Ok(_) => state.stats.handed_on += 1,
-                Err(error) => {
-                    tracing::debug!(?to, %error, "handing on failed");
-                    state.stats.unsent += 1;
+        for outgoing in outgoing {
+            while !carrier.hand_on(&outgoing) {
+                if outgoing.far_end.socket.writable().await.is_err() {
+                    // The runtime is shutting down.
+                    return;
                 }
             }
         }
@@ -395,9 +426,13 @@ async fn deliver(carrier: Arc<Carrier>) {
     }
 }
 
-async fn send(socket: &UdpSocket, to: Option<SocketAddr>, data: &[u8]) -> io::Result<usize> {
+/// Sends without waiting.
+fn send(FarEnd { socket, to, data }: &FarEnd) -> io::Result<usize> {
     match to {
-        Some(to) => socket.send_to(data, to).await,
-        None => socket.send(data).await,
+        Some(to) => socket.try_send_to(data, *to),
+        None => socket.try_send(data),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,6 +136,8 @@ pub enum LossReason {
     WireFull,
     /// What was damaged on the way was recognised and thrown away by the receiving end of a relay.
     Damaged,
+    /// It came to the far end of a relay, but the system did not send it on.
+    NotHandedOn,
 }
 
 /// A socket call with what it was given or gave.
@@ -248,15 +250,29 @@ impl Trace {
         self.events.truncate(len);
     }
 
-    /// The number for the next packet.
+    /// The number for the next packet. Packets after 2^32 - 1 others, which only a relay that runs for days can see,
+    /// share the last number.
     pub fn next_packet(&mut self) -> PacketId {
         let id = PacketId(self.packets);
-        self.packets += 1;
+        self.packets = self.packets.saturating_add(1);
         id
     }
 
-    /// How many packets were put on the wire.
+    /// How many packets were put on the wire; 2^32 - 1 where there were more.
     pub fn packet_count(&self) -> u32 {
         self.packets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_number_is_shared() {
+        let mut trace = Trace { packets: u32::MAX - 1, ..Trace::default() };
+        let numbers = std::array::from_fn(|_| trace.next_packet().0);
+        assert_eq!(numbers, [u32::MAX - 1, u32::MAX, u32::MAX]);
+        assert_eq!(trace.packet_count(), u32::MAX);
     }
 }

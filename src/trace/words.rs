@@ -28,6 +28,7 @@ pub(super) fn loss(reason: LossReason) -> &'static str {
         LossReason::TooBig => "above the MTU",
         LossReason::WireFull => "wire full",
         LossReason::Damaged => "damaged",
+        LossReason::NotHandedOn => "not handed on",
     }
 }
 

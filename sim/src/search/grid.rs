@@ -202,6 +202,6 @@ pub(crate) fn sites(trace: &Trace, mut wanted: impl FnMut(PacketId) -> bool) -> 
 fn before_any_fault(reason: LossReason) -> bool {
     match reason {
         LossReason::Partition | LossReason::NoSuchHost | LossReason::TooBig | LossReason::WireFull => true,
-        LossReason::HostDown | LossReason::Damaged => false,
+        LossReason::HostDown | LossReason::Damaged | LossReason::NotHandedOn => false,
     }
 }
