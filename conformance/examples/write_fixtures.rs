@@ -17,6 +17,7 @@ fn main() -> io::Result<()> {
     let options = VerifyOptions {
         claims: CLAIMS.iter().filter(|claim| claim.modality == Modality::Possible).collect(),
         testbeds: vec![Testbed::Virtual],
+        unavailable: Vec::new(),
         cases: Some(0),
         thorough: false,
         seed: 0,

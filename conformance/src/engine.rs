@@ -35,6 +35,8 @@ pub struct VerifyOptions {
     pub claims: Vec<&'static Claim>,
     /// The testbeds, in the order of reports.
     pub testbeds: Vec<Testbed>,
+    /// Those of them that are not to be had here, and why: every row of theirs is skipped.
+    pub unavailable: Vec<(Testbed, String)>,
     /// How many random plans each study tries on `virtual` in place of its own number, and an eighth of it in turmoil.
     /// A study that tries none of its own tries none.
     pub cases: Option<u64>,
@@ -81,6 +83,11 @@ pub fn replay(options: &ReplayOptions) -> Replayed {
 }
 
 impl VerifyOptions {
+    /// Why a testbed is not to be had, if it is not.
+    fn unavailable(&self, testbed: Testbed) -> Option<&str> {
+        self.unavailable.iter().find(|(it, _)| *it == testbed).map(|(_, why)| why.as_str())
+    }
+
     /// How hard a study is searched on a testbed.
     ///
     /// Pairs and the random plans run on `virtual`; singles and a random sample in turmoil. The relay's runs take
@@ -120,6 +127,7 @@ pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
     let units: Vec<(usize, &Study, Testbed)> = options
         .testbeds
         .iter()
+        .filter(|testbed| options.unavailable(**testbed).is_none())
         .flat_map(|testbed| studies.iter().map(move |study| (*study, *testbed)))
         .filter(|(study, _)| {
             study.checks.iter().any(|spec| options.claims.iter().any(|it| it.id == spec.claim))
@@ -186,8 +194,8 @@ mod tests {
     fn the_cases_asked_for_are_tried_where_any_are() {
         let study = |name| *studies().iter().find(|study: &&&Study| study.name == name).expect("a study");
         let random = |name, testbed, cases| {
-            let (claims, testbeds) = (Vec::new(), Vec::new());
-            let options = VerifyOptions { claims, testbeds, cases, thorough: false, seed: 0 };
+            let (claims, testbeds, unavailable) = (Vec::new(), Vec::new(), Vec::new());
+            let options = VerifyOptions { claims, testbeds, unavailable, cases, thorough: false, seed: 0 };
             options.search(study(name), testbed).random
         };
         assert_eq!(random("udp-numbered", Testbed::Virtual, None), 256);

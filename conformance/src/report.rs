@@ -102,6 +102,11 @@ impl Row {
         Row { why: Some(why.into()), ..Row::new(claim, testbed, Outcome::Skipped) }
     }
 
+    /// A row of a testbed that is not to be had here, for a reason. What is listed of it is neither confirmed nor refuted.
+    pub fn unavailable(claim: &Claim, testbed: Testbed, why: impl Into<String>) -> Row {
+        Row { known: None, ..Row::skipped(claim, testbed, why) }
+    }
+
     /// How the row counts: a known failure that fails is none, and one that does not fail is one.
     pub fn standing(&self) -> Standing {
         match (self.outcome, self.known) {

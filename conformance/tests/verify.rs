@@ -18,6 +18,7 @@ fn options() -> VerifyOptions {
     VerifyOptions {
         claims: CLAIMS.iter().collect(),
         testbeds: vec![Testbed::Virtual, Testbed::Turmoil, Testbed::TurmoilOwn],
+        unavailable: Vec::new(),
         cases: None,
         thorough: false,
         seed: SEED,

@@ -48,6 +48,13 @@ impl CommandError {
         }
     }
 
+    /// What, why and what to do about it, in a line.
+    pub(super) fn in_a_line(&self) -> String {
+        let why = std::error::Error::source(self).map(|source| format!(": {source}")).unwrap_or_default();
+        let help = self.help().map(|help| format!("; {help}")).unwrap_or_default();
+        format!("{self}{why}{help}")
+    }
+
     /// What to do about it.
     pub(super) fn help(&self) -> Option<String> {
         let did_you_mean = |nearest: &Option<String>, all: &str| {

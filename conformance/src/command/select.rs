@@ -2,7 +2,7 @@
 //! nearest that is.
 
 use std::io;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 use faultwire_sim::Testbed;
 
@@ -37,20 +37,40 @@ pub(super) fn full_name(testbed: Testbed) -> String {
     format!("{}/{}", testbed.name(), testbed.subject())
 }
 
-/// The testbeds of these names, in the order of reports; all that are to be had here if there is no name.
-pub(super) fn testbeds(names: &[String]) -> Result<Vec<Testbed>, CommandError> {
+/// The testbeds to use.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    /// In the order of reports.
+    pub(super) testbeds: Vec<Testbed>,
+    /// Those of them that are not to be had here, and why: their claims are skipped.
+    pub(super) unavailable: Vec<(Testbed, String)>,
+}
+
+/// The testbeds of these names; all of them if there is no name. One that was asked for must be to be had.
+///
+/// # Errors
+/// [`CommandError::UnknownTestbed`], [`CommandError::Unavailable`].
+pub(super) fn testbeds(names: &[String]) -> Result<Chosen, CommandError> {
+    choose(names, probe)
+}
+
+fn choose(
+    names: &[String],
+    probe: impl Fn(Testbed) -> Result<(), CommandError>,
+) -> Result<Chosen, CommandError> {
     for name in names {
         named_testbeds(name)?;
     }
     let wanted = |testbed: &Testbed| {
         names.is_empty() || names.iter().any(|name| *name == testbed.name() || *name == full_name(*testbed))
     };
-    let chosen: Vec<Testbed> = Testbed::ALL.into_iter().filter(wanted).collect();
-    if names.is_empty() {
-        return Ok(chosen);
-    }
-    for testbed in &chosen {
-        probe(*testbed)?;
+    let mut chosen =
+        Chosen { testbeds: Testbed::ALL.into_iter().filter(wanted).collect(), ..Chosen::default() };
+    for testbed in &chosen.testbeds {
+        match probe(*testbed) {
+            Err(error) if names.is_empty() => chosen.unavailable.push((*testbed, error.in_a_line())),
+            other => other?,
+        }
     }
     Ok(chosen)
 }
@@ -95,21 +115,24 @@ pub(super) fn probe(testbed: Testbed) -> Result<(), CommandError> {
     let refused = |step, source: io::Error| CommandError::Unavailable {
         testbed: full_name(testbed),
         step,
-        allow: "it needs to bind sockets to 127.0.0.1: allow that to this process, or leave the testbed out",
+        allow: "it needs to bind sockets to addresses of 127.0.0.0/8: allow that to this process, or leave the testbed \
+                out",
         source,
     };
-    match testbed {
-        Testbed::Loopback => {
-            TcpListener::bind("127.0.0.1:0")
-                .map_err(|error| refused("a TCP socket cannot be bound", error))?;
-            UdpSocket::bind("127.0.0.1:0").map_err(|error| refused("a UDP socket cannot be bound", error))?;
-        }
-        Testbed::Relay => {
-            UdpSocket::bind("127.0.0.1:0").map_err(|error| refused("a UDP socket cannot be bound", error))?;
-        }
-        _ => {}
+    if testbed == Testbed::Loopback {
+        TcpListener::bind(host_address()).map_err(|error| refused("a TCP socket cannot be bound", error))?;
+    }
+    if !testbed.is_simulated() {
+        UdpSocket::bind(host_address()).map_err(|error| refused("a UDP socket cannot be bound", error))?;
     }
     Ok(())
+}
+
+/// An address like those of the hosts over real sockets. On Linux each has one of its own; elsewhere all share one.
+fn host_address() -> SocketAddr {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let own = Ipv4Addr::new(127, high.clamp(1, 254), low, 254);
+    SocketAddr::from((if cfg!(target_os = "linux") { own } else { Ipv4Addr::LOCALHOST }, 0))
 }
 
 /// The name most like one that is none.
@@ -125,6 +148,10 @@ fn nearest<'a>(found: &str, names: impl Iterator<Item = &'a str>) -> Option<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{VerifyOptions, verify};
+    use crate::exit;
+    use crate::progress::Silent;
+    use crate::report::Outcome;
 
     fn ids(names: &[&str]) -> Vec<&'static str> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -155,9 +182,54 @@ mod tests {
 
     #[test]
     fn one_name_may_stand_for_two_subjects() {
-        let all = |name: &str| testbeds(&[name.to_owned()]).unwrap();
+        let all = |name: &str| testbeds(&[name.to_owned()]).unwrap().testbeds;
         assert_eq!(all("turmoil"), [Testbed::Turmoil, Testbed::TurmoilOwn]);
         assert_eq!(all("turmoil/turmoil"), [Testbed::TurmoilOwn]);
         assert_eq!(testbed("turmoil").unwrap(), Testbed::Turmoil);
+    }
+
+    /// What [`probe`] finds where only the simulated testbeds are to be had.
+    fn no_sockets(testbed: Testbed) -> Result<(), CommandError> {
+        if testbed.is_simulated() {
+            return Ok(());
+        }
+        let (step, allow) = ("a UDP socket cannot be bound", "allow it");
+        let source = io::Error::from(io::ErrorKind::PermissionDenied);
+        Err(CommandError::Unavailable { testbed: full_name(testbed), step, allow, source })
+    }
+
+    #[test]
+    fn a_testbed_that_is_not_to_be_had_is_skipped_with_the_step_the_error_and_the_way_out() {
+        let chosen = choose(&[], no_sockets).unwrap();
+        assert_eq!(chosen.testbeds, Testbed::ALL);
+        let unavailable: Vec<Testbed> = chosen.unavailable.iter().map(|(testbed, _)| *testbed).collect();
+        assert_eq!(unavailable, [Testbed::Loopback, Testbed::Relay]);
+        let options = VerifyOptions {
+            claims: claims(&["udp".to_owned()]).unwrap(),
+            testbeds: unavailable,
+            unavailable: chosen.unavailable,
+            cases: None,
+            thorough: false,
+            seed: 0,
+        };
+        let report = verify(&options, &mut Silent);
+        assert_eq!(report.results.len(), 2 * options.claims.len());
+        assert_eq!(report.exit_code(), exit::AS_CLAIMED);
+        for row in &report.results {
+            assert_eq!((row.outcome, row.known), (Outcome::Skipped, None));
+            let why = row.why.as_deref().unwrap_or_default();
+            for said in [row.testbed, "a UDP socket cannot be bound", "permission denied", "allow it"] {
+                assert!(why.contains(said), "{why}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_testbed_that_was_asked_for_must_be_to_be_had() {
+        let asked = |name: &str| choose(&[name.to_owned()], no_sockets);
+        assert!(asked("virtual").is_ok());
+        for name in ["loopback", "relay", "relay/kernel"] {
+            assert_eq!(asked(name).unwrap_err().exit_code(), exit::NO_TESTBED, "{name}");
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! `faultwire testbeds`.
 
-use std::error::Error as _;
 use std::fmt::Write as _;
 
 use faultwire_sim::Testbed;
@@ -42,16 +41,7 @@ pub(super) fn run(_: &Args) -> Result<u8, CommandError> {
         let _ = writeln!(out, "    {}", can.join(" · "));
         match select::probe(testbed) {
             Ok(()) => out.push_str("    available\n"),
-            Err(error) => {
-                let why = error.source().map(ToString::to_string).unwrap_or_default();
-                let help = error.help().unwrap_or_default();
-                paragraph(
-                    &mut out,
-                    "    NOT available: ",
-                    &format!("{error}: {why}; {help}"),
-                    output::width(),
-                );
-            }
+            Err(error) => paragraph(&mut out, "    NOT available: ", &error.in_a_line(), output::width()),
         }
         out.push('\n');
     }

@@ -53,9 +53,12 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
+    let claims = select::claims(&args.claims)?;
+    let select::Chosen { testbeds, unavailable } = select::testbeds(&args.testbeds)?;
     let options = VerifyOptions {
-        claims: select::claims(&args.claims)?,
-        testbeds: select::testbeds(&args.testbeds)?,
+        claims,
+        testbeds,
+        unavailable,
         cases: args.cases,
         thorough: args.thorough,
         seed: args.seed,

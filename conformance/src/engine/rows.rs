@@ -10,6 +10,9 @@ use crate::report::{Outcome, Row};
 /// A row for each claim on each testbed.
 pub(super) fn rows(options: &VerifyOptions, parts: &[Part]) -> Vec<Row> {
     let on = |claim: &'static Claim, testbed: Testbed| {
+        if let Some(why) = options.unavailable(testbed) {
+            return Row::unavailable(claim, testbed, why);
+        }
         let of: Vec<&Part> =
             parts.iter().filter(|part| part.claim == claim.id && part.testbed == testbed).collect();
         row(claim, testbed, &of)

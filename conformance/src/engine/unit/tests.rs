@@ -15,6 +15,7 @@ fn options(testbed: Testbed) -> VerifyOptions {
     VerifyOptions {
         claims: vec![Claim::of(LOSE).expect("a claim")],
         testbeds: vec![testbed],
+        unavailable: Vec::new(),
         cases: None,
         thorough: false,
         seed: 3,
