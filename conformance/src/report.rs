@@ -107,15 +107,19 @@ impl Row {
         Row { known: None, ..Row::skipped(claim, testbed, why) }
     }
 
-    /// How the row counts: a known failure that fails is none, and one that does not fail is one.
+    /// How the row counts: a known failure that fails as it is known to (the claim is broken, or nothing shows it) is
+    /// none. One that does not fail is one, and so is one that was not settled: the list says what a run showed.
     pub fn standing(&self) -> Standing {
         match (self.outcome, self.known) {
-            (Outcome::Skipped, _) => Standing::Skipped,
             (Outcome::Error, _) => Standing::Error,
+            (Outcome::Skipped, None) => Standing::Skipped,
             (Outcome::Held | Outcome::Witnessed, None) => Standing::AsClaimed,
             (Outcome::Held | Outcome::Witnessed, Some(_)) => Standing::KnownButFine,
-            (_, Some(_)) => Standing::Known,
-            (_, None) => Standing::Failed,
+            (Outcome::Broken | Outcome::Unwitnessed, Some(_)) => Standing::Known,
+            (Outcome::Skipped | Outcome::Unproven | Outcome::Stalled, Some(_)) => Standing::Failed,
+            (Outcome::Broken | Outcome::Unwitnessed | Outcome::Unproven | Outcome::Stalled, None) => {
+                Standing::Failed
+            }
         }
     }
 }

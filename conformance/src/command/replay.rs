@@ -106,7 +106,9 @@ fn conclusion(out: &mut String, replayed: &Replayed, width: usize) -> bool {
     let _ = writeln!(out, "fired     {} of {planned} faults and events", run.fired.count());
     if !run.fired.all() {
         fine = false;
-        paragraph(out, "          ", "what did not fire was for a packet that was never sent", width);
+        let why = "what did not fire never met its packet: that was not sent, or was lost before, or hit by another \
+                   fault already, or has no such bit";
+        paragraph(out, "          ", why, width);
     }
     for (claim, seen) in &replayed.seen {
         let verdict = match &seen.verdict {

@@ -1,6 +1,6 @@
 //! `faultwire verify`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use faultwire_sim::failure;
@@ -9,7 +9,7 @@ use super::bar::Bar;
 use super::error::CommandError;
 use super::{output, select};
 use crate::engine::{self, VerifyOptions};
-use crate::report::{Report, Standing, TableOptions};
+use crate::report::{Report, Row, Standing, TableOptions};
 
 /// Try every claim on every testbed, and tell which hold.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -83,15 +83,45 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
 /// Puts the plan of each failure where it can be replayed from, and says how.
 fn keep_failures(report: &mut Report) {
     let dir = failure::target_dir();
+    let seed = report.seed;
     for row in report.results.iter_mut().filter(|row| row.standing() == Standing::Failed) {
         let Some(plan) = &row.plan else { continue };
         match failure::save(row.claim, plan, &dir) {
             Ok(path) => {
-                row.replay = Some(format!("faultwire replay {} --testbed {}", path.display(), row.testbed));
+                row.replay = Some(replay_line(&path, row, seed));
             }
             Err(error) => {
                 tracing::warn!(claim = row.claim, dir = %dir.display(), %error, "its plan was not saved")
             }
+        }
+    }
+}
+
+/// The line that makes a row's run again: there, with the subject where its testbed has two, and with that seed.
+fn replay_line(path: &Path, row: &Row, seed: u64) -> String {
+    let subject = if row.subject == "turmoil" { "/turmoil" } else { "" };
+    let seed = if seed == 0 { String::new() } else { format!(" --seed {seed}") };
+    format!("faultwire replay {} --testbed {}{subject}{seed}", path.display(), row.testbed)
+}
+
+#[cfg(test)]
+mod tests {
+    use faultwire_sim::Testbed;
+
+    use super::*;
+    use crate::claim::Claim;
+    use crate::command::select;
+    use crate::report::Outcome;
+
+    #[test]
+    fn the_line_that_replays_a_row_names_its_testbed_and_seed() {
+        let claim = Claim::of("udp/may-lose").unwrap();
+        for testbed in Testbed::ALL {
+            let row = Row::new(claim, testbed, Outcome::Broken);
+            let line = replay_line(Path::new("a.toml"), &row, 0);
+            let name = line.strip_prefix("faultwire replay a.toml --testbed ").unwrap();
+            assert_eq!(select::testbed(name).unwrap(), testbed, "{line}");
+            assert_eq!(replay_line(Path::new("a.toml"), &row, 7), format!("{line} --seed 7"));
         }
     }
 }

@@ -311,7 +311,8 @@ fn failed_as(outcome: Outcome) -> &'static str {
         Outcome::Unwitnessed => "is UNSEEN",
         Outcome::Unproven => "is UNTRIED",
         Outcome::Stalled => "STALLED",
-        Outcome::Held | Outcome::Witnessed | Outcome::Skipped | Outcome::Error => "not as claimed",
+        Outcome::Skipped => "is listed as a known failure, but was SKIPPED",
+        Outcome::Held | Outcome::Witnessed | Outcome::Error => "not as claimed",
     }
 }
 
@@ -321,6 +322,7 @@ fn cell(row: &Row) -> Cell {
         (Standing::KnownButFine, _) => ("FINE?", Color::Red),
         (_, Outcome::Held) => ("held", Color::Green),
         (_, Outcome::Witnessed) => ("shown", Color::Cyan),
+        (Standing::Failed, Outcome::Skipped) => ("SKIPPED", Color::Red),
         (_, Outcome::Skipped) => ("-", Color::DarkGrey),
         (_, Outcome::Broken) => ("BROKEN", Color::Red),
         (_, Outcome::Unwitnessed) => ("UNSEEN", Color::Red),

@@ -125,7 +125,13 @@ fn a_known_failure_must_fail() {
     let known = |outcome| Row { known: Some("reason"), ..row("tcp/reset", Testbed::TurmoilOwn, outcome) };
     let code = |row| Report::new(0, vec![row], Tried::default(), Duration::ZERO).exit_code();
     assert_eq!(code(known(Outcome::Broken)), exit::AS_CLAIMED);
-    assert_eq!(code(known(Outcome::Unproven)), exit::AS_CLAIMED);
+    assert_eq!(code(known(Outcome::Unwitnessed)), exit::AS_CLAIMED);
+    // Not in the way that it is known to fail.
+    for outcome in [Outcome::Unproven, Outcome::Stalled, Outcome::Skipped] {
+        assert_eq!(code(known(outcome)), exit::CLAIM_FAILED, "{outcome:?}");
+    }
+    let claim = Claim::of("tcp/reset").expect("a claim");
+    assert_eq!(code(Row::unavailable(claim, Testbed::TurmoilOwn, "no sockets")), exit::AS_CLAIMED);
     assert_eq!(code(known(Outcome::Held)), exit::CLAIM_FAILED);
     assert_eq!(code(known(Outcome::Error)), exit::INTERNAL);
     assert_eq!(code(row("tcp/reset", Testbed::Loopback, Outcome::Broken)), exit::CLAIM_FAILED);
