@@ -136,13 +136,20 @@ pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
         .map(|(index, (study, testbed))| (index, study, testbed))
         .collect();
     let (simulated, real): (Vec<_>, Vec<_>) = units.iter().copied().partition(|(_, _, on)| on.is_simulated());
-    progress.begin(&format!("{} scenarios", units.len()), 0);
+    let steps = units.iter().filter(|(_, study, testbed)| unit::has_work(study, *testbed, options)).count();
+    progress.begin(steps as u64);
 
     let parts: Mutex<BTreeMap<usize, (Tried, Vec<Part>)>> = Mutex::default();
     let (tell, told) = mpsc::channel::<Tell>();
     let work = |queue: &[(usize, &Study, Testbed)], next: &AtomicUsize, tell: &mpsc::Sender<Tell>| {
         while let Some((index, study, testbed)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let name =
+                unit::has_work(study, *testbed, options).then(|| format!("{} on {testbed}", study.name));
+            // The receiver is gone only when the whole verification is.
+            let say = |what: fn(String) -> Tell| name.clone().map(|name| tell.send(what(name)));
+            let _ = say(Tell::Starts);
             let done = unit::guarded(study, *testbed, options, || unit::run(study, *testbed, options, tell));
+            let _ = say(Tell::Done);
             parts.lock().unwrap_or_else(PoisonError::into_inner).insert(*index, done);
         }
     };
@@ -161,8 +168,9 @@ pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
         drop(tell);
         for what in told {
             match what {
-                Tell::Begins(name) => progress.begin(&name, 0),
-                Tell::Done(runs) => progress.advance(runs),
+                Tell::Starts(name) => progress.starts(&name),
+                Tell::Ran(runs) => progress.ran(runs),
+                Tell::Done(name) => progress.done(&name),
             }
         }
     });
@@ -182,8 +190,9 @@ const REAL_AT_ONCE: usize = 4;
 
 /// What a unit tells of its progress.
 pub(crate) enum Tell {
-    Begins(String),
-    Done(u64),
+    Starts(String),
+    Ran(u64),
+    Done(String),
 }
 
 #[cfg(test)]
@@ -207,5 +216,55 @@ mod tests {
         for testbed in [Testbed::Virtual, Testbed::Turmoil] {
             assert_eq!(random("udp-burst", testbed, Some(4_000)), 0, "{testbed}");
         }
+    }
+
+    /// Remembers what it was told.
+    #[derive(Default)]
+    struct Told {
+        steps: u64,
+        running: Vec<String>,
+        runs: u64,
+        done: u64,
+    }
+
+    impl Progress for Told {
+        fn begin(&mut self, steps: u64) {
+            self.steps += steps;
+        }
+        fn starts(&mut self, what: &str) {
+            self.running.push(what.to_owned());
+        }
+        fn ran(&mut self, runs: u64) {
+            self.runs += runs;
+        }
+        fn done(&mut self, what: &str) {
+            self.running.retain(|it| it != what);
+            self.done += 1;
+        }
+        fn end(&mut self) {
+            assert_eq!(self.done, self.steps);
+        }
+    }
+
+    #[test]
+    fn progress_is_told_in_steps_that_all_get_done() {
+        let claims =
+            vec![Claim::of("udp/size-limit").expect("a claim"), Claim::of("tcp/reset").expect("a claim")];
+        let testbeds = vec![Testbed::Virtual, Testbed::TurmoilOwn];
+        let options = VerifyOptions {
+            claims,
+            testbeds,
+            unavailable: Vec::new(),
+            cases: Some(0),
+            thorough: false,
+            seed: 0,
+        };
+        let mut told = Told::default();
+        let report = verify(&options, &mut told);
+        // On virtual the size limit's three studies; there no stream, and in turmoil's own no IPv6 and no MTU.
+        assert_eq!((told.steps, told.done), (5, 5));
+        assert_eq!(told.running, [""; 0]);
+        assert!(told.runs > 5);
+        assert_eq!(told.runs, report.tried.runs());
     }
 }

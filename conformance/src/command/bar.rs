@@ -1,49 +1,110 @@
 //! The progress bar: on stderr, and only where that is a terminal.
 
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::progress::Progress;
 
-/// What is running, how fast, and how long it will take.
+/// How far it is, how fast, how long it will take, and what is running.
 #[derive(Debug)]
-pub(super) struct Bar(ProgressBar);
+pub(super) struct Bar {
+    bar: ProgressBar,
+    runs: Arc<AtomicU64>,
+    /// What is running, in the order of its start.
+    running: Vec<String>,
+}
 
 impl Bar {
     pub(super) fn new() -> Bar {
         // Draws nothing where stderr is no terminal.
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template(
-            "{elapsed_precise} [{bar:16}] {human_pos}/{human_len} runs, {per_sec:>10}, {eta} left {wide_msg}",
-        );
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+        let runs = Arc::new(AtomicU64::new(0));
+        bar.set_style(style(runs.clone()));
         bar.enable_steady_tick(Duration::from_millis(200));
-        Bar(bar)
+        Bar { bar, runs, running: Vec::new() }
+    }
+
+    fn tell_what_runs(&self) {
+        self.bar.set_message(self.running.join(", "));
     }
 }
 
+fn style(runs: Arc<AtomicU64>) -> ProgressStyle {
+    let made = runs.clone();
+    let template = "{elapsed} [{bar:12}] {pos}/{len}, {runs} runs, {rate}/s, {left} left: {wide_msg}";
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+        .with_key("runs", move |_: &ProgressState, out: &mut dyn Write| {
+            // Nobody is told if this fails.
+            let _ = write!(out, "{}", HumanCount(made.load(Ordering::Relaxed)));
+        })
+        .with_key("rate", move |state: &ProgressState, out: &mut dyn Write| {
+            let rate = runs.load(Ordering::Relaxed) as f64 / state.elapsed().as_secs_f64().max(0.001);
+            let _ = write!(out, "{}", HumanCount(rate as u64));
+        })
+        .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
+            let _ = match left(state.elapsed(), state.pos(), state.len().unwrap_or(0)) {
+                Some(left) => write!(out, "{}s", left.as_secs()),
+                None => write!(out, "?"),
+            };
+        })
+}
+
+/// How long it will take if the steps that are left take as long as those that are done: nothing is known before the
+/// first.
+fn left(elapsed: Duration, done: u64, steps: u64) -> Option<Duration> {
+    let per_step = elapsed.as_secs_f64() / (done > 0).then_some(done as f64)?;
+    Duration::try_from_secs_f64(per_step * steps.saturating_sub(done) as f64).ok()
+}
+
 impl Progress for Bar {
-    fn begin(&mut self, what: &str, runs: u64) {
-        self.0.set_message(what.to_owned());
-        self.0.inc_length(runs);
+    fn begin(&mut self, steps: u64) {
+        self.bar.inc_length(steps);
     }
 
-    fn more(&mut self, runs: u64) {
-        self.0.inc_length(runs);
+    fn starts(&mut self, what: &str) {
+        self.running.push(what.to_owned());
+        self.tell_what_runs();
     }
 
-    fn advance(&mut self, runs: u64) {
-        self.0.inc(runs);
+    fn ran(&mut self, runs: u64) {
+        self.runs.fetch_add(runs, Ordering::Relaxed);
+    }
+
+    fn done(&mut self, what: &str) {
+        if let Some(place) = self.running.iter().position(|it| it == what) {
+            self.running.remove(place);
+        }
+        self.bar.inc(1);
+        self.tell_what_runs();
     }
 
     fn end(&mut self) {
-        self.0.set_message("");
+        self.running.clear();
+        self.tell_what_runs();
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_takes_as_long_as_what_is_done() {
+        let seconds = Duration::from_secs;
+        assert_eq!(left(seconds(3), 0, 4), None);
+        assert_eq!(left(seconds(3), 1, 4), Some(seconds(9)));
+        assert_eq!(left(seconds(8), 4, 4), Some(Duration::ZERO));
     }
 }

@@ -2,7 +2,8 @@
 //! nearest that is.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
 
 use faultwire_sim::Testbed;
 
@@ -112,26 +113,47 @@ pub(super) fn study(name: &str, studies: &[&'static Study]) -> Result<&'static S
 /// # Errors
 /// [`CommandError::Unavailable`] with the step that failed and what would allow it.
 pub(super) fn probe(testbed: Testbed) -> Result<(), CommandError> {
-    let refused = |step, source: io::Error| CommandError::Unavailable {
+    if testbed.is_simulated() {
+        return Ok(());
+    }
+    let streams = if testbed == Testbed::Loopback { probe_stream() } else { Ok(()) };
+    streams.and_then(|()| probe_datagram()).map_err(|(step, source)| CommandError::Unavailable {
         testbed: full_name(testbed),
         step,
-        allow: "it needs to bind sockets to addresses of 127.0.0.0/8: allow that to this process, or leave the testbed \
-                out",
+        allow: "it needs sockets on addresses of 127.0.0.0/8 that reach each other: allow that to this process \
+                (and set the loopback interface up), or leave the testbed out",
         source,
-    };
-    if testbed == Testbed::Loopback {
-        TcpListener::bind(host_address()).map_err(|error| refused("a TCP socket cannot be bound", error))?;
-    }
-    if !testbed.is_simulated() {
-        UdpSocket::bind(host_address()).map_err(|error| refused("a UDP socket cannot be bound", error))?;
-    }
-    Ok(())
+    })
+}
+
+/// What is waited for in a probe takes so long only where something is in its way.
+const PROBE_TIME: Duration = Duration::from_secs(1);
+
+/// A step of a probe that failed, and how.
+type Refused = (&'static str, io::Error);
+
+fn probe_stream() -> Result<(), Refused> {
+    let at = |step| move |error| (step, error);
+    let listener = TcpListener::bind(host_address(254)).map_err(at("a TCP socket cannot be bound"))?;
+    let to = listener.local_addr().map_err(at("a TCP socket has no address"))?;
+    let connected = TcpStream::connect_timeout(&to, PROBE_TIME);
+    connected.map(drop).map_err(at("a TCP socket cannot be connected to another of this machine"))
+}
+
+fn probe_datagram() -> Result<(), Refused> {
+    let at = |step| move |error| (step, error);
+    let bind = |host| UdpSocket::bind(host_address(host)).map_err(at("a UDP socket cannot be bound"));
+    let (one, other) = (bind(253)?, bind(254)?);
+    let to = other.local_addr().map_err(at("a UDP socket has no address"))?;
+    one.send_to(b"probe", to).map_err(at("no datagram can be sent to another socket of this machine"))?;
+    let received = other.set_read_timeout(Some(PROBE_TIME)).and_then(|()| other.recv(&mut [0; 5]));
+    received.map(drop).map_err(at("a datagram to another socket of this machine does not arrive"))
 }
 
 /// An address like those of the hosts over real sockets. On Linux each has one of its own; elsewhere all share one.
-fn host_address() -> SocketAddr {
+fn host_address(host: u8) -> SocketAddr {
     let [.., high, low] = std::process::id().to_be_bytes();
-    let own = Ipv4Addr::new(127, high.clamp(1, 254), low, 254);
+    let own = Ipv4Addr::new(127, high.clamp(1, 254), low, host);
     SocketAddr::from((if cfg!(target_os = "linux") { own } else { Ipv4Addr::LOCALHOST }, 0))
 }
 

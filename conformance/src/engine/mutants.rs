@@ -42,9 +42,10 @@ const SEARCH: Search = Search { exhaustive: 1, random: 32 };
 pub fn mutants(seed: u64, progress: &mut dyn Progress) -> Vec<MutantRow> {
     let studies = studies();
     let of_programs: usize = studies.iter().map(|study| study.mutants.len()).sum();
-    progress.begin("mutants", (Mutant::ALL.len() + of_programs) as u64);
+    progress.begin((Mutant::ALL.len() + of_programs) as u64);
     let mut rows = Vec::new();
     for mutant in Mutant::ALL {
+        progress.starts(mutant.name());
         let mut settings = Settings::default();
         settings.seed = seed;
         settings.mutant = Some(*mutant);
@@ -52,19 +53,20 @@ pub fn mutants(seed: u64, progress: &mut dyn Progress) -> Vec<MutantRow> {
         for study in studies.iter().filter(|study| (study.refuses)(Testbed::Virtual).is_none()) {
             let scenario = (study.scenario)(Testbed::Virtual).on(Testbed::Virtual).settings(settings.clone());
             let search = if study.search == Search::FAULT_FREE { study.search } else { SEARCH };
-            try_it(study, &scenario, search, &mut row);
+            progress.ran(try_it(study, &scenario, search, &mut row));
         }
         rows.push(row);
-        progress.advance(1);
+        progress.done(mutant.name());
     }
     for study in &studies {
         for mutant in study.mutants {
+            progress.starts(mutant.name);
             let testbed = Testbed::Loopback;
             let scenario = (mutant.scenario)(testbed).on(testbed).seed(seed);
             let mut row = new_row(mutant.name, mutant.about, mutant.breaks);
-            try_it(study, &scenario, Search::FAULT_FREE, &mut row);
+            progress.ran(try_it(study, &scenario, Search::FAULT_FREE, &mut row));
             rows.push(row);
-            progress.advance(1);
+            progress.done(mutant.name);
         }
     }
     progress.end();
@@ -82,14 +84,14 @@ fn new_row(name: &str, about: &str, breaks: &'static str) -> MutantRow {
 }
 
 /// Looks at a mutant with all checks of a study. The search for the claim that it must break goes on until that one
-/// sees it; the others see what they see on the way.
-fn try_it(study: &Study, scenario: &Scenario, search: Search, row: &mut MutantRow) {
+/// sees it; the others see what they see on the way. Tells how many runs that took.
+fn try_it(study: &Study, scenario: &Scenario, search: Search, row: &mut MutantRow) -> u64 {
     let scenario = scenario.clone().exhaustive(search.exhaustive).random(search.random);
     let concerns = study.checks.iter().any(|spec| spec.claim == row.breaks);
     // A study of other claims gets a look without faults.
     let scenario = if concerns { scenario } else { scenario.exhaustive(0).random(0) };
     let mut found = None;
-    scenario.search(&mut |run| {
+    let tried = scenario.search(&mut |run| {
         for spec in study.checks {
             let verdict = (spec.check)(run).verdict;
             if matches!(verdict, Verdict::Broken(_)) {
@@ -108,4 +110,5 @@ fn try_it(study: &Study, scenario: &Scenario, search: Search, row: &mut MutantRo
             row.plan = Some(plan);
         }
     }
+    tried.runs()
 }

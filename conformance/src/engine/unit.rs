@@ -140,10 +140,9 @@ pub(super) fn run(
     let mut tried = Tried::default();
     let scenario = (study.scenario)(testbed).on(testbed).seed(options.seed);
     if watches.iter().any(|watch| watch.skipped.is_none()) {
-        // The receiver is gone only when the whole verification is.
-        let _ = tell.send(Tell::Begins(format!("{} on {testbed}", study.name)));
         tried = search(study, &scenario, testbed, options.search(study, testbed), &mut |run| {
-            let _ = tell.send(Tell::Done(1));
+            // The receiver is gone only when the whole verification is.
+            let _ = tell.send(Tell::Ran(1));
             look(run, &mut watches, &mut trouble);
         });
     }
@@ -170,6 +169,11 @@ pub(super) fn run(
         .collect();
     let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     (tried, parts.into_iter().map(|part| Part { elapsed_ms, ..part }).collect())
+}
+
+/// Whether a study has anything to run on a testbed.
+pub(super) fn has_work(study: &Study, testbed: Testbed, options: &VerifyOptions) -> bool {
+    wanted(study, options).any(|spec| refusal(study, spec, testbed).is_none())
 }
 
 /// Why a check of a study cannot be settled on a testbed.
