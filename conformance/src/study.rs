@@ -52,7 +52,8 @@ pub struct CheckSpec {
     pub claim: &'static str,
     /// The check.
     pub check: Check,
-    /// It looks at packets: a testbed that shows only the programs' calls cannot settle it.
+    /// It looks at the packets as the hosts put them on the wire: a testbed that shows only the programs' calls, or the
+    /// datagrams as a relay got them, cannot settle it.
     pub needs_packets: bool,
     /// It takes a fault: a testbed that carries none cannot settle it.
     pub needs_faults: bool,

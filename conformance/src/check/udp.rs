@@ -135,7 +135,7 @@ const STUDIES: &[Study] = &[
     },
     Study {
         name: "udp-connected",
-        about: "A client connects its socket to a server; a stranger sends to the client's port.",
+        about: "A client connects its socket to a server; a stranger sends to it, and to another socket of the client.",
         scenario: scenarios::connected,
         checks: &[
             CheckSpec::of_calls("udp/connected-filters", refusal::connected_filters),

@@ -102,43 +102,56 @@ pub(super) fn both_ways(run: &Run) -> Seen {
     Seen::fine(at_once as u64)
 }
 
-/// tcp/every-byte.
+/// tcp/every-byte: what was read is what was written, and at the end of the stream all of it. It counts the reads of
+/// the directions that came to their end.
 pub(super) fn every_byte(run: &Run) -> Seen {
-    read_as_written(run, None)
+    let mut reads = 0;
+    for direction in directions(&run.trace) {
+        let passed = passed(&run.trace, direction.reader);
+        let (got, all) = (passed.received.len(), direction.written.len());
+        let broken = |how: String| Seen::broken(reads, format!("{}: {how}", direction.name));
+        if let Some(found) = difference(&direction.written, &passed.received) {
+            return broken(found.to_string());
+        }
+        match (passed.ended, got < all) {
+            (true, false) => reads += passed.reads,
+            (true, true) => return broken(format!("the stream ended after {got} of {all} bytes")),
+            // Both programs were done, with no error that would say why the rest did not come.
+            (false, true) if run.end.is_finished() && passed.errors.is_empty() => {
+                return broken(format!("the stream stood still after {got} of {all} bytes"));
+            }
+            (false, _) => {}
+        }
+    }
+    Seen::fine(reads)
 }
 
 /// tcp/in-order.
 pub(super) fn in_order(run: &Run) -> Seen {
-    read_as_written(run, Some(Kind::Reordered))
+    read_as_written(run, Kind::Reordered)
 }
 
 /// tcp/no-duplicates.
 pub(super) fn no_duplicates(run: &Run) -> Seen {
-    read_as_written(run, Some(Kind::Repeated))
+    read_as_written(run, Kind::Repeated)
 }
 
 /// tcp/nothing-altered.
 pub(super) fn nothing_altered(run: &Run) -> Seen {
-    read_as_written(run, Some(Kind::Altered))
+    read_as_written(run, Kind::Altered)
 }
 
-/// What was read is at all times a prefix of what was written, and at the end all of it. Of differences those of one
-/// kind are told, or any.
-fn read_as_written(run: &Run, kind: Option<Kind>) -> Seen {
+/// What was read is at all times a prefix of what was written. Of differences those of one kind are told.
+fn read_as_written(run: &Run, kind: Kind) -> Seen {
     let mut reads = 0;
     for direction in directions(&run.trace) {
         let passed = passed(&run.trace, direction.reader);
         reads += passed.reads;
-        if let Some(found) = difference(&direction.written, &passed.received) {
-            if kind.is_none_or(|kind| kind == found.kind) {
+        match difference(&direction.written, &passed.received) {
+            Some(found) if found.kind == kind => {
                 return Seen::broken(reads, format!("{}: {found}", direction.name));
             }
-        } else if kind.is_none() && passed.ended && passed.received.len() < direction.written.len() {
-            let (got, all) = (passed.received.len(), direction.written.len());
-            return Seen::broken(
-                reads,
-                format!("{}: the stream ended after {got} of {all} bytes", direction.name),
-            );
+            _ => {}
         }
     }
     Seen::fine(reads)
@@ -225,3 +238,6 @@ fn ends(lengths: &[usize]) -> impl Iterator<Item = usize> {
         Some(*end)
     })
 }
+
+#[cfg(test)]
+mod tests;

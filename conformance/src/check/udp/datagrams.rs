@@ -4,6 +4,7 @@
 //! most. So what was received tells by itself what it is: whole, cut, altered, or received before.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use faultwire::errno::Errno;
@@ -295,11 +296,15 @@ pub(super) fn carriers<'p, 'a>(packets: &'p [OnWire<'a>], sent: &Sent<'_>) -> Ve
         .collect()
 }
 
+/// How long a datagram may be on its way where its packets are not seen.
+const ON_ITS_WAY: Duration = Duration::from_millis(50);
+
 /// Whether nothing can have kept a datagram from that socket: the wire brought it whole while the socket was open, or,
-/// where the packets are not seen, the plan has nothing that could go wrong.
+/// where the packets are not seen, the plan has nothing that could go wrong and the socket stayed open for a while.
 pub(super) fn must_have_reached(run: &Run, packets: &[OnWire<'_>], sent: &Sent<'_>, socket: &Opened) -> bool {
     if packets.is_empty() {
-        return run.plan.faults.is_empty() && run.plan.events.is_empty();
+        let waited = socket.closed.is_none_or(|closed| closed > sent.at + ON_ITS_WAY);
+        return waited && run.plan.faults.is_empty() && run.plan.events.is_empty();
     }
     let in_time = |packet: &OnWire<'_>| socket.closed.is_none_or(|closed| packet.arrived < closed);
     let carriers = carriers(packets, sent);

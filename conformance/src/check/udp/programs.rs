@@ -26,7 +26,7 @@ pub(super) struct Pace {
     /// Before those who speak first begin, so that the others are there.
     pub(super) start: Duration,
     /// Until nothing more is expected to come. In simulation it outlasts every fault: a packet that is held back
-    /// comes after one second at the latest.
+    /// comes after one second at the latest. Over real sockets it outlasts what a busy machine does to a program.
     pub(super) quiet: Duration,
     /// Between two things whose order matters.
     pub(super) step: Duration,
@@ -41,8 +41,8 @@ impl Pace {
         };
         match testbed {
             Testbed::Virtual | Testbed::Turmoil => millis(0, 1_050, 4),
-            Testbed::TurmoilOwn => millis(4, 50, 4),
-            _ => millis(10, 100, 10),
+            Testbed::TurmoilOwn => millis(4, 100, 4),
+            _ => millis(10, 250, 10),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! What a sender learns, and whom a connected socket hears.
 
 use faultwire::errno::Errno;
-use faultwire::trace::Call;
+use faultwire::trace::{Call, HostId};
 use faultwire_sim::Run;
 
-use super::datagrams::{Got, Talk, must_have_reached, name, packets};
+use super::datagrams::{Got, Sent, Talk, must_have_reached, name, packets};
 use crate::check::Seen;
 
 /// Errors of a send that the sender's own host makes.
@@ -14,7 +14,7 @@ const LOCAL: [Errno; 5] = [Errno::EMSGSIZE, Errno::ENETUNREACH, Errno::EAGAIN, E
 /// otherwise. It counts the sends of which nothing was received.
 pub(super) fn sender_never_knows(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
-    let in_vain = |sent: &&super::datagrams::Sent<'_>| !sent.connected && talk.receives_of(sent) == 0;
+    let in_vain = |sent: &&Sent<'_>| !sent.connected && talk.receives_of(sent) == 0;
     let in_vain = talk.taken().filter(in_vain).count() as u64;
     for sent in talk.sent.iter().filter(|sent| !sent.connected) {
         if let Some(error) = sent.error.filter(|error| !LOCAL.contains(error)) {
@@ -57,8 +57,18 @@ pub(super) fn refused_when_connected(run: &Run) -> Seen {
     Seen::fine(sends)
 }
 
-/// udp/connected-filters: whoever else sends to a connected socket is not heard. It counts their datagrams that came,
-/// or, where the packets are not seen, that were sent.
+/// Whether what a socket sent later than this, to another socket of that host, was heard there: so this came as well.
+fn is_heard_beside(talk: &Talk<'_>, sent: &Sent<'_>, host: HostId) -> bool {
+    let is_later = |it: &&Sent<'_>| {
+        (it.host, it.socket) == (sent.host, sent.socket) && it.at >= sent.at && it.to != sent.to
+    };
+    let heard =
+        |it: &Sent<'_>| talk.got.iter().any(|got| got.host == host && got.peer.is_none() && got.is(it));
+    talk.taken().filter(is_later).any(heard)
+}
+
+/// udp/connected-filters: whoever else sends to a connected socket is not heard. It counts their datagrams that came;
+/// where the packets are not seen, those after which they were heard at another socket of the same host.
 pub(super) fn connected_filters(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     let packets = packets(&run.trace);
@@ -84,7 +94,8 @@ pub(super) fn connected_filters(run: &Run) -> Seen {
                 continue;
             }
             if source != opened.peer().map(|peer| peer.port()) {
-                others += 1;
+                let came = !packets.is_empty() || is_heard_beside(&talk, sent, opened.host);
+                others += u64::from(came);
             } else if talk.receives_of(sent) == 0 {
                 return Seen::broken(
                     others,

@@ -175,7 +175,11 @@ pub(super) fn echo(testbed: Testbed) -> Scenario {
 /// The port of the connected client.
 const CONNECTED_PORT: u16 = 7_001;
 
-/// A connected client whose port a stranger has found out.
+/// The port of its other socket, which is not connected.
+const OPEN_PORT: u16 = 7_002;
+
+/// A connected client whose port a stranger has found out. What the stranger sends to another socket of the client
+/// shows, where packets are not seen, that it can be heard there at all.
 pub(super) fn connected(testbed: Testbed) -> Scenario {
     let pace = Pace::of(testbed);
     scenario("udp-connected")
@@ -183,9 +187,12 @@ pub(super) fn connected(testbed: Testbed) -> Scenario {
             let socket = own(&net, "client", CONNECTED_PORT, Family::V4).await?;
             let server = address(&net, "server", PORT, Family::V4).await?;
             socket.connect(&server.to_string()).await?;
+            let open = own(&net, "client", OPEN_PORT, Family::V4).await?;
             net.sleep(pace.start).await;
             let _ = socket.send(&payload("client", 1, 50)).await;
             hear(&net, &socket, ROOM, pace.start + pace.step * 2 + pace.quiet, silent).await;
+            // What came meanwhile is there.
+            hear(&net, &open, ROOM, pace.step, silent).await;
             Ok(())
         })
         .server(answerer)
@@ -197,6 +204,8 @@ pub(super) fn connected(testbed: Testbed) -> Scenario {
                 let _ = socket.send_to(&payload("stranger", number, 70), client).await;
                 net.sleep(pace.step).await;
             }
+            let open = SocketAddr::new(client.ip(), OPEN_PORT);
+            let _ = socket.send_to(&payload("stranger", 3, 70), open).await;
             Ok(())
         })
         .on(testbed)

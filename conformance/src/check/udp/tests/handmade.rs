@@ -1,6 +1,7 @@
 //! Runs put together by hand: what the checks say where only the programs' calls are known.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use bytes::Bytes;
 use faultwire::fault::Fired;
@@ -12,7 +13,7 @@ use faultwire_sim::End;
 use super::super::datagrams::payload;
 use super::super::{content, crowd, limits, refusal, transit};
 use super::*;
-use crate::check::Seen;
+use crate::check::{Check, Seen};
 
 const HOSTS: [&str; 3] = ["client", "server", "stranger"];
 
@@ -35,10 +36,20 @@ impl Calls {
     }
 
     fn ended(mut self, host: u16, call: Call, error: Option<Errno>) -> Calls {
-        let at = Time::from_millis(self.0.events().len() as u64);
         let (host, socket) = (HostId(host), SocketId(0));
-        self.0.push(at, What::Call { host, socket, call, error });
+        self.0.push(self.now(), What::Call { host, socket, call, error });
         self
+    }
+
+    /// A call of a host's second socket.
+    fn second(mut self, host: u16, call: Call) -> Calls {
+        let (host, socket) = (HostId(host), SocketId(1));
+        self.0.push(self.now(), What::Call { host, socket, call, error: None });
+        self
+    }
+
+    fn now(&self) -> Time {
+        self.0.events().last().map_or(Time::ZERO, |event| event.at + Duration::from_millis(1))
     }
 
     fn sends(self, from: u16, to: u16, data: &[u8]) -> Calls {
@@ -106,16 +117,54 @@ fn payloads_differ_and_say_whose_they_are() {
 #[test]
 fn a_receive_more_than_the_network_made_is_a_repetition() {
     let twice = Calls::bound().sends(0, 1, &data()).gets(1, 0, &data()).gets(1, 0, &data());
-    broken(transit::never_repeats(&twice.clone().under(&[Action::HoldFor(1)])), "more often than sent");
     broken(content::keeps_boundaries::<64>(&twice.clone().run()), "again");
-    assert_eq!(transit::never_repeats(&twice.under(&[Action::Duplicate])), Seen::fine(1));
+    assert_eq!(content::keeps_boundaries::<64>(&twice.under(&[Action::Duplicate])), Seen::fine(2));
+}
+
+#[test]
+fn what_no_fault_did_is_no_witness_of_what_the_network_may_do() {
+    let other = payload("client", 2, 40);
+    let sent = Calls::bound().sends(0, 1, &data()).sends(0, 1, &other);
+    let swapped = sent.clone().gets(1, 0, &other).gets(1, 0, &data());
+    let twice = sent.clone().gets(1, 0, &data()).gets(1, 0, &data());
+    let cases: [(Check, Calls); 3] =
+        [(transit::may_lose, sent), (transit::may_reorder, swapped), (transit::may_duplicate, twice)];
+    for (check, calls) in cases {
+        assert_eq!(check(&calls.clone().run()).verdict, Verdict::Fine);
+        shown(check(&calls.under(&[Action::Drop])));
+    }
+}
+
+#[test]
+fn who_has_closed_cannot_have_been_reached() {
+    let most = vec![0; limits::MAX_V4];
+    let above = vec![0; limits::MAX_V4 + 1];
+    let refused = Calls::bound().failed(0, send(addr(1), &above), Errno::EMSGSIZE);
+    let closed_before = refused.clone().call(1, Call::Close).sends(0, 1, &most);
+    assert_eq!(limits::size_limit(&closed_before.run()), Seen::fine(2));
+    let at_once = refused.clone().sends(0, 1, &most).call(1, Call::Close);
+    assert_eq!(limits::size_limit(&at_once.run()), Seen::fine(2));
+    let mut late = refused.sends(0, 1, &most);
+    let (host, socket) = (HostId(1), SocketId(0));
+    let at = late.now() + Duration::from_millis(100);
+    late.0.push(at, What::Call { host, socket, call: Call::Close, error: None });
+    broken(limits::size_limit(&late.run()), "not received whole");
 }
 
 #[test]
 fn a_connected_socket_hears_its_peer_and_nobody_else() {
     let connected = Calls::bound().call(0, Call::Connect(addr(1)));
     let spared = connected.clone().sends(2, 0, &data());
-    assert_eq!(refusal::connected_filters(&spared.clone().run()), Seen::fine(1));
+    // Nothing shows that it came.
+    assert_eq!(refusal::connected_filters(&spared.clone().run()), Seen::NOTHING);
+    let (open, other) = (SocketAddr::new(addr(0).ip(), 7_100), payload("stranger", 3, 40));
+    let control = |calls: Calls| {
+        let got = Call::Recv { from: Some(addr(2)), data: other.clone().into(), full_len: other.len() };
+        calls.second(0, Call::Bind(open)).call(2, send(open, &other)).second(0, got)
+    };
+    assert_eq!(refusal::connected_filters(&control(spared.clone()).run()), Seen::fine(1));
+    let too_early = control(connected.clone()).sends(2, 0, &data());
+    assert_eq!(refusal::connected_filters(&too_early.run()), Seen::NOTHING);
     broken(refusal::connected_filters(&spared.gets(0, 2, &data()).run()), "received from");
     broken(refusal::connected_filters(&connected.sends(1, 0, &data()).run()), "from the peer");
 }

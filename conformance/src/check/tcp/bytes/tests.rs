@@ -1,0 +1,56 @@
+use std::net::SocketAddr;
+
+use faultwire::errno::Errno;
+use faultwire::fault::FaultPlan;
+use faultwire::time::Time;
+use faultwire::trace::{HostId, SocketId, What};
+use faultwire_sim::End;
+
+use super::*;
+use crate::check::Verdict;
+
+const CLIENT: HostId = HostId(0);
+const SERVER: HostId = HostId(1);
+
+/// A finished run in which each side reads that much of the other's stream, in two pieces, and perhaps its end.
+fn run(up: usize, down: usize, ended: bool, error: Option<Errno>) -> Run {
+    let mut trace = Trace::new(["client", "server"]);
+    let mut call = |host, socket, call, error| {
+        let socket = SocketId(socket);
+        trace.push(Time::ZERO, What::Call { host, socket, call, error });
+    };
+    let (server, client) =
+        (SocketAddr::from(([10, 0, 0, 2], DATA)), SocketAddr::from(([10, 0, 0, 1], 40_000)));
+    call(SERVER, 0, Call::Listen(server), None);
+    call(CLIENT, 1, Call::Connect(server), None);
+    call(SERVER, 0, Call::Accept { socket: SocketId(1), peer: Some(client) }, None);
+    let recv = |data: &[u8]| Call::Recv { from: None, data: data.to_vec().into(), full_len: data.len() };
+    for (host, (key, len), read) in [(SERVER, UP, up), (CLIENT, DOWN, down)] {
+        let written = pattern(key, len);
+        call(host, 1, recv(&written[..read / 2]), None);
+        call(host, 1, recv(&written[read / 2..read]), None);
+        if ended {
+            call(host, 1, recv(&[]), None);
+        }
+        if error.is_some() {
+            call(host, 1, recv(&[]), error);
+        }
+    }
+    let (plan, fired, elapsed) = (FaultPlan::default(), Default::default(), Time::ZERO);
+    Run { plan, trace, end: End::Finished, fired, elapsed }
+}
+
+#[test]
+fn every_byte_is_settled_by_streams_that_ended() {
+    assert_eq!(every_byte(&run(UP.1, DOWN.1, true, None)), Seen::fine(4));
+    // All that can be said of a stream whose end nobody saw is that nothing is wrong with it so far.
+    assert_eq!(every_byte(&run(UP.1, DOWN.1, false, None)), Seen::NOTHING);
+    assert_eq!(every_byte(&run(100, 100, false, Some(Errno::ECONNRESET))), Seen::NOTHING);
+    let unfinished =
+        Run { end: End::Stalled { limit: String::new(), sockets: Vec::new() }, ..run(100, 100, false, None) };
+    assert_eq!(every_byte(&unfinished), Seen::NOTHING);
+    for (ended, how) in [(true, "ended after 100 of 20000"), (false, "stood still after 100 of 20000")] {
+        let seen = every_byte(&run(100, DOWN.1, ended, None));
+        assert!(matches!(&seen.verdict, Verdict::Broken(it) if it.contains(how)), "{seen:?}");
+    }
+}
