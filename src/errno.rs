@@ -46,7 +46,9 @@ errnos! {
     EAGAIN = 11, "resource temporarily unavailable";
     ENOMEM = 12, "out of memory";
     EACCES = 13, "permission denied";
+    ENODEV = 19, "no such device";
     EINVAL = 22, "invalid argument";
+    ENFILE = 23, "too many open files in the system";
     EMFILE = 24, "too many open files";
     EPIPE = 32, "broken pipe";
     EPROTO = 71, "protocol error";
@@ -138,5 +140,14 @@ mod tests {
         for &errno in Errno::ALL {
             assert_eq!(Errno::of(&errno.into()), Some(errno));
         }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn linuxs_numbers_are_linuxs() {
+        for &errno in Errno::ALL {
+            assert_eq!(errno.raw(), errno.number(), "{errno}");
+        }
+        assert!(Errno::ALL.is_sorted());
     }
 }

@@ -130,6 +130,9 @@ pub fn hint(error: &io::Error) -> &'static str {
         Some(Errno::ECONNRESET | Errno::EPIPE | Errno::ECONNABORTED) => "; the peer ended the connection",
         Some(Errno::EMSGSIZE) => "; a datagram holds at most 65507 bytes over IPv4: send less at once",
         Some(Errno::EMFILE) => "; too many sockets are open: allow fewer clients, or raise `ulimit -n`",
+        Some(Errno::ENFILE) => {
+            "; the whole system has too many files open: end what needs them, or raise its limit"
+        }
         Some(Errno::EAFNOSUPPORT) => "; this machine does not have that address family",
         _ => "",
     }

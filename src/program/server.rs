@@ -169,6 +169,7 @@ pub(super) fn may_pass(error: &io::Error) -> bool {
                 | Errno::EAGAIN
                 | Errno::EPERM
                 | Errno::EMFILE
+                | Errno::ENFILE
                 | Errno::ENOBUFS
                 | Errno::ENOMEM
                 | Errno::ENETDOWN
@@ -179,4 +180,19 @@ pub(super) fn may_pass(error: &io::Error) -> bool {
                 | Errno::EMSGSIZE
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_later_accept_may_not_meet_is_waited_for() {
+        for passing in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ECONNABORTED] {
+            assert!(may_pass(&passing.into()), "{passing}");
+        }
+        for lasting in [Errno::EBADF, Errno::EINVAL, Errno::ENOTSOCK, Errno::EOPNOTSUPP] {
+            assert!(!may_pass(&lasting.into()), "{lasting}");
+        }
+    }
 }
