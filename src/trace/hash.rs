@@ -110,7 +110,7 @@ impl Encoder {
     }
 
     fn label(&mut self, label: &Label) {
-        self.text(words::class(label.class));
+        self.text(label.class.name());
         let numbers = [
             label.nth,
             label.nth_in_flow,

@@ -66,7 +66,7 @@ impl Trace {
         match sending.label {
             None => format!("{way} injected"),
             Some(label) => {
-                let mut name = format!("{way} {} {}", words::class(label.class), label.nth);
+                let mut name = format!("{way} {} {}", label.class.name(), label.nth);
                 if label.flow > 1 {
                     let _ = write!(name, " flow {}", label.flow);
                 }

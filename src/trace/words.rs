@@ -1,23 +1,8 @@
 //! The words that the renderings of a trace share. Stable: golden traces and hashes are made of them.
 
 use super::{DropReason, IcmpMessage, LossReason, Note};
-use crate::fault::{Action, Class};
+use crate::fault::Action;
 use crate::stack::SocketOption;
-
-/// The word that plan files use for a class.
-pub(super) fn class(class: Class) -> &'static str {
-    match class {
-        Class::Syn => "syn",
-        Class::Data => "data",
-        Class::Ack => "ack",
-        Class::Fin => "fin",
-        Class::Rst => "rst",
-        Class::Datagram => "datagram",
-        Class::Fragment => "fragment",
-        Class::Icmp => "icmp",
-        Class::Any => "any",
-    }
-}
 
 /// Why a packet was lost.
 pub(super) fn loss(reason: LossReason) -> &'static str {

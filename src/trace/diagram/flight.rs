@@ -137,7 +137,7 @@ impl Flight {
 }
 
 fn name(label: &Label) -> String {
-    let mut name = format!("{} {}", words::class(label.class), label.nth);
+    let mut name = format!("{} {}", label.class.name(), label.nth);
     if label.transmission > 1 {
         name.push_str(" again");
     }
