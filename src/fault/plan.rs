@@ -166,6 +166,9 @@ pub enum Action {
     HoldFor(u32),
     /// These bits of the IP packet are flipped, counted from the first bit of the IP header (bit 0 is the most
     /// significant bit of byte 0). One bit is `corrupt_bit` in a plan file, several are `corrupt_bits`.
+    ///
+    /// Not each is noticed: IPv6 has no header checksum, and the transport's covers the addresses, but neither the
+    /// traffic class, nor the flow label, nor the hop limit (RFC 8200, section 8.1).
     CorruptBits(Vec<u32>),
 }
 

@@ -1,4 +1,7 @@
-//! The named link profiles and the published figures behind them.
+//! The named link profiles, and what their figures follow.
+//!
+//! They are round figures for links that differ widely, about what the standards named here make of such a link; no
+//! standard prescribes them.
 //!
 //! All delays are whole milliseconds: turmoil quantises latency to its tick of 1 ms and has at least one tick, so
 //! what runs on a named profile runs alike there and on the virtual clock.
@@ -6,31 +9,31 @@
 use super::{LinkNumbers, Profile};
 
 impl Profile {
-    /// The numbers behind the name: one round figure each out of what is published for links that differ widely.
+    /// The numbers behind the name: one round figure each for links that differ widely.
     ///
     /// | | one way | MTU | rate |
     /// |---|---|---|---|
-    /// | `pan` | 13 ms | 1500 bytes | 2.178 Mbit/s |
+    /// | `pan` | 10 ms | 1500 bytes | 2 Mbit/s |
     /// | `lan` | 1 ms | 1500 bytes | no limit |
     /// | `man` | 5 ms | 1500 bytes | 100 Mbit/s |
     /// | `wan` | 50 ms | 1500 bytes | 10 Mbit/s |
     pub const fn numbers(self) -> LinkNumbers {
         match self {
-            // Bluetooth BR/EDR (Core Specification, volume 2). The rate is the highest that a link has for data one
-            // way: 2178.1 kbit/s with 3-DH5 packets (part B, table of ACL packets). The delay is the mean wait to be
-            // polled, half of T_poll's default of 40 slots of 625 us, in whole milliseconds. PAN's BNEP carries
-            // Ethernet frames of 1500 bytes.
-            Profile::Pan => LinkNumbers { delay_us: 13_000, mtu: 1500, rate_kbps: Some(2_178) },
+            // In the manner of Bluetooth BR/EDR with its Enhanced Data Rate (Bluetooth Core Specification): 3 Mbit/s on
+            // the air, of which about 2 Mbit/s are data. It goes by slots of 625 us; the delay is about 16 of them,
+            // for a device that waits to be polled. 1500 bytes, as BNEP carries Ethernet's frames there.
+            Profile::Pan => LinkNumbers { delay_us: 10_000, mtu: 1500, rate_kbps: Some(2_000) },
             // Ethernet: 1500 bytes of payload in a basic frame (IEEE 802.3; RFC 894). Its own delay is far below a
             // millisecond (a full frame takes 12 us at 1 Gbit/s); the millisecond is turmoil's tick, the least that
             // both simulations can do. It has no rate, so that what tests show on this default is never queueing.
             Profile::Lan => LinkNumbers { delay_us: 1_000, mtu: 1500, rate_kbps: None },
-            // Metro Ethernet: MEF 23.1, performance tier 1 (metro, up to 250 km), allows the highest class of service
-            // a one-way frame delay of 10 ms; here half of it. 100 Mbit/s is Fast Ethernet at the customer's end.
+            // Metro Ethernet, within a few hundred kilometres: fibre delays by about 5 us a kilometre (ITU-T G.114),
+            // which makes one or two milliseconds; the rest is for the switches on the way. 100 Mbit/s is Fast
+            // Ethernet (IEEE 802.3, 100BASE-TX) at the customer's end.
             Profile::Man => LinkNumbers { delay_us: 5_000, mtu: 1500, rate_kbps: Some(100_000) },
-            // Between continents: fibre delays by 5 us a kilometre (ITU-T G.114, annex A), so 50 ms are 10 000 km,
-            // well within the 150 ms one way that the same recommendation finds good enough for talk. The rate is
-            // that of the Ethernet access lines such paths were long sold with (IEEE 802.3, 10BASE-T).
+            // Between continents: at about 5 us a kilometre (ITU-T G.114) 50 ms are 10 000 km of fibre, well within
+            // the 150 ms one way up to which the same recommendation finds most uses of speech undisturbed. The rate
+            // is the first Ethernet's over twisted pairs (IEEE 802.3, 10BASE-T), as a narrow access line.
             Profile::Wan => LinkNumbers { delay_us: 50_000, mtu: 1500, rate_kbps: Some(10_000) },
         }
     }

@@ -73,10 +73,10 @@ mutants! {
     /// One too high.
     WrongSenderPort = "wrong-sender-port" breaks "udp/length-and-sender":
         "the sender's port is reported wrong";
-    /// A damaged datagram is handed out.
+    /// A datagram whose damage the checksum shows is handed out.
     IgnoresUdpChecksum = "ignores-udp-checksum" breaks "udp/nothing-altered":
         "the UDP checksum is not verified";
-    /// A damaged header is believed.
+    /// A damaged header is believed. IPv6 has no such checksum.
     IgnoresIpChecksum = "ignores-ip-checksum" breaks "udp/nothing-altered":
         "the IPv4 header checksum is not verified";
     /// An ICMP error goes back to whom the damaged header names.
