@@ -57,6 +57,17 @@ impl Shape {
     }
 }
 
+/// What words beside a host's line are of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// The stack, which speaks of what has just arrived.
+    Stack,
+    /// A program's receive, which takes the first of what arrived at this moment (or a call that an arrival failed).
+    Receive,
+    /// Any other call: it answers no arrival.
+    Other,
+}
+
 struct Layout<'a> {
     trace: &'a Trace,
     hosts: usize,
@@ -148,11 +159,16 @@ impl Layout<'_> {
                 if self.many_sockets[column] {
                     words.insert_str(0, &format!("s{} ", socket.0));
                 }
-                self.note(at, column, words, error.is_some(), false);
+                let of = if matches!(call, Call::Recv { .. }) || error.is_some() {
+                    Of::Receive
+                } else {
+                    Of::Other
+                };
+                self.note(at, column, words, error.is_some(), of);
             }
             What::Note { host, note } => {
                 if let Some(column) = self.column(*host) {
-                    self.note(at, column, words::note(*note), true, true);
+                    self.note(at, column, words::note(*note), true, Of::Stack);
                 }
             }
             What::Partitioned(link) => self.banner(at, *link, "link cut"),
@@ -261,14 +277,18 @@ impl Layout<'_> {
 
     /// Words beside a host's line: on the row of the arrival that they answer, or on a row of their own. What a stack
     /// tells is of that arrival even where it has sent something meanwhile.
-    fn note(&mut self, at: Time, column: usize, words: String, marked: bool, of_stack: bool) {
-        // A stack speaks of what has just come; a program takes the first of what came at this moment.
+    fn note(&mut self, at: Time, column: usize, words: String, marked: bool, of: Of) {
         let arrivals = &mut self.arrivals[column];
         arrivals.retain(|(_, when)| *when == at);
-        let beside = if of_stack { arrivals.pop_back() } else { arrivals.pop_front() };
+        let beside = match of {
+            Of::Stack => arrivals.pop_back(),
+            Of::Receive => arrivals.pop_front(),
+            Of::Other => None,
+        };
         let touched = self.touched[column];
-        let is_free =
-            |row: &usize| self.hosts == 2 && (of_stack || touched.is_none_or(|touched| touched < *row));
+        let is_free = |row: &usize| {
+            self.hosts == 2 && (of == Of::Stack || touched.is_none_or(|touched| touched < *row))
+        };
         let beside = beside.map(|(row, _)| row).filter(is_free);
         let index = beside.unwrap_or_else(|| {
             self.row(at);
