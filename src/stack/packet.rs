@@ -56,7 +56,7 @@ impl Path {
         matches!(self, Path::V4 { .. })
     }
 
-    /// Length of the IP header that [`build`] writes, in bytes.
+    /// Length of the IP header that [`build`](Outgoing::build) writes, in bytes.
     pub(super) fn header_len(&self) -> usize {
         if self.is_v4() { Ipv4Header::MIN_LEN } else { Ipv6Header::LEN }
     }
