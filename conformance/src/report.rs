@@ -35,7 +35,7 @@ pub enum Outcome {
     Stalled,
     /// Not tried here, for a reason.
     Skipped,
-    /// The suite itself failed.
+    /// The suite cannot tell: a plan could not be run, a program of the scenario failed, or the suite panicked.
     Error,
 }
 

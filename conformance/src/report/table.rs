@@ -143,7 +143,11 @@ impl Report {
             "the situation never occurred, or planned faults did not fire",
         );
         tell(failed(Outcome::Stalled), "STALLED", "a run reached its limit");
-        tell(has(Outcome::Error), "ERROR", "the suite itself failed");
+        tell(
+            has(Outcome::Error),
+            "ERROR",
+            "the suite cannot tell: its own fault, or that of a scenario's program",
+        );
         tell(stands(Standing::KnownButFine), "FINE?", "a listed known failure that does not fail");
         tell(true, "plans", "fault plans that were run, over all testbeds");
         tell(true, "seen", "how often the situation occurred that the claim speaks of");
@@ -234,7 +238,7 @@ impl Report {
             let what = match row.standing() {
                 Standing::Failed => failed_as(row.outcome).to_owned(),
                 Standing::KnownButFine => "is listed as a known failure, but does not fail".to_owned(),
-                Standing::Error => "could not be tried: the suite itself failed".to_owned(),
+                Standing::Error => "could not be settled".to_owned(),
                 Standing::AsClaimed | Standing::Known | Standing::Skipped => continue,
             };
             out.push('\n');
@@ -284,7 +288,7 @@ impl Report {
                 let _ = write!(words, " {failed} FAILED.");
             }
             (failed, errors) => {
-                let _ = write!(words, " {failed} FAILED, {errors} could not be tried.");
+                let _ = write!(words, " {failed} FAILED, {errors} could not be settled.");
             }
         }
         out.push('\n');

@@ -7,6 +7,7 @@ use super::*;
 use crate::check::{Seen, udp};
 use crate::claim::Claim;
 use crate::engine::rows::rows;
+use crate::engine::{ReplayOptions, replay};
 use crate::report::Outcome;
 
 const LOSE: &str = "udp/may-lose";
@@ -97,4 +98,36 @@ fn a_run_that_was_cut_short_is_no_witness_but_may_be_a_break() {
     assert_eq!(found(&breaks, &[failed()]), Some(false));
     assert_eq!(found(&breaks, &[failed(), End::Finished]), Some(true));
     assert_eq!(found(&breaks, &[End::Refused { why: String::new() }]), None);
+}
+
+/// Says something against every run over a link that takes the longest datagram in one packet.
+fn over_jumbo(run: &Run) -> Seen {
+    let mtu = run.plan.link.numbers().mtu;
+    if mtu == u16::MAX { Seen::broken(1, format!("an MTU of {mtu}")) } else { Seen::fine(1) }
+}
+
+/// The same of every run.
+fn anywhere(_: &Run) -> Seen {
+    Seen::broken(1, "so it is")
+}
+
+#[test]
+fn a_finding_carries_the_link_that_it_takes_and_replays_over_it() {
+    const JUMBO: &[CheckSpec] = &[CheckSpec::of_calls(LOSE, over_jumbo)];
+    const ANYWHERE: &[CheckSpec] = &[CheckSpec::of_calls(LOSE, anywhere)];
+    let found = |checks| {
+        let study: &'static Study = Box::leak(Box::new(Study {
+            checks,
+            search: Search::FAULT_FREE,
+            ..study("udp-size-limit-jumbo")
+        }));
+        let plan = run_of(study, Testbed::Virtual)[0].finding.clone().expect("it is broken").plan;
+        // As it is kept in a file, and read again.
+        let plan = FaultPlan::parse(&plan.to_toml(), "found").expect("it can be read");
+        let replayed = replay(&ReplayOptions { study, plan, testbed: Testbed::Virtual, seed: 3 });
+        assert!(matches!(replayed.seen[0].1.verdict, Verdict::Broken(_)), "{:?}", replayed.seen);
+        replayed.run.plan.link
+    };
+    assert_eq!(found(JUMBO).numbers().mtu, u16::MAX);
+    assert_eq!(found(ANYWHERE), Default::default());
 }
