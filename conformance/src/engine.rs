@@ -22,7 +22,7 @@ use crate::check::{self, Seen};
 use crate::claim::Claim;
 use crate::progress::Progress;
 use crate::report::Report;
-use crate::study::{Search, Study};
+use crate::study::{CheckSpec, Search, Study};
 
 pub use finding::Finding;
 pub use mutants::{MutantRow, mutants};
@@ -64,7 +64,7 @@ pub struct ReplayOptions {
 pub struct Replayed {
     /// The run.
     pub run: Run,
-    /// For each check: its claim, and what it saw.
+    /// For each check that the testbed can settle: its claim, and what it saw.
     pub seen: Vec<(&'static Claim, Seen)>,
 }
 
@@ -77,8 +77,9 @@ pub fn studies() -> Vec<&'static Study> {
 pub fn replay(options: &ReplayOptions) -> Replayed {
     let scenario = (options.study.scenario)(options.testbed).seed(options.seed).on(options.testbed);
     let run = scenario.run(&options.plan);
-    let look = |spec: &crate::study::CheckSpec| Some((Claim::of(spec.claim)?, (spec.check)(&run)));
-    let seen = options.study.checks.iter().filter_map(look).collect();
+    let settles = |spec: &&CheckSpec| unit::refusal(options.study, spec, options.testbed).is_none();
+    let look = |spec: &CheckSpec| Some((Claim::of(spec.claim)?, (spec.check)(&run)));
+    let seen = options.study.checks.iter().filter(settles).filter_map(look).collect();
     Replayed { run, seen }
 }
 

@@ -10,6 +10,7 @@ use faultwire_sim::End;
 use super::error::CommandError;
 use super::{output, select};
 use crate::check::Verdict;
+use crate::claim::Modality;
 use crate::engine::{self, ReplayOptions, Replayed};
 use crate::exit;
 use crate::report::{paragraph, plan_in_words};
@@ -70,6 +71,9 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     }
     let width = output::width();
     let mut out = String::new();
+    if let Some(title) = &replayed.run.plan.title {
+        paragraph(&mut out, "title     ", title, width);
+    }
     paragraph(&mut out, "scenario  ", &format!("{}: {}", study.name, study.about), width);
     paragraph(&mut out, "plan      ", &plan_in_words(&replayed.run.plan), width);
     let _ = writeln!(out, "testbed   {}\n", select::full_name(testbed));
@@ -87,6 +91,10 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     Ok(if as_claimed { exit::AS_CLAIMED } else { exit::CLAIM_FAILED })
 }
 
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
 /// How the run ended, what fired and what the checks saw; whether nothing is wrong with it.
 fn conclusion(out: &mut String, replayed: &Replayed, width: usize) -> bool {
     let run = &replayed.run;
@@ -97,11 +105,12 @@ fn conclusion(out: &mut String, replayed: &Replayed, width: usize) -> bool {
         End::Failed { host: Some(host), message } => format!("the program on {host} failed: {message}"),
         End::Failed { host: None, message } => format!("an invariant failed: {message}"),
         End::Stalled { limit, sockets } => {
-            format!("stalled after {limit}; sockets: {}", sockets.join("; "))
+            let at: String = sockets.iter().map(|socket| format!("; {socket}")).collect();
+            format!("stalled, not done after {limit}{at}")
         }
         other => format!("{other:?}"),
     };
-    paragraph(out, "end       ", &format!("{end}, after {}", run.elapsed), width);
+    paragraph(out, "end       ", &format!("after {}: {end}", run.elapsed), width);
     let planned = run.fired.faults.len() + run.fired.events.len();
     let _ = writeln!(out, "fired     {} of {planned} faults and events", run.fired.count());
     if !run.fired.all() {
@@ -112,8 +121,9 @@ fn conclusion(out: &mut String, replayed: &Replayed, width: usize) -> bool {
     }
     for (claim, seen) in &replayed.seen {
         let verdict = match &seen.verdict {
-            Verdict::Fine if seen.exercised == 0 => "not exercised".to_owned(),
-            Verdict::Fine => format!("fine, exercised {} times", seen.exercised),
+            Verdict::Fine if seen.exercised == 0 => "its situation did not occur".to_owned(),
+            Verdict::Fine if claim.modality == Modality::Possible => "not shown by this run".to_owned(),
+            Verdict::Fine => format!("held, its situation occurred {}", times(seen.exercised)),
             Verdict::Shown(how) => format!("shown: {how}"),
             Verdict::Broken(how) => {
                 fine = false;

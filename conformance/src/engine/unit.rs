@@ -177,7 +177,7 @@ pub(super) fn has_work(study: &Study, testbed: Testbed, options: &VerifyOptions)
 }
 
 /// Why a check of a study cannot be settled on a testbed.
-fn refusal(study: &Study, spec: &CheckSpec, testbed: Testbed) -> Option<String> {
+pub(super) fn refusal(study: &Study, spec: &CheckSpec, testbed: Testbed) -> Option<String> {
     if let Some(why) = (study.refuses)(testbed) {
         return Some(why.to_owned());
     }

@@ -264,7 +264,9 @@ fn begin_tick(
     {
         let mut state = fabric.state();
         // turmoil delivers at the beginning of the tick; what it did not deliver then found its host down.
-        while let Some((_, lost)) = state.under_way.pop_front_if(|(at, _)| *at < now) {
+        while state.under_way.front().is_some_and(|(at, _)| *at < now)
+            && let Some((_, lost)) = state.under_way.pop_front()
+        {
             world.trace.push(now, What::Lost { packet: lost.packet, reason: LossReason::HostDown });
         }
     }

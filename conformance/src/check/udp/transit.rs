@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use faultwire::fault::Action;
-use faultwire::trace::{Call, IcmpMessage, Transport};
+
+use faultwire::trace::{Call, Fate, IcmpMessage, Transport};
 use faultwire_sim::Run;
 
 use super::datagrams::{OnWire, Talk, carriers, name, packets};
@@ -22,11 +23,16 @@ pub(super) fn may_lose(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     let sends = talk.taken().count() as u64;
     match talk.taken().find(|sent| talk.receives_of(sent) == 0) {
-        Some(lost) if a_fault_hit(run) => {
+        Some(lost) if a_fault_hit(run) && nothing_is_on_its_way(run) => {
             Seen::shown(sends, format!("{} was sent and never received", name(lost.data)))
         }
         _ => Seen::fine(sends),
     }
+}
+
+/// What is late is not lost: whether every packet has met its fate.
+fn nothing_is_on_its_way(run: &Run) -> bool {
+    run.trace.sendings().all(|sending| run.trace.fate(sending.packet) != Fate::OnItsWay)
 }
 
 /// udp/may-reorder: sent later, received earlier.
