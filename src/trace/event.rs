@@ -213,10 +213,17 @@ pub enum DropReason {
     Reassembly,
 }
 
+/// Events that a new trace has room for: most runs are short, and growing step by step costs a copy each time.
+const ROOM: usize = 128;
+
 impl Trace {
     /// An empty trace of a run between these hosts.
     pub fn new(hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Trace { hosts: hosts.into_iter().map(Into::into).collect(), events: Vec::new(), packets: 0 }
+        Trace {
+            hosts: hosts.into_iter().map(Into::into).collect(),
+            events: Vec::with_capacity(ROOM),
+            packets: 0,
+        }
     }
 
     /// The names of the hosts.
