@@ -3,6 +3,9 @@
 //! The wire decides when a packet is due; one tick (turmoil's shortest latency) before that, it is given to turmoil.
 //! If that is the moment at which a host sends, the host itself does it; packets that are due later are sent by a
 //! further turmoil host, the link, which no plan can crash: what left a host that crashes still arrives.
+//!
+//! Crashes and restarts are turmoil's own. Partitions are the wire's, as on every testbed: what turmoil drops would be in
+//! no trace.
 
 use std::collections::VecDeque;
 use std::io;

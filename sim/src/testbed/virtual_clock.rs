@@ -2,7 +2,7 @@
 //!
 //! tokio's paused clock jumps over idle time, but in whole milliseconds. So the world keeps its own time: within a
 //! millisecond of tokio's clock the driver steps from event to event; beyond it a tokio sleep makes the clock jump.
-//! The runtime's park hook wakes the driver exactly when no task can run and an event of the world is next.
+//! The runtime's park hook, called when no task can run, wakes the driver for the next event or sets that sleep.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
