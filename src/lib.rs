@@ -1,16 +1,19 @@
 //! faultwire: what TCP and UDP promise, settled by experiment.
 //!
-//! A map of the code: [`stack`] is a host's network stack, a pure machine; [`fault`] is what goes wrong, as data,
+//! A map of the code: [`stack`] is a host's network stack, a pure machine, and [`tcp`] the
+//! TCP in it; [`fault`] is what goes wrong, as data,
 //! and the wire that makes it go wrong; [`network`] is the seam that lets one program run over real sockets and in
 //! simulation; [`program`] holds the clients and servers written against it; [`trace`] is what happened;
 //! [`relay`] puts the wire between two real UDP sockets.
 
 pub mod errno;
 pub mod fault;
+mod mutant;
 pub mod network;
 pub mod program;
 pub mod relay;
 pub mod stack;
+pub mod tcp;
 pub mod time;
 pub mod trace;
 

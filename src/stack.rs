@@ -6,15 +6,17 @@
 //!
 //! Read on in this order: `packet` (bytes to headers and back), `route` (where a packet goes), `output` and `input`
 //! (down and up through IP), `reassembly`, `icmp`, `datagram` (one socket), `udp` (sending, delivery), `ports` (bind and
-//! connect), `calls` (the Berkeley calls, dispatched). TCP will be a table of stream sockets beside the datagram ones,
-//! a branch in `input` and a second arm in `calls`.
+//! connect), `calls` (the Berkeley calls, dispatched); for TCP `stream` (one socket), `stream_calls`, `connections` (the table) and `segments`
+//! (to and from [`crate::tcp`]).
 //!
 //! Choices where Linux leaves room: descriptors are never reused, so that a call after `close` is always `EBADF`;
 //! programs are privileged (ports below 1024 are free to bind); an ICMP error is never held back by a rate limit; there
 //! is no router, so whatever is neither this host nor on its link is `ENETUNREACH`. Left out: IGMP and MLD (the link
 //! floods), neighbour discovery (the link knows its hosts), IP options, path MTU discovery, raw sockets.
 
+mod binding;
 mod calls;
+mod connections;
 mod datagram;
 mod icmp;
 mod input;
@@ -24,7 +26,10 @@ mod packet;
 mod ports;
 mod reassembly;
 mod route;
+mod segments;
 mod sockets;
+mod stream;
+mod stream_calls;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -34,6 +39,7 @@ mod udp;
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -42,12 +48,15 @@ pub use sockets::{
 };
 
 #[cfg(feature = "mutants")]
-pub use mutant::{Mutant, UnknownMutant};
+pub use crate::mutant::{Mutant, UnknownMutant};
 
+use self::connections::Connections;
 use self::datagram::Datagram;
 use self::output::Waiting;
 use self::reassembly::Reassembly;
-use self::table::Table;
+use self::stream::Stream;
+use self::table::{Numbers, Table};
+use crate::tcp;
 use crate::time::Time;
 use crate::trace::Note;
 
@@ -71,6 +80,8 @@ pub struct StackConfig {
     pub mtu: u16,
     /// Decides ephemeral ports and identifications.
     pub seed: u64,
+    /// TCP's timers and limits.
+    pub tcp: tcp::Config,
     /// The bug that this stack has on purpose.
     #[cfg(feature = "mutants")]
     pub mutant: Option<Mutant>,
@@ -86,6 +97,7 @@ impl StackConfig {
             v6_prefix: 64,
             mtu: 1500,
             seed: 0,
+            tcp: tcp::Config::default(),
             #[cfg(feature = "mutants")]
             mutant: None,
         }
@@ -97,6 +109,11 @@ impl StackConfig {
 pub struct Stack {
     config: StackConfig,
     now: Time,
+    numbers: Numbers,
+    streams: Table<Stream>,
+    connections: Connections,
+    /// The configuration of the connections.
+    tcp: Arc<tcp::Config>,
     datagrams: Table<Datagram>,
     /// Counts bindings, to know the last one.
     bindings: u64,
@@ -120,10 +137,19 @@ pub struct Stack {
 impl Stack {
     /// A stack with no sockets.
     pub fn new(config: StackConfig) -> Self {
+        let tcp_config = tcp::Config {
+            #[cfg(feature = "mutants")]
+            mutant: config.mutant,
+            ..config.tcp.clone()
+        };
         Stack {
             next_id: ports::first_id(&config),
+            tcp: Arc::new(tcp_config),
             config,
             now: Time::ZERO,
+            numbers: Numbers::new(),
+            streams: Table::new(),
+            connections: Connections::default(),
             datagrams: Table::new(),
             bindings: 0,
             reassembly: Reassembly::default(),
@@ -141,6 +167,7 @@ impl Stack {
     pub fn advance(&mut self, now: Time) {
         self.now = self.now.max(now);
         self.expire_fragments();
+        self.expire_connections();
         #[cfg(feature = "mutants")]
         self.repeat_unanswered();
         self.run_loopback();
@@ -167,10 +194,11 @@ impl Stack {
 
     /// When [`advance`](Stack::advance) must be called at the latest.
     pub fn next_timeout(&self) -> Option<Time> {
-        let fragments = self.reassembly.next_timeout();
+        let due =
+            [self.reassembly.next_timeout(), self.connections.next_timeout()].into_iter().flatten().min();
         #[cfg(feature = "mutants")]
-        let fragments = fragments.into_iter().chain(self.next_repeat()).min();
-        fragments
+        let due = due.into_iter().chain(self.next_repeat()).min();
+        due
     }
 
     /// Bytes that the stack holds for others, about: waiting datagrams at what they cost their sockets' buffers,
@@ -180,14 +208,15 @@ impl Stack {
         let queued: usize = self.datagrams.iter().map(|(_, socket)| socket.queued).sum();
         let looped: usize = self.looped.iter().map(Bytes::len).sum();
         let lists = self.notes.len() * size_of::<Note>() + self.changed.len() * size_of::<Fd>();
-        queued + self.transmit_bytes + looped + lists + self.reassembly.memory()
+        let streams: usize = self.connections.iter().map(|(_, entry)| entry.connection.memory()).sum();
+        queued + streams + self.transmit_bytes + looped + lists + self.reassembly.memory()
     }
 
     /// The next descriptor that may have become readable or writable, or has an error; each is told once until that
     /// happens again. What its own program's calls use up is not told.
     pub fn poll_changed(&mut self) -> Option<Fd> {
         let fd = self.changed.pop_front()?;
-        self.datagrams.set_told(fd, false);
+        self.set_told(fd, false);
         Some(fd)
     }
 
@@ -204,8 +233,13 @@ impl Stack {
 
     /// Remembers that a socket may have become ready.
     fn changed(&mut self, fd: Fd) {
-        if self.datagrams.set_told(fd, true) == Some(false) {
+        if self.set_told(fd, true) == Some(false) {
             self.changed.push_back(fd);
         }
+    }
+
+    /// Sets whether a descriptor is in the list of changed ones, and gives what it was; `None` if it is not open.
+    fn set_told(&mut self, fd: Fd, told: bool) -> Option<bool> {
+        self.streams.set_told(fd, told).or_else(|| self.datagrams.set_told(fd, told))
     }
 }

@@ -14,7 +14,9 @@ mod text;
 mod words;
 
 pub use diagram::DiagramOptions;
-pub use event::{Call, DropReason, Event, HostId, LossReason, Note, PacketId, SocketId, Trace, What};
+pub use event::{
+    Call, DropReason, Event, HostId, LossReason, Note, PacketId, SocketId, TcpNote, Trace, What,
+};
 pub use hash::TraceHash;
 pub use packet::{IcmpMessage, PacketView, TcpFlags, Transport};
 pub use query::{Arrival, Fate, ProgramCall, Sending};

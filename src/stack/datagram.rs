@@ -1,11 +1,12 @@
 //! A datagram socket: its addresses, options and the datagrams that wait in it.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::binding::Binding;
 use super::sockets::{Domain, Readiness};
 use crate::errno::Errno;
 
@@ -33,12 +34,7 @@ pub(super) struct Queued {
 /// A datagram socket.
 #[derive(Debug)]
 pub(super) struct Datagram {
-    pub(super) domain: Domain,
-    /// Where it receives. IPv4-mapped addresses are kept as IPv4; the unspecified IPv6 address stands for both
-    /// families unless `v6_only`.
-    pub(super) local: IpAddr,
-    /// 0 while it is not bound.
-    pub(super) port: u16,
+    pub(super) binding: Binding,
     /// Which address its datagrams bear, where that is settled.
     pub(super) source: Option<IpAddr>,
     /// The order in which sockets were bound: the last one wins among equals.
@@ -58,9 +54,7 @@ pub(super) struct Datagram {
     pub(super) error: Option<Errno>,
     pub(super) read_shut: bool,
     pub(super) write_shut: bool,
-    pub(super) reuse: bool,
     pub(super) broadcast: bool,
-    pub(super) v6_only: bool,
     pub(super) keep_alive: bool,
     pub(super) linger: Option<Duration>,
     pub(super) ttl: u8,
@@ -74,9 +68,7 @@ pub(super) struct Datagram {
 impl Datagram {
     pub(super) fn new(domain: Domain) -> Self {
         Datagram {
-            domain,
-            local: any(domain),
-            port: 0,
+            binding: Binding::new(domain),
             source: None,
             bound_at: 0,
             address_locked: false,
@@ -90,9 +82,7 @@ impl Datagram {
             error: None,
             read_shut: false,
             write_shut: false,
-            reuse: false,
             broadcast: false,
-            v6_only: false,
             keep_alive: false,
             linger: None,
             ttl: 64,
@@ -102,39 +92,6 @@ impl Datagram {
             #[cfg(feature = "mutants")]
             deeds: super::mutant::Deeds::default(),
         }
-    }
-
-    /// As the program sees an address: in its socket's family.
-    pub(super) fn shown(&self, (ip, port): Peer) -> SocketAddr {
-        match (self.domain, ip) {
-            (Domain::Inet6, IpAddr::V4(v4)) => (v4.to_ipv6_mapped(), port).into(),
-            _ => (ip, port).into(),
-        }
-    }
-
-    /// Whether it receives what is sent to `dst`; `Some(true)` if it is bound to that very address.
-    pub(super) fn listens_to(&self, dst: IpAddr) -> Option<bool> {
-        if self.local == dst {
-            return Some(true);
-        }
-        let wildcard = match (self.local, dst) {
-            (IpAddr::V4(local), IpAddr::V4(_)) => local.is_unspecified(),
-            (IpAddr::V6(local), IpAddr::V6(_)) => local.is_unspecified(),
-            (IpAddr::V6(local), IpAddr::V4(_)) => local.is_unspecified() && !self.v6_only,
-            (IpAddr::V4(_), IpAddr::V6(_)) => false,
-        };
-        wildcard.then_some(false)
-    }
-
-    /// Whether binding both to the same port would have them overlap (Linux's `inet_rcv_saddr_equal`).
-    pub(super) fn overlaps(&self, local: IpAddr, v6_only: bool) -> bool {
-        let covers = |any: IpAddr, v6_only: bool, other: IpAddr| match (any, other) {
-            (IpAddr::V4(any), IpAddr::V4(_)) => any.is_unspecified(),
-            (IpAddr::V6(any), IpAddr::V6(_)) => any.is_unspecified(),
-            (IpAddr::V6(any), IpAddr::V4(_)) => any.is_unspecified() && !v6_only,
-            (IpAddr::V4(_), IpAddr::V6(_)) => false,
-        };
-        self.local == local || covers(self.local, self.v6_only, local) || covers(local, v6_only, self.local)
     }
 
     pub(super) fn is_writable(&self) -> bool {

@@ -148,13 +148,17 @@ impl Stack {
     fn told_of(&mut self, quoted: &[u8], error: Errno) -> Result<(), DropReason> {
         let parsed = packet::parse(quoted, Strictness::Quoted)?;
         let first = parsed.fragment.is_none_or(|fragment| fragment.offset == 0);
-        if parsed.protocol != IpNumber::UDP || !first {
+        if !matches!(parsed.protocol, IpNumber::UDP | IpNumber::TCP) || !first {
             return Ok(());
         }
         // Eight bytes of the transport header must be there (RFC 792).
-        let Some(&[s0, s1, d0, d1, _, _, _, _]) = quoted[parsed.payload].first_chunk() else {
+        let Some(&header) = quoted[parsed.payload].first_chunk::<8>() else {
             return Err(DropReason::Malformed);
         };
+        if parsed.protocol == IpNumber::TCP {
+            return self.tcp_told_of(&parsed.path, header, error);
+        }
+        let [s0, s1, d0, d1, ..] = header;
         let ours = (parsed.path.src(), u16::from_be_bytes([s0, s1]));
         let theirs = (parsed.path.dst(), u16::from_be_bytes([d0, d1]));
         let fd = self.udp_lookup(ours, theirs).ok_or(DropReason::NoSocket)?;

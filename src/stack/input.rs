@@ -74,11 +74,11 @@ impl Stack {
     fn deliver(&mut self, arrived: &Arrived<'_>) -> Result<(), DropReason> {
         match (arrived.parsed.protocol, arrived.parsed.path) {
             (IpNumber::UDP, _) => self.udp_input(arrived),
+            (IpNumber::TCP, _) => self.tcp_input(arrived),
             (IpNumber::ICMP, Path::V4 { .. }) => self.icmp_v4_input(arrived),
             (IpNumber::IPV6_ICMP, Path::V6 { .. }) => self.icmp_v6_input(arrived),
             // RFC 8200, section 4.7.
             (IpNumber::IPV6_NO_NEXT_HEADER, Path::V6 { .. }) => Ok(()),
-            // TCP's place; until then the host says, as one without TCP would, that it does not speak it.
             _ => {
                 self.report(arrived, Trouble::Protocol);
                 Err(DropReason::NoSocket)

@@ -6,10 +6,40 @@ use crate::errno::Errno;
 /// Open descriptors of one process at most (Linux's default `RLIMIT_NOFILE`).
 pub(super) const MAX_OPEN: usize = 1_024;
 
-/// Sockets by descriptor, in the order of being opened.
+/// The numbers of a process's descriptors, of whatever kind.
+#[derive(Debug)]
+pub(super) struct Numbers {
+    next: u32,
+    open: usize,
+}
+
+impl Numbers {
+    pub(super) fn new() -> Self {
+        // 0, 1 and 2 are taken in every process.
+        Numbers { next: 3, open: 0 }
+    }
+
+    /// # Errors
+    /// `EMFILE` where 1024 are open, or every number was used.
+    fn take(&mut self) -> Result<Fd, Errno> {
+        if self.open >= MAX_OPEN {
+            return Err(Errno::EMFILE);
+        }
+        let fd = Fd(self.next);
+        self.next = self.next.checked_add(1).ok_or(Errno::EMFILE)?;
+        self.open += 1;
+        Ok(fd)
+    }
+
+    /// One was closed.
+    fn give_back(&mut self) {
+        self.open = self.open.saturating_sub(1);
+    }
+}
+
+/// Sockets of one kind by descriptor, in the order of being opened.
 #[derive(Debug)]
 pub(super) struct Table<T> {
-    next: u32,
     slots: Vec<Slot<T>>,
 }
 
@@ -23,18 +53,13 @@ struct Slot<T> {
 
 impl<T> Table<T> {
     pub(super) fn new() -> Self {
-        // 0, 1 and 2 are taken in every process.
-        Table { next: 3, slots: Vec::new() }
+        Table { slots: Vec::new() }
     }
 
     /// # Errors
-    /// `EMFILE` where 1024 are open, or every number was used.
-    pub(super) fn open(&mut self, socket: T) -> Result<Fd, Errno> {
-        if self.slots.len() >= MAX_OPEN {
-            return Err(Errno::EMFILE);
-        }
-        let fd = Fd(self.next);
-        self.next = self.next.checked_add(1).ok_or(Errno::EMFILE)?;
+    /// `EMFILE` where there is no number for it.
+    pub(super) fn open(&mut self, numbers: &mut Numbers, socket: T) -> Result<Fd, Errno> {
+        let fd = numbers.take()?;
         self.slots.push(Slot { fd, told: false, socket: Box::new(socket) });
         Ok(fd)
     }
@@ -62,9 +87,14 @@ impl<T> Table<T> {
 
     /// # Errors
     /// `EBADF` where it is not open.
-    pub(super) fn close(&mut self, fd: Fd) -> Result<T, Errno> {
+    pub(super) fn close(&mut self, numbers: &mut Numbers, fd: Fd) -> Result<T, Errno> {
         let index = self.index(fd)?;
+        numbers.give_back();
         Ok(*self.slots.remove(index).socket)
+    }
+
+    pub(super) fn is_open(&self, fd: Fd) -> bool {
+        self.index(fd).is_ok()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Fd, &T)> {
@@ -84,10 +114,10 @@ mod tests {
 
     #[test]
     fn a_number_is_never_used_again() {
-        let mut table = Table::new();
-        let first = table.open('a').unwrap();
-        assert_eq!(table.close(first), Ok('a'));
-        let second = table.open('b').unwrap();
+        let (mut numbers, mut table) = (Numbers::new(), Table::new());
+        let first = table.open(&mut numbers, 'a').unwrap();
+        assert_eq!(table.close(&mut numbers, first), Ok('a'));
+        let second = table.open(&mut numbers, 'b').unwrap();
         assert_ne!(first, second);
         assert_eq!(table.get(first), Err(Errno::EBADF));
         assert_eq!(table.get(second), Ok(&'b'));
@@ -95,11 +125,11 @@ mod tests {
 
     #[test]
     fn the_table_is_full_at_1024_and_closing_makes_room() {
-        let mut table = Table::new();
-        let fds: Vec<Fd> = (0..MAX_OPEN).map(|n| table.open(n).unwrap()).collect();
-        assert_eq!(table.open(0), Err(Errno::EMFILE));
-        assert_eq!(table.close(fds[500]), Ok(500));
+        let (mut numbers, mut table) = (Numbers::new(), Table::new());
+        let fds: Vec<Fd> = (0..MAX_OPEN).map(|n| table.open(&mut numbers, n).unwrap()).collect();
+        assert_eq!(table.open(&mut numbers, 0), Err(Errno::EMFILE));
+        assert_eq!(table.close(&mut numbers, fds[500]), Ok(500));
         assert_eq!(table.get(fds[501]), Ok(&501));
-        assert!(table.open(0).is_ok());
+        assert!(table.open(&mut numbers, 0).is_ok());
     }
 }

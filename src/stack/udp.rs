@@ -20,16 +20,18 @@ impl Stack {
     pub(super) fn udp_send(&mut self, fd: Fd, data: &[u8], to: Option<SocketAddr>) -> Result<usize, Errno> {
         self.bind_implicitly(fd)?;
         let socket = self.datagrams.get(fd)?;
-        if socket.domain == Domain::Inet && data.len() > MAX_LEN {
+        if socket.binding.domain == Domain::Inet && data.len() > MAX_LEN {
             return Err(Errno::EMSGSIZE);
         }
         let to = match to {
             None => socket.peer.ok_or(Errno::EDESTADDRREQ)?,
-            Some(to) if socket.domain == Domain::Inet && to.is_ipv6() => return Err(Errno::EAFNOSUPPORT),
+            Some(to) if socket.binding.domain == Domain::Inet && to.is_ipv6() => {
+                return Err(Errno::EAFNOSUPPORT);
+            }
             Some(to) if to.port() == 0 => return Err(Errno::EINVAL),
             Some(to) => (to.ip().to_canonical(), to.port()),
         };
-        if socket.domain == Domain::Inet6 && socket.v6_only && to.0.is_ipv4() {
+        if socket.binding.domain == Domain::Inet6 && socket.binding.v6_only && to.0.is_ipv4() {
             return Err(Errno::ENETUNREACH);
         }
         #[cfg(feature = "mutants")]
@@ -72,7 +74,7 @@ impl Stack {
         };
         let looped = looped && (socket.multicast_loop || reach == Reach::Broadcast);
         let mut header = UdpHeader {
-            source_port: socket.port,
+            source_port: socket.binding.port,
             destination_port: port,
             length: (UdpHeader::LEN + data.len()) as u16,
             checksum: 0,
@@ -115,7 +117,7 @@ impl Stack {
         let full_len = queued.payload.len();
         let len = full_len.min(buffer.len());
         buffer[..len].copy_from_slice(&queued.payload[..len]);
-        let from = socket.shown(queued.from);
+        let from = socket.binding.shown(queued.from);
         Ok(Received { len, full_len, from })
     }
 
@@ -182,11 +184,11 @@ impl Stack {
     pub(super) fn udp_lookup(&self, to: Peer, from: Peer) -> Option<Fd> {
         self.datagrams
             .iter()
-            .filter(|(_, socket)| socket.port == to.1 && socket.port != 0)
+            .filter(|(_, socket)| socket.binding.port == to.1 && socket.binding.port != 0)
             .filter(|(_, socket)| self.hears(socket, from))
             .filter_map(|(fd, socket)| {
-                let specific = socket.listens_to(to.0)?;
-                let family = Domain::of(&SocketAddr::from(to)) == socket.domain;
+                let specific = socket.binding.listens_to(to.0)?;
+                let family = Domain::of(&SocketAddr::from(to)) == socket.binding.domain;
                 Some(((specific, socket.peer.is_some(), family, socket.bound_at), fd))
             })
             .max_by_key(|(score, _)| *score)
@@ -202,10 +204,10 @@ impl Stack {
     /// on by default, a socket need not have joined the group itself: its host must have.
     fn udp_deliver_to_all(&mut self, to: Peer, queued: &Queued) -> Result<(), DropReason> {
         let matches = |socket: &Datagram| {
-            socket.port == to.1
-                && socket.port != 0
+            socket.binding.port == to.1
+                && socket.binding.port != 0
                 && self.hears(socket, queued.from)
-                && socket.listens_to(to.0).is_some()
+                && socket.binding.listens_to(to.0).is_some()
         };
         let fds: Vec<Fd> =
             self.datagrams.iter().filter(|(_, socket)| matches(socket)).map(|(fd, _)| fd).collect();

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::errno::Errno;
 use crate::fault::{Action, Label};
 use crate::stack::SocketOption;
+use crate::tcp::State;
 use crate::time::Time;
 
 /// A host of the run: its index in [`Trace::hosts`].
@@ -189,6 +190,31 @@ pub enum Note {
     Dropped(DropReason),
     /// A datagram was put together from its fragments: its length in bytes, IP payload.
     Reassembled(u32),
+    /// A TCP connection did something.
+    Tcp {
+        /// The connection's port at this host.
+        port: u16,
+        /// The peer's port.
+        peer: u16,
+        /// What it did.
+        note: TcpNote,
+    },
+}
+
+/// What a TCP connection tells of its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum TcpNote {
+    /// It entered a state.
+    State(State),
+    /// The retransmission timer expired.
+    Timeout,
+    /// Three duplicate acknowledgements: the first unacknowledged segment is sent again at once.
+    FastRetransmit,
+    /// A closed window is probed with an octet.
+    Probe,
+    /// This side offers no window any more.
+    WindowClosed,
 }
 
 /// Why a stack threw a packet away.

@@ -223,6 +223,12 @@ impl Encoder {
                 self.text("reassembled");
                 self.number(u64::from(len));
             }
+            Note::Tcp { port, peer, note } => {
+                self.text("tcp");
+                self.number(port.into());
+                self.number(peer.into());
+                self.text(&words::tcp_note(note));
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The words that the renderings of a trace share. Stable: golden traces and hashes are made of them.
 
-use super::{DropReason, IcmpMessage, LossReason, Note};
+use super::{DropReason, IcmpMessage, LossReason, Note, TcpNote};
 use crate::fault::Action;
 use crate::stack::SocketOption;
 
@@ -36,6 +36,18 @@ pub(super) fn note(note: Note) -> String {
     match note {
         Note::Dropped(reason) => format!("dropped: {}", drop_reason(reason)),
         Note::Reassembled(len) => format!("put together, {len} B"),
+        Note::Tcp { note, .. } => tcp_note(note),
+    }
+}
+
+/// What a connection tells.
+pub(super) fn tcp_note(note: TcpNote) -> String {
+    match note {
+        TcpNote::State(state) => state.name().to_owned(),
+        TcpNote::Timeout => "timeout".to_owned(),
+        TcpNote::FastRetransmit => "fast retransmit".to_owned(),
+        TcpNote::Probe => "window probe".to_owned(),
+        TcpNote::WindowClosed => "window closed".to_owned(),
     }
 }
 

@@ -32,7 +32,6 @@ pub fn studies() -> &'static [Study] {
 /// Why a testbed cannot carry stream sockets, if it cannot.
 fn refuses(testbed: Testbed) -> Option<&'static str> {
     match testbed {
-        Testbed::Virtual | Testbed::Turmoil => Some("our stack's stream half is not there yet"),
         Testbed::Relay => Some("the relay carries datagrams only"),
         _ => None,
     }

@@ -59,13 +59,14 @@ impl StackNet {
         Some(result)
     }
 
-    /// Opens a socket for an address of its family, sets its options and lets `finish` bind or connect it.
+    /// Opens a socket for an address of its family, sets its options and lets `finish` bind it, or begin to connect it: it
+    /// gives the call that came back, if one did.
     async fn open(
         &self,
         kind: Kind,
         addr: SocketAddr,
         options: &[SocketOption],
-        finish: impl FnOnce(&mut dyn Sockets, Fd) -> Result<Call, Errno> + Send,
+        finish: impl FnOnce(&mut dyn Sockets, Fd) -> Result<Option<Call>, Errno> + Send,
     ) -> io::Result<Socket> {
         let opened = self.with(|world| {
             let stack = &mut world.host(self.host).stack;
@@ -74,7 +75,9 @@ impl StackNet {
             match set.and_then(|()| finish(stack, fd)) {
                 Ok(call) => {
                     let id = world.host(self.host).opened(fd);
-                    record(world, self.host, id, call, None);
+                    if let Some(call) = call {
+                        record(world, self.host, id, call, None);
+                    }
                     Ok((fd, id))
                 }
                 Err(errno) => {

@@ -48,8 +48,9 @@ pub(super) fn listens_and_connects(run: &Run) -> Seen {
     }
     let connects: Vec<Option<Errno>> =
         trace.calls().filter(|it| matches!(it.call, Call::Connect(_))).map(|it| it.error).collect();
+    // A name may have addresses of both families: each is tried where nobody listens, and the last one tells.
     let (somebody, nobody) = match connects[..] {
-        [somebody, nobody] => (somebody, nobody),
+        [somebody, .., nobody] => (somebody, nobody),
         _ => return Seen::NOTHING,
     };
     if let Some(errno) = somebody {

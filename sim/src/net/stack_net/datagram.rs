@@ -20,7 +20,7 @@ pub(super) async fn bind(net: &StackNet, addr: &str, options: &[SocketOption]) -
     let addr = *addrs.first().ok_or(io::ErrorKind::NotFound)?;
     let bind = |stack: &mut dyn faultwire::stack::Sockets, fd| {
         stack.bind(fd, addr)?;
-        Ok(Call::Bind(stack.local_addr(fd)?))
+        Ok(Some(Call::Bind(stack.local_addr(fd)?)))
     };
     Ok(StackDatagram { socket: net.open(Kind::Datagram, addr, options, bind).await? })
 }

@@ -31,7 +31,7 @@ pub(super) async fn connect(
     options: &[SocketOption],
 ) -> io::Result<StackStream> {
     let start = |stack: &mut dyn faultwire::stack::Sockets, fd| match stack.connect(fd, Some(peer)) {
-        Ok(()) | Err(Errno::EINPROGRESS) => Ok(Call::Connect(peer)),
+        Ok(()) | Err(Errno::EINPROGRESS) => Ok(None),
         Err(errno) => Err(errno),
     };
     let socket = net.open(Kind::Stream, peer, options, start).await?;
@@ -57,7 +57,7 @@ pub(super) async fn listen(
     let bind = |stack: &mut dyn faultwire::stack::Sockets, fd| {
         stack.bind(fd, addr)?;
         stack.listen(fd, backlog)?;
-        Ok(Call::Listen(stack.local_addr(fd)?))
+        Ok(Some(Call::Listen(stack.local_addr(fd)?)))
     };
     Ok(StackListener { socket: net.open(Kind::Stream, addr, options, bind).await? })
 }

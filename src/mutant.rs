@@ -1,0 +1,181 @@
+//! Deliberate bugs of the stack and of its TCP, in one list, to prove that the suite sees them. With the feature `mutants` a configuration can ask for one;
+//! without it `is(mutant)` is a constant `false` and nothing of this remains.
+
+macro_rules! mutants {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal breaks $claim:literal: $about:literal;)*) => {
+        /// A deliberate bug of the stack; each says which claim it breaks.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(not(feature = "mutants"), expect(dead_code, unreachable_pub, reason = "complete, and public, with the feature only"))]
+        #[non_exhaustive]
+        pub enum Mutant {
+            $(#[doc = concat!("Breaks `", $claim, "`: ", $about, ".")] $(#[doc = $doc])+ $variant,)*
+        }
+
+        #[cfg(feature = "mutants")]
+        impl Mutant {
+            /// All of them, in the order of the claims.
+            pub const ALL: &'static [Mutant] = &[$(Mutant::$variant,)*];
+
+            /// Its name, such as `sends-twice`.
+            pub const fn name(self) -> &'static str {
+                match self { $(Mutant::$variant => $name,)* }
+            }
+
+            /// What it does wrong, in a few words.
+            pub const fn about(self) -> &'static str {
+                match self { $(Mutant::$variant => $about,)* }
+            }
+
+            /// The claim that it breaks.
+            pub const fn breaks(self) -> &'static str {
+                match self { $(Mutant::$variant => $claim,)* }
+            }
+        }
+    };
+}
+
+mutants! {
+    /// A socket sends an ICMP echo request before its first datagram.
+    GreetsFirst = "greets-first" breaks "udp/no-connection":
+        "a packet goes out before the first data";
+    /// The second copy follows at once.
+    SendsTwice = "sends-twice" breaks "udp/never-repeats":
+        "every datagram goes out twice";
+    /// After 200 ms in which nothing came back, once.
+    RepeatsUnanswered = "repeats-unanswered" breaks "udp/never-repeats":
+        "a datagram that nobody answered goes out again";
+    /// The next call of the socket fails, connected or not.
+    TellsTheUnconnected = "tells-the-unconnected" breaks "udp/sender-never-knows":
+        "an ICMP error fails a call of an unconnected socket";
+    /// Anybody's datagrams to its port are handed out.
+    HearsStrangers = "hears-strangers" breaks "udp/connected-filters":
+        "a connected socket receives from others than its peer";
+    /// Where two wait they are one.
+    MergesDatagrams = "merges-datagrams" breaks "udp/keeps-boundaries":
+        "two waiting datagrams are received as one";
+    /// Each datagram of two bytes or more is received in two halves.
+    SplitsDatagrams = "splits-datagrams" breaks "udp/keeps-boundaries":
+        "a datagram is received in two parts";
+    /// What did not fit into the buffer is not thrown away.
+    KeepsTheRest = "keeps-the-rest" breaks "udp/keeps-boundaries":
+        "the rest of a truncated datagram is received next";
+    /// As if nothing had been sent.
+    SwallowsEmpty = "swallows-empty" breaks "udp/length-and-sender":
+        "a datagram of length zero is dropped";
+    /// One too high.
+    WrongSenderPort = "wrong-sender-port" breaks "udp/length-and-sender":
+        "the sender's port is reported wrong";
+    /// A datagram whose damage the checksum shows is handed out.
+    IgnoresUdpChecksum = "ignores-udp-checksum" breaks "udp/nothing-altered":
+        "the UDP checksum is not verified";
+    /// A damaged header is believed. IPv6 has no such checksum.
+    IgnoresIpChecksum = "ignores-ip-checksum" breaks "udp/nothing-altered":
+        "the IPv4 header checksum is not verified";
+    /// An ICMP error goes back to whom the damaged header names.
+    ComplainsOfDamage = "complains-of-damage" breaks "udp/nothing-altered":
+        "a damaged datagram is answered with an ICMP error";
+    /// Four bytes behind the datagram, within the IP packet.
+    PadsPackets = "pads-packets" breaks "udp/lightweight":
+        "packets are longer than header and data";
+    /// An unasked ICMP echo reply for each datagram that arrives.
+    Acknowledges = "acknowledges" breaks "udp/lightweight":
+        "each datagram that arrives is answered by the stack";
+    /// And then it cannot arrive.
+    LimitTooLarge = "limit-too-large" breaks "udp/size-limit":
+        "one byte more than fits is taken";
+    /// Though it would fit.
+    LimitTooSmall = "limit-too-small" breaks "udp/size-limit":
+        "the longest datagram is refused";
+    /// As soon as the first and the last fragment are there.
+    HandsOutHoles = "hands-out-holes" breaks "udp/one-fragment-lost":
+        "a datagram is put together without all its fragments";
+    /// Whatever address the program gives.
+    AnswersTheFirst = "answers-the-first" breaks "udp/many-peers":
+        "a socket sends everything to the first peer it heard of";
+    /// No EACCES.
+    BroadcastsUnasked = "broadcasts-unasked" breaks "udp/broadcast-needs-asking":
+        "a broadcast is sent without SO_BROADCAST";
+    /// On arrival.
+    DeafToBroadcast = "deaf-to-broadcast" breaks "udp/broadcast-needs-asking":
+        "broadcasts are dropped";
+    /// As if every host had joined.
+    HearsEveryGroup = "hears-every-group" breaks "udp/multicast":
+        "hosts receive what is sent to groups that they are not in";
+    /// As if nobody had joined.
+    DeafToGroups = "deaf-to-groups" breaks "udp/multicast":
+        "members do not receive what is sent to their group";
+    /// What was sent once is never sent again.
+    NeverRetransmits = "never-retransmits" breaks "tcp/retransmits":
+        "a lost segment is not sent again";
+    /// Every wait is as long as the first.
+    NeverBacksOff = "never-backs-off" breaks "tcp/waits-longer":
+        "repeats follow at equal distances";
+    /// A round trip is measured to whatever was sent last.
+    TimesRepeats = "times-repeats" breaks "tcp/measures-rtt":
+        "segments that were sent again are timed too";
+    /// However many come.
+    NeverFastRetransmits = "never-fast-retransmits" breaks "tcp/fast-retransmit":
+        "duplicate acknowledgements are not looked at";
+    /// All that the peer's window takes is sent at once.
+    IgnoresCongestion = "ignores-congestion" breaks "tcp/slow-start":
+        "there is no congestion window";
+    /// After a whole second.
+    AcknowledgesLate = "acknowledges-late" breaks "tcp/acknowledges":
+        "acknowledgements wait for a second";
+    /// As much as the peer ever offered, and four segments even if it offered none.
+    IgnoresWindow = "ignores-window" breaks "tcp/flow-control":
+        "more is sent than the peer's window takes";
+    /// Neither the oldest nor a stale one is told from the newest.
+    BelievesOldWindows = "believes-old-windows" breaks "tcp/flow-control":
+        "the window is taken from segments that were overtaken";
+    /// It waits for the update.
+    NeverProbes = "never-probes" breaks "tcp/zero-window-probe":
+        "a closed window is not probed";
+    /// The connection goes on.
+    IgnoresResets = "ignores-resets" breaks "tcp/reset":
+        "a reset that arrives is dropped";
+    /// Repeats go on for ever.
+    NeverGivesUp = "never-gives-up" breaks "tcp/gives-up":
+        "a peer that is silent is waited for without an end";
+    /// A segment whose damage the checksum shows is taken.
+    IgnoresTcpChecksum = "ignores-tcp-checksum" breaks "tcp/nothing-altered":
+        "the TCP checksum is not verified";
+    /// The sequence number is not looked at.
+    TakesAnySequence = "takes-any-sequence" breaks "tcp/no-duplicates":
+        "segments from outside the window are taken";
+    /// The end of the stream stands where the cut was.
+    KeepsTrimmedFin = "keeps-trimmed-fin" breaks "tcp/every-byte":
+        "a FIN counts though the text before it was cut at the window's edge";
+    /// Whatever its sequence number.
+    ReopensForOldSyns = "reopens-for-old-syns" breaks "tcp/time-wait":
+        "any SYN ends TIME-WAIT";
+}
+
+/// There is no mutant of that name.
+#[cfg(feature = "mutants")]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no mutant is called `{name}`: there are {}",
+    Mutant::ALL.iter().map(|mutant| mutant.name()).collect::<Vec<_>>().join(", ")
+)]
+pub struct UnknownMutant {
+    /// The name that was looked for.
+    pub name: String,
+}
+
+#[cfg(feature = "mutants")]
+impl std::str::FromStr for Mutant {
+    type Err = UnknownMutant;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let found = Mutant::ALL.iter().copied().find(|mutant| mutant.name() == name);
+        found.ok_or_else(|| UnknownMutant { name: name.to_owned() })
+    }
+}
+
+#[cfg(feature = "mutants")]
+impl std::fmt::Display for Mutant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}

@@ -1,0 +1,145 @@
+//! The connections of a host, found by their four-tuple: those of open sockets, those that wait for `accept`, and those that
+//! nobody holds any more but that are not over yet.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::datagram::Peer;
+use super::route::Route;
+use super::sockets::Fd;
+use crate::tcp::{Connection, State};
+use crate::time::Time;
+
+/// Connections of a host at most, half-open ones and those in TIME-WAIT among them. A new one takes the place of the one
+/// that is nearest to the end of its TIME-WAIT, if there is one.
+pub(super) const CONNECTIONS_MAX: usize = 8_192;
+
+/// A connection's place in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ConnectionId(u32);
+
+/// Who has a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// An open socket.
+    Socket(Fd),
+    /// A listener: it is half-open.
+    HalfOpen(Fd),
+    /// A listener: it waits for `accept`.
+    Waiting(Fd),
+    /// Nobody: its socket was closed.
+    Nobody,
+}
+
+/// A connection and where it runs.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) ours: Peer,
+    pub(super) theirs: Peer,
+    pub(super) route: Route,
+    pub(super) ttl: u8,
+    /// Its socket had SO_REUSEADDR.
+    pub(super) reuse: bool,
+    pub(super) owner: Owner,
+    pub(super) connection: Connection,
+}
+
+/// The four-tuple, what differs most in front.
+type Tuple = (u16, u16, IpAddr, IpAddr);
+
+fn tuple(ours: Peer, theirs: Peer) -> Tuple {
+    (theirs.1, ours.1, theirs.0, ours.0)
+}
+
+/// The connections of a host.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    by_tuple: BTreeMap<Tuple, ConnectionId>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    /// When its entry's next timer is due.
+    due: Option<Time>,
+    /// `None` while it is worked on, and while the slot is free.
+    entry: Option<Box<Entry>>,
+}
+
+impl Connections {
+    pub(super) fn len(&self) -> usize {
+        self.by_tuple.len()
+    }
+
+    pub(super) fn find(&self, ours: Peer, theirs: Peer) -> Option<ConnectionId> {
+        self.by_tuple.get(&tuple(ours, theirs)).copied()
+    }
+
+    /// A new connection; there must be none with its four-tuple.
+    pub(super) fn add(&mut self, entry: Entry) -> ConnectionId {
+        let key = tuple(entry.ours, entry.theirs);
+        let slot = Slot { due: None, entry: Some(Box::new(entry)) };
+        let id = match self.free.pop() {
+            Some(index) => {
+                self.slots[index as usize] = slot;
+                ConnectionId(index)
+            }
+            None => {
+                self.slots.push(slot);
+                ConnectionId(self.slots.len() as u32 - 1)
+            }
+        };
+        self.by_tuple.insert(key, id);
+        id
+    }
+
+    pub(super) fn get(&self, id: ConnectionId) -> Option<&Entry> {
+        self.slots.get(id.0 as usize)?.entry.as_deref()
+    }
+
+    pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Entry> {
+        self.slots.get_mut(id.0 as usize)?.entry.as_deref_mut()
+    }
+
+    /// Takes it out to be worked on; [`put_back`](Self::put_back) or [`forget`](Self::forget) follows.
+    pub(super) fn take(&mut self, id: ConnectionId) -> Option<Box<Entry>> {
+        self.slots.get_mut(id.0 as usize)?.entry.take()
+    }
+
+    pub(super) fn put_back(&mut self, id: ConnectionId, entry: Box<Entry>) {
+        if let Some(slot) = self.slots.get_mut(id.0 as usize) {
+            slot.due = entry.connection.next_timeout();
+            slot.entry = Some(entry);
+        }
+    }
+
+    /// Frees the place of one that was taken out.
+    pub(super) fn forget(&mut self, id: ConnectionId, entry: &Entry) {
+        self.by_tuple.remove(&tuple(entry.ours, entry.theirs));
+        self.slots[id.0 as usize].due = None;
+        self.free.push(id.0);
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        self.slots.iter().filter_map(|slot| slot.due).min()
+    }
+
+    /// Those whose timers are due, in the order of their places.
+    pub(super) fn due(&self, now: Time) -> Vec<ConnectionId> {
+        let due = |slot: &Slot| slot.due.is_some_and(|due| due <= now);
+        (0..).zip(&self.slots).filter(|(_, slot)| due(slot)).map(|(index, _)| ConnectionId(index)).collect()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Entry)> {
+        (0..).zip(&self.slots).filter_map(|(index, slot)| Some((ConnectionId(index), slot.entry.as_deref()?)))
+    }
+
+    /// The connection in TIME-WAIT that will be over first.
+    pub(super) fn nearest_to_end(&self) -> Option<ConnectionId> {
+        let waiting = self
+            .iter()
+            .filter(|(_, entry)| entry.owner == Owner::Nobody && entry.connection.state() == State::TimeWait);
+        waiting.min_by_key(|(_, entry)| entry.connection.next_timeout()).map(|(id, _)| id)
+    }
+}

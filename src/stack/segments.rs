@@ -1,0 +1,269 @@
+//! TCP between the connections and IP: segments to their connection or listener, and out of it; timers; what follows for the
+//! sockets.
+
+use std::net::IpAddr;
+use std::net::SocketAddr;
+
+use etherparse::IpNumber;
+
+use super::Stack;
+use super::connections::{CONNECTIONS_MAX, ConnectionId, Entry, Owner};
+use super::datagram::Peer;
+use super::input::Arrived;
+use super::mutant::Mutant;
+use super::packet::{Outgoing, Path};
+use super::route::{Reach, Route};
+use super::sockets::{Domain, Fd};
+use super::stream::Stream;
+use crate::errno::Errno;
+use crate::tcp::{Connection, MSS_DEFAULT, Options, Outcome, Segment, Seq, State, initial_sequence_number};
+use crate::time::Time;
+use crate::trace::{DropReason, Note};
+
+/// Length of a TCP header without options, in bytes.
+const HEADER_LEN: usize = 20;
+/// By how much a connection that takes the place of one in TIME-WAIT begins behind it (RFC 9293, section 3.6.1).
+const REOPEN_GAP: u32 = 65_537;
+
+impl Stack {
+    /// Takes in a segment.
+    pub(super) fn tcp_input(&mut self, arrived: &Arrived<'_>) -> Result<(), DropReason> {
+        // RFC 9293, section 3.9.2.3: never for many.
+        if arrived.reach != Reach::Own {
+            return Err(DropReason::NotForUs);
+        }
+        let (bytes, path) = (arrived.payload(), arrived.parsed.path);
+        let sound = path.pseudo_header(IpNumber::TCP, bytes.len()).add_slice(bytes).ones_complement() == 0;
+        if !sound && !self.is(Mutant::IgnoresTcpChecksum) {
+            return Err(DropReason::TransportChecksum);
+        }
+        let (src, dst, segment) = Segment::read(bytes).ok_or(DropReason::Malformed)?;
+        let (ours, theirs) = ((path.dst(), dst), (path.src(), src));
+        let Some(id) = self.connections.find(ours, theirs) else {
+            return self.tcp_listen(ours, theirs, &segment, None);
+        };
+        match self.drive(id, |connection, now| connection.arrives(&segment, now)) {
+            Some(Outcome::Refuse) => self.refuse(ours, theirs, &segment),
+            Some(Outcome::OpensAnew) => {
+                let last = self.connections.take(id).map(|entry| {
+                    self.connections.forget(id, &entry);
+                    entry.connection.sent_up_to()
+                });
+                self.tcp_listen(ours, theirs, &segment, last)
+            }
+            Some(Outcome::Done) | None => Ok(()),
+        }
+    }
+
+    /// A segment for no connection: a listener's (RFC 9293, section 3.10.7.2), or nobody's (section 3.10.7.1). `last` is where
+    /// the connection ended that it takes the place of.
+    fn tcp_listen(
+        &mut self,
+        ours: Peer,
+        theirs: Peer,
+        segment: &Segment<'_>,
+        last: Option<Seq>,
+    ) -> Result<(), DropReason> {
+        let Some(fd) = self.tcp_lookup(ours) else {
+            return self.refuse(ours, theirs, segment).and(Err(DropReason::NoSocket));
+        };
+        if segment.rst {
+            return Err(DropReason::NoSocket);
+        }
+        if segment.ack.is_some() {
+            return self.refuse(ours, theirs, segment);
+        }
+        if !segment.syn {
+            return Err(DropReason::NoSocket);
+        }
+        let Ok(listener) = self.streams.get(fd) else {
+            return Err(DropReason::NoSocket);
+        };
+        let room = listener.listener().is_some_and(super::stream::Listener::has_room);
+        if !(room && self.has_room_for_connection()) {
+            return Err(DropReason::BufferFull);
+        }
+        let listener = self.streams.get(fd).map_err(|_| DropReason::NoSocket)?;
+        let route = self.config.route(theirs.0, Some(ours.0)).map_err(|_| DropReason::NotForUs)?;
+        let options = self.connection_options(listener, &route);
+        let fresh = self.iss(ours, theirs);
+        let iss = last.map_or(fresh, |last| fresh.max(last + REOPEN_GAP));
+        let entry = Entry {
+            ours,
+            theirs,
+            route,
+            ttl: listener.ttl,
+            reuse: listener.binding.reuse,
+            owner: Owner::HalfOpen(fd),
+            connection: Connection::answer(self.tcp.clone(), options, iss, segment),
+        };
+        if let Some(listener) = self.streams.get_mut(fd).ok().and_then(Stream::listener_mut) {
+            listener.pending += 1;
+        }
+        let id = self.connections.add(entry);
+        self.drive(id, |_, _| ());
+        Ok(())
+    }
+
+    /// The listener that a segment is for: as with datagrams, one bound to the very address before a wildcard.
+    fn tcp_lookup(&self, to: Peer) -> Option<Fd> {
+        self.streams
+            .iter()
+            .filter(|(_, socket)| socket.binding.port == to.1 && socket.listener().is_some())
+            .filter_map(|(fd, socket)| {
+                let specific = socket.binding.listens_to(to.0)?;
+                let family = Domain::of(&SocketAddr::from(to)) == socket.binding.domain;
+                Some(((specific, family, socket.bound_at), fd))
+            })
+            .max_by_key(|(score, _)| *score)
+            .map(|(_, fd)| fd)
+    }
+
+    /// Answers a segment for which there is no connection.
+    fn refuse(&mut self, ours: Peer, theirs: Peer, segment: &Segment<'_>) -> Result<(), DropReason> {
+        if let Some(refusal) = segment.refusal()
+            && let Ok(route) = self.config.route(theirs.0, Some(ours.0))
+        {
+            self.emit_segment(&route, 64, ours.1, theirs.1, &refusal);
+        }
+        Ok(())
+    }
+
+    /// What a new connection over a route begins with.
+    pub(super) fn connection_options(&self, socket: &Stream, route: &Route) -> Options {
+        let mtu = match route.reach {
+            Reach::Own => usize::from(u16::MAX),
+            _ => usize::from(self.config.mtu.max(68)),
+        };
+        let room = mtu.saturating_sub(route.path.header_len() + HEADER_LEN).max(1) as u16;
+        Options {
+            mss: socket.max_segment.map_or(room, |most| most.min(room)),
+            mss_default: MSS_DEFAULT[usize::from(!route.path.is_v4())],
+            send_buffer: socket.send_buffer / 2,
+            recv_buffer: socket.recv_buffer / 2,
+            no_delay: socket.no_delay,
+        }
+    }
+
+    /// The initial sequence number of a connection that begins now.
+    pub(super) fn iss(&self, ours: Peer, theirs: Peer) -> Seq {
+        initial_sequence_number(self.config.seed, &(ours, theirs), self.now)
+    }
+
+    /// Whether one more connection fits in; one in TIME-WAIT makes way.
+    pub(super) fn has_room_for_connection(&mut self) -> bool {
+        if self.connections.len() < CONNECTIONS_MAX {
+            return true;
+        }
+        let Some(id) = self.connections.nearest_to_end() else {
+            return false;
+        };
+        if let Some(entry) = self.connections.take(id) {
+            self.connections.forget(id, &entry);
+        }
+        true
+    }
+
+    /// Fires the timers that are due.
+    pub(super) fn expire_connections(&mut self) {
+        if self.connections.next_timeout().is_none_or(|due| due > self.now) {
+            return;
+        }
+        for id in self.connections.due(self.now) {
+            self.drive(id, Connection::expire);
+        }
+    }
+
+    /// Does something with a connection, and all that follows from it: segments, notes, wake-ups, its end.
+    pub(super) fn drive<R>(
+        &mut self,
+        id: ConnectionId,
+        act: impl FnOnce(&mut Connection, Time) -> R,
+    ) -> Option<R> {
+        let mut entry = self.connections.take(id)?;
+        let result = act(&mut entry.connection, self.now);
+        let Entry { ours, theirs, route, ttl, .. } = *entry;
+        while let Some(segment) = entry.connection.next_segment(self.now) {
+            self.emit_segment(&route, ttl, ours.1, theirs.1, &segment);
+        }
+        debug_assert_eq!(entry.connection.check(), Ok(()), "an invariant of the connection");
+        for note in entry.connection.take_notes() {
+            self.note(Note::Tcp { port: ours.1, peer: theirs.1, note });
+        }
+        self.follow(id, entry);
+        Some(result)
+    }
+
+    /// What a connection's state means for its owner.
+    fn follow(&mut self, id: ConnectionId, mut entry: Box<Entry>) {
+        let (state, woken) = (entry.connection.state(), entry.connection.take_woken());
+        match entry.owner {
+            Owner::Nobody if state == State::Closed => return self.connections.forget(id, &entry),
+            Owner::HalfOpen(fd) if state != State::SynReceived => {
+                if let Some(listener) = self.streams.get_mut(fd).ok().and_then(Stream::listener_mut) {
+                    if state == State::Closed {
+                        listener.pending -= 1;
+                        return self.connections.forget(id, &entry);
+                    }
+                    listener.queue.push_back(id);
+                    entry.owner = Owner::Waiting(fd);
+                    self.changed(fd);
+                }
+            }
+            Owner::Socket(fd) if woken => self.changed(fd),
+            _ => {}
+        }
+        self.connections.put_back(id, entry);
+    }
+
+    /// Puts a segment on its way.
+    fn emit_segment(&mut self, route: &Route, ttl: u8, src: u16, dst: u16, segment: &Segment<'_>) {
+        let mut head = segment.header(src, dst).to_bytes();
+        let sum = route
+            .path
+            .pseudo_header(IpNumber::TCP, head.len() + segment.text.len())
+            .add_slice(&head)
+            .add_slice(segment.text)
+            .ones_complement();
+        head[16..18].copy_from_slice(&sum.to_ne_bytes());
+        let out = Outgoing {
+            path: route.path,
+            protocol: IpNumber::TCP,
+            hop_limit: ttl,
+            head: &head,
+            body: segment.text,
+        };
+        // A full transmit queue loses the segment, as a full queue of a device does.
+        let _ = self.emit(None, route.reach, false, &out);
+    }
+
+    /// An ICMP error about a segment that this host sent: `quoted` is its first eight bytes. It counts only for what is
+    /// outstanding (RFC 5927, section 4.1), and ends no connection that is established.
+    pub(super) fn tcp_told_of(
+        &mut self,
+        path: &Path,
+        quoted: [u8; 8],
+        error: Errno,
+    ) -> Result<(), DropReason> {
+        let [s0, s1, d0, d1, seq @ ..] = quoted;
+        let (ours, theirs): (Peer, Peer) =
+            ((path.src(), u16::from_be_bytes([s0, s1])), (path.dst(), u16::from_be_bytes([d0, d1])));
+        let id = self.connections.find(ours, theirs).ok_or(DropReason::NoSocket)?;
+        let seq = Seq(u32::from_be_bytes(seq));
+        self.drive(id, |connection, _| {
+            // A packet that is too big says nothing of the peer.
+            if error != Errno::EMSGSIZE && connection.is_outstanding(seq) {
+                connection.unreachable(error);
+            }
+        });
+        Ok(())
+    }
+
+    /// Whether a connection that no socket has any more keeps a port busy.
+    pub(super) fn is_port_left_busy(&self, port: u16, local: IpAddr, may_share: bool) -> bool {
+        self.connections.iter().any(|(_, entry)| {
+            let same = local.is_unspecified() || entry.ours.0 == local;
+            entry.ours.1 == port && same && entry.owner == Owner::Nobody && !(may_share && entry.reuse)
+        })
+    }
+}

@@ -1,0 +1,137 @@
+//! A segment arrives (RFC 9293, section 3.10.7), by state. CLOSED is [`Segment::refusal`], LISTEN is the stack's.
+
+mod acknowledgement;
+mod syn_sent;
+mod text;
+
+use std::time::Duration;
+
+use super::connection::Connection;
+use super::segment::Segment;
+use super::state::State;
+use crate::errno::Errno;
+use crate::mutant::Mutant;
+use crate::time::Time;
+
+/// Empty segments from outside the window are answered no more often than this (as Linux's
+/// `tcp_invalid_ratelimit`): else two ends that disagree would answer each other for ever.
+const ANSWER_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What the stack is to do with a segment that its connection did not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing: it was dealt with.
+    Done,
+    /// Answer it as if there were no connection, with a reset.
+    Refuse,
+    /// It is a SYN that ends TIME-WAIT early: forget this connection and give the segment to the listener.
+    OpensAnew,
+}
+
+impl Connection {
+    /// Takes in a segment of this connection.
+    pub(crate) fn arrives(&mut self, segment: &Segment<'_>, now: Time) -> Outcome {
+        match self.state {
+            State::Closed => Outcome::Refuse,
+            State::SynSent => self.arrives_in_syn_sent(segment, now),
+            _ => self.arrives_otherwise(*segment, now),
+        }
+    }
+
+    /// RFC 9293, section 3.10.7.4.
+    fn arrives_otherwise(&mut self, mut segment: Segment<'_>, now: Time) -> Outcome {
+        if self.state == State::TimeWait && self.opens_anew(&segment) {
+            return Outcome::OpensAnew;
+        }
+        if segment.syn && segment.seq == self.rcv.irs {
+            // The peer's SYN again. In SYN-RECEIVED it may be the SYN-ACK of a simultaneous open: that its SYN is old does
+            // not make its acknowledgement so.
+            if self.state == State::SynReceived && segment.ack.is_none() {
+                self.syn_due = true;
+                return Outcome::Done;
+            }
+            segment.syn = false;
+            segment.seq += 1;
+            self.ack_due = true;
+        }
+        // First, the sequence number.
+        if !self.is_acceptable(&segment) && !self.is(Mutant::TakesAnySequence) {
+            self.answer_unacceptable(&segment, now);
+            return Outcome::Done;
+        }
+        // Second, the RST bit.
+        if segment.rst {
+            if !self.is(Mutant::IgnoresResets) {
+                self.reset();
+            }
+            return Outcome::Done;
+        }
+        // Fourth, the SYN bit (RFC 5961's challenge instead of a reset has its place here).
+        if segment.syn {
+            self.abort(Some(Errno::ECONNRESET));
+            return Outcome::Done;
+        }
+        // Fifth, the ACK field.
+        let Some(ack) = segment.ack else {
+            return Outcome::Done;
+        };
+        if let Some(outcome) = self.take_acknowledgement(&segment, ack, now) {
+            return outcome;
+        }
+        // Sixth, the URG bit: urgent data stays in line. Seventh and eighth, the text and the FIN bit.
+        self.take_text(&segment, now);
+        Outcome::Done
+    }
+
+    /// A SYN may reopen a connection from TIME-WAIT if it lies beyond all that was received (RFC 9293, section 3.6.1,
+    /// MAY-2).
+    fn opens_anew(&self, segment: &Segment<'_>) -> bool {
+        let fresh = segment.seq.after(self.rcv.nxt) || self.is(Mutant::ReopensForOldSyns);
+        segment.syn && segment.ack.is_none() && !segment.rst && fresh
+    }
+
+    /// Whether some of the segment lies in the receive window. "Special allowance" (section 3.10.7.4) is made for what
+    /// carries no text at the window's right edge, and for the acknowledgement of what comes to a closed window.
+    fn is_acceptable(&self, segment: &Segment<'_>) -> bool {
+        let (nxt, edge) = (self.rcv.nxt, self.rcv.edge);
+        if segment.len() == 0 || edge == nxt {
+            return !segment.seq.before(nxt) && !segment.seq.after(edge);
+        }
+        segment.seq.before(edge) && segment.end().after(nxt)
+    }
+
+    /// "If an incoming segment is not acceptable, an acknowledgment should be sent in reply, unless the RST bit is set."
+    fn answer_unacceptable(&mut self, segment: &Segment<'_>, now: Time) {
+        if segment.rst {
+            return;
+        }
+        if self.state == State::TimeWait && segment.fin {
+            self.wait_out(now);
+        }
+        if segment.len() == 0 && !self.may_answer(now) {
+            return;
+        }
+        self.ack_due = true;
+    }
+
+    /// Whether an empty segment from outside the window may be answered by now.
+    fn may_answer(&mut self, now: Time) -> bool {
+        let recently = self.last_answer.is_some_and(|last| now.since(last) < ANSWER_INTERVAL);
+        if !recently {
+            self.last_answer = Some(now);
+        }
+        !recently
+    }
+
+    /// The peer's reset.
+    fn reset(&mut self) {
+        let error = match self.state {
+            State::SynReceived if self.active => Errno::ECONNREFUSED,
+            State::TimeWait => return self.end(None),
+            // As Linux has it: the peer has said its last word, so that it is writing which fails.
+            State::CloseWait => Errno::EPIPE,
+            _ => Errno::ECONNRESET,
+        };
+        self.end(Some(error));
+    }
+}

@@ -1,0 +1,65 @@
+//! The text and the FIN bit of a segment that arrives (RFC 9293, section 3.10.7.4, seventh and eighth).
+
+use crate::errno::Errno;
+use crate::mutant::Mutant;
+use crate::tcp::connection::Connection;
+use crate::tcp::segment::Segment;
+use crate::tcp::state::State;
+use crate::time::Time;
+
+impl Connection {
+    pub(super) fn take_text(&mut self, segment: &Segment<'_>, now: Time) {
+        if !self.state.receives() {
+            return;
+        }
+        // What lies beyond the window is trimmed, and a FIN behind it with it.
+        let room = self.rcv.edge.past(segment.seq) as usize;
+        let text = &segment.text[..segment.text.len().min(room)];
+        let whole = text.len() == segment.text.len();
+        let new = !text.is_empty() && (segment.seq + text.len() as u32).after(self.rcv.nxt);
+        if new && self.orphan {
+            // Nobody will read it (RFC 9293, section 3.6, MAY-1; RFC 2525, section 2.17).
+            return self.abort(Some(Errno::ECONNRESET));
+        }
+        if !segment.text.is_empty() {
+            self.take_in(segment, text, now);
+        }
+        if segment.fin && (whole || self.is(Mutant::KeepsTrimmedFin)) {
+            self.rcv.note_fin(segment.end() - 1);
+        }
+        if segment.fin {
+            self.ack_due = true;
+        }
+        if self.rcv.take_fin() {
+            self.ended(now);
+        }
+    }
+
+    fn take_in(&mut self, segment: &Segment<'_>, text: &[u8], now: Time) {
+        let had_gap = self.rcv.has_gap();
+        let moved = self.rcv.take_in(segment.seq, text);
+        if moved {
+            self.woken = true;
+        }
+        // RFC 5681, section 4.2: at once where something is missing, or no longer is; and where something is there already,
+        // or does not fit.
+        let regular = moved && !had_gap && text.len() == segment.text.len();
+        if regular {
+            self.acknowledge_soon(now);
+        } else {
+            self.ack_due = true;
+        }
+    }
+
+    /// The peer's FIN has come, and all before it.
+    fn ended(&mut self, now: Time) {
+        self.woken = true;
+        self.ack_due = true;
+        match self.state {
+            State::Established => self.enter(State::CloseWait),
+            State::FinWait1 => self.enter(State::Closing),
+            State::FinWait2 => self.wait_out(now),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! A connection: its transmission control block (RFC 9293, section 3.3.1).
+
+use std::sync::Arc;
+
+use super::Config;
+use super::congestion::Congestion;
+use super::receive::Receive;
+use super::rtt::Rtt;
+use super::segment::Segment;
+use super::send_buffer::SendBuffer;
+use super::seq::Seq;
+use super::state::State;
+use super::timers::Timers;
+use crate::errno::Errno;
+use crate::mutant::Mutant;
+use crate::time::Time;
+use crate::trace::TcpNote;
+
+/// The segment size that a peer is sent where it names none (RFC 9293, section 3.7.1): over IPv4 and IPv6.
+pub(crate) const MSS_DEFAULT: [u16; 2] = [536, 1_220];
+/// No peer makes us send smaller segments than this, whatever it asks for (Linux's `tcp_min_snd_mss`).
+const MSS_MIN: u32 = 48;
+
+/// What a socket brings along to its connection. Sizes are in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// The largest segment that this side can take: what its SYN names, and the most that it sends.
+    pub(crate) mss: u16,
+    /// The segment size for a peer that names none.
+    pub(crate) mss_default: u16,
+    /// What a program may write ahead.
+    pub(crate) send_buffer: usize,
+    /// What is kept for a program that does not read.
+    pub(crate) recv_buffer: usize,
+    /// Nagle's algorithm is off (TCP_NODELAY).
+    pub(crate) no_delay: bool,
+}
+
+/// The send sequence variables (RFC 9293, section 3.3.1), in its words.
+#[derive(Clone, Debug)]
+pub(crate) struct Send {
+    pub(crate) iss: Seq,
+    pub(crate) una: Seq,
+    /// SND.NXT: beyond all that was sent within the window. A timeout does not move it back: what is to be sent again is
+    /// counted by `again`, so that an acknowledgement never bears an old sequence number.
+    pub(crate) nxt: Seq,
+    /// Beyond all that was ever sent: SND.NXT, or one more while an octet probes a closed window.
+    pub(crate) max: Seq,
+    /// The sequence number of the first octet in the send buffer.
+    pub(crate) text: Seq,
+    pub(crate) wnd: u32,
+    pub(crate) wl1: Seq,
+    pub(crate) wl2: Seq,
+    /// The largest window that the peer ever offered.
+    pub(crate) wnd_max: u32,
+    /// The farthest right edge that the peer ever offered.
+    pub(crate) edge: Seq,
+    /// After a timeout: from here on to SND.NXT all is sent again, as the congestion window allows.
+    pub(crate) again: Option<Seq>,
+    /// The first unacknowledged segment is to be sent again at once.
+    pub(crate) resend_first: bool,
+    /// The segment that is being timed: the sequence number behind it, and when it was sent (RFC 6298, section 3).
+    pub(crate) timed: Option<(Seq, Time)>,
+    /// When text was last sent.
+    pub(crate) last: Time,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(super) config: Arc<Config>,
+    pub(super) state: State,
+    pub(super) options: Options,
+    /// SMSS: the largest segment that is sent.
+    pub(super) mss: u32,
+    pub(super) snd: Send,
+    /// What the program has written and the peer has not acknowledged.
+    pub(super) buffer: SendBuffer,
+    pub(super) rcv: Receive,
+    pub(super) rtt: Rtt,
+    pub(super) congestion: Congestion,
+    pub(super) timers: Timers,
+    /// The SYN, or SYN-ACK, is to be sent (again).
+    pub(super) syn_due: bool,
+    /// It was sent more than once.
+    pub(super) syn_lost: bool,
+    /// This side opened, or both did: a SYN-RECEIVED that fails is told to the program.
+    pub(super) active: bool,
+    /// An acknowledgement is to be sent at once.
+    pub(super) ack_due: bool,
+    /// Segments with text since the last acknowledgement.
+    pub(super) unacknowledged: u32,
+    /// The program has closed before the handshake was complete.
+    pub(super) close_follows: bool,
+    /// A reset is to be sent; then the connection is gone.
+    pub(super) reset_due: bool,
+    /// What a call will be told, once.
+    pub(super) error: Option<Errno>,
+    /// The program has closed the socket: nobody will read.
+    pub(super) orphan: bool,
+    /// SHUT_RD.
+    pub(super) read_shut: bool,
+    /// The socket may have become ready.
+    pub(super) woken: bool,
+    /// When an acknowledgement last answered a segment that is out of the window and carries nothing.
+    pub(super) last_answer: Option<Time>,
+    /// What it did, for the trace: at most a handful between two polls.
+    pub(super) notes: Vec<TcpNote>,
+}
+
+/// Notes that wait to be polled.
+const NOTES_MAX: usize = 64;
+
+impl Connection {
+    fn new(config: Arc<Config>, options: Options, iss: Seq, state: State) -> Connection {
+        let mss = u32::from(options.mss.min(options.mss_default));
+        Connection {
+            state,
+            mss,
+            snd: Send {
+                iss,
+                una: iss,
+                nxt: iss,
+                max: iss,
+                text: iss + 1,
+                wnd: 0,
+                wl1: Seq(0),
+                wl2: Seq(0),
+                wnd_max: 0,
+                edge: iss,
+                again: None,
+                resend_first: false,
+                timed: None,
+                last: Time::ZERO,
+            },
+            buffer: SendBuffer::default(),
+            rcv: Receive::new(options.recv_buffer),
+            rtt: Rtt::new(&config),
+            congestion: Congestion::new(mss, iss),
+            timers: Timers::default(),
+            syn_due: true,
+            syn_lost: false,
+            active: state == State::SynSent,
+            ack_due: false,
+            unacknowledged: 0,
+            close_follows: false,
+            reset_due: false,
+            error: None,
+            orphan: false,
+            read_shut: false,
+            woken: false,
+            last_answer: None,
+            notes: Vec::new(),
+            config,
+            options,
+        }
+    }
+
+    /// An active OPEN (RFC 9293, section 3.10.1): the SYN is due.
+    pub(crate) fn open(config: Arc<Config>, options: Options, iss: Seq) -> Connection {
+        Connection::new(config, options, iss, State::SynSent)
+    }
+
+    /// What a SYN that meets a listener makes (RFC 9293, section 3.10.7.2): the SYN-ACK is due. Text beside the SYN is not
+    /// kept: the peer sends it again.
+    pub(crate) fn answer(config: Arc<Config>, options: Options, iss: Seq, syn: &Segment<'_>) -> Connection {
+        let mut connection = Connection::new(config, options, iss, State::SynReceived);
+        connection.learn_syn(syn);
+        connection
+    }
+
+    /// Takes in what the peer's SYN says.
+    pub(super) fn learn_syn(&mut self, syn: &Segment<'_>) {
+        self.rcv.begin(syn.seq);
+        let named = syn.mss.unwrap_or(self.options.mss_default);
+        self.mss = u32::from(named).max(MSS_MIN).min(u32::from(self.options.mss));
+        self.congestion.begin(self.mss, false);
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state
+    }
+
+    pub(super) fn enter(&mut self, state: State) {
+        if self.state != state {
+            self.note(TcpNote::State(state));
+        }
+        self.state = state;
+    }
+
+    pub(super) fn note(&mut self, note: TcpNote) {
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(note);
+        }
+    }
+
+    /// What it did since it was asked last.
+    pub(crate) fn take_notes(&mut self) -> Vec<TcpNote> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// Whether the socket may have become ready since this was asked last.
+    pub(crate) fn take_woken(&mut self) -> bool {
+        std::mem::take(&mut self.woken)
+    }
+
+    /// Whether this connection has that bug.
+    #[cfg(feature = "mutants")]
+    pub(super) fn is(&self, mutant: Mutant) -> bool {
+        self.config.mutant == Some(mutant)
+    }
+
+    /// No connection has a bug without the feature.
+    #[cfg(not(feature = "mutants"))]
+    #[expect(clippy::unused_self, reason = "the same shape as with the feature")]
+    pub(super) const fn is(&self, _: Mutant) -> bool {
+        false
+    }
+
+    /// Where the text ends that the program has written: where its FIN stands, if it has closed.
+    pub(super) fn text_end(&self) -> Seq {
+        self.snd.text + self.buffer.len() as u32
+    }
+
+    /// SND.NXT.
+    pub(crate) fn sent_up_to(&self) -> Seq {
+        self.snd.nxt
+    }
+
+    /// Whether a sequence number was sent and is not acknowledged.
+    pub(crate) fn is_outstanding(&self, seq: Seq) -> bool {
+        !seq.before(self.snd.una) && seq.before(self.snd.max)
+    }
+
+    /// Memory that its buffers take up, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.buffer.memory() + self.rcv.memory()
+    }
+
+    /// Sent and not acknowledged, in sequence numbers.
+    pub(super) fn flight(&self) -> u32 {
+        self.snd.nxt - self.snd.una
+    }
+
+    /// The connection is over. `error` is what the program's next call is told.
+    pub(super) fn end(&mut self, error: Option<Errno>) {
+        self.enter(State::Closed);
+        self.error = error.or(self.error);
+        self.timers = Timers::default();
+        self.buffer.clear();
+        (self.syn_due, self.ack_due) = (false, false);
+        (self.snd.again, self.snd.resend_first) = (None, false);
+        self.woken = true;
+    }
+
+    /// Sends a reset and ends.
+    pub(super) fn abort(&mut self, error: Option<Errno>) {
+        self.reset_due = !matches!(self.state, State::Closed | State::SynSent | State::TimeWait);
+        self.end(error);
+    }
+}
