@@ -4,10 +4,13 @@
 //! TCP in it; [`fault`] is what goes wrong, as data,
 //! and the wire that makes it go wrong; [`network`] is the seam that lets one program run over real sockets and in
 //! simulation; [`program`] holds the clients and servers written against it; [`trace`] is what happened;
-//! [`relay`] puts the wire between two real UDP sockets.
+//! [`relay`] puts the wire between two real UDP sockets, and `lab` (Linux, with the feature of that name) between hosts of
+//! the real kernel.
 
 pub mod errno;
 pub mod fault;
+#[cfg(all(target_os = "linux", feature = "lab"))]
+pub mod lab;
 mod mutant;
 pub mod network;
 pub mod program;

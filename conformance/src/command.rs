@@ -6,6 +6,8 @@ mod bar;
 mod call;
 mod claims;
 mod error;
+#[cfg(target_os = "linux")]
+mod lab_helper;
 mod live;
 mod mutants;
 mod output;
@@ -54,6 +56,9 @@ enum Command {
     Serve(serve::Args),
     Call(call::Args),
     Relay(relay::Args),
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    LabHelper(lab_helper::Args),
 }
 
 /// Runs the command with these arguments, the program's name first.
@@ -77,6 +82,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(args) => Ok(serve::run(&args)),
         Command::Call(args) => Ok(call::run(&args)),
         Command::Relay(args) => Ok(relay::run(&args)),
+        #[cfg(target_os = "linux")]
+        Command::LabHelper(args) => Ok(lab_helper::run(&args)),
     };
     match result {
         Ok(code) => code.into(),

@@ -1,0 +1,12 @@
+//! Our stack against the kernel of this machine: each is a host of a lab, with the wire between them.
+//!
+//! Where the machine refuses a lab, each test prints the step, the error and what would allow it, and passes.
+#![cfg(target_os = "linux")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+#[path = "kernel/bench.rs"]
+mod bench;
+#[path = "kernel/datagrams.rs"]
+mod datagrams;
+#[path = "kernel/set_up.rs"]
+mod set_up;

@@ -1,0 +1,115 @@
+//! A host of the kernel and a host of ours, for a test.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::process::Command;
+use std::time::Duration;
+
+use faultwire::fault::{FaultPlan, Link, LinkNumbers};
+use faultwire::lab::{End, Forwarder, HostConfig, KernelHost, Lab, LabError, OurHost};
+use faultwire::network::Network as _;
+use faultwire::network::os::OsNetwork;
+use faultwire::stack::{Domain, Stack, StackConfig};
+
+/// Longer than anything here takes: a test that waits so long has failed.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+/// Both families, for tests that are the same in both.
+pub(crate) const FAMILIES: [Domain; 2] = [Domain::Inet, Domain::Inet6];
+
+/// Two hosts, called `ours` and `kernel` in plans and traces.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) ours: OurHost,
+    pub(crate) kernel: KernelHost,
+    pub(crate) forwarder: Forwarder,
+    /// Last, so that the hosts go before their helper is waited for.
+    pub(crate) _lab: Lab,
+}
+
+/// The command that makes hosts.
+pub(crate) fn helper() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_faultwire"));
+    command.arg("lab-helper");
+    command
+}
+
+pub(crate) fn kernel_addr(family: Domain) -> IpAddr {
+    match family {
+        Domain::Inet => Ipv4Addr::new(10, 70, 0, 2).into(),
+        Domain::Inet6 => Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2).into(),
+    }
+}
+
+pub(crate) fn our_addr(family: Domain) -> IpAddr {
+    match family {
+        Domain::Inet => Ipv4Addr::new(10, 70, 0, 1).into(),
+        Domain::Inet6 => Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1).into(),
+    }
+}
+
+/// What the kernel's host is to be.
+pub(crate) fn kernel_config() -> HostConfig {
+    HostConfig::new(Ipv4Addr::new(10, 70, 0, 2), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2))
+}
+
+/// A plan without faults, on a link without delay.
+pub(crate) fn no_faults() -> FaultPlan {
+    let link = Link::Numbers(LinkNumbers { delay_us: 0, mtu: 1500, rate_kbps: None });
+    FaultPlan { link, ..FaultPlan::default() }
+}
+
+/// A lab of that host, with its device; `None`, and a line that says why, where the machine refuses.
+pub(crate) fn lab(config: HostConfig) -> Option<(Lab, KernelHost, faultwire::lab::Tun)> {
+    match Lab::start(helper(), &[config]) {
+        Ok((lab, hosts)) => {
+            let (host, device) = hosts.into_iter().next().expect("one was asked for");
+            Some((lab, host, device))
+        }
+        Err(LabError::Refused(refusal)) => {
+            eprintln!("skipped: {refusal}");
+            None
+        }
+        Err(error) => panic!("the lab does not start: {error:?}"),
+    }
+}
+
+impl Bench {
+    /// Both hosts under a plan; `None`, and a line that says why, where the machine refuses.
+    pub(crate) fn new(plan: &FaultPlan) -> Option<Bench> {
+        Bench::with(plan, kernel_config())
+    }
+
+    /// The same with other settings of the kernel.
+    pub(crate) fn with(plan: &FaultPlan, mut config: HostConfig) -> Option<Bench> {
+        config.mtu = plan.link.numbers().mtu;
+        let mut own =
+            StackConfig::new(Ipv4Addr::new(10, 70, 0, 1), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1));
+        own.mtu = config.mtu;
+        let (lab, kernel, device) = lab(config)?;
+        let ends =
+            [("ours", End::Stack(Box::new(Stack::new(own)))), ("kernel", End::Device(Box::new(device)))];
+        let forwarder = Forwarder::start(plan, ends).expect("the plan can be carried out");
+        let ours = forwarder.our_host(0).expect("the first end is a stack");
+        Some(Bench { ours, kernel, forwarder, _lab: lab })
+    }
+
+    /// The end of a test: nothing may have been lost outside of the plan, and all of the plan has taken place.
+    pub(crate) fn close(self) {
+        let stats = self.forwarder.stats();
+        assert_eq!((stats.not_handed_on, stats.receive_errors), (0, 0), "{stats:?}");
+        let counters = self.kernel.counters().expect("the kernel counts");
+        assert_eq!(counters.lost(), 0, "{counters:?}");
+        assert!(
+            self.forwarder.fired().all(),
+            "{:?}\n{}",
+            self.forwarder.fired(),
+            self.forwarder.trace().text()
+        );
+    }
+}
+
+/// Lets real time go by.
+pub(crate) fn pause(span: Duration) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    runtime.block_on(OsNetwork::new().sleep(span));
+}

@@ -1,0 +1,42 @@
+//! The kernel lab: hosts of the real Linux kernel on one machine, without root, with the [`Wire`](crate::fault::Wire)
+//! between them.
+//!
+//! A host is a network namespace with a TUN device. A *helper* makes it: a process of one thread, because only such a
+//! one may enter a user namespace. It hands the devices to this process, and afterwards one socket for each
+//! request: a socket belongs to the namespace that it was opened in, so that bind, connect and all else is done
+//! here, in threads as many as wanted. What the kernel sends through a device comes out here; a [`Forwarder`] puts it on
+//! the wire, and hands what arrives to the other end: a device, or a [`Stack`](crate::stack::Stack) on the real clock.
+//!
+//! ```text
+//!     sockets of a KernelHost                      OurHost: sockets of a Stack
+//!             │ the kernel's TCP and UDP                    │ ours
+//!            Tun ◄──────────── Forwarder: Wire ────────────►┘
+//! ```
+//!
+//! Nothing of it has a name in the file system, and nothing outlives its processes: namespaces and devices go with
+//! the last descriptor that is open on them, and the helper goes when its channel closes, however this process ends.
+//!
+//! What a machine may refuse is a [`Refusal`], with the step, the error, the likely cause and what would allow it.
+//!
+//! Read on in this order: `namespace` and `netlink` (what makes a host), `settings` (the kernel's, and its counters), `device`,
+//! `channel` and `helper` (the other process), `host` (this one's side of it), `forwarder`, `ours`.
+
+mod channel;
+mod device;
+mod forwarder;
+mod helper;
+mod host;
+mod namespace;
+mod netlink;
+mod ours;
+mod refusal;
+mod settings;
+mod sys;
+
+pub use device::{Device, Tun};
+pub use forwarder::{End, Forwarder, ForwarderError, ForwarderStats};
+pub use helper::{HelperError, serve};
+pub use host::{HostConfig, KernelHost, Lab, LabError, Setting};
+pub use ours::{OurHost, WaitError};
+pub use refusal::{Refusal, Step};
+pub use settings::DeviceCounters;

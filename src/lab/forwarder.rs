@@ -1,0 +1,392 @@
+//! The wire between the ends of a lab, on the real clock.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+
+use super::device::Device;
+use super::ours::OurHost;
+use crate::fault::{Delivery, DueWhat, EventKind, FaultPlan, Fired, UnknownHost, When, Wire};
+use crate::network::Network as _;
+use crate::network::os::OsNetwork;
+use crate::stack::Stack;
+use crate::time::Time;
+use crate::trace::{HostId, LossReason, Trace, What};
+
+/// Packets that are taken from one end before the other has its turn.
+const BATCH: usize = 64;
+
+/// Rounds before the lock is given up, so that programs get at their sockets on a busy wire.
+const ROUNDS: usize = 16;
+
+/// Memory for the trace in bytes, about; what happens after it is used up is not recorded.
+const TRACE_MAX: usize = 64 * 1024 * 1024;
+
+/// What an event costs in memory beside its packet, in bytes, about.
+const EVENT_COST: usize = 128;
+
+/// What is at an end of the wire.
+#[derive(Debug)]
+pub enum End {
+    /// A host of the kernel.
+    Device(Box<dyn Device>),
+    /// A stack of ours.
+    Stack(Box<Stack>),
+}
+
+/// Why there is no forwarder.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ForwarderError {
+    /// The plan speaks of other hosts.
+    #[error(transparent)]
+    UnknownHost(#[from] UnknownHost),
+    /// The plan has an event that does not happen here.
+    #[error("event {number} of the plan cannot happen in the lab: {why}")]
+    Event {
+        /// Which, from 1, in the order of the plan.
+        number: usize,
+        /// Why not, and what to do.
+        why: &'static str,
+    },
+    /// The system has no descriptor or no thread for it.
+    #[error("the forwarder does not start")]
+    Start(#[from] io::Error),
+}
+
+/// What happened beside the plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForwarderStats {
+    /// Packets taken from the ends.
+    pub taken: u64,
+    /// Packets handed to the ends.
+    pub handed_on: u64,
+    /// Packets that a device did not take: lost outside of the plan.
+    pub not_handed_on: u64,
+    /// Errors of a device when a packet was to be received.
+    pub receive_errors: u64,
+    /// Events that the trace had no room for.
+    pub untraced: u64,
+}
+
+/// Carries packets between two ends over a [`Wire`], in a thread of its own, until it is dropped.
+#[derive(Debug)]
+pub struct Forwarder {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the forwarder's thread and the programs share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// Something happened that a program may wait for.
+    news: Condvar,
+    /// Wakes the thread: a program has done something, or it is to end.
+    wake: OwnedFd,
+}
+
+#[derive(Debug)]
+struct State {
+    clock: OsNetwork,
+    wire: Wire,
+    trace: Trace,
+    traced: usize,
+    traced_cost: usize,
+    ends: [End; 2],
+    stats: ForwarderStats,
+    stopped: bool,
+}
+
+impl Forwarder {
+    /// Starts one between two hosts, named as the plan names them.
+    ///
+    /// # Errors
+    /// [`ForwarderError::Event`] for what only a simulation can do: events at a time, and crashes;
+    /// [`ForwarderError::UnknownHost`], [`ForwarderError::Start`].
+    pub fn start(plan: &FaultPlan, ends: [(&str, End); 2]) -> Result<Forwarder, ForwarderError> {
+        possible(plan)?;
+        let [(first, first_end), (second, second_end)] = ends;
+        let names = [first.to_owned(), second.to_owned()];
+        let ends = [first_end, second_end];
+        let devices = ends
+            .iter()
+            .filter_map(|end| match end {
+                End::Device(device) => Some(device.readable().try_clone_to_owned()),
+                End::Stack(_) => None,
+            })
+            .collect::<io::Result<Vec<OwnedFd>>>()?;
+        let state = State {
+            clock: OsNetwork::new(),
+            wire: Wire::new(plan, &names)?,
+            trace: Trace::new(names),
+            traced: 0,
+            traced_cost: 0,
+            ends,
+            stats: ForwarderStats::default(),
+            stopped: false,
+        };
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(io::Error::from)?;
+        let shared = Arc::new(Shared { state: Mutex::new(state), news: Condvar::new(), wake });
+        let carried = Arc::clone(&shared);
+        let thread =
+            thread::Builder::new().name("faultwire-lab".to_owned()).spawn(move || carried.carry(&devices))?;
+        Ok(Forwarder { shared, thread: Some(thread) })
+    }
+
+    /// The end of that number, if it is a stack of ours.
+    pub fn our_host(&self, end: usize) -> Option<OurHost> {
+        let is_ours = matches!(self.shared.state().ends.get(end), Some(End::Stack(_)));
+        is_ours.then(|| OurHost::new(Arc::clone(&self.shared), end))
+    }
+
+    /// What happened so far.
+    pub fn trace(&self) -> Trace {
+        self.shared.state().trace.clone()
+    }
+
+    /// Which of the plan's faults and events took place so far.
+    pub fn fired(&self) -> Fired {
+        self.shared.state().wire.fired()
+    }
+
+    /// Packets on the wire, held ones included.
+    pub fn in_flight(&self) -> usize {
+        self.shared.state().wire.in_flight()
+    }
+
+    /// What happened beside the plan.
+    pub fn stats(&self) -> ForwarderStats {
+        self.shared.state().stats.clone()
+    }
+}
+
+impl Drop for Forwarder {
+    fn drop(&mut self) {
+        self.shared.state().stopped = true;
+        self.shared.wake();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the forwarder of a lab died");
+        }
+    }
+}
+
+/// Whether all of a plan's events can happen on the real clock, with hosts that do not crash.
+fn possible(plan: &FaultPlan) -> Result<(), ForwarderError> {
+    for (index, event) in plan.events.iter().enumerate() {
+        let why = match (&event.kind, &event.when) {
+            (EventKind::Crash(_) | EventKind::Restart(_), _) => {
+                "hosts of the lab are not its own to crash or restart: stop and start their programs"
+            }
+            (_, When::AtUs(_)) => {
+                "only a simulation has times that repeat: anchor it to a packet with `after`"
+            }
+            _ => continue,
+        };
+        return Err(ForwarderError::Event { number: index + 1, why });
+    }
+    Ok(())
+}
+
+impl Shared {
+    /// The state. A thread that panicked while it held it has left it whole as far as the wire is concerned.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the thread look what there is to do.
+    fn wake(&self) {
+        // It fails only where the counter is full, and then the thread is being woken already.
+        let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+    }
+
+    /// Lets a program use the stack at an end; `None` where there is none, or the forwarder has ended.
+    pub(super) fn with_stack<T>(&self, end: usize, call: impl FnOnce(&mut Stack) -> T) -> Option<T> {
+        let mut state = self.state();
+        let result = state.with_stack(end, call);
+        drop(state);
+        self.wake();
+        result
+    }
+
+    /// Like [`with_stack`](Shared::with_stack), again and again while it gives `None`, until `until` on the clock.
+    pub(super) fn wait<T>(
+        &self,
+        end: usize,
+        limit: std::time::Duration,
+        mut call: impl FnMut(&mut Stack) -> Option<T>,
+    ) -> Option<T> {
+        let mut state = self.state();
+        let until = state.clock.now() + limit;
+        loop {
+            let result = state.with_stack(end, &mut call)?;
+            // Even a call that would have to wait may have something to send: a window update.
+            self.wake();
+            let left = until.since(state.clock.now());
+            if result.is_some() || left.is_zero() {
+                return result;
+            }
+            state = self.news.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The thread: carries packets until it is told to stop.
+    fn carry(&self, devices: &[OwnedFd]) {
+        loop {
+            let mut state = self.state();
+            if state.stopped {
+                return;
+            }
+            let is_busy = (0..ROUNDS).all(|_| state.round());
+            self.news.notify_all();
+            let wait = if is_busy { Some(std::time::Duration::ZERO) } else { state.idle() };
+            drop(state);
+            let wait =
+                wait.map(|span| Timespec::try_from(span).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 }));
+            let mut descriptors: Vec<PollFd<'_>> = devices
+                .iter()
+                .map(AsFd::as_fd)
+                .chain([self.wake.as_fd()])
+                .map(|descriptor: BorrowedFd<'_>| PollFd::from_borrowed_fd(descriptor, PollFlags::IN))
+                .collect();
+            // Interrupted or not, what there is to do is seen in the next round.
+            let _ = poll(&mut descriptors, wait.as_ref());
+            let _ = rustix::io::read(&self.wake, &mut [0; 8]);
+        }
+    }
+}
+
+impl State {
+    fn with_stack<T>(&mut self, end: usize, call: impl FnOnce(&mut Stack) -> T) -> Option<T> {
+        let now = self.clock.now();
+        match self.ends.get_mut(end)? {
+            End::Stack(stack) if !self.stopped => {
+                stack.advance(now);
+                Some(call(stack))
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes from the ends what they have, and hands on what is due; says whether anything happened.
+    fn round(&mut self) -> bool {
+        let now = self.clock.now();
+        let before = self.stats.clone();
+        for end in 0..self.ends.len() {
+            for packet in self.take(end, now) {
+                self.stats.taken += 1;
+                let (from, to) = (host(end), host(1 - end));
+                self.wire.send(now, from, to, packet, &mut self.trace);
+            }
+        }
+        while let Some(due) = self.wire.poll(now, &mut self.trace) {
+            // Crashes and restarts were refused with the plan.
+            if let DueWhat::Packet(delivery) = due.what {
+                self.deliver(now, delivery);
+            }
+        }
+        self.bound_trace();
+        self.stats != before
+    }
+
+    /// What an end has for the wire.
+    fn take(&mut self, end: usize, now: Time) -> VecDeque<bytes::Bytes> {
+        let mut packets = VecDeque::new();
+        match &mut self.ends[end] {
+            End::Stack(stack) => {
+                stack.advance(now);
+                while let Some(note) = stack.poll_note() {
+                    self.trace.push(now, What::Note { host: host(end), note });
+                }
+                // Waiting programs try again by themselves.
+                while stack.poll_changed().is_some() {}
+                packets.extend(std::iter::from_fn(|| stack.poll_transmit()).take(BATCH));
+            }
+            End::Device(device) => {
+                while packets.len() < BATCH {
+                    match device.receive() {
+                        Ok(Some(packet)) => packets.push_back(packet),
+                        Ok(None) => break,
+                        Err(error) => {
+                            tracing::warn!(%error, "a device of the lab gives no packet");
+                            self.stats.receive_errors += 1;
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        packets
+    }
+
+    /// Hands a packet to the host that it is for.
+    fn deliver(&mut self, now: Time, delivery: Delivery) {
+        let Delivery { packet, copy, to, bytes, altered } = delivery;
+        let taken = match self.ends.get_mut(usize::from(to.0)) {
+            None => false,
+            Some(End::Stack(stack)) => {
+                stack.advance(now);
+                stack.input(&bytes);
+                true
+            }
+            Some(End::Device(device)) => match device.send(&bytes) {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::warn!(%error, "a device of the lab takes no packet");
+                    false
+                }
+            },
+        };
+        if taken {
+            self.stats.handed_on += 1;
+            self.trace.push(now, What::Arrived { packet, copy, to, altered: altered.then_some(bytes) });
+        } else {
+            self.stats.not_handed_on += 1;
+            self.trace.push(now, What::Lost { packet, reason: LossReason::NotHandedOn });
+        }
+    }
+
+    /// How long there is nothing to do unless something comes; for ever, if `None`.
+    fn idle(&self) -> Option<std::time::Duration> {
+        let stacks = self.ends.iter().filter_map(|end| match end {
+            End::Stack(stack) => stack.next_timeout(),
+            End::Device(_) => None,
+        });
+        let next = stacks.chain(self.wire.next_due()).min()?;
+        Some(next.since(self.clock.now()))
+    }
+
+    /// Forgets what the trace has no room for.
+    fn bound_trace(&mut self) {
+        for event in &self.trace.events()[self.traced..] {
+            let bytes = match &event.what {
+                What::Sent { bytes, .. } | What::Injected { bytes, .. } => bytes.len(),
+                _ => 0,
+            };
+            if self.traced_cost + bytes + EVENT_COST > TRACE_MAX {
+                break;
+            }
+            self.traced_cost += bytes + EVENT_COST;
+            self.traced += 1;
+        }
+        let beyond = self.trace.events().len() - self.traced;
+        if beyond > 0 {
+            // What fits is the beginning: once something was left out, all that follows is.
+            self.traced_cost = TRACE_MAX;
+            self.stats.untraced += u64::try_from(beyond).unwrap_or(u64::MAX);
+            self.trace.truncate(self.traced);
+        }
+    }
+}
+
+/// The host at an end.
+fn host(end: usize) -> HostId {
+    HostId(u16::try_from(end).unwrap_or(u16::MAX))
+}

@@ -1,0 +1,154 @@
+//! What the helper does: it makes hosts, and opens sockets in them, for as long as its channel is open.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use super::channel::{Answer, Channel, DESCRIPTORS_MAX, Request};
+use super::device::Tun;
+use super::host::{HostConfig, Setting};
+use super::namespace::{self, Namespace};
+use super::netlink::Netlink;
+use super::refusal::{Refusal, Step};
+use super::settings::{self, DeviceCounters};
+
+/// What a host calls its device.
+const DEVICE: &str = "wire0";
+
+/// Packets that a device's queue holds. What overflows it is lost outside of any plan: the 500 of the system are too
+/// few for a window of small segments.
+const QUEUE: u32 = 100_000;
+
+/// Why a helper ends before its time.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HelperError {
+    /// It was not started as a helper.
+    #[error("stdin is no channel of a lab: the lab starts this command itself")]
+    NoChannel(#[source] io::Error),
+    /// The channel broke.
+    #[error("the channel to the lab broke")]
+    Channel(#[source] io::Error),
+    /// The first request was not for hosts.
+    #[error("the lab asked for something else before it asked for hosts")]
+    OutOfOrder,
+}
+
+/// Serves a lab over the channel that is this process's stdin; returns when the lab is gone.
+///
+/// To be called by a process of one thread, before it does anything else.
+///
+/// # Errors
+/// [`HelperError`]. What the machine refuses is no error of this kind: the lab is told.
+pub fn serve() -> Result<(), HelperError> {
+    let channel = io::stdin().as_fd().try_clone_to_owned().map_err(HelperError::NoChannel)?;
+    let channel = Channel::from_descriptor(channel);
+    let hosts = match channel.receive().map_err(HelperError::NoChannel)? {
+        None => return Ok(()),
+        Some((Request::Hosts { hosts }, _)) => hosts,
+        Some(_) => return Err(HelperError::OutOfOrder),
+    };
+    let made = match make(hosts) {
+        Ok(made) => made,
+        Err(refusal) => {
+            return channel.send(&Answer::Refused { refusal }, &[]).map_err(HelperError::Channel);
+        }
+    };
+    let devices: Vec<_> = made.iter().map(|host| host.device.as_fd()).collect();
+    let unset = made.iter().flat_map(|host| host.unset.clone()).collect();
+    channel.send(&Answer::Hosts { unset }, &devices).map_err(HelperError::Channel)?;
+    // The lab has them now; a device goes when its last descriptor is closed.
+    let hosts: Vec<Namespace> = made.into_iter().map(|host| host.namespace).collect();
+    while let Some((request, _)) = channel.receive().map_err(HelperError::Channel)? {
+        let (answer, socket) = answer(&hosts, request);
+        let descriptors: Vec<_> = socket.iter().map(AsFd::as_fd).collect();
+        channel.send(&answer, &descriptors).map_err(HelperError::Channel)?;
+    }
+    Ok(())
+}
+
+/// A host that was made.
+#[derive(Debug)]
+struct Made {
+    namespace: Namespace,
+    device: OwnedFd,
+    unset: Vec<(String, i32)>,
+}
+
+fn make(configs: Vec<HostConfig>) -> Result<Vec<Made>, Refusal> {
+    namespace::become_able()?;
+    configs
+        .into_iter()
+        .take(DESCRIPTORS_MAX)
+        .map(|config| {
+            let namespace = Namespace::new()?;
+            let died = Refusal { step: Step::NetworkNamespace, errno: libc::ESRCH };
+            let (device, unset) = namespace.run(move || set_up(&config)).unwrap_or(Err(died))?;
+            Ok(Made { namespace, device, unset })
+        })
+        .collect()
+}
+
+/// Makes the calling thread's namespace the host that is described.
+fn set_up(config: &HostConfig) -> Result<(OwnedFd, Vec<(String, i32)>), Refusal> {
+    for (name, value) in settings::QUIET {
+        match settings::set(name, value) {
+            // Some are younger than others, and a kernel without IPv6 has none of its own.
+            Err(error) if error.raw_os_error() != Some(libc::ENOENT) => {
+                return Err(Refusal::new(Step::Settings, &error));
+            }
+            _ => {}
+        }
+    }
+    let mut unset = Vec::new();
+    for Setting { name, value } in &config.settings {
+        if let Err(error) = settings::set(name, value) {
+            unset.push((name.clone(), error.raw_os_error().unwrap_or(0)));
+        }
+    }
+    let device = Tun::make(DEVICE)?;
+    let mut netlink = Netlink::open().map_err(Refusal::at(Step::Netlink))?;
+    let index = netlink.index(DEVICE).map_err(Refusal::at(Step::Link))?;
+    let mtu = u32::from(config.mtu);
+    netlink.set_sizes(index, mtu, QUEUE).map_err(Refusal::at(Step::Link))?;
+    netlink.add_address(index, config.v4.into(), config.v4_prefix).map_err(Refusal::at(Step::Address))?;
+    // Linux has no IPv6 on a device whose MTU is smaller (RFC 8200, section 5).
+    if config.mtu >= 1280 {
+        netlink.add_address(index, config.v6.into(), config.v6_prefix).map_err(Refusal::at(Step::Address))?;
+    }
+    netlink.set_up(index).map_err(Refusal::at(Step::Link))?;
+    let loopback = netlink.index("lo").map_err(Refusal::at(Step::Link))?;
+    netlink.set_up(loopback).map_err(Refusal::at(Step::Link))?;
+    Ok((device, unset))
+}
+
+fn answer(hosts: &[Namespace], request: Request) -> (Answer, Option<OwnedFd>) {
+    let failed = |error: io::Error| (Answer::Failed { errno: error.raw_os_error().unwrap_or(0) }, None);
+    let host = |index: usize| hosts.get(index).ok_or(libc::ENODEV);
+    match request {
+        Request::Hosts { .. } => (Answer::Failed { errno: libc::EALREADY }, None),
+        Request::Socket { host: index, domain, kind, protocol } => {
+            let opened = host(index)
+                .and_then(|host| host.run(move || open(domain, kind, protocol)).ok_or(libc::ESRCH));
+            match opened {
+                Ok(Ok(socket)) => (Answer::Socket, Some(socket)),
+                Ok(Err(error)) => failed(error),
+                Err(errno) => (Answer::Failed { errno }, None),
+            }
+        }
+        Request::Counters { host: index } => {
+            let read =
+                host(index).and_then(|host| host.run(|| DeviceCounters::read(DEVICE)).ok_or(libc::ESRCH));
+            match read {
+                Ok(Ok(counters)) => (Answer::Counters { counters }, None),
+                Ok(Err(error)) => failed(error),
+                Err(errno) => (Answer::Failed { errno }, None),
+            }
+        }
+    }
+}
+
+/// `socket(2)` in the calling thread's namespace.
+fn open(domain: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> {
+    let protocol = (protocol != 0).then(|| socket2::Protocol::from(protocol));
+    Ok(socket2::Socket::new(socket2::Domain::from(domain), socket2::Type::from(kind), protocol)?.into())
+}

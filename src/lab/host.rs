@@ -1,0 +1,220 @@
+//! This process's side of a lab: hosts of the kernel, their sockets, their devices.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::channel::{Answer, Channel, DESCRIPTORS_MAX, Request};
+use super::device::Tun;
+use super::refusal::Refusal;
+use super::settings::DeviceCounters;
+
+/// What a host is to be: its addresses, its device, its kernel's settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct HostConfig {
+    /// Its IPv4 address.
+    pub v4: Ipv4Addr,
+    /// The IPv4 network's prefix length, in bits.
+    pub v4_prefix: u8,
+    /// Its IPv6 address.
+    pub v6: Ipv6Addr,
+    /// The IPv6 network's prefix length, in bits.
+    pub v6_prefix: u8,
+    /// Largest IP packet of its device, in bytes. Below 1280 it has no IPv6.
+    pub mtu: u16,
+    /// Settings of the kernel, in the order in which they are made.
+    pub settings: Vec<Setting>,
+}
+
+impl HostConfig {
+    /// A host with these addresses on a /24 and a /64, MTU 1500, with the kernel's own settings.
+    pub fn new(v4: Ipv4Addr, v6: Ipv6Addr) -> Self {
+        HostConfig { v4, v4_prefix: 24, v6, v6_prefix: 64, mtu: 1500, settings: Vec::new() }
+    }
+
+    /// With one setting more: its name below `/proc/sys/net`, such as `ipv4/tcp_sack`, and its value.
+    #[must_use]
+    pub fn with_setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.push(Setting { name: name.into(), value: value.into() });
+        self
+    }
+}
+
+/// A setting of the kernel, for one host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// Its name below `/proc/sys/net`, such as `ipv4/tcp_sack`.
+    pub name: String,
+    /// Its value, as it is written there.
+    pub value: String,
+}
+
+/// Why there is no lab, or no socket of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LabError {
+    /// The machine refuses a step of the set-up.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The helper does not start.
+    #[error("the lab's helper cannot be started")]
+    Start(#[source] io::Error),
+    /// The channel to the helper broke.
+    #[error("the channel to the lab's helper broke")]
+    Channel(#[source] io::Error),
+    /// The helper ended, or answered what it was not asked.
+    #[error("the lab's helper ended: its stderr says why")]
+    Gone,
+    /// There are too many hosts.
+    #[error("a lab has {max} hosts at most, and this one was to have {asked}")]
+    TooManyHosts {
+        /// How many were asked for.
+        asked: usize,
+        /// How many there may be.
+        max: usize,
+    },
+    /// A call inside a host's namespace failed.
+    #[error("{call} failed in the host's namespace")]
+    Call {
+        /// Which.
+        call: &'static str,
+        /// With what.
+        source: io::Error,
+    },
+}
+
+/// Hosts of the kernel, until it is dropped; sockets that were opened in them keep their namespace.
+#[derive(Debug)]
+pub struct Lab {
+    helper: Arc<Helper>,
+    unset: Vec<Setting>,
+}
+
+#[derive(Debug)]
+struct Helper {
+    /// Locked from a request to its answer. `None` once it is to end.
+    channel: Mutex<Option<Channel>>,
+    process: Mutex<Child>,
+}
+
+impl Lab {
+    /// Starts a helper with this command, which is to call [`serve`](super::serve) first thing, and has it make
+    /// hosts; gives each host with its device.
+    ///
+    /// # Errors
+    /// [`LabError::Refused`] where the machine refuses a step; the others are a matter of the command.
+    pub fn start(
+        mut command: Command,
+        hosts: &[HostConfig],
+    ) -> Result<(Lab, Vec<(KernelHost, Tun)>), LabError> {
+        if hosts.len() > DESCRIPTORS_MAX {
+            return Err(LabError::TooManyHosts { asked: hosts.len(), max: DESCRIPTORS_MAX });
+        }
+        let (channel, theirs) = Channel::pair().map_err(LabError::Start)?;
+        // The command holds the helper's end and is dropped with it: so the helper's end is the helper's alone.
+        let process = command.stdin(theirs).stdout(Stdio::null()).spawn().map_err(LabError::Start)?;
+        drop(command);
+        let helper = Arc::new(Helper { channel: Mutex::new(Some(channel)), process: Mutex::new(process) });
+        let (answer, devices) = helper.ask(&Request::Hosts { hosts: hosts.to_vec() })?;
+        let unset = match answer {
+            Answer::Hosts { unset } if devices.len() == hosts.len() => unset,
+            Answer::Refused { refusal } => return Err(refusal.into()),
+            _ => return Err(LabError::Gone),
+        };
+        let unset = unset
+            .into_iter()
+            .map(|(name, errno)| Setting { name, value: io::Error::from_raw_os_error(errno).to_string() })
+            .collect();
+        let hosts = devices
+            .into_iter()
+            .enumerate()
+            .map(|(index, device)| {
+                (KernelHost { helper: Arc::clone(&helper), index }, Tun::from_descriptor(device))
+            })
+            .collect();
+        Ok((Lab { helper, unset }, hosts))
+    }
+
+    /// The settings that the kernel did not take, each with its error: it does not have them, or they are not for
+    /// everybody.
+    pub fn unset(&self) -> &[Setting] {
+        &self.unset
+    }
+
+    /// The helper's process number.
+    pub fn helper_id(&self) -> u32 {
+        self.helper.process.lock().unwrap_or_else(PoisonError::into_inner).id()
+    }
+}
+
+impl Helper {
+    /// Sends a request and waits for its answer. The helper never waits for anything but the next request, so that
+    /// this takes no longer than the call that is asked for.
+    fn ask(&self, request: &Request) -> Result<(Answer, Vec<OwnedFd>), LabError> {
+        let channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner);
+        let channel = channel.as_ref().ok_or(LabError::Gone)?;
+        channel.send(request, &[]).map_err(|error| match error.raw_os_error() {
+            Some(libc::EPIPE | libc::ECONNRESET) => LabError::Gone,
+            _ => LabError::Channel(error),
+        })?;
+        channel.receive().map_err(LabError::Channel)?.ok_or(LabError::Gone)
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        // It ends when it sees the channel closed.
+        *self.channel.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        let process = self.process.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = process.wait() {
+            tracing::warn!(%error, "the lab's helper was not waited for");
+        }
+    }
+}
+
+/// A host of the kernel: a network namespace.
+#[derive(Clone, Debug)]
+pub struct KernelHost {
+    helper: Arc<Helper>,
+    index: usize,
+}
+
+impl KernelHost {
+    /// A socket of this host: `socket(2)`. It belongs to the host whoever uses it, and so does what it accepts.
+    ///
+    /// # Errors
+    /// [`LabError::Call`] with the call's own error; [`LabError::Gone`].
+    pub fn socket(&self, domain: Domain, kind: Type, protocol: Option<Protocol>) -> Result<Socket, LabError> {
+        let (domain, kind) = (i32::from(domain), i32::from(kind));
+        let protocol = protocol.map_or(0, i32::from);
+        let request = Request::Socket { host: self.index, domain, kind, protocol };
+        let (answer, descriptors) = self.helper.ask(&request)?;
+        match (answer, descriptors.into_iter().next()) {
+            (Answer::Socket, Some(socket)) => Ok(socket.into()),
+            (Answer::Failed { errno }, _) => Err(failed("socket", errno)),
+            _ => Err(LabError::Gone),
+        }
+    }
+
+    /// What its device counted.
+    ///
+    /// # Errors
+    /// [`LabError::Call`] where the system does not tell; [`LabError::Gone`].
+    pub fn counters(&self) -> Result<DeviceCounters, LabError> {
+        match self.helper.ask(&Request::Counters { host: self.index })?.0 {
+            Answer::Counters { counters } => Ok(counters),
+            Answer::Failed { errno } => Err(failed("reading the counters", errno)),
+            _ => Err(LabError::Gone),
+        }
+    }
+}
+
+fn failed(call: &'static str, errno: i32) -> LabError {
+    LabError::Call { call, source: io::Error::from_raw_os_error(errno) }
+}

@@ -1,0 +1,79 @@
+//! Namespaces: entering them, and threads that live in one.
+
+use std::fs;
+use std::sync::mpsc;
+use std::thread;
+
+use rustix::io::Errno;
+use rustix::thread::UnshareFlags;
+
+use super::refusal::{Refusal, Step};
+use super::sys;
+
+/// Makes sure that this process may make network namespaces: enters a user namespace where it may not.
+///
+/// The process must have one thread only. Its user and group keep their numbers; inside the new namespace it has
+/// all rights over what belongs to that: user_namespaces(7).
+///
+/// # Errors
+/// [`Refusal`] of the user namespace, or of the network namespace where another error than a missing right stops it.
+pub(super) fn become_able() -> Result<(), Refusal> {
+    match sys::unshare(UnshareFlags::NEWNET) {
+        Ok(()) => return Ok(()),
+        Err(Errno::PERM) => {}
+        Err(error) => return Err(Refusal::at(Step::NetworkNamespace)(error)),
+    }
+    // Read before: inside they are the overflow numbers until the maps are written.
+    let user = rustix::process::geteuid().as_raw();
+    let group = rustix::process::getegid().as_raw();
+    sys::unshare(UnshareFlags::NEWUSER).map_err(Refusal::at(Step::UserNamespace))?;
+    // Without root a group map is taken only after the process gave up setgroups(2).
+    for (file, text) in [
+        ("/proc/self/setgroups", "deny".to_owned()),
+        ("/proc/self/uid_map", format!("{user} {user} 1")),
+        ("/proc/self/gid_map", format!("{group} {group} 1")),
+    ] {
+        fs::write(file, text).map_err(Refusal::at(Step::Identity))?;
+    }
+    Ok(())
+}
+
+/// A network namespace of its own, and the thread in it that does what needs to be done inside.
+#[derive(Debug)]
+pub(super) struct Namespace {
+    jobs: mpsc::Sender<Job>,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+impl Namespace {
+    /// A new one, empty: its loopback device is down.
+    ///
+    /// # Errors
+    /// [`Refusal`] of the network namespace.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the helper is not simulated: each of its hosts is a thread"
+    )]
+    pub(super) fn new() -> Result<Namespace, Refusal> {
+        let (jobs, todo) = mpsc::channel::<Job>();
+        thread::spawn(move || todo.into_iter().for_each(|job| job()));
+        let namespace = Namespace { jobs };
+        namespace
+            .run(|| sys::unshare(UnshareFlags::NEWNET))
+            .unwrap_or(Err(Errno::SRCH))
+            .map_err(Refusal::at(Step::NetworkNamespace))?;
+        Ok(namespace)
+    }
+
+    /// Does something inside, and gives its result; `None` if the thread has died.
+    pub(super) fn run<T: Send + 'static>(&self, what: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let (done, result) = mpsc::channel();
+        let job = Box::new(move || {
+            // Nobody drops the receiver before there is a result.
+            let _ = done.send(what());
+        });
+        self.jobs.send(job).ok()?;
+        result.recv().ok()
+    }
+}

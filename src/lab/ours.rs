@@ -1,0 +1,54 @@
+//! A host of ours in a lab: a stack on the real clock, and calls that wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::forwarder::Shared;
+use crate::errno::Errno;
+use crate::stack::Stack;
+
+/// Why a call that was to wait gave nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// The call failed.
+    #[error(transparent)]
+    Failed(#[from] Errno),
+    /// It would have to wait longer.
+    #[error("nothing came in time")]
+    TooLong,
+}
+
+/// A [`Stack`] at an end of a [`Forwarder`](super::Forwarder), for programs in any thread.
+#[derive(Clone, Debug)]
+pub struct OurHost {
+    shared: Arc<Shared>,
+    end: usize,
+}
+
+impl OurHost {
+    pub(super) fn new(shared: Arc<Shared>, end: usize) -> OurHost {
+        OurHost { shared, end }
+    }
+
+    /// Makes calls that do not wait; `None` when the forwarder has ended.
+    pub fn call<T>(&self, call: impl FnOnce(&mut Stack) -> T) -> Option<T> {
+        self.shared.with_stack(self.end, call)
+    }
+
+    /// Makes a call, and makes it again whenever something happened, for as long as it answers `EAGAIN`.
+    ///
+    /// # Errors
+    /// [`WaitError::Failed`] with its own error; [`WaitError::TooLong`] after `limit`, or when the forwarder has ended.
+    pub fn wait<T>(
+        &self,
+        limit: Duration,
+        mut call: impl FnMut(&mut Stack) -> Result<T, Errno>,
+    ) -> Result<T, WaitError> {
+        let answer = self.shared.wait(self.end, limit, |stack| match call(stack) {
+            Err(Errno::EAGAIN) => None,
+            other => Some(other),
+        });
+        Ok(answer.ok_or(WaitError::TooLong)??)
+    }
+}

@@ -1,0 +1,135 @@
+//! The kernel's settings and counters of a network namespace.
+
+use std::fs;
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+/// Settings that every host gets before its device exists, where its kernel has them: so that an idle link is silent,
+/// and that no run teaches the next one.
+pub(super) const QUIET: &[(&str, &str)] = &[
+    ("ipv6/conf/default/disable_ipv6", "0"),
+    // No link-local address, no router solicitation: nothing goes over the link that no program asked for.
+    ("ipv6/conf/default/addr_gen_mode", "1"),
+    ("ipv6/conf/default/router_solicitations", "0"),
+    ("ipv6/conf/default/accept_ra", "0"),
+    ("ipv6/conf/default/accept_dad", "0"),
+    // What one connection learnt of the path is not for the next one.
+    ("ipv4/tcp_no_metrics_save", "1"),
+    // Each closed port is told of.
+    ("ipv4/icmp_ratelimit", "0"),
+    ("ipv6/icmp/ratelimit", "0"),
+];
+
+/// Sets one of the calling thread's network namespace.
+///
+/// # Errors
+/// The system's: `ENOENT` where this kernel has no such setting, `EROFS` where `/proc` is read-only.
+pub(super) fn set(name: &str, value: &str) -> io::Result<()> {
+    if name.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    fs::write(format!("/proc/sys/net/{name}"), value)
+}
+
+/// What a device has counted, in packets. `received` and `sent` are as the host sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DeviceCounters {
+    /// Packets that the host got.
+    pub received: u64,
+    /// Packets to the host that were in error.
+    pub receive_errors: u64,
+    /// Packets to the host that it threw away.
+    pub receive_dropped: u64,
+    /// Packets that the host sent.
+    pub sent: u64,
+    /// Packets from the host that were in error.
+    pub send_errors: u64,
+    /// Packets from the host that the device threw away: its queue was full.
+    pub send_dropped: u64,
+}
+
+impl DeviceCounters {
+    /// Packets that were lost outside of any plan.
+    pub fn lost(&self) -> u64 {
+        [self.receive_errors, self.receive_dropped, self.send_errors, self.send_dropped]
+            .into_iter()
+            .fold(0, u64::saturating_add)
+    }
+
+    /// Those of a device of the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// The system's; `ENODEV` where there is no such device.
+    pub(super) fn read(device: &str) -> io::Result<DeviceCounters> {
+        let text = fs::read_to_string("/proc/thread-self/net/dev")?;
+        Self::parse(&text, device).ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))
+    }
+
+    /// Reads the table of proc_pid_net(5): eight numbers of what was received, eight of what was sent.
+    fn parse(text: &str, device: &str) -> Option<DeviceCounters> {
+        let numbers = text.lines().find_map(|line| {
+            let (name, numbers) = line.split_once(':')?;
+            (name.trim() == device).then_some(numbers)
+        })?;
+        let numbers: Vec<u64> = numbers.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
+        let &[
+            _,
+            received,
+            receive_errors,
+            receive_dropped,
+            _,
+            _,
+            _,
+            _,
+            _,
+            sent,
+            send_errors,
+            send_dropped,
+            ..,
+        ] = numbers.as_slice()
+        else {
+            return None;
+        };
+        Some(DeviceCounters { received, receive_errors, receive_dropped, sent, send_errors, send_dropped })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_devices_is_read() {
+        let text = "\
+Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
+ wire0: 1404728    1204    1    2    0     0          0         0   129520    2311    3    4    0     0       0          0
+";
+        let counters = DeviceCounters::parse(text, "wire0").unwrap();
+        let expected = DeviceCounters {
+            received: 1204,
+            receive_errors: 1,
+            receive_dropped: 2,
+            sent: 2311,
+            send_errors: 3,
+            send_dropped: 4,
+        };
+        assert_eq!(counters, expected);
+        assert_eq!(counters.lost(), 10);
+        assert_eq!(DeviceCounters::parse(text, "wire1"), None);
+        assert_eq!(DeviceCounters::parse("wire0: 1 2 3", "wire0"), None);
+        assert_eq!(DeviceCounters::parse("wire0: a b c", "wire0"), None);
+    }
+
+    #[test]
+    fn a_setting_is_below_its_directory() {
+        for name in
+            ["../kernel/hostname", "ipv4/../../kernel/hostname", "", "/ipv4/ip_forward", "ipv4//x", "."]
+        {
+            assert_eq!(set(name, "x").unwrap_err().raw_os_error(), Some(libc::EINVAL), "{name}");
+        }
+    }
+}
