@@ -146,6 +146,66 @@ mutants! {
     /// The end of the stream stands where the cut was.
     KeepsTrimmedFin = "keeps-trimmed-fin" breaks "tcp/every-byte":
         "a FIN counts though the text before it was cut at the window's edge";
+    /// No RST comes back.
+    RefusesNobody = "refuses-nobody" breaks "tcp/listens-and-connects":
+        "a SYN to a port where nobody listens is not answered";
+    /// As an active open that finds nothing.
+    RefusesCrossedSyn = "refuses-crossed-syn" breaks "tcp/simultaneous-open":
+        "a SYN that crosses the own one is dropped";
+    /// The acknowledgement of the FIN leads nowhere.
+    StaysInClosing = "stays-in-closing" breaks "tcp/simultaneous-close":
+        "CLOSING never ends";
+    /// As soon as the SYN is there.
+    AcceptsEarly = "accepts-early" breaks "tcp/handshake-first":
+        "a connection is accepted, and its text taken, before the handshake is complete";
+    /// Whoever it is from.
+    MixesPeers = "mixes-peers" breaks "tcp/many-clients":
+        "segments go to the connection of the port that was opened first";
+    /// What is missing is passed over.
+    HandsOutAhead = "hands-out-ahead" breaks "tcp/in-order":
+        "text is handed out as it comes";
+    /// The acknowledgement covers what is missing before it.
+    AcknowledgesGaps = "acknowledges-gaps" breaks "tcp/every-byte":
+        "text that came ahead is acknowledged with all before it";
+    /// Text that is still on its way is forgotten.
+    EndsEarly = "ends-early" breaks "tcp/every-byte":
+        "a FIN counts as soon as it comes";
+    /// Only text is.
+    ForgetsFin = "forgets-fin" breaks "tcp/finite-faults-finite-delay":
+        "a FIN that is lost is not sent again";
+    /// As if it were another's.
+    ResetsOnSecondSyn = "resets-on-second-syn" breaks "tcp/finite-faults-finite-delay":
+        "a SYN that comes twice ends the connection";
+    /// Not even their acknowledgement is taken.
+    DeafWhenFull = "deaf-when-full" breaks "tcp/finite-faults-finite-delay":
+        "segments that come to a closed window are dropped without a word";
+    /// Acknowledgements bear the number of what is sent next, be it old.
+    RewindsAcks = "rewinds-acks" breaks "tcp/finite-faults-finite-delay":
+        "after a timeout acknowledgements bear an old sequence number, and are answered with another";
+    /// Sixty-four segments.
+    BeginsLarge = "begins-large" breaks "tcp/initial-window":
+        "the initial window is 64 segments";
+    /// Neither window nor threshold change.
+    NeverHalves = "never-halves" breaks "tcp/backs-off-on-loss":
+        "a loss does not change the congestion window";
+    /// 65 535 bytes, whatever the buffer.
+    OffersTheMost = "offers-the-most" breaks "tcp/window-is-the-buffer":
+        "the window on offer has nothing to do with the buffer";
+    /// The other direction ends with it.
+    ClosesBoth = "closes-both" breaks "tcp/half-close":
+        "a FIN that arrives closes both directions";
+    /// What is queued is forgotten.
+    ClosesAtOnce = "closes-at-once" breaks "tcp/close-flushes":
+        "a close throws away what was not sent yet";
+    /// To a SYN alone.
+    SilentToStrangers = "silent-to-strangers" breaks "tcp/half-open":
+        "segments of a connection that is gone are not answered";
+    /// And forgets the last one that was completed.
+    OverfillsBacklog = "overfills-backlog" breaks "tcp/backlog":
+        "a connection beyond the backlog is completed and then forgotten";
+    /// The state is left out.
+    SkipsTimeWait = "skips-time-wait" breaks "tcp/time-wait":
+        "a connection is over as soon as both have closed";
     /// Whatever its sequence number.
     ReopensForOldSyns = "reopens-for-old-syns" breaks "tcp/time-wait":
         "any SYN ends TIME-WAIT";

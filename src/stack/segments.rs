@@ -39,7 +39,11 @@ impl Stack {
         }
         let (src, dst, segment) = Segment::read(bytes).ok_or(DropReason::Malformed)?;
         let (ours, theirs) = ((path.dst(), dst), (path.src(), src));
-        let Some(id) = self.connections.find(ours, theirs) else {
+        let found = match self.is(Mutant::MixesPeers) {
+            true => self.connections.iter().find(|(_, e)| e.ours.1 == dst && !segment.syn).map(|(id, _)| id),
+            false => None,
+        };
+        let Some(id) = found.or_else(|| self.connections.find(ours, theirs)) else {
             return self.tcp_listen(ours, theirs, &segment, None);
         };
         match self.drive(id, |connection, now| connection.arrives(&segment, now)) {
@@ -65,12 +69,22 @@ impl Stack {
         last: Option<Seq>,
     ) -> Result<(), DropReason> {
         let Some(fd) = self.tcp_lookup(ours) else {
+            let silent = match segment.syn {
+                true => self.is(Mutant::RefusesNobody),
+                false => self.is(Mutant::SilentToStrangers),
+            };
+            if silent {
+                return Err(DropReason::NoSocket);
+            }
             return self.refuse(ours, theirs, segment).and(Err(DropReason::NoSocket));
         };
         if segment.rst {
             return Err(DropReason::NoSocket);
         }
         if segment.ack.is_some() {
+            if self.is(Mutant::SilentToStrangers) {
+                return Err(DropReason::NoSocket);
+            }
             return self.refuse(ours, theirs, segment);
         }
         if !segment.syn {
@@ -80,6 +94,7 @@ impl Stack {
             return Err(DropReason::NoSocket);
         };
         let room = listener.listener().is_some_and(super::stream::Listener::has_room);
+        let room = room || self.is(Mutant::OverfillsBacklog);
         if !(room && self.has_room_for_connection()) {
             return Err(DropReason::BufferFull);
         }
@@ -199,9 +214,16 @@ impl Stack {
         let (state, woken) = (entry.connection.state(), entry.connection.take_woken());
         match entry.owner {
             Owner::Nobody if state == State::Closed => return self.connections.forget(id, &entry),
-            Owner::HalfOpen(fd) if state != State::SynReceived => {
+            Owner::HalfOpen(fd) if state != State::SynReceived || self.is(Mutant::AcceptsEarly) => {
                 if let Some(listener) = self.streams.get_mut(fd).ok().and_then(Stream::listener_mut) {
                     if state == State::Closed {
+                        listener.pending -= 1;
+                        return self.connections.forget(id, &entry);
+                    }
+                    #[cfg(feature = "mutants")]
+                    if self.config.mutant == Some(Mutant::OverfillsBacklog)
+                        && listener.pending > listener.backlog + 1
+                    {
                         listener.pending -= 1;
                         return self.connections.forget(id, &entry);
                     }

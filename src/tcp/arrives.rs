@@ -47,12 +47,18 @@ impl Connection {
             // The peer's SYN again. In SYN-RECEIVED it may be the SYN-ACK of a simultaneous open: that its SYN is old does
             // not make its acknowledgement so.
             if self.state == State::SynReceived && segment.ack.is_none() {
-                self.syn_due = true;
+                if self.is(Mutant::ResetsOnSecondSyn) {
+                    self.abort(Some(Errno::ECONNRESET));
+                }
+                self.syn_due = self.state == State::SynReceived;
                 return Outcome::Done;
             }
             segment.syn = false;
             segment.seq += 1;
             self.ack_due = true;
+        }
+        if self.is(Mutant::DeafWhenFull) && self.rcv.window() == 0 && !segment.text.is_empty() {
+            return Outcome::Done;
         }
         // First, the sequence number.
         if !self.is_acceptable(&segment) && !self.is(Mutant::TakesAnySequence) {

@@ -3,6 +3,7 @@
 use super::connection::Connection;
 use super::state::State;
 use crate::errno::Errno;
+use crate::mutant::Mutant;
 use crate::stack::Readiness;
 use crate::time::Time;
 
@@ -82,8 +83,17 @@ impl Connection {
             self.rcv.clear();
             return self.abort(None);
         }
+        if self.is(Mutant::ClosesAtOnce) {
+            self.forget_unsent();
+        }
         self.shut_write();
         self.limit_fin_wait_2(now);
+    }
+
+    /// For [`Mutant::ClosesAtOnce`].
+    fn forget_unsent(&mut self) {
+        let sent = self.snd.nxt.past(self.snd.text) as usize;
+        self.buffer.truncate(sent);
     }
 
     /// An ICMP error about the connection's SYN: a hard one ends the attempt (RFC 9293, section 3.9.2.2).

@@ -75,12 +75,19 @@ impl Connection {
     fn acknowledgement(&mut self) -> Segment<'static> {
         self.ack_sent();
         let window = self.offer();
-        Segment { ack: Some(self.rcv.nxt), window, ..Segment::at(self.snd.nxt) }
+        let seq = match self.snd.again {
+            Some(again) if self.is(Mutant::RewindsAcks) => again,
+            _ => self.snd.nxt,
+        };
+        Segment { ack: Some(self.rcv.nxt), window, ..Segment::at(seq) }
     }
 
     /// The window to be offered.
     fn offer(&mut self) -> u16 {
         let was = self.rcv.window();
+        if self.is(Mutant::OffersTheMost) {
+            self.rcv.set_capacity(self.rcv.readable() + 65_535);
+        }
         let window = self.rcv.offer(self.mss);
         if window == 0 && was != 0 && self.state.receives() {
             self.note(TcpNote::WindowClosed);

@@ -110,6 +110,20 @@ impl Receive {
         true
     }
 
+    /// For [`Mutant::HandsOutAhead`]: text is read as it comes, and once more when its turn is.
+    ///
+    /// [`Mutant::HandsOutAhead`]: crate::mutant::Mutant::HandsOutAhead
+    pub(crate) fn hand_out_ahead(&mut self, text: &[u8]) {
+        self.buffer.extend(text);
+    }
+
+    /// For mutants: what lies before `to` is taken as received.
+    pub(crate) fn skip_to(&mut self, to: Seq) {
+        self.nxt = self.nxt.max(to);
+        self.edge = self.edge.max(self.nxt);
+        self.ahead.clear();
+    }
+
     fn append(&mut self, text: &[u8]) {
         self.nxt += text.len() as u32;
         self.buffer.extend(text);

@@ -36,6 +36,11 @@ impl SendBuffer {
         }
     }
 
+    /// Forgets what lies behind the first `len` bytes.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.bytes.truncate(self.gone + len);
+    }
+
     /// Forgets everything, and the memory.
     pub(crate) fn clear(&mut self) {
         *self = SendBuffer::default();

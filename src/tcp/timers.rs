@@ -75,7 +75,12 @@ impl Connection {
             self.timers.probe_due = true;
             return;
         }
-        self.congestion.timed_out(self.snd.una, self.snd.nxt, again);
+        if self.is(Mutant::ForgetsFin) && self.snd.una == self.text_end() {
+            return;
+        }
+        if !self.is(Mutant::NeverHalves) {
+            self.congestion.timed_out(self.snd.una, self.snd.nxt, again);
+        }
         self.snd.again = Some(self.snd.una);
         self.snd.resend_first = false;
     }
@@ -129,6 +134,9 @@ impl Connection {
 
     /// Begins to wait for the end of TIME-WAIT, from the start.
     pub(super) fn wait_out(&mut self, now: Time) {
+        if self.is(Mutant::SkipsTimeWait) {
+            return self.end(None);
+        }
         self.enter(State::TimeWait);
         self.timers = Timers { end: Some(now + self.config.time_wait), ..Timers::default() };
     }

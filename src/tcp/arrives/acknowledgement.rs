@@ -37,12 +37,13 @@ impl Connection {
         if self.snd.wnd == 0 || self.flight() == 0 {
             self.timers.unanswered = 0;
         }
-        if ack.after(self.snd.una) {
+        let news = ack.after(self.snd.una);
+        if news {
             self.advance(ack, now);
         } else if self.is_duplicate(segment, ack) {
             self.take_duplicate();
         }
-        self.learn_window(segment, ack);
+        self.learn_window(segment, ack, news);
         self.after_fin(now)
     }
 
@@ -87,17 +88,24 @@ impl Connection {
         if self.is(Mutant::NeverFastRetransmits) {
             return;
         }
-        if self.congestion.duplicate(self.snd.una, self.snd.nxt) == Advice::ResendFirst {
+        let before = (self.congestion.cwnd, self.congestion.ssthresh);
+        let advice = self.congestion.duplicate(self.snd.una, self.snd.nxt);
+        if self.is(Mutant::NeverHalves) {
+            (self.congestion.cwnd, self.congestion.ssthresh) = before;
+        }
+        if advice == Advice::ResendFirst {
             self.note(TcpNote::FastRetransmit);
             self.snd.resend_first = true;
             self.timers.retransmit = None;
         }
     }
 
-    /// SND.WND, unless the segment is older than the one it was last taken from (SND.WL1, SND.WL2).
-    fn learn_window(&mut self, segment: &Segment<'_>, ack: Seq) {
-        let newer =
-            self.snd.wl1.before(segment.seq) || (self.snd.wl1 == segment.seq && !ack.before(self.snd.wl2));
+    /// SND.WND, unless the segment is older than the one it was last taken from (SND.WL1, SND.WL2). What acknowledges new
+    /// data is never older, were it a repeat with an old sequence number (as in Linux's `tcp_may_update_window`).
+    fn learn_window(&mut self, segment: &Segment<'_>, ack: Seq, news: bool) {
+        let newer = news
+            || self.snd.wl1.before(segment.seq)
+            || (self.snd.wl1 == segment.seq && !ack.before(self.snd.wl2));
         if ack.before(self.snd.una) || !(newer || self.is(Mutant::BelievesOldWindows)) {
             return;
         }
@@ -127,7 +135,7 @@ impl Connection {
                 self.enter(State::FinWait2);
                 self.limit_fin_wait_2(now);
             }
-            State::Closing => self.wait_out(now),
+            State::Closing if !self.is(Mutant::StaysInClosing) => self.wait_out(now),
             State::LastAck => {
                 self.end(None);
                 return Some(Outcome::Done);

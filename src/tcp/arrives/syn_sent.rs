@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use crate::errno::Errno;
+use crate::mutant::Mutant;
 use crate::tcp::connection::Connection;
 use crate::tcp::segment::Segment;
 use crate::tcp::state::State;
@@ -24,13 +25,17 @@ impl Connection {
         if !segment.syn {
             return Outcome::Done;
         }
-        self.learn_syn(segment);
         let Some(ack) = segment.ack else {
+            if self.is(Mutant::RefusesCrossedSyn) {
+                return Outcome::Done;
+            }
             // A simultaneous open.
+            self.learn_syn(segment);
             self.enter(State::SynReceived);
             self.syn_due = true;
             return Outcome::Done;
         };
+        self.learn_syn(segment);
         self.snd.una = ack;
         self.establish(segment, now);
         self.ack_due = true;
@@ -46,6 +51,9 @@ impl Connection {
             self.rtt.after_lost_syn();
         }
         self.congestion.begin(self.mss, self.syn_lost);
+        if self.is(Mutant::BeginsLarge) {
+            self.congestion.cwnd = 64 * self.mss;
+        }
         self.timers.unanswered = 0;
         self.timers.retransmit = None;
         self.syn_due = false;

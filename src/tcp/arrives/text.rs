@@ -26,6 +26,9 @@ impl Connection {
         }
         if segment.fin && (whole || self.is(Mutant::KeepsTrimmedFin)) {
             self.rcv.note_fin(segment.end() - 1);
+            if self.is(Mutant::EndsEarly) {
+                self.rcv.skip_to(segment.end() - 1);
+            }
         }
         if segment.fin {
             self.ack_due = true;
@@ -37,6 +40,14 @@ impl Connection {
 
     fn take_in(&mut self, segment: &Segment<'_>, text: &[u8], now: Time) {
         let had_gap = self.rcv.has_gap();
+        if segment.seq.after(self.rcv.nxt) {
+            if self.is(Mutant::HandsOutAhead) {
+                self.rcv.hand_out_ahead(text);
+            }
+            if self.is(Mutant::AcknowledgesGaps) {
+                self.rcv.skip_to(segment.seq);
+            }
+        }
         let moved = self.rcv.take_in(segment.seq, text);
         if moved {
             self.woken = true;
@@ -56,7 +67,12 @@ impl Connection {
         self.woken = true;
         self.ack_due = true;
         match self.state {
-            State::Established => self.enter(State::CloseWait),
+            State::Established => {
+                self.enter(State::CloseWait);
+                if self.is(Mutant::ClosesBoth) {
+                    self.shut_write();
+                }
+            }
             State::FinWait1 => self.enter(State::Closing),
             State::FinWait2 => self.wait_out(now),
             _ => {}
