@@ -1,7 +1,8 @@
 //! The kernel lab: hosts of the real Linux kernel on one machine, without root, with the [`Wire`](crate::fault::Wire)
 //! between them.
 //!
-//! A host is a network namespace with a TUN device. A *helper* makes it: a process of one thread, because only such a
+//! A host is a network namespace with a TUN device, or with one end of a pair of Ethernet devices where the machine
+//! gives no TUN device to this user. A *helper* makes it: a process of one thread, because only such a
 //! one may enter a user namespace. It hands the devices to this process, and afterwards one socket for each
 //! request: a socket belongs to the namespace that it was opened in, so that bind, connect and all else is done
 //! here, in threads as many as wanted. What the kernel sends through a device comes out here; a [`Forwarder`] puts it on
@@ -10,7 +11,7 @@
 //! ```text
 //!     sockets of a KernelHost                      OurHost: sockets of a Stack
 //!             │ the kernel's TCP and UDP                    │ ours
-//!            Tun ◄──────────── Forwarder: Wire ────────────►┘
+//!          Device ◄─────────── Forwarder: Wire ────────────►┘
 //! ```
 //!
 //! Nothing of it has a name in the file system, and nothing outlives its processes: namespaces and devices go with
@@ -18,7 +19,7 @@
 //!
 //! What a machine may refuse is a [`Refusal`], with the step, the error, the likely cause and what would allow it.
 //!
-//! Read on in this order: `namespace` and `netlink` (what makes a host), `settings` (the kernel's, and its counters), `device`,
+//! Read on in this order: `namespace` and `netlink` (what makes a host), `settings` (the kernel's, and its counters), `device`, `packet`,
 //! `channel` and `helper` (the other process), `host` (this one's side of it), `forwarder`, `ours`.
 
 mod channel;
@@ -29,14 +30,15 @@ mod host;
 mod namespace;
 mod netlink;
 mod ours;
+mod packet;
 mod refusal;
 mod settings;
 mod sys;
 
-pub use device::{Device, Tun};
+pub use device::{Device, DeviceKind};
 pub use forwarder::{End, Forwarder, ForwarderError, ForwarderStats};
 pub use helper::{HelperError, serve};
-pub use host::{HostConfig, KernelHost, Lab, LabError, Setting};
+pub use host::{HostConfig, KernelHost, Lab, LabError, LabHost, Setting};
 pub use ours::{OurHost, WaitError};
 pub use refusal::{Refusal, Step};
 pub use settings::DeviceCounters;

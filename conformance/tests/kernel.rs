@@ -10,3 +10,5 @@ mod bench;
 mod datagrams;
 #[path = "kernel/set_up.rs"]
 mod set_up;
+#[path = "kernel/streams.rs"]
+mod streams;

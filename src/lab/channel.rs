@@ -13,6 +13,7 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::device::DeviceKind;
 use super::host::HostConfig;
 use super::refusal::Refusal;
 use super::settings::DeviceCounters;
@@ -27,8 +28,8 @@ pub(super) const DESCRIPTORS_MAX: usize = 16;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case")]
 pub(super) enum Request {
-    /// First, and once: hosts, with their devices.
-    Hosts { hosts: Vec<HostConfig> },
+    /// First, and once: hosts, with devices of that kind (the best that is to be had, if `None`).
+    Hosts { hosts: Vec<HostConfig>, device: Option<DeviceKind> },
     /// A socket of a host: the arguments of socket(2).
     Socket { host: usize, domain: i32, kind: i32, protocol: i32 },
     /// What a host's device counted.
@@ -39,8 +40,9 @@ pub(super) enum Request {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "kebab-case")]
 pub(super) enum Answer {
-    /// The hosts are there; with a device for each. The settings that could not be made, with the error number.
-    Hosts { unset: Vec<(String, i32)> },
+    /// The hosts are there; with a device for each. The kinds of the devices, and the settings that could not be made,
+    /// with the error number.
+    Hosts { kinds: Vec<DeviceKind>, unset: Vec<(String, i32)> },
     /// The machine refuses.
     Refused { refusal: Refusal },
     /// A socket comes with this.

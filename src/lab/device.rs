@@ -7,7 +7,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use bytes::Bytes;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 
+use super::packet::PacketSocket;
 use super::refusal::{Refusal, Step};
 use super::sys;
 
@@ -31,23 +33,44 @@ pub trait Device: Debug + Send {
     /// The system's; the packet is lost then.
     fn send(&mut self, packet: &[u8]) -> io::Result<()>;
 
+    /// Packets that the host sent and that were lost here before they were received: there was no room.
+    ///
+    /// # Errors
+    /// The system's.
+    fn unread(&mut self) -> io::Result<u64>;
+
     /// A descriptor that is readable when there is something to receive.
     fn readable(&self) -> BorrowedFd<'_>;
 }
 
+/// How a host meets the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceKind {
+    /// A TUN device: needs access to `/dev/net/tun`.
+    Tun,
+    /// One end of a pair of Ethernet devices, with a packet socket on the other end: needs no device node.
+    Packet,
+}
+
+impl DeviceKind {
+    /// The device that another process made.
+    pub(super) fn device(self, descriptor: OwnedFd) -> Box<dyn Device> {
+        match self {
+            DeviceKind::Tun => Box::new(Tun { descriptor, buffer: vec![0; PACKET_MAX] }),
+            DeviceKind::Packet => Box::new(PacketSocket::new(descriptor)),
+        }
+    }
+}
+
 /// A TUN device: what the host sends is read from it, and what is written to it arrives at the host.
 #[derive(Debug)]
-pub struct Tun {
+pub(super) struct Tun {
     descriptor: OwnedFd,
     buffer: Vec<u8>,
 }
 
 impl Tun {
-    /// One that another process made.
-    pub(super) fn from_descriptor(descriptor: OwnedFd) -> Tun {
-        Tun { descriptor, buffer: vec![0; PACKET_MAX] }
-    }
-
     /// Makes one in the calling thread's network namespace; it is down and has no address.
     ///
     /// # Errors
@@ -62,27 +85,71 @@ impl Tun {
 
 impl Device for Tun {
     fn receive(&mut self) -> io::Result<Option<Bytes>> {
-        loop {
-            match rustix::io::read(&self.descriptor, self.buffer.as_mut_slice()) {
-                Ok(length) => return Ok(Some(Bytes::copy_from_slice(&self.buffer[..length]))),
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return Ok(None),
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let length = read(&self.descriptor, &mut self.buffer)?;
+        Ok(length.map(|length| Bytes::copy_from_slice(&self.buffer[..length])))
     }
 
     fn send(&mut self, packet: &[u8]) -> io::Result<()> {
-        loop {
-            match rustix::io::write(&self.descriptor, packet) {
-                Ok(_) => return Ok(()),
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
+        if EtherType::of(packet).is_none() {
+            // The device would refuse what is neither IPv4 nor IPv6 (EINVAL); a host throws it away.
+            return Ok(());
         }
+        write(&self.descriptor, packet)
+    }
+
+    fn unread(&mut self) -> io::Result<u64> {
+        // It has no room of its own: what its queue has no room for the host itself counts.
+        Ok(0)
     }
 
     fn readable(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
+    }
+}
+
+/// What the device has; `None` where that is nothing.
+pub(super) fn read(descriptor: impl AsFd, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    loop {
+        match rustix::io::read(&descriptor, &mut *buffer) {
+            Ok(length) => return Ok(Some(length)),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+pub(super) fn write(descriptor: impl AsFd, packet: &[u8]) -> io::Result<()> {
+    loop {
+        match rustix::io::write(&descriptor, packet) {
+            Err(Errno::INTR) => {}
+            other => return Ok(other.map(drop)?),
+        }
+    }
+}
+
+/// The protocol that an Ethernet frame names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EtherType {
+    V4,
+    V6,
+}
+
+impl EtherType {
+    /// That of an IP packet, by its version.
+    pub(super) fn of(packet: &[u8]) -> Option<EtherType> {
+        match packet.first()? >> 4 {
+            4 => Some(EtherType::V4),
+            6 => Some(EtherType::V6),
+            _ => None,
+        }
+    }
+
+    /// As it stands in a frame.
+    pub(super) fn bytes(self) -> [u8; 2] {
+        match self {
+            EtherType::V4 => [0x08, 0x00],
+            EtherType::V6 => [0x86, 0xdd],
+        }
     }
 }

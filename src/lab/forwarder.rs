@@ -59,7 +59,7 @@ pub enum ForwarderError {
 }
 
 /// What happened beside the plan.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForwarderStats {
     /// Packets taken from the ends.
@@ -68,6 +68,8 @@ pub struct ForwarderStats {
     pub handed_on: u64,
     /// Packets that a device did not take: lost outside of the plan.
     pub not_handed_on: u64,
+    /// Packets that a device had no room for until they were taken: lost outside of the plan.
+    pub unread: u64,
     /// Errors of a device when a packet was to be received.
     pub receive_errors: u64,
     /// Events that the trace had no room for.
@@ -161,8 +163,19 @@ impl Forwarder {
     }
 
     /// What happened beside the plan.
-    pub fn stats(&self) -> ForwarderStats {
-        self.shared.state().stats.clone()
+    ///
+    /// # Errors
+    /// The system's, where a device does not tell what it had no room for.
+    pub fn stats(&self) -> io::Result<ForwarderStats> {
+        let mut state = self.shared.state();
+        let mut unread = 0;
+        for end in &mut state.ends {
+            if let End::Device(device) = end {
+                unread += device.unread()?;
+            }
+        }
+        state.stats.unread = unread;
+        Ok(state.stats)
     }
 }
 
@@ -278,7 +291,7 @@ impl State {
     /// Takes from the ends what they have, and hands on what is due; says whether anything happened.
     fn round(&mut self) -> bool {
         let now = self.clock.now();
-        let before = self.stats.clone();
+        let before = (self.stats.taken, self.stats.handed_on);
         for end in 0..self.ends.len() {
             for packet in self.take(end, now) {
                 self.stats.taken += 1;
@@ -293,7 +306,7 @@ impl State {
             }
         }
         self.bound_trace();
-        self.stats != before
+        (self.stats.taken, self.stats.handed_on) != before
     }
 
     /// What an end has for the wire.

@@ -4,17 +4,18 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::channel::{Answer, Channel, DESCRIPTORS_MAX, Request};
-use super::device::Tun;
+use super::device::{DeviceKind, Tun};
 use super::host::{HostConfig, Setting};
 use super::namespace::{self, Namespace};
 use super::netlink::Netlink;
+use super::packet::PacketSocket;
 use super::refusal::{Refusal, Step};
 use super::settings::{self, DeviceCounters};
 
 /// What a host calls its device.
 const DEVICE: &str = "wire0";
 
-/// Packets that a device's queue holds. What overflows it is lost outside of any plan: the 500 of the system are too
+/// Packets that a TUN device's queue holds. What overflows it is lost outside of any plan: the 500 of the system are too
 /// few for a window of small segments.
 const QUEUE: u32 = 100_000;
 
@@ -44,10 +45,10 @@ pub fn serve() -> Result<(), HelperError> {
     let channel = Channel::from_descriptor(channel);
     let hosts = match channel.receive().map_err(HelperError::NoChannel)? {
         None => return Ok(()),
-        Some((Request::Hosts { hosts }, _)) => hosts,
+        Some((Request::Hosts { hosts, device }, _)) => (hosts, device),
         Some(_) => return Err(HelperError::OutOfOrder),
     };
-    let made = match make(hosts) {
+    let made = match make(hosts.0, hosts.1) {
         Ok(made) => made,
         Err(refusal) => {
             return channel.send(&Answer::Refused { refusal }, &[]).map_err(HelperError::Channel);
@@ -55,7 +56,8 @@ pub fn serve() -> Result<(), HelperError> {
     };
     let devices: Vec<_> = made.iter().map(|host| host.device.as_fd()).collect();
     let unset = made.iter().flat_map(|host| host.unset.clone()).collect();
-    channel.send(&Answer::Hosts { unset }, &devices).map_err(HelperError::Channel)?;
+    let kinds = made.iter().map(|host| host.kind).collect();
+    channel.send(&Answer::Hosts { unset, kinds }, &devices).map_err(HelperError::Channel)?;
     // The lab has them now; a device goes when its last descriptor is closed.
     let hosts: Vec<Namespace> = made.into_iter().map(|host| host.namespace).collect();
     while let Some((request, _)) = channel.receive().map_err(HelperError::Channel)? {
@@ -71,25 +73,46 @@ pub fn serve() -> Result<(), HelperError> {
 struct Made {
     namespace: Namespace,
     device: OwnedFd,
+    kind: DeviceKind,
     unset: Vec<(String, i32)>,
 }
 
-fn make(configs: Vec<HostConfig>) -> Result<Vec<Made>, Refusal> {
-    namespace::become_able()?;
-    configs
-        .into_iter()
-        .take(DESCRIPTORS_MAX)
-        .map(|config| {
-            let namespace = Namespace::new()?;
-            let died = Refusal { step: Step::NetworkNamespace, errno: libc::ESRCH };
-            let (device, unset) = namespace.run(move || set_up(&config)).unwrap_or(Err(died))?;
-            Ok(Made { namespace, device, unset })
-        })
-        .collect()
+fn make(configs: Vec<HostConfig>, device: Option<DeviceKind>) -> Result<Vec<Made>, Refusal> {
+    namespace::enter()?;
+    let hosts = configs.into_iter().enumerate().take(DESCRIPTORS_MAX);
+    hosts.map(|(number, config)| make_one(number, config, device)).collect()
 }
 
-/// Makes the calling thread's namespace the host that is described.
-fn set_up(config: &HostConfig) -> Result<(OwnedFd, Vec<(String, i32)>), Refusal> {
+fn make_one(number: usize, config: HostConfig, device: Option<DeviceKind>) -> Result<Made, Refusal> {
+    let namespace = Namespace::new()?;
+    let mtu = config.mtu;
+    let settings = config.settings.clone();
+    let unset = inside(&namespace, move || set(&settings))?;
+    let tun = match device {
+        Some(DeviceKind::Packet) => None,
+        Some(DeviceKind::Tun) => Some(inside(&namespace, || Tun::make(DEVICE))?),
+        // Where the node is not accessible the other kind may do.
+        None => inside(&namespace, || Tun::make(DEVICE)).ok(),
+    };
+    let (device, kind) = match tun {
+        Some(device) => (device, DeviceKind::Tun),
+        None => (PacketSocket::make(&namespace, DEVICE, number, mtu)?, DeviceKind::Packet),
+    };
+    inside(&namespace, move || set_up(&config, kind))?;
+    Ok(Made { namespace, device, kind, unset })
+}
+
+/// Does something in a host's namespace.
+fn inside<T: Send + 'static>(
+    namespace: &Namespace,
+    what: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let died = Refusal { step: Step::NetworkNamespace, errno: libc::ESRCH };
+    namespace.run(what).unwrap_or(Err(died))
+}
+
+/// Makes the settings of the calling thread's namespace; gives those of the host's own that could not be made.
+fn set(own: &[Setting]) -> Result<Vec<(String, i32)>, Refusal> {
     for (name, value) in settings::QUIET {
         match settings::set(name, value) {
             // Some are younger than others, and a kernel without IPv6 has none of its own.
@@ -100,25 +123,36 @@ fn set_up(config: &HostConfig) -> Result<(OwnedFd, Vec<(String, i32)>), Refusal>
         }
     }
     let mut unset = Vec::new();
-    for Setting { name, value } in &config.settings {
+    for Setting { name, value } in own {
         if let Err(error) = settings::set(name, value) {
             unset.push((name.clone(), error.raw_os_error().unwrap_or(0)));
         }
     }
-    let device = Tun::make(DEVICE)?;
+    Ok(unset)
+}
+
+/// Sets up the device of the host that is the calling thread's namespace.
+fn set_up(config: &HostConfig, kind: DeviceKind) -> Result<(), Refusal> {
     let mut netlink = Netlink::open().map_err(Refusal::at(Step::Netlink))?;
-    let index = netlink.index(DEVICE).map_err(Refusal::at(Step::Link))?;
-    let mtu = u32::from(config.mtu);
-    netlink.set_sizes(index, mtu, QUEUE).map_err(Refusal::at(Step::Link))?;
+    let refused = Refusal::at(Step::Link);
+    let index = netlink.index(DEVICE).map_err(&refused)?;
+    let queue = if kind == DeviceKind::Tun { QUEUE } else { 0 };
+    netlink.set_sizes(index, config.mtu.into(), queue).map_err(&refused)?;
+    if kind == DeviceKind::Packet {
+        netlink.set_silent(index).map_err(&refused)?;
+    }
     netlink.add_address(index, config.v4.into(), config.v4_prefix).map_err(Refusal::at(Step::Address))?;
     // Linux has no IPv6 on a device whose MTU is smaller (RFC 8200, section 5).
     if config.mtu >= 1280 {
         netlink.add_address(index, config.v6.into(), config.v6_prefix).map_err(Refusal::at(Step::Address))?;
     }
-    netlink.set_up(index).map_err(Refusal::at(Step::Link))?;
-    let loopback = netlink.index("lo").map_err(Refusal::at(Step::Link))?;
-    netlink.set_up(loopback).map_err(Refusal::at(Step::Link))?;
-    Ok((device, unset))
+    netlink.set_up(index).map_err(&refused)?;
+    let loopback = netlink.index("lo").map_err(&refused)?;
+    netlink.set_up(loopback).map_err(&refused)?;
+    if config.mtu >= 1280 {
+        settings::wait_for_address(config.v6).map_err(Refusal::at(Step::Address))?;
+    }
+    Ok(())
 }
 
 fn answer(hosts: &[Namespace], request: Request) -> (Answer, Option<OwnedFd>) {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::channel::{Answer, Channel, DESCRIPTORS_MAX, Request};
-use super::device::Tun;
+use super::device::{Device, DeviceKind};
 use super::refusal::Refusal;
 use super::settings::DeviceCounters;
 
@@ -96,6 +96,18 @@ pub struct Lab {
     unset: Vec<Setting>,
 }
 
+/// A host that a lab made, and its end of the wire.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct LabHost {
+    /// The host.
+    pub host: KernelHost,
+    /// Where it meets the wire.
+    pub device: Box<dyn Device>,
+    /// Of which kind that is.
+    pub kind: DeviceKind,
+}
+
 #[derive(Debug)]
 struct Helper {
     /// Locked from a request to its answer. `None` once it is to end.
@@ -105,14 +117,15 @@ struct Helper {
 
 impl Lab {
     /// Starts a helper with this command, which is to call [`serve`](super::serve) first thing, and has it make
-    /// hosts; gives each host with its device.
+    /// hosts with devices of that kind (if `None`: TUN where the machine allows it); gives each host with its device.
     ///
     /// # Errors
     /// [`LabError::Refused`] where the machine refuses a step; the others are a matter of the command.
     pub fn start(
         mut command: Command,
         hosts: &[HostConfig],
-    ) -> Result<(Lab, Vec<(KernelHost, Tun)>), LabError> {
+        device: Option<DeviceKind>,
+    ) -> Result<(Lab, Vec<LabHost>), LabError> {
         if hosts.len() > DESCRIPTORS_MAX {
             return Err(LabError::TooManyHosts { asked: hosts.len(), max: DESCRIPTORS_MAX });
         }
@@ -121,9 +134,12 @@ impl Lab {
         let process = command.stdin(theirs).stdout(Stdio::null()).spawn().map_err(LabError::Start)?;
         drop(command);
         let helper = Arc::new(Helper { channel: Mutex::new(Some(channel)), process: Mutex::new(process) });
-        let (answer, devices) = helper.ask(&Request::Hosts { hosts: hosts.to_vec() })?;
-        let unset = match answer {
-            Answer::Hosts { unset } if devices.len() == hosts.len() => unset,
+        let (answer, devices) = helper.ask(&Request::Hosts { hosts: hosts.to_vec(), device })?;
+        let wanted = hosts.len();
+        let (unset, kinds) = match answer {
+            Answer::Hosts { unset, kinds } if devices.len() == wanted && kinds.len() == wanted => {
+                (unset, kinds)
+            }
             Answer::Refused { refusal } => return Err(refusal.into()),
             _ => return Err(LabError::Gone),
         };
@@ -133,9 +149,12 @@ impl Lab {
             .collect();
         let hosts = devices
             .into_iter()
+            .zip(kinds)
             .enumerate()
-            .map(|(index, device)| {
-                (KernelHost { helper: Arc::clone(&helper), index }, Tun::from_descriptor(device))
+            .map(|(index, (device, kind))| LabHost {
+                host: KernelHost { helper: Arc::clone(&helper), index },
+                device: kind.device(device),
+                kind,
             })
             .collect();
         Ok((Lab { helper, unset }, hosts))

@@ -1,6 +1,7 @@
 //! Namespaces: entering them, and threads that live in one.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::sync::mpsc;
 use std::thread;
 
@@ -10,14 +11,15 @@ use rustix::thread::UnshareFlags;
 use super::refusal::{Refusal, Step};
 use super::sys;
 
-/// Makes sure that this process may make network namespaces: enters a user namespace where it may not.
+/// Enters a network namespace of its own, for the wires' ends of devices; and before that a user namespace, where
+/// this process may not make network namespaces.
 ///
 /// The process must have one thread only. Its user and group keep their numbers; inside the new namespace it has
 /// all rights over what belongs to that: user_namespaces(7).
 ///
 /// # Errors
 /// [`Refusal`] of the user namespace, or of the network namespace where another error than a missing right stops it.
-pub(super) fn become_able() -> Result<(), Refusal> {
+pub(super) fn enter() -> Result<(), Refusal> {
     match sys::unshare(UnshareFlags::NEWNET) {
         Ok(()) => return Ok(()),
         Err(Errno::PERM) => {}
@@ -35,7 +37,7 @@ pub(super) fn become_able() -> Result<(), Refusal> {
     ] {
         fs::write(file, text).map_err(Refusal::at(Step::Identity))?;
     }
-    Ok(())
+    sys::unshare(UnshareFlags::NEWNET).map_err(Refusal::at(Step::NetworkNamespace))
 }
 
 /// A network namespace of its own, and the thread in it that does what needs to be done inside.
@@ -64,6 +66,11 @@ impl Namespace {
             .unwrap_or(Err(Errno::SRCH))
             .map_err(Refusal::at(Step::NetworkNamespace))?;
         Ok(namespace)
+    }
+
+    /// Its own descriptor: network_namespaces(7).
+    pub(super) fn descriptor(&self) -> io::Result<File> {
+        self.run(|| File::open("/proc/thread-self/ns/net")).unwrap_or_else(|| Err(Errno::SRCH.into()))
     }
 
     /// Does something inside, and gives its result; `None` if the thread has died.

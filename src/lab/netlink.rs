@@ -1,7 +1,7 @@
 //! The few netlink messages that set up a device: rtnetlink(7).
 
 use std::net::IpAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 
 use rustix::io::{self, Errno};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
@@ -15,9 +15,19 @@ const NLM_F_ACK: u16 = 0x4;
 const NLM_F_EXCL: u16 = 0x200;
 const NLM_F_CREATE: u16 = 0x400;
 
+const IFLA_ADDRESS: u16 = 1;
+const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
 const IFLA_TXQLEN: u16 = 13;
-const IFF_UP: u32 = 1;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_NET_NS_FD: u16 = 28;
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const VETH_INFO_PEER: u16 = 1;
+
+const IFF_UP: u32 = 0x1;
+const IFF_NOARP: u32 = 0x80;
+const IFF_MULTICAST: u32 = 0x1000;
 
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
@@ -26,6 +36,13 @@ const IFA_F_NODAD: u8 = 2;
 
 /// Length of `struct nlmsghdr`, in bytes.
 const HEADER: usize = 16;
+
+/// One end of a pair of devices: its name and its Ethernet address.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PairEnd<'a> {
+    pub(super) name: &'a str,
+    pub(super) address: [u8; 6],
+}
 
 /// A netlink socket of the calling thread's network namespace.
 #[derive(Debug)]
@@ -50,7 +67,7 @@ impl Netlink {
     ///
     /// SIOCSIFTXQLEN does the latter too, but only for the machine's root; this also does for a user namespace's.
     pub(super) fn set_sizes(&mut self, index: u32, mtu: u32, queue: u32) -> io::Result<()> {
-        let mut body = link(index, 0);
+        let mut body = link(index, 0, 0);
         attribute(&mut body, IFLA_MTU, &mtu.to_ne_bytes());
         attribute(&mut body, IFLA_TXQLEN, &queue.to_ne_bytes());
         self.request(RTM_NEWLINK, 0, &body)
@@ -58,7 +75,39 @@ impl Netlink {
 
     /// Switches a device on.
     pub(super) fn set_up(&mut self, index: u32) -> io::Result<()> {
-        self.request(RTM_NEWLINK, 0, &link(index, IFF_UP))
+        self.request(RTM_NEWLINK, 0, &link(index, IFF_UP, IFF_UP))
+    }
+
+    /// Makes a pair of Ethernet devices that are joined: veth(4), one end here, the other in another namespace.
+    ///
+    /// Neither asks for addresses of the link (ARP), nor tells of groups (MLD): each only has the other.
+    pub(super) fn add_pair(
+        &mut self,
+        here: PairEnd<'_>,
+        there: PairEnd<'_>,
+        namespace: BorrowedFd<'_>,
+    ) -> io::Result<()> {
+        let end = |end: PairEnd<'_>| {
+            let mut body = link(0, IFF_NOARP, IFF_NOARP | IFF_MULTICAST);
+            attribute(&mut body, IFLA_IFNAME, &[end.name.as_bytes(), &[0]].concat());
+            attribute(&mut body, IFLA_ADDRESS, &end.address);
+            body
+        };
+        let mut peer = end(there);
+        attribute(&mut peer, IFLA_NET_NS_FD, &namespace.as_raw_fd().to_ne_bytes());
+        let mut data = Vec::new();
+        attribute(&mut data, VETH_INFO_PEER, &peer);
+        let mut info = Vec::new();
+        attribute(&mut info, IFLA_INFO_KIND, b"veth");
+        attribute(&mut info, IFLA_INFO_DATA, &data);
+        let mut body = end(here);
+        attribute(&mut body, IFLA_LINKINFO, &info);
+        self.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &body)
+    }
+
+    /// Switches a device off to its link: no addresses are asked for, no groups are told of.
+    pub(super) fn set_silent(&mut self, index: u32) -> io::Result<()> {
+        self.request(RTM_NEWLINK, 0, &link(index, IFF_NOARP, IFF_NOARP | IFF_MULTICAST))
     }
 
     /// Gives a device an address; the network behind its prefix is then reached through it.
@@ -94,11 +143,11 @@ impl Netlink {
 }
 
 /// `struct ifinfomsg`: family, padding, type, index, flags, and which of the flags are meant.
-fn link(index: u32, flags: u32) -> Vec<u8> {
+fn link(index: u32, flags: u32, which: u32) -> Vec<u8> {
     let mut body = vec![0; 4];
     body.extend(index.to_ne_bytes());
     body.extend(flags.to_ne_bytes());
-    body.extend(flags.to_ne_bytes());
+    body.extend(which.to_ne_bytes());
     body
 }
 

@@ -24,6 +24,10 @@ pub enum Step {
     TunDevice,
     /// A netlink socket.
     Netlink,
+    /// A pair of Ethernet devices, which stands in where there is no TUN device.
+    Pair,
+    /// A packet socket on one of them.
+    PacketSocket,
     /// Setting the device's MTU and queue, and switching it on.
     Link,
     /// Giving the device an address.
@@ -41,8 +45,10 @@ impl Step {
             Step::TunNode => "/dev/net/tun cannot be opened",
             Step::TunDevice => "a TUN device cannot be made",
             Step::Netlink => "a netlink socket cannot be opened",
-            Step::Link => "the TUN device cannot be set up",
-            Step::Address => "the TUN device cannot be given an address",
+            Step::Pair => "a pair of Ethernet devices cannot be made",
+            Step::PacketSocket => "a packet socket cannot be opened",
+            Step::Link => "the host's device cannot be set up",
+            Step::Address => "the host's device cannot be given an address",
         }
     }
 }
@@ -84,7 +90,8 @@ impl Refusal {
 
     fn advice(&self) -> (&'static str, &'static str) {
         use Step::{
-            Address, Identity, Link, Netlink, NetworkNamespace, Settings, TunDevice, TunNode, UserNamespace,
+            Address, Identity, Link, Netlink, NetworkNamespace, PacketSocket, Pair, Settings, TunDevice,
+            TunNode, UserNamespace,
         };
         match (self.step, self.errno) {
             (UserNamespace, libc::ENOSPC) => (
@@ -128,7 +135,15 @@ impl Refusal {
                 "the kernel's module tun is not loaded, or the container has no such device node",
                 "as root: modprobe tun; in Docker: --device /dev/net/tun",
             ),
-            (TunDevice, libc::EPERM | libc::EACCES) => (
+            (Pair, libc::EOPNOTSUPP | libc::ENODEV) => (
+                "the kernel's module veth is not loaded, and /dev/net/tun is not to be had either",
+                "as root: modprobe veth, or chmod 0666 /dev/net/tun",
+            ),
+            (PacketSocket, libc::EAFNOSUPPORT) => (
+                "the kernel's module af_packet is not loaded, and /dev/net/tun is not to be had either",
+                "as root: modprobe af_packet, or chmod 0666 /dev/net/tun",
+            ),
+            (TunDevice | Pair | PacketSocket, libc::EPERM | libc::EACCES) => (
                 "the right CAP_NET_ADMIN is missing in the namespace",
                 "run it as root, or allow user namespaces their rights",
             ),

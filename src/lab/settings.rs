@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io;
+use std::net::Ipv6Addr;
 
+use rustix::event::{Timespec, poll};
 use serde::{Deserialize, Serialize};
 
 /// Settings that every host gets before its device exists, where its kernel has them: so that an idle link is silent,
@@ -30,6 +32,38 @@ pub(super) fn set(name: &str, value: &str) -> io::Result<()> {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
     }
     fs::write(format!("/proc/sys/net/{name}"), value)
+}
+
+/// How often it is looked for an address, a millisecond apart.
+const LOOKS: usize = 2_000;
+
+/// Waits until the calling thread's network namespace takes packets to an IPv6 address.
+///
+/// It has the address at once, and sends from it; but the route that leads packets for it to the host itself is made
+/// some time later, and what comes before that is thrown away.
+///
+/// # Errors
+/// The system's; `ETIMEDOUT` after two seconds.
+pub(super) fn wait_for_address(addr: Ipv6Addr) -> io::Result<()> {
+    let millisecond = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    for _ in 0..LOOKS {
+        if is_local(&fs::read_to_string("/proc/thread-self/net/ipv6_route")?, addr) {
+            return Ok(());
+        }
+        poll(&mut [], Some(&millisecond))?;
+    }
+    Err(io::Error::from_raw_os_error(libc::ETIMEDOUT))
+}
+
+/// Whether the table of IPv6 routes, as /proc shows it, has one to the host itself for that address.
+fn is_local(routes: &str, addr: Ipv6Addr) -> bool {
+    // RTF_LOCAL of linux/ipv6_route.h, among the flags, which are the last but one.
+    const LOCAL: u32 = 0x8000_0000;
+    let wanted = format!("{:032x} 80 ", addr.to_bits());
+    routes.lines().filter(|line| line.starts_with(&wanted)).any(|line| {
+        let flags = line.split_whitespace().nth_back(1).and_then(|flags| u32::from_str_radix(flags, 16).ok());
+        flags.is_some_and(|flags| flags & LOCAL != 0)
+    })
 }
 
 /// What a device has counted, in packets. `received` and `sent` are as the host sees it.
@@ -122,6 +156,22 @@ Inter-|   Receive                                                |  Transmit
         assert_eq!(DeviceCounters::parse(text, "wire1"), None);
         assert_eq!(DeviceCounters::parse("wire0: 1 2 3", "wire0"), None);
         assert_eq!(DeviceCounters::parse("wire0: a b c", "wire0"), None);
+    }
+
+    #[test]
+    fn the_route_to_the_host_itself_is_found() {
+        let line = |prefix: &str, flags: &str| {
+            format!(
+                "fd000000000000000000000000000002 {prefix} 00000000000000000000000000000000 00 \
+                 00000000000000000000000000000000 00000000 00000002 00000000 {flags}    wire0\n"
+            )
+        };
+        let addr = "fd00::2".parse().unwrap();
+        assert!(is_local(&line("80", "80200001"), addr));
+        assert!(!is_local(&line("80", "80200001"), "fd00::3".parse().unwrap()));
+        assert!(!is_local(&line("40", "80200001"), addr));
+        assert!(!is_local(&line("80", "00000001"), addr));
+        assert!(!is_local("fd000000000000000000000000000002 80 \n", addr));
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! The two calls of the system that no safe library offers as they are needed here.
-#![expect(unsafe_code, reason = "rustix has unshare(2) and ioctl(2) as unsafe functions only")]
+//! The few calls of the system that no safe library offers as they are needed here.
+#![expect(unsafe_code, reason = "unshare(2), ioctl(2) and the options of packet(7) have no safe wrapper")]
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use rustix::io;
 use rustix::ioctl::{Opcode, Setter, ioctl};
@@ -38,4 +38,89 @@ pub(super) fn make_tun(node: impl AsFd, name: &str) -> io::Result<()> {
     place.get_mut(..bytes.len()).ok_or(io::Errno::NAMETOOLONG)?.copy_from_slice(bytes);
     // SAFETY: the opcode is TUNSETIFF, whose argument is an `ifreq`; `Request` has its layout and at least its length.
     unsafe { ioctl(node, Setter::<TUNSETIFF, Request>::new(request)) }
+}
+
+/// `ETH_P_ALL` of `linux/if_ether.h`, in network byte order: packets of every protocol.
+const ALL_PROTOCOLS: u16 = 0x0003_u16.to_be();
+
+/// Binds a packet socket to a device: it takes what arrives there from now on. packet(7).
+pub(super) fn bind_to_device(socket: &socket2::Socket, index: u32) -> std::io::Result<()> {
+    // SAFETY: the storage is zeroed, longer than a `sockaddr_ll` and aligned for every kind of address; the length is that
+    // of what is written there.
+    let address = unsafe {
+        socket2::SockAddr::try_init(|storage, length| {
+            let mut link: libc::sockaddr_ll = std::mem::zeroed();
+            link.sll_family = libc::AF_PACKET as u16;
+            link.sll_protocol = ALL_PROTOCOLS;
+            link.sll_ifindex = index.cast_signed();
+            storage.cast::<libc::sockaddr_ll>().write(link);
+            *length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+            Ok(())
+        })
+    };
+    socket.bind(&address?.1)
+}
+
+/// Keeps what a packet socket sends from coming back to it: PACKET_IGNORE_OUTGOING, since Linux 4.20.
+pub(super) fn ignore_own(socket: impl AsFd) -> std::io::Result<()> {
+    set_number(socket, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, 1)
+}
+
+/// Hands what a packet socket sends straight to the device: PACKET_QDISC_BYPASS. The queue in between comes to life
+/// some time after the device does, and loses without a word what comes before.
+pub(super) fn bypass_queue(socket: impl AsFd) -> std::io::Result<()> {
+    set_number(socket, libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, 1)
+}
+
+/// Sets the size of a receive buffer, whatever the system's limit is: SO_RCVBUFFORCE, for the machine's root.
+pub(super) fn force_receive_buffer(socket: impl AsFd, bytes: usize) -> std::io::Result<()> {
+    let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+    set_number(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes)
+}
+
+/// `setsockopt(2)` with an int.
+fn set_number(socket: impl AsFd, level: i32, name: i32, value: libc::c_int) -> std::io::Result<()> {
+    let (socket, length) = (socket.as_fd().as_raw_fd(), size_of_val(&value) as libc::socklen_t);
+    // SAFETY: the descriptor is open, and the system reads an int of the length that is given.
+    let done = unsafe { libc::setsockopt(socket, level, name, (&raw const value).cast(), length) };
+    if done == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}
+
+/// How many packets a packet socket had no room for since this was last asked: PACKET_STATISTICS.
+pub(super) fn unread(socket: impl AsFd) -> std::io::Result<u32> {
+    // struct tpacket_stats: packets, drops.
+    let mut counts: [u32; 2] = [0; 2];
+    let mut length = size_of_val(&counts) as libc::socklen_t;
+    // SAFETY: the descriptor is open, and the system writes no more than the length that is given.
+    let done = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            (&raw mut counts).cast(),
+            &raw mut length,
+        )
+    };
+    if done == 0 { Ok(counts[1]) } else { Err(std::io::Error::last_os_error()) }
+}
+
+/// `struct ifreq` of `linux/if.h` as SIOCETHTOOL reads it, with room to spare.
+#[repr(C)]
+struct FeatureRequest {
+    name: [u8; 16],
+    value: *mut [u32; 2],
+    rest: [u64; 2],
+}
+
+/// Switches a feature of a device off, by its ethtool command: SIOCETHTOOL.
+pub(super) fn switch_off(socket: impl AsFd, device: &str, command: u32) -> io::Result<()> {
+    const SIOCETHTOOL: Opcode = 0x8946;
+    // struct ethtool_value: the command, and what is to be set.
+    let mut value = [command, 0];
+    let mut request = FeatureRequest { name: [0; 16], value: &raw mut value, rest: [0; 2] };
+    request.name.get_mut(..device.len()).ok_or(io::Errno::NAMETOOLONG)?.copy_from_slice(device.as_bytes());
+    request.name[15] = 0;
+    // SAFETY: the opcode is SIOCETHTOOL, whose argument is an `ifreq` with a pointer to an `ethtool_value`; both have the
+    // system's layout and live until the call is over.
+    unsafe { ioctl(socket, Setter::<SIOCETHTOOL, FeatureRequest>::new(request)) }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use faultwire::fault::{FaultPlan, Link, LinkNumbers};
-use faultwire::lab::{End, Forwarder, HostConfig, KernelHost, Lab, LabError, OurHost};
+use faultwire::lab::{Device, DeviceKind, End, Forwarder, HostConfig, KernelHost, Lab, LabError, OurHost};
 use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
 use faultwire::stack::{Domain, Stack, StackConfig};
@@ -47,6 +47,15 @@ pub(crate) fn our_addr(family: Domain) -> IpAddr {
     }
 }
 
+/// The kind of device that `FAULTWIRE_LAB_DEVICE` asks for: `tun` or `packet`; else what is to be had.
+fn kind() -> Option<DeviceKind> {
+    match std::env::var("FAULTWIRE_LAB_DEVICE").as_deref() {
+        Ok("tun") => Some(DeviceKind::Tun),
+        Ok("packet") => Some(DeviceKind::Packet),
+        _ => None,
+    }
+}
+
 /// What the kernel's host is to be.
 pub(crate) fn kernel_config() -> HostConfig {
     HostConfig::new(Ipv4Addr::new(10, 70, 0, 2), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2))
@@ -59,11 +68,11 @@ pub(crate) fn no_faults() -> FaultPlan {
 }
 
 /// A lab of that host, with its device; `None`, and a line that says why, where the machine refuses.
-pub(crate) fn lab(config: HostConfig) -> Option<(Lab, KernelHost, faultwire::lab::Tun)> {
-    match Lab::start(helper(), &[config]) {
+pub(crate) fn lab(config: HostConfig) -> Option<(Lab, KernelHost, Box<dyn Device>)> {
+    match Lab::start(helper(), &[config], kind()) {
         Ok((lab, hosts)) => {
-            let (host, device) = hosts.into_iter().next().expect("one was asked for");
-            Some((lab, host, device))
+            let made = hosts.into_iter().next().expect("one was asked for");
+            Some((lab, made.host, made.device))
         }
         Err(LabError::Refused(refusal)) => {
             eprintln!("skipped: {refusal}");
@@ -86,8 +95,7 @@ impl Bench {
             StackConfig::new(Ipv4Addr::new(10, 70, 0, 1), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1));
         own.mtu = config.mtu;
         let (lab, kernel, device) = lab(config)?;
-        let ends =
-            [("ours", End::Stack(Box::new(Stack::new(own)))), ("kernel", End::Device(Box::new(device)))];
+        let ends = [("ours", End::Stack(Box::new(Stack::new(own)))), ("kernel", End::Device(device))];
         let forwarder = Forwarder::start(plan, ends).expect("the plan can be carried out");
         let ours = forwarder.our_host(0).expect("the first end is a stack");
         Some(Bench { ours, kernel, forwarder, _lab: lab })
@@ -95,8 +103,8 @@ impl Bench {
 
     /// The end of a test: nothing may have been lost outside of the plan, and all of the plan has taken place.
     pub(crate) fn close(self) {
-        let stats = self.forwarder.stats();
-        assert_eq!((stats.not_handed_on, stats.receive_errors), (0, 0), "{stats:?}");
+        let stats = self.forwarder.stats().expect("the device counts");
+        assert_eq!((stats.not_handed_on, stats.unread, stats.receive_errors), (0, 0, 0), "{stats:?}");
         let counters = self.kernel.counters().expect("the kernel counts");
         assert_eq!(counters.lost(), 0, "{counters:?}");
         assert!(
@@ -105,6 +113,24 @@ impl Bench {
             self.forwarder.fired(),
             self.forwarder.trace().text()
         );
+    }
+}
+
+impl Drop for Bench {
+    /// A test that fails shows what last happened, and leaves all of it where `FAULTWIRE_LAB_TRACES` says.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let text = self.forwarder.trace().text();
+        let lines: Vec<&str> = text.lines().collect();
+        let last = &lines[lines.len().saturating_sub(60)..];
+        eprintln!("the last of {} events:\n{}", lines.len(), last.join("\n"));
+        eprintln!("{:?} {:?}", self.forwarder.stats(), self.kernel.counters());
+        if let Some(directory) = std::env::var_os("FAULTWIRE_LAB_TRACES") {
+            let name = std::thread::current().name().unwrap_or("test").replace("::", "-");
+            let _ = std::fs::write(std::path::Path::new(&directory).join(name), text);
+        }
     }
 }
 
