@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::errno::Errno;
 use crate::stack::{OptionName, Received, SocketOption};
 use crate::time::Time;
 
@@ -36,6 +37,21 @@ pub trait Network: Clone + Send + Sync + 'static {
         addr: &str,
         options: &[SocketOption],
     ) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// The same from a local address of the program's choice: `bind(2)` before `connect(2)`. A name in `local` stands
+    /// for the host's own address; addresses of another family than that are not tried.
+    ///
+    /// # Errors
+    /// As [`connect`](Network::connect)'s, and what `bind(2)` answers; ENOPROTOOPT where the backend cannot choose.
+    fn connect_from(
+        &self,
+        local: &str,
+        addr: &str,
+        options: &[SocketOption],
+    ) -> impl Future<Output = io::Result<Self::Stream>> + Send {
+        let _ = (local, addr, options);
+        async { Err(Errno::ENOPROTOOPT.into()) }
+    }
 
     /// Listens for streams on `addr` (`0.0.0.0` and `[::]` are any-addresses; port 0 picks one).
     ///

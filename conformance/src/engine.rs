@@ -1,6 +1,6 @@
 //! The engine behind `verify`, `replay` and `mutants`: runs studies and says what follows for each claim.
 //!
-//! A *unit* is a study on a testbed. Units are independent: those of simulated testbeds share the machine's cores,
+//! A *unit* is a study on a testbed, or a stretch of its random plans where they are many. Units are independent: those of simulated testbeds share the machine's cores,
 //! those over real sockets mostly wait and run beside them. What comes out does not depend on which is done first.
 
 mod finding;
@@ -25,8 +25,10 @@ use crate::report::Report;
 use crate::study::{CheckSpec, Search, Study};
 
 pub use finding::Finding;
+pub(crate) use finding::base_name;
 pub use mutants::{MutantRow, mutants};
 pub use unit::Part;
+use unit::Unit;
 
 /// What to verify, and how hard.
 #[derive(Clone, Debug)]
@@ -98,7 +100,7 @@ impl VerifyOptions {
         let random = match self.cases {
             // What no plan has a part in is not searched, whatever is asked for.
             _ if own.random == 0 => 0,
-            Some(cases) => cases,
+            Some(cases) => cases.div_ceil(own.one_in.max(1)),
             None if self.thorough => own.random * 10,
             None => own.random,
         };
@@ -110,8 +112,8 @@ impl VerifyOptions {
         match testbed {
             Testbed::Virtual => Search { random, ..own },
             Testbed::Turmoil if self.thorough => Search { random: sample, ..own },
-            Testbed::Turmoil => Search { exhaustive: own.exhaustive.min(1), random: sample },
-            Testbed::Relay if self.thorough => Search { exhaustive: own.exhaustive.min(1), random: 0 },
+            Testbed::Turmoil => Search { exhaustive: own.exhaustive.min(1), random: sample, ..own },
+            Testbed::Relay if self.thorough => Search::of(own.exhaustive.min(1), 0),
             _ => Search::FAULT_FREE,
         }
     }
@@ -125,31 +127,31 @@ impl VerifyOptions {
 pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
     let begun = Instant::now();
     let studies = studies();
-    let units: Vec<(usize, &Study, Testbed)> = options
+    let units: Vec<Unit> = options
         .testbeds
         .iter()
         .filter(|testbed| options.unavailable(**testbed).is_none())
         .flat_map(|testbed| studies.iter().map(move |study| (*study, *testbed)))
         .filter(|(study, _)| {
-            study.checks.iter().any(|spec| options.claims.iter().any(|it| it.id == spec.claim))
+            let asked_for = |spec: &CheckSpec| options.claims.iter().any(|it| it.id == spec.claim);
+            study.checks.iter().any(asked_for) && (options.thorough || !study.search.thorough_only)
         })
-        .enumerate()
-        .map(|(index, (study, testbed))| (index, study, testbed))
+        .flat_map(|(study, testbed)| Unit::all(study, testbed, options))
         .collect();
-    let (simulated, real): (Vec<_>, Vec<_>) = units.iter().copied().partition(|(_, _, on)| on.is_simulated());
-    let steps = units.iter().filter(|(_, study, testbed)| unit::has_work(study, *testbed, options)).count();
+    let numbered = units.iter().enumerate();
+    let (simulated, real): (Vec<_>, Vec<_>) = numbered.partition(|(_, unit)| unit.testbed.is_simulated());
+    let steps = units.iter().filter(|unit| unit.has_work(options)).count();
     progress.begin(steps as u64);
 
     let parts: Mutex<BTreeMap<usize, (Tried, Vec<Part>)>> = Mutex::default();
     let (tell, told) = mpsc::channel::<Tell>();
-    let work = |queue: &[(usize, &Study, Testbed)], next: &AtomicUsize, tell: &mpsc::Sender<Tell>| {
-        while let Some((index, study, testbed)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let name =
-                unit::has_work(study, *testbed, options).then(|| format!("{} on {testbed}", study.name));
+    let work = |queue: &[(usize, &Unit)], next: &AtomicUsize, tell: &mpsc::Sender<Tell>| {
+        while let Some((index, unit)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let name = unit.has_work(options).then(|| format!("{} on {}", unit.study.name, unit.testbed));
             // The receiver is gone only when the whole verification is.
             let say = |what: fn(String) -> Tell| name.clone().map(|name| tell.send(what(name)));
             let _ = say(Tell::Starts);
-            let done = unit::guarded(study, *testbed, options, || unit::run(study, *testbed, options, tell));
+            let done = unit.guarded(options, || unit.run(options, tell));
             let _ = say(Tell::Done);
             parts.lock().unwrap_or_else(PoisonError::into_inner).insert(*index, done);
         }

@@ -36,13 +36,32 @@ pub struct Search {
     pub exhaustive: usize,
     /// So many random plans.
     pub random: u64,
+    /// Of so many random plans that are asked for it tries one: more than 1 where a run takes long.
+    pub one_in: u64,
+    /// Only where a wide search is asked for.
+    pub thorough_only: bool,
 }
 
 impl Search {
     /// The default: every plan of up to two faults, and 256 random ones.
-    pub const PLANS: Search = Search { exhaustive: 2, random: 256 };
+    pub const PLANS: Search = Search::of(2, 256);
     /// The fault-free run alone: for what no plan has a part in.
-    pub const FAULT_FREE: Search = Search { exhaustive: 0, random: 0 };
+    pub const FAULT_FREE: Search = Search::of(0, 0);
+
+    /// Every plan of up to so many faults of the grid, and so many random ones.
+    pub const fn of(exhaustive: usize, random: u64) -> Search {
+        Search { exhaustive, random, one_in: 1, thorough_only: false }
+    }
+
+    /// The same, with one random plan for so many that are asked for.
+    pub const fn one_in(self, one_in: u64) -> Search {
+        Search { one_in, ..self }
+    }
+
+    /// The same, only where a wide search is asked for.
+    pub const fn thorough_only(self) -> Search {
+        Search { thorough_only: true, ..self }
+    }
 }
 
 /// A check and what a testbed must offer for it.

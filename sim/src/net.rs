@@ -128,6 +128,12 @@ impl Network for Net {
         ))
     }
 
+    async fn connect_from(&self, local: &str, addr: &str, options: &[SocketOption]) -> io::Result<NetStream> {
+        Ok(NetStream(
+            wrap_backend!(Backend => StreamBackend, &self.0, net => net.connect_from(local, addr, options).await?),
+        ))
+    }
+
     async fn listen(&self, addr: &str, backlog: u32, options: &[SocketOption]) -> io::Result<NetListener> {
         Ok(NetListener(
             wrap_backend!(Backend => ListenerBackend, &self.0, net => net.listen(addr, backlog, options).await?),

@@ -14,6 +14,7 @@ use faultwire::trace::Trace;
 use crate::net::Net;
 use crate::program::ProgramFuture;
 use crate::run::Run;
+use crate::search::Storm;
 use crate::settings::Settings;
 use crate::testbed::{Testbed, refused};
 
@@ -26,6 +27,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub type Result<T = (), E = BoxError> = std::result::Result<T, E>;
 
 type Program = Arc<dyn Fn(Net) -> ProgramFuture + Send + Sync>;
+type Variants = Arc<dyn Fn(&str) -> Option<Scenario> + Send + Sync>;
 type Invariant = Arc<dyn Fn(&Trace) -> std::result::Result<(), String> + Send + Sync>;
 
 /// What a server's future may end with: nothing, or a result whose error makes the run a failure.
@@ -101,6 +103,8 @@ pub struct Scenario {
     pub(crate) random: u64,
     pub(crate) runs_max: Option<u64>,
     pub(crate) timeout: Duration,
+    pub(crate) storm: Option<Storm>,
+    pub(crate) variants: Option<Variants>,
 }
 
 impl fmt::Debug for Scenario {
@@ -144,6 +148,8 @@ pub fn scenario(name: impl Into<String>) -> Scenario {
         random: 0,
         runs_max: None,
         timeout: Duration::from_millis(200),
+        storm: None,
+        variants: None,
     }
 }
 
@@ -225,6 +231,36 @@ impl Scenario {
     #[must_use]
     pub fn random(mut self, plans: u64) -> Self {
         self.random = plans;
+        self
+    }
+
+    /// Draws the random plans from a storm.
+    #[must_use]
+    pub fn storm(mut self, storm: Storm) -> Self {
+        self.storm = Some(storm);
+        self
+    }
+
+    /// Variants of the scenario: a plan whose `scenario` is this one's name, a `/` and further words runs the hosts of
+    /// the scenario that `variant` gives for these words. A plan with words for which it gives none is refused.
+    #[must_use]
+    pub fn variants(mut self, variant: impl Fn(&str) -> Option<Scenario> + Send + Sync + 'static) -> Self {
+        self.variants = Some(Arc::new(variant));
+        self
+    }
+
+    /// The virtual time after which a run counts as stalled; 600 s if nothing is said.
+    #[must_use]
+    pub fn time_max(mut self, time_max: Duration) -> Self {
+        self.settings.time_max = time_max;
+        self
+    }
+
+    /// Puts a deliberate bug into the simulated stacks.
+    #[cfg(feature = "mutants")]
+    #[must_use]
+    pub fn mutant(mut self, mutant: faultwire::stack::Mutant) -> Self {
+        self.settings.mutant = Some(mutant);
         self
     }
 
@@ -312,7 +348,14 @@ impl Scenario {
         if let Some(why) = self.refusal() {
             return refused(self, plan, why);
         }
-        let mut run = self.testbed.run(self, plan);
+        let words = plan.scenario.as_ref().and_then(|name| name.strip_prefix(&self.name)?.strip_prefix('/'));
+        let mut run = match (words, &self.variants) {
+            (Some(words), Some(variants)) => match variants(words) {
+                Some(variant) => self.testbed.run(&Scenario { hosts: variant.hosts, ..self.clone() }, plan),
+                None => return refused(self, plan, format!("{} has no variant `{words}`", self.name)),
+            },
+            _ => self.testbed.run(self, plan),
+        };
         if run.end.is_finished() {
             for (name, holds) in &self.invariants {
                 if let Err(message) = holds(&run.trace) {

@@ -11,12 +11,14 @@ mod ladder;
 mod parts;
 mod random;
 mod shrink;
+mod storm;
 mod sweep;
 mod tried;
 
 pub use grid::Grid;
-pub use random::{RandomSearch, fit};
+pub use random::{RandomSearch, StormSearch, fit};
 pub use shrink::{ShrinkLimits, Shrunk, is_minimal, shrink};
+pub use storm::Storm;
 pub use sweep::Sweep;
 pub use tried::Tried;
 

@@ -172,20 +172,22 @@ impl OsNetwork {
         }
         Err(last)
     }
-}
 
-impl Network for OsNetwork {
-    type Stream = OsStream;
-    type Listener = OsListener;
-    type Datagram = OsDatagram;
-
-    async fn connect(&self, addr: &str, options: &[SocketOption]) -> io::Result<OsStream> {
+    /// Connects to the first address that answers, from the address that `own` gives for it, if any; an address for
+    /// which it gives nothing is left out.
+    async fn connect_first(
+        &self,
+        addr: &str,
+        options: &[SocketOption],
+        own: &(dyn Fn(&SocketAddr) -> Option<Option<SocketAddr>> + Sync),
+    ) -> io::Result<OsStream> {
         let mut last = names::nobody(addr);
         for peer in self.resolve(addr).await? {
+            let Some(own) = own(&peer) else { continue };
             let domain = Domain::of(&peer);
             let opened = self.open(domain, Type::STREAM, options).and_then(|socket| {
-                if let Some(own) = self.host_address(domain) {
-                    socket.bind(&SocketAddr::new(own, 0).into())?;
+                if let Some(own) = own {
+                    socket.bind(&own.into())?;
                 }
                 Ok(TcpSocket::from_std_stream(socket.into()))
             });
@@ -199,6 +201,26 @@ impl Network for OsNetwork {
             }
         }
         Err(last)
+    }
+}
+
+impl Network for OsNetwork {
+    type Stream = OsStream;
+    type Listener = OsListener;
+    type Datagram = OsDatagram;
+
+    async fn connect(&self, addr: &str, options: &[SocketOption]) -> io::Result<OsStream> {
+        let own = |domain| self.host_address(domain).map(|own| SocketAddr::new(own, 0));
+        self.connect_first(addr, options, &|peer| Some(own(Domain::of(peer)))).await
+    }
+
+    async fn connect_from(&self, local: &str, addr: &str, options: &[SocketOption]) -> io::Result<OsStream> {
+        let own: Vec<SocketAddr> = self.inner.names.resolve_own(local).await?;
+        let of_its_family = |peer: &SocketAddr| {
+            let own = own.iter().find(|own| own.is_ipv4() == peer.is_ipv4())?;
+            Some(Some(self.local(*own)))
+        };
+        self.connect_first(addr, options, &of_its_family).await
     }
 
     async fn listen(&self, addr: &str, backlog: u32, options: &[SocketOption]) -> io::Result<OsListener> {

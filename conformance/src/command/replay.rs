@@ -56,6 +56,11 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
             });
         }
     };
+    // A variant that the command line names is run in place of the plan's.
+    let plan = match &args.scenario {
+        Some(name) => FaultPlan { scenario: Some(name.clone()), ..plan },
+        None => plan,
+    };
     let testbed = select::testbed(&args.testbed)?;
     let cannot = |why: String| CommandError::CannotRun {
         scenario: study.name,

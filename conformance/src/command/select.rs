@@ -9,6 +9,7 @@ use faultwire_sim::Testbed;
 
 use super::error::CommandError;
 use crate::claim::{CLAIMS, Claim, FAMILIES};
+use crate::engine;
 use crate::study::Study;
 
 /// Names that are less alike than this are not proposed.
@@ -98,9 +99,10 @@ fn named_testbeds(name: &str) -> Result<Vec<Testbed>, CommandError> {
     Ok(all)
 }
 
-/// The study whose scenario has that name.
+/// The study whose scenario has that name, or of which it names a variant.
 pub(super) fn study(name: &str, studies: &[&'static Study]) -> Result<&'static Study, CommandError> {
-    let found = studies.iter().find(|study| study.name == name);
+    let base = engine::base_name(name);
+    let found = studies.iter().find(|study| study.name == base);
     found.copied().ok_or_else(|| CommandError::UnknownScenario {
         found: name.to_owned(),
         nearest: nearest(name, studies.iter().map(|study| study.name)),

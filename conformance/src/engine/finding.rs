@@ -47,6 +47,17 @@ pub(crate) fn smallest(
     let how = said(&check(&run).verdict).or(said(verdict)).unwrap_or_default().to_owned();
     let mut plan = shrunk.plan;
     plan.title = Some(how.clone());
-    plan.scenario = Some(study.name.to_owned());
+    let plan = named(plan, study.name);
     Finding { how, plan, shrink_runs: shrunk.runs }
+}
+
+/// The plan with its scenario's name, which it may have already, with the words of a variant.
+pub(crate) fn named(plan: FaultPlan, scenario: &str) -> FaultPlan {
+    let is_named = plan.scenario.as_deref().is_some_and(|name| base_name(name) == scenario);
+    if is_named { plan } else { FaultPlan { scenario: Some(scenario.to_owned()), ..plan } }
+}
+
+/// A scenario's name without the words of a variant.
+pub(crate) fn base_name(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(base, _)| base)
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use faultwire::fault::FaultPlan;
 use faultwire::stack::Mutant;
-use faultwire_sim::{Scenario, Settings, Testbed};
+use faultwire_sim::{Scenario, Testbed};
 
 use super::finding::smallest;
 use super::studies;
@@ -36,7 +36,7 @@ impl MutantRow {
 }
 
 /// How hard a mutant is looked for: it is to be seen under one fault, or none.
-const SEARCH: Search = Search { exhaustive: 1, random: 32 };
+const SEARCH: Search = Search::of(1, 32);
 
 /// Runs every mutant against the checks: those of the stack on `virtual`, those of programs over real sockets.
 pub fn mutants(seed: u64, progress: &mut dyn Progress) -> Vec<MutantRow> {
@@ -46,12 +46,9 @@ pub fn mutants(seed: u64, progress: &mut dyn Progress) -> Vec<MutantRow> {
     let mut rows = Vec::new();
     for mutant in Mutant::ALL {
         progress.starts(mutant.name());
-        let mut settings = Settings::default();
-        settings.seed = seed;
-        settings.mutant = Some(*mutant);
         let mut row = new_row(mutant.name(), mutant.about(), mutant.breaks());
         for study in studies.iter().filter(|study| (study.refuses)(Testbed::Virtual).is_none()) {
-            let scenario = (study.scenario)(Testbed::Virtual).on(Testbed::Virtual).settings(settings.clone());
+            let scenario = (study.scenario)(Testbed::Virtual).on(Testbed::Virtual).seed(seed).mutant(*mutant);
             let search = if study.search == Search::FAULT_FREE { study.search } else { SEARCH };
             progress.ran(try_it(study, &scenario, search, &mut row));
         }

@@ -1,7 +1,8 @@
-//! A unit of work: one study on one testbed, its runs searched once for all of its checks.
+//! A unit of work: one study on one testbed, its runs searched once for all of its checks. Many random plans are cut
+//! into stretches, each of which is a unit of its own: so all cores share them.
 
 use std::any::Any;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Sender;
 use std::time::Instant;
@@ -11,7 +12,7 @@ use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
 use faultwire_sim::search::Tried;
 use faultwire_sim::{End, Run, Scenario, Testbed};
 
-use super::finding::{Finding, smallest};
+use super::finding::{Finding, named, smallest};
 use super::{Tell, VerifyOptions};
 use crate::check::Verdict;
 use crate::study::{CheckSpec, Search, Study};
@@ -91,6 +92,17 @@ impl Trouble {
         let ended = self.stalled.is_none() && self.failed.is_none() && self.refused.is_none();
         may_lack && self.lacks_option && ended && exercised == 0
     }
+
+    /// Makes the plan of a stall as small as it can be while it still stalls.
+    fn make_smaller(&mut self, scenario: &Scenario, testbed: Testbed) {
+        let Some((why, plan)) = self.stalled.as_mut().filter(|_| testbed.is_simulated()) else { return };
+        let is_stalled = |run: &Run| matches!(run.end, End::Stalled { .. });
+        let shrunk = scenario.shrink(plan, &mut |run| is_stalled(run) && run.fired.all());
+        if let Some(it) = stall(&scenario.run(&shrunk.plan)) {
+            *why = it;
+        }
+        *plan = named(shrunk.plan, scenario.name());
+    }
 }
 
 /// The checks of a study that are asked for.
@@ -98,82 +110,128 @@ fn wanted<'a>(study: &'a Study, options: &'a VerifyOptions) -> impl Iterator<Ite
     study.checks.iter().filter(|spec| options.claims.iter().any(|claim| claim.id == spec.claim))
 }
 
-/// Does a unit's work. A panic in it is an error of the claims that it serves, and of nothing else.
-pub(super) fn guarded(
-    study: &Study,
-    testbed: Testbed,
-    options: &VerifyOptions,
-    work: impl FnOnce() -> (Tried, Vec<Part>),
-) -> (Tried, Vec<Part>) {
-    // What the work leaves half done is seen by nobody: its parts are made anew here.
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let why =
-            format!("the suite panicked in the scenario {} on {testbed}: {}", study.name, said(&*panic));
-        let parts = wanted(study, options).map(|spec| Part {
-            skipped: refusal(study, spec, testbed),
-            internal: Some((why.clone(), None)),
-            ..Part::new(spec.claim, testbed)
-        });
-        (Tried::default(), parts.collect())
-    })
+/// A study on a testbed, and which of its random plans.
+#[derive(Clone, Debug)]
+pub(super) struct Unit {
+    pub(super) study: &'static Study,
+    pub(super) testbed: Testbed,
+    /// The numbers of the random plans. The first stretch has all the rest of the search as well.
+    numbers: Range<u64>,
+}
+
+/// Random plans in a unit at most.
+const STRETCH: u64 = 4_096;
+
+impl Unit {
+    /// A study on a testbed, with all of its random plans.
+    #[cfg(test)]
+    pub(super) fn whole(study: &'static Study, testbed: Testbed, options: &VerifyOptions) -> Unit {
+        Unit { study, testbed, numbers: 0..options.search(study, testbed).random }
+    }
+
+    /// All units of a study on a testbed.
+    pub(super) fn all(study: &'static Study, testbed: Testbed, options: &VerifyOptions) -> Vec<Unit> {
+        let random = options.search(study, testbed).random;
+        let stretches = random.div_ceil(STRETCH).max(1);
+        let numbers = |index| index * STRETCH..random.min((index + 1) * STRETCH);
+        (0..stretches).map(|index| Unit { study, testbed, numbers: numbers(index) }).collect()
+    }
+
+    /// Whether it has anything to run.
+    pub(super) fn has_work(&self, options: &VerifyOptions) -> bool {
+        wanted(self.study, options).any(|spec| refusal(self.study, spec, self.testbed).is_none())
+    }
+
+    /// Does its work. A panic in it is an error of the claims that it serves, and of nothing else.
+    pub(super) fn guarded(
+        &self,
+        options: &VerifyOptions,
+        work: impl FnOnce() -> (Tried, Vec<Part>),
+    ) -> (Tried, Vec<Part>) {
+        let Unit { study, testbed, .. } = self;
+        // What the work leaves half done is seen by nobody: its parts are made anew here.
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+            let why =
+                format!("the suite panicked in the scenario {} on {testbed}: {}", study.name, said(&*panic));
+            let parts = wanted(study, options).map(|spec| Part {
+                skipped: refusal(study, spec, *testbed),
+                internal: Some((why.clone(), None)),
+                ..Part::new(spec.claim, *testbed)
+            });
+            (Tried::default(), parts.collect())
+        })
+    }
+
+    /// Runs it: what was tried in all, and what that says of each claim.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the engine is not simulated: it tells how long a unit took"
+    )]
+    pub(super) fn run(&self, options: &VerifyOptions, tell: &Sender<Tell>) -> (Tried, Vec<Part>) {
+        let Unit { study, testbed, .. } = *self;
+        let begun = Instant::now();
+        let mut watches: Vec<Watch<'_>> = wanted(study, options)
+            .map(|spec| Watch { spec, skipped: refusal(study, spec, testbed), exercised: 0, found: None })
+            .collect();
+        let mut trouble = Trouble::default();
+        let mut tried = Tried::default();
+        let scenario = (study.scenario)(testbed).on(testbed).seed(options.seed);
+        if watches.iter().any(|watch| watch.skipped.is_none()) {
+            tried = self.search(&scenario, options, &mut |run| {
+                // The receiver is gone only when the whole verification is.
+                let _ = tell.send(Tell::Ran(1));
+                look(run, &mut watches, &mut trouble);
+            });
+        }
+        trouble.make_smaller(&scenario, testbed);
+        let parts: Vec<Part> = watches
+            .into_iter()
+            .map(|watch| {
+                let excused = trouble.excuses(testbed, watch.exercised);
+                let lacks =
+                    || excused.then(|| "it lacks a socket option that this takes (ENOPROTOOPT)".to_owned());
+                let check = watch.spec.check;
+                Part {
+                    skipped: watch.skipped.or_else(lacks),
+                    tried,
+                    exercised: watch.exercised,
+                    finding: watch
+                        .found
+                        .map(|found| smallest(study, &scenario, check, &found.plan, &found.verdict)),
+                    stalled: trouble.stalled.clone(),
+                    failed: trouble.failed.clone(),
+                    internal: trouble.refused.clone(),
+                    ..Part::new(watch.spec.claim, testbed)
+                }
+            })
+            .collect();
+        let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        (tried, parts.into_iter().map(|part| Part { elapsed_ms, ..part }).collect())
+    }
+
+    /// Searches its plans and shows each run that counts.
+    fn search(&self, scenario: &Scenario, options: &VerifyOptions, visit: &mut dyn FnMut(&Run)) -> Tried {
+        let Unit { study, testbed, ref numbers } = *self;
+        let search = options.search(study, testbed);
+        let mut tried = Tried::default();
+        if numbers.start == 0 {
+            tried += sweep(study, scenario, testbed, search, visit);
+        }
+        if numbers.end > numbers.start {
+            let count = numbers.end - numbers.start;
+            tried += scenario.search_random(numbers.start, count, &mut |run| {
+                visit(run);
+                ControlFlow::Continue(())
+            });
+        }
+        tried
+    }
 }
 
 /// What a panic said.
 fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it did not say why")
-}
-
-/// Runs a study on a testbed: what was tried in all, and what that says of each claim.
-#[expect(clippy::disallowed_methods, reason = "the engine is not simulated: it tells how long a unit took")]
-pub(super) fn run(
-    study: &Study,
-    testbed: Testbed,
-    options: &VerifyOptions,
-    tell: &Sender<Tell>,
-) -> (Tried, Vec<Part>) {
-    let begun = Instant::now();
-    let mut watches: Vec<Watch<'_>> = wanted(study, options)
-        .map(|spec| Watch { spec, skipped: refusal(study, spec, testbed), exercised: 0, found: None })
-        .collect();
-    let mut trouble = Trouble::default();
-    let mut tried = Tried::default();
-    let scenario = (study.scenario)(testbed).on(testbed).seed(options.seed);
-    if watches.iter().any(|watch| watch.skipped.is_none()) {
-        tried = search(study, &scenario, testbed, options.search(study, testbed), &mut |run| {
-            // The receiver is gone only when the whole verification is.
-            let _ = tell.send(Tell::Ran(1));
-            look(run, &mut watches, &mut trouble);
-        });
-    }
-    let parts: Vec<Part> = watches
-        .into_iter()
-        .map(|watch| {
-            let excused = trouble.excuses(testbed, watch.exercised);
-            let lacks =
-                || excused.then(|| "it lacks a socket option that this takes (ENOPROTOOPT)".to_owned());
-            let check = watch.spec.check;
-            Part {
-                skipped: watch.skipped.or_else(lacks),
-                tried,
-                exercised: watch.exercised,
-                finding: watch
-                    .found
-                    .map(|found| smallest(study, &scenario, check, &found.plan, &found.verdict)),
-                stalled: trouble.stalled.clone(),
-                failed: trouble.failed.clone(),
-                internal: trouble.refused.clone(),
-                ..Part::new(watch.spec.claim, testbed)
-            }
-        })
-        .collect();
-    let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    (tried, parts.into_iter().map(|part| Part { elapsed_ms, ..part }).collect())
-}
-
-/// Whether a study has anything to run on a testbed.
-pub(super) fn has_work(study: &Study, testbed: Testbed, options: &VerifyOptions) -> bool {
-    wanted(study, options).any(|spec| refusal(study, spec, testbed).is_none())
 }
 
 /// Why a check of a study cannot be settled on a testbed.
@@ -190,15 +248,15 @@ pub(super) fn refusal(study: &Study, spec: &CheckSpec, testbed: Testbed) -> Opti
     None
 }
 
-/// Searches a study's plans on a testbed and shows each run that counts.
-fn search(
+/// Searches a study's plans on a testbed, the random ones aside, and shows each run that counts.
+fn sweep(
     study: &Study,
     scenario: &Scenario,
     testbed: Testbed,
     search: Search,
     visit: &mut dyn FnMut(&Run),
 ) -> Tried {
-    let with = scenario.clone().exhaustive(search.exhaustive).random(search.random);
+    let with = scenario.clone().exhaustive(search.exhaustive).random(0);
     let mut tried = with.search(&mut |run| {
         visit(run);
         ControlFlow::Continue(())
@@ -240,6 +298,13 @@ pub(super) fn relay_plans() -> Vec<FaultPlan> {
         .to_vec()
 }
 
+/// Why a run stalled, and what its sockets were at, if it did.
+fn stall(run: &Run) -> Option<String> {
+    let End::Stalled { limit, sockets } = &run.end else { return None };
+    let at = if sockets.is_empty() { String::new() } else { format!(": {}", sockets.join("; ")) };
+    Some(format!("not done after {limit}{at}"))
+}
+
 /// Lets every check look at a run.
 fn look(run: &Run, watches: &mut [Watch<'_>], trouble: &mut Trouble) {
     match &run.end {
@@ -248,9 +313,8 @@ fn look(run: &Run, watches: &mut [Watch<'_>], trouble: &mut Trouble) {
             let who = host.as_deref().unwrap_or("the run");
             trouble.failed.get_or_insert((format!("{who}: {message}"), run.plan.clone()));
         }
-        End::Stalled { limit, sockets } => {
-            let at = if sockets.is_empty() { String::new() } else { format!(": {}", sockets.join("; ")) };
-            trouble.stalled.get_or_insert((format!("not done after {limit}{at}"), run.plan.clone()));
+        End::Stalled { .. } => {
+            trouble.stalled.get_or_insert((stall(run).unwrap_or_default(), run.plan.clone()));
         }
         End::Refused { why } => {
             let why = format!("the testbed refused to run a plan: {why}");

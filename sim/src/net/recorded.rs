@@ -89,6 +89,21 @@ impl<N: Network> Recorded<N> {
     async fn first_of(&self, addr: &str) -> Option<SocketAddr> {
         self.net.resolve(addr).await.ok()?.first().copied()
     }
+
+    /// Records a connect.
+    async fn connected(
+        &self,
+        log: SocketLog,
+        addr: &str,
+        result: io::Result<N::Stream>,
+    ) -> io::Result<RecordedStream<N::Stream>> {
+        let peer = match &result {
+            Ok(stream) => stream.peer_addr().ok(),
+            Err(_) => self.first_of(addr).await,
+        };
+        log.push(Call::Connect(peer.unwrap_or(NOBODY)), &result);
+        Ok(RecordedStream { stream: result?, log })
+    }
 }
 
 /// A datagram socket whose calls are recorded.
@@ -120,12 +135,18 @@ impl<N: Network> Network for Recorded<N> {
     async fn connect(&self, addr: &str, options: &[SocketOption]) -> io::Result<Self::Stream> {
         let log = self.log.socket();
         let result = self.net.connect(addr, options).await;
-        let peer = match &result {
-            Ok(stream) => stream.peer_addr().ok(),
-            Err(_) => self.first_of(addr).await,
-        };
-        log.push(Call::Connect(peer.unwrap_or(NOBODY)), &result);
-        Ok(RecordedStream { stream: result?, log })
+        self.connected(log, addr, result).await
+    }
+
+    async fn connect_from(
+        &self,
+        local: &str,
+        addr: &str,
+        options: &[SocketOption],
+    ) -> io::Result<Self::Stream> {
+        let log = self.log.socket();
+        let result = self.net.connect_from(local, addr, options).await;
+        self.connected(log, addr, result).await
     }
 
     async fn listen(&self, addr: &str, backlog: u32, options: &[SocketOption]) -> io::Result<Self::Listener> {

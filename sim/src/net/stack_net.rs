@@ -192,7 +192,25 @@ impl Network for StackNet {
     async fn connect(&self, addr: &str, options: &[SocketOption]) -> io::Result<StackStream> {
         let mut last = io::Error::from(io::ErrorKind::NotFound);
         for addr in self.resolve(addr).await? {
-            match stream::connect(self, addr, options).await {
+            match stream::connect(self, None, addr, options).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn connect_from(
+        &self,
+        local: &str,
+        addr: &str,
+        options: &[SocketOption],
+    ) -> io::Result<StackStream> {
+        let own = self.resolve(local).await?;
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for addr in self.resolve(addr).await? {
+            let Some(own) = own.iter().find(|own| own.is_ipv4() == addr.is_ipv4()) else { continue };
+            match stream::connect(self, Some(*own), addr, options).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => last = error,
             }

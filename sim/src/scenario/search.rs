@@ -6,7 +6,7 @@ use faultwire::fault::FaultPlan;
 
 use super::Scenario;
 use crate::run::{End, Run};
-use crate::search::{Grid, RandomSearch, ShrinkLimits, Shrunk, Sweep, Tried, shrink};
+use crate::search::{Grid, RandomSearch, ShrinkLimits, Shrunk, StormSearch, Sweep, Tried, shrink};
 use crate::strategy::PlanSpace;
 
 /// How often a random plan of which nothing took place is drawn anew.
@@ -44,26 +44,37 @@ impl Scenario {
         let sweep =
             Sweep { base: &self.base, grid: &grid, depth, runs_max: self.runs_max, seed: self.settings.seed };
         let mut tried = sweep.search(run, visit);
-        if tried.stopped || self.random == 0 {
-            return tried;
-        }
-        let fault_free = run(&self.base);
-        let mut space = PlanSpace::of(&self.base, &fault_free.trace, &grid);
-        if self.testbed.has_ticks() {
-            space = space.whole_ticks();
-        }
-        if space.packets() > 0 {
-            let random = RandomSearch {
-                space: &space,
-                seed: self.settings.seed,
-                scenario: &self.name,
-                first: 0,
-                count: self.random,
-                draws_max: DRAWS_MAX,
-            };
-            tried += random.search(run, visit);
+        if !tried.stopped && self.random > 0 {
+            tried += self.search_random(0, self.random, visit);
         }
         tried
+    }
+
+    /// Runs the scenario under `count` random plans from the one numbered `first` on, and hands each run that counts
+    /// to `visit`, until that breaks. A plan is the same whatever range it is asked for in.
+    pub fn search_random(
+        &self,
+        first: u64,
+        count: u64,
+        visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
+    ) -> Tried {
+        let run = &mut |plan: &FaultPlan| self.run(plan);
+        let (seed, scenario, draws_max) = (self.settings.seed, self.name.as_str(), DRAWS_MAX);
+        let tick_us = if self.testbed.has_ticks() { 1_000 } else { 1 };
+        if let Some(storm) = &self.storm {
+            let base = &self.base;
+            let search = StormSearch { storm, base, seed, scenario, first, count, draws_max, tick_us };
+            return search.search(run, visit);
+        }
+        let fault_free = run(&self.base);
+        let mut space = PlanSpace::of(&self.base, &fault_free.trace, &self.grid());
+        if tick_us > 1 {
+            space = space.whole_ticks();
+        }
+        if space.packets() == 0 {
+            return Tried::default();
+        }
+        RandomSearch { space: &space, seed, scenario, first, count, draws_max }.search(run, visit)
     }
 
     /// Makes a plan as small as it can be while its run still shows what `shows` asks for.

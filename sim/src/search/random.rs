@@ -1,14 +1,15 @@
 //! Random plans: explicit lists of faults, each of which took place.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
+use bytes::Bytes;
 use faultwire::fault::{Class, FaultPlan};
-use faultwire::trace::{Event, HostId, PacketId, Trace, What};
+use faultwire::trace::{Event, HostId, PacketId, PacketView, Trace, Transport, What};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::{Parts, Tried};
+use super::{Parts, Storm, Tried};
 use crate::run::{End, Run};
 use crate::seed::derive;
 use crate::strategy::{HITS_PER_ITEM_MAX, PlanSpace, plans};
@@ -58,29 +59,77 @@ impl RandomSearch<'_> {
         run: &mut dyn FnMut(&FaultPlan) -> Run,
         visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
     ) -> Tried {
-        let mut tried = Tried::default();
         let plans = plans(self.space);
-        for number in self.first..self.first.saturating_add(self.count) {
-            let fitted = (0..self.draws_max.max(1))
-                .map(|draw| fit(run(&self.drawn(&plans, number, draw))))
-                .find(|run| is_refused(run) || self.is_fit(run));
-            let Some(run) = fitted else {
-                tried.barren += 1;
-                continue;
-            };
-            tried.count(&run, |tried| &mut tried.random);
-            if visit(&run).is_break() {
-                tried.stopped = true;
-                break;
-            }
-        }
-        tried
+        let numbers = self.first..self.first.saturating_add(self.count);
+        let drawn = |number, draw| self.drawn(&plans, number, draw);
+        let adds = |plan: &FaultPlan| self.space.adds_to_base(plan);
+        search(numbers, self.draws_max, &drawn, &adds, run, visit)
     }
+}
 
-    /// Whether a fault of the search took place, and nothing was hit too often.
-    fn is_fit(&self, run: &Run) -> bool {
-        self.space.adds_to_base(&run.plan) && hits_per_item(&run.trace) <= HITS_PER_ITEM_MAX
+/// A search through the plans of a storm, numbered from 0. Plan i is the same whatever was run before it.
+#[derive(Clone, Debug)]
+pub struct StormSearch<'a> {
+    /// What the plans are drawn from.
+    pub storm: &'a Storm,
+    /// The plan that theirs is added to.
+    pub base: &'a FaultPlan,
+    /// Decides the plans, together with the scenario's name and a plan's number.
+    pub seed: u64,
+    /// The scenario's name.
+    pub scenario: &'a str,
+    /// The number of the first plan.
+    pub first: u64,
+    /// How many plans.
+    pub count: u64,
+    /// How often a plan is drawn anew at most, where nothing of it takes place.
+    pub draws_max: u32,
+    /// Delays are whole numbers of so many microseconds.
+    pub tick_us: u64,
+}
+
+impl StormSearch<'_> {
+    /// Runs the plans, each fitted: as [`RandomSearch::search`].
+    pub fn search(
+        &self,
+        run: &mut dyn FnMut(&FaultPlan) -> Run,
+        visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
+    ) -> Tried {
+        let numbers = self.first..self.first.saturating_add(self.count);
+        let drawn = |number, draw| {
+            self.storm.plan(self.base, self.seed, self.scenario, number, draw, self.tick_us.max(1))
+        };
+        let adds = |plan: &FaultPlan| plan.faults.len() > self.base.faults.len();
+        search(numbers, self.draws_max, &drawn, &adds, run, visit)
     }
+}
+
+/// Runs a plan for each number. A plan counts if a fault of the search took place, and nothing was hit too often.
+fn search(
+    numbers: Range<u64>,
+    draws_max: u32,
+    drawn: &dyn Fn(u64, u32) -> FaultPlan,
+    adds: &dyn Fn(&FaultPlan) -> bool,
+    run: &mut dyn FnMut(&FaultPlan) -> Run,
+    visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
+) -> Tried {
+    let mut tried = Tried::default();
+    let is_fit = |run: &Run| adds(&run.plan) && hits_per_item(&run.trace) <= HITS_PER_ITEM_MAX;
+    for number in numbers {
+        let fitted = (0..draws_max.max(1))
+            .map(|draw| fit(run(&drawn(number, draw))))
+            .find(|run| is_refused(run) || is_fit(run));
+        let Some(run) = fitted else {
+            tried.barren += 1;
+            continue;
+        };
+        tried.count(&run, |tried| &mut tried.random);
+        if visit(&run).is_break() {
+            tried.stopped = true;
+            break;
+        }
+    }
+    tried
 }
 
 fn is_refused(run: &Run) -> bool {
@@ -140,6 +189,8 @@ enum Item<'a> {
     Data(HostId, HostId, u32),
     /// A step of a connection.
     Step(HostId, HostId, u32, Class),
+    /// An acknowledgement, by how far it goes: a later one that goes further makes up for it.
+    Acknowledgement(HostId, HostId, u32, Option<u32>),
     /// A message, by its content: an answer that echoes it is the same exchange.
     Message(&'a [u8]),
 }
@@ -167,9 +218,8 @@ fn hits_per_item(trace: &Trace) -> usize {
         }
         let item = match label.class {
             Class::Data => Item::Data(*from, *to, label.nth),
-            Class::Syn | Class::Ack | Class::Fin | Class::Rst => {
-                Item::Step(*from, *to, label.flow, label.class)
-            }
+            Class::Ack => Item::Acknowledgement(*from, *to, label.flow, acknowledged(bytes)),
+            Class::Syn | Class::Fin | Class::Rst => Item::Step(*from, *to, label.flow, label.class),
             Class::Datagram | Class::Fragment | Class::Icmp | Class::Any => {
                 Item::Message(Parts::of(bytes).payload(bytes))
             }
@@ -177,4 +227,12 @@ fn hits_per_item(trace: &Trace) -> usize {
         *hits.entry(item).or_default() += 1;
     }
     hits.values().copied().max().unwrap_or(0)
+}
+
+/// The acknowledgement number of a TCP segment.
+fn acknowledged(packet: &Bytes) -> Option<u32> {
+    match PacketView::parse(packet)?.transport {
+        Transport::Tcp { ack, .. } => Some(ack),
+        _ => None,
+    }
 }

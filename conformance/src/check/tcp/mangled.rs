@@ -79,6 +79,16 @@ impl<N> Mangled<N> {
         Mangled { net, bug }
     }
 
+    /// Where a connect to that address ends.
+    fn target(&self, addr: &str) -> String {
+        let host = addr.rsplit_once(':').map_or(addr, |(host, _)| host);
+        match self.bug {
+            Bug::AnswersForNobody => format!("{host}:{DATA}"),
+            Bug::RefusesEverybody => format!("{host}:1"),
+            _ => addr.to_owned(),
+        }
+    }
+
     /// The options that get through.
     fn options(&self, options: &[SocketOption]) -> Vec<SocketOption> {
         let through = |option: &SocketOption| {
@@ -95,12 +105,7 @@ impl<N: Network> Network for Mangled<N> {
     type Datagram = N::Datagram;
 
     async fn connect(&self, addr: &str, options: &[SocketOption]) -> io::Result<Self::Stream> {
-        let host = addr.rsplit_once(':').map_or(addr, |(host, _)| host);
-        let addr = match self.bug {
-            Bug::AnswersForNobody => format!("{host}:{DATA}"),
-            Bug::RefusesEverybody => format!("{host}:1"),
-            _ => addr.to_owned(),
-        };
+        let addr = self.target(addr);
         let options = self.options(options);
         let connecting = self.net.connect(&addr, &options);
         let stream = if self.bug == Bug::NeverTriesAgain {
@@ -109,6 +114,17 @@ impl<N: Network> Network for Mangled<N> {
         } else {
             connecting.await?
         };
+        Ok(MangledStream::new(stream, self.bug))
+    }
+
+    async fn connect_from(
+        &self,
+        local: &str,
+        addr: &str,
+        options: &[SocketOption],
+    ) -> io::Result<Self::Stream> {
+        let (addr, options) = (self.target(addr), self.options(options));
+        let stream = self.net.connect_from(local, &addr, &options).await?;
         Ok(MangledStream::new(stream, self.bug))
     }
 

@@ -28,7 +28,8 @@ fn study(name: &str) -> Study {
 }
 
 fn run_of(study: &Study, testbed: Testbed) -> Vec<Part> {
-    run(study, testbed, &options(testbed), &mpsc::channel().0).1
+    let study: &'static Study = Box::leak(Box::new(*study));
+    Unit::whole(study, testbed, &options(testbed)).run(&options(testbed), &mpsc::channel().0).1
 }
 
 /// A plan that no testbed can run: it crashes a host that there is not.
@@ -48,9 +49,10 @@ fn a_further_plan_that_is_refused_is_an_error() {
 
 #[test]
 fn a_panic_is_an_error_of_its_study_alone() {
-    let study = study("udp-numbered");
+    let study: &'static Study = Box::leak(Box::new(study("udp-numbered")));
     let options = options(Testbed::Virtual);
-    let (_, parts) = guarded(&study, Testbed::Virtual, &options, || panic!("a bug of the {}", "suite"));
+    let unit = Unit::whole(study, Testbed::Virtual, &options);
+    let (_, parts) = unit.guarded(&options, || panic!("a bug of the {}", "suite"));
     let row = &rows(&options, &parts)[0];
     assert_eq!(row.outcome, Outcome::Error);
     let why = row.why.as_deref().unwrap_or_default();

@@ -27,12 +27,18 @@ pub struct StackListener {
 
 pub(super) async fn connect(
     net: &StackNet,
+    local: Option<SocketAddr>,
     peer: SocketAddr,
     options: &[SocketOption],
 ) -> io::Result<StackStream> {
-    let start = |stack: &mut dyn faultwire::stack::Sockets, fd| match stack.connect(fd, Some(peer)) {
-        Ok(()) | Err(Errno::EINPROGRESS) => Ok(None),
-        Err(errno) => Err(errno),
+    let start = |stack: &mut dyn faultwire::stack::Sockets, fd| {
+        if let Some(local) = local {
+            stack.bind(fd, local)?;
+        }
+        match stack.connect(fd, Some(peer)) {
+            Ok(()) | Err(Errno::EINPROGRESS) => Ok(None),
+            Err(errno) => Err(errno),
+        }
     };
     let socket = net.open(Kind::Stream, peer, options, start).await?;
     let established = |stack: &mut dyn faultwire::stack::Sockets, fd| {
