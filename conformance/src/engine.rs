@@ -72,7 +72,8 @@ pub struct Replayed {
 
 /// All studies.
 pub fn studies() -> Vec<&'static Study> {
-    check::udp::studies().iter().chain(check::tcp::studies()).collect()
+    let udp = check::udp::studies().iter();
+    udp.chain(check::tcp::studies()).chain(check::tcp::life::studies()).collect()
 }
 
 /// Replays a plan.
@@ -264,8 +265,8 @@ mod tests {
         };
         let mut told = Told::default();
         let report = verify(&options, &mut told);
-        // On virtual the size limit's three studies; there no stream, and in turmoil's own no IPv6 and no MTU.
-        assert_eq!((told.steps, told.done), (5, 5));
+        // On virtual the size limit's three studies and the reset's; in turmoil's own there is no IPv6 and no MTU.
+        assert_eq!((told.steps, told.done), (6, 6));
         assert_eq!(told.running, [""; 0]);
         assert!(told.runs > 5);
         assert_eq!(told.runs, report.tried.runs());

@@ -7,11 +7,13 @@ mod turmoil_own;
 pub(crate) mod virtual_clock;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use faultwire::fault::FaultPlan;
 use faultwire::time::Time;
 use faultwire::trace::Trace;
 
+use crate::program::message;
 use crate::run::{End, Run};
 use crate::scenario::Scenario;
 use crate::world::Shared;
@@ -83,8 +85,8 @@ impl Testbed {
             return refused(scenario, plan, format!("the testbed {self} carries no faults"));
         }
         match self {
-            Testbed::Virtual => virtual_clock::run(scenario, plan),
-            Testbed::Turmoil => turmoil_fabric::run(scenario, plan),
+            Testbed::Virtual => guarded(scenario, plan, virtual_clock::run),
+            Testbed::Turmoil => guarded(scenario, plan, turmoil_fabric::run),
             Testbed::TurmoilOwn => turmoil_own::run(scenario, plan),
             Testbed::Loopback => real::run(scenario, plan, false),
             Testbed::Relay => real::run(scenario, plan, true),
@@ -99,6 +101,15 @@ impl fmt::Display for Testbed {
             other => f.write_str(other.name()),
         }
     }
+}
+
+/// Runs a scenario with our stack. A panic outside of its programs is a mistake of ours: the plan that brings it about is
+/// kept, in a run that counts as one that could not be done.
+fn guarded(scenario: &Scenario, plan: &FaultPlan, run: fn(&Scenario, &FaultPlan) -> Run) -> Run {
+    // What the run leaves half done ends with it.
+    catch_unwind(AssertUnwindSafe(|| run(scenario, plan))).unwrap_or_else(|panic| {
+        refused(scenario, plan, format!("the simulation panicked: {}", message(panic.as_ref())))
+    })
 }
 
 /// A run that the testbed could not do.

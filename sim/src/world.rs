@@ -7,14 +7,16 @@
 mod host;
 mod timers;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use bytes::Bytes;
 use faultwire::fault::{Delivery, FaultPlan, Fired, UnknownHost, Wire};
 use faultwire::stack::Sockets as _;
+use faultwire::tcp::State;
 use faultwire::time::Time;
-use faultwire::trace::{HostId, LossReason, Trace, What};
+use faultwire::trace::{HostId, LossReason, Note, TcpNote, Trace, What};
 
 pub(crate) use host::{Host, Waiters};
 pub(crate) use timers::{TimerId, Timers};
@@ -280,7 +282,27 @@ impl World {
                 ));
             }
         }
+        lines.extend(self.connections());
         lines
+    }
+
+    /// The states of the TCP connections that have not ended, those among them that no program has open any more.
+    fn connections(&self) -> impl Iterator<Item = String> {
+        let mut last: BTreeMap<(HostId, u16, u16), State> = BTreeMap::new();
+        for event in self.trace.events() {
+            match event.what {
+                // What a host knew is gone with its power.
+                What::Crashed(host) => last.retain(|(whose, ..), _| *whose != host),
+                What::Note { host, note: Note::Tcp { port, peer, note: TcpNote::State(state) } } => {
+                    last.insert((host, port, peer), state);
+                }
+                _ => {}
+            }
+        }
+        let open = last.into_iter().filter(|(_, state)| *state != State::Closed);
+        open.map(|((host, port, peer), state)| {
+            format!("{}: port {port} to {peer} in {state}", self.trace.host_name(host))
+        })
     }
 }
 

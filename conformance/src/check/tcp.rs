@@ -1,4 +1,5 @@
-//! The claims of *Stream sockets* that need no packet faults, settled from the programs' calls alone.
+//! The claims of *Stream sockets*: here the studies that the programs' calls alone settle, so that they run over real
+//! sockets too; [`life`] has those that take faults and packets.
 //!
 //! Each study writes bytes that tell where they belong (`pattern`), so that a check can say what became of them. A
 //! program asserts nothing; the checks read the trace. Where one side must wait until the other has done something, it
@@ -10,13 +11,20 @@ mod calls;
 mod closing;
 mod connecting;
 mod flow;
+mod flows;
+pub mod life;
 mod mangled;
 mod many_clients;
+mod opening;
 mod pattern;
 mod reset;
+mod reuse;
+mod silence;
+mod streams;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use faultwire_sim::Testbed;
 
@@ -57,6 +65,13 @@ const fn study(
     }
 }
 
+impl Study {
+    /// The same, whose plans are searched where a testbed carries faults.
+    const fn searched(self, search: Search) -> Study {
+        Study { search, ..self }
+    }
+}
+
 /// A mutant: its name, the claim that it breaks, its scenario and what it does wrong.
 const fn mutant(
     name: &'static str,
@@ -87,7 +102,8 @@ static STUDIES: [Study; 12] = [
                 "connects end at a port on which nobody listens",
             ),
         ],
-    ),
+    )
+    .searched(Search::of(2, 128)),
     study(
         "tcp-late-accept",
         "A client connects and sends before the server accepts.",
@@ -101,10 +117,10 @@ static STUDIES: [Study; 12] = [
         scenario::<bytes::BothWays>,
         &[
             CheckSpec::of_calls("tcp/both-ways", bytes::both_ways),
-            CheckSpec::of_calls("tcp/every-byte", bytes::every_byte),
-            CheckSpec::of_calls("tcp/in-order", bytes::in_order),
-            CheckSpec::of_calls("tcp/no-duplicates", bytes::no_duplicates),
-            CheckSpec::of_calls("tcp/nothing-altered", bytes::nothing_altered),
+            CheckSpec::of_calls("tcp/every-byte", streams::every_byte::<bytes::BothWays>),
+            CheckSpec::of_calls("tcp/in-order", streams::in_order::<bytes::BothWays>),
+            CheckSpec::of_calls("tcp/no-duplicates", streams::no_duplicates::<bytes::BothWays>),
+            CheckSpec::of_calls("tcp/nothing-altered", streams::nothing_altered::<bytes::BothWays>),
         ],
         &[
             mutant(
@@ -138,7 +154,8 @@ static STUDIES: [Study; 12] = [
                 "one bit of the stream is another",
             ),
         ],
-    ),
+    )
+    .searched(Search::of(0, 64)),
     study(
         "tcp-boundaries",
         "Two short writes and a long one wait at the reader, who then reads in pieces of another length.",
@@ -180,7 +197,8 @@ static STUDIES: [Study; 12] = [
                 "a writer that had to wait waits for ever",
             ),
         ],
-    ),
+    )
+    .searched(Search::of(0, 32)),
     study(
         "tcp-buffers",
         "A client writes to two sockets that nobody reads, one with a small and one with a large receive buffer.",
@@ -212,7 +230,8 @@ static STUDIES: [Study; 12] = [
                 "the end of the stream is not passed on",
             ),
         ],
-    ),
+    )
+    .searched(Search::of(1, 256)),
     study(
         "tcp-close",
         "A client writes and closes while the server has read nothing.",
@@ -230,7 +249,8 @@ static STUDIES: [Study; 12] = [
             },
             "a close throws away what is queued (linger 0)",
         )],
-    ),
+    )
+    .searched(Search::of(1, 64)),
     study(
         "tcp-late-send",
         "A client sends to a server that has closed.",
@@ -252,7 +272,8 @@ static STUDIES: [Study; 12] = [
             |_| broken_server::<reset::Aborted>(Bug::NeverResets),
             "an aborted connection ends in good order",
         )],
-    ),
+    )
+    .searched(Search::of(1, 64)),
     study(
         "tcp-backlog",
         "More clients connect at once than the server's backlog holds; later it accepts them all.",
@@ -272,7 +293,8 @@ static STUDIES: [Study; 12] = [
                 "one connection that was accepted is thrown away",
             ),
         ],
-    ),
+    )
+    .searched(Search::of(1, 64)),
     study(
         "tcp-many-clients",
         "Clients on several hosts talk at once to a server that sends back what each sent.",
@@ -284,5 +306,6 @@ static STUDIES: [Study; 12] = [
             many_clients::crossed,
             "two connections get each other's answers",
         )],
-    ),
+    )
+    .searched(Search::of(0, 64)),
 ];

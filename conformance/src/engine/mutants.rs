@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use faultwire::fault::FaultPlan;
 use faultwire::stack::Mutant;
-use faultwire_sim::{Scenario, Testbed};
+use faultwire_sim::{End, Scenario, Testbed};
 
 use super::finding::smallest;
 use super::studies;
@@ -89,8 +89,15 @@ fn try_it(study: &Study, scenario: &Scenario, search: Search, row: &mut MutantRo
     let scenario = if concerns { scenario } else { scenario.exhaustive(0).random(0) };
     let mut found = None;
     let tried = scenario.search(&mut |run| {
+        // What never ends fails every claim of its study.
+        let is_stalled = matches!(run.end, End::Stalled { .. });
         for spec in study.checks {
-            let verdict = (spec.check)(run).verdict;
+            let verdict = match (spec.check)(run).verdict {
+                Verdict::Fine | Verdict::Shown(_) if is_stalled => {
+                    Verdict::Broken("it never ended".to_owned())
+                }
+                verdict => verdict,
+            };
             if matches!(verdict, Verdict::Broken(_)) {
                 row.caught_by.insert(spec.claim);
                 if spec.claim == row.breaks && found.is_none() {

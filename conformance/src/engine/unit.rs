@@ -93,15 +93,21 @@ impl Trouble {
         may_lack && self.lacks_option && ended && exercised == 0
     }
 
-    /// Makes the plan of a stall as small as it can be while it still stalls.
+    /// Makes the plans of a stall and of a run that could not be made as small as they can be.
     fn make_smaller(&mut self, scenario: &Scenario, testbed: Testbed) {
-        let Some((why, plan)) = self.stalled.as_mut().filter(|_| testbed.is_simulated()) else { return };
-        let is_stalled = |run: &Run| matches!(run.end, End::Stalled { .. });
-        let shrunk = scenario.shrink(plan, &mut |run| is_stalled(run) && run.fired.all());
-        if let Some(it) = stall(&scenario.run(&shrunk.plan)) {
-            *why = it;
+        if !testbed.is_simulated() {
+            return;
         }
-        *plan = named(shrunk.plan, scenario.name());
+        if let Some((why, plan)) = &mut self.stalled {
+            let is_stalled = |run: &Run| matches!(run.end, End::Stalled { .. }) && run.fired.all();
+            *plan = named(scenario.shrink(plan, &mut |run| is_stalled(run)).plan, scenario.name());
+            *why = stall(&scenario.run(plan)).unwrap_or_default();
+        }
+        if let Some((why, Some(plan))) = &mut self.refused {
+            let is_refused = |run: &Run| matches!(run.end, End::Refused { .. });
+            *plan = named(scenario.shrink(plan, &mut |run| is_refused(run)).plan, scenario.name());
+            *why = refused(&scenario.run(plan)).unwrap_or_default();
+        }
     }
 }
 
@@ -305,6 +311,12 @@ fn stall(run: &Run) -> Option<String> {
     Some(format!("not done after {limit}{at}"))
 }
 
+/// Why the testbed could not do a run, if it could not.
+fn refused(run: &Run) -> Option<String> {
+    let End::Refused { why } = &run.end else { return None };
+    Some(format!("the testbed refused to run a plan: {why}"))
+}
+
 /// Lets every check look at a run.
 fn look(run: &Run, watches: &mut [Watch<'_>], trouble: &mut Trouble) {
     match &run.end {
@@ -316,9 +328,8 @@ fn look(run: &Run, watches: &mut [Watch<'_>], trouble: &mut Trouble) {
         End::Stalled { .. } => {
             trouble.stalled.get_or_insert((stall(run).unwrap_or_default(), run.plan.clone()));
         }
-        End::Refused { why } => {
-            let why = format!("the testbed refused to run a plan: {why}");
-            trouble.refused.get_or_insert((why, Some(run.plan.clone())));
+        End::Refused { .. } => {
+            trouble.refused.get_or_insert((refused(run).unwrap_or_default(), Some(run.plan.clone())));
             // It shows nothing.
             return;
         }

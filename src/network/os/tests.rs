@@ -36,6 +36,24 @@ fn errno<T: std::fmt::Debug>(result: io::Result<T>) -> Option<Errno> {
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[tokio::test]
+async fn a_stream_connects_from_the_address_that_is_asked_for() {
+    for ip in families() {
+        let net = OsNetwork::new();
+        let listener = net.listen(&text(ip, 0), 16, &[]).await.expect("listen");
+        let addr = listener.local_addr().expect("address").to_string();
+        let reuse = [SocketOption::ReuseAddress(true)];
+        let first = net.connect_from(&text(ip, 0), &addr, &reuse).await.expect("connect");
+        let own = first.local_addr().expect("address");
+        assert_eq!(own.ip(), ip);
+        let (_accepted, peer) = listener.accept().await.expect("accept");
+        assert_eq!(peer, own);
+        // The same four addresses and ports are one connection (connect(2): EADDRNOTAVAIL).
+        let again = net.connect_from(&own.to_string(), &addr, &reuse).await;
+        assert!(matches!(errno(again), Some(Errno::EADDRNOTAVAIL | Errno::EADDRINUSE)));
+    }
+}
+
+#[tokio::test]
 async fn a_stream_carries_bytes_both_ways_and_half_closes() {
     for ip in families() {
         let net = OsNetwork::new();

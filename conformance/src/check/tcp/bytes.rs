@@ -9,8 +9,9 @@ use faultwire::trace::{Call, Trace};
 use faultwire_sim::Run;
 use tokio::io::AsyncWriteExt as _;
 
-use super::calls::{Connection, Side, connections, passed, side};
-use super::pattern::{Kind, difference, pattern};
+use super::calls::{Side, connections, passed, side};
+use super::pattern::{difference, pattern};
+use super::streams::{Streams, directions};
 use super::talk::{DATA, Programs, SIGNAL, accept, connect, listen, pieces, read_once, read_to_end, say};
 use crate::check::Seen;
 
@@ -54,24 +55,14 @@ impl Programs for BothWays {
     }
 }
 
-/// A direction of the connection.
-struct Direction {
-    name: &'static str,
-    written: Vec<u8>,
-    reader: Side,
-}
-
-fn directions(trace: &Trace) -> Vec<Direction> {
-    let Some(&Connection { client, server }) = connections(trace, DATA).first() else {
-        return Vec::new();
-    };
-    let direction = |name, (key, len), reader| Direction { name, written: pattern(key, len), reader };
-    vec![direction("client->server", UP, server), direction("server->client", DOWN, client)]
+impl Streams for BothWays {
+    const UP: (u8, usize) = UP;
+    const DOWN: (u8, usize) = DOWN;
 }
 
 /// tcp/both-ways.
 pub(super) fn both_ways(run: &Run) -> Seen {
-    let directions = directions(&run.trace);
+    let directions = directions::<BothWays>(&run.trace);
     // Receives of a host that lie between two of its sends: both directions were in use.
     let mut at_once = 0;
     for direction in &directions {
@@ -100,61 +91,6 @@ pub(super) fn both_ways(run: &Run) -> Seen {
         }
     }
     Seen::fine(at_once as u64)
-}
-
-/// tcp/every-byte: what was read is what was written, and at the end of the stream all of it. It counts the reads of
-/// the directions that came to their end.
-pub(super) fn every_byte(run: &Run) -> Seen {
-    let mut reads = 0;
-    for direction in directions(&run.trace) {
-        let passed = passed(&run.trace, direction.reader);
-        let (got, all) = (passed.received.len(), direction.written.len());
-        let broken = |how: String| Seen::broken(reads, format!("{}: {how}", direction.name));
-        if let Some(found) = difference(&direction.written, &passed.received) {
-            return broken(found.to_string());
-        }
-        match (passed.ended, got < all) {
-            (true, false) => reads += passed.reads,
-            (true, true) => return broken(format!("the stream ended after {got} of {all} bytes")),
-            // Both programs were done, with no error that would say why the rest did not come.
-            (false, true) if run.end.is_finished() && passed.errors.is_empty() => {
-                return broken(format!("the stream stood still after {got} of {all} bytes"));
-            }
-            (false, _) => {}
-        }
-    }
-    Seen::fine(reads)
-}
-
-/// tcp/in-order.
-pub(super) fn in_order(run: &Run) -> Seen {
-    read_as_written(run, Kind::Reordered)
-}
-
-/// tcp/no-duplicates.
-pub(super) fn no_duplicates(run: &Run) -> Seen {
-    read_as_written(run, Kind::Repeated)
-}
-
-/// tcp/nothing-altered.
-pub(super) fn nothing_altered(run: &Run) -> Seen {
-    read_as_written(run, Kind::Altered)
-}
-
-/// What was read is at all times a prefix of what was written. Of differences those of one kind are told.
-fn read_as_written(run: &Run, kind: Kind) -> Seen {
-    let mut reads = 0;
-    for direction in directions(&run.trace) {
-        let passed = passed(&run.trace, direction.reader);
-        reads += passed.reads;
-        match difference(&direction.written, &passed.received) {
-            Some(found) if found.kind == kind => {
-                return Seen::broken(reads, format!("{}: {found}", direction.name));
-            }
-            _ => {}
-        }
-    }
-    Seen::fine(reads)
 }
 
 /// Writes that wait for a reader who reads in pieces of another length.
@@ -238,6 +174,3 @@ fn ends(lengths: &[usize]) -> impl Iterator<Item = usize> {
         Some(*end)
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -10,7 +10,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::calls::{connections, passed};
 use super::pattern::{difference, pattern};
 use super::talk::{
-    DATA, OTHER, Programs, QUIET, SIGNAL, accept, connect, listen, read_once, read_to_end, say, send,
+    DATA, OTHER, Programs, QUIET, SIGNAL, accept, connect, connect_with, listen, read_once, read_to_end, say,
+    send,
 };
 use crate::check::Seen;
 
@@ -65,7 +66,7 @@ impl Programs for StoppedReader {
 
     async fn call<N: Network>(net: N) -> io::Result<()> {
         let small = [SocketOption::SendBuffer(SMALL)];
-        let mut stream = net.connect(&format!("server:{DATA}"), &small).await?;
+        let mut stream = connect_with(&net, DATA, &small).await?;
         let mut signal = connect(&net, SIGNAL).await?;
         let data = pattern(4, ALL);
         let taken = fill(&net, &mut stream, &data).await?;
@@ -145,7 +146,7 @@ impl Programs for Buffers {
         let small = [SocketOption::SendBuffer(SMALL)];
         let mut streams = Vec::new();
         for port in [DATA, OTHER] {
-            streams.push(net.connect(&format!("server:{port}"), &small).await?);
+            streams.push(connect_with(&net, port, &small).await?);
         }
         let data = pattern(5, TOO_MUCH);
         for stream in &mut streams {

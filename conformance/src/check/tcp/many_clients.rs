@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::backlog::echo;
 use super::calls::{accepted, all_passed, connected};
 use super::pattern::pattern;
-use super::talk::{DATA, LITTLE_PATIENCE, PATIENCE, calling, connect, listen, serving};
+use super::talk::{DATA, LITTLE_PATIENCE, calling, connect, listen, patience, serving};
 use crate::check::Seen;
 
 /// The hosts of the clients.
@@ -23,9 +23,9 @@ const LEN: usize = 2_000;
 const PIECE: usize = 500;
 
 /// The scenario.
-pub(super) fn scenario(_: Testbed) -> Scenario {
+pub(super) fn scenario(testbed: Testbed) -> Scenario {
     let server = faultwire_sim::scenario("tcp-many-clients").server(|net: Net| serving(serve(net)));
-    with_clients(server, PATIENCE)
+    with_clients(server, patience(testbed))
 }
 
 /// The same with a server that gives every second connection's answers to the one before, and the other way round.

@@ -6,11 +6,12 @@ use std::time::Duration;
 use faultwire::errno::Errno;
 use faultwire::network::{Network, Stream};
 use faultwire::stack::SocketOption;
-use faultwire::trace::{Call, ProgramCall, Trace};
+use faultwire::trace::{Call, Event, ProgramCall, TcpFlags, Trace};
 use faultwire_sim::Run;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::calls::{Connection, connections, side};
+use super::flows::{distance, segments};
 use super::talk::{DATA, NOBODY, OTHER, Programs, SIGNAL, accept, connect, listen, read_once, say};
 use crate::check::Seen;
 
@@ -55,11 +56,11 @@ impl Programs for Aborted {
             // The reset takes the same way as the signal, and went first.
             net.sleep(Duration::from_millis(5)).await;
             if reads_first {
-                receive_thrice(&mut stream).await;
+                receive_thrice(&net, &mut stream).await;
                 send_twice(&mut stream).await;
             } else {
                 send_twice(&mut stream).await;
-                receive_thrice(&mut stream).await;
+                receive_thrice(&net, &mut stream).await;
             }
         }
         // Refused in SYN-SENT.
@@ -68,9 +69,12 @@ impl Programs for Aborted {
     }
 }
 
-async fn receive_thrice<S: Stream>(stream: &mut S) {
+/// How long a receive waits for a reset that may have been lost. (One that was merely delayed comes sooner.)
+const WAITS: Duration = Duration::from_secs(2);
+
+async fn receive_thrice<N: Network>(net: &N, stream: &mut N::Stream) {
     for _ in 0..3 {
-        let _ = read_once(stream, 64).await;
+        let _ = net.timeout(WAITS, read_once(stream, 64)).await;
     }
 }
 
@@ -86,7 +90,7 @@ pub(super) fn reset(run: &Run) -> Seen {
     let mut seen = 0;
     for (port, how) in [(DATA, "with linger 0"), (OTHER, "with data unread")] {
         for connection in connections(trace, port) {
-            let Some(after) = after_the_abort(trace, connection) else {
+            let Some(after) = after_the_reset(trace, connection) else {
                 continue;
             };
             seen += 1;
@@ -104,22 +108,63 @@ pub(super) fn reset(run: &Run) -> Seen {
     }
 }
 
-/// What the client called after the server had aborted the connection, if it could and did.
-fn after_the_abort(trace: &Trace, connection: Connection) -> Option<Vec<ProgramCall<'_>>> {
+/// What the client called after the server's reset had come, if one came. Where no packets are seen and nothing is lost it
+/// has come once the server has aborted the connection.
+fn after_the_reset(trace: &Trace, connection: Connection) -> Option<Vec<ProgramCall<'_>>> {
     let of_server = |call: &ProgramCall<'_>| side(call) == connection.server;
     let no_linger = trace
         .calls()
         .any(|call| of_server(&call) && matches!(call.call, Call::Option(_)) && call.error.is_some());
-    if no_linger || !trace.calls().any(|call| of_server(&call) && matches!(call.call, Call::Close)) {
-        return None;
-    }
-    let after = trace
-        .calls()
-        .skip_while(|call| !(of_server(call) && matches!(call.call, Call::Close)))
+    let aborted = trace.events().iter().position(|event| {
+        event.program_call().is_some_and(|call| of_server(&call) && matches!(call.call, Call::Close))
+    });
+    let shows_packets = trace.sendings().next().is_some();
+    let place = match aborted {
+        None => return None,
+        Some(_) if no_linger => return None,
+        Some(_) if shows_packets => reset_place(trace, connection)?,
+        Some(aborted) => aborted,
+    };
+    let after: Vec<_> = trace.events()[place..]
+        .iter()
+        .filter_map(Event::program_call)
         .filter(|call| side(call) == connection.client)
         .filter(|call| matches!(call.call, Call::Send { .. } | Call::Recv { .. }))
-        .collect::<Vec<_>>();
-    (!after.is_empty()).then_some(after)
+        .collect();
+    // The last words may all be handed out before the error is told, and then nothing was called any more.
+    let is_silent =
+        |call: &ProgramCall<'_>| matches!(call.call, Call::Recv { data, .. } if LAST_WORDS == data);
+    let says_nothing = after.is_empty() || (shows_packets && after.iter().all(is_silent));
+    (!says_nothing).then_some(after)
+}
+
+/// Where in the trace the first reset of a connection's server comes that its client must heed: one whose sequence
+/// number is the next that the client expects (RFC 5961, 3.2).
+fn reset_place(trace: &Trace, connection: Connection) -> Option<usize> {
+    let client = trace.calls().find_map(|call| match call.call {
+        Call::Accept { socket, peer: Some(peer) } if (call.host, *socket) == connection.server => Some(*peer),
+        _ => None,
+    })?;
+    let mut expected = None;
+    let all = segments(trace);
+    let came = all.iter().filter(|it| it.arrived && it.host == connection.client.0 && it.to == client);
+    for segment in came {
+        if segment.has(TcpFlags::RST) {
+            if expected == Some(segment.seq) {
+                return Some(segment.place);
+            }
+        } else if segment.has(TcpFlags::SYN) {
+            expected.get_or_insert(segment.seq.wrapping_add(1));
+        } else if let Some(next) = expected
+            && distance(segment.seq, next) <= 0
+        {
+            let end = segment.seq.wrapping_add(segment.payload.len() as u32);
+            if distance(end, next) > 0 {
+                expected = Some(end);
+            }
+        }
+    }
+    None
 }
 
 /// ECONNRESET once; after it the end for receives and EPIPE for sends. Data that came before the reset may be handed

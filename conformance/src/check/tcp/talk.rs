@@ -24,6 +24,22 @@ pub(super) const NOBODY: u16 = 7009;
 
 /// How long a client works at most: only what is broken takes so long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// The same where plans make things take long: longer than what is hit five times is repeated.
+const PATIENCE_UNDER_FAULTS: Duration = Duration::from_secs(500);
+
+/// How long a client works at most on a testbed.
+pub(super) fn patience(testbed: Testbed) -> Duration {
+    if testbed.carries_faults() { PATIENCE_UNDER_FAULTS } else { PATIENCE }
+}
+
+/// Streams over real sockets, and plans, are our stack's affair alone: for what takes hosts that start at the same moment,
+/// or faults and packets.
+pub(super) fn ours_only(testbed: Testbed) -> Option<&'static str> {
+    match testbed {
+        Testbed::Virtual | Testbed::Turmoil => super::refuses(testbed),
+        _ => Some("it takes hosts whose packets can be seen and hit"),
+    }
+}
 /// The same, for a client that is known to meet something broken.
 pub(super) const LITTLE_PATIENCE: Duration = Duration::from_millis(300);
 /// Nothing moved for so long: it has stopped. (Longer than Linux delays an acknowledgement: 40 ms.)
@@ -48,7 +64,23 @@ pub(super) async fn accept<N: Network>(listener: &N::Listener) -> io::Result<N::
 
 /// Connects to a port of the server.
 pub(super) async fn connect<N: Network>(net: &N, port: u16) -> io::Result<N::Stream> {
-    net.connect(&format!("server:{port}"), &[]).await
+    connect_with(net, port, &[]).await
+}
+
+/// Connects to a port of the server, with options.
+pub(super) async fn connect_with<N: Network>(
+    net: &N,
+    port: u16,
+    options: &[SocketOption],
+) -> io::Result<N::Stream> {
+    net.connect(&address_of(net, "server", port).await?, options).await
+}
+
+/// A host's IPv4 address with a port: a name would be tried over IPv6 as well, where IPv4 fails.
+pub(super) async fn address_of<N: Network>(net: &N, host: &str, port: u16) -> io::Result<String> {
+    let found = net.resolve(&format!("{host}:{port}")).await?;
+    let addr = found.into_iter().find(std::net::SocketAddr::is_ipv4);
+    addr.map(|addr| addr.to_string()).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// Writes all of it in [`PIECES`].
@@ -129,10 +161,10 @@ pub(super) trait Programs: 'static {
 }
 
 /// A study's scenario.
-pub(super) fn scenario<P: Programs>(_: Testbed) -> Scenario {
+pub(super) fn scenario<P: Programs>(testbed: Testbed) -> Scenario {
     faultwire_sim::scenario(P::NAME)
         .server(|net: Net| serving(P::serve(net)))
-        .client(|net: Net| calling(net.clone(), PATIENCE, P::call(net)))
+        .client(move |net: Net| calling(net.clone(), patience(testbed), P::call(net)))
 }
 
 /// The same, with a broken transport under the client.

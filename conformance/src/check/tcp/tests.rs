@@ -6,9 +6,12 @@ use faultwire::errno::Errno;
 use faultwire::fault::FaultPlan;
 use faultwire_sim::{End, Run, Scenario, Testbed};
 
-use super::studies;
+use super::{life, studies};
 use crate::check::{Seen, Verdict};
-use crate::claim::{Claim, Modality};
+use crate::claim::{CLAIMS, Claim, Modality};
+use crate::engine::{VerifyOptions, verify};
+use crate::progress::Silent;
+use crate::report::Outcome;
 
 /// What turmoil's own sockets do not do, or cannot be asked. The reasons are in turmoil's source:
 /// net/tcp/listener.rs (`accept` is what completes a connect), net/tcp/stream.rs (`poll_read_priv` gives one segment
@@ -140,10 +143,32 @@ fn every_guaranteed_claim_has_a_mutant_and_each_name_is_used_once() {
 }
 
 #[test]
+fn our_stack_keeps_every_claim() {
+    for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+        outcomes(testbed, of_the_kernel);
+    }
+}
+
+/// The searched studies, with few random plans: what takes many is a verification's affair.
+#[test]
+fn our_stack_keeps_every_claim_under_plans() {
+    let claims: Vec<_> = CLAIMS.iter().filter(|claim| claim.family() == "tcp").collect();
+    let testbeds = vec![Testbed::Virtual];
+    let (unavailable, cases, thorough, seed) = (Vec::new(), Some(8), false, 1);
+    let options = VerifyOptions { claims, testbeds, unavailable, cases, thorough, seed };
+    for row in verify(&options, &mut Silent).results {
+        let expected = match row.modality {
+            Modality::Guaranteed => Outcome::Held,
+            Modality::Possible => Outcome::Witnessed,
+        };
+        assert_eq!(row.outcome, expected, "{}: {:?}\n{:?}", row.claim, row.why, row.plan);
+        assert!(row.exercised > 0 && row.faults_planned == row.faults_fired, "{}", row.claim);
+    }
+}
+
+#[test]
 fn what_carries_no_streams_says_so() {
-    for testbed in [Testbed::Virtual, Testbed::Turmoil, Testbed::Relay] {
-        for study in studies() {
-            assert!((study.refuses)(testbed).is_some(), "{} on {testbed}", study.name);
-        }
+    for study in studies().iter().chain(life::studies()) {
+        assert!((study.refuses)(Testbed::Relay).is_some(), "{}", study.name);
     }
 }

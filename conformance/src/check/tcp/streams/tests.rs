@@ -3,11 +3,22 @@ use std::net::SocketAddr;
 use faultwire::errno::Errno;
 use faultwire::fault::FaultPlan;
 use faultwire::time::Time;
-use faultwire::trace::{HostId, SocketId, What};
+use faultwire::trace::{Call, HostId, SocketId, What};
 use faultwire_sim::End;
 
 use super::*;
 use crate::check::Verdict;
+
+/// Streams of unequal length.
+struct Both;
+
+impl Streams for Both {
+    const UP: (u8, usize) = (1, 20_000);
+    const DOWN: (u8, usize) = (2, 45_000);
+}
+
+const UP: (u8, usize) = Both::UP;
+const DOWN: (u8, usize) = Both::DOWN;
 
 const CLIENT: HostId = HostId(0);
 const SERVER: HostId = HostId(1);
@@ -42,15 +53,30 @@ fn run(up: usize, down: usize, ended: bool, error: Option<Errno>) -> Run {
 
 #[test]
 fn every_byte_is_settled_by_streams_that_ended() {
-    assert_eq!(every_byte(&run(UP.1, DOWN.1, true, None)), Seen::fine(4));
+    assert_eq!(every_byte::<Both>(&run(UP.1, DOWN.1, true, None)), Seen::fine(4));
     // All that can be said of a stream whose end nobody saw is that nothing is wrong with it so far.
-    assert_eq!(every_byte(&run(UP.1, DOWN.1, false, None)), Seen::NOTHING);
-    assert_eq!(every_byte(&run(100, 100, false, Some(Errno::ECONNRESET))), Seen::NOTHING);
+    assert_eq!(every_byte::<Both>(&run(UP.1, DOWN.1, false, None)), Seen::NOTHING);
+    assert_eq!(every_byte::<Both>(&run(100, 100, false, Some(Errno::ECONNRESET))), Seen::NOTHING);
     let unfinished =
         Run { end: End::Stalled { limit: String::new(), sockets: Vec::new() }, ..run(100, 100, false, None) };
-    assert_eq!(every_byte(&unfinished), Seen::NOTHING);
+    assert_eq!(every_byte::<Both>(&unfinished), Seen::NOTHING);
     for (ended, how) in [(true, "ended after 100 of 20000"), (false, "stood still after 100 of 20000")] {
-        let seen = every_byte(&run(100, DOWN.1, ended, None));
+        let seen = every_byte::<Both>(&run(100, DOWN.1, ended, None));
         assert!(matches!(&seen.verdict, Verdict::Broken(it) if it.contains(how)), "{seen:?}");
     }
+}
+
+#[test]
+fn finite_delay_asks_for_all_bytes_both_ends_and_no_error() {
+    let how = |run: &Run| match finite_delay::<Both>(run).verdict {
+        Verdict::Broken(how) => how,
+        other => format!("{other:?}"),
+    };
+    assert_eq!(how(&run(UP.1, DOWN.1, true, None)), "Fine");
+    assert!(how(&run(UP.1, DOWN.1, true, Some(Errno::ECONNRESET))).contains("a call of"));
+    assert!(how(&run(UP.1, DOWN.1, false, None)).contains("20000 of 20000 bytes and no end"));
+    assert!(how(&run(UP.1, 7, true, None)).contains("server->client: 7 of 45000 bytes and the end"));
+    let (plan, trace) = (FaultPlan::default(), Trace::new(["client", "server"]));
+    let nothing = Run { plan, trace, end: End::Finished, fired: Default::default(), elapsed: Time::ZERO };
+    assert!(how(&nothing).contains("no connection"));
 }

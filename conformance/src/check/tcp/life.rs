@@ -1,0 +1,176 @@
+//! The studies of the life of a connection under plans: how it opens, carries its bytes, ends, and outlives faults.
+
+use faultwire_sim::{Scenario, Testbed};
+
+use super::talk::ours_only;
+use super::transfer::{Bulk, Echo, Long, Short};
+use super::{opening, reuse, silence, streams, talk, transfer};
+use crate::study::{CheckSpec, Search, Study, no_further_plans};
+
+/// The studies.
+pub fn studies() -> &'static [Study] {
+    STUDIES
+}
+
+const fn finite_delay<S: streams::Streams>() -> CheckSpec {
+    CheckSpec::of_calls("tcp/finite-faults-finite-delay", streams::finite_delay::<S>).under_faults()
+}
+
+const fn every_byte<S: streams::Streams>() -> CheckSpec {
+    CheckSpec::of_calls("tcp/every-byte", streams::every_byte::<S>)
+}
+
+const fn in_order<S: streams::Streams>() -> CheckSpec {
+    CheckSpec::of_calls("tcp/in-order", streams::in_order::<S>)
+}
+
+const fn no_duplicates<S: streams::Streams>() -> CheckSpec {
+    CheckSpec::of_calls("tcp/no-duplicates", streams::no_duplicates::<S>)
+}
+
+const fn nothing_altered<S: streams::Streams>() -> CheckSpec {
+    CheckSpec::of_calls("tcp/nothing-altered", streams::nothing_altered::<S>)
+}
+
+const HANDSHAKE_FIRST: CheckSpec = CheckSpec::of_packets("tcp/handshake-first", opening::handshake_first);
+
+const STUDY: Study = Study {
+    name: "",
+    about: "",
+    scenario: transfer::short,
+    checks: &[],
+    refuses: ours_only,
+    search: Search::PLANS,
+    plans: no_further_plans,
+    mutants: &[],
+};
+
+const STUDIES: &[Study] = &[
+    Study {
+        name: "tcp-exchange",
+        about: "A handshake, two segments each way at once, and the close.",
+        scenario: transfer::short,
+        checks: &[
+            finite_delay::<Short>(),
+            every_byte::<Short>(),
+            in_order::<Short>(),
+            no_duplicates::<Short>(),
+            nothing_altered::<Short>(),
+            HANDSHAKE_FIRST,
+        ],
+        search: Search::of(2, 0),
+        ..STUDY
+    },
+    Study {
+        name: "tcp-exchange-long",
+        about: "The same with ten segments each way.",
+        scenario: transfer::long,
+        checks: &[
+            finite_delay::<Long>(),
+            every_byte::<Long>(),
+            in_order::<Long>(),
+            no_duplicates::<Long>(),
+            nothing_altered::<Long>(),
+        ],
+        search: Search::of(2, 0).thorough_only(),
+        ..STUDY
+    },
+    Study {
+        name: "tcp-partition",
+        about: "Two segments each way, over a link that is cut from some packet on, for some time.",
+        scenario: transfer::partition,
+        checks: &[finite_delay::<Short>()],
+        search: Search::FAULT_FREE,
+        plans: transfer::partitions,
+        ..STUDY
+    },
+    Study {
+        name: "tcp-echo",
+        about: "20 KB are echoed, with buffers of any size, over links of any MTU, with up to every fifth packet hit.",
+        scenario: transfer::echo,
+        checks: &[
+            finite_delay::<Echo>(),
+            every_byte::<Echo>(),
+            in_order::<Echo>(),
+            no_duplicates::<Echo>(),
+            nothing_altered::<Echo>(),
+        ],
+        search: Search::of(0, 512),
+        ..STUDY
+    },
+    Study {
+        name: "tcp-bulk",
+        about: "60 KB go each way at once, to slow readers, with buffers of any size, with up to every fifth packet \
+                hit.",
+        scenario: transfer::bulk,
+        checks: &[
+            finite_delay::<Bulk>(),
+            every_byte::<Bulk>(),
+            in_order::<Bulk>(),
+            no_duplicates::<Bulk>(),
+            nothing_altered::<Bulk>(),
+        ],
+        search: Search::of(0, 64).one_in(10),
+        ..STUDY
+    },
+    Study {
+        name: "tcp-simultaneous-open",
+        about: "Two hosts connect to each other at the same moment, from and to the same port.",
+        scenario: opening::simultaneous_open,
+        checks: &[CheckSpec::of_packets("tcp/simultaneous-open", opening::opens_at_once)],
+        search: Search::of(2, 64),
+        ..STUDY
+    },
+    Study {
+        name: "tcp-simultaneous-close",
+        about: "Two hosts close their connection at the same moment.",
+        scenario: opening::simultaneous_close,
+        checks: &[CheckSpec::of_packets("tcp/simultaneous-close", opening::closes_at_once)],
+        search: Search::of(2, 64),
+        ..STUDY
+    },
+    Study {
+        name: "tcp-unread",
+        about: "A server closes a connection without having read what came.",
+        scenario: |testbed: Testbed| -> Scenario { talk::scenario::<silence::Unread>(testbed) },
+        checks: &[CheckSpec::of_packets("tcp/acked-is-not-read", silence::acked_is_not_read)],
+        search: Search::FAULT_FREE,
+        ..STUDY
+    },
+    Study {
+        name: "tcp-silent-reader",
+        about: "A server aborts a connection whose client only reads.",
+        scenario: |testbed: Testbed| -> Scenario { talk::scenario::<silence::Silent>(testbed) },
+        checks: &[CheckSpec::of_packets("tcp/silence-is-not-noticed", silence::silence_is_not_noticed)
+            .under_faults()],
+        search: Search::of(1, 0),
+        ..STUDY
+    },
+    Study {
+        name: "tcp-gives-up",
+        about: "A client asks a server that falls silent for good.",
+        scenario: silence::gives_up_scenario,
+        checks: &[CheckSpec::of_packets("tcp/gives-up", silence::gives_up).under_faults()],
+        search: Search::FAULT_FREE,
+        plans: silence::silences,
+        refuses: silence::on_virtual_only,
+        ..STUDY
+    },
+    Study {
+        name: "tcp-half-open",
+        about: "A client asks a server twice; in between the server crashes and starts again.",
+        scenario: silence::half_open_scenario,
+        checks: &[CheckSpec::of_packets("tcp/half-open", silence::half_open).under_faults()],
+        search: Search::of(1, 64),
+        ..STUDY
+    },
+    Study {
+        name: "tcp-time-wait",
+        about: "Two connections, one right after the other, from the same port to the same server.",
+        scenario: reuse::scenario,
+        checks: &[CheckSpec::of_packets("tcp/time-wait", reuse::old_duplicates_stay_out).under_faults()],
+        search: Search::of(0, 256),
+        plans: reuse::late_segments,
+        ..STUDY
+    },
+];

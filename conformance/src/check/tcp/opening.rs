@@ -1,0 +1,213 @@
+//! How a connection opens and ends, as its packets show it: the handshake, and what both sides do at once.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use faultwire::network::{Network, Stream};
+use faultwire::time::Time;
+use faultwire::trace::{Call, HostId, TcpFlags, Trace, What};
+use faultwire_sim::{Net, Run, Scenario, Testbed};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::calls::{connections, passed, side};
+use super::flows::{Segment, distance, segments};
+use super::pattern::pattern;
+use super::talk::{DATA, accept, address_of, connect, listen, read_to_end};
+use crate::check::Seen;
+
+/// tcp/handshake-first: what a program is given, be it a connection or bytes, comes after the packets of a whole
+/// handshake.
+pub(super) fn handshake_first(run: &Run) -> Seen {
+    let trace = &run.trace;
+    let segments = segments(trace);
+    let mut seen = 0;
+    for (place, event) in trace.events().iter().enumerate() {
+        let What::Call { host, call, error: None, .. } = &event.what else { continue };
+        let (peer, what) = match call {
+            Call::Accept { peer: Some(peer), .. } => (Some(*peer), "a connection was accepted"),
+            Call::Connect(to) => (Some(*to), "connect succeeded"),
+            Call::Recv { data, .. } if !data.is_empty() => (None, "bytes were read"),
+            _ => continue,
+        };
+        if let Err(how) = is_shaken(&segments, place, *host, peer) {
+            return Seen::broken(seen, format!("{what} {how}"));
+        }
+        seen += 1;
+    }
+    Seen::fine(seen)
+}
+
+/// Whether before that place of the trace a host had sent a SYN to its peer (to anybody, where that is not known), had
+/// got one from there, and had got an acknowledgement of its own.
+fn is_shaken(
+    segments: &[Segment],
+    place: usize,
+    host: HostId,
+    peer: Option<SocketAddr>,
+) -> Result<(), &'static str> {
+    let before = || segments.iter().take_while(move |it| it.place < place).filter(move |it| it.host == host);
+    let is_peer = |addr| peer.is_none_or(|peer| peer == addr);
+    let syns: Vec<&Segment> =
+        before().filter(|it| !it.arrived && it.has(TcpFlags::SYN) && is_peer(it.to)).collect();
+    if syns.is_empty() {
+        return Err("before a SYN had been sent");
+    }
+    let heard = |syn: &&&Segment| {
+        before().any(|it| it.arrived && it.has(TcpFlags::SYN) && (it.from, it.to) == (syn.to, syn.from))
+    };
+    let acknowledged = |syn: &&&Segment| {
+        before().any(|it| {
+            it.arrived
+                && it.has(TcpFlags::ACK)
+                && (it.from, it.to) == (syn.to, syn.from)
+                && distance(it.ack, syn.seq) >= 1
+        })
+    };
+    match (syns.iter().any(|syn| heard(&syn)), syns.iter().any(|syn| heard(&syn) && acknowledged(&syn))) {
+        (false, _) => Err("before the peer's SYN had come"),
+        (true, false) => Err("before the peer had acknowledged the SYN"),
+        (true, true) => Ok(()),
+    }
+}
+
+/// The client's stream: key and length in bytes.
+const UP: (u8, usize) = (21, 1_000);
+/// The server's.
+const DOWN: (u8, usize) = (22, 1_000);
+
+/// Virtual time after which a run counts as stalled.
+const TIME_MAX: Duration = Duration::from_secs(3_600);
+
+/// Two hosts that connect to each other at the same moment, from and to the same port.
+pub(super) fn simultaneous_open(_: Testbed) -> Scenario {
+    let of = |peer: &'static str, stream: (u8, usize)| {
+        move |net: Net| async move {
+            let _ = open(net, peer, stream).await;
+            Ok(())
+        }
+    };
+    faultwire_sim::scenario("tcp-simultaneous-open")
+        .client_on("server", of("client", DOWN))
+        .client(of("server", UP))
+        .time_max(TIME_MAX)
+}
+
+async fn open<N: Network>(net: N, peer: &str, (key, len): (u8, usize)) -> io::Result<()> {
+    let peer = address_of(&net, peer, DATA).await?;
+    let mut stream = net.connect_from(&format!("0.0.0.0:{DATA}"), &peer, &[]).await?;
+    stream.write_all(&pattern(key, len)).await?;
+    stream.shutdown().await?;
+    read_to_end(&mut stream, 4096).await
+}
+
+/// The places of the first segments of each side that `is` admits, sent and arrived.
+fn firsts(trace: &Trace, is: impl Fn(&Segment) -> bool) -> [Option<(usize, Option<usize>)>; 2] {
+    let all = segments(trace);
+    let names = ["client", "server"].map(|name| trace.host(name));
+    names.map(|host| {
+        let sent = all.iter().find(|it| !it.arrived && Some(it.host) == host && is(it))?;
+        let arrived = all.iter().find(|it| it.arrived && it.from == sent.from && is(it));
+        Some((sent.place, arrived.map(|it| it.place)))
+    })
+}
+
+/// Whether both sides sent such a segment before either had got the other's.
+fn cross(trace: &Trace, is: impl Fn(&Segment) -> bool) -> bool {
+    match firsts(trace, is) {
+        [Some(one), Some(other)] => {
+            let last_sent = one.0.max(other.0);
+            [one.1, other.1].into_iter().flatten().all(|arrived| arrived > last_sent)
+        }
+        _ => false,
+    }
+}
+
+/// tcp/simultaneous-open: one connection comes of it, which carries both streams. It counts runs in which the SYNs
+/// crossed.
+pub(super) fn opens_at_once(run: &Run) -> Seen {
+    let trace = &run.trace;
+    if !run.end.is_finished() || !cross(trace, Segment::is_opening) {
+        return Seen::NOTHING;
+    }
+    let mut connected = 0;
+    for (name, (key, len)) in [("client", DOWN), ("server", UP)] {
+        let calls: Vec<_> = trace.calls().filter(|it| trace.host_name(it.host) == name).collect();
+        if let Some(errno) = calls.iter().find_map(|call| call.error) {
+            return Seen::broken(1, format!("the SYNs crossed, and a call of {name} failed: {errno}"));
+        }
+        let Some(socket) = calls.iter().find(|it| matches!(it.call, Call::Connect(_))) else {
+            return Seen::broken(1, format!("the SYNs crossed, and the connect of {name} did not come back"));
+        };
+        connected += 1;
+        let passed = passed(trace, side(socket));
+        if passed.received != pattern(key, len) || !passed.ended {
+            let got = passed.received.len();
+            return Seen::broken(1, format!("the SYNs crossed, and {name} read {got} of {len} bytes"));
+        }
+    }
+    if trace.calls().any(|call| matches!(call.call, Call::Accept { .. })) || connected != 2 {
+        return Seen::broken(1, "the SYNs crossed, and more than one connection came of it");
+    }
+    Seen::fine(1)
+}
+
+/// When both sides close.
+const CLOSES: Duration = Duration::from_millis(1_500);
+
+/// A connection whose sides close at the same moment.
+pub(super) fn simultaneous_close(_: Testbed) -> Scenario {
+    let server = |net: Net| async move {
+        let work = async {
+            let listener = listen(&net, DATA, &[]).await?;
+            let stream = accept::<Net>(&listener).await?;
+            close_at_once(&net, stream, DOWN, UP.1).await
+        };
+        let _: io::Result<()> = work.await;
+        Ok(())
+    };
+    let client = |net: Net| async move {
+        let work = async { close_at_once(&net, connect(&net, DATA).await?, UP, DOWN.1).await };
+        let _: io::Result<()> = work.await;
+        Ok(())
+    };
+    faultwire_sim::scenario("tcp-simultaneous-close")
+        .client_on("server", server)
+        .client(client)
+        .time_max(TIME_MAX)
+}
+
+async fn close_at_once<N: Network, S: Stream>(
+    net: &N,
+    mut stream: S,
+    (key, len): (u8, usize),
+    expected: usize,
+) -> io::Result<()> {
+    stream.write_all(&pattern(key, len)).await?;
+    stream.read_exact(&mut vec![0; expected]).await?;
+    net.sleep(CLOSES.saturating_sub(net.now().since(Time::ZERO))).await;
+    stream.shutdown().await?;
+    read_to_end(&mut stream, 4096).await
+}
+
+/// tcp/simultaneous-close: both sides see the end, and nothing fails. It counts runs in which the FINs crossed.
+pub(super) fn closes_at_once(run: &Run) -> Seen {
+    let trace = &run.trace;
+    if !run.end.is_finished() || !cross(trace, |segment| segment.has(TcpFlags::FIN)) {
+        return Seen::NOTHING;
+    }
+    let Some(connection) = connections(trace, DATA).first().copied() else {
+        return Seen::NOTHING;
+    };
+    for (which, (key, len)) in [(connection.client, DOWN), (connection.server, UP)] {
+        let passed = passed(trace, which);
+        let name = trace.host_name(which.0);
+        if let Some(errno) = passed.errors.first() {
+            return Seen::broken(1, format!("the FINs crossed, and a call of {name} failed: {errno}"));
+        }
+        if passed.received != pattern(key, len) || !passed.ended {
+            return Seen::broken(1, format!("the FINs crossed, and {name} did not read to the end"));
+        }
+    }
+    Seen::fine(1)
+}

@@ -1,0 +1,301 @@
+//! What a side learns, and does not learn, when the other is gone.
+
+use std::io;
+use std::time::Duration;
+
+use faultwire::errno::Errno;
+use faultwire::fault::{Anchor, Class, Direction, EventKind, FaultPlan, Packet, PlanEvent, When};
+use faultwire::network::{Network, Stream as _};
+use faultwire::stack::SocketOption;
+use faultwire::trace::{Call, ProgramCall, TcpFlags, Trace, What};
+use faultwire_sim::{Net, Run, Scenario, Testbed};
+use tokio::io::AsyncReadExt as _;
+
+use super::calls::{connections, passed, side};
+use super::flows::{distance, segments};
+use super::talk::{
+    DATA, Programs, accept, calling, connect, listen, ours_only, patience, read_once, read_to_end, say,
+    serving,
+};
+use crate::check::Seen;
+
+/// Data that the server's system takes and its program never sees.
+#[derive(Debug)]
+pub(super) struct Unread;
+
+/// What the client sends.
+const UNREAD: &[u8] = b"acknowledged";
+
+impl Programs for Unread {
+    const NAME: &'static str = "tcp-unread";
+
+    async fn serve<N: Network>(net: N) -> io::Result<()> {
+        let data = listen(&net, DATA, &[]).await?;
+        let stream = accept::<N>(&data).await?;
+        // Long enough for the data to come, and for a delayed acknowledgement to go.
+        net.sleep(Duration::from_secs(1)).await;
+        drop(stream);
+        std::future::pending().await
+    }
+
+    async fn call<N: Network>(net: N) -> io::Result<()> {
+        let mut stream = connect(&net, DATA).await?;
+        say(&mut stream, UNREAD).await?;
+        net.timeout(Duration::from_secs(5), read_to_end(&mut stream, 16)).await?
+    }
+}
+
+/// tcp/acked-is-not-read.
+pub(super) fn acked_is_not_read(run: &Run) -> Seen {
+    let trace = &run.trace;
+    let Some(connection) = connections(trace, DATA).first().copied() else {
+        return Seen::NOTHING;
+    };
+    let closed = trace.calls().any(|call| {
+        side(&call) == connection.server && matches!(call.call, Call::Close) && call.error.is_none()
+    });
+    let all = segments(trace);
+    let data = all.iter().find(|it| !it.arrived && it.host == connection.client.0 && it.payload == UNREAD);
+    let Some(data) = data else { return Seen::NOTHING };
+    let end = data.seq.wrapping_add(UNREAD.len() as u32);
+    let acknowledged = all.iter().any(|it| {
+        it.arrived
+            && (it.from, it.to) == (data.to, data.from)
+            && it.has(TcpFlags::ACK)
+            && !it.has(TcpFlags::RST)
+            && distance(it.ack, end) >= 0
+    });
+    if acknowledged && closed && passed(trace, connection.server).received.is_empty() {
+        let how = format!("{} bytes were acknowledged, and no program ever read them", UNREAD.len());
+        return Seen::shown(1, how);
+    }
+    Seen::fine(u64::from(acknowledged))
+}
+
+/// A server that aborts, and a client that only reads.
+#[derive(Debug)]
+pub(super) struct Silent;
+
+/// How long the client reads. A reset that comes would come sooner.
+const LISTENS: Duration = Duration::from_secs(60);
+
+impl Programs for Silent {
+    const NAME: &'static str = "tcp-silent-reader";
+
+    async fn serve<N: Network>(net: N) -> io::Result<()> {
+        let data = listen(&net, DATA, &[]).await?;
+        let mut stream = accept::<N>(&data).await?;
+        stream.read_exact(&mut [0; 1]).await?;
+        // What is not acknowledged would be sent again, and provoke another reset.
+        net.sleep(Duration::from_secs(1)).await;
+        stream.set_option(SocketOption::Linger(Some(Duration::ZERO)))?;
+        drop(stream);
+        std::future::pending().await
+    }
+
+    async fn call<N: Network>(net: N) -> io::Result<()> {
+        let mut stream = connect(&net, DATA).await?;
+        say(&mut stream, b"a").await?;
+        // In real life it has no end.
+        net.timeout(LISTENS, read_once(&mut stream, 16)).await?.map(drop)
+    }
+}
+
+/// tcp/silence-is-not-noticed.
+pub(super) fn silence_is_not_noticed(run: &Run) -> Seen {
+    let trace = &run.trace;
+    let Some(connection) = connections(trace, DATA).first().copied() else {
+        return Seen::NOTHING;
+    };
+    let all = segments(trace);
+    let Some(reset) =
+        all.iter().find(|it| !it.arrived && it.host == connection.server.0 && it.has(TcpFlags::RST))
+    else {
+        return Seen::NOTHING;
+    };
+    let at = trace.events().get(reset.place).map_or(run.elapsed, |event| event.at);
+    let waited = run.elapsed.since(at);
+    let heard =
+        trace.calls().any(|call| side(&call) == connection.client && matches!(call.call, Call::Recv { .. }));
+    if heard || waited < LISTENS / 2 {
+        return Seen::fine(1);
+    }
+    let how = format!("the peer's reset was lost; {} s later a read still waits", waited.as_secs());
+    Seen::shown(1, how)
+}
+
+/// A client that asks twice.
+async fn ask_twice<N: Network>(net: N, pause: Duration) -> io::Result<()> {
+    let mut stream = connect(&net, DATA).await?;
+    for pause in [pause, Duration::ZERO] {
+        say(&mut stream, b"?").await?;
+        if read_once(&mut stream, 16).await?.is_empty() {
+            return Ok(());
+        }
+        net.sleep(pause).await;
+    }
+    Ok(())
+}
+
+/// A server that answers what comes, one connection after the other.
+async fn answer<N: Network>(net: N) -> io::Result<()> {
+    let listener = listen(&net, DATA, &[]).await?;
+    loop {
+        let mut stream = accept::<N>(&listener).await?;
+        while let Ok(question) = read_once(&mut stream, 16).await {
+            if question.is_empty() || say(&mut stream, b"!").await.is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// A peer that falls silent has had two hours to answer.
+const GIVES_UP_MAX: Duration = Duration::from_secs(7_200);
+/// RFC 9293, 3.8.3: a connection with data outstanding is not given up before (R2, a SHOULD).
+const GIVES_UP_MIN: Duration = Duration::from_secs(100);
+
+/// For what waits so long that ticks of a millisecond are too many.
+pub(super) fn on_virtual_only(testbed: Testbed) -> Option<&'static str> {
+    match testbed {
+        Testbed::Turmoil => Some("it takes a quarter of an hour, in ticks of a millisecond"),
+        other => ours_only(other),
+    }
+}
+
+pub(super) fn gives_up_scenario(_: Testbed) -> Scenario {
+    faultwire_sim::scenario("tcp-gives-up")
+        .server(|net: Net| serving(answer(net)))
+        .client(|net: Net| async move {
+            // Why it could not go on is in the trace.
+            let _ = ask_twice(net, Duration::from_secs(1)).await;
+            Ok(())
+        })
+        .time_max(GIVES_UP_MAX)
+}
+
+/// The peer falls silent for good, after each of the client's and the server's first packets, or loses power.
+pub(super) fn silences() -> Vec<FaultPlan> {
+    let ways = [("client", "server"), ("server", "client")].map(|(from, to)| Direction::new(from, to));
+    let mut plans = Vec::new();
+    for direction in ways {
+        for packet in [Packet::nth(Class::Syn, 1), Packet::nth(Class::Data, 1), Packet::nth(Class::Data, 2)] {
+            let is_last = direction.from == "server" && packet == Packet::nth(Class::Data, 2);
+            if is_last {
+                // The client is done then.
+                continue;
+            }
+            for kind in [EventKind::Partition(None), EventKind::Crash("server".to_owned())] {
+                let when = When::After(Anchor { direction: direction.clone(), packet });
+                plans.push(FaultPlan { events: vec![PlanEvent { kind, when }], ..FaultPlan::default() });
+            }
+        }
+    }
+    plans
+}
+
+/// tcp/gives-up: with something outstanding a silent peer ends in ETIMEDOUT, neither at once nor never.
+pub(super) fn gives_up(run: &Run) -> Seen {
+    let trace = &run.trace;
+    let silent =
+        trace.events().iter().find(|event| matches!(event.what, What::Partitioned(_) | What::Crashed(_)));
+    let Some(silent) = silent else { return Seen::NOTHING };
+    let Some(client) = trace.host("client") else { return Seen::NOTHING };
+    let spoke = segments(trace)
+        .iter()
+        .any(|it| it.host == client && !it.arrived && trace.events()[it.place].at >= silent.at);
+    if !spoke {
+        return Seen::NOTHING;
+    }
+    let last = trace.calls_of(client).rfind(|call| !matches!(call.call, Call::Close));
+    match last {
+        Some(ProgramCall { error: Some(Errno::ETIMEDOUT), at, .. }) => {
+            let waited = at.since(silent.at);
+            if waited < GIVES_UP_MIN {
+                let how = format!("a silent peer was given up after {} s", waited.as_secs());
+                return Seen::broken(1, how);
+            }
+            Seen::fine(1)
+        }
+        Some(ProgramCall { error: Some(other), .. }) => {
+            Seen::broken(1, format!("a silent peer was told as: {other}"))
+        }
+        _ => {
+            let waited = run.elapsed.since(silent.at).as_secs();
+            Seen::broken(1, format!("a silent peer was not given up after {waited} s"))
+        }
+    }
+}
+
+/// When the server loses power, and when it has it again, in microseconds.
+const CRASH_US: [u64; 2] = [1_000_000, 3_000_000];
+/// How long the client is quiet between its questions: meanwhile the server crashes and starts again.
+const MEANWHILE: Duration = Duration::from_secs(5);
+
+pub(super) fn half_open_scenario(testbed: Testbed) -> Scenario {
+    let [crash, restart] = CRASH_US.map(When::AtUs);
+    let server = || "server".to_owned();
+    let base = FaultPlan {
+        events: vec![
+            PlanEvent { kind: EventKind::Crash(server()), when: crash },
+            PlanEvent { kind: EventKind::Restart(server()), when: restart },
+        ],
+        ..FaultPlan::default()
+    };
+    faultwire_sim::scenario("tcp-half-open")
+        .server(|net: Net| serving(answer(net)))
+        .client(move |net: Net| calling(net.clone(), patience(testbed), ask_twice(net, MEANWHILE)))
+        .base_plan(base)
+}
+
+/// tcp/half-open: what is sent to a peer that has forgotten the connection makes a later call fail.
+pub(super) fn half_open(run: &Run) -> Seen {
+    let trace = &run.trace;
+    let Some(restarted) = place_of(trace, |what| matches!(what, What::Restarted(_))) else {
+        return Seen::NOTHING;
+    };
+    let Some(crashed) = place_of(trace, |what| matches!(what, What::Crashed(_))) else {
+        return Seen::NOTHING;
+    };
+    let Some(connection) = connections(trace, DATA).first().copied() else {
+        return Seen::NOTHING;
+    };
+    let calls: Vec<(usize, ProgramCall<'_>)> = trace
+        .events()
+        .iter()
+        .enumerate()
+        .filter_map(|(place, event)| Some((place, event.program_call()?)))
+        .filter(|(_, call)| side(call) == connection.client)
+        .collect();
+    let connected = calls.first().is_some_and(|(place, _)| *place < crashed);
+    let accepted =
+        place_of(trace, |what| matches!(what, What::Call { call: Call::Accept { .. }, error: None, .. }));
+    // Nothing was on its way any more: the answer had been read.
+    let idle = calls.iter().any(|(place, call)| *place < crashed && matches!(call.call, Call::Recv { .. }));
+    if !connected || accepted.is_none_or(|place| place > crashed) || !idle {
+        return Seen::NOTHING;
+    }
+    let after: Vec<&ProgramCall<'_>> = calls
+        .iter()
+        .filter(|(place, call)| *place > restarted && !matches!(call.call, Call::Close))
+        .map(|(_, call)| call)
+        .collect();
+    match after[..] {
+        [] => Seen::NOTHING,
+        [sent, ..] if sent.error.is_some() => {
+            Seen::broken(1, "the first send to a peer that had forgotten the connection failed")
+        }
+        [_] => Seen::broken(1, "a peer that had forgotten the connection was not noticed"),
+        [_, told, ..] => match told.error {
+            Some(Errno::ECONNRESET) => Seen::fine(1),
+            Some(other) => {
+                Seen::broken(1, format!("a peer that had forgotten the connection was told as: {other}"))
+            }
+            None => Seen::broken(1, "a read from a peer that had forgotten the connection succeeded"),
+        },
+    }
+}
+
+fn place_of(trace: &Trace, is: impl Fn(&What) -> bool) -> Option<usize> {
+    trace.events().iter().position(|event| is(&event.what))
+}

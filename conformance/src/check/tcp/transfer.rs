@@ -1,0 +1,319 @@
+//! Whole conversations under plans: they cost time, never data and never the end.
+//!
+//! The programs wait as long as it takes: where a plan of finitely many faults makes them wait for ever, the run stalls,
+//! which is told with what the sockets were at.
+
+use std::io;
+use std::time::Duration;
+
+use faultwire::fault::{
+    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When,
+};
+use faultwire::network::{Network, Stream};
+use faultwire::stack::SocketOption;
+use faultwire_sim::search::Storm;
+use faultwire_sim::{Net, Scenario, Testbed};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::pattern::pattern;
+use super::streams::Streams;
+use super::talk::{DATA, accept, address_of, read_to_end};
+
+/// Virtual time after which a run counts as stalled: longer than any plan here makes a transfer take.
+const TIME_MAX: Duration = Duration::from_secs(3_600);
+/// The longest delay of a storm, in microseconds: twice the longest of the grid.
+const DELAY_US_MAX: u64 = 802_000;
+/// A segment's data at the default MTU, in bytes.
+const SEGMENT: usize = 1_460;
+
+/// Two segments each way.
+#[derive(Debug)]
+pub(super) struct Short;
+
+impl Streams for Short {
+    const UP: (u8, usize) = (11, 2 * SEGMENT);
+    const DOWN: (u8, usize) = (12, 2 * SEGMENT);
+}
+
+/// Ten segments each way.
+#[derive(Debug)]
+pub(super) struct Long;
+
+impl Streams for Long {
+    const UP: (u8, usize) = (11, 10 * SEGMENT);
+    const DOWN: (u8, usize) = (12, 10 * SEGMENT);
+}
+
+/// What is echoed.
+#[derive(Debug)]
+pub(super) struct Echo;
+
+impl Streams for Echo {
+    const UP: (u8, usize) = (13, 20_000);
+    const DOWN: (u8, usize) = Self::UP;
+}
+
+/// Much both ways at once.
+#[derive(Debug)]
+pub(super) struct Bulk;
+
+impl Streams for Bulk {
+    const UP: (u8, usize) = (14, 60_000);
+    const DOWN: (u8, usize) = (15, 60_000);
+}
+
+/// Buffer sizes in bytes; the system's own, if `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Buffers {
+    rcv: Option<usize>,
+    snd: Option<usize>,
+}
+
+/// The sizes that are drawn, in bytes.
+const SIZES: [usize; 7] = [4, 8, 16, 32, 64, 128, 256];
+
+impl Buffers {
+    /// In the words of a variant: `rcv=4096/snd=65536`.
+    fn name(any: u64) -> String {
+        let size = |any: u64| SIZES[usize::try_from(any % SIZES.len() as u64).unwrap_or(0)] * 1024;
+        format!("rcv={}/snd={}", size(any), size(any >> 32))
+    }
+
+    fn parse(words: &str) -> Option<Buffers> {
+        let (rcv, snd) = words.split_once('/')?;
+        let size = |text: &str| text.parse().ok().filter(|size| (1..=1 << 20).contains(size));
+        Some(Buffers {
+            rcv: Some(size(rcv.strip_prefix("rcv=")?)?),
+            snd: Some(size(snd.strip_prefix("snd=")?)?),
+        })
+    }
+
+    fn options(self) -> Vec<SocketOption> {
+        let rcv = self.rcv.map(SocketOption::RecvBuffer);
+        rcv.into_iter().chain(self.snd.map(SocketOption::SendBuffer)).collect()
+    }
+}
+
+/// What a side does with its connection.
+trait Side: 'static {
+    const NAME: &'static str;
+
+    fn serve<N: Network>(net: N, stream: N::Stream) -> impl Future<Output = io::Result<()>> + Send;
+    fn call<N: Network>(net: N, stream: N::Stream) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+/// A scenario whose run ends when both sides have ended. What failed is in the trace.
+fn scenario<S: Side>(buffers: Buffers) -> Scenario {
+    let server = move |net: Net| async move {
+        let _ = serve::<S, Net>(net, buffers).await;
+        Ok(())
+    };
+    let client = move |net: Net| async move {
+        let _ = call::<S, Net>(net, buffers).await;
+        Ok(())
+    };
+    faultwire_sim::scenario(S::NAME).client_on("server", server).client(client).time_max(TIME_MAX)
+}
+
+async fn serve<S: Side, N: Network>(net: N, buffers: Buffers) -> io::Result<()> {
+    let listener = net.listen(&format!("0.0.0.0:{DATA}"), 16, &buffers.options()).await?;
+    let stream = accept::<N>(&listener).await?;
+    S::serve(net, stream).await
+}
+
+async fn call<S: Side, N: Network>(net: N, buffers: Buffers) -> io::Result<()> {
+    let server = address_of(&net, "server", DATA).await?;
+    let stream = net.connect(&server, &buffers.options()).await?;
+    S::call(net, stream).await
+}
+
+/// Writes all, closes its direction, reads to the end.
+async fn tell<S: Stream>(mut stream: S, (key, len): (u8, usize)) -> io::Result<()> {
+    stream.write_all(&pattern(key, len)).await?;
+    stream.shutdown().await?;
+    read_to_end(&mut stream, 4096).await
+}
+
+impl Side for Short {
+    const NAME: &'static str = "tcp-exchange";
+
+    async fn serve<N: Network>(_: N, stream: N::Stream) -> io::Result<()> {
+        tell(stream, Self::DOWN).await
+    }
+
+    async fn call<N: Network>(_: N, stream: N::Stream) -> io::Result<()> {
+        tell(stream, Self::UP).await
+    }
+}
+
+impl Side for Long {
+    const NAME: &'static str = "tcp-exchange-long";
+
+    async fn serve<N: Network>(_: N, stream: N::Stream) -> io::Result<()> {
+        tell(stream, Self::DOWN).await
+    }
+
+    async fn call<N: Network>(_: N, stream: N::Stream) -> io::Result<()> {
+        tell(stream, Self::UP).await
+    }
+}
+
+impl Side for Echo {
+    const NAME: &'static str = "tcp-echo";
+
+    async fn serve<N: Network>(_: N, mut stream: N::Stream) -> io::Result<()> {
+        let mut buffer = vec![0; 4096];
+        loop {
+            match stream.read(&mut buffer).await? {
+                0 => return stream.shutdown().await,
+                len => stream.write_all(&buffer[..len]).await?,
+            }
+        }
+    }
+
+    async fn call<N: Network>(net: N, stream: N::Stream) -> io::Result<()> {
+        both_at_once(&net, stream, Self::UP, Duration::ZERO).await
+    }
+}
+
+impl Side for Bulk {
+    const NAME: &'static str = "tcp-bulk";
+
+    async fn serve<N: Network>(net: N, stream: N::Stream) -> io::Result<()> {
+        both_at_once(&net, stream, Self::DOWN, Duration::from_millis(3)).await
+    }
+
+    async fn call<N: Network>(net: N, stream: N::Stream) -> io::Result<()> {
+        both_at_once(&net, stream, Self::UP, Duration::from_millis(7)).await
+    }
+}
+
+/// Writes all and closes its direction while it reads to the end, with a pause after each read.
+async fn both_at_once<N: Network>(
+    net: &N,
+    stream: N::Stream,
+    (key, len): (u8, usize),
+    pause: Duration,
+) -> io::Result<()> {
+    let (mut input, mut output) = tokio::io::split(stream);
+    let written = pattern(key, len);
+    let write = async {
+        output.write_all(&written).await?;
+        output.shutdown().await
+    };
+    let read = async {
+        let mut buffer = vec![0; 4096];
+        while input.read(&mut buffer).await? > 0 {
+            net.sleep(pause).await;
+        }
+        Ok(())
+    };
+    tokio::try_join!(biased; write, read).map(|_| ())
+}
+
+pub(super) fn short(_: Testbed) -> Scenario {
+    scenario::<Short>(Buffers::default())
+}
+
+pub(super) fn long(_: Testbed) -> Scenario {
+    scenario::<Long>(Buffers::default())
+}
+
+/// With a storm, and with a variant for each choice of buffers.
+fn stormy<S: Side + Streams>(every: &'static [u32]) -> Scenario {
+    let (_, up) = S::UP;
+    scenario::<S>(Buffers::default()).variants(|words| Buffers::parse(words).map(scenario::<S>)).storm(
+        Storm {
+            mtus: &[576, 1500, 9000],
+            variant: Buffers::name,
+            bytes: u32::try_from(up).unwrap_or(u32::MAX),
+            every,
+            delay_us_max: DELAY_US_MAX,
+        },
+    )
+}
+
+pub(super) fn echo(_: Testbed) -> Scenario {
+    stormy::<Echo>(&[5, 10, 20, 50, 100])
+}
+
+pub(super) fn bulk(_: Testbed) -> Scenario {
+    stormy::<Bulk>(&[5, 10, 20, 50, 100])
+}
+
+/// When the hosts of the partition's scenario end at the earliest: later than most partitions do, which then heal while
+/// the run goes on.
+const STAYS: Duration = Duration::from_millis(3_500);
+/// How long partitions last, in microseconds.
+const OUTAGES_US: [u64; 3] = [50_000, 600_000, 3_000_000];
+/// An outage that outlasts the programs' stay: only from where they cannot end meanwhile.
+const LONG_OUTAGE_US: u64 = 20_000_000;
+
+/// The short exchange, after which the programs stay for a while.
+pub(super) fn partition(_: Testbed) -> Scenario {
+    let server = move |net: Net| async move {
+        let _ = serve::<Short, Net>(net.clone(), Buffers::default()).await;
+        stay(&net).await
+    };
+    let client = move |net: Net| async move {
+        let _ = call::<Short, Net>(net.clone(), Buffers::default()).await;
+        stay(&net).await
+    };
+    faultwire_sim::scenario("tcp-partition").client_on("server", server).client(client).time_max(TIME_MAX)
+}
+
+async fn stay(net: &Net) -> faultwire_sim::Result {
+    let gone = net.now().since(faultwire::time::Time::ZERO);
+    net.sleep(STAYS.saturating_sub(gone)).await;
+    Ok(())
+}
+
+/// Partitions of every length from every packet of a fault-free exchange on, as far as it goes before the close; and the
+/// same with a packet lost before them.
+pub(super) fn partitions() -> Vec<FaultPlan> {
+    let ways = [("client", "server"), ("server", "client")].map(|(from, to)| Direction::new(from, to));
+    let packets = [
+        Packet::nth(Class::Syn, 1),
+        Packet::nth(Class::Data, 1),
+        Packet::nth(Class::Data, 2),
+        Packet::nth(Class::Ack, 1),
+    ];
+    let event = |kind, when| PlanEvent { kind, when };
+    let mut plans = Vec::new();
+    for direction in &ways {
+        for packet in packets {
+            let is_early = packet.class == Class::Syn || packet == Packet::nth(Class::Data, 1);
+            let outages = OUTAGES_US.iter().chain(is_early.then_some(&LONG_OUTAGE_US));
+            for outage in outages {
+                let after = When::After(Anchor { direction: direction.clone(), packet });
+                let cut = event(EventKind::Partition(None), after);
+                let mended = event(EventKind::Heal(None), When::AtUs(*outage));
+                let plan = FaultPlan { events: vec![cut, mended], ..FaultPlan::default() };
+                let lost = Fault { direction: direction.clone(), packet, action: Action::Drop };
+                plans.push(FaultPlan { faults: vec![lost], ..plan.clone() });
+                plans.push(plan);
+            }
+        }
+    }
+    plans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variant_that_is_drawn_is_known() {
+        for any in (0..2_000_u64).map(|any| any.wrapping_mul(0x9e37_79b9_7f4a_7c15)) {
+            let buffers = Buffers::parse(&Buffers::name(any)).expect("it is known");
+            for size in [buffers.rcv, buffers.snd].into_iter().flatten() {
+                assert!((4 * 1024..=256 * 1024).contains(&size), "{size}");
+            }
+        }
+        for wrong in
+            ["", "rcv=4096", "rcv=0/snd=1", "snd=1/rcv=1", "rcv=4096/snd=16384/", "rcv=9999999999/snd=1"]
+        {
+            assert_eq!(Buffers::parse(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Streams of simulated hosts: from a chosen address, stalled, in variants, and under storms.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use faultwire::errno::Errno;
+use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+use faultwire::network::{Listener as _, Network as _, Stream as _};
+use faultwire_sim::search::Storm;
+use faultwire_sim::{End, Net, Result, Scenario, Testbed, scenario};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+const SIMULATED: [Testbed; 2] = [Testbed::Virtual, Testbed::Turmoil];
+
+/// Sends back what comes.
+async fn echo(net: Net) -> Result {
+    let listener = net.listen("0.0.0.0:7000", 16, &[]).await?;
+    loop {
+        let (mut stream, _) = listener.accept().await?;
+        let mut buffer = [0; 1024];
+        loop {
+            match stream.read(&mut buffer).await? {
+                0 => break,
+                len => stream.write_all(&buffer[..len]).await?,
+            }
+        }
+        stream.shutdown().await?;
+    }
+}
+
+async fn ask(net: Net, len: usize) -> Result {
+    let mut stream = net.connect("server:7000", &[]).await?;
+    stream.write_all(&vec![7; len]).await?;
+    stream.shutdown().await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    assert_eq!(answer, vec![7; len]);
+    Ok(())
+}
+
+fn echoing(len: usize) -> Scenario {
+    scenario("echoing").server(echo).client(move |net| ask(net, len))
+}
+
+#[test]
+fn a_client_may_choose_where_it_connects_from() {
+    for testbed in SIMULATED {
+        let chosen = scenario("chosen").on(testbed).server(echo).client(|net: Net| async move {
+            let mut stream = net.connect_from("0.0.0.0:5000", "server:7000", &[]).await?;
+            assert_eq!(stream.local_addr()?.port(), 5000);
+            stream.write_all(b"x").await?;
+            assert_eq!(stream.read_u8().await?, b'x');
+            let taken = net.connect_from("0.0.0.0:5000", "server:7000", &[]).await;
+            let errno = taken.map(drop).map_err(|error| Errno::of(&error));
+            assert_eq!(errno, Err(Some(Errno::EADDRINUSE)));
+            Ok(())
+        });
+        let run = chosen.run(&FaultPlan::default());
+        assert!(run.end.is_finished(), "{testbed}: {:?}", run.end);
+    }
+    let lacking = scenario("lacking").on(Testbed::TurmoilOwn).server(echo).client(|net: Net| async move {
+        let none = net.connect_from("0.0.0.0:5000", "server:7000", &[]).await;
+        assert_eq!(none.map(drop).map_err(|error| Errno::of(&error)), Err(Some(Errno::ENOPROTOOPT)));
+        Ok(())
+    });
+    let run = lacking.run(&FaultPlan::default());
+    assert!(run.end.is_finished(), "{:?}", run.end);
+}
+
+#[test]
+fn a_stall_tells_the_states_of_the_connections() {
+    for testbed in SIMULATED {
+        let waiting = scenario("waiting").on(testbed).time_max(Duration::from_secs(5)).server(echo).client(
+            |net: Net| async move {
+                let mut stream = net.connect("server:7000", &[]).await?;
+                stream.shutdown().await?;
+                // The server's end comes, the rest of the answer never does.
+                stream.read_u8().await.ok();
+                std::future::pending().await
+            },
+        );
+        let End::Stalled { limit, sockets } = waiting.run(&FaultPlan::default()).end else {
+            panic!("it waits for ever");
+        };
+        assert_eq!(limit, "5 s of virtual time");
+        let told = sockets.join("\n");
+        assert!(
+            told.contains("client: port ") && told.contains(" to 7000 in TIME-WAIT"),
+            "{testbed}: {told}"
+        );
+    }
+}
+
+/// With the length of the question as a variant.
+fn varied() -> Scenario {
+    let storm = Storm {
+        mtus: &[576, 9000],
+        variant: |any| format!("len={}", 1000 * (1 + any % 4)),
+        bytes: 4_000,
+        every: &[5],
+        delay_us_max: 300_000,
+    };
+    let variant = |words: &str| Some(echoing(words.strip_prefix("len=")?.parse().ok()?));
+    echoing(500).variants(variant).storm(storm)
+}
+
+#[test]
+fn a_plan_names_the_variant_that_it_runs() {
+    let run = |name: &str| {
+        let plan = FaultPlan { scenario: Some(name.to_owned()), ..FaultPlan::default() };
+        varied().run(&plan)
+    };
+    let bytes = |run: &faultwire_sim::Run| run.trace.sendings().map(|it| it.bytes.len()).sum::<usize>();
+    let plain = varied().run(&FaultPlan::default());
+    assert_eq!(bytes(&run("echoing")), bytes(&plain));
+    assert!(bytes(&run("echoing/len=4000")) > bytes(&plain) + 6_000);
+    let wrong = run("echoing/colour=blue").end;
+    assert!(matches!(&wrong, End::Refused { why } if why.contains("no variant `colour=blue`")), "{wrong:?}");
+}
+
+#[test]
+fn a_storm_is_the_same_in_every_range_and_replays_from_its_plans() {
+    for testbed in SIMULATED {
+        let scenario = varied().on(testbed);
+        let runs = |first, count| {
+            let mut runs = Vec::new();
+            let tried = scenario.search_random(first, count, &mut |run| {
+                runs.push(run.clone());
+                ControlFlow::Continue(())
+            });
+            assert_eq!((tried.random, tried.barren, tried.inert), (count, 0, 0), "{testbed}");
+            runs
+        };
+        let all = runs(0, 12);
+        assert_eq!([runs(0, 5), runs(5, 7)].concat(), all, "{testbed}");
+        assert!(all.iter().any(|run| run.plan.faults.len() > 3), "{testbed}");
+        assert!(all.iter().any(|run| run.plan.link.numbers().mtu == 9000), "{testbed}");
+        for run in all {
+            assert!(run.end.is_finished() && run.fired.all(), "{testbed}: {:?}", run.end);
+            let plan = FaultPlan::parse(&run.plan.to_toml(), "kept").expect("it can be read");
+            assert_eq!(scenario.run(&plan), run, "{testbed}");
+        }
+    }
+}
+
+/// What is hit on the way is retransmitted, whichever variant it is.
+#[test]
+fn a_lost_segment_of_a_variant_comes_again() {
+    let lost = Fault {
+        direction: Direction::new("client", "server"),
+        packet: Packet::nth(Class::Data, 2),
+        action: Action::Drop,
+    };
+    let scenario = Some("echoing/len=4000".to_owned());
+    let plan = FaultPlan { scenario, faults: vec![lost], ..FaultPlan::default() };
+    let run = varied().run(&plan);
+    assert!(run.end.is_finished() && run.fired.all(), "{:?}", run.end);
+}
