@@ -122,6 +122,9 @@ mutants! {
     /// After a whole second.
     AcknowledgesLate = "acknowledges-late" breaks "tcp/acknowledges":
         "acknowledgements wait for a second";
+    /// The others wait for the timer.
+    AcknowledgesSeldom = "acknowledges-seldom" breaks "tcp/every-second-segment":
+        "only every fourth segment is acknowledged at once";
     /// As much as the peer ever offered, and four segments even if it offered none.
     IgnoresWindow = "ignores-window" breaks "tcp/flow-control":
         "more is sent than the peer's window takes";

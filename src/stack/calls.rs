@@ -83,9 +83,9 @@ impl Sockets for Stack {
     /// says readable: that is how Linux answers a non-blocking receive.
     fn recv_from(&mut self, fd: Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
         if self.streams.is_open(fd) {
-            let from = self.stream_peer(fd);
+            let from = self.stream_sender(fd)?;
             let len = self.stream_receive(fd, buffer)?;
-            return Ok(Received { len, full_len: len, from: from? });
+            return Ok(Received { len, full_len: len, from });
         }
         self.udp_receive(fd, buffer)
     }

@@ -69,7 +69,7 @@ struct Slot {
 
 impl Connections {
     pub(super) fn len(&self) -> usize {
-        self.by_tuple.len()
+        self.slots.len() - self.free.len()
     }
 
     pub(super) fn find(&self, ours: Peer, theirs: Peer) -> Option<ConnectionId> {
@@ -114,9 +114,17 @@ impl Connections {
         }
     }
 
+    /// Takes one that is over out of the way of a new one with the same four-tuple.
+    pub(super) fn unlink(&mut self, id: ConnectionId, entry: &Entry) {
+        let key = tuple(entry.ours, entry.theirs);
+        if self.by_tuple.get(&key) == Some(&id) {
+            self.by_tuple.remove(&key);
+        }
+    }
+
     /// Frees the place of one that was taken out.
     pub(super) fn forget(&mut self, id: ConnectionId, entry: &Entry) {
-        self.by_tuple.remove(&tuple(entry.ours, entry.theirs));
+        self.unlink(id, entry);
         self.slots[id.0 as usize].due = None;
         self.free.push(id.0);
     }

@@ -257,6 +257,13 @@ impl Stack {
         Ok(())
     }
 
+    /// Whose bytes a socket receives, whatever became of the connection.
+    pub(super) fn stream_sender(&self, fd: Fd) -> Result<SocketAddr, Errno> {
+        let socket = self.streams.get(fd)?;
+        let entry = socket.connection().and_then(|id| self.connections.get(id)).ok_or(Errno::ENOTCONN)?;
+        Ok(socket.binding.shown(entry.theirs))
+    }
+
     pub(super) fn stream_peer(&self, fd: Fd) -> Result<SocketAddr, Errno> {
         let socket = self.streams.get(fd)?;
         let entry = socket.connection().and_then(|id| self.connections.get(id)).ok_or(Errno::ENOTCONN)?;

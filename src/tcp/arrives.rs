@@ -45,7 +45,7 @@ impl Connection {
         }
         if segment.syn && segment.seq == self.rcv.irs {
             // The peer's SYN again. In SYN-RECEIVED it may be the SYN-ACK of a simultaneous open: that its SYN is old does
-            // not make its acknowledgement so.
+            // not make its acknowledgement so. Elsewhere it asks for an acknowledgement, as all that is old.
             if self.state == State::SynReceived && segment.ack.is_none() {
                 if self.is(Mutant::ResetsOnSecondSyn) {
                     self.abort(Some(Errno::ECONNRESET));
@@ -53,9 +53,12 @@ impl Connection {
                 self.syn_due = self.state == State::SynReceived;
                 return Outcome::Done;
             }
+            self.ack_due = true;
+            if self.state != State::SynReceived {
+                return Outcome::Done;
+            }
             segment.syn = false;
             segment.seq += 1;
-            self.ack_due = true;
         }
         if self.is(Mutant::DeafWhenFull) && self.rcv.window() == 0 && !segment.text.is_empty() {
             return Outcome::Done;

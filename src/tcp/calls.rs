@@ -41,6 +41,10 @@ impl Connection {
             }
             return Ok(len);
         }
+        // A clean end stays one (Linux's SOCK_DONE): what happened later is for a send to be told.
+        if self.rcv.ended {
+            return Ok(0);
+        }
         if let Some(error) = self.error.take() {
             return Err(error);
         }

@@ -222,8 +222,9 @@ impl Connection {
         self.snd.text + self.buffer.len() as u32
     }
 
-    /// SND.NXT.
-    pub(crate) fn sent_up_to(&self) -> Seq {
+    /// Ends TIME-WAIT for a new connection, and gives SND.NXT. What was not read stays readable.
+    pub(crate) fn make_way(&mut self) -> Seq {
+        self.end(None);
         self.snd.nxt
     }
 

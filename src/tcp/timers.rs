@@ -151,7 +151,8 @@ impl Connection {
     /// Asks for an acknowledgement soon: at the second segment, else when the time is up.
     pub(super) fn acknowledge_soon(&mut self, now: Time) {
         self.unacknowledged += 1;
-        if self.unacknowledged >= 2 {
+        let most = if self.is(Mutant::AcknowledgesSeldom) { 4 } else { 2 };
+        if self.unacknowledged >= most {
             self.ack_due = true;
         } else {
             let wait = match self.is(Mutant::AcknowledgesLate) {

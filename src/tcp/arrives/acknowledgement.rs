@@ -33,8 +33,9 @@ impl Connection {
             }
             return Some(Outcome::Done);
         }
-        // The peer is there, even if it does not take what is sent to it.
-        if self.snd.wnd == 0 || self.flight() == 0 {
+        // The peer is there, even if it does not take what is sent to it. Nobody waits for ever with an orphan, though (as
+        // Linux's `tcp_orphan_retries`): else a peer that never opens its window could fill the host with them.
+        if (self.snd.wnd == 0 || self.flight() == 0) && !self.orphan {
             self.timers.unanswered = 0;
         }
         let news = ack.after(self.snd.una);
