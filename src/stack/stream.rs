@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::binding::Binding;
 use super::connections::ConnectionId;
+use super::datagram::any;
 use super::sockets::{Domain, OptionName, SocketOption};
 use crate::errno::Errno;
 
@@ -25,6 +26,10 @@ pub(super) struct Stream {
     pub(super) binding: Binding,
     /// The order in which sockets were bound: the last one wins among equals.
     pub(super) bound_at: u64,
+    /// The program chose the address; a connection that is undone keeps it.
+    pub(super) address_locked: bool,
+    /// The program chose the port; likewise.
+    pub(super) port_locked: bool,
     pub(super) recv_buffer: usize,
     pub(super) send_buffer: usize,
     pub(super) no_delay: bool,
@@ -69,6 +74,8 @@ impl Stream {
         Stream {
             binding: Binding::new(domain),
             bound_at: 0,
+            address_locked: false,
+            port_locked: false,
             recv_buffer: BUFFER_DEFAULT,
             send_buffer: BUFFER_DEFAULT,
             no_delay: false,
@@ -83,6 +90,17 @@ impl Stream {
     /// What `accept` gives: it inherits the listener's options.
     pub(super) fn accepted(&self, binding: Binding, bound_at: u64, id: ConnectionId) -> Self {
         Stream { binding, bound_at, role: Role::Connected { id, told: true }, ..*self }
+    }
+
+    /// Undoes a connect: what the program did not choose itself is given back.
+    pub(super) fn make_fresh(&mut self) {
+        self.role = Role::Fresh;
+        if !self.address_locked {
+            self.binding.local = any(self.binding.domain);
+        }
+        if !self.port_locked {
+            self.binding.port = 0;
+        }
     }
 
     pub(super) fn connection(&self) -> Option<ConnectionId> {

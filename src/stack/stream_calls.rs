@@ -46,6 +46,7 @@ impl Stack {
         self.bindings += 1;
         let socket = self.streams.get_mut(fd)?;
         (socket.binding.local, socket.binding.port, socket.bound_at) = (ip, port, self.bindings);
+        (socket.address_locked, socket.port_locked) = (!ip.is_unspecified(), addr.port() != 0);
         Ok(())
     }
 
@@ -117,7 +118,7 @@ impl Stack {
                     // A connect that failed is told of, and the socket is a fresh one again.
                     State::Closed if !told_before => {
                         let error = connection.take_error().unwrap_or(Errno::ECONNABORTED);
-                        socket.role = Role::Fresh;
+                        socket.make_fresh();
                         self.release(id, true);
                         Err(error)
                     }
@@ -168,9 +169,10 @@ impl Stack {
 
     /// `connect` with AF_UNSPEC: the connection is reset.
     pub(super) fn stream_disconnect(&mut self, fd: Fd) -> Result<(), Errno> {
+        self.stop_listening(fd)?;
         let socket = self.streams.get_mut(fd)?;
         if let Some(id) = socket.connection() {
-            socket.role = Role::Fresh;
+            socket.make_fresh();
             self.release(id, true);
         }
         Ok(())
@@ -212,11 +214,22 @@ impl Stack {
     pub(super) fn stream_shutdown(&mut self, fd: Fd, how: How) -> Result<(), Errno> {
         if self.streams.get(fd)?.listener().is_some() && how != How::Write {
             self.stop_listening(fd)?;
+            self.changed(fd);
+            return Ok(());
+        }
+        if self.streams.get(fd)?.listener().is_some() {
             return Ok(());
         }
         self.with_connection(fd, |connection| {
-            if connection.state() == State::Closed {
-                return Err(Errno::ENOTCONN);
+            match connection.state() {
+                // Linux's socket is closed by then, were its connection in TIME-WAIT.
+                State::Closed | State::TimeWait => return Err(Errno::ENOTCONN),
+                // As `tcp_disconnect`: the connect is given up.
+                State::SynSent => {
+                    connection.give_up();
+                    return Ok(());
+                }
+                _ => {}
             }
             if matches!(how, How::Read | How::Both) {
                 connection.shut_read();
@@ -268,7 +281,7 @@ impl Stack {
         let socket = self.streams.get(fd)?;
         let entry = socket.connection().and_then(|id| self.connections.get(id)).ok_or(Errno::ENOTCONN)?;
         match entry.connection.state() {
-            State::Closed | State::SynSent => Err(Errno::ENOTCONN),
+            State::Closed | State::TimeWait | State::SynSent => Err(Errno::ENOTCONN),
             _ => Ok(socket.binding.shown(entry.theirs)),
         }
     }

@@ -43,7 +43,7 @@ impl Connection {
         if self.state == State::TimeWait && self.opens_anew(&segment) {
             return Outcome::OpensAnew;
         }
-        if segment.syn && segment.seq == self.rcv.irs {
+        if segment.syn && !segment.rst && segment.seq == self.rcv.irs {
             // The peer's SYN again. In SYN-RECEIVED it may be the SYN-ACK of a simultaneous open: that its SYN is old does
             // not make its acknowledgement so. Elsewhere it asks for an acknowledgement, as all that is old.
             if self.state == State::SynReceived && segment.ack.is_none() {
@@ -135,7 +135,6 @@ impl Connection {
     /// The peer's reset.
     fn reset(&mut self) {
         let error = match self.state {
-            State::SynReceived if self.active => Errno::ECONNREFUSED,
             State::TimeWait => return self.end(None),
             // As Linux has it: the peer has said its last word, so that it is writing which fails.
             State::CloseWait => Errno::EPIPE,

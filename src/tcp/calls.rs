@@ -66,11 +66,14 @@ impl Connection {
             State::SynReceived => self.close_follows = true,
             State::Established => self.enter(State::FinWait1),
             State::CloseWait => self.enter(State::LastAck),
-            // Linux's `tcp_shutdown` gives a connect up.
-            State::SynSent => self.end(None),
             _ => {}
         }
         self.woken = true;
+    }
+
+    /// A connect is given up by `shutdown`: the pending error is Linux's.
+    pub(crate) fn give_up(&mut self) {
+        self.end(Some(Errno::ECONNRESET));
     }
 
     /// SHUT_RD: what is queued can still be read, then comes the end. The peer hears nothing of it, as in Linux.
@@ -83,12 +86,15 @@ impl Connection {
     /// RFC 2525, section 2.17).
     pub(crate) fn close(&mut self, at_once: bool, now: Time) {
         self.orphan = true;
-        if at_once || self.rcv.readable() > 0 {
+        if self.state != State::TimeWait && (at_once || self.rcv.readable() > 0) {
             self.rcv.clear();
             return self.abort(None);
         }
         if self.is(Mutant::ClosesAtOnce) {
             self.forget_unsent();
+        }
+        if self.state == State::SynSent {
+            return self.end(None);
         }
         self.shut_write();
         self.limit_fin_wait_2(now);
@@ -100,7 +106,8 @@ impl Connection {
         self.buffer.truncate(sent);
     }
 
-    /// An ICMP error about the connection's SYN: a hard one ends the attempt (RFC 9293, section 3.9.2.2).
+    /// A hard ICMP error about the connection's SYN ends the attempt (RFC 9293, section 3.9.2.2). Linux lets the soft ones do
+    /// so too.
     pub(crate) fn unreachable(&mut self, error: Errno) {
         if matches!(self.state, State::SynSent | State::SynReceived) {
             self.end(Some(error));

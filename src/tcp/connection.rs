@@ -84,8 +84,6 @@ pub(crate) struct Connection {
     pub(super) syn_due: bool,
     /// It was sent more than once.
     pub(super) syn_lost: bool,
-    /// This side opened, or both did: a SYN-RECEIVED that fails is told to the program.
-    pub(super) active: bool,
     /// An acknowledgement is to be sent at once.
     pub(super) ack_due: bool,
     /// Segments with text since the last acknowledgement.
@@ -140,7 +138,6 @@ impl Connection {
             timers: Timers::default(),
             syn_due: true,
             syn_lost: false,
-            active: state == State::SynSent,
             ack_due: false,
             unacknowledged: 0,
             close_follows: false,

@@ -23,6 +23,9 @@ impl Connection {
         if self.state.is_synchronized() && snd.nxt.after(snd.edge.max(snd.iss + 1)) {
             return fail("SND.NXT lies beyond every window that was offered");
         }
+        if self.state.is_synchronized() && (snd.una + snd.wnd).after(snd.edge) {
+            return fail("the send window ends beyond every right edge that was offered");
+        }
         if snd.max - snd.nxt > 1 {
             return fail("more than an octet was sent beyond the window");
         }
@@ -33,7 +36,7 @@ impl Connection {
         if snd.again.is_some_and(|again| again.before(snd.una) || !again.before(snd.nxt)) {
             return fail("what is to be sent again is not outstanding");
         }
-        if self.mss == 0 || self.congestion.cwnd == 0 {
+        if self.mss == 0 || self.congestion.cwnd < self.mss {
             return fail("nothing can be sent");
         }
         self.check_timers().and_then(|()| self.rcv.check())

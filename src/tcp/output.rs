@@ -25,8 +25,11 @@ impl Piece {
 impl Connection {
     /// The next segment; `None` once there is nothing to be sent.
     pub(crate) fn next_segment(&mut self, now: Time) -> Option<Segment<'_>> {
-        if std::mem::take(&mut self.reset_due) {
-            return Some(Segment { rst: true, ack: Some(self.rcv.nxt), ..Segment::at(self.snd.nxt) });
+        if self.reset_due {
+            // An octet that probed a closed window was taken or was not: there is a reset for either case.
+            let seq = std::mem::replace(&mut self.snd.nxt, self.snd.max);
+            self.reset_due = seq != self.snd.max;
+            return Some(Segment { rst: true, ack: Some(self.rcv.nxt), ..Segment::at(seq) });
         }
         let piece = match self.state {
             State::Closed => return None,
@@ -56,7 +59,7 @@ impl Connection {
         self.snd.nxt = self.snd.iss + 1;
         self.snd.max = self.snd.nxt;
         self.snd.timed = first_time.then_some((self.snd.nxt, now));
-        self.timers.retransmit = Some(now + self.rtt.rto());
+        self.start_retransmit(now);
         let answering = self.state == State::SynReceived;
         if answering {
             self.ack_sent();
@@ -221,7 +224,7 @@ impl Connection {
         }
         let idle = self.flight() == 0;
         let pushed = len == unsent && (idle || self.options.no_delay || self.state.has_closed());
-        len == self.mss || pushed || (idle && len >= self.snd.wnd_max / 2)
+        len == self.mss || pushed || ((idle || self.options.no_delay) && len >= self.snd.wnd_max / 2)
     }
 
     /// What goes out when the persist timer has expired: what the window takes, were it ever so little, or an octet beyond

@@ -78,17 +78,21 @@ impl Receive {
         self.window().min(WINDOW_MAX) as u16
     }
 
+    /// The most that can be on offer.
+    fn window_max(&self) -> u32 {
+        (self.capacity as u32).min(WINDOW_MAX)
+    }
+
     /// By how much the right edge moves at least.
     fn worth(&self, mss: u32) -> u32 {
-        (self.capacity as u32 / 2).min(mss).max(1)
+        (self.window_max() / 2).min(mss).max(1)
     }
 
     /// Whether the peer should be told at once of the room that a read made: after a window too small to be used as soon
     /// as there is one, else once two segments or half of the buffer are free.
     pub(crate) fn has_news(&self, mss: u32) -> bool {
         let worth = self.worth(mss);
-        let at_once =
-            if self.window() < worth { worth } else { (2 * mss).min(self.capacity as u32 / 2).max(1) };
+        let at_once = if self.window() < worth { worth } else { (2 * mss).min(self.window_max() / 2).max(1) };
         self.growth() >= at_once
     }
 
@@ -174,7 +178,7 @@ impl Receive {
 
     /// Memory that it takes up, in bytes.
     pub(crate) fn memory(&self) -> usize {
-        self.buffer.len() + self.ahead.memory()
+        self.buffer.capacity() + self.ahead.memory()
     }
 
     /// What must hold; `Err` says what does not.

@@ -44,9 +44,9 @@ impl Rtt {
     }
 
     /// Data follows a SYN that was repeated (section 5.7): at least three seconds, until a sample says better.
-    pub(crate) fn after_lost_syn(&mut self) {
+    pub(crate) fn after_lost_syn(&mut self, config: &Config) {
         if self.smoothed.is_none() {
-            self.rto = Duration::from_secs(3);
+            self.rto = Duration::from_secs(3).min(config.rto_max);
         }
     }
 }

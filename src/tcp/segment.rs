@@ -65,11 +65,7 @@ impl<'a> Segment<'a> {
     pub(crate) fn read(bytes: &'a [u8]) -> Option<(u16, u16, Segment<'a>)> {
         let header = TcpHeaderSlice::from_slice(bytes).ok()?;
         let mss = match header.syn() {
-            // An option that cannot be read ends the list.
-            true => header.options_iterator().map_while(Result::ok).find_map(|option| match option {
-                TcpOptionElement::MaximumSegmentSize(mss) => Some(mss),
-                _ => None,
-            }),
+            true => max_segment_option(header.options()),
             false => None,
         };
         let segment = Segment {
@@ -105,6 +101,20 @@ impl<'a> Segment<'a> {
     }
 }
 
+/// The maximum segment size option. Others are skipped by their length (RFC 9293, section 3.2, MUST-6), which etherparse's
+/// iterator does not do for kinds that it does not know; a malformed one ends the list.
+fn max_segment_option(mut options: &[u8]) -> Option<u16> {
+    loop {
+        options = match *options {
+            [] | [0, ..] => return None,
+            [1, ..] => &options[1..],
+            [2, 4, high, low, ..] => return Some(u16::from_be_bytes([high, low])),
+            [_, len, ..] if len >= 2 => options.get(usize::from(len)..)?,
+            _ => return None,
+        };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +138,15 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
             let _ = Segment::read(&bytes);
+        }
+    }
+
+    #[test]
+    fn options_that_nobody_knows_are_skipped() {
+        assert_eq!(max_segment_option(&[30, 4, 9, 9, 1, 2, 4, 5, 0xb4]), Some(1_460));
+        for odd in [&[2, 4, 5][..], &[30, 0, 2, 4, 5, 5], &[30, 9, 2], &[0, 2, 4, 1, 1], &[2, 3, 1, 1], &[8]]
+        {
+            assert_eq!(max_segment_option(odd), None, "{odd:?}");
         }
     }
 

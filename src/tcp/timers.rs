@@ -70,14 +70,12 @@ impl Connection {
             return;
         }
         self.snd.timed = None;
-        if self.snd.wnd == 0 {
-            // RFC 9293, section 3.8.6: a window that shrank to nothing over data is probed in the standard way.
-            self.timers.probe_due = true;
-            return;
-        }
         if self.is(Mutant::ForgetsFin) && self.snd.una == self.text_end() {
             return;
         }
+        // RFC 9293, section 3.8.6: a window that shrank to nothing over data is probed in the standard way; once it opens, all
+        // is sent again.
+        self.timers.probe_due = self.snd.wnd == 0;
         if !self.is(Mutant::NeverHalves) {
             self.congestion.timed_out(self.snd.una, self.snd.nxt, again);
         }

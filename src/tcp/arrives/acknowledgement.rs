@@ -68,7 +68,8 @@ impl Connection {
         if advice == Advice::ResendFirst && self.flight() > 0 {
             self.snd.resend_first = true;
         }
-        if restarts || self.flight() == 0 {
+        // A full acknowledgement ends recovery, and restarts the timer too.
+        if restarts || advice == Advice::Nothing {
             self.restart_retransmit(now);
         }
         if self.is_writable() && !space_before {
@@ -120,8 +121,9 @@ impl Connection {
         self.snd.wl2 = ack;
         self.snd.wnd_max = self.snd.wnd_max.max(self.snd.wnd);
         self.snd.edge = self.snd.edge.max(ack + self.snd.wnd);
-        if self.snd.wnd > 0 {
-            self.timers.probes = 0;
+        if self.snd.wnd > 0 && std::mem::take(&mut self.timers.probes) > 0 {
+            // From the shortest wait again, should the window be too small to be used.
+            self.timers.persist = None;
         }
     }
 

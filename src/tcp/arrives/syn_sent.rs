@@ -32,6 +32,8 @@ impl Connection {
             // A simultaneous open.
             self.learn_syn(segment);
             self.enter(State::SynReceived);
+            self.timers.unanswered = 0;
+            self.timers.retransmit = None;
             self.syn_due = true;
             return Outcome::Done;
         };
@@ -48,7 +50,7 @@ impl Connection {
         if let Some((_, sent)) = self.snd.timed.take() {
             self.rtt.sample(now.since(sent), &self.config);
         } else if self.syn_lost {
-            self.rtt.after_lost_syn();
+            self.rtt.after_lost_syn(&self.config);
         }
         self.congestion.begin(self.mss, self.syn_lost);
         if self.is(Mutant::BeginsLarge) {

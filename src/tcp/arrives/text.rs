@@ -17,7 +17,8 @@ impl Connection {
         let text = &segment.text[..segment.text.len().min(room)];
         let whole = text.len() == segment.text.len();
         let new = !text.is_empty() && (segment.seq + text.len() as u32).after(self.rcv.nxt);
-        if new && self.orphan {
+        let unread = self.orphan || (self.read_shut && self.state.has_closed());
+        if new && unread {
             // Nobody will read it (RFC 9293, section 3.6, MAY-1; RFC 2525, section 2.17).
             return self.abort(Some(Errno::ECONNRESET));
         }
