@@ -143,21 +143,18 @@ mutants! {
     /// A segment whose damage the checksum shows is taken.
     IgnoresTcpChecksum = "ignores-tcp-checksum" breaks "tcp/nothing-altered":
         "the TCP checksum is not verified";
-    /// The sequence number is not looked at.
-    TakesAnySequence = "takes-any-sequence" breaks "tcp/no-duplicates":
-        "segments from outside the window are taken";
-    /// The end of the stream stands where the cut was.
-    KeepsTrimmedFin = "keeps-trimmed-fin" breaks "tcp/every-byte":
-        "a FIN counts though the text before it was cut at the window's edge";
+    /// As often as it comes.
+    TakesTwice = "takes-twice" breaks "tcp/no-duplicates":
+        "text that came before is handed out again";
     /// No RST comes back.
     RefusesNobody = "refuses-nobody" breaks "tcp/listens-and-connects":
         "a SYN to a port where nobody listens is not answered";
     /// As an active open that finds nothing.
     RefusesCrossedSyn = "refuses-crossed-syn" breaks "tcp/simultaneous-open":
         "a SYN that crosses the own one is dropped";
-    /// The acknowledgement of the FIN leads nowhere.
-    StaysInClosing = "stays-in-closing" breaks "tcp/simultaneous-close":
-        "CLOSING never ends";
+    /// As if it were acknowledged.
+    ForgetsCrossedFin = "forgets-crossed-fin" breaks "tcp/simultaneous-close":
+        "once the peer's FIN has come, the own one is not sent again";
     /// As soon as the SYN is there.
     AcceptsEarly = "accepts-early" breaks "tcp/handshake-first":
         "a connection is accepted, and its text taken, before the handshake is complete";
@@ -179,12 +176,6 @@ mutants! {
     /// As if it were another's.
     ResetsOnSecondSyn = "resets-on-second-syn" breaks "tcp/finite-faults-finite-delay":
         "a SYN that comes twice ends the connection";
-    /// Not even their acknowledgement is taken.
-    DeafWhenFull = "deaf-when-full" breaks "tcp/finite-faults-finite-delay":
-        "segments that come to a closed window are dropped without a word";
-    /// Acknowledgements bear the number of what is sent next, be it old.
-    RewindsAcks = "rewinds-acks" breaks "tcp/finite-faults-finite-delay":
-        "after a timeout acknowledgements bear an old sequence number, and are answered with another";
     /// Sixty-four segments.
     BeginsLarge = "begins-large" breaks "tcp/initial-window":
         "the initial window is 64 segments";

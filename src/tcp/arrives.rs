@@ -60,11 +60,11 @@ impl Connection {
             segment.syn = false;
             segment.seq += 1;
         }
-        if self.is(Mutant::DeafWhenFull) && self.rcv.window() == 0 && !segment.text.is_empty() {
-            return Outcome::Done;
-        }
         // First, the sequence number.
-        if !self.is_acceptable(&segment) && !self.is(Mutant::TakesAnySequence) {
+        if !self.is_acceptable(&segment) {
+            if self.is(Mutant::TakesTwice) && segment.end() == self.rcv.nxt {
+                self.rcv.hand_out(segment.text);
+            }
             self.answer_unacceptable(&segment, now);
             return Outcome::Done;
         }

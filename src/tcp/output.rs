@@ -78,11 +78,7 @@ impl Connection {
     fn acknowledgement(&mut self) -> Segment<'static> {
         self.ack_sent();
         let window = self.offer();
-        let seq = match self.snd.again {
-            Some(again) if self.is(Mutant::RewindsAcks) => again,
-            _ => self.snd.nxt,
-        };
-        Segment { ack: Some(self.rcv.nxt), window, ..Segment::at(seq) }
+        Segment { ack: Some(self.rcv.nxt), window, ..Segment::at(self.snd.nxt) }
     }
 
     /// The window to be offered.

@@ -114,10 +114,8 @@ impl Receive {
         true
     }
 
-    /// For [`Mutant::HandsOutAhead`]: text is read as it comes, and once more when its turn is.
-    ///
-    /// [`Mutant::HandsOutAhead`]: crate::mutant::Mutant::HandsOutAhead
-    pub(crate) fn hand_out_ahead(&mut self, text: &[u8]) {
+    /// For mutants: text is handed out as it comes, whether or not its turn has come.
+    pub(crate) fn hand_out(&mut self, text: &[u8]) {
         self.buffer.extend(text);
     }
 

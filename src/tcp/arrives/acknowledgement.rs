@@ -138,7 +138,7 @@ impl Connection {
                 self.enter(State::FinWait2);
                 self.limit_fin_wait_2(now);
             }
-            State::Closing if !self.is(Mutant::StaysInClosing) => self.wait_out(now),
+            State::Closing => self.wait_out(now),
             State::LastAck => {
                 self.end(None);
                 return Some(Outcome::Done);

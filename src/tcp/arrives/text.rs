@@ -25,7 +25,7 @@ impl Connection {
         if !segment.text.is_empty() {
             self.take_in(segment, text, now);
         }
-        if segment.fin && (whole || self.is(Mutant::KeepsTrimmedFin)) {
+        if segment.fin && whole {
             self.rcv.note_fin(segment.end() - 1);
             if self.is(Mutant::EndsEarly) {
                 self.rcv.skip_to(segment.end() - 1);
@@ -43,7 +43,7 @@ impl Connection {
         let had_gap = self.rcv.has_gap();
         if segment.seq.after(self.rcv.nxt) {
             if self.is(Mutant::HandsOutAhead) {
-                self.rcv.hand_out_ahead(text);
+                self.rcv.hand_out(text);
             }
             if self.is(Mutant::AcknowledgesGaps) {
                 self.rcv.skip_to(segment.seq);
@@ -74,6 +74,7 @@ impl Connection {
                     self.shut_write();
                 }
             }
+            State::FinWait1 if self.is(Mutant::ForgetsCrossedFin) => self.wait_out(now),
             State::FinWait1 => self.enter(State::Closing),
             State::FinWait2 => self.wait_out(now),
             _ => {}
