@@ -7,7 +7,7 @@
 //! the table of connections and the sockets above them are the stack's ([`crate::stack`]).
 //!
 //! Policies where the RFC leaves room: urgent data stays in line; text beside a SYN is not kept; after a timeout all that
-//! is outstanding is sent again in slow start (there is no SACK); a closed window is probed with one octet. Left out, with
+//! is outstanding is sent again in slow start (there is no SACK); a closed window is probed with one octet; a reset does not end TIME-WAIT (RFC 1337). Left out, with
 //! their places marked: window scaling, timestamps and PAWS (RFC 7323), SACK (RFC 2018, RFC 6675), keep-alive, the
 //! challenge acknowledgements of RFC 5961.
 

@@ -135,7 +135,9 @@ impl Connection {
     /// The peer's reset.
     fn reset(&mut self) {
         let error = match self.state {
-            State::TimeWait => return self.end(None),
+            // A reset does not cut TIME-WAIT short, or old duplicates would find their way into the next connection
+            // (RFC 1337, section 3, fix F1; Linux's `tcp_rfc1337`).
+            State::TimeWait => return,
             // As Linux has it: the peer has said its last word, so that it is writing which fails.
             State::CloseWait => Errno::EPIPE,
             _ => Errno::ECONNRESET,
