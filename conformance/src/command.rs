@@ -6,6 +6,7 @@ mod bar;
 mod call;
 mod claims;
 mod error;
+mod lab;
 #[cfg(target_os = "linux")]
 mod lab_helper;
 mod live;
@@ -56,6 +57,7 @@ enum Command {
     Serve(serve::Args),
     Call(call::Args),
     Relay(relay::Args),
+    Lab(lab::Args),
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     LabHelper(lab_helper::Args),
@@ -82,6 +84,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(args) => Ok(serve::run(&args)),
         Command::Call(args) => Ok(call::run(&args)),
         Command::Relay(args) => Ok(relay::run(&args)),
+        Command::Lab(args) => Ok(lab::run(&args)),
         #[cfg(target_os = "linux")]
         Command::LabHelper(args) => Ok(lab_helper::run(&args)),
     };

@@ -37,7 +37,7 @@ fn all_refused(lines: &[&[&str]]) -> String {
 
 #[test]
 fn help() {
-    let parts = ["", "verify", "claims", "replay", "testbeds", "mutants", "serve", "call", "relay"];
+    let parts = ["", "verify", "claims", "replay", "testbeds", "mutants", "serve", "call", "relay", "lab"];
     for part in parts {
         let args: Vec<&str> = [part, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
         let output = run(&args);
@@ -139,7 +139,9 @@ fn testbeds_are_listed() {
     let output = run(&["testbeds"]);
     assert_eq!(output.status.code(), Some(0));
     let list = text(output.stdout);
-    for name in ["virtual/ours", "turmoil/ours", "turmoil/turmoil", "loopback/kernel", "relay/kernel"] {
+    for name in
+        ["virtual/ours", "turmoil/ours", "turmoil/turmoil", "loopback/kernel", "relay/kernel", "\nlab\n"]
+    {
         assert!(list.contains(name), "{name}: {list}");
     }
     assert!(list.lines().all(|line| line.chars().count() <= 80), "{list}");

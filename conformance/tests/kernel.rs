@@ -6,6 +6,8 @@
 
 #[path = "kernel/bench.rs"]
 mod bench;
+#[path = "kernel/command.rs"]
+mod command;
 #[path = "kernel/datagrams.rs"]
 mod datagrams;
 #[path = "kernel/set_up.rs"]

@@ -34,6 +34,15 @@ pub(super) enum Request {
     Socket { host: usize, domain: i32, kind: i32, protocol: i32 },
     /// What a host's device counted.
     Counters { host: usize },
+    /// A program inside a host: a shell's command and what is added to its environment; its stdin, stdout and stderr
+    /// come with this.
+    Start { host: usize, line: String, environment: Vec<(String, String)> },
+    /// Whether a program inside a host waits for clients.
+    Listening { host: usize },
+    /// A signal for a program and what it has started.
+    Signal { program: u32, signal: i32 },
+    /// How a program ended.
+    Reap { program: u32 },
 }
 
 /// What the helper answers.
@@ -49,6 +58,14 @@ pub(super) enum Answer {
     Socket,
     /// What was asked for.
     Counters { counters: DeviceCounters },
+    /// The program runs; a descriptor that tells its end comes with this.
+    Started { program: u32 },
+    /// What was asked for.
+    Listening { listening: bool },
+    /// It was done.
+    Done,
+    /// The program has ended, with this status as wait(2) gives it.
+    Ended { status: i32 },
     /// A call failed with this error number.
     Failed { errno: i32 },
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt as _;
 
 use super::channel::{Answer, Channel, DESCRIPTORS_MAX, Request};
 use super::device::{DeviceKind, Tun};
@@ -9,6 +10,7 @@ use super::host::{HostConfig, Setting};
 use super::namespace::{self, Namespace};
 use super::netlink::Netlink;
 use super::packet::PacketSocket;
+use super::programs::{self, Programs};
 use super::refusal::{Refusal, Step};
 use super::settings::{self, DeviceCounters};
 
@@ -60,9 +62,13 @@ pub fn serve() -> Result<(), HelperError> {
     channel.send(&Answer::Hosts { unset, kinds }, &devices).map_err(HelperError::Channel)?;
     // The lab has them now; a device goes when its last descriptor is closed.
     let hosts: Vec<Namespace> = made.into_iter().map(|host| host.namespace).collect();
-    while let Some((request, _)) = channel.receive().map_err(HelperError::Channel)? {
-        let (answer, socket) = answer(&hosts, request);
-        let descriptors: Vec<_> = socket.iter().map(AsFd::as_fd).collect();
+    let mut programs = Programs::default();
+    while let Some((request, descriptors)) = channel.receive().map_err(HelperError::Channel)? {
+        let answered = answer(&hosts, &mut programs, request, descriptors);
+        let (answer, descriptor) = answered.unwrap_or_else(|error| {
+            (Answer::Failed { errno: error.raw_os_error().unwrap_or(libc::EIO) }, None)
+        });
+        let descriptors: Vec<_> = descriptor.iter().map(AsFd::as_fd).collect();
         channel.send(&answer, &descriptors).map_err(HelperError::Channel)?;
     }
     Ok(())
@@ -155,30 +161,47 @@ fn set_up(config: &HostConfig, kind: DeviceKind) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn answer(hosts: &[Namespace], request: Request) -> (Answer, Option<OwnedFd>) {
-    let failed = |error: io::Error| (Answer::Failed { errno: error.raw_os_error().unwrap_or(0) }, None);
-    let host = |index: usize| hosts.get(index).ok_or(libc::ENODEV);
-    match request {
-        Request::Hosts { .. } => (Answer::Failed { errno: libc::EALREADY }, None),
+fn answer(
+    hosts: &[Namespace],
+    programs: &mut Programs,
+    request: Request,
+    descriptors: Vec<OwnedFd>,
+) -> io::Result<(Answer, Option<OwnedFd>)> {
+    let error = io::Error::from_raw_os_error;
+    let host = |index: usize| hosts.get(index).ok_or_else(|| error(libc::ENODEV));
+    let answer = match request {
+        Request::Hosts { .. } => return Err(error(libc::EALREADY)),
         Request::Socket { host: index, domain, kind, protocol } => {
-            let opened = host(index)
-                .and_then(|host| host.run(move || open(domain, kind, protocol)).ok_or(libc::ESRCH));
-            match opened {
-                Ok(Ok(socket)) => (Answer::Socket, Some(socket)),
-                Ok(Err(error)) => failed(error),
-                Err(errno) => (Answer::Failed { errno }, None),
-            }
+            let socket = host(index)?
+                .run(move || open(domain, kind, protocol))
+                .unwrap_or_else(|| Err(error(libc::ESRCH)))?;
+            return Ok((Answer::Socket, Some(socket)));
         }
         Request::Counters { host: index } => {
-            let read =
-                host(index).and_then(|host| host.run(|| DeviceCounters::read(DEVICE)).ok_or(libc::ESRCH));
-            match read {
-                Ok(Ok(counters)) => (Answer::Counters { counters }, None),
-                Ok(Err(error)) => failed(error),
-                Err(errno) => (Answer::Failed { errno }, None),
-            }
+            let counters = host(index)?
+                .run(|| DeviceCounters::read(DEVICE))
+                .unwrap_or_else(|| Err(error(libc::ESRCH)))?;
+            Answer::Counters { counters }
         }
-    }
+        Request::Start { host: index, line, environment } => {
+            let stdio = <[OwnedFd; 3]>::try_from(descriptors).map_err(|_| error(libc::EINVAL))?;
+            let start = move || programs::start(&line, &environment, stdio);
+            let child = host(index)?.run(start).unwrap_or_else(|| Err(error(libc::ESRCH)))?;
+            let (program, ended) = programs.add(child)?;
+            return Ok((Answer::Started { program }, Some(ended)));
+        }
+        Request::Listening { host: index } => {
+            let listening =
+                host(index)?.run(programs::is_listening).unwrap_or_else(|| Err(error(libc::ESRCH)))?;
+            Answer::Listening { listening }
+        }
+        Request::Signal { program, signal } => {
+            programs.signal(program, signal)?;
+            Answer::Done
+        }
+        Request::Reap { program } => Answer::Ended { status: programs.reap(program)?.into_raw() },
+    };
+    Ok((answer, None))
 }
 
 /// `socket(2)` in the calling thread's namespace.

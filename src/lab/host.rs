@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -108,8 +108,9 @@ pub struct LabHost {
     pub kind: DeviceKind,
 }
 
+/// The helper's process and the channel to it.
 #[derive(Debug)]
-struct Helper {
+pub(super) struct Helper {
     /// Locked from a request to its answer. `None` once it is to end.
     channel: Mutex<Option<Channel>>,
     process: Mutex<Child>,
@@ -175,10 +176,19 @@ impl Lab {
 impl Helper {
     /// Sends a request and waits for its answer. The helper never waits for anything but the next request, so that
     /// this takes no longer than the call that is asked for.
-    fn ask(&self, request: &Request) -> Result<(Answer, Vec<OwnedFd>), LabError> {
+    pub(super) fn ask(&self, request: &Request) -> Result<(Answer, Vec<OwnedFd>), LabError> {
+        self.ask_with(request, &[])
+    }
+
+    /// The same, with descriptors.
+    pub(super) fn ask_with(
+        &self,
+        request: &Request,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(Answer, Vec<OwnedFd>), LabError> {
         let channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner);
         let channel = channel.as_ref().ok_or(LabError::Gone)?;
-        channel.send(request, &[]).map_err(|error| match error.raw_os_error() {
+        channel.send(request, descriptors).map_err(|error| match error.raw_os_error() {
             Some(libc::EPIPE | libc::ECONNRESET) => LabError::Gone,
             _ => LabError::Channel(error),
         })?;
@@ -200,8 +210,8 @@ impl Drop for Helper {
 /// A host of the kernel: a network namespace.
 #[derive(Clone, Debug)]
 pub struct KernelHost {
-    helper: Arc<Helper>,
-    index: usize,
+    pub(super) helper: Arc<Helper>,
+    pub(super) index: usize,
 }
 
 impl KernelHost {
@@ -234,6 +244,7 @@ impl KernelHost {
     }
 }
 
-fn failed(call: &'static str, errno: i32) -> LabError {
+/// A call that failed in the helper.
+pub(super) fn failed(call: &'static str, errno: i32) -> LabError {
     LabError::Call { call, source: io::Error::from_raw_os_error(errno) }
 }

@@ -2,9 +2,12 @@
 #![expect(unsafe_code, reason = "unshare(2), ioctl(2) and the options of packet(7) have no safe wrapper")]
 
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 use rustix::io;
 use rustix::ioctl::{Opcode, Setter, ioctl};
+use rustix::process::{Signal, set_parent_process_death_signal};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 /// TUNSETIFF of `linux/if_tun.h`: `_IOW('T', 202, int)`, though its argument is an `ifreq`.
@@ -123,4 +126,12 @@ pub(super) fn switch_off(socket: impl AsFd, device: &str, command: u32) -> io::R
     // SAFETY: the opcode is SIOCETHTOOL, whose argument is an `ifreq` with a pointer to an `ethtool_value`; both have the
     // system's layout and live until the call is over.
     unsafe { ioctl(socket, Setter::<SIOCETHTOOL, FeatureRequest>::new(request)) }
+}
+
+/// Has a program killed when the thread dies that starts it: PR_SET_PDEATHSIG.
+pub(super) fn die_with_this_thread(command: &mut Command) {
+    // SAFETY: what runs between fork and exec is one system call: it allocates nothing and takes no lock.
+    unsafe {
+        command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
+    }
 }

@@ -96,7 +96,7 @@ fn refused(error: RelayError) -> Failure {
 }
 
 /// Says of each fault and event whether it took place.
-fn took_place(plan: &FaultPlan, fired: &Fired) -> Result<(), Failure> {
+pub(super) fn took_place(plan: &FaultPlan, fired: &Fired) -> Result<(), Failure> {
     let word = |fired: Option<&bool>| {
         if fired == Some(&true) { "took place" } else { "did not take place" }
     };
@@ -124,7 +124,8 @@ fn warn(stats: &RelayStats) {
     }
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
+/// Writes a trace; `-` is stdout.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let written = if path == Path::new("-") {
         std::io::stdout().lock().write_all(text.as_bytes())
     } else {

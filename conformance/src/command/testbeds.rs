@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use faultwire_sim::Testbed;
 
 use super::error::CommandError;
-use super::{output, select};
+use super::{lab, output, select};
 use crate::exit;
 use crate::report::paragraph;
 
@@ -45,6 +45,16 @@ pub(super) fn run(_: &Args) -> Result<u8, CommandError> {
         }
         out.push('\n');
     }
+    out.push_str("lab\n");
+    let about = "hosts of this machine's real kernel, each a network namespace, with the wire between them: for \
+                 `faultwire lab`, no claims yet";
+    paragraph(&mut out, "    ", about, output::width());
+    out.push_str("    carries faults · shows packets · real time\n");
+    match lab::probe() {
+        Ok(how) => paragraph(&mut out, "    ", &format!("available, {how}"), output::width()),
+        Err(why) => paragraph(&mut out, "    NOT available: ", &why, output::width()),
+    }
+    out.push('\n');
     output::emit(&out)?;
     Ok(exit::AS_CLAIMED)
 }

@@ -1,0 +1,135 @@
+//! `faultwire lab`: two programs, each in a host of its own, under a plan.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use crate::bench::{kernel_config, lab, pause};
+
+const FAULTWIRE: &str = env!("CARGO_BIN_EXE_faultwire");
+
+/// Whether this machine has a lab; says why not.
+fn is_here() -> bool {
+    lab(kernel_config()).is_some()
+}
+
+fn plan(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("plan.toml");
+    std::fs::write(&path, format!("format = 1\n{text}")).expect("it is written");
+    (directory, path)
+}
+
+fn command(server: &str, client: &str, more: &[&str]) -> Command {
+    let mut command = Command::new(FAULTWIRE);
+    command.args(["lab", "--server", server, "--client", client]).args(more).stdin(Stdio::null());
+    command
+}
+
+fn run(server: &str, client: &str, more: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command(server, client, more).output().expect("it starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (status.code(), text(stdout), text(stderr))
+}
+
+#[test]
+fn two_programs_talk_and_the_plan_takes_place() {
+    if !is_here() {
+        return;
+    }
+    let (_directory, path) = plan(
+        "[[fault]]\ndirection = \"client->server\"\npacket = { class = \"data\", nth = 1 }\naction = \"drop\"\n",
+    );
+    let path = path.to_str().expect("text");
+    for (any, addr, more) in [("0.0.0.0", "{server}", vec![]), ("[::]", "[{server}]", vec!["--ipv6"])] {
+        let server = format!("{FAULTWIRE} serve tcp-echo --listen {any}:7000");
+        let client =
+            format!("{FAULTWIRE} call tcp-echo {addr}:7000 --message there; echo $FAULTWIRE_SERVER; exit 7");
+        let (code, said, complained) =
+            run(&server, &client, &[&["--plan", path, "--trace", "-"][..], &more].concat());
+        assert_eq!(code, Some(7), "{complained}");
+        for line in [
+            "fault 1: took place: drop client->server data 1",
+            "1 of 1 took place",
+            if more.is_empty() { "client | 10.0.0.2" } else { "client | fd00::2" },
+        ] {
+            assert!(said.lines().any(|said| said == line), "{line}: {said}");
+        }
+        assert!(said.contains("client->server data 1 transmission 2: tcp"), "{said}");
+        assert!(complained.contains("server | listening on "), "{complained}");
+        assert!(!complained.contains("outside of the plan"), "{complained}");
+    }
+}
+
+#[test]
+fn a_plan_that_the_lab_cannot_carry_out_is_refused() {
+    if !is_here() {
+        return;
+    }
+    let (_directory, crash) = plan("[[event]]\nkind = \"crash\"\nhost = \"server\"\nat_us = 5\n");
+    let (code, _, complained) = run("true", "true", &["--plan", crash.to_str().expect("text")]);
+    assert_eq!(code, Some(2));
+    assert!(complained.starts_with("error: event 1 of the plan cannot happen in the lab"), "{complained}");
+}
+
+#[test]
+fn a_server_that_does_not_serve_is_told_of() {
+    if !is_here() {
+        return;
+    }
+    let (code, _, complained) = run("echo no; exit 3", "true", &[]);
+    assert_eq!(code, Some(1));
+    assert_eq!(complained, "error: the server ended before it listened: exit status: 3\n");
+}
+
+/// A server in the shell's background, so that it is a child of a child; the clients of the tests wait.
+fn server() -> String {
+    format!("{FAULTWIRE} serve udp-echo --listen 0.0.0.0:7000 & wait")
+}
+
+#[test]
+fn a_client_that_takes_too_long_is_ended_with_all_that_it_started() {
+    if !is_here() {
+        return;
+    }
+    let mark = format!("31.{}1", std::process::id());
+    let client = format!("sleep {mark} & sleep {mark}");
+    let (code, _, complained) = run(&server(), &client, &["--timeout", "0.3"]);
+    assert_eq!(code, Some(124), "{complained}");
+    assert!(!is_running(&mark));
+}
+
+#[test]
+fn nothing_runs_on_when_the_command_is_killed() {
+    if !is_here() {
+        return;
+    }
+    let mark = format!("31.{}2", std::process::id());
+    let client = format!("echo begun; sleep {mark} & sleep {mark}");
+    let mut running = command(&server(), &client, &[])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let said = BufReader::new(running.stdout.take().expect("piped"));
+    let begun = said.lines().map_while(Result::ok).any(|line| line == "client | begun");
+    assert!(begun);
+    running.kill().expect("it is ours");
+    running.wait().expect("it is ours");
+    for _ in 0..200 {
+        if !is_running(&mark) {
+            return;
+        }
+        pause(Duration::from_millis(20));
+    }
+    panic!("the client's sleep is still there");
+}
+
+/// Whether a process has that argument.
+fn is_running(mark: &str) -> bool {
+    let processes = std::fs::read_dir("/proc").expect("a table of processes").flatten();
+    processes
+        .filter_map(|process| std::fs::read(process.path().join("cmdline")).ok())
+        .any(|line| line.split(|byte| *byte == 0).any(|argument| argument == mark.as_bytes()))
+}

@@ -1,0 +1,112 @@
+//! The helper's side of programs: it starts them inside a host, and ends those that are left.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, ExitStatus};
+
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+
+use super::sys;
+
+/// Programs that were started, by process number, until they are reaped; what is left at the end is killed.
+#[derive(Debug, Default)]
+pub(super) struct Programs {
+    running: BTreeMap<u32, Child>,
+}
+
+/// Starts a shell's command in the calling thread's namespaces, in a process group of its own, with these as its
+/// stdin, stdout and stderr.
+pub(super) fn start(line: &str, environment: &[(String, String)], stdio: [OwnedFd; 3]) -> io::Result<Child> {
+    use std::os::unix::process::CommandExt as _;
+    let [stdin, stdout, stderr] = stdio;
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(line).envs(environment.iter().map(|(name, value)| (name, value)));
+    command.stdin(stdin).stdout(stdout).stderr(stderr).process_group(0);
+    sys::die_with_this_thread(&mut command);
+    command.spawn()
+}
+
+impl Programs {
+    /// Keeps a program that was started; gives its number and a descriptor that is readable once it has ended.
+    pub(super) fn add(&mut self, child: Child) -> io::Result<(u32, OwnedFd)> {
+        let number = child.id();
+        let ended = process(number).and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::empty())?));
+        self.running.insert(number, child);
+        Ok((number, ended?))
+    }
+
+    /// Sends a signal to a program and to what it has started.
+    pub(super) fn signal(&self, program: u32, signal: i32) -> io::Result<()> {
+        let gone = || io::Error::from_raw_os_error(libc::ESRCH);
+        let group = self.running.get(&program).map(Child::id).ok_or_else(gone)?;
+        let signal = Signal::from_named_raw(signal).ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(kill_process_group(process(group)?, signal)?)
+    }
+
+    /// How a program ended, which it has to have; what it has started and left behind is killed.
+    pub(super) fn reap(&mut self, program: u32) -> io::Result<ExitStatus> {
+        let mut child =
+            self.running.remove(&program).ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
+        // Before the number is free for others.
+        let _ = process(program).map(|group| kill_process_group(group, Signal::KILL));
+        child.wait()
+    }
+}
+
+impl Drop for Programs {
+    fn drop(&mut self) {
+        let left: Vec<u32> = self.running.keys().copied().collect();
+        for program in left {
+            // It may have ended by itself.
+            let _ = self.signal(program, libc::SIGKILL);
+            let _ = self.reap(program);
+        }
+    }
+}
+
+fn process(number: u32) -> io::Result<Pid> {
+    let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
+    pid.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))
+}
+
+/// Whether any socket of the calling thread's network namespace waits for clients: a listening stream socket, or a
+/// datagram socket with a port and without a peer.
+pub(super) fn is_listening() -> io::Result<bool> {
+    let table = |name: &str| match fs::read_to_string(format!("/proc/thread-self/net/{name}")) {
+        // A kernel without IPv6 has two of them only.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        other => other,
+    };
+    for (name, state) in [("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07")] {
+        if has_state(&table(name)?, state) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a table of sockets, as /proc shows it, has one in that state: the fourth column, behind number and addresses.
+fn has_state(table: &str, state: &str) -> bool {
+    table.lines().skip(1).any(|line| line.split_whitespace().nth(3) == Some(state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_of_sockets_are_read() {
+        let table = "\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 21352 1
+   1: 0100007F:1F90 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 21353 1
+";
+        assert!(has_state(table, "0A"));
+        assert!(has_state(table, "01"));
+        assert!(!has_state(table, "07"));
+        assert!(!has_state(table, "st"));
+        assert!(!has_state("", "0A"));
+    }
+}
