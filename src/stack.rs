@@ -7,7 +7,7 @@
 //! Read on in this order: `packet` (bytes to headers and back), `route` (where a packet goes), `output` and `input`
 //! (down and up through IP), `reassembly`, `icmp`, `datagram` (one socket), `udp` (sending, delivery), `ports` (bind and
 //! connect), `calls` (the Berkeley calls, dispatched); for TCP `stream` (one socket), `stream_calls`, `connections` (the table) and `segments`
-//! (to and from [`crate::tcp`]).
+//! (to and from [`crate::tcp`]); `invariants` (what holds between any two calls).
 //!
 //! Choices where Linux leaves room: descriptors are never reused, so that a call after `close` is always `EBADF`;
 //! programs are privileged (ports below 1024 are free to bind); an ICMP error is never held back by a rate limit; there
@@ -20,6 +20,7 @@ mod connections;
 mod datagram;
 mod icmp;
 mod input;
+mod invariants;
 mod mutant;
 mod output;
 mod packet;

@@ -143,6 +143,35 @@ impl Connections {
         (0..).zip(&self.slots).filter_map(|(index, slot)| Some((ConnectionId(index), slot.entry.as_deref()?)))
     }
 
+    /// What must hold between any two calls; `Err` says what does not.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let mut empty: Vec<u32> =
+            (0..).zip(&self.slots).filter(|(_, slot)| slot.entry.is_none()).map(|(index, _)| index).collect();
+        let mut free = self.free.clone();
+        empty.sort_unstable();
+        free.sort_unstable();
+        if empty != free {
+            return Err(format!("of the table of connections {free:?} are free, {empty:?} are empty"));
+        }
+        for (key, id) in &self.by_tuple {
+            if self.get(*id).is_none_or(|entry| tuple(entry.ours, entry.theirs) != *key) {
+                return Err(format!("{key:?} leads to {id:?}, which is another connection or none"));
+            }
+        }
+        for (index, slot) in (0..).zip(&self.slots) {
+            let due = slot.entry.as_ref().and_then(|entry| entry.connection.next_timeout());
+            if due != slot.due {
+                return Err(format!("connection {index} is due at {due:?}, noted is {:?}", slot.due));
+            }
+            let Some(entry) = &slot.entry else { continue };
+            let found = self.find(entry.ours, entry.theirs) == Some(ConnectionId(index));
+            if !found && entry.connection.state() != State::Closed {
+                return Err(format!("connection {index} cannot be found: {entry:?}"));
+            }
+        }
+        Ok(())
+    }
+
     /// The connection in TIME-WAIT that will be over first.
     pub(super) fn nearest_to_end(&self) -> Option<ConnectionId> {
         let waiting = self

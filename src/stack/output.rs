@@ -10,7 +10,7 @@ use super::sockets::Fd;
 use crate::errno::Errno;
 
 /// Packets that wait for the wire; a send that does not fit in is `ENOBUFS`.
-const MAX_TRANSMIT: usize = 4_096;
+pub(super) const MAX_TRANSMIT: usize = 4_096;
 /// What this host sends to itself is cut into fragments above this, in bytes, as Linux's `lo` does.
 const LOOPBACK_MTU: usize = 65_536;
 

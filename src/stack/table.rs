@@ -101,6 +101,11 @@ impl<T> Table<T> {
         self.slots.iter().map(|slot| (slot.fd, &*slot.socket))
     }
 
+    /// Descriptors that are marked as being in the list of changed ones.
+    pub(super) fn told(&self) -> impl Iterator<Item = Fd> {
+        self.slots.iter().filter(|slot| slot.told).map(|slot| slot.fd)
+    }
+
     /// Sets whether the descriptor is in the list of changed ones, and gives what it was; `None` if it is not open.
     pub(super) fn set_told(&mut self, fd: Fd, told: bool) -> Option<bool> {
         let index = self.index(fd).ok()?;
