@@ -202,9 +202,10 @@ impl Stack {
         due
     }
 
-    /// Bytes that the stack holds for others, about: waiting datagrams at what they cost their sockets' buffers,
-    /// fragments, packets for the wire. Bounded, whatever arrives and whoever forgets to poll: 4 MiB of fragments, and
-    /// for each socket its receive buffer and one datagram more; what programs send is bounded by their send buffers.
+    /// Bytes that the stack holds for others, about: waiting datagrams at what they cost their sockets' buffers, what TCP's
+    /// connections keep, fragments, packets for the wire. Bounded, whatever arrives and whoever forgets to poll: 4 MiB of
+    /// fragments; 4096 packets for the wire; for each datagram socket its receive buffer and one datagram more; for each
+    /// of at most 8192 connections its receive buffer, twice its send buffer, and a window of 65 535 bytes in at most 1024 pieces.
     pub fn memory(&self) -> usize {
         let queued: usize = self.datagrams.iter().map(|(_, socket)| socket.queued).sum();
         let looped: usize = self.looped.iter().map(Bytes::len).sum();

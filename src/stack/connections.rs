@@ -165,8 +165,9 @@ impl Connections {
             }
             let Some(entry) = &slot.entry else { continue };
             let found = self.find(entry.ours, entry.theirs) == Some(ConnectionId(index));
-            if !found && entry.connection.state() != State::Closed {
-                return Err(format!("connection {index} cannot be found: {entry:?}"));
+            let state = entry.connection.state();
+            if found != (state != State::Closed) {
+                return Err(format!("connection {index} in {state} is found by its addresses: {found}"));
             }
         }
         Ok(())

@@ -19,9 +19,11 @@ impl Stack {
     pub fn check(&self) -> Result<(), String> {
         self.connections.check()?;
         for (id, entry) in self.connections.iter() {
-            entry.connection.check().and_then(|()| self.check_owner(id, entry)).map_err(|what| {
-                format!("{what}: {:?} to {:?}, {:?}", entry.ours, entry.theirs, entry.connection)
-            })?;
+            entry
+                .connection
+                .check()
+                .and_then(|()| self.check_owner(id, entry))
+                .map_err(|what| format!("{what}: {:?} to {:?}", entry.ours, entry.theirs))?;
         }
         for (fd, socket) in self.streams.iter() {
             self.check_role(fd, &socket.role).map_err(|what| format!("{what}: {fd:?}, {socket:?}"))?;

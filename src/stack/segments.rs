@@ -48,6 +48,11 @@ impl Stack {
         };
         match self.drive(id, |connection, now| connection.arrives(&segment, now)) {
             Some(Outcome::Refuse) => self.refuse(ours, theirs, &segment),
+            // As Linux has it: where nobody listens, TIME-WAIT goes on, and answers.
+            Some(Outcome::OpensAnew) if self.tcp_lookup(ours).is_none() => {
+                self.drive(id, |connection, _| connection.acknowledge());
+                Ok(())
+            }
             Some(Outcome::OpensAnew) => {
                 let last = self.drive(id, |connection, _| connection.make_way());
                 self.tcp_listen(ours, theirs, &segment, last)

@@ -336,3 +336,8 @@ impl Stack {
         })
     }
 }
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -99,6 +99,11 @@ impl Connection {
         segment.syn && segment.ack.is_none() && !segment.rst && fresh
     }
 
+    /// Says again what came.
+    pub(crate) fn acknowledge(&mut self) {
+        self.ack_due = true;
+    }
+
     /// Whether some of the segment lies in the receive window. "Special allowance" (section 3.10.7.4) is made for what
     /// carries no text at the window's right edge, and for the acknowledgement of what comes to a closed window.
     fn is_acceptable(&self, segment: &Segment<'_>) -> bool {
