@@ -10,6 +10,8 @@ mod bench;
 mod command;
 #[path = "kernel/datagrams.rs"]
 mod datagrams;
+#[path = "kernel/many.rs"]
+mod many;
 #[path = "kernel/set_up.rs"]
 mod set_up;
 #[path = "kernel/streams.rs"]

@@ -11,7 +11,7 @@ use faultwire::Errno;
 use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
 use faultwire::lab::{OurHost, WaitError};
 use faultwire::stack::{Domain, Fd, How, Kind, Protocol, SocketOption, Sockets as _};
-use faultwire::trace::{Transport, What};
+use faultwire::trace::{Event, Transport, What};
 use socket2::{SockRef, Socket};
 
 use crate::bench::{Bench, FAMILIES, LIMIT, kernel_addr, no_faults, our_addr};
@@ -20,12 +20,12 @@ const MEBIBYTE: usize = 1 << 20;
 
 /// Who opens the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Client {
+pub(crate) enum Client {
     Ours,
     Kernel,
 }
 
-const CASES: [(Client, Domain); 4] = [
+pub(crate) const CASES: [(Client, Domain); 4] = [
     (Client::Ours, Domain::Inet),
     (Client::Kernel, Domain::Inet),
     (Client::Ours, Domain::Inet6),
@@ -33,7 +33,7 @@ const CASES: [(Client, Domain); 4] = [
 ];
 
 /// Bytes that tell where they belong: a repetition after 2^16 bytes or so would hide a segment in the wrong place.
-fn bytes(seed: u64, length: usize) -> Vec<u8> {
+pub(crate) fn bytes(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed;
     let mut data = Vec::with_capacity(length + 8);
     while data.len() < length {
@@ -53,7 +53,7 @@ fn fresh_port() -> u16 {
 
 /// A socket of our stack.
 #[derive(Debug)]
-struct Ours<'a> {
+pub(crate) struct Ours<'a> {
     host: &'a OurHost,
     fd: Fd,
 }
@@ -128,7 +128,7 @@ impl<'a> Ours<'a> {
         done.expect("the forwarder runs").expect("a connection");
     }
 
-    fn close(&self) {
+    pub(crate) fn close(&self) {
         self.host.call(|stack| stack.close(self.fd)).expect("the forwarder runs").expect("it is open");
     }
 }
@@ -139,7 +139,7 @@ fn kernel_socket(bench: &Bench, family: Domain) -> Socket {
 }
 
 /// A connection; the options are those of our socket and of the kernel's (of the listener, where it accepts).
-fn connection<'a>(
+pub(crate) fn connection<'a>(
     bench: &'a Bench,
     (client, family): (Client, Domain),
     options: &[SocketOption],
@@ -171,7 +171,7 @@ fn connection<'a>(
 }
 
 /// Both send at once, and each reads to the end.
-fn exchange(own: &Ours<'_>, theirs: &TcpStream, length: usize) {
+pub(crate) fn exchange(own: &Ours<'_>, theirs: &TcpStream, length: usize) {
     let (from_us, from_them) = (bytes(1, length), bytes(2, length));
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -307,9 +307,14 @@ fn a_reset_arrives_both_ways() {
 
 /// Whether a host told the other one that it has no room.
 fn closed_its_window(bench: &Bench, who: &str) -> bool {
+    closed_windows(bench, who) > 0
+}
+
+/// How often a host told the other one that it has no room.
+fn closed_windows(bench: &Bench, who: &str) -> usize {
     let trace = bench.forwarder.trace();
     let who = trace.host(who);
-    trace.events().iter().any(|event| match &event.what {
+    let is_closed = |event: &&Event| match &event.what {
         What::Sent { from, label, bytes, .. } if Some(*from) == who && label.class == Class::Ack => {
             matches!(
                 faultwire::trace::PacketView::parse(bytes).map(|view| view.transport),
@@ -317,7 +322,13 @@ fn closed_its_window(bench: &Bench, who: &str) -> bool {
             )
         }
         _ => false,
-    })
+    };
+    trace.events().iter().filter(is_closed).count()
+}
+
+/// Whether the kernel said more than once that it has no room: it says so again to who asks.
+fn was_probed(bench: &Bench) -> bool {
+    closed_windows(bench, "kernel") > 1
 }
 
 /// Nobody reads for a while: the window closes, is probed, and opens again.
@@ -337,6 +348,7 @@ fn a_slow_reader_closes_its_window() {
             });
             crate::bench::pause(SLOW);
             assert!(closed_its_window(&bench, "kernel"), "{case:?}");
+            assert!(was_probed(&bench), "{case:?}");
             let mut got = Vec::new();
             theirs.read_to_end(&mut got).expect("the kernel reads to the end");
             same(&got, &data, "to the kernel");
