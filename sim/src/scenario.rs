@@ -306,6 +306,11 @@ impl Scenario {
         self
     }
 
+    /// Where it runs.
+    pub fn testbed(&self) -> Testbed {
+        self.testbed
+    }
+
     /// The scenario's name.
     pub fn name(&self) -> &str {
         &self.name

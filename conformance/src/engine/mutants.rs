@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use faultwire::fault::FaultPlan;
 use faultwire::stack::Mutant;
-use faultwire_sim::{End, Scenario, Testbed};
+use faultwire_sim::{End, Run, Scenario, Testbed};
 
 use super::finding::smallest;
 use super::studies;
@@ -88,7 +88,8 @@ fn try_it(study: &Study, scenario: &Scenario, search: Search, row: &mut MutantRo
     // A study of other claims gets a look without faults.
     let scenario = if concerns { scenario } else { scenario.exhaustive(0).random(0) };
     let mut found = None;
-    let tried = scenario.search(&mut |run| {
+    let takes_faults = scenario.testbed().carries_faults();
+    let mut look = |run: &Run| {
         // What never ends fails every claim of its study.
         let is_stalled = matches!(run.end, End::Stalled { .. });
         for spec in study.checks {
@@ -106,7 +107,17 @@ fn try_it(study: &Study, scenario: &Scenario, search: Search, row: &mut MutantRo
             }
         }
         if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
+    };
+    let tried = scenario.search(&mut look);
+    let mut runs = tried.runs();
+    if concerns && !tried.stopped && takes_faults {
+        for plan in (study.plans)() {
+            runs += 1;
+            if look(&scenario.run(&plan)).is_break() {
+                break;
+            }
+        }
+    }
     if let Some((check, plan, verdict)) = found {
         let plan = smallest(study, &scenario, check, &plan, &verdict).plan;
         let size = |plan: &FaultPlan| plan.faults.len() + plan.events.len();
@@ -114,5 +125,5 @@ fn try_it(study: &Study, scenario: &Scenario, search: Search, row: &mut MutantRo
             row.plan = Some(plan);
         }
     }
-    tried.runs()
+    runs
 }

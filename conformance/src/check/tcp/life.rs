@@ -3,7 +3,7 @@
 use faultwire_sim::{Scenario, Testbed};
 
 use super::talk::ours_only;
-use super::transfer::{Bulk, Echo, Long, Short};
+use super::transfer::{Bulk, Echo, Long, Pause, Short};
 use super::{opening, reuse, silence, streams, talk, transfer};
 use crate::study::{CheckSpec, Search, Study, no_further_plans};
 
@@ -114,6 +114,15 @@ const STUDIES: &[Study] = &[
         ..STUDY
     },
     Study {
+        name: "tcp-long-pause",
+        about: "A client sends one byte more than the server has room for; the server reads half an hour later.",
+        scenario: transfer::pause,
+        checks: &[finite_delay::<Pause>(), every_byte::<Pause>()],
+        search: Search::of(1, 64),
+        refuses: silence::on_virtual_only,
+        ..STUDY
+    },
+    Study {
         name: "tcp-simultaneous-open",
         about: "Two hosts connect to each other at the same moment, from and to the same port.",
         scenario: opening::simultaneous_open,
@@ -171,6 +180,16 @@ const STUDIES: &[Study] = &[
         checks: &[CheckSpec::of_packets("tcp/time-wait", reuse::old_duplicates_stay_out).under_faults()],
         search: Search::of(0, 256),
         plans: reuse::late_segments,
+        ..STUDY
+    },
+    Study {
+        name: "tcp-time-wait-fast",
+        about: "The same after so much data that the second connection's sequence numbers lie among the first one's.",
+        scenario: reuse::fast,
+        checks: &[CheckSpec::of_packets("tcp/time-wait", reuse::old_duplicates_stay_out_fast).under_faults()],
+        search: Search::FAULT_FREE,
+        plans: reuse::late_fast_segments,
+        refuses: silence::on_virtual_only,
         ..STUDY
     },
 ];

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use faultwire::network::{Network, Stream};
+use faultwire::tcp::State;
 use faultwire::time::Time;
-use faultwire::trace::{Call, HostId, TcpFlags, Trace, What};
+use faultwire::trace::{Call, HostId, Note, TcpFlags, TcpNote, Trace, What};
 use faultwire_sim::{Net, Run, Scenario, Testbed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -155,6 +156,9 @@ pub(super) fn opens_at_once(run: &Run) -> Seen {
 /// When both sides close.
 const CLOSES: Duration = Duration::from_millis(1_500);
 
+/// How long the sides stay after they have read to the end.
+const STAYS: Duration = Duration::from_secs(1);
+
 /// A connection whose sides close at the same moment.
 pub(super) fn simultaneous_close(_: Testbed) -> Scenario {
     let server = |net: Net| async move {
@@ -187,10 +191,43 @@ async fn close_at_once<N: Network, S: Stream>(
     stream.read_exact(&mut vec![0; expected]).await?;
     net.sleep(CLOSES.saturating_sub(net.now().since(Time::ZERO))).await;
     stream.shutdown().await?;
-    read_to_end(&mut stream, 4096).await
+    read_to_end(&mut stream, 4096).await?;
+    // The connection is yet to end.
+    net.sleep(STAYS).await;
+    Ok(())
 }
 
-/// tcp/simultaneous-close: both sides see the end, and nothing fails. It counts runs in which the FINs crossed.
+/// A connection that came to CLOSING, whose FIN was acknowledged, and that is in CLOSING still: a host of that kind.
+fn still_closing(trace: &Trace) -> Option<&str> {
+    let all = segments(trace);
+    for (place, event) in trace.events().iter().enumerate() {
+        let What::Note { host, note: Note::Tcp { port, note: TcpNote::State(State::Closing), .. } } =
+            event.what
+        else {
+            continue;
+        };
+        let fin = all.iter().find(|it| !it.arrived && it.host == host && it.has(TcpFlags::FIN))?;
+        let end = fin.seq.wrapping_add(fin.payload.len() as u32).wrapping_add(1);
+        let acknowledged = all.iter().any(|it| {
+            it.place > place
+                && it.arrived
+                && (it.from, it.to) == (fin.to, fin.from)
+                && it.has(TcpFlags::ACK)
+                && distance(it.ack, end) >= 0
+        });
+        let left = trace.events()[place + 1..].iter().any(|later| {
+            matches!(later.what, What::Note { host: whose, note: Note::Tcp { port: of, note: TcpNote::State(_), .. } }
+                if (whose, of) == (host, port))
+        });
+        if acknowledged && !left {
+            return Some(trace.host_name(host));
+        }
+    }
+    None
+}
+
+/// tcp/simultaneous-close: both sides see the end, nothing fails, and the connection ends. It counts runs in which the
+/// FINs crossed.
 pub(super) fn closes_at_once(run: &Run) -> Seen {
     let trace = &run.trace;
     if !run.end.is_finished() || !cross(trace, |segment| segment.has(TcpFlags::FIN)) {
@@ -208,6 +245,12 @@ pub(super) fn closes_at_once(run: &Run) -> Seen {
         if passed.received != pattern(key, len) || !passed.ended {
             return Seen::broken(1, format!("the FINs crossed, and {name} did not read to the end"));
         }
+    }
+    if let Some(name) = still_closing(trace) {
+        return Seen::broken(
+            1,
+            format!("the FINs crossed, and {name}'s was acknowledged, but it stays in CLOSING"),
+        );
     }
     Seen::fine(1)
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
 use faultwire::network::{Network, Stream as _};
 use faultwire::stack::SocketOption;
-use faultwire::trace::Call;
+use faultwire::trace::{Call, Event, PacketId};
 use faultwire_sim::{Net, Run, Scenario, Testbed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::calls::{accepted, passed};
+use super::calls::{accepted, passed, side};
 use super::flows::segments;
 use super::pattern::{difference, pattern};
 use super::talk::{DATA, accept, address_of, calling, listen, patience, read_to_end, serving};
@@ -18,29 +18,48 @@ use crate::check::Seen;
 
 /// The port that the client connects from.
 const FROM: u16 = 5000;
-/// The streams of the two connections: key and length in bytes.
-const STREAMS: [(u8, usize); 2] = [(31, 5_840), (32, 3_000)];
-/// What the second connection's client writes at a time, in bytes, and how long it waits then: so that what is late of
-/// the first finds it in the middle.
-const PIECE: usize = 250;
+/// How long the client waits before it writes another piece of the second stream: so that what is late of the first
+/// connection finds it in the middle.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often the client tries to connect again, and how long it waits in between: TIME-WAIT may last four minutes.
 const TRIES: usize = 12_000;
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// Two connections from one port to the same server.
-pub(super) fn scenario(testbed: Testbed) -> Scenario {
-    faultwire_sim::scenario("tcp-time-wait")
-        .server(|net: Net| serving(serve(net)))
-        .client(move |net: Net| calling(net.clone(), patience(testbed), call(net)))
-        // Longer delays than those of other studies: past the end of the first connection.
-        .timeout(Duration::from_millis(400))
+/// What goes through the two connections.
+#[derive(Clone, Copy, Debug)]
+struct Talk {
+    /// Key and length in bytes of each.
+    streams: [(u8, usize); 2],
+    /// What the second is written in, in bytes.
+    piece: usize,
 }
 
-async fn serve<N: Network>(net: N) -> io::Result<()> {
+const SLOW: Talk = Talk { streams: [(31, 5_840), (32, 3_000)], piece: 250 };
+/// The clock of initial sequence numbers counts 250 in a millisecond (RFC 9293, 3.4.1); this is more than that in the time
+/// that it takes.
+const FAST: Talk = Talk { streams: [(33, 150_000), (34, 60_000)], piece: 4_000 };
+
+/// Two connections from one port to the same server.
+pub(super) fn scenario(testbed: Testbed) -> Scenario {
+    // Longer delays than those of other studies: past the end of the first connection.
+    with("tcp-time-wait", testbed, SLOW).timeout(Duration::from_millis(400))
+}
+
+/// The same with much data.
+pub(super) fn fast(testbed: Testbed) -> Scenario {
+    with("tcp-time-wait-fast", testbed, FAST)
+}
+
+fn with(name: &str, testbed: Testbed, talk: Talk) -> Scenario {
+    faultwire_sim::scenario(name)
+        .server(move |net: Net| serving(serve(net, talk)))
+        .client(move |net: Net| calling(net.clone(), patience(testbed), call(net, talk)))
+}
+
+async fn serve<N: Network>(net: N, talk: Talk) -> io::Result<()> {
     let listener = listen(&net, DATA, &[]).await?;
     // The server closes first: it is the one that waits in TIME-WAIT, and the client may come again at once.
-    let [(_, len), _] = STREAMS;
+    let [(_, len), _] = talk.streams;
     let mut first = accept::<N>(&listener).await?;
     first.read_exact(&mut vec![0; len]).await?;
     first.shutdown().await?;
@@ -52,9 +71,9 @@ async fn serve<N: Network>(net: N) -> io::Result<()> {
     std::future::pending().await
 }
 
-async fn call<N: Network>(net: N) -> io::Result<()> {
+async fn call<N: Network>(net: N, talk: Talk) -> io::Result<()> {
     let server = address_of(&net, "server", DATA).await?;
-    for (nth, (key, len)) in STREAMS.into_iter().enumerate() {
+    for (nth, (key, len)) in talk.streams.into_iter().enumerate() {
         let mut stream = reconnect(&net, &server).await?;
         let written = pattern(key, len);
         if nth == 0 {
@@ -63,7 +82,7 @@ async fn call<N: Network>(net: N) -> io::Result<()> {
             stream.shutdown().await?;
         } else {
             stream.set_option(SocketOption::NoDelay(true))?;
-            for piece in written.chunks(PIECE) {
+            for piece in written.chunks(talk.piece) {
                 stream.write_all(piece).await?;
                 net.sleep(PAUSE).await;
             }
@@ -90,47 +109,63 @@ async fn reconnect<N: Network>(net: &N, server: &str) -> io::Result<N::Stream> {
 
 /// Each data segment of the first connection comes when that is over.
 pub(super) fn late_segments() -> Vec<FaultPlan> {
-    let delays_us = [400_000, 700_000, 1_100_000];
-    let late = |nth, delay_us| Fault {
+    late(&[1, 2, 3, 4], &[400_000, 700_000, 1_100_000])
+}
+
+/// Some segments of much data come when that is over.
+pub(super) fn late_fast_segments() -> Vec<FaultPlan> {
+    late(&[15, 20, 25, 30, 35, 45, 55, 65, 75], &[300_000, 600_000])
+}
+
+fn late(nths: &[u32], delays_us: &[u64]) -> Vec<FaultPlan> {
+    let fault = |nth, delay_us| Fault {
         direction: Direction::new("client", "server"),
         packet: Packet::nth(Class::Data, nth),
         action: Action::DelayUs(delay_us),
     };
-    let plan = |nth, delay_us| FaultPlan { faults: vec![late(nth, delay_us)], ..FaultPlan::default() };
-    (1..=4).flat_map(|nth| delays_us.map(|delay_us| plan(nth, delay_us))).collect()
+    let plan = |nth, delay_us| FaultPlan { faults: vec![fault(nth, delay_us)], ..FaultPlan::default() };
+    nths.iter().flat_map(|nth| delays_us.iter().map(move |delay_us| plan(*nth, *delay_us))).collect()
 }
 
-/// tcp/time-wait: what each connection delivers is its own stream. It counts what arrived of the first connection while the
-/// second was open.
+/// tcp/time-wait after little data.
 pub(super) fn old_duplicates_stay_out(run: &Run) -> Seen {
+    stay_out(run, SLOW)
+}
+
+/// tcp/time-wait after much data.
+pub(super) fn old_duplicates_stay_out_fast(run: &Run) -> Seen {
+    stay_out(run, FAST)
+}
+
+/// tcp/time-wait: what each connection delivers is its own stream. It counts what the client sent in the first and what
+/// arrived when the server had closed that.
+fn stay_out(run: &Run, talk: Talk) -> Seen {
     let trace = &run.trace;
-    let accepts: Vec<usize> = trace
-        .events()
-        .iter()
-        .enumerate()
-        .filter(|(_, event)| {
-            event.program_call().is_some_and(|call| matches!(call.call, Call::Accept { .. }))
-        })
-        .map(|(place, _)| place)
-        .collect();
     let sockets: Vec<_> = accepted(trace, DATA).collect();
-    let (Some(&second), [first_socket, second_socket, ..]) = (accepts.get(1), &sockets[..]) else {
-        return Seen::NOTHING;
-    };
-    // The second connection begins with the SYN that the client sent last before it was accepted.
-    let all = segments(trace);
-    let Some(client) = trace.host("client") else { return Seen::NOTHING };
-    let syn = all.iter().rfind(|it| it.is_opening() && !it.arrived && it.host == client && it.place < second);
-    let Some(syn) = syn else { return Seen::NOTHING };
-    let is_late = |packet: faultwire::trace::PacketId| {
-        trace.events()[..syn.place].iter().any(|event| event.sending().is_some_and(|it| it.packet == packet))
-    };
-    let late = trace.events()[second..]
-        .iter()
-        .filter_map(faultwire::trace::Event::arrival)
-        .filter(|arrival| arrival.to == second_socket.0 && is_late(arrival.packet))
-        .count() as u64;
-    for (socket, (key, len)) in [first_socket, second_socket].into_iter().zip(STREAMS) {
+    let Some(first) = sockets.first() else { return Seen::NOTHING };
+    let closed = trace.events().iter().position(|event| {
+        event.program_call().is_some_and(|call| side(&call) == *first && matches!(call.call, Call::Close))
+    });
+    let mut late = 0;
+    if let (Some(closed), Some(client)) = (closed, trace.host("client")) {
+        // What was sent before the client opened again belongs to the first connection.
+        let all = segments(trace);
+        let again =
+            all.iter().filter(|it| it.is_opening() && !it.arrived && it.host == client).map(|it| it.seq);
+        let first_syn = again.clone().next();
+        let second = all
+            .iter()
+            .find(|it| it.is_opening() && !it.arrived && it.host == client && Some(it.seq) != first_syn)
+            .map_or(trace.events().len(), |it| it.place);
+        let old: Vec<PacketId> =
+            trace.events()[..second].iter().filter_map(Event::sending).map(|it| it.packet).collect();
+        late = trace.events()[closed..]
+            .iter()
+            .filter_map(Event::arrival)
+            .filter(|arrival| arrival.to == first.0 && old.binary_search(&arrival.packet).is_ok())
+            .count() as u64;
+    }
+    for (socket, (key, len)) in sockets.iter().zip(talk.streams) {
         if let Some(difference) = difference(&pattern(key, len), &passed(trace, *socket).received) {
             return Seen::broken(late, format!("two connections on the same four-tuple: {difference}"));
         }

@@ -158,7 +158,7 @@ const GIVES_UP_MIN: Duration = Duration::from_secs(100);
 /// For what waits so long that ticks of a millisecond are too many.
 pub(super) fn on_virtual_only(testbed: Testbed) -> Option<&'static str> {
     match testbed {
-        Testbed::Turmoil => Some("it takes a quarter of an hour, in ticks of a millisecond"),
+        Testbed::Turmoil => Some("it takes minutes, in ticks of a millisecond"),
         other => ours_only(other),
     }
 }

@@ -241,6 +241,38 @@ pub(super) fn bulk(_: Testbed) -> Scenario {
     stormy::<Bulk>(&[5, 10, 20, 50, 100])
 }
 
+/// A byte more than the receiver has room for, and a receiver that is in no hurry.
+#[derive(Debug)]
+pub(super) struct Pause;
+
+/// The receiver's buffer, in bytes.
+const ROOM: usize = 4096;
+/// How long it does not read: longer than an unanswered sender goes on.
+const PAUSE: Duration = Duration::from_secs(1_800);
+
+impl Streams for Pause {
+    const UP: (u8, usize) = (16, ROOM + 1);
+    const DOWN: (u8, usize) = (17, 0);
+}
+
+impl Side for Pause {
+    const NAME: &'static str = "tcp-long-pause";
+
+    async fn serve<N: Network>(net: N, mut stream: N::Stream) -> io::Result<()> {
+        net.sleep(PAUSE).await;
+        read_to_end(&mut stream, 4096).await?;
+        stream.shutdown().await
+    }
+
+    async fn call<N: Network>(_: N, stream: N::Stream) -> io::Result<()> {
+        tell(stream, Self::UP).await
+    }
+}
+
+pub(super) fn pause(_: Testbed) -> Scenario {
+    scenario::<Pause>(Buffers { rcv: Some(ROOM), snd: None })
+}
+
 /// When the hosts of the partition's scenario end at the earliest: later than most partitions do, which then heal while
 /// the run goes on.
 const STAYS: Duration = Duration::from_millis(3_500);
