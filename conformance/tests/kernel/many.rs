@@ -2,13 +2,17 @@
 //!
 //! `FAULTWIRE_LAB_TRANSFERS` and `FAULTWIRE_LAB_LABS` say how many.
 
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+use faultwire::lab::{End, Forwarder, HostConfig, KernelHost, Lab, LabHost};
+use faultwire::stack::Domain;
 
-use crate::bench::{Bench, kernel_config, lab, no_faults};
+use crate::bench::{Bench, FAMILIES, LIMIT, helper, kernel_config, lab, no_faults};
 use crate::streams::{CASES, bytes, connection, exchange};
 
 /// Labs side by side.
@@ -83,6 +87,76 @@ fn many_transfers_under_random_faults() {
     let (planned, fired) = (planned.into_inner(), fired.into_inner());
     eprintln!("{transfers} transfers: {fired} of {planned} faults took place");
     assert!(fired > planned / 2, "{fired} of {planned}");
+}
+
+/// The third pairing: two hosts of the kernel, under the same plans; `ours` is one of the two here.
+#[test]
+fn many_transfers_from_kernel_to_kernel() {
+    let transfers = count("FAULTWIRE_LAB_TRANSFERS", 48);
+    let (next, fired) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    if lab(kernel_config()).is_none() {
+        return;
+    }
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= transfers {
+                        return;
+                    }
+                    let took_place = between_kernels(&plan(1_000 + number as u64), FAMILIES[number % 2]);
+                    fired.fetch_add(took_place, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let fired = fired.into_inner();
+    eprintln!("{transfers} transfers from kernel to kernel: {fired} faults took place");
+    assert!(fired > transfers / 2, "{fired}");
+}
+
+/// One transfer each way at once; gives how many of the plan's faults took place.
+fn between_kernels(plan: &FaultPlan, family: Domain) -> usize {
+    let HostConfig { v4, v6, .. } = kernel_config();
+    let other = HostConfig::new(Ipv4Addr::new(10, 70, 0, 1), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1));
+    let (_lab, hosts) =
+        Lab::start(helper(), &[other, kernel_config()], None).expect("the machine has allowed one");
+    let [one, two] = <[LabHost; 2]>::try_from(hosts).expect("two were asked for");
+    let ends = [("ours", End::Device(one.device)), ("kernel", End::Device(two.device))];
+    let forwarder = Forwarder::start(plan, ends).expect("the plan can be carried out");
+    let addr = SocketAddr::new(if family == Domain::Inet { v4.into() } else { v6.into() }, 7000);
+    let socket = |host: &KernelHost| {
+        let domain = socket2::Domain::for_address(addr);
+        host.socket(domain, socket2::Type::STREAM, None).expect("a socket")
+    };
+    let listener = socket(&two.host);
+    listener.bind(&addr.into()).expect("a free port");
+    listener.listen(1).expect("it listens");
+    let client = socket(&one.host);
+    client.connect_timeout(&addr.into(), LIMIT).expect("the other host accepts");
+    let (server, _) = TcpListener::from(listener).accept().expect("the client is there");
+    let streams = [TcpStream::from(client), server];
+    let data = [bytes(1, LENGTH), bytes(2, LENGTH)];
+    thread::scope(|scope| {
+        for (index, mut stream) in streams.iter().enumerate() {
+            let (own, others) = (&data[index], &data[1 - index]);
+            stream.set_read_timeout(Some(LIMIT)).expect("an option that each socket has");
+            scope.spawn(move || {
+                stream.write_all(own).expect("the other host takes it");
+                stream.shutdown(Shutdown::Write).expect("a connection");
+                let mut got = Vec::new();
+                stream.read_to_end(&mut got).expect("the end comes");
+                assert!(got == *others, "{} bytes of {}", got.len(), others.len());
+            });
+        }
+    });
+    for host in [&one.host, &two.host] {
+        assert_eq!(host.counters().expect("the kernel counts").lost(), 0);
+    }
+    let stats = forwarder.stats().expect("the devices count");
+    assert_eq!((stats.not_handed_on, stats.unread), (0, 0), "{stats:?}");
+    forwarder.fired().count()
 }
 
 /// Set for the process in which [`many_labs_leave_nothing_open`] counts.
