@@ -73,7 +73,11 @@ pub struct Replayed {
 /// All studies.
 pub fn studies() -> Vec<&'static Study> {
     let udp = check::udp::studies().iter();
-    udp.chain(check::tcp::studies()).chain(check::tcp::life::studies()).collect()
+    let tcp = check::tcp::studies()
+        .iter()
+        .chain(check::tcp::life::studies())
+        .chain(check::tcp::recovery::studies());
+    udp.chain(tcp).collect()
 }
 
 /// Replays a plan.

@@ -277,17 +277,133 @@ pub const CLAIMS: &[Claim] = &[
         "tcp/flow-control",
         Guaranteed,
         "A reader that stops makes the writer stop: after a bounded number of bytes a write waits (or is EAGAIN); \
-         nothing is lost, and the flow goes on when the reader does.",
+         nothing is lost, and the flow goes on when the reader does. Never is more sent than the reader's host offered \
+         room for, but for one octet that probes a closed window.",
         "RFC 9293 3.8.6",
-    ),
+    )
+    .given("A window that was offered may be filled even if less is offered later.")
+    .over_plans(),
     claim(
         "tcp/window-is-the-buffer",
         Guaranteed,
         "How much can be written to a peer that does not read is bounded by the buffers of both sides, and grows with \
-         the receive buffer.",
+         the receive buffer: what is on offer and what waits to be read fit into it together.",
         "RFC 9293 3.8.6; socket(7), tcp(7)",
     )
-    .given("SO_RCVBUF is set before the connection is made, which also ends Linux's automatic sizing."),
+    .given(
+        "SO_RCVBUF is set before the connection is made, which also ends Linux's automatic sizing. The buffer in force is \
+         what getsockopt reads: Linux has twice what was asked for.",
+    )
+    .over_plans(),
+    claim(
+        "tcp/retransmits",
+        Guaranteed,
+        "A segment that is lost, SYN and FIN included, is sent again without the program doing anything.",
+        "RFC 9293 3.8.1; RFC 6298 5.4",
+    )
+    .given("The connection is not reset, and the loss ends before the sender gives up.")
+    .over_plans(),
+    claim(
+        "tcp/waits-longer",
+        Guaranteed,
+        "Repeats of the same data, with nothing heard in between, wait about twice as long each time, up to a bound of \
+         a minute or more.",
+        "RFC 6298 5.5, 2.5",
+    )
+    .given(
+        "The timer drives the repeats. Linux sends its first SYNs again at equal distances, and its tail loss probe is \
+         no repeat of the timer's.",
+    )
+    .over_plans(),
+    claim(
+        "tcp/measures-rtt",
+        Guaranteed,
+        "The retransmission timeout follows the round trips that were measured. An acknowledgement of what was sent \
+         twice measures nothing: a timeout that was doubled stays so until something that was sent once is acknowledged.",
+        "RFC 6298 2, 3, 5.7",
+    )
+    .given("The least timeout is the implementation's choice, up to a second.")
+    .over_plans(),
+    claim(
+        "tcp/fast-retransmit",
+        Guaranteed,
+        "The third duplicate acknowledgement has the first unacknowledged segment sent again at once, without waiting for \
+         the timer.",
+        "RFC 5681 3.2; RFC 6582 3.2",
+    )
+    .given(
+        "Duplicates as RFC 5681 defines them, once more is acknowledged than was sent when the last loss was found. Fewer \
+         than four segments under way bring no three duplicates: then it is the timer.",
+    )
+    .over_plans(),
+    claim(
+        "tcp/initial-window",
+        Guaranteed,
+        "Before anything is acknowledged no more is sent than ten segments or 14 600 bytes, whichever is less (two \
+         segments where they are longer); after a SYN that the timer sent again twice, one segment.",
+        "RFC 6928 2; RFC 5681 3.1",
+    )
+    .over_plans(),
+    claim(
+        "tcp/slow-start",
+        Guaranteed,
+        "Until something is lost, what is under way grows by one segment at most for each acknowledgement of new data.",
+        "RFC 5681 3.1",
+    )
+    .over_plans(),
+    claim(
+        "tcp/backs-off-on-loss",
+        Guaranteed,
+        "After a timeout one segment goes out until something is acknowledged; after a fast retransmit half of what was \
+         under way. From that half on the growth is one segment for each round trip.",
+        "RFC 5681 3.1, 3.2; RFC 6582 3.2; RFC 3042",
+    )
+    .given("The probe of a closed window is no loss.")
+    .over_plans(),
+    claim(
+        "tcp/acknowledges",
+        Guaranteed,
+        "Data that came in order is acknowledged within half a second, whatever the program does.",
+        "RFC 9293 3.8.6.3; RFC 1122 4.2.3.2",
+    )
+    .over_plans(),
+    claim(
+        "tcp/every-second-segment",
+        Guaranteed,
+        "Of segments of full size at least every second is acknowledged at once. The RFC only recommends it: a TCP that \
+         waits for more breaks no rule, but slows its sender's start.",
+        "RFC 9293 3.8.6.3; RFC 5681 4.2",
+    )
+    .over_plans(),
+    claim(
+        "tcp/zero-window-probe",
+        Guaranteed,
+        "A window update that is lost does not stop a connection for ever: who has something to send to a closed window \
+         asks again.",
+        "RFC 9293 3.8.6.1",
+    )
+    .over_plans(),
+    claim(
+        "tcp/checksum-can-miss",
+        Possible,
+        "Two flipped bits cancel in the 16-bit ones' complement sum, and the program reads altered data.",
+        "RFC 9293 3.1; RFC 1071",
+    )
+    .over_plans(),
+    claim(
+        "tcp/nagle-delays",
+        Possible,
+        "A small write waits until an earlier one is acknowledged, which the receiver may put off; with TCP_NODELAY it \
+         leaves at once.",
+        "RFC 9293 3.7.4; tcp(7)",
+    ),
+    claim(
+        "tcp/head-of-line",
+        Possible,
+        "One lost segment holds back all that came after it: what has arrived is not handed out before what is missing.",
+        "RFC 9293 3.1, 3.10.7.4",
+    )
+    .over_plans(),
     claim(
         "tcp/half-close",
         Guaranteed,

@@ -1,0 +1,190 @@
+//! The claims of *Stream sockets* about what TCP does with packets: repeats, timers, windows, acknowledgements.
+//!
+//! `segments` reads a run's packets into connections and tells what each side knew when; `scenarios` says what the hosts
+//! do; the checks stand by subject: `timers`, `congestion`, `acknowledging`, `windows`. A check holds any TCP to what the
+//! RFCs require, not to what ours does: where two readings are possible, both are allowed.
+
+mod acknowledging;
+mod congestion;
+mod scenarios;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod windows;
+
+use faultwire_sim::{Run, Testbed};
+
+use self::scenarios::{
+    Dialogue, LateWindow, Offers, SlowReader, SmallWrites, Transfer, TwoBits, cancelling_bits, outage, plain,
+    questions, two_bits_data,
+};
+use super::segments::Flow;
+use crate::check::Seen;
+use crate::study::{CheckSpec, Search, Study, no_further_plans};
+
+const RETRANSMITS: CheckSpec = CheckSpec::of_packets("tcp/retransmits", timers::retransmits).under_faults();
+const WAITS_LONGER: CheckSpec =
+    CheckSpec::of_packets("tcp/waits-longer", timers::waits_longer).under_faults();
+const MEASURES_RTT: CheckSpec =
+    CheckSpec::of_packets("tcp/measures-rtt", timers::measures_rtt).under_faults();
+const FAST_RETRANSMIT: CheckSpec =
+    CheckSpec::of_packets("tcp/fast-retransmit", congestion::fast_retransmit).under_faults();
+const INITIAL_WINDOW: CheckSpec = CheckSpec::of_packets("tcp/initial-window", congestion::first_flight);
+const SLOW_START: CheckSpec = CheckSpec::of_packets("tcp/slow-start", congestion::slow_start);
+const BACKS_OFF: CheckSpec =
+    CheckSpec::of_packets("tcp/backs-off-on-loss", congestion::backs_off).under_faults();
+const ACKNOWLEDGES: CheckSpec = CheckSpec::of_packets("tcp/acknowledges", acknowledging::acknowledges);
+const EVERY_SECOND: CheckSpec =
+    CheckSpec::of_packets("tcp/every-second-segment", acknowledging::every_second_segment);
+const FLOW_CONTROL: CheckSpec = CheckSpec::of_packets("tcp/flow-control", windows::within_the_offer);
+const GOES_ON: CheckSpec = CheckSpec::of_packets("tcp/flow-control", windows::goes_on);
+const BUFFER: CheckSpec = CheckSpec::of_packets("tcp/window-is-the-buffer", windows::offers_the_buffer);
+
+/// The studies of recovery, timers and windows.
+pub fn studies() -> &'static [Study] {
+    &RECOVERY
+}
+
+/// All of them look at packets, which only simulated hosts of our own show.
+fn refuses(testbed: Testbed) -> Option<&'static str> {
+    super::refuses(testbed)
+}
+
+const STUDY: Study = Study {
+    name: "",
+    about: "",
+    scenario: plain::<Dialogue>,
+    checks: &[],
+    refuses,
+    search: Search::PLANS,
+    plans: no_further_plans,
+    mutants: &[],
+};
+
+static RECOVERY: [Study; 9] = [
+    Study {
+        name: "tcp-dialogue",
+        about: "A client sends five segments, the server answers with two, and both close.",
+        checks: &[
+            RETRANSMITS,
+            WAITS_LONGER,
+            MEASURES_RTT,
+            FAST_RETRANSMIT,
+            INITIAL_WINDOW,
+            BACKS_OFF,
+            ACKNOWLEDGES,
+            EVERY_SECOND,
+            CheckSpec::of_packets("tcp/head-of-line", acknowledging::head_of_line).under_faults(),
+        ],
+        ..STUDY
+    },
+    Study {
+        name: "tcp-outage",
+        about: "The same while the link is cut for several repeats.",
+        scenario: outage,
+        checks: &[RETRANSMITS, WAITS_LONGER, BACKS_OFF],
+        search: Search::of(1, 64),
+        ..STUDY
+    },
+    Study {
+        name: "tcp-transfer",
+        about: "A client sends forty segments to a server that reads them.",
+        scenario: plain::<Transfer>,
+        checks: &[
+            INITIAL_WINDOW,
+            SLOW_START,
+            BACKS_OFF,
+            FAST_RETRANSMIT,
+            RETRANSMITS,
+            FLOW_CONTROL,
+            ACKNOWLEDGES,
+            EVERY_SECOND,
+        ],
+        search: Search::of(1, 256),
+        ..STUDY
+    },
+    Study {
+        name: "tcp-questions",
+        about: "A client asks five short questions over a slow link, of which two are lost; the first answer takes long.",
+        scenario: questions,
+        checks: &[MEASURES_RTT, WAITS_LONGER, ACKNOWLEDGES],
+        search: Search::of(1, 64),
+        ..STUDY
+    },
+    Study {
+        name: "tcp-slow-reader",
+        about: "A client writes more than fits into the receive buffer of a server that pauses before it reads.",
+        scenario: plain::<SlowReader>,
+        checks: &[
+            CheckSpec::of_packets("tcp/zero-window-probe", windows::zero_window_probe).under_faults(),
+            FLOW_CONTROL,
+            GOES_ON,
+            BUFFER,
+        ],
+        ..STUDY
+    },
+    Study {
+        name: "tcp-late-window",
+        about: "A server says something while its window is closed, and reads; the client writes more later.",
+        scenario: plain::<LateWindow>,
+        checks: &[GOES_ON, FLOW_CONTROL, BUFFER],
+        search: Search::of(1, 64),
+        ..STUDY
+    },
+    Study {
+        name: "tcp-offers",
+        about: "A client writes to two sockets that nobody reads, with a small and a larger receive buffer.",
+        scenario: plain::<Offers>,
+        checks: &[BUFFER, FLOW_CONTROL],
+        search: Search::FAULT_FREE,
+        ..STUDY
+    },
+    Study {
+        name: "tcp-small-writes",
+        about: "Two small writes follow each other, without and with TCP_NODELAY.",
+        scenario: plain::<SmallWrites>,
+        checks: &[CheckSpec::of_packets("tcp/nagle-delays", acknowledging::nagle_delays)],
+        search: Search::FAULT_FREE,
+        ..STUDY
+    },
+    Study {
+        name: "tcp-two-bits",
+        about: "A segment has two bits flipped that cancel in the checksum.",
+        scenario: plain::<TwoBits>,
+        checks: &[CheckSpec::of_packets("tcp/checksum-can-miss", checksum_can_miss).under_faults()],
+        search: Search::FAULT_FREE,
+        plans: cancelling_bits,
+        ..STUDY
+    },
+];
+
+fn checksum_can_miss(run: &Run) -> Seen {
+    acknowledging::checksum_can_miss(run, &two_bits_data())
+}
+
+/// Both sides of every connection.
+fn sides(flows: &[Flow]) -> impl Iterator<Item = (&Flow, usize)> {
+    flows.iter().flat_map(|flow| [(flow, 0), (flow, 1)])
+}
+
+/// What a check has seen so far: the first break counts.
+#[derive(Debug, Default)]
+struct Count {
+    exercised: u64,
+    broken: Option<String>,
+}
+
+impl Count {
+    fn broken(&mut self, how: impl FnOnce() -> String) {
+        if self.broken.is_none() {
+            self.broken = Some(how());
+        }
+    }
+
+    fn seen(self) -> Seen {
+        match self.broken {
+            Some(how) => Seen::broken(self.exercised, how),
+            None => Seen::fine(self.exercised),
+        }
+    }
+}

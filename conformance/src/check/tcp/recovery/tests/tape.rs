@@ -1,0 +1,163 @@
+//! Connections put together by hand, packet by packet.
+
+use bytes::Bytes;
+use faultwire::fault::{Action, Class, FaultPlan, Fired, Label};
+use faultwire::time::Time;
+use faultwire::trace::{HostId, PacketId, TcpFlags, Trace, What};
+use faultwire_sim::{End, Run};
+
+use crate::check::tcp::talk::DATA;
+
+pub(super) const CLIENT: u16 = 0;
+pub(super) const SERVER: u16 = 1;
+/// A full segment: nobody announces another size.
+pub(super) const FULL: u32 = 536;
+
+/// The initial sequence numbers; the client's wraps around.
+const ISN: [u32; 2] = [u32::MAX - 700, 5_000];
+/// What is on offer where nothing else is said.
+const WINDOW: u16 = 60_000;
+
+const ACK: u8 = TcpFlags::ACK.0;
+const SYN: u8 = TcpFlags::SYN.0;
+
+/// A run in the making. Times are milliseconds; sequence numbers count from the initial ones.
+pub(super) struct Tape {
+    trace: Trace,
+    pub(super) now: u64,
+    pub(super) window: u16,
+}
+
+/// A segment to be sent.
+#[derive(Clone, Copy)]
+struct Sketch {
+    from: u16,
+    flags: u8,
+    seq: u32,
+    ack: u32,
+    len: u32,
+}
+
+impl Tape {
+    /// A handshake that takes a round trip of so many milliseconds.
+    pub(super) fn connected(rtt: u64) -> Tape {
+        let mut tape = Tape::new();
+        tape.syn(true);
+        tape.at(rtt / 2).shake_hands(rtt / 2);
+        tape
+    }
+
+    pub(super) fn new() -> Tape {
+        Tape { trace: Trace::new(["client", "server"]), now: 0, window: WINDOW }
+    }
+
+    pub(super) fn at(&mut self, ms: u64) -> &mut Tape {
+        self.now = ms;
+        self
+    }
+
+    pub(super) fn syn(&mut self, arrives: bool) -> &mut Tape {
+        let syn = self.put(Sketch { from: CLIENT, flags: SYN, seq: 0, ack: 0, len: 0 });
+        if arrives { self.arrives(syn) } else { self.dropped(syn) }
+    }
+
+    /// The SYN-ACK and the acknowledgement, with so long a way back.
+    fn shake_hands(&mut self, way: u64) -> &mut Tape {
+        let syn_ack = self.put(Sketch { from: SERVER, flags: SYN | ACK, seq: 0, ack: 1, len: 0 });
+        self.now += way;
+        self.arrives(syn_ack);
+        self.ack(CLIENT, 1, 1)
+    }
+
+    /// The handshake from the SYN-ACK on.
+    pub(super) fn answered(&mut self) -> &mut Tape {
+        self.shake_hands(1)
+    }
+
+    /// A segment with data, put on the wire.
+    pub(super) fn data(&mut self, from: u16, seq: u32, len: u32) -> PacketId {
+        self.put(Sketch { from, flags: ACK, seq, ack: 1, len })
+    }
+
+    /// Data that arrives at once.
+    pub(super) fn carried(&mut self, from: u16, seq: u32, len: u32) -> &mut Tape {
+        let data = self.data(from, seq, len);
+        self.arrives(data)
+    }
+
+    /// Data that is lost.
+    pub(super) fn lost(&mut self, from: u16, seq: u32, len: u32) -> &mut Tape {
+        let data = self.data(from, seq, len);
+        self.dropped(data)
+    }
+
+    /// An acknowledgement that arrives at once.
+    pub(super) fn ack(&mut self, from: u16, seq: u32, ack: u32) -> &mut Tape {
+        let ack = self.put(Sketch { from, flags: ACK, seq, ack, len: 0 });
+        self.arrives(ack)
+    }
+
+    /// An acknowledgement that is lost.
+    pub(super) fn lost_ack(&mut self, from: u16, seq: u32, ack: u32) -> &mut Tape {
+        let ack = self.put(Sketch { from, flags: ACK, seq, ack, len: 0 });
+        self.dropped(ack)
+    }
+
+    pub(super) fn arrives(&mut self, packet: PacketId) -> &mut Tape {
+        let to = HostId(self.sender(packet) ^ 1);
+        self.trace.push(Time::from_millis(self.now), What::Arrived { packet, copy: 0, to, altered: None });
+        self
+    }
+
+    pub(super) fn dropped(&mut self, packet: PacketId) -> &mut Tape {
+        let what = What::Fault { packet, fault: 0, action: Action::Drop };
+        self.trace.push(Time::from_millis(self.now), what);
+        self
+    }
+
+    fn sender(&self, packet: PacketId) -> u16 {
+        self.trace.sending(packet).map_or(0, |sending| sending.from.0)
+    }
+
+    fn put(&mut self, sketch: Sketch) -> PacketId {
+        let Sketch { from, flags, seq, ack, len } = sketch;
+        let (own, peer) = (ISN[usize::from(from)], ISN[usize::from(from ^ 1)]);
+        let ports = if from == CLIENT { [50_000, DATA] } else { [DATA, 50_000] };
+        let mut bytes = vec![0x45, 0];
+        bytes.extend((40 + len as u16).to_be_bytes());
+        bytes.extend([0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1 + from as u8, 10, 0, 0, 2 - from as u8]);
+        ports.iter().for_each(|port| bytes.extend(port.to_be_bytes()));
+        bytes.extend(own.wrapping_add(seq).to_be_bytes());
+        let acked = if flags & ACK == 0 { 0 } else { peer.wrapping_add(ack) };
+        bytes.extend(acked.to_be_bytes());
+        bytes.extend([0x50, flags]);
+        bytes.extend(self.window.to_be_bytes());
+        bytes.extend([0; 4]);
+        bytes.resize(bytes.len() + len as usize, 0);
+        let packet = self.trace.next_packet();
+        let label = Label {
+            class: Class::Data,
+            nth: 1,
+            nth_in_flow: 1,
+            nth_any: 1,
+            nth_any_in_flow: 1,
+            flow: 1,
+            transmission: 1,
+        };
+        let (from, to) = (HostId(from), HostId(from ^ 1));
+        let what = What::Sent { packet, from, to, label, bytes: Bytes::from(bytes) };
+        self.trace.push(Time::from_millis(self.now), what);
+        packet
+    }
+
+    /// The run, which goes on until then.
+    pub(super) fn until(&self, ms: u64) -> Run {
+        Run {
+            plan: FaultPlan::default(),
+            trace: self.trace.clone(),
+            end: End::Finished,
+            fired: Fired::default(),
+            elapsed: Time::from_millis(ms),
+        }
+    }
+}

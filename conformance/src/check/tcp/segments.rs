@@ -1,0 +1,227 @@
+//! The TCP connections of a run as their packets show them: every segment, and when it was sent and arrived.
+//!
+//! Sequence numbers are counted from the initial one of their side: 0 is the SYN, 1 the first byte of data. A segment
+//! that arrived damaged did not arrive: a checksum of TCP or IPv4 covers every bit of it, and a host throws it away.
+
+mod view;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use faultwire::fault::Action;
+use faultwire::time::Time;
+use faultwire::trace::{PacketView, Sending, TcpFlags, Transport, What};
+use faultwire_sim::Run;
+
+pub(super) use view::{Happened, View, Word};
+
+/// The side that sent the first SYN.
+pub(super) const OPENER: usize = 0;
+/// The segment size of a peer that announces none (RFC 9293, section 3.7.1).
+const SEGMENT_DEFAULT: i64 = 536;
+
+/// A segment as it left its host.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment {
+    /// Which side sent it.
+    pub(super) side: usize,
+    pub(super) at: Time,
+    /// The first sequence number that it takes up.
+    pub(super) seq: i64,
+    /// Bytes of data.
+    pub(super) len: i64,
+    pub(super) flags: TcpFlags,
+    pub(super) ack: Option<i64>,
+    pub(super) window: i64,
+    /// At least one copy of it arrived as it was sent.
+    pub(super) arrived: bool,
+    /// It was dropped, damaged, or lost otherwise.
+    pub(super) hit: bool,
+}
+
+impl Segment {
+    /// Whether it has that control bit.
+    pub(super) fn is(&self, flag: TcpFlags) -> bool {
+        self.flags.has(flag)
+    }
+
+    /// Where its data begins.
+    pub(super) fn text(&self) -> i64 {
+        self.seq + i64::from(self.is(TcpFlags::SYN))
+    }
+
+    /// Where its data ends.
+    pub(super) fn text_end(&self) -> i64 {
+        self.text() + self.len
+    }
+
+    /// The sequence number behind it.
+    pub(super) fn end(&self) -> i64 {
+        self.text_end() + i64::from(self.is(TcpFlags::FIN))
+    }
+
+    /// Whether it takes up this sequence number.
+    pub(super) fn covers(&self, seq: i64) -> bool {
+        self.seq <= seq && seq < self.end()
+    }
+
+    /// Whether it is lost: no copy arrived as it was sent, and none will.
+    pub(super) fn is_lost(&self) -> bool {
+        self.hit && !self.arrived
+    }
+}
+
+/// What happens to a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    Sent,
+    /// A copy arrived as it was sent.
+    Arrived,
+}
+
+/// Something that happened to a segment of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) at: Time,
+    pub(super) moment: Moment,
+    /// The segment's index.
+    pub(super) segment: usize,
+}
+
+/// A connection. What is said of a side stands at its index.
+#[derive(Clone, Debug)]
+pub(super) struct Flow {
+    pub(super) addrs: [SocketAddr; 2],
+    /// The segment size that a side announced, in bytes.
+    announced: [i64; 2],
+    isn: [Option<u32>; 2],
+    pub(super) segments: Vec<Segment>,
+    /// In the order of the trace.
+    pub(super) steps: Vec<Step>,
+    /// A side sent a reset: from then on nothing is promised.
+    pub(super) reset: bool,
+    /// When the run ended.
+    pub(super) end: Time,
+}
+
+impl Flow {
+    /// The largest segment that a side may send, in bytes of data, as far as the peer's announcement goes.
+    pub(super) fn segment_max(&self, side: usize) -> i64 {
+        self.announced[1 - side].min(self.announced[side])
+    }
+
+    /// The port that was connected to.
+    pub(super) fn port(&self) -> u16 {
+        self.addrs[1 - OPENER].port()
+    }
+
+    /// Reads a segment of this connection; `None` before the SYN of its side.
+    fn read(&mut self, side: usize, sending: &Sending<'_>, view: &PacketView) -> Option<Segment> {
+        let Transport::Tcp { seq, ack, flags, window, ref payload, .. } = view.transport else {
+            return None;
+        };
+        if flags.has(TcpFlags::SYN) && self.isn[side].is_none() {
+            self.isn[side] = Some(seq);
+            self.announced[side] = announced(sending.bytes, view.header_len);
+        }
+        // No run sends as much as half of the sequence space.
+        let since = |isn: u32, number: u32| i64::from(number.wrapping_sub(isn).cast_signed());
+        let own = self.isn[side]?;
+        let acked = self.isn[1 - side].filter(|_| flags.has(TcpFlags::ACK)).map(|isn| since(isn, ack));
+        Some(Segment {
+            side,
+            at: sending.at,
+            seq: since(own, seq),
+            len: i64::try_from(payload.len()).unwrap_or(i64::MAX),
+            flags,
+            ack: acked,
+            window: i64::from(window),
+            arrived: false,
+            hit: false,
+        })
+    }
+}
+
+/// The maximum segment size that a SYN announces (RFC 9293, section 3.2).
+fn announced(packet: &[u8], header: usize) -> i64 {
+    let offset = packet.get(header + 12).map_or(5, |byte| usize::from(byte >> 4));
+    let mut options = packet.get(header + 20..header + offset * 4).unwrap_or_default();
+    loop {
+        options = match options {
+            [2, 4, high, low, ..] => return i64::from(u16::from_be_bytes([*high, *low])),
+            [1, rest @ ..] => rest,
+            [kind, len, ..] if *kind > 1 && *len > 1 => options.get(usize::from(*len)..).unwrap_or_default(),
+            _ => return SEGMENT_DEFAULT,
+        };
+    }
+}
+
+/// The connections of a run, in the order of their first SYNs. A second connection on the same addresses is not told
+/// from the first: no scenario here makes one.
+pub(super) fn flows(run: &Run) -> Vec<Flow> {
+    let end = run.elapsed;
+    let mut flows: Vec<Flow> = Vec::new();
+    let mut index: BTreeMap<(SocketAddr, SocketAddr), (usize, usize)> = BTreeMap::new();
+    // For each packet, in the order of sending, its connection and its segment.
+    let mut places: Vec<Option<(usize, usize)>> = Vec::new();
+    for event in run.trace.events() {
+        if let Some(sending) = event.sending() {
+            let place = enter(&mut flows, &mut index, &sending, end);
+            let number = sending.packet.0 as usize;
+            places.resize(number.max(places.len()), None);
+            places.push(place);
+            continue;
+        }
+        let (packet, is_whole) = match &event.what {
+            What::Arrived { packet, altered, .. } => (packet, altered.is_none()),
+            What::Fault { packet, action: Action::Drop, .. } | What::Lost { packet, .. } => (packet, false),
+            _ => continue,
+        };
+        let Some((flow, segment)) = places.get(packet.0 as usize).copied().flatten() else { continue };
+        let flow = &mut flows[flow];
+        flow.segments[segment].arrived |= is_whole;
+        flow.segments[segment].hit |= !is_whole;
+        if is_whole {
+            flow.steps.push(Step { at: event.at, moment: Moment::Arrived, segment });
+        }
+    }
+    flows
+}
+
+/// Enters a packet that was sent: the place of its segment, if it is one of a connection.
+fn enter(
+    flows: &mut Vec<Flow>,
+    index: &mut BTreeMap<(SocketAddr, SocketAddr), (usize, usize)>,
+    sending: &Sending<'_>,
+    end: Time,
+) -> Option<(usize, usize)> {
+    let view = sending.view()?;
+    let Transport::Tcp { flags, .. } = view.transport else { return None };
+    let (from, to) = (view.source()?, view.destination()?);
+    let (flow, side) = match index.get(&(from, to)) {
+        Some(known) => *known,
+        None if flags.has(TcpFlags::SYN) && !flags.has(TcpFlags::ACK) => {
+            flows.push(Flow {
+                addrs: [from, to],
+                announced: [SEGMENT_DEFAULT; 2],
+                isn: [None; 2],
+                segments: Vec::new(),
+                steps: Vec::new(),
+                reset: false,
+                end,
+            });
+            let new = flows.len() - 1;
+            index.insert((from, to), (new, OPENER));
+            index.insert((to, from), (new, 1 - OPENER));
+            (new, OPENER)
+        }
+        None => return None,
+    };
+    let entered = &mut flows[flow];
+    entered.reset |= flags.has(TcpFlags::RST);
+    let segment = entered.read(side, sending, &view)?;
+    entered.segments.push(segment);
+    let segment = entered.segments.len() - 1;
+    entered.steps.push(Step { at: sending.at, moment: Moment::Sent, segment });
+    Some((flow, segment))
+}
