@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -132,6 +133,8 @@ impl Lab {
         }
         let (channel, theirs) = Channel::pair().map_err(LabError::Start)?;
         // The command holds the helper's end and is dropped with it: so the helper's end is the helper's alone.
+        // In a group of its own it outlives a Ctrl-C, to end the programs in its hosts.
+        command.process_group(0);
         let process = command.stdin(theirs).stdout(Stdio::null()).spawn().map_err(LabError::Start)?;
         drop(command);
         let helper = Arc::new(Helper { channel: Mutex::new(Some(channel)), process: Mutex::new(process) });

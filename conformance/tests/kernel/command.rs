@@ -1,6 +1,7 @@
 //! `faultwire lab`: two programs, each in a host of its own, under a plan.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -102,28 +103,37 @@ fn a_client_that_takes_too_long_is_ended_with_all_that_it_started() {
 
 #[test]
 fn nothing_runs_on_when_the_command_is_killed() {
-    if !is_here() {
-        return;
+    // Outright, and as Ctrl-C does it: the command with all of its process group.
+    for (number, how) in ["kill -KILL", "kill -INT -"].into_iter().enumerate() {
+        if !is_here() {
+            return;
+        }
+        nothing_runs_on_after(how, &format!("31.{}{}", std::process::id(), number + 2));
     }
-    let mark = format!("31.{}2", std::process::id());
+}
+
+fn nothing_runs_on_after(how: &str, mark: &str) {
     let client = format!("echo begun; sleep {mark} & sleep {mark}");
     let mut running = command(&server(), &client, &[])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        .process_group(0)
         .spawn()
         .expect("it starts");
     let said = BufReader::new(running.stdout.take().expect("piped"));
     let begun = said.lines().map_while(Result::ok).any(|line| line == "client | begun");
     assert!(begun);
-    running.kill().expect("it is ours");
+    let kill =
+        if how.ends_with('-') { format!("{how}{}", running.id()) } else { format!("{how} {}", running.id()) };
+    assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh").success());
     running.wait().expect("it is ours");
     for _ in 0..200 {
-        if !is_running(&mark) {
+        if !is_running(mark) {
             return;
         }
         pause(Duration::from_millis(20));
     }
-    panic!("the client's sleep is still there");
+    panic!("the client's sleep is still there after {how}");
 }
 
 /// Whether a process has that argument.
