@@ -83,7 +83,7 @@ fn lossy(seed: u64) -> FaultPlan {
             for nth in 1..=most {
                 let mut hasher = siphasher::sip::SipHasher13::new_with_keys(seed, 10);
                 (format!("{direction:?}{class:?}"), nth).hash(&mut hasher);
-                if hasher.finish() % 10 == 0 {
+                if hasher.finish().is_multiple_of(10) {
                     let packet = Packet::nth(class, nth);
                     faults.push(Fault { direction: direction.clone(), packet, action: Action::Drop });
                 }
