@@ -88,7 +88,7 @@ fn every_mutant_is_caught_by_the_claim_that_it_breaks() {
     let rows = mutants(0, &mut Silent);
     for row in &rows {
         assert!(row.is_caught(), "{} ({}) is not caught by {}", row.name, row.about, row.breaks);
-        assert!(row.plan.as_ref().is_some_and(|plan| plan.faults.len() <= 1), "{}: {:?}", row.name, row.plan);
+        assert!(row.plan.as_ref().is_some_and(|plan| plan.faults.len() <= 2), "{}: {:?}", row.name, row.plan);
     }
     let settled = |claim: &&Claim| claim.modality == Modality::Guaranteed;
     for claim in CLAIMS.iter().filter(settled) {

@@ -51,7 +51,18 @@ fn matrix(rows: &[MutantRow], width: usize) -> String {
         }
     }
     let caught = rows.iter().filter(|row| row.is_caught()).count();
+    let sizes: Vec<usize> = rows
+        .iter()
+        .filter_map(|row| row.plan.as_ref())
+        .map(|plan| plan.faults.len() + plan.events.len())
+        .collect();
+    let (mean, largest) =
+        (sizes.iter().sum::<usize>() as f64 / sizes.len().max(1) as f64, sizes.iter().max().unwrap_or(&0));
     let _ = writeln!(out, "\n{caught} of {} mutants caught", rows.len());
+    let _ = writeln!(
+        out,
+        "smallest plans that show them: {mean:.2} faults and events on average, {largest} at most"
+    );
     out
 }
 
