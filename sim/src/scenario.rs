@@ -256,6 +256,13 @@ impl Scenario {
         self
     }
 
+    /// Timers and limits of the TCP in the simulated hosts; Linux's, mostly, if nothing is said.
+    #[must_use]
+    pub fn tcp(mut self, tcp: faultwire::tcp::Config) -> Self {
+        self.settings.tcp = tcp;
+        self
+    }
+
     /// Puts a deliberate bug into the simulated stacks.
     #[cfg(feature = "mutants")]
     #[must_use]

@@ -14,6 +14,8 @@ pub struct Settings {
     pub events_max: u64,
     /// Real time after which a run over real sockets counts as stalled.
     pub real_time_max: Duration,
+    /// Timers and limits of the TCP in the simulated stacks.
+    pub tcp: faultwire::tcp::Config,
     /// The deliberate bug in the simulated stacks.
     #[cfg(feature = "mutants")]
     pub mutant: Option<faultwire::stack::Mutant>,
@@ -26,6 +28,7 @@ impl Default for Settings {
             time_max: Duration::from_secs(600),
             events_max: 1_000_000,
             real_time_max: Duration::from_secs(20),
+            tcp: faultwire::tcp::Config::default(),
             #[cfg(feature = "mutants")]
             mutant: None,
         }

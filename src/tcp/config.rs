@@ -17,7 +17,8 @@ pub struct Config {
     pub rto_max: Duration,
     /// How long an acknowledgement may wait for company (RFC 9293, section 3.8.6.3: less than half a second).
     pub delayed_ack: Duration,
-    /// Repeats of a SYN before a connect is `ETIMEDOUT` (Linux's `tcp_syn_retries`).
+    /// Repeats of a SYN before a connect is `ETIMEDOUT` (Linux's `tcp_syn_retries`: 127 s in all, where RFC 9293, section
+    /// 3.8.3, would have three minutes).
     pub syn_retries: u32,
     /// Repeats of a SYN-ACK before the half-open connection is forgotten. Linux has 5; with 7 no plan that hits the
     /// SYN-ACK and the acknowledgement after it five times each can end it.

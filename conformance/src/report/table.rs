@@ -24,6 +24,8 @@ pub struct TableOptions {
 const COUNT_WIDTH: u16 = 6;
 /// The widest word of a cell.
 const CELL_WIDTH: usize = 7;
+/// Testbeds in so many characters stand in front of their claims.
+const HEAD_MAX: usize = 36;
 
 impl Report {
     /// The report for people.
@@ -201,7 +203,14 @@ impl Report {
                 }
             }
             for (claims, beds) in places {
-                paragraph(out, &format!("    {beds}: "), &self.summed_up(&claims).join(", "), width);
+                let claims = self.summed_up(&claims).join(", ");
+                // Many testbeds have a line of their own.
+                if beds.len() > HEAD_MAX {
+                    paragraph(out, "    ", &format!("{beds}:"), width);
+                    paragraph(out, "      ", &claims, width);
+                } else {
+                    paragraph(out, &format!("    {beds}: "), &claims, width);
+                }
             }
         }
     }

@@ -101,6 +101,7 @@ fn new_stack(index: usize, generation: u32, mtu: u16, settings: &Settings) -> St
     let addrs = HostAddrs::of(index);
     let mut config = StackConfig::new(addrs.v4, addrs.v6);
     config.mtu = mtu;
+    config.tcp = settings.tcp.clone();
     config.seed = seed::derive(settings.seed, &("stack", index, generation));
     #[cfg(feature = "mutants")]
     {

@@ -162,7 +162,6 @@ const STUDIES: &[Study] = &[
         checks: &[CheckSpec::of_packets("tcp/gives-up", silence::gives_up).under_faults()],
         search: Search::FAULT_FREE,
         plans: silence::silences,
-        refuses: silence::on_virtual_only,
         ..STUDY
     },
     Study {

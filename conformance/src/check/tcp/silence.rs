@@ -163,7 +163,14 @@ pub(super) fn on_virtual_only(testbed: Testbed) -> Option<&'static str> {
     }
 }
 
-pub(super) fn gives_up_scenario(_: Testbed) -> Scenario {
+/// Repeats of data where time is dear: about 200 s of them, not 900.
+const RETRIES_IN_TICKS: u32 = 9;
+
+pub(super) fn gives_up_scenario(testbed: Testbed) -> Scenario {
+    let mut tcp = faultwire::tcp::Config::default();
+    if testbed == Testbed::Turmoil {
+        tcp.retries = RETRIES_IN_TICKS;
+    }
     faultwire_sim::scenario("tcp-gives-up")
         .server(|net: Net| serving(answer(net)))
         .client(|net: Net| async move {
@@ -172,6 +179,7 @@ pub(super) fn gives_up_scenario(_: Testbed) -> Scenario {
             Ok(())
         })
         .time_max(GIVES_UP_MAX)
+        .tcp(tcp)
 }
 
 /// The peer falls silent for good, after each of the client's and the server's first packets, or loses power.
