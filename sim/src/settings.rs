@@ -16,6 +16,9 @@ pub struct Settings {
     pub real_time_max: Duration,
     /// Timers and limits of the TCP in the simulated stacks.
     pub tcp: faultwire::tcp::Config,
+    /// Whether a simulated run of our stack leaves a trace. Checks, invariants, searches and reports of a stall look at it:
+    /// without one a run tells how it ended and what fired, and costs a little less.
+    pub trace: bool,
     /// The deliberate bug in the simulated stacks.
     #[cfg(feature = "mutants")]
     pub mutant: Option<faultwire::stack::Mutant>,
@@ -29,6 +32,7 @@ impl Default for Settings {
             events_max: 1_000_000,
             real_time_max: Duration::from_secs(20),
             tcp: faultwire::tcp::Config::default(),
+            trace: true,
             #[cfg(feature = "mutants")]
             mutant: None,
         }

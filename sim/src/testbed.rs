@@ -1,5 +1,6 @@
 //! Where a scenario runs.
 
+mod memory;
 mod progress;
 mod real;
 pub(crate) mod turmoil_fabric;
@@ -80,6 +81,7 @@ impl Testbed {
 
     /// Runs a scenario once under a plan.
     pub(crate) fn run(self, scenario: &Scenario, plan: &FaultPlan) -> Run {
+        memory::keep_for_the_next_run();
         let is_faulty = !plan.faults.is_empty() || !plan.events.is_empty();
         if is_faulty && !self.carries_faults() {
             return refused(scenario, plan, format!("the testbed {self} carries no faults"));

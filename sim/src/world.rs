@@ -87,7 +87,7 @@ impl World {
         let hosts_made = hosts.iter().enumerate().map(|(index, _)| Host::new(index, mtu, settings)).collect();
         Ok(World {
             now: Time::ZERO,
-            trace: Trace::new(hosts.iter().cloned()),
+            trace: if settings.trace { Trace::new(hosts) } else { Trace::silent(hosts) },
             wire,
             hosts: hosts_made,
             timers: Timers::default(),

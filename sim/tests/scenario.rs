@@ -180,3 +180,25 @@ fn a_client_that_waits_for_ever_stalls_and_its_sockets_are_told() {
         assert!(told.contains("5 s of virtual time") && told.contains("0.0.0.0:5000"), "{told}");
     }
 }
+
+#[test]
+fn a_run_without_a_trace_goes_as_one_with_it() {
+    for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+        let plan = FaultPlan {
+            faults: vec![Fault {
+                direction: Direction::new("client", "server"),
+                packet: Packet::nth(Class::Datagram, 1),
+                action: Action::DelayUs(5_000),
+            }],
+            ..FaultPlan::default()
+        };
+        let traced = counting().on(testbed);
+        let mut settings = Settings::default();
+        settings.trace = false;
+        let (run, without) = (traced.run(&plan), traced.clone().settings(settings).run(&plan));
+        assert!(run.end.is_finished() && run.fired.all() && !run.trace.events().is_empty());
+        assert_eq!((&run.end, &run.fired, run.elapsed), (&without.end, &without.fired, without.elapsed));
+        assert_eq!(without.trace.events(), []);
+        assert_eq!(without.trace.packet_count(), run.trace.packet_count());
+    }
+}

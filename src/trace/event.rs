@@ -28,6 +28,8 @@ pub struct Trace {
     hosts: Vec<String>,
     events: Vec<Event>,
     packets: u32,
+    /// Events are not kept.
+    is_silent: bool,
 }
 
 /// One thing that happened.
@@ -249,7 +251,19 @@ impl Trace {
             hosts: hosts.into_iter().map(Into::into).collect(),
             events: Vec::with_capacity(ROOM),
             packets: 0,
+            is_silent: false,
         }
+    }
+
+    /// A trace that numbers packets and keeps no event: for a run of which nothing is asked but how it ended.
+    pub fn silent(hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let hosts = hosts.into_iter().map(Into::into).collect();
+        Trace { hosts, is_silent: true, ..Trace::default() }
+    }
+
+    /// Whether events are kept. Where they are not, nobody needs to put one together.
+    pub fn keeps_events(&self) -> bool {
+        !self.is_silent
     }
 
     /// The names of the hosts.
@@ -273,9 +287,11 @@ impl Trace {
         &self.events
     }
 
-    /// Adds an event.
+    /// Adds an event, where events are kept.
     pub fn push(&mut self, at: Time, what: What) {
-        self.events.push(Event { at, what });
+        if self.keeps_events() {
+            self.events.push(Event { at, what });
+        }
     }
 
     /// Forgets all events behind the first `len`; the numbering of packets goes on.
@@ -300,6 +316,16 @@ impl Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_silent_trace_numbers_packets_and_keeps_nothing() {
+        let mut trace = Trace::silent(["client", "server"]);
+        assert!(!trace.keeps_events());
+        assert_eq!(trace.next_packet(), PacketId(0));
+        trace.push(Time::ZERO, What::Crashed(HostId(1)));
+        assert_eq!(trace.next_packet(), PacketId(1));
+        assert_eq!((trace.events(), trace.host("server")), ([].as_slice(), Some(HostId(1))));
+    }
 
     #[test]
     fn the_last_number_is_shared() {

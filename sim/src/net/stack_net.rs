@@ -124,8 +124,10 @@ impl Socket {
                 host.waiters.add(self.fd, cx.waker());
                 return None;
             }
-            let described = describe(&result);
-            record(world, self.net.host, self.id, described, result.as_ref().err().copied());
+            if world.trace.keeps_events() {
+                let described = describe(&result);
+                record(world, self.net.host, self.id, described, result.as_ref().err().copied());
+            }
             Some(result)
         });
         match answer {

@@ -52,23 +52,25 @@ impl Datagram for StackDatagram {
 
     async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<Received> {
         std::future::poll_fn(|cx| {
-            self.socket.poll_call(
+            let buffer = &mut *buffer;
+            let answer = self.socket.poll_call(
                 cx,
                 |stack, fd| {
-                    stack.recv_from(fd, buffer).map(|received| (received, kept(&buffer[..received.len])))
+                    let received = stack.recv_from(fd, buffer)?;
+                    Ok((received, &buffer[..received.len]))
                 },
                 |result| match result {
                     Ok((received, data)) => Call::Recv {
                         from: Some(received.from),
-                        data: data.clone(),
+                        data: kept(data),
                         full_len: received.full_len,
                     },
                     Err(_) => Call::Recv { from: None, data: kept(&[]), full_len: 0 },
                 },
-            )
+            );
+            answer.map_ok(|(received, _)| received)
         })
         .await
-        .map(|(received, _)| received)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

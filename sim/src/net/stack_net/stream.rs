@@ -111,13 +111,17 @@ impl AsyncRead for StackStream {
         let room = buf.initialize_unfilled();
         let answer = self.socket.poll_call(
             cx,
-            |stack, fd| stack.recv(fd, room).map(|len| kept(&room[..len])),
+            |stack, fd| {
+                let len = stack.recv(fd, room)?;
+                Ok(&room[..len])
+            },
             |result| {
-                let data = result.clone().unwrap_or_default();
+                let data = kept(result.as_ref().copied().unwrap_or_default());
                 Call::Recv { from: None, full_len: data.len(), data }
             },
         );
-        answer.map_ok(|data| buf.advance(data.len()))
+        let len = answer.map_ok(<[u8]>::len);
+        len.map_ok(|len| buf.advance(len))
     }
 }
 
