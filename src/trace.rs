@@ -1,12 +1,14 @@
 //! What happened in a run: events in order, from which checks, diagrams and replays are made.
 //!
 //! `query` asks a trace what became of a packet, `packet` reads one back from its bytes, `diagram` draws the trace for
-//! people, `text` writes it line by line for golden files, `hash` boils it down to 128 bits.
+//! people, `pcapng` writes it for Wireshark, `text` line by line for golden files, `hash` boils it down to 128 bits.
 
 mod diagram;
 mod event;
 mod hash;
 mod packet;
+#[cfg(feature = "pcapng")]
+mod pcapng;
 mod query;
 #[cfg(test)]
 mod sample;
@@ -19,4 +21,6 @@ pub use event::{
 };
 pub use hash::TraceHash;
 pub use packet::{IcmpMessage, PacketView, TcpFlags, Transport};
+#[cfg(feature = "pcapng")]
+pub use pcapng::Captured;
 pub use query::{Arrival, Fate, ProgramCall, Sending};

@@ -4,6 +4,7 @@
 
 mod bar;
 mod call;
+mod capture;
 mod claims;
 mod error;
 mod lab;

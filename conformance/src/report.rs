@@ -1,5 +1,6 @@
-//! What comes out of a verification: a row for each claim and testbed, as JSON and as a table.
+//! What comes out of a verification: a row for each claim and testbed, as JSON, as JUnit XML and as a table.
 
+mod junit;
 mod table;
 mod words;
 
@@ -70,7 +71,7 @@ pub struct Row {
     pub plan: Option<FaultPlan>,
     /// Real time that its runs took, in milliseconds.
     pub elapsed_ms: u64,
-    /// The command line that replays the plan; of the table only.
+    /// The command line that replays the plan; of the table and of JUnit.
     #[serde(skip)]
     pub replay: Option<String>,
 }
@@ -170,7 +171,7 @@ pub struct Report {
     /// What was run in all, each run once, however many claims it served; of the table only.
     #[serde(skip)]
     pub tried: Tried,
-    /// Real time that all of it took; of the table only.
+    /// Real time that all of it took; of the table and of JUnit.
     #[serde(skip)]
     pub elapsed: Duration,
 }

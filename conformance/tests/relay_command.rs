@@ -8,6 +8,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use pcap_file::pcapng::{Block, PcapNgReader};
+
 const FAULTWIRE: &str = env!("CARGO_BIN_EXE_faultwire");
 
 /// A running relay; killed if the test ends before it.
@@ -132,7 +134,9 @@ while True:
     let mut port = String::new();
     BufReader::new(server.stdout.take().expect("piped")).read_line(&mut port).expect("a port");
     let to = SocketAddr::from(([127, 0, 0, 1], port.trim().parse().expect("a port")));
-    let relay = Relay::start(&plan, to, &["--trace", trace.to_str().expect("text")]);
+    let capture = dir.path().join("run.pcapng");
+    let files = ["--trace", trace.to_str().expect("text"), "--pcapng", capture.to_str().expect("text")];
+    let relay = Relay::start(&plan, to, &files);
     let port = relay.addr.port().to_string();
     let client = Command::new("python3").args(["-c", CLIENT, &port]).output().expect("python3");
     let said = relay.stop();
@@ -143,6 +147,16 @@ while True:
     let trace = std::fs::read_to_string(trace).expect("a trace");
     assert!(trace.starts_with("hosts client server\n"), "{trace}");
     assert_eq!(trace.lines().filter(|line| line.contains("drop")).count(), 1, "{trace}");
+    let capture = std::fs::read(capture).expect("a capture");
+    let mut capture = PcapNgReader::new(&capture[..]).expect("a section");
+    let mut entries = [0; 3];
+    while let Some(block) = capture.next_block() {
+        if let Block::EnhancedPacket(packet) = block.expect("a block") {
+            entries[packet.interface_id as usize] += 1;
+        }
+    }
+    // At the client, at the server, lost: three requests, three answers.
+    assert_eq!(entries, [5, 6, 1]);
 }
 
 #[test]
@@ -174,6 +188,14 @@ fn what_cannot_be_relayed_is_refused() {
             vec!["--trace", nowhere.to_str().expect("text")],
             1,
             "cannot write the trace",
+        ),
+        (
+            &good,
+            free,
+            "127.0.0.1:9",
+            vec!["--pcapng", nowhere.to_str().expect("text")],
+            1,
+            "cannot write the packets",
         ),
     ] {
         let output = Command::new(FAULTWIRE)

@@ -30,6 +30,8 @@ pub(super) enum CommandError {
     Stdout(#[source] io::Error),
     #[error("cannot write the result as JSON")]
     Json(#[from] serde_json::Error),
+    #[error("cannot write the result as JUnit XML")]
+    Junit(#[from] quick_junit::SerializeError),
 }
 
 impl CommandError {
@@ -44,7 +46,7 @@ impl CommandError {
             | CommandError::Plan(_)
             | CommandError::Out { .. } => exit::USAGE,
             CommandError::Unavailable { .. } => exit::NO_TESTBED,
-            CommandError::Stdout(_) | CommandError::Json(_) => exit::INTERNAL,
+            CommandError::Stdout(_) | CommandError::Json(_) | CommandError::Junit(_) => exit::INTERNAL,
         }
     }
 
@@ -83,7 +85,10 @@ impl CommandError {
                 Some("give a file in a directory that exists and is yours".to_owned())
             }
             CommandError::CannotRun { .. } => Some("choose another one with --testbed".to_owned()),
-            CommandError::Plan(_) | CommandError::Stdout(_) | CommandError::Json(_) => None,
+            CommandError::Plan(_)
+            | CommandError::Stdout(_)
+            | CommandError::Json(_)
+            | CommandError::Junit(_) => None,
         }
     }
 }

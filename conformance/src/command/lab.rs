@@ -41,6 +41,9 @@ pub(super) struct Args {
     /// At the end, write all that happened there; - is stdout
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// At the end, write the packets there for Wireshark: an interface for each host, one for lost packets
+    #[arg(long, value_name = "FILE")]
+    pcapng: Option<PathBuf>,
 }
 
 /// Runs both, and gives the client's exit code.

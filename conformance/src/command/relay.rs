@@ -9,7 +9,9 @@ use faultwire::fault::{FaultPlan, Fired};
 use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
 use faultwire::relay::{Relay, RelayConfig, RelayError, RelayStats};
+use faultwire::trace::Trace;
 
+use super::capture::{Capture, Subject};
 use super::live::{self, Failure, Stop, about_address, failed, result, tell, usage};
 
 /// Put a fault plan between two UDP programs: clients send to --listen instead of to --to
@@ -37,6 +39,9 @@ pub(super) struct Args {
     /// At the end, write all that happened there; - is stdout
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// At the end, write the packets there for Wireshark: an interface for each host, one for lost packets
+    #[arg(long, value_name = "FILE")]
+    pcapng: Option<PathBuf>,
     /// What the plan calls the host of the clients
     #[arg(long, value_name = "NAME", default_value = "client")]
     client: String,
@@ -70,6 +75,7 @@ async fn relay(args: &Args) -> Result<u8, Failure> {
         // Now, not after hours of relaying.
         write(path, "")?;
     }
+    let capture = capture(args.pcapng.as_deref())?;
     let stop = Stop::new()?;
     let relay = Relay::new(&plan, config).map_err(refused)?;
     let at = relay.listen_on(listen, to).map_err(refused)?;
@@ -80,6 +86,10 @@ async fn relay(args: &Args) -> Result<u8, Failure> {
     warn(&relay.stats());
     if let Some(path) = &args.trace {
         write(path, &relay.trace().text())?;
+    }
+    if let Some(capture) = capture {
+        let what = format!("faultwire relay from {at} to {to}");
+        write_capture(capture, &relay.trace(), Subject { what: &what, plan: &plan })?;
     }
     Ok(exit::AS_CLAIMED)
 }
@@ -132,4 +142,24 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
         std::fs::write(path, text)
     };
     written.map_err(|error| failed(format_args!("cannot write the trace to {}: {error}", path.display())))
+}
+
+/// The file that a capture goes to, if one is wanted.
+pub(super) fn capture(path: Option<&Path>) -> Result<Option<Capture<'_>>, Failure> {
+    let created = path.map(|path| Capture::create(path).map_err(|error| (path, error)));
+    created.transpose().map_err(|(path, error)| {
+        failed(format_args!("cannot write the packets to {}: {error}", path.display()))
+    })
+}
+
+/// Writes the capture, and says what is in it.
+pub(super) fn write_capture(
+    capture: Capture<'_>,
+    trace: &Trace,
+    subject: Subject<'_>,
+) -> Result<(), Failure> {
+    let said = capture.write(trace, subject);
+    let said = said.map_err(|error| failed(format_args!("cannot write the packets: {error}")))?;
+    tell(format_args!("{said}"));
+    Ok(())
 }

@@ -1,12 +1,13 @@
 //! `faultwire replay`.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use faultwire::fault::FaultPlan;
 use faultwire::trace::DiagramOptions;
 use faultwire_sim::End;
 
+use super::capture::{Capture, Subject};
 use super::error::CommandError;
 use super::{output, select};
 use crate::check::Verdict;
@@ -41,6 +42,10 @@ pub(super) struct Args {
     /// Draw with ASCII characters only
     #[arg(long)]
     ascii: bool,
+
+    /// Write the packets to this file for Wireshark: an interface for each host, one for lost packets
+    #[arg(long, value_name = "FILE")]
+    pcapng: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
@@ -70,6 +75,14 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     if let Some(why) = (study.refuses)(testbed) {
         return Err(cannot(why.to_owned()));
     }
+    let out_error = |path: &Path| {
+        let path = path.to_owned();
+        move |source| CommandError::Out { path, source }
+    };
+    let capture = match &args.pcapng {
+        Some(path) => Some(Capture::create(path).map_err(out_error(path))?),
+        None => None,
+    };
     let replayed = engine::replay(&ReplayOptions { study, plan, testbed, seed: args.seed });
     if let End::Refused { why } = &replayed.run.end {
         return Err(cannot(why.clone()));
@@ -92,6 +105,14 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         }));
     }
     let as_claimed = conclusion(&mut out, &replayed, width);
+    if let (Some(capture), Some(path)) = (capture, &args.pcapng) {
+        let Replayed { run, .. } = &replayed;
+        let bed = select::full_name(testbed);
+        let what = format!("faultwire replay: the scenario {} on {bed}, seed {}", study.name, args.seed);
+        let subject = Subject { what: &what, plan: &run.plan };
+        let said = capture.write(&run.trace, subject).map_err(out_error(path))?;
+        paragraph(&mut out, "pcapng    ", &said, width);
+    }
     output::emit(&out)?;
     Ok(if as_claimed { exit::AS_CLAIMED } else { exit::CLAIM_FAILED })
 }

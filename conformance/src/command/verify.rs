@@ -50,6 +50,8 @@ enum Format {
     Human,
     /// The rows as JSON, format 1
     Json,
+    /// JUnit XML: a suite for each family and testbed, a case for each row
+    Junit,
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
@@ -75,6 +77,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
             colour: args.out.is_none() && output::colour_on_stdout(),
         }),
         Format::Json => report.to_json()?,
+        Format::Junit => report.to_junit()?,
     };
     output::emit_to(args.out.as_deref(), &text)?;
     Ok(report.exit_code())

@@ -2,7 +2,7 @@ use faultwire::fault::{Action, Class, Direction, Fault, Packet};
 
 use super::*;
 
-fn plan(action: Action) -> FaultPlan {
+pub(super) fn plan(action: Action) -> FaultPlan {
     FaultPlan {
         faults: vec![Fault {
             direction: Direction::new("client", "server"),
@@ -13,11 +13,11 @@ fn plan(action: Action) -> FaultPlan {
     }
 }
 
-fn row(id: &str, testbed: Testbed, outcome: Outcome) -> Row {
+pub(super) fn row(id: &str, testbed: Testbed, outcome: Outcome) -> Row {
     Row::new(Claim::of(id).expect("a claim"), testbed, outcome)
 }
 
-fn sample() -> Report {
+pub(super) fn sample() -> Report {
     let mut rows = Vec::new();
     for claim in CLAIMS_OF_THE_SAMPLE {
         let claim = Claim::of(claim).expect("a claim");

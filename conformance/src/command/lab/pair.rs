@@ -16,8 +16,9 @@ use faultwire::fault::FaultPlan;
 use faultwire::lab::{DeviceKind, End, Forwarder, HostConfig, KernelHost, Lab, LabError, LabHost, Program};
 
 use super::Args;
+use crate::command::capture::Subject;
 use crate::command::live::{Failure, failed, tell, usage};
-use crate::command::relay::{took_place, write};
+use crate::command::relay::{capture, took_place, write, write_capture};
 use crate::exit;
 
 /// How long the server may take until it listens, and how long it may take to end.
@@ -70,6 +71,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
             "a link whose mtu is below 1280 has no IPv6: leave --ipv6 away, or raise the plan's mtu",
         ));
     }
+    let capture = capture(args.pcapng.as_deref())?;
     let (lab, hosts) = Lab::start(helper().map_err(failed)?, &configs, None).map_err(refused)?;
     let Ok([client, server]) = <[LabHost; 2]>::try_from(hosts) else {
         return Err(failed("the lab has made other hosts than it was asked for"));
@@ -84,6 +86,10 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     warn(&forwarder, &[("client", &client.host), ("server", &server.host)]);
     if let Some(path) = &args.trace {
         write(path, &forwarder.trace().text())?;
+    }
+    if let Some(capture) = capture {
+        let what = format!("faultwire lab: {} to {}", args.client, args.server);
+        write_capture(capture, &forwarder.trace(), Subject { what: &what, plan: &plan })?;
     }
     drop((forwarder, lab));
     Ok(code)

@@ -1,0 +1,89 @@
+//! A trace as a capture file that Wireshark, tshark and others open: pcapng.
+//!
+//! Each host has an interface of its name. A packet stands there twice: on the interface of the host that it left,
+//! outbound, as it was sent; and on that of the host where it arrived, inbound, as it came, once for each copy. What was
+//! dropped by a fault or lost otherwise is on the interface `lost`, what the plan put on the wire on `injected`. A packet
+//! that left and is on none of them was still on its way when the run ended.
+//!
+//! What hit a packet is a comment of each of its entries, and nothing else is: `frame.comment` finds the faults. Times are
+//! those of the run, in nanoseconds, its start being 1970-01-01 00:00 UTC. Packets are whole, from their IP header on.
+//!
+//! Wireshark's analysis of TCP takes all interfaces for one, and so each packet for a retransmission of itself. A display filter
+//! does not change that; what makes it right is a file of one host: `tshark -r run.pcapng -Y 'frame.interface_name ==
+//! "client"' -w client.pcapng`.
+
+mod entry;
+mod writer;
+
+use std::collections::BTreeSet;
+use std::io;
+
+use super::{Trace, What};
+use crate::fault::Action;
+
+/// What a capture file holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Captured {
+    /// Packets that left a host.
+    pub sent: u64,
+    /// Packets that arrived, copies among them.
+    pub arrived: u64,
+    /// Packets that a fault dropped, and those that were lost otherwise.
+    pub lost: u64,
+    /// Packets that the plan put on the wire.
+    pub injected: u64,
+    /// Packets that are not in the file: the trace does not hold them. Such is one to an address that no host has.
+    pub missing: u64,
+}
+
+impl Captured {
+    /// What a capture of this trace holds.
+    fn of(trace: &Trace) -> Captured {
+        let mut captured = Captured::default();
+        let mut known = BTreeSet::new();
+        for event in trace.events() {
+            let (packet, count, is_whole) = match &event.what {
+                What::Sent { packet, .. } => (packet, &mut captured.sent, true),
+                What::Injected { packet, .. } => (packet, &mut captured.injected, true),
+                What::Arrived { packet, altered, .. } => (packet, &mut captured.arrived, altered.is_some()),
+                What::Lost { packet, .. } | What::Fault { packet, action: Action::Drop, .. } => {
+                    (packet, &mut captured.lost, false)
+                }
+                _ => continue,
+            };
+            match &event.what {
+                What::Sent { .. } | What::Injected { .. } => {
+                    known.insert(*packet);
+                }
+                _ => {}
+            }
+            if is_whole || known.contains(packet) {
+                *count += 1;
+            } else {
+                captured.missing += 1;
+            }
+        }
+        captured
+    }
+}
+
+impl Trace {
+    /// Writes the trace as pcapng, `comment` (which scenario, which plan) as the comment of the whole.
+    ///
+    /// It is written packet by packet; beside the trace it takes memory of a few words for each packet.
+    ///
+    /// # Errors
+    /// Those of `out`; `InvalidInput` where a host's name is longer than the format allows, which is 65 535 bytes.
+    pub fn write_pcapng(&self, comment: &str, out: impl io::Write) -> io::Result<Captured> {
+        let captured = Captured::of(self);
+        let mut writer = writer::Writer::new(self, &captured, comment, out)?;
+        for entry in entry::entries(self) {
+            writer.entry(&entry)?;
+        }
+        writer.finish()?;
+        Ok(captured)
+    }
+}
+
+#[cfg(test)]
+mod tests;
