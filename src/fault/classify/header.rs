@@ -102,8 +102,18 @@ fn flow_key(ip: &LaxIpSlice<'_>, source_port: u16, destination_port: u16) -> Flo
 fn is_first_fragment(ip: &LaxIpSlice<'_>) -> bool {
     match ip {
         LaxIpSlice::Ipv4(v4) => v4.header().fragments_offset().value() == 0,
-        LaxIpSlice::Ipv6(v6) => v6.extensions().clone().into_iter().any(|extension| {
-            matches!(extension, etherparse::Ipv6ExtensionSlice::Fragment(f) if f.fragment_offset().value() == 0)
-        }),
+        // No further than the first fragment header: behind it a header may be cut short, and etherparse 0.21 steps into
+        // such a one of a leniently read packet without looking at its length.
+        LaxIpSlice::Ipv6(v6) => v6
+            .extensions()
+            .clone()
+            .into_iter()
+            .find_map(|extension| match extension {
+                etherparse::Ipv6ExtensionSlice::Fragment(header) => {
+                    Some(header.fragment_offset().value() == 0)
+                }
+                _ => None,
+            })
+            .unwrap_or(false),
     }
 }

@@ -308,6 +308,15 @@ fn a_stream_remembers_no_more_than_its_share() {
     assert_eq!(total, 70_001);
 }
 
+/// A later fragment whose own next header would be a fragment header, but the packet ends before that.
+#[test]
+fn a_header_cut_short_behind_a_fragment_header_is_not_read() {
+    let mut packet = vec![0x60, 0, 0, 0, 0, 8, 44, 64];
+    packet.extend([0xfd; 32]);
+    packet.extend([44, 0, 0, 8, 0, 0, 0, 1]);
+    assert_eq!(Classifier::default().label(0, &packet).class, Class::Fragment);
+}
+
 proptest! {
     #[test]
     fn no_packet_panics_it(packets in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..90), 0..20)) {
