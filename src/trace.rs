@@ -15,7 +15,7 @@ mod sample;
 mod text;
 mod words;
 
-pub use diagram::DiagramOptions;
+pub use diagram::{DiagramOptions, SVG_STYLE, SvgOptions};
 pub use event::{
     Call, DropReason, Event, HostId, LossReason, Note, PacketId, SocketId, TcpNote, Trace, What,
 };

@@ -1,4 +1,4 @@
-//! The time-space diagram of a trace, as text: hosts as vertical lines, time going down, packets as arrows.
+//! The time-space diagram of a trace, as text (and, in `svg`, as a picture): hosts as vertical lines, time going down, packets as arrows.
 //!
 //! A packet is one line, from the moment it leaves, wherever the receiver sees nothing else between its leaving and
 //! its arrival; the arrow then says how long it took. Otherwise its departure and its arrival are lines of their own.
@@ -8,8 +8,12 @@
 mod flight;
 mod layout;
 mod paint;
+mod segments;
+mod svg;
 
 use super::Trace;
+
+pub use svg::{SVG_STYLE, SvgOptions};
 
 /// How a diagram is drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]

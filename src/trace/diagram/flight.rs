@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::segments::{Streams, Words};
 use crate::fault::{Action, Label};
 use crate::time::Time;
-use crate::trace::{
-    Call, Event, HostId, LossReason, PacketId, PacketView, Sending, Trace, Transport, What, words,
-};
+use crate::trace::{Call, Event, HostId, LossReason, PacketId, Sending, Trace, Transport, What, words};
 
 /// Packets that are longer on their way than this many events are drawn in two halves without looking closer.
 const LOOK_AHEAD_EVENTS: usize = 2_000;
@@ -23,10 +22,14 @@ pub(super) struct Flight {
     pub(super) name: String,
     /// What it carries: `100 B`.
     pub(super) load: String,
+    /// What a plan calls it by, where it can: `ack 2`.
+    pub(super) called: Option<String>,
     /// The faults that hit it, in words.
     pub(super) faults: Vec<String>,
     /// A fault dropped it.
     pub(super) dropped: bool,
+    /// A fault flipped bits of it.
+    pub(super) damaged: bool,
     /// A fault made it late.
     delayed: bool,
     /// Its ends, in order.
@@ -77,9 +80,10 @@ pub(super) fn set_up_first(trace: &Trace) -> Vec<&Event> {
 /// All packets among the events, by number.
 pub(super) fn collect(events: &[&Event]) -> BTreeMap<PacketId, Flight> {
     let mut flights: BTreeMap<PacketId, Flight> = BTreeMap::new();
+    let mut streams = Streams::default();
     for (index, event) in events.iter().enumerate() {
         if let Some(sending) = event.sending() {
-            flights.insert(sending.packet, Flight::new(index, &sending));
+            flights.insert(sending.packet, Flight::new(index, &sending, &mut streams));
             continue;
         }
         match &event.what {
@@ -87,6 +91,7 @@ pub(super) fn collect(events: &[&Event]) -> BTreeMap<PacketId, Flight> {
                 if let Some(flight) = flights.get_mut(packet) {
                     flight.faults.push(words::action(action));
                     flight.dropped |= *action == Action::Drop;
+                    flight.damaged |= matches!(action, Action::CorruptBits(_));
                     flight.delayed |= matches!(action, Action::DelayUs(_) | Action::HoldFor(_));
                 }
             }
@@ -119,16 +124,19 @@ pub(super) fn collect(events: &[&Event]) -> BTreeMap<PacketId, Flight> {
 }
 
 impl Flight {
-    fn new(departure: usize, sending: &Sending<'_>) -> Flight {
+    fn new(departure: usize, sending: &Sending<'_>, streams: &mut Streams) -> Flight {
+        let Words { name, load } = said_of(sending, streams);
         Flight {
             departure,
             at: sending.at,
             from: sending.from,
             to: sending.to,
-            name: sending.label.map_or_else(|| "injected".to_owned(), |label| name(&label)),
-            load: load(sending),
+            name,
+            load,
+            called: sending.label.map(|label| called(&label)),
             faults: Vec::new(),
             dropped: false,
+            damaged: false,
             delayed: false,
             landings: Vec::new(),
             whole: false,
@@ -136,7 +144,15 @@ impl Flight {
     }
 }
 
-fn name(label: &Label) -> String {
+impl Flight {
+    /// What it is called by and what it carries.
+    pub(super) fn words(&self) -> String {
+        if self.load.is_empty() { self.name.clone() } else { format!("{}, {}", self.name, self.load) }
+    }
+}
+
+/// What a plan calls a packet by.
+fn called(label: &Label) -> String {
     let mut name = format!("{} {}", label.class.name(), label.nth);
     if label.transmission > 1 {
         name.push_str(" again");
@@ -144,18 +160,21 @@ fn name(label: &Label) -> String {
     name
 }
 
-fn load(sending: &Sending<'_>) -> String {
-    match sending.view().map(|view: PacketView| view.transport) {
-        Some(Transport::Udp { payload, .. }) => format!("{} B", payload.len()),
-        Some(Transport::Fragment { offset, payload, .. }) => format!("{} B at {offset}", payload.len()),
-        Some(Transport::Icmp { message, .. }) => words::icmp(message),
-        Some(Transport::Tcp { seq, flags, payload, .. }) if payload.is_empty() => format!("{flags} {seq}"),
-        Some(Transport::Tcp { seq, payload, .. }) => {
-            format!("{seq}..{}", seq.wrapping_add(u32::try_from(payload.len()).unwrap_or(u32::MAX)))
-        }
-        Some(Transport::Other { payload, .. }) => format!("{} B", payload.len()),
-        None => format!("{} B", sending.bytes.len()),
-    }
+/// What a packet is called by, and what it carries.
+fn said_of(sending: &Sending<'_>, streams: &mut Streams) -> Words {
+    let view = sending.view();
+    let segment = view.as_ref().and_then(|view| streams.words(view, sending.label.as_ref()));
+    segment.unwrap_or_else(|| Words {
+        name: sending.label.map_or_else(|| "injected".to_owned(), |label| called(&label)),
+        load: match view.map(|view| view.transport) {
+            Some(Transport::Udp { payload, .. } | Transport::Other { payload, .. }) => {
+                format!("{} B", payload.len())
+            }
+            Some(Transport::Fragment { offset, payload, .. }) => format!("{} B at {offset}", payload.len()),
+            Some(Transport::Icmp { message, .. }) => words::icmp(message),
+            Some(Transport::Tcp { .. }) | None => format!("{} B", sending.bytes.len()),
+        },
+    })
 }
 
 /// Whether nothing that the receiver sees comes between a packet's departure and its landing.

@@ -1,10 +1,12 @@
 //! The rows of a diagram: which arrow and which words stand on one line.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::flight::{Flight, Landing};
+use crate::errno::Errno;
+use crate::tcp::State;
 use crate::time::Time;
-use crate::trace::{Call, Event, HostId, PacketId, SocketId, Trace, What, words};
+use crate::trace::{Call, Event, HostId, PacketId, SocketId, TcpNote, Trace, What, words};
 
 /// A line of the diagram.
 #[derive(Debug)]
@@ -12,7 +14,7 @@ pub(super) struct Row {
     pub(super) at: Time,
     pub(super) arrow: Option<Arrow>,
     /// Words beside the hosts' lines.
-    pub(super) notes: Vec<(usize, String)>,
+    pub(super) notes: Vec<Note>,
     /// What happens to the link between two hosts.
     pub(super) banner: Option<(usize, usize, &'static str)>,
     /// Which hosts are down.
@@ -21,6 +23,15 @@ pub(super) struct Row {
     pub(super) crash: Option<usize>,
     /// Kept before others where lines are left out.
     pub(super) marked: bool,
+}
+
+/// Words beside a host's line.
+#[derive(Debug)]
+pub(super) struct Note {
+    pub(super) host: usize,
+    pub(super) words: String,
+    /// The stack tells it; otherwise it is a program's call.
+    pub(super) of_stack: bool,
 }
 
 /// A packet, or half its way, on a row.
@@ -51,6 +62,12 @@ pub(super) enum Shape {
     LandsDead,
 }
 
+impl Note {
+    fn of_program(host: usize, words: &str) -> Note {
+        Note { host, words: words.to_owned(), of_stack: false }
+    }
+}
+
 impl Shape {
     pub(super) fn departs(self) -> bool {
         matches!(self, Shape::Whole | Shape::Departs | Shape::Dies)
@@ -62,6 +79,8 @@ impl Shape {
 enum Of {
     /// The stack, which speaks of what has just arrived.
     Stack,
+    /// The stack, which speaks of what it has just sent by itself, or what a program made it send.
+    StackSent,
     /// A program's receive, which takes the first of what arrived at this moment (or a call that an arrival failed).
     Receive,
     /// Any other call: it answers no arrival.
@@ -79,8 +98,7 @@ struct Layout<'a> {
     touched: Vec<Option<usize>>,
     /// By packet: the row of its departure.
     departures: BTreeMap<PacketId, usize>,
-    /// By host: whether it uses more than one socket.
-    many_sockets: Vec<bool>,
+    sockets: Sockets,
 }
 
 /// The rows of a trace's diagram.
@@ -94,7 +112,7 @@ pub(super) fn rows(trace: &Trace, events: &[&Event], flights: &BTreeMap<PacketId
         arrivals: vec![VecDeque::new(); hosts],
         touched: vec![None; hosts],
         departures: BTreeMap::new(),
-        many_sockets: many_sockets(trace),
+        sockets: Sockets::of(trace),
     };
     for (index, event) in events.iter().enumerate() {
         layout.event(index, event.at, &event.what, flights);
@@ -102,16 +120,45 @@ pub(super) fn rows(trace: &Trace, events: &[&Event], flights: &BTreeMap<PacketId
     layout.rows
 }
 
-fn many_sockets(trace: &Trace) -> Vec<bool> {
-    let mut first: Vec<Option<SocketId>> = vec![None; trace.hosts().len()];
-    let mut many = vec![false; trace.hosts().len()];
-    for call in trace.calls() {
-        let host = usize::from(call.host.0);
-        if let (Some(first), Some(many)) = (first.get_mut(host), many.get_mut(host)) {
-            *many |= *first.get_or_insert(call.socket) != call.socket;
+/// What sockets the hosts use.
+#[derive(Debug)]
+struct Sockets {
+    listening: BTreeSet<(HostId, SocketId)>,
+    /// By host: whether it uses more than one socket, those that only listen aside.
+    many: Vec<bool>,
+}
+
+impl Sockets {
+    fn of(trace: &Trace) -> Sockets {
+        let mut first: Vec<Option<SocketId>> = vec![None; trace.hosts().len()];
+        let mut many = vec![false; trace.hosts().len()];
+        let mut listening = BTreeSet::new();
+        for call in trace.calls() {
+            if matches!(call.call, Call::Listen(_)) {
+                listening.insert((call.host, call.socket));
+            }
+            let host = usize::from(call.host.0);
+            if let (Some(first), Some(many)) = (first.get_mut(host), many.get_mut(host))
+                && !listening.contains(&(call.host, call.socket))
+            {
+                *many |= *first.get_or_insert(call.socket) != call.socket;
+            }
         }
+        Sockets { listening, many }
     }
-    many
+
+    /// A call in words, with its socket where there are many.
+    fn said(&self, host: HostId, socket: SocketId, call: &Call, error: Option<Errno>) -> String {
+        let words = match error {
+            None if *call == Call::Close && self.listening.contains(&(host, socket)) => {
+                "close listener".to_owned()
+            }
+            None => call_words(call),
+            Some(errno) => format!("{}: {}", verb(call), errno.name()),
+        };
+        let many = self.many.get(usize::from(host.0)).copied().unwrap_or_default();
+        if many { format!("s{} {words}", socket.0) } else { words }
+    }
 }
 
 impl Layout<'_> {
@@ -152,13 +199,7 @@ impl Layout<'_> {
             }
             What::Call { host, socket, call, error } => {
                 let Some(column) = self.column(*host) else { return };
-                let mut words = match error {
-                    None => call_words(call),
-                    Some(errno) => format!("{}: {}", verb(call), errno.name()),
-                };
-                if self.many_sockets[column] {
-                    words.insert_str(0, &format!("s{} ", socket.0));
-                }
+                let words = self.sockets.said(*host, *socket, call, *error);
                 let of = if matches!(call, Call::Recv { .. }) || error.is_some() {
                     Of::Receive
                 } else {
@@ -168,7 +209,7 @@ impl Layout<'_> {
             }
             What::Note { host, note } => {
                 if let Some(column) = self.column(*host) {
-                    self.note(at, column, words::note(*note), true, Of::Stack);
+                    self.note(at, column, words::note(*note), true, of_note(*note));
                 }
             }
             What::Partitioned(link) => self.banner(at, *link, "link cut"),
@@ -178,7 +219,7 @@ impl Layout<'_> {
                 let row = self.row(at);
                 row.crash = Some(column);
                 row.marked = true;
-                row.notes.push((column, "crashes".to_owned()));
+                row.notes.push(Note::of_program(column, "crashes"));
                 self.down[column] = true;
                 self.arrivals[column].clear();
             }
@@ -187,7 +228,7 @@ impl Layout<'_> {
                 self.down[column] = false;
                 let row = self.row(at);
                 row.marked = true;
-                row.notes.push((column, "restarts".to_owned()));
+                row.notes.push(Note::of_program(column, "restarts"));
             }
             What::Fault { .. } => {}
         }
@@ -224,7 +265,7 @@ impl Layout<'_> {
                     && row.banner.is_none()
                     && row.crash.is_none()
                     && row.at == flight.at
-                    && matches!(row.notes.as_slice(), [(host, _)] if *host == from)
+                    && matches!(row.notes.as_slice(), [note] if note.host == from && !note.of_stack)
             });
         let index = match last {
             Some(last) if shares => last,
@@ -283,20 +324,35 @@ impl Layout<'_> {
         let beside = match of {
             Of::Stack => arrivals.pop_back(),
             Of::Receive => arrivals.pop_front(),
-            Of::Other => None,
+            Of::StackSent | Of::Other => None,
         };
         let touched = self.touched[column];
         let is_free = |row: &usize| {
             self.hosts == 2 && (of == Of::Stack || touched.is_none_or(|touched| touched < *row))
         };
-        let beside = beside.map(|(row, _)| row).filter(is_free);
+        let beside = match of {
+            Of::StackSent => touched.filter(|row| self.departs_alone(*row, column, at)),
+            _ => beside.map(|(row, _)| row).filter(is_free),
+        };
         let index = beside.unwrap_or_else(|| {
             self.row(at);
             self.rows.len() - 1
         });
-        self.rows[index].notes.push((column, words));
+        self.rows[index].notes.push(Note {
+            host: column,
+            words,
+            of_stack: matches!(of, Of::Stack | Of::StackSent),
+        });
         self.rows[index].marked |= marked;
         self.touched[column] = self.touched[column].max(Some(index));
+    }
+
+    /// Whether a packet leaves the host on that row at that moment, and nothing is said of it yet.
+    fn departs_alone(&self, row: usize, column: usize, at: Time) -> bool {
+        let row = &self.rows[row];
+        let departs = |arrow: &Arrow| arrow.from == column && arrow.shape.departs();
+        let said = row.notes.iter().any(|note| note.host == column);
+        self.hosts == 2 && row.at == at && !said && row.arrow.as_ref().is_some_and(departs)
     }
 
     fn banner(&mut self, at: Time, link: Option<[HostId; 2]>, words: &'static str) {
@@ -309,6 +365,47 @@ impl Layout<'_> {
             row.banner = Some((a.min(b), a.max(b), words));
             row.marked = true;
         }
+    }
+}
+
+/// Words beside a host's line, of an event.
+#[derive(Debug)]
+pub(super) struct Label {
+    pub(super) event: usize,
+    pub(super) host: usize,
+    pub(super) words: String,
+    pub(super) of_stack: bool,
+    /// A call failed, or a host did.
+    pub(super) fails: bool,
+}
+
+/// All words beside the hosts' lines.
+pub(super) fn labels(trace: &Trace, events: &[&Event]) -> Vec<Label> {
+    let sockets = Sockets::of(trace);
+    let label = |(event, it): (usize, &&Event)| {
+        let (host, words, of_stack, fails) = match &it.what {
+            What::Call { host, socket, call, error } => {
+                (*host, sockets.said(*host, *socket, call, *error), false, error.is_some())
+            }
+            What::Note { host, note } => (*host, words::note(*note), true, false),
+            What::Crashed(host) => (*host, "crashes".to_owned(), false, true),
+            What::Restarted(host) => (*host, "restarts".to_owned(), false, true),
+            _ => return None,
+        };
+        Some(Label { event, host: usize::from(host.0), words, of_stack, fails })
+    };
+    events.iter().enumerate().filter_map(label).collect()
+}
+
+/// What a stack's words are of: timers and calls make it send, the rest is an answer to what arrived.
+fn of_note(note: crate::trace::Note) -> Of {
+    let crate::trace::Note::Tcp { note, .. } = note else { return Of::Stack };
+    match note {
+        TcpNote::Timeout
+        | TcpNote::Probe
+        | TcpNote::WindowClosed
+        | TcpNote::State(State::SynSent | State::FinWait1 | State::LastAck) => Of::StackSent,
+        TcpNote::FastRetransmit | TcpNote::State(_) => Of::Stack,
     }
 }
 

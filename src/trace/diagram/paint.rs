@@ -1,7 +1,7 @@
 //! From rows to text: where the hosts' lines stand, and the characters.
 
 use super::DiagramOptions;
-use super::layout::{Arrow, Row, Shape};
+use super::layout::{Arrow, Note, Row, Shape};
 use crate::time::Time;
 use crate::trace::{Trace, words};
 
@@ -79,8 +79,8 @@ impl Columns {
         let times = rows.iter().map(|row| moment(row.at, whole_ms).len()).max().unwrap_or(0).max(2);
         if hosts == 2 {
             let beside = |host: usize| {
-                let notes = rows.iter().flat_map(|row| &row.notes).filter(|(whose, _)| *whose == host);
-                let longest = notes.map(|(_, words)| words.chars().count()).max().unwrap_or(0);
+                let notes = rows.iter().flat_map(|row| &row.notes).filter(|note| note.host == host);
+                let longest = notes.map(|note| note.words.chars().count()).max().unwrap_or(0);
                 longest.min(width / 4).max(4)
             };
             return Columns {
@@ -223,12 +223,19 @@ fn legend(rows: &[Row], columns: &Columns, pens: &Pens, out: &mut String) {
     let arrows = || rows.iter().filter_map(|row| row.arrow.as_ref());
     let faults = arrows().any(|arrow| !arrow.faults.is_empty());
     let lost = arrows().any(|arrow| matches!(arrow.shape, Shape::Dies | Shape::LandsDead));
-    let words = match (faults, lost) {
-        (true, true) => format!("{} fault of the plan   {} lost", pens.fault, pens.lost),
-        (true, false) => format!("{} fault of the plan", pens.fault),
-        (false, true) => format!("{} lost", pens.lost),
-        (false, false) => return,
-    };
+    // With more hosts than two all words stand in the margin, and say whose they are.
+    let told = columns.margin.is_none() && rows.iter().any(|row| row.notes.iter().any(|note| note.of_stack));
+    let signs = [
+        (faults, pens.fault, "fault of the plan"),
+        (lost, pens.lost, "lost"),
+        (told, pens.dot, "the stack's own doing"),
+    ];
+    let words: Vec<String> =
+        signs.iter().filter(|(is, ..)| *is).map(|(_, pen, words)| format!("{pen} {words}")).collect();
+    if words.is_empty() {
+        return;
+    }
+    let words = words.join("   ");
     let mut canvas = Canvas::new(columns.width);
     canvas.write(columns.times + GAP, &words);
     canvas.finish(out);
@@ -261,14 +268,16 @@ fn row(trace: &Trace, row: &Row, whole_ms: bool, columns: &Columns, pens: &Pens)
             margin.push(arrow.sentence(pens));
         }
     }
-    for (host, words) in &row.notes {
+    for Note { host, words, of_stack } in &row.notes {
         let Some(at) = columns.hosts.get(*host).copied() else {
             continue;
         };
+        let departs = |arrow: &Arrow| arrow.from == *host && arrow.shape.departs();
+        let is_free = row.crash.is_none() && !row.arrow.as_ref().is_some_and(departs);
+        if (is_free && columns.margin.is_some()) || (*of_stack && columns.margin.is_none()) {
+            canvas.put(at, pens.dot);
+        }
         if columns.margin.is_some() {
-            if row.crash.is_none() {
-                canvas.put(at, pens.dot);
-            }
             margin.push(format!("{} {words}", trace.hosts()[*host]));
         } else if *host == 0 {
             let words = clip(words, at - columns.times - GAP - 1, pens);
