@@ -57,7 +57,7 @@ async fn send(net: Net, segments: usize, wait: Duration) -> Result {
 /// Closes, waits for the other side's end, and stays until all packets have arrived.
 async fn end(net: Net, mut stream: impl Stream) -> Result {
     stream.shutdown().await?;
-    stream.read(&mut [0; 1]).await?;
+    assert_eq!(stream.read(&mut [0; 1]).await?, 0, "the end");
     drop(stream);
     net.sleep(Duration::from_millis(5)).await;
     Ok(())
@@ -141,7 +141,7 @@ fn simultaneous_close() {
             let (mut stream, _) = listener.accept().await?;
             net.sleep(Duration::from_millis(10) - net.now().since_start()).await;
             stream.shutdown().await?;
-            stream.read(&mut [0; 1]).await?;
+            assert_eq!(stream.read(&mut [0; 1]).await?, 0, "the end");
             Ok::<(), BoxError>(())
         });
     insta::assert_snapshot!(picture(&both, &plan([])));

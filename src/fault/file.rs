@@ -70,11 +70,20 @@ impl FaultPlan {
         let path = path.as_ref();
         let file = path.display().to_string();
         let unreadable = |source| PlanError::Unreadable { file: file.clone(), source };
+        FaultPlan::read_from(std::fs::File::open(path).map_err(unreadable)?, &file)
+    }
+
+    /// Reads a plan from anything that can be read; `file_name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`FaultPlan::read`].
+    pub fn read_from(source: impl Read, file_name: &str) -> Result<FaultPlan, PlanError> {
+        let file = file_name.to_owned();
+        let unreadable = |source| PlanError::Unreadable { file: file.clone(), source };
         let mut bytes = Vec::new();
         // One byte more than allowed is enough to see that there are too many.
         let limit = bounds::FILE_BYTES_MAX as u64 + 1;
-        let opened = std::fs::File::open(path).map_err(unreadable)?;
-        opened.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
+        source.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
         match std::str::from_utf8(&bytes) {
             Ok(text) => FaultPlan::parse(text, &file),
             Err(error) => {

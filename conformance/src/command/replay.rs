@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use faultwire::fault::FaultPlan;
-use faultwire::trace::DiagramOptions;
+use faultwire::trace::{DiagramOptions, SvgOptions};
 use faultwire_sim::End;
 
 use super::capture::{Capture, Subject};
@@ -19,7 +19,7 @@ use crate::report::{paragraph, plan_in_words};
 /// Run a scenario once under a plan of faults, and draw what happened.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
-    /// The plan file
+    /// The plan file; `-` for stdin
     #[arg(value_name = "PLAN")]
     plan: PathBuf,
 
@@ -46,10 +46,15 @@ pub(super) struct Args {
     /// Write the packets to this file for Wireshark: an interface for each host, one for lost packets
     #[arg(long, value_name = "FILE")]
     pcapng: Option<PathBuf>,
+
+    /// Draw it as an SVG picture into this file as well
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
-    let plan = FaultPlan::read(&args.plan)?;
+    let plan = read(&args.plan)?;
+    output::check_writable(args.svg.as_deref())?;
     let studies = engine::studies();
     let name = args.scenario.as_deref().or(plan.scenario.as_deref());
     let study = match name {
@@ -104,6 +109,11 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
             ..DiagramOptions::default()
         }));
     }
+    if let Some(path) = &args.svg {
+        let title = replayed.run.plan.title.clone().unwrap_or_else(|| plan_in_words(&replayed.run.plan));
+        let options = SvgOptions { title, ..SvgOptions::default() };
+        output::emit_to(Some(path), &replayed.run.trace.svg(&options))?;
+    }
     let as_claimed = conclusion(&mut out, &replayed, width);
     if let (Some(capture), Some(path)) = (capture, &args.pcapng) {
         let Replayed { run, .. } = &replayed;
@@ -115,6 +125,14 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     }
     output::emit(&out)?;
     Ok(if as_claimed { exit::AS_CLAIMED } else { exit::CLAIM_FAILED })
+}
+
+/// The plan in a file, or from stdin.
+fn read(path: &Path) -> Result<FaultPlan, CommandError> {
+    if path != Path::new("-") {
+        return Ok(FaultPlan::read(path)?);
+    }
+    Ok(FaultPlan::read_from(std::io::stdin().lock(), "stdin")?)
 }
 
 fn times(count: u64) -> String {

@@ -6,6 +6,7 @@ mod place;
 
 use super::flight::{self, Flight};
 use super::layout::{self, Label};
+use crate::fault::Action;
 use crate::trace::{Event, HostId, Trace, What, words};
 use pen::{Pen, clipped, escaped};
 use place::Places;
@@ -67,20 +68,25 @@ impl Trace {
                 picture.band(index, *link, words);
             }
         }
-        flights.values().for_each(|flight| picture.packet(flight));
+        // What was hit lies above the rest.
+        let hit = |flight: &&Flight| !flight.faults.is_empty();
+        flights.values().filter(|flight| !hit(flight)).for_each(|flight| picture.packet(flight));
+        flights.values().filter(hit).for_each(|flight| picture.packet(flight));
         labels.iter().for_each(|label| picture.words(label));
-        picture.end(flights.values().any(|flight| !flight.faults.is_empty()))
+        let any = |is: fn(&Flight) -> bool| flights.values().any(is);
+        let open = any(|flight| !flight.dropped && flight.landings.is_empty());
+        picture.end(any(|flight| !flight.faults.is_empty()), open)
     }
 }
 
 /// Room for a host's name above its line.
 const HEAD: f64 = 40.0;
 /// Between two hosts' lines: with two hosts, and with more.
-const ROOM: [f64; 2] = [400.0, 190.0];
+const ROOM: [f64; 2] = [350.0, 190.0];
 /// Letters of a label at most.
 const LETTERS_MAX: usize = 34;
 /// Pixels of a letter, about.
-const LETTER: f64 = 6.3;
+const LETTER: f64 = 7.0;
 /// The room for times at the left.
 const TIMES: f64 = 62.0;
 
@@ -196,7 +202,7 @@ impl Picture<'_> {
         for (index, y) in &self.places.y {
             let event = self.events[*index];
             if at != Some(event.at) && *y >= last + 13.0 {
-                let whole = event.at.as_nanos() % 1_000_000 == 0;
+                let whole = event.at.as_nanos().is_multiple_of(1_000_000);
                 let time = if whole { event.at.as_millis().to_string() } else { words::moment(event.at) };
                 self.pen.text(TIMES - 8.0, y + 4.0, "time", &time);
                 (last, at) = (*y, Some(event.at));
@@ -211,7 +217,7 @@ impl Picture<'_> {
                 self.pen.gap(*x, wait.y);
             }
             let middle = self.middle();
-            self.pen.text(middle, wait.y + 4.0, "soft m halo", &words::span(wait.nanos));
+            self.pen.text(middle, wait.y + 4.0, "soft m halo", &about(wait.nanos));
         }
         for gone in &self.places.left_out {
             for x in &self.columns.hosts {
@@ -247,6 +253,10 @@ impl Picture<'_> {
         let (Some(from), Some(to)) = (self.columns.of(flight.from), self.columns.of(flight.to)) else {
             return;
         };
+        let placed = |event: usize| self.places.y.contains_key(&event);
+        if !placed(flight.departure) && !flight.landings.iter().any(|landing| placed(landing.event)) {
+            return;
+        }
         let name = |host| self.trace.host_name(host);
         let called =
             flight.called.as_deref().map_or_else(String::new, |called| format!(", {called} of a plan"));
@@ -261,8 +271,6 @@ impl Picture<'_> {
             self.pen.line(from, y, x2, y2, if flight.dropped { "arrow" } else { "arrow open" });
             if flight.dropped {
                 self.pen.cross(x2, y2);
-            } else {
-                self.pen.text(x2, y2 + 14.0, "soft m halo", "still on its way");
             }
             self.pen.along((from, y), (x2, y2), &flight.words(), &fault);
         }
@@ -322,20 +330,30 @@ impl Picture<'_> {
         self.pen.text(at, y + 4.0, &class, &clipped(&label.words, LETTERS_MAX));
     }
 
-    fn end(mut self, faults: bool) -> String {
-        let lost = self.events.iter().any(|event| matches!(event.what, What::Lost { .. }));
+    fn end(mut self, faults: bool, open: bool) -> String {
+        let lost = self
+            .events
+            .iter()
+            .any(|event| matches!(event.what, What::Lost { .. } | What::Fault { action: Action::Drop, .. }));
         let told = self.events.iter().any(|event| matches!(event.what, What::Note { .. }));
         let signs = [
             (faults, "✱ fault of the plan"),
-            (faults || lost, "✗ lost"),
+            (lost, "✗ lost"),
             (told, "● the stack’s own doing"),
+            (open, "┈ still on its way"),
             (!self.places.shortened.is_empty(), "≈ time is shortened"),
         ];
         let legend: Vec<&str> = signs.iter().filter(|(is, _)| *is).map(|(_, words)| *words).collect();
         let y = self.bottom() + 20.0;
-        self.pen.text(TIMES - 40.0, y, "soft", &legend.join("   "));
+        self.pen.text(TIMES - 40.0, y, "soft", &legend.join("\u{2003}"));
         self.pen.finish()
     }
+}
+
+/// A span of time, to three digits.
+fn about(nanos: u64) -> String {
+    let step = 10_u64.pow(nanos.max(1).ilog10().saturating_sub(2));
+    words::span((nanos + step / 2) / step * step)
 }
 
 impl Columns {
@@ -344,3 +362,6 @@ impl Columns {
         if self.calls.is_some() { "" } else { " halo" }
     }
 }
+
+#[cfg(test)]
+mod tests;

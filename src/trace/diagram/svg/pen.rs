@@ -59,7 +59,7 @@ impl Pen {
     /// Something struck the packet here.
     pub(super) fn bolt(&mut self, x: f64, y: f64) {
         self.draw(format_args!(
-            "<path class=\"cross\" transform=\"translate({x:.1} {y:.1})\" d=\"M3 -10L-4 1L4 -1L-3 10\"/>"
+            "<path class=\"bolt\" transform=\"translate({x:.1} {y:.1})\" d=\"M4 -13L-6 2H-1L-4 13L6 -3H1Z\"/>"
         ));
     }
 

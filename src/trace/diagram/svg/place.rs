@@ -21,6 +21,8 @@ const LINE: f64 = 15.0;
 const DEPARTURES: f64 = 17.0;
 /// Between two packets that reach the same host.
 const ARRIVALS: f64 = 7.0;
+/// Events that are not left out for themselves: to say so would take as much room.
+const FEW: usize = 10;
 /// What a stretch that is left out takes.
 const LEFT_OUT: f64 = 38.0;
 /// Where the first event stands.
@@ -87,8 +89,8 @@ pub(super) fn places(
     for index in kept {
         let event = events[index];
         if let Some((last, at)) = before {
-            if index > last + 1 {
-                let gone = &events[last + 1..index];
+            let gone = events.get(last + 1..index).unwrap_or_default();
+            if gone.iter().any(|event| !is_fault(event)) {
                 let packets = gone.iter().filter(|event| event.sending().is_some()).count();
                 let until = gone.last().map_or(at, |event| event.at);
                 places.left_out.push(LeftOut {
@@ -179,10 +181,15 @@ fn usual_transit(flights: &BTreeMap<PacketId, Flight>) -> f64 {
     nanos.get(nanos.len() / 2).map_or(1e6, |nanos| *nanos as f64)
 }
 
+/// Faults stand on the packets that they hit.
+fn is_fault(event: &Event) -> bool {
+    matches!(event.what, What::Fault { .. })
+}
+
 /// Which events are drawn: all, or the first, the last, those around faults and notes as far as they go, and the
 /// arrivals of what is seen to leave.
 fn kept(events: &[&Event], flights: &BTreeMap<PacketId, Flight>, events_max: usize) -> BTreeSet<usize> {
-    let drawn = |index: &usize| !matches!(events[*index].what, What::Fault { .. });
+    let drawn = |index: &usize| !is_fault(events[*index]);
     if events.len() <= events_max {
         return (0..events.len()).filter(drawn).collect();
     }
@@ -212,6 +219,10 @@ fn kept(events: &[&Event], flights: &BTreeMap<PacketId, Flight>, events_max: usi
         .flat_map(|flight| flight.landings.iter().map(|landing| landing.event))
         .collect();
     kept.extend(landings);
+    let gaps: Vec<(usize, usize)> = kept.iter().copied().zip(kept.iter().copied().skip(1)).collect();
+    for (from, to) in gaps.into_iter().filter(|(from, to)| to - from <= FEW) {
+        kept.extend(from + 1..to);
+    }
     kept.into_iter().filter(drawn).collect()
 }
 
