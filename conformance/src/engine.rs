@@ -3,6 +3,7 @@
 //! A *unit* is a study on a testbed, or a stretch of its random plans where they are many. Units are independent: those of simulated testbeds share the machine's cores,
 //! those over real sockets mostly wait and run beside them. What comes out does not depend on which is done first.
 
+mod exhibit;
 mod finding;
 mod mutants;
 mod rows;
@@ -24,6 +25,7 @@ use crate::progress::Progress;
 use crate::report::Report;
 use crate::study::{CheckSpec, Search, Study};
 
+pub use exhibit::{Exhibit, Reason, exhibits};
 pub use finding::Finding;
 pub(crate) use finding::base_name;
 pub use mutants::{MutantRow, mutants};

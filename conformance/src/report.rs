@@ -1,5 +1,6 @@
 //! What comes out of a verification: a row for each claim and testbed, as JSON, as JUnit XML and as a table.
 
+mod html;
 mod junit;
 mod table;
 mod words;

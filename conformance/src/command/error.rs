@@ -32,6 +32,8 @@ pub(super) enum CommandError {
     Json(#[from] serde_json::Error),
     #[error("cannot write the result as JUnit XML")]
     Junit(#[from] quick_junit::SerializeError),
+    #[error("cannot write the result as a page")]
+    Html(#[from] askama::Error),
 }
 
 impl CommandError {
@@ -46,7 +48,10 @@ impl CommandError {
             | CommandError::Plan(_)
             | CommandError::Out { .. } => exit::USAGE,
             CommandError::Unavailable { .. } => exit::NO_TESTBED,
-            CommandError::Stdout(_) | CommandError::Json(_) | CommandError::Junit(_) => exit::INTERNAL,
+            CommandError::Stdout(_)
+            | CommandError::Json(_)
+            | CommandError::Junit(_)
+            | CommandError::Html(_) => exit::INTERNAL,
         }
     }
 
@@ -88,7 +93,8 @@ impl CommandError {
             CommandError::Plan(_)
             | CommandError::Stdout(_)
             | CommandError::Json(_)
-            | CommandError::Junit(_) => None,
+            | CommandError::Junit(_)
+            | CommandError::Html(_) => None,
         }
     }
 }

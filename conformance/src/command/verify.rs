@@ -52,6 +52,8 @@ enum Format {
     Json,
     /// JUnit XML: a suite for each family and testbed, a case for each row
     Junit,
+    /// One page with filters, pictures and the commands that replay them
+    Html,
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
@@ -78,6 +80,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         }),
         Format::Json => report.to_json()?,
         Format::Junit => report.to_junit()?,
+        Format::Html => report.to_html(&engine::exhibits(&report))?,
     };
     output::emit_to(args.out.as_deref(), &text)?;
     Ok(report.exit_code())

@@ -1,0 +1,177 @@
+//! Runs to look at: for each claim the smallest plan that a verification found, run again, or one that shows the
+//! situation that the claim speaks of.
+
+use std::ops::ControlFlow;
+
+use faultwire::fault::{Action, Class, FaultPlan};
+use faultwire_sim::{Run, Testbed};
+
+use super::{ReplayOptions, base_name, replay, studies, unit};
+use crate::check::{Seen, Verdict};
+use crate::claim::Claim;
+use crate::report::{Outcome, Report, Row};
+use crate::study::{CheckSpec, Study};
+
+/// Runs of a claim that are looked at to find one that shows its situation.
+const TRIES_MAX: u64 = 80;
+/// Events of a run that are enough for a picture: with one so short the search is over.
+const EVENTS_ENOUGH: usize = 90;
+
+/// A run to look at, for a claim.
+#[derive(Clone, Debug)]
+pub struct Exhibit {
+    /// The claim's id.
+    pub claim: &'static str,
+    /// Why it is worth a look.
+    pub reason: Reason,
+    /// The testbeds on which a verification found it, with their subjects; none for an example.
+    pub found_on: Vec<(&'static str, &'static str)>,
+    /// In what way it was shown or broken there.
+    pub how: Option<String>,
+    /// Where it was run to be drawn.
+    pub drawn_on: Testbed,
+    /// The run, under its plan, which names its scenario.
+    pub run: Run,
+    /// What the claim's check saw in it.
+    pub seen: Option<Seen>,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// Why a run is worth a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The smallest plan that a verification found: it ended in this.
+    Found(Outcome),
+    /// A run in which the situation occurred, and all was well.
+    Example,
+}
+
+/// What there is to look at, in the order of the registry.
+pub fn exhibits(report: &Report) -> Vec<Exhibit> {
+    let mut all = Vec::new();
+    for claim in crate::claim::CLAIMS {
+        let rows: Vec<&Row> = report.results.iter().filter(|row| row.claim == claim.id).collect();
+        let mut found: Vec<Exhibit> = Vec::new();
+        for row in rows.iter().filter(|row| row.plan.is_some()) {
+            let Some(plan) = &row.plan else { continue };
+            let place = (row.testbed, row.subject);
+            match found
+                .iter_mut()
+                .find(|other| same(&other.run.plan, plan) && other.outcome() == Some(row.outcome))
+            {
+                Some(other) => other.found_on.push(place),
+                None => found.extend(drawn(claim, row, plan, report.seed)),
+            }
+        }
+        let settled = rows.iter().any(|row| row.outcome == Outcome::Held);
+        if found.is_empty() && settled {
+            found.extend(example(claim, report.seed));
+        }
+        all.extend(found);
+    }
+    all
+}
+
+impl Exhibit {
+    fn outcome(&self) -> Option<Outcome> {
+        match self.reason {
+            Reason::Found(outcome) => Some(outcome),
+            Reason::Example => None,
+        }
+    }
+}
+
+/// Whether two plans do the same, whatever their titles say.
+fn same(one: &FaultPlan, other: &FaultPlan) -> bool {
+    (&one.link, &one.faults, &one.events, &one.scenario)
+        == (&other.link, &other.faults, &other.events, &other.scenario)
+}
+
+/// A row's plan, run where it was found or, if that is no simulation, on `virtual`.
+fn drawn(claim: &'static Claim, row: &Row, plan: &FaultPlan, seed: u64) -> Option<Exhibit> {
+    let study = *studies()
+        .iter()
+        .find(|study| plan.scenario.as_deref().is_some_and(|it| base_name(it) == study.name))?;
+    let own = Testbed::ALL.into_iter().find(|it| (it.name(), it.subject()) == (row.testbed, row.subject));
+    let simulated = own.filter(|testbed| testbed.is_simulated());
+    let drawn_on = simulated.unwrap_or(Testbed::Virtual);
+    if (study.refuses)(drawn_on).is_some() {
+        return None;
+    }
+    let replayed = replay(&ReplayOptions { study, plan: plan.clone(), testbed: drawn_on, seed });
+    let seen = replayed.seen.into_iter().find(|(it, _)| it.id == claim.id).map(|(_, seen)| seen);
+    Some(Exhibit {
+        claim: claim.id,
+        reason: Reason::Found(row.outcome),
+        found_on: vec![(row.testbed, row.subject)],
+        how: row.why.clone(),
+        drawn_on,
+        run: replayed.run,
+        seen,
+        seed,
+    })
+}
+
+/// A short run of a guaranteed claim in which its situation occurred: under a lost packet with data, if the claim is
+/// about faults, else under another fault, else without.
+fn example(claim: &'static Claim, seed: u64) -> Option<Exhibit> {
+    let testbed = Testbed::Virtual;
+    let mut best: Option<((u8, usize), Exhibit)> = None;
+    for study in studies() {
+        let Some(spec) = study.checks.iter().find(|spec| spec.claim == claim.id) else { continue };
+        if unit::refusal(study, spec, testbed).is_some() {
+            continue;
+        }
+        look_through(claim, study, spec, seed, &mut best);
+    }
+    best.map(|(_, exhibit)| exhibit)
+}
+
+fn look_through(
+    claim: &'static Claim,
+    study: &'static Study,
+    spec: &CheckSpec,
+    seed: u64,
+    best: &mut Option<((u8, usize), Exhibit)>,
+) {
+    let depth = usize::from(claim.over_plans && study.search.exhaustive > 0);
+    let scenario = (study.scenario)(Testbed::Virtual).seed(seed).on(Testbed::Virtual);
+    let mut tries = 0;
+    scenario.exhaustive(depth).random(0).search(&mut |run| {
+        tries += 1;
+        let seen = (spec.check)(run);
+        let fine =
+            seen.exercised > 0 && seen.verdict == Verdict::Fine && run.end.is_finished() && run.fired.all();
+        // The less the better: how far from what is wanted, and how long.
+        let events = run.trace.events().len();
+        let rank = (if claim.over_plans { far_from_lost_data(&run.plan) } else { 0 }, events);
+        if fine && best.as_ref().is_none_or(|(other, _)| rank < *other) {
+            let mut run = run.clone();
+            run.plan = super::finding::named(run.plan, study.name);
+            let exhibit = Exhibit {
+                claim: claim.id,
+                reason: Reason::Example,
+                found_on: Vec::new(),
+                how: None,
+                drawn_on: Testbed::Virtual,
+                run,
+                seen: Some(seen),
+                seed,
+            };
+            *best = Some((rank, exhibit));
+        }
+        let enough = best.as_ref().is_some_and(|(rank, _)| rank.0 == 0 && rank.1 <= EVENTS_ENOUGH);
+        if enough || tries >= TRIES_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+}
+
+/// 0 for a plan that drops a packet with data, 1 for another fault, 2 for none.
+fn far_from_lost_data(plan: &FaultPlan) -> u8 {
+    let is_it = |class| matches!(class, Class::Data | Class::Datagram);
+    match plan.faults.as_slice() {
+        [] => 2,
+        [fault] if fault.action == Action::Drop && is_it(fault.packet.class) => 0,
+        _ => 1,
+    }
+}

@@ -1,0 +1,92 @@
+//! The report as one HTML page that needs nothing but itself: the matrix of claims and testbeds with filters, and for
+//! each claim what is said, how hard it was tried, and a run to look at.
+
+mod chart;
+mod view;
+
+use askama::Template;
+use faultwire::trace::SVG_STYLE;
+
+use super::Report;
+use super::words::{grouped, plan as plan_in_words};
+use crate::engine::Exhibit;
+use view::{Figure, Group, Stat};
+
+/// Bytes of a page at which pictures stop: what is left of the limit is for the claims themselves.
+const PICTURES_BYTES_MAX: usize = 3_500_000;
+/// Events of a picture at most; longer runs are summed up.
+const EVENTS_MAX: usize = 150;
+
+/// Text inside a page's script and style elements, which end nowhere but where they should.
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'a> {
+    verdict: String,
+    /// `fine`, `failed` or `nothing`.
+    standing: &'static str,
+    seed: u64,
+    runs: String,
+    fired: String,
+    seconds: String,
+    beds: Vec<view::Bed>,
+    subjects: Vec<&'static str>,
+    kinds: Vec<view::Kind>,
+    stats: Vec<Stat>,
+    groups: Vec<Group<'a>>,
+    claims: usize,
+    /// Pictures that the page has no room for.
+    left_out: usize,
+    style: &'static str,
+    picture_style: &'static str,
+    script: &'static str,
+    version: &'static str,
+}
+
+impl Report {
+    /// The report as a page, with pictures of these runs.
+    ///
+    /// # Errors
+    /// Where the template cannot be filled in; no report is known to be such.
+    pub fn to_html(&self, exhibits: &[Exhibit]) -> Result<String, askama::Error> {
+        let mut room = PICTURES_BYTES_MAX;
+        let mut left_out = 0;
+        let mut figures = Vec::new();
+        for (number, exhibit) in exhibits.iter().enumerate() {
+            let figure = Figure::new(exhibit, number, EVENTS_MAX);
+            let bytes = figure.bytes();
+            if bytes > room {
+                left_out += 1;
+                figures.push(figure.without_pictures());
+                continue;
+            }
+            room -= bytes;
+            figures.push(figure);
+        }
+        let beds = view::beds(self);
+        let mut subjects: Vec<&'static str> = beds.iter().map(|bed| bed.subject).collect();
+        subjects.sort_unstable();
+        subjects.dedup();
+        let groups = view::groups(self, &beds, figures);
+        let (standing, verdict) = view::verdict(self);
+        Page {
+            verdict,
+            standing,
+            seed: self.seed,
+            runs: grouped(self.tried.runs()),
+            fired: format!("{} of {}", grouped(self.tried.faults_fired), grouped(self.tried.faults_planned)),
+            seconds: format!("{:.1}", self.elapsed.as_secs_f64()),
+            subjects,
+            kinds: view::kinds(self),
+            stats: view::stats(self),
+            claims: groups.iter().map(|group| group.claims.len()).sum(),
+            groups,
+            beds,
+            left_out,
+            style: include_str!("html/page.css"),
+            picture_style: SVG_STYLE,
+            script: include_str!("html/page.js"),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+        .render()
+    }
+}

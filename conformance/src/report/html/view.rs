@@ -1,0 +1,288 @@
+//! What the page shows, in the words and signs that it shows it in.
+
+use faultwire::trace::SvgOptions;
+use faultwire_sim::End;
+
+use super::super::words::count;
+use super::{chart, plan_in_words};
+use crate::check::Verdict;
+use crate::claim::{CLAIMS, Claim, FAMILIES};
+use crate::engine::{Exhibit, Reason};
+use crate::report::{Outcome, Report, Row, Standing};
+
+/// A testbed with a subject: a column of the matrix.
+pub(super) struct Bed {
+    pub(super) name: &'static str,
+    pub(super) subject: &'static str,
+}
+
+impl Bed {
+    /// Which no two share: `turmoil/ours`.
+    pub(super) fn id(&self) -> String {
+        format!("{}/{}", self.name, self.subject)
+    }
+}
+
+/// An outcome as it is shown: never by its colour alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kind {
+    /// For style and filters: `held`.
+    pub(super) key: &'static str,
+    pub(super) sign: &'static str,
+    pub(super) word: &'static str,
+    pub(super) means: &'static str,
+}
+
+const KINDS: [Kind; 11] = [
+    kind("held", "✓", "held", "guaranteed, and nothing that was tried broke it"),
+    kind("shown", "◆", "shown", "possible, and a run shows it"),
+    kind("known", "≈", "known", "fails, as the list of known failures says"),
+    kind("skipped", "–", "skipped", "not tried there, for the reason given"),
+    kind("broken", "✗", "broken", "guaranteed, but a run breaks it"),
+    kind("unseen", "◇", "unseen", "possible, but no run shows it"),
+    kind("untried", "○", "untried", "the situation never occurred, or planned faults did not fire"),
+    kind("stalled", "⧖", "stalled", "a run reached its limit"),
+    kind("fine", "!", "fine?", "a listed known failure that does not fail"),
+    kind("missed", "!", "not tried", "a listed known failure that was not tried"),
+    kind("error", "‼", "error", "the suite cannot tell: its own fault, or that of a scenario’s program"),
+];
+
+const fn kind(key: &'static str, sign: &'static str, word: &'static str, means: &'static str) -> Kind {
+    Kind { key, sign, word, means }
+}
+
+impl Kind {
+    fn of(row: &Row) -> Kind {
+        let key = match (row.standing(), row.outcome) {
+            (Standing::Known, _) => "known",
+            (Standing::KnownButFine, _) => "fine",
+            (_, Outcome::Held) => "held",
+            (_, Outcome::Witnessed) => "shown",
+            (Standing::Failed, Outcome::Skipped) => "missed",
+            (_, Outcome::Skipped) => "skipped",
+            (_, Outcome::Broken) => "broken",
+            (_, Outcome::Unwitnessed) => "unseen",
+            (_, Outcome::Unproven) => "untried",
+            (_, Outcome::Stalled) => "stalled",
+            (_, Outcome::Error) => "error",
+        };
+        KINDS.into_iter().find(|kind| kind.key == key).unwrap_or(KINDS[KINDS.len() - 1])
+    }
+}
+
+/// A number at the head of the page.
+pub(super) struct Stat {
+    pub(super) kind: Kind,
+    pub(super) rows: usize,
+}
+
+/// A family of claims.
+pub(super) struct Group<'a> {
+    pub(super) id: &'static str,
+    pub(super) title: &'static str,
+    pub(super) claims: Vec<Entry<'a>>,
+}
+
+/// A claim.
+pub(super) struct Entry<'a> {
+    pub(super) claim: &'static Claim,
+    /// Its id without what an anchor cannot hold.
+    pub(super) anchor: String,
+    pub(super) cells: Vec<Option<Cell<'a>>>,
+    pub(super) worst: Kind,
+    pub(super) plans: String,
+    pub(super) seen: String,
+    pub(super) figures: Vec<Figure>,
+    /// What the text filter looks through.
+    pub(super) words: String,
+}
+
+/// A claim on a testbed.
+pub(super) struct Cell<'a> {
+    pub(super) bed: String,
+    pub(super) subject: &'static str,
+    pub(super) testbed: &'static str,
+    pub(super) kind: Kind,
+    pub(super) why: Option<&'a str>,
+    pub(super) known: Option<&'static str>,
+    pub(super) grid: String,
+    pub(super) random: String,
+    pub(super) exercised: String,
+    pub(super) fired: String,
+}
+
+/// A run to look at.
+pub(super) struct Figure {
+    claim: &'static str,
+    pub(super) title: String,
+    pub(super) plan: String,
+    pub(super) how: Option<String>,
+    pub(super) ended: String,
+    pub(super) found_on: String,
+    pub(super) drawn_on: String,
+    pub(super) command: String,
+    pub(super) pictures: Vec<String>,
+    pub(super) left_out: bool,
+}
+
+impl Figure {
+    pub(super) fn new(exhibit: &Exhibit, number: usize, events_max: usize) -> Figure {
+        let (run, plan) = (&exhibit.run, &exhibit.run.plan);
+        let title = match exhibit.reason {
+            Reason::Example => "An example: a run in which its situation occurs".to_owned(),
+            Reason::Found(Outcome::Witnessed) => "The smallest plan that shows it".to_owned(),
+            Reason::Found(Outcome::Broken) => "The smallest plan that breaks it".to_owned(),
+            Reason::Found(Outcome::Stalled) => "The smallest plan under which a run stalls".to_owned(),
+            Reason::Found(_) => "The plan of the run".to_owned(),
+        };
+        let in_words = plan_in_words(plan);
+        let options = SvgOptions {
+            events_max,
+            title: format!("{}: {in_words}", exhibit.claim),
+            id: format!("run-{number}"),
+            alone: false,
+        };
+        let mut pictures = vec![run.trace.svg(&options)];
+        pictures.extend(chart::charts(&run.trace, &format!("chart-{number}")));
+        let said = exhibit.seen.as_ref().and_then(|seen| match &seen.verdict {
+            Verdict::Fine => None,
+            Verdict::Broken(how) | Verdict::Shown(how) => Some(how.clone()),
+        });
+        let places = exhibit.found_on.iter().map(|(testbed, subject)| format!("{testbed}/{subject}"));
+        let drawn_on = format!("{}/{}", exhibit.drawn_on.name(), exhibit.drawn_on.subject());
+        Figure {
+            claim: exhibit.claim,
+            title,
+            plan: in_words,
+            how: said.or_else(|| exhibit.how.clone()),
+            ended: ended(&run.end, run.elapsed),
+            found_on: places.collect::<Vec<_>>().join(", "),
+            command: command(&plan.to_toml(), &drawn_on, exhibit.seed),
+            drawn_on,
+            pictures,
+            left_out: false,
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.pictures.iter().map(String::len).sum()
+    }
+
+    /// The same with words alone.
+    pub(super) fn without_pictures(self) -> Figure {
+        Figure { pictures: Vec::new(), left_out: true, ..self }
+    }
+}
+
+fn ended(end: &End, elapsed: faultwire::time::Time) -> String {
+    match end {
+        End::Finished => format!("every client came to its end after {elapsed}"),
+        End::Failed { host, message } => {
+            format!("{} failed after {elapsed}: {message}", host.as_deref().unwrap_or("an invariant"))
+        }
+        End::Stalled { limit, .. } => format!("stalled: not done after {limit}"),
+        End::Refused { why } => format!("it could not be run: {why}"),
+        other => format!("{other:?}"),
+    }
+}
+
+/// What a POSIX shell replays the plan with: the plan is in it, so that no file is needed.
+fn command(plan: &str, testbed: &str, seed: u64) -> String {
+    let mut end = "PLAN".to_owned();
+    while plan.lines().any(|line| line == end) {
+        end.push('_');
+    }
+    let seed = if seed == 0 { String::new() } else { format!(" --seed {seed}") };
+    format!("faultwire replay - --testbed {testbed}{seed} <<'{end}'\n{}\n{end}", plan.trim_end())
+}
+
+pub(super) fn beds(report: &Report) -> Vec<Bed> {
+    let mut beds: Vec<Bed> = Vec::new();
+    for row in &report.results {
+        if !beds.iter().any(|bed| (bed.name, bed.subject) == (row.testbed, row.subject)) {
+            beds.push(Bed { name: row.testbed, subject: row.subject });
+        }
+    }
+    beds
+}
+
+/// The outcomes that occur, in the order of the legend.
+pub(super) fn kinds(report: &Report) -> Vec<Kind> {
+    KINDS.into_iter().filter(|kind| report.results.iter().any(|row| Kind::of(row) == *kind)).collect()
+}
+
+pub(super) fn stats(report: &Report) -> Vec<Stat> {
+    let rows = |kind: Kind| report.results.iter().filter(|row| Kind::of(row) == kind).count();
+    kinds(report).into_iter().map(|kind| Stat { kind, rows: rows(kind) }).collect()
+}
+
+/// How all of it stands, and that in words.
+pub(super) fn verdict(report: &Report) -> (&'static str, String) {
+    let count =
+        |wanted: &[Standing]| report.results.iter().filter(|row| wanted.contains(&row.standing())).count();
+    let failed = count(&[Standing::Failed, Standing::KnownButFine]);
+    let errors = count(&[Standing::Error]);
+    match (failed, errors) {
+        (0, 0) if count(&[Standing::AsClaimed]) == 0 => ("nothing", "Nothing was tried.".to_owned()),
+        (0, 0) => ("fine", "All as claimed.".to_owned()),
+        (failed, 0) => ("failed", format!("{failed} not as claimed.")),
+        (failed, errors) => ("failed", format!("{failed} not as claimed, {errors} could not be settled.")),
+    }
+}
+
+pub(super) fn groups<'a>(report: &'a Report, beds: &[Bed], figures: Vec<Figure>) -> Vec<Group<'a>> {
+    let mut figures = figures;
+    let mut entry = |claim: &'static Claim| {
+        let rows: Vec<&Row> = report.results.iter().filter(|row| row.claim == claim.id).collect();
+        if rows.is_empty() {
+            return None;
+        }
+        let cells: Vec<Option<Cell<'a>>> = beds
+            .iter()
+            .map(|bed| {
+                let of = |row: &&&Row| (row.testbed, row.subject) == (bed.name, bed.subject);
+                rows.iter().find(of).map(|row| cell(row, bed))
+            })
+            .collect();
+        let shown: Vec<Kind> = cells.iter().flatten().map(|cell| cell.kind).collect();
+        // Failures first, then what was settled, then what was not tried.
+        let order =
+            ["error", "broken", "unseen", "untried", "stalled", "fine", "missed", "held", "shown", "known"];
+        let worst = order.iter().find_map(|key| shown.iter().copied().find(|kind| kind.key == *key));
+        let (own, others) =
+            std::mem::take(&mut figures).into_iter().partition(|figure| figure.claim == claim.id);
+        figures = others;
+        Some(Entry {
+            claim,
+            anchor: claim.id.replace('/', "-"),
+            worst: worst.unwrap_or(KINDS[3]),
+            plans: count(rows.iter().map(|row| row.exhaustive + row.random).sum()),
+            seen: count(rows.iter().map(|row| row.exercised).sum()),
+            figures: own,
+            words: format!("{} {} {} {}", claim.id, claim.text, claim.conditions, claim.source)
+                .to_lowercase(),
+            cells,
+        })
+    };
+    let of_family = |(family, title): (&'static str, &'static str)| Group {
+        id: family,
+        title,
+        claims: CLAIMS.iter().filter(|claim| claim.family() == family).filter_map(&mut entry).collect(),
+    };
+    FAMILIES.into_iter().map(of_family).filter(|group| !group.claims.is_empty()).collect()
+}
+
+fn cell<'a>(row: &'a Row, bed: &Bed) -> Cell<'a> {
+    Cell {
+        bed: bed.id(),
+        subject: bed.subject,
+        testbed: bed.name,
+        kind: Kind::of(row),
+        why: row.why.as_deref(),
+        known: row.known,
+        grid: count(row.exhaustive),
+        random: count(row.random),
+        exercised: count(row.exercised),
+        fired: format!("{} of {}", count(row.faults_fired), count(row.faults_planned)),
+    }
+}

@@ -1,0 +1,161 @@
+//! The page of a verification: what it holds and what it must not, and, where Chromium is at hand, what one does with it.
+
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+#[path = "html/browser.rs"]
+mod browser;
+#[path = "html/markup.rs"]
+mod markup;
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+use faultwire::network::{Datagram as _, Network as _};
+use faultwire_conformance::claim::Claim;
+use faultwire_conformance::engine::{Exhibit, Reason, VerifyOptions, exhibits, verify};
+use faultwire_conformance::progress::Silent;
+use faultwire_conformance::report::{Outcome, Report, Row};
+use faultwire_sim::search::Tried;
+use faultwire_sim::{BoxError, Net, Testbed, scenario};
+
+/// Claims of all kinds: shown by a fault, held under faults, of TCP, with charts, skipped somewhere.
+const CLAIMS: [&str; 6] = [
+    "udp/may-lose",
+    "udp/may-reorder",
+    "udp/nothing-altered",
+    "udp/no-flow-control",
+    "tcp/half-close",
+    "tcp/every-byte",
+];
+
+/// A small verification and its page.
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    let options = VerifyOptions {
+        claims: CLAIMS.iter().filter_map(|id| Claim::of(id)).collect(),
+        testbeds: vec![Testbed::Virtual, Testbed::TurmoilOwn],
+        unavailable: Vec::new(),
+        cases: Some(1),
+        thorough: false,
+        seed: 7,
+    };
+    let report = verify(&options, &mut Silent);
+    page(&report, &exhibits(&report))
+});
+
+fn page(report: &Report, exhibits: &[Exhibit]) -> String {
+    let page = report.to_html(exhibits).expect("it can be written");
+    markup::check(&page);
+    page
+}
+
+/// A plan with a title.
+fn titled(title: &str) -> FaultPlan {
+    let fault = Fault {
+        direction: Direction::new("client", "server"),
+        packet: Packet::nth(Class::Datagram, 1),
+        action: Action::Drop,
+    };
+    FaultPlan { title: Some(title.to_owned()), faults: vec![fault], ..FaultPlan::default() }
+}
+
+#[test]
+fn the_page_holds_every_claim_and_needs_nothing_else() {
+    for id in CLAIMS {
+        let claim = Claim::of(id).expect("a claim");
+        let entry = PAGE.split(&format!("id=\"{}\"", id.replace('/', "-"))).nth(1).expect(id);
+        let entry = entry.split("<details class=\"entry\"").next().expect(id);
+        let said = markup::text(entry);
+        for words in [claim.text, claim.conditions, claim.source] {
+            assert!(said.contains(words), "{id}: {words}");
+        }
+        assert!(entry.contains("<svg") && entry.contains("faultwire replay - --testbed"), "{id}: {entry}");
+        assert!(said.contains("--seed 7 <<'PLAN'") && said.contains("format = 1"), "{id}: {said}");
+    }
+    assert!(PAGE.contains("All as claimed."), "of a verification that went well");
+}
+
+#[test]
+fn what_others_wrote_is_text_and_nothing_else() {
+    let evil = "</pre></script><script>alert(1)</script><img src=x onerror=alert(1)>\"' onclick=\"alert(1)";
+    let claim = Claim::of("udp/may-lose").expect("a claim");
+    let rows = vec![Row {
+        why: Some(evil.to_owned()),
+        plan: Some(FaultPlan { scenario: Some("udp-numbered".to_owned()), ..titled(evil) }),
+        ..Row::new(claim, Testbed::Virtual, Outcome::Witnessed)
+    }];
+    let report = Report::new(0, rows, Tried::default(), Duration::ZERO);
+    let mut shown = exhibits(&report);
+    assert_eq!(shown.len(), 1);
+    shown[0].how = Some(evil.to_owned());
+    shown[0].seen = None;
+    let page = page(&report, &shown);
+    assert!(markup::text(&page).contains(evil), "it is there to be read");
+    assert_eq!(page.matches("<script").count(), 1, "the page's own");
+    assert!(!page.contains("<img"), "no element of theirs; attributes are looked at by `page`");
+}
+
+#[test]
+fn a_failure_is_said_first_and_replays() {
+    let claim = Claim::of("udp/never-repeats").expect("a claim");
+    let rows = vec![Row {
+        why: Some("datagram 1 came twice".to_owned()),
+        plan: Some(FaultPlan { scenario: Some("udp-numbered".to_owned()), ..titled("twice") }),
+        ..Row::new(claim, Testbed::Virtual, Outcome::Broken)
+    }];
+    let report = Report::new(0, rows, Tried::default(), Duration::ZERO);
+    let said = markup::text(&page(&report, &exhibits(&report)));
+    assert!(said.contains("1 not as claimed.") && said.contains("broken"), "{said}");
+    assert!(said.contains("The smallest plan that breaks it"), "{said}");
+    assert!(said.contains("drop client->server datagram 1"), "{said}");
+}
+
+/// 50 000 questions and as many answers.
+#[test]
+fn a_run_of_100_000_packets_is_summed_up() {
+    const ROUNDS: usize = 50_000;
+    let many = scenario("udp-numbered")
+        .client(|net: Net| async move {
+            let socket = net.datagram("0.0.0.0:0", &[]).await?;
+            socket.connect("server:7000").await?;
+            for _ in 0..ROUNDS {
+                socket.send(b"question").await?;
+                socket.recv_from(&mut [0; 16]).await?;
+            }
+            Ok(())
+        })
+        .server(|net: Net| async move {
+            let socket = net.datagram("0.0.0.0:7000", &[]).await?;
+            loop {
+                let from = socket.recv_from(&mut [0; 16]).await?.from;
+                socket.send_to(b"answer", from).await?;
+            }
+            #[expect(unreachable_code, reason = "it says what the server would end with")]
+            Ok::<(), BoxError>(())
+        });
+    let run = many.run(&FaultPlan::default());
+    assert!(run.end.is_finished(), "{:?}", run.end);
+    assert_eq!(run.trace.packet_count(), 100_000);
+    let claim = Claim::of("udp/no-connection").expect("a claim");
+    let exhibit = Exhibit {
+        claim: claim.id,
+        reason: Reason::Example,
+        found_on: Vec::new(),
+        how: None,
+        drawn_on: Testbed::Virtual,
+        run,
+        seen: None,
+        seed: 0,
+    };
+    let rows = vec![Row::new(claim, Testbed::Virtual, Outcome::Held)];
+    let report = Report::new(0, rows, Tried::default(), Duration::ZERO);
+    let page = page(&report, &[exhibit]);
+    assert!(page.len() < 5_000_000, "{} bytes", page.len());
+    assert!(page.contains("packets left out, until"), "it says so");
+    browser::opens(&page);
+}
+
+#[test]
+fn one_can_filter_open_see_and_copy() {
+    browser::tries(&PAGE);
+}
