@@ -32,7 +32,7 @@ use faultwire_sim::Testbed;
 
 use crate::study::{CheckSpec, ProgramMutant, Search, Study, no_further_plans};
 use mangled::Bug;
-use talk::{broken_client, broken_server, scenario};
+use talk::{broken_client, broken_server, scenario, scenario_of_both};
 
 /// The studies of stream sockets.
 pub fn studies() -> &'static [Study] {
@@ -116,7 +116,7 @@ static STUDIES: [Study; 12] = [
     study(
         "tcp-both-ways",
         "Both sides write and read in turns over one connection; the server has more to say.",
-        scenario::<bytes::BothWays>,
+        scenario_of_both::<bytes::BothWays>,
         &[
             CheckSpec::of_calls("tcp/both-ways", bytes::both_ways),
             CheckSpec::of_calls("tcp/every-byte", streams::every_byte::<bytes::BothWays>),

@@ -207,10 +207,14 @@ fn still_closing(trace: &Trace) -> Option<&str> {
             continue;
         };
         let fin = all.iter().find(|it| !it.arrived && it.host == host && it.has(TcpFlags::FIN))?;
-        let end = fin.seq.wrapping_add(fin.payload.len() as u32).wrapping_add(1);
+        let peers = all.iter().find(|it| !it.arrived && it.host != host && it.has(TcpFlags::FIN))?;
+        let behind = |fin: &Segment| fin.seq.wrapping_add(fin.payload.len() as u32).wrapping_add(1);
+        let (end, next) = (behind(fin), behind(peers));
+        // What the peer's FIN bears when it is sent again does not count: it lies before the window.
         let acknowledged = all.iter().any(|it| {
             it.place > place
                 && it.arrived
+                && distance(it.seq, next) >= 0
                 && (it.from, it.to) == (fin.to, fin.from)
                 && it.has(TcpFlags::ACK)
                 && distance(it.ack, end) >= 0

@@ -167,6 +167,17 @@ pub(super) fn scenario<P: Programs>(testbed: Testbed) -> Scenario {
         .client(move |net: Net| calling(net.clone(), patience(testbed), P::call(net)))
 }
 
+/// The same, where a simulated run lasts until the server has come to its end too: what was lost of the client's last words is
+/// sent again when the client itself is done.
+pub(super) fn scenario_of_both<P: Programs>(testbed: Testbed) -> Scenario {
+    if !matches!(testbed, Testbed::Virtual | Testbed::Turmoil) {
+        return scenario::<P>(testbed);
+    }
+    faultwire_sim::scenario(P::NAME)
+        .client_on("server", move |net: Net| calling(net.clone(), patience(testbed), P::serve(net)))
+        .client(move |net: Net| calling(net.clone(), patience(testbed), P::call(net)))
+}
+
 /// The same, with a broken transport under the client.
 pub(super) fn broken_client<P: Programs>(bug: Bug) -> Scenario {
     faultwire_sim::scenario(P::NAME).server(|net: Net| serving(P::serve(net))).client(move |net: Net| {
