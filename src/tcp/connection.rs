@@ -84,6 +84,8 @@ pub(crate) struct Connection {
     pub(super) syn_due: bool,
     /// It was sent more than once.
     pub(super) syn_lost: bool,
+    /// The window that was offered last.
+    pub(super) offered: u16,
     /// An acknowledgement is to be sent at once.
     pub(super) ack_due: bool,
     /// Segments with text since the last acknowledgement.
@@ -138,6 +140,7 @@ impl Connection {
             timers: Timers::default(),
             syn_due: true,
             syn_lost: false,
+            offered: 0,
             ack_due: false,
             unacknowledged: 0,
             close_follows: false,

@@ -83,14 +83,14 @@ impl Connection {
 
     /// The window to be offered.
     fn offer(&mut self) -> u16 {
-        let was = self.rcv.window();
         if self.is(Mutant::OffersTheMost) {
             self.rcv.set_capacity(self.rcv.readable() + 65_535);
         }
         let window = self.rcv.offer(self.mss);
-        if window == 0 && was != 0 && self.state.receives() {
+        if window == 0 && self.offered != 0 && self.state.receives() {
             self.note(TcpNote::WindowClosed);
         }
+        self.offered = window;
         window
     }
 
