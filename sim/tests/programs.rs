@@ -162,8 +162,8 @@ fn two_responders_soon_leave_each_other_alone() {
 }
 
 #[test]
-fn tcp_programs_run_over_turmoils_own_sockets_and_over_loopback() {
-    for testbed in [Testbed::TurmoilOwn, Testbed::Loopback] {
+fn tcp_programs_run_on_every_testbed_that_carries_streams() {
+    for testbed in [Testbed::Virtual, Testbed::Turmoil, Testbed::TurmoilOwn, Testbed::Loopback] {
         let run = scenario("tcp programs")
             .on(testbed)
             .server(|net| async move {

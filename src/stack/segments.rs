@@ -14,7 +14,7 @@ use super::mutant::Mutant;
 use super::packet::{Outgoing, Path};
 use super::route::{Reach, Route};
 use super::sockets::{Domain, Fd};
-use super::stream::Stream;
+use super::stream::{Listener, Stream};
 use crate::errno::Errno;
 use crate::tcp::{Connection, MSS_DEFAULT, Options, Outcome, Segment, Seq, State, initial_sequence_number};
 use crate::time::Time;
@@ -92,11 +92,8 @@ impl Stack {
         if !segment.syn {
             return Err(DropReason::NoSocket);
         }
-        let Ok(listener) = self.streams.get(fd) else {
-            return Err(DropReason::NoSocket);
-        };
-        let room = listener.listener().is_some_and(super::stream::Listener::has_room);
-        let room = room || self.is(Mutant::OverfillsBacklog);
+        let listener = self.streams.get(fd).ok().and_then(Stream::listener);
+        let room = listener.is_some_and(Listener::has_room) || self.is(Mutant::OverfillsBacklog);
         if !(room && self.has_room_for_connection()) {
             return Err(DropReason::BufferFull);
         }
@@ -223,6 +220,7 @@ impl Stack {
         if state == State::Closed {
             self.connections.unlink(id, &entry);
         }
+        let overfills = self.is(Mutant::OverfillsBacklog);
         match entry.owner {
             Owner::Nobody if state == State::Closed => return self.connections.forget(id, &entry),
             Owner::HalfOpen(fd) if state != State::SynReceived || self.is(Mutant::AcceptsEarly) => {
@@ -231,10 +229,7 @@ impl Stack {
                         listener.pending -= 1;
                         return self.connections.forget(id, &entry);
                     }
-                    #[cfg(feature = "mutants")]
-                    if self.config.mutant == Some(Mutant::OverfillsBacklog)
-                        && listener.pending > listener.backlog + 1
-                    {
+                    if overfills && listener.pending > listener.backlog + 1 {
                         listener.pending -= 1;
                         return self.connections.forget(id, &entry);
                     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-#[cfg(feature = "mutants")]
 use crate::mutant::Mutant;
 
 /// Timers and limits of a host's TCP. All its connections share them.
@@ -51,5 +50,20 @@ impl Default for Config {
             #[cfg(feature = "mutants")]
             mutant: None,
         }
+    }
+}
+
+impl Config {
+    /// Whether the stack, its TCP included, has that bug.
+    #[cfg(feature = "mutants")]
+    pub(crate) fn is(&self, mutant: Mutant) -> bool {
+        self.mutant == Some(mutant)
+    }
+
+    /// Nothing has a bug without the feature.
+    #[cfg(not(feature = "mutants"))]
+    #[expect(clippy::unused_self, reason = "the same shape as with the feature")]
+    pub(crate) const fn is(&self, _: Mutant) -> bool {
+        false
     }
 }

@@ -205,16 +205,8 @@ impl Connection {
     }
 
     /// Whether this connection has that bug.
-    #[cfg(feature = "mutants")]
     pub(super) fn is(&self, mutant: Mutant) -> bool {
-        self.config.mutant == Some(mutant)
-    }
-
-    /// No connection has a bug without the feature.
-    #[cfg(not(feature = "mutants"))]
-    #[expect(clippy::unused_self, reason = "the same shape as with the feature")]
-    pub(super) const fn is(&self, _: Mutant) -> bool {
-        false
+        self.config.is(mutant)
     }
 
     /// Where the text ends that the program has written: where its FIN stands, if it has closed.

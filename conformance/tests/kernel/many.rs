@@ -25,6 +25,24 @@ fn count(variable: &str, default: usize) -> usize {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
+/// Does the work for every number below `count`, [`WORKERS`] at a time.
+fn side_by_side(count: usize, work: impl Fn(usize) + Sync) {
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= count {
+                        return;
+                    }
+                    work(number);
+                }
+            });
+        }
+    });
+}
+
 /// One to three faults, on packets that a transfer of this length may well have.
 fn plan(seed: u64) -> FaultPlan {
     let mut drawn = bytes(seed, 64).into_iter().map(usize::from);
@@ -59,30 +77,20 @@ fn plan(seed: u64) -> FaultPlan {
 #[test]
 fn many_transfers_under_random_faults() {
     let transfers = count("FAULTWIRE_LAB_TRANSFERS", 96);
-    let (next, planned, fired) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let (planned, fired) = (AtomicUsize::new(0), AtomicUsize::new(0));
     if lab(kernel_config()).is_none() {
         return;
     }
-    thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= transfers {
-                        return;
-                    }
-                    let plan = plan(1_000 + number as u64);
-                    let bench = Bench::new(&plan).expect("the machine has allowed one");
-                    let (own, theirs) = connection(&bench, CASES[number % CASES.len()], &[], |_| {});
-                    exchange(&own, &theirs, LENGTH);
-                    own.close();
-                    drop(theirs);
-                    bench.nothing_else_was_lost();
-                    planned.fetch_add(plan.faults.len(), Ordering::Relaxed);
-                    fired.fetch_add(bench.forwarder.fired().count(), Ordering::Relaxed);
-                }
-            });
-        }
+    side_by_side(transfers, |number| {
+        let plan = plan(1_000 + number as u64);
+        let bench = Bench::new(&plan).expect("the machine has allowed one");
+        let (own, theirs) = connection(&bench, CASES[number % CASES.len()], &[], |_| {});
+        exchange(&own, &theirs, LENGTH);
+        own.close();
+        drop(theirs);
+        bench.nothing_else_was_lost();
+        planned.fetch_add(plan.faults.len(), Ordering::Relaxed);
+        fired.fetch_add(bench.forwarder.fired().count(), Ordering::Relaxed);
     });
     let (planned, fired) = (planned.into_inner(), fired.into_inner());
     eprintln!("{transfers} transfers: {fired} of {planned} faults took place");
@@ -93,23 +101,13 @@ fn many_transfers_under_random_faults() {
 #[test]
 fn many_transfers_from_kernel_to_kernel() {
     let transfers = count("FAULTWIRE_LAB_TRANSFERS", 48);
-    let (next, fired) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let fired = AtomicUsize::new(0);
     if lab(kernel_config()).is_none() {
         return;
     }
-    thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= transfers {
-                        return;
-                    }
-                    let took_place = between_kernels(&plan(1_000 + number as u64), FAMILIES[number % 2]);
-                    fired.fetch_add(took_place, Ordering::Relaxed);
-                }
-            });
-        }
+    side_by_side(transfers, |number| {
+        let took_place = between_kernels(&plan(1_000 + number as u64), FAMILIES[number % 2]);
+        fired.fetch_add(took_place, Ordering::Relaxed);
     });
     let fired = fired.into_inner();
     eprintln!("{transfers} transfers from kernel to kernel: {fired} faults took place");
