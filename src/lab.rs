@@ -19,7 +19,8 @@
 //!
 //! What a machine may refuse is a [`Refusal`], with the step, the error, the likely cause and what would allow it.
 //!
-//! Read on in this order: `namespace` and `netlink` (what makes a host), `settings` (the kernel's, and its counters), `device`, `packet`,
+//! Read on in this order: `namespace` and `netlink` (what makes a host), `settings` (the kernel's, and its counters), `profile` (settings
+//! that are the same on every machine), `device`, `packet`,
 //! `channel` and `helper` (the other process), `host` (this one's side of it), `program` and
 //! `programs` (commands inside a host, here and in the helper), `forwarder`, `ours`.
 
@@ -32,6 +33,7 @@ mod namespace;
 mod netlink;
 mod ours;
 mod packet;
+mod profile;
 mod program;
 mod programs;
 mod refusal;
@@ -43,6 +45,7 @@ pub use forwarder::{End, Forwarder, ForwarderError, ForwarderStats};
 pub use helper::{HelperError, serve};
 pub use host::{HostConfig, KernelHost, Lab, LabError, LabHost, Setting};
 pub use ours::{OurHost, WaitError};
+pub use profile::{Pin, Profile};
 pub use program::Program;
 pub use refusal::{Refusal, Step};
 pub use settings::DeviceCounters;

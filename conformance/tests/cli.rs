@@ -147,6 +147,27 @@ fn testbeds_are_listed() {
     assert!(list.lines().all(|line| line.chars().count() <= 80), "{list}");
 }
 
+/// Each profile with the number of its settings and what this kernel does not take of them; each setting with its reason.
+#[test]
+#[cfg(target_os = "linux")]
+fn profiles_of_the_lab_are_listed() {
+    let list = text(run(&["testbeds", "--settings"]).stdout);
+    let (_, lab) = list.split_once("\nlab\n").expect("the lab is in the list");
+    if lab.contains("NOT available") {
+        return;
+    }
+    for profile in faultwire::lab::Profile::ALL {
+        let heading = format!("    profile {profile}: {} settings", profile.pins().len());
+        let (_, said) = lab.split_once(&heading).unwrap_or_else(|| panic!("{heading}: {lab}"));
+        assert!(said.contains("absent here: "), "{lab}");
+        for pin in profile.pins() {
+            assert!(said.contains(&format!("{} = {}", pin.name, pin.value)), "{}: {said}", pin.name);
+        }
+    }
+    assert!(list.lines().all(|line| line.chars().count() <= 80), "{list}");
+    assert!(!text(run(&["testbeds"]).stdout).contains("ipv4/tcp_retries2"));
+}
+
 /// One small verification, for what must be true of every one.
 const SMALL: [&str; 8] =
     ["verify", "udp/no-connection", "--testbed", "virtual", "--cases", "0", "--seed", "5"];

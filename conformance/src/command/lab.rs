@@ -7,6 +7,8 @@ use super::live;
 
 #[cfg(target_os = "linux")]
 mod pair;
+#[cfg(target_os = "linux")]
+mod profiles;
 
 /// Put a fault plan between any two programs, each in a host of its own of this machine's kernel
 #[derive(Debug, clap::Args)]
@@ -83,3 +85,13 @@ pub(super) fn probe() -> Result<&'static str, String> {
 pub(super) fn probe() -> Result<&'static str, String> {
     Err(ONLY_LINUX.to_owned())
 }
+
+/// Tells of the profiles of kernel settings: what they are, what is absent here, and every setting if asked for.
+#[cfg(target_os = "linux")]
+pub(super) fn profiles(out: &mut String, settings: bool, width: usize) {
+    profiles::tell(out, settings, width);
+}
+
+/// There are none where there is no lab.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn profiles(_: &mut String, _: bool, _: usize) {}

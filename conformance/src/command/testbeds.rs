@@ -11,7 +11,11 @@ use crate::report::paragraph;
 
 /// List the testbeds.
 #[derive(Clone, Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// List the settings of the lab's profiles too, each with its reason
+    #[arg(long)]
+    settings: bool,
+}
 
 /// What a testbed is, in a sentence.
 fn about(testbed: Testbed) -> &'static str {
@@ -27,7 +31,7 @@ fn about(testbed: Testbed) -> &'static str {
     }
 }
 
-pub(super) fn run(_: &Args) -> Result<u8, CommandError> {
+pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     let mut out = String::new();
     for testbed in Testbed::ALL {
         let _ = writeln!(out, "{}", select::full_name(testbed));
@@ -51,7 +55,10 @@ pub(super) fn run(_: &Args) -> Result<u8, CommandError> {
     paragraph(&mut out, "    ", about, output::width());
     out.push_str("    carries faults · shows packets · real time\n");
     match lab::probe() {
-        Ok(how) => paragraph(&mut out, "    ", &format!("available, {how}"), output::width()),
+        Ok(how) => {
+            paragraph(&mut out, "    ", &format!("available, {how}"), output::width());
+            lab::profiles(&mut out, args.settings, output::width());
+        }
         Err(why) => paragraph(&mut out, "    NOT available: ", &why, output::width()),
     }
     out.push('\n');

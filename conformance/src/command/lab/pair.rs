@@ -38,7 +38,7 @@ const CLIENT: (Ipv4Addr, Ipv6Addr) = (Ipv4Addr::new(10, 0, 0, 1), Ipv6Addr::new(
 const SERVER: (Ipv4Addr, Ipv6Addr) = (Ipv4Addr::new(10, 0, 0, 2), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2));
 
 /// The command by which the lab's helper is started: this binary again.
-fn helper() -> io::Result<Command> {
+pub(super) fn helper() -> io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("lab-helper");
     Ok(command)
