@@ -6,6 +6,7 @@
 //! format = 1
 //! title = "the first datagram is overtaken by the second"
 //! scenario = "numbered"           # optional: what replay runs
+//! claim = "udp/may-reorder"       # optional: what replay looks for
 //! [link]
 //! profile = "lan"                 # pan, lan, man or wan; or numbers: delay_us, mtu and, if limited, rate_kbps
 //! [[fault]]

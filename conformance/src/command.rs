@@ -7,6 +7,7 @@ mod call;
 mod capture;
 mod claims;
 mod error;
+mod given;
 mod lab;
 #[cfg(target_os = "linux")]
 mod lab_helper;

@@ -5,8 +5,10 @@
 
 mod exhibit;
 mod finding;
+mod moment;
 mod mutants;
 mod rows;
+mod still;
 mod unit;
 
 use std::collections::BTreeMap;
@@ -28,7 +30,9 @@ use crate::study::{CheckSpec, Search, Study};
 pub use exhibit::{Exhibit, Reason, exhibits};
 pub use finding::Finding;
 pub(crate) use finding::base_name;
+pub use moment::moment;
 pub use mutants::{MutantRow, mutants};
+pub use still::Still;
 pub use unit::Part;
 use unit::Unit;
 

@@ -145,6 +145,7 @@ fn a_run_of_100_000_packets_is_summed_up() {
         drawn_on: Testbed::Virtual,
         run,
         seen: None,
+        moment: None,
         seed: 0,
     };
     let rows = vec![Row::new(claim, Testbed::Virtual, Outcome::Held)];

@@ -32,6 +32,8 @@ pub mod bounds {
     pub const TITLE_CHARS_MAX: usize = 1_000;
     /// Characters of a scenario's name, none of them a control character.
     pub const SCENARIO_CHARS_MAX: usize = 200;
+    /// Characters of a claim's name: a family and a name in it, each of `a`-`z`, `0`-`9` and `-`, with a `/` between.
+    pub const CLAIM_CHARS_MAX: usize = 100;
     /// Characters of a host's name (`a`-`z`, `0`-`9` and `-`), as in a DNS label.
     pub const HOST_CHARS_MAX: usize = 63;
     /// A link's one-way delay, in microseconds.

@@ -11,6 +11,8 @@ pub struct FaultPlan {
     pub title: Option<String>,
     /// The scenario it was found with, where one is known: replay uses it.
     pub scenario: Option<String>,
+    /// What it was found to break or to show, by its name: `udp/may-lose`. Replay says whether it still does.
+    pub claim: Option<String>,
     /// The link between the hosts.
     pub link: Link,
     /// What happens to which packet, in the order of the file.

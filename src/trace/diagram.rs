@@ -24,12 +24,14 @@ pub struct DiagramOptions {
     pub lines_max: usize,
     /// ASCII characters only.
     pub ascii: bool,
+    /// The moment of truth: the event (its place in [`Trace::events`]) whose line is marked, and drawn before others.
+    pub mark: Option<usize>,
 }
 
 impl Default for DiagramOptions {
     /// 100 columns, 60 lines, Unicode.
     fn default() -> Self {
-        DiagramOptions { width: 100, lines_max: 60, ascii: false }
+        DiagramOptions { width: 100, lines_max: 60, ascii: false, mark: None }
     }
 }
 
@@ -45,7 +47,8 @@ impl Trace {
     pub fn diagram(&self, options: &DiagramOptions) -> String {
         let events = flight::set_up_first(self);
         let flights = flight::collect(&events);
-        let rows = layout::rows(self, &events, &flights);
+        let mark = options.mark.and_then(|mark| flight::place_of(self, &events, mark));
+        let rows = layout::rows(self, &events, &flights, mark);
         paint::paint(self, &rows, options)
     }
 }

@@ -20,6 +20,12 @@ pub(super) enum CommandError {
     NoScenario { path: PathBuf, known: Vec<&'static str> },
     #[error("the scenario `{scenario}` does not run on the testbed {testbed}: {why}")]
     CannotRun { scenario: &'static str, testbed: String, why: String },
+    #[error("the scenario `{scenario}` says nothing of the claim `{claim}`")]
+    ForeignClaim { claim: &'static str, scenario: &'static str, known: Vec<&'static str> },
+    #[error("cannot list the folder {}", path.display())]
+    Folder { path: PathBuf, source: io::Error },
+    #[error("the folder {} holds no plan file", path.display())]
+    NoPlans { path: PathBuf },
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error("the testbed {testbed} is not to be had here: {step}")]
@@ -45,6 +51,9 @@ impl CommandError {
             | CommandError::UnknownScenario { .. }
             | CommandError::NoScenario { .. }
             | CommandError::CannotRun { .. }
+            | CommandError::ForeignClaim { .. }
+            | CommandError::Folder { .. }
+            | CommandError::NoPlans { .. }
             | CommandError::Plan(_)
             | CommandError::Out { .. } => exit::USAGE,
             CommandError::Unavailable { .. } => exit::NO_TESTBED,
@@ -89,8 +98,11 @@ impl CommandError {
             CommandError::Out { .. } => {
                 Some("give a file in a directory that exists and is yours".to_owned())
             }
+            CommandError::ForeignClaim { known, .. } => Some(format!("it looks at: {}", known.join(", "))),
+            CommandError::NoPlans { .. } => Some("plan files have names that end in .toml".to_owned()),
             CommandError::CannotRun { .. } => Some("choose another one with --testbed".to_owned()),
-            CommandError::Plan(_)
+            CommandError::Folder { .. }
+            | CommandError::Plan(_)
             | CommandError::Stdout(_)
             | CommandError::Json(_)
             | CommandError::Junit(_)

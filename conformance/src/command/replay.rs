@@ -1,17 +1,18 @@
 //! `faultwire replay`.
 
+mod folder;
+pub(super) mod say;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use faultwire::fault::FaultPlan;
 use faultwire::trace::{DiagramOptions, SvgOptions};
 use faultwire_sim::End;
 
 use super::capture::{Capture, Subject};
 use super::error::CommandError;
+use super::given::given;
 use super::{output, select};
-use crate::check::Verdict;
-use crate::claim::Modality;
 use crate::engine::{self, ReplayOptions, Replayed};
 use crate::exit;
 use crate::report::{paragraph, plan_in_words};
@@ -20,8 +21,16 @@ use crate::report::{paragraph, plan_in_words};
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
     /// The plan file; `-` for stdin
-    #[arg(value_name = "PLAN")]
-    plan: PathBuf,
+    #[arg(value_name = "PLAN", required_unless_present = "all")]
+    plan: Option<PathBuf>,
+
+    /// Replay every plan file (*.toml) of this folder in place of one: a line for each
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = ["plan", "scenario", "trace", "ascii", "pcapng", "svg"]
+    )]
+    all: Option<PathBuf>,
 
     /// The scenario to run [default: the one that the plan names]
     #[arg(long, value_name = "NAME")]
@@ -53,24 +62,17 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
-    let plan = read(&args.plan)?;
+    match (&args.all, &args.plan) {
+        (Some(folder), _) => folder::run(folder, select::testbed(&args.testbed)?, args.seed),
+        (None, Some(path)) => one(args, path),
+        (None, None) => Ok(exit::USAGE),
+    }
+}
+
+fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
     output::check_writable(args.svg.as_deref())?;
-    let studies = engine::studies();
-    let name = args.scenario.as_deref().or(plan.scenario.as_deref());
-    let study = match name {
-        Some(name) => select::study(name, &studies)?,
-        None => {
-            return Err(CommandError::NoScenario {
-                path: args.plan.clone(),
-                known: studies.iter().map(|study| study.name).collect(),
-            });
-        }
-    };
-    // A variant that the command line names is run in place of the plan's.
-    let plan = match &args.scenario {
-        Some(name) => FaultPlan { scenario: Some(name.clone()), ..plan },
-        None => plan,
-    };
+    let given = given(path, args.scenario.as_deref())?;
+    let study = given.study;
     let testbed = select::testbed(&args.testbed)?;
     let cannot = |why: String| CommandError::CannotRun {
         scenario: study.name,
@@ -88,10 +90,12 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         Some(path) => Some(Capture::create(path).map_err(out_error(path))?),
         None => None,
     };
+    let plan = given.plan.clone();
     let replayed = engine::replay(&ReplayOptions { study, plan, testbed, seed: args.seed });
     if let End::Refused { why } = &replayed.run.end {
         return Err(cannot(why.clone()));
     }
+    let mark = replayed.moment(given.claim, study);
     let width = output::width();
     let mut out = String::new();
     if let Some(title) = &replayed.run.plan.title {
@@ -106,15 +110,16 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         out.push_str(&replayed.run.trace.diagram(&DiagramOptions {
             width,
             ascii: args.ascii,
+            mark,
             ..DiagramOptions::default()
         }));
     }
     if let Some(path) = &args.svg {
         let title = replayed.run.plan.title.clone().unwrap_or_else(|| plan_in_words(&replayed.run.plan));
-        let options = SvgOptions { title, ..SvgOptions::default() };
+        let options = SvgOptions { title, mark, ..SvgOptions::default() };
         output::emit_to(Some(path), &replayed.run.trace.svg(&options))?;
     }
-    let as_claimed = conclusion(&mut out, &replayed, width);
+    let as_claimed = say::conclusion(&mut out, &replayed, &given, testbed, width);
     if let (Some(capture), Some(path)) = (capture, &args.pcapng) {
         let Replayed { run, .. } = &replayed;
         let bed = select::full_name(testbed);
@@ -125,56 +130,4 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     }
     output::emit(&out)?;
     Ok(if as_claimed { exit::AS_CLAIMED } else { exit::CLAIM_FAILED })
-}
-
-/// The plan in a file, or from stdin.
-fn read(path: &Path) -> Result<FaultPlan, CommandError> {
-    if path != Path::new("-") {
-        return Ok(FaultPlan::read(path)?);
-    }
-    Ok(FaultPlan::read_from(std::io::stdin().lock(), "stdin")?)
-}
-
-fn times(count: u64) -> String {
-    if count == 1 { "once".to_owned() } else { format!("{count} times") }
-}
-
-/// How the run ended, what fired and what the checks saw; whether nothing is wrong with it.
-fn conclusion(out: &mut String, replayed: &Replayed, width: usize) -> bool {
-    let run = &replayed.run;
-    let mut fine = run.end.is_finished();
-    out.push('\n');
-    let end = match &run.end {
-        End::Finished => "every client came to its end".to_owned(),
-        End::Failed { host: Some(host), message } => format!("the program on {host} failed: {message}"),
-        End::Failed { host: None, message } => format!("an invariant failed: {message}"),
-        End::Stalled { limit, sockets } => {
-            let at: String = sockets.iter().map(|socket| format!("; {socket}")).collect();
-            format!("stalled, not done after {limit}{at}")
-        }
-        other => format!("{other:?}"),
-    };
-    paragraph(out, "end       ", &format!("after {}: {end}", run.elapsed), width);
-    let planned = run.fired.faults.len() + run.fired.events.len();
-    let _ = writeln!(out, "fired     {} of {planned} faults and events", run.fired.count());
-    if !run.fired.all() {
-        fine = false;
-        let why = "what did not fire never met its packet: that was not sent, or was lost before, or hit by another \
-                   fault already, or has no such bit";
-        paragraph(out, "          ", why, width);
-    }
-    for (claim, seen) in &replayed.seen {
-        let verdict = match &seen.verdict {
-            Verdict::Fine if seen.exercised == 0 => "its situation did not occur".to_owned(),
-            Verdict::Fine if claim.modality == Modality::Possible => "not shown by this run".to_owned(),
-            Verdict::Fine => format!("held, its situation occurred {}", times(seen.exercised)),
-            Verdict::Shown(how) => format!("shown: {how}"),
-            Verdict::Broken(how) => {
-                fine = false;
-                format!("BROKEN: {how}")
-            }
-        };
-        paragraph(out, &format!("  {}  ", claim.id), &verdict, width);
-    }
-    fine
 }

@@ -34,6 +34,15 @@ pub(super) fn claims(names: &[String]) -> Result<Vec<&'static Claim>, CommandErr
     Ok(CLAIMS.iter().filter(wanted).collect())
 }
 
+/// The one claim of that name.
+pub(super) fn claim(id: &str) -> Result<&'static Claim, CommandError> {
+    let slug = || CLAIMS.iter().find(|claim| claim.slug() == id).map(|claim| claim.id.to_owned());
+    Claim::of(id).ok_or_else(|| CommandError::UnknownClaim {
+        found: id.to_owned(),
+        nearest: slug().or_else(|| nearest(id, CLAIMS.iter().map(|claim| claim.id))),
+    })
+}
+
 /// A testbed's name with its subject, which no two share: `turmoil/ours`.
 pub(super) fn full_name(testbed: Testbed) -> String {
     format!("{}/{}", testbed.name(), testbed.subject())

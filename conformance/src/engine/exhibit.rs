@@ -34,6 +34,8 @@ pub struct Exhibit {
     pub run: Run,
     /// What the claim's check saw in it.
     pub seen: Option<Seen>,
+    /// The moment of truth: the event at which that was settled.
+    pub moment: Option<usize>,
     /// The seed.
     pub seed: u64,
 }
@@ -100,6 +102,7 @@ fn drawn(claim: &'static Claim, row: &Row, plan: &FaultPlan, seed: u64) -> Optio
         return None;
     }
     let replayed = replay(&ReplayOptions { study, plan: plan.clone(), testbed: drawn_on, seed });
+    let moment = replayed.moment(Some(claim), study);
     let seen = replayed.seen.into_iter().find(|(it, _)| it.id == claim.id).map(|(_, seen)| seen);
     Some(Exhibit {
         claim: claim.id,
@@ -109,6 +112,7 @@ fn drawn(claim: &'static Claim, row: &Row, plan: &FaultPlan, seed: u64) -> Optio
         drawn_on,
         run: replayed.run,
         seen,
+        moment,
         seed,
     })
 }
@@ -157,6 +161,7 @@ fn look_through(
                 drawn_on: Testbed::Virtual,
                 run,
                 seen: Some(seen),
+                moment: None,
                 seed,
             };
             *best = Some((rank, exhibit));

@@ -4,7 +4,7 @@ use faultwire::fault::FaultPlan;
 use faultwire_sim::{Run, Scenario};
 
 use crate::check::{Check, Verdict};
-use crate::study::Study;
+use crate::study::{CheckSpec, Study};
 
 /// A break of a guaranteed claim or a witness of a possible one.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ fn says_likewise(run: &Run, check: Check, verdict: &Verdict) -> bool {
 pub(crate) fn smallest(
     study: &Study,
     scenario: &Scenario,
-    check: Check,
+    CheckSpec { claim, check, .. }: CheckSpec,
     found: &FaultPlan,
     verdict: &Verdict,
 ) -> Finding {
@@ -47,6 +47,7 @@ pub(crate) fn smallest(
     let how = said(&check(&run).verdict).or(said(verdict)).unwrap_or_default().to_owned();
     let mut plan = shrunk.plan;
     plan.title = Some(how.clone());
+    plan.claim = Some(claim.to_owned());
     let plan = named(plan, study.name);
     Finding { how, plan, shrink_runs: shrunk.runs }
 }

@@ -102,7 +102,7 @@ fn try_it(study: &Study, scenario: &Scenario, search: Search, row: &mut MutantRo
             if matches!(verdict, Verdict::Broken(_)) {
                 row.caught_by.insert(spec.claim);
                 if spec.claim == row.breaks && found.is_none() {
-                    found = Some((spec.check, run.plan.clone(), verdict));
+                    found = Some((*spec, run.plan.clone(), verdict));
                 }
             }
         }
@@ -118,8 +118,8 @@ fn try_it(study: &Study, scenario: &Scenario, search: Search, row: &mut MutantRo
             }
         }
     }
-    if let Some((check, plan, verdict)) = found {
-        let plan = smallest(study, &scenario, check, &plan, &verdict).plan;
+    if let Some((spec, plan, verdict)) = found {
+        let plan = smallest(study, &scenario, spec, &plan, &verdict).plan;
         let size = |plan: &FaultPlan| plan.faults.len() + plan.events.len();
         if row.plan.as_ref().is_none_or(|known| size(&plan) < size(known)) {
             row.plan = Some(plan);

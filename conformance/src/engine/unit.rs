@@ -196,14 +196,14 @@ impl Unit {
                 let excused = trouble.excuses(testbed, watch.exercised);
                 let lacks =
                     || excused.then(|| "it lacks a socket option that this takes (ENOPROTOOPT)".to_owned());
-                let check = watch.spec.check;
+                let spec = *watch.spec;
                 Part {
                     skipped: watch.skipped.or_else(lacks),
                     tried,
                     exercised: watch.exercised,
                     finding: watch
                         .found
-                        .map(|found| smallest(study, &scenario, check, &found.plan, &found.verdict)),
+                        .map(|found| smallest(study, &scenario, spec, &found.plan, &found.verdict)),
                     stalled: trouble.stalled.clone(),
                     failed: trouble.failed.clone(),
                     internal: trouble.refused.clone(),

@@ -32,10 +32,11 @@ fn syntax(error: &toml::de::Error) -> Wrong {
 fn plan(root: &Section<'_, '_>) -> Result<FaultPlan, Wrong> {
     let format = root.need("format", "`format = 1`, which says how the rest is to be read")?;
     number(format, 1..=1).map_err(|_| unexpected(format, "1, the format that this version reads"))?;
-    root.only(&["format", "title", "scenario", "link", "fault", "event"])?;
+    root.only(&["format", "title", "scenario", "claim", "link", "fault", "event"])?;
     Ok(FaultPlan {
         title: root.get("title").map(title).transpose()?,
         scenario: root.get("scenario").map(scenario).transpose()?,
+        claim: root.get("claim").map(claim).transpose()?,
         link: root.get("link").map_or(Ok(Link::default()), link)?,
         faults: faults(root)?,
         events: tables(root, "event", bounds::EVENTS_MAX)?.map(event).collect::<Result<_, _>>()?,
@@ -57,6 +58,21 @@ fn scenario(value: &Value<'_>) -> Result<String, Wrong> {
         Ok(name.to_owned())
     } else {
         Err(unexpected(value, expected))
+    }
+}
+
+fn claim(value: &Value<'_>) -> Result<String, Wrong> {
+    const EXPECTED: &str = "a claim's name, such as `\"udp/may-lose\"`";
+    let name = text(value, EXPECTED)?;
+    let is_slug = |part: &str| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        !part.is_empty() && part.chars().all(plain)
+    };
+    let is_name = name.split_once('/').is_some_and(|(family, slug)| is_slug(family) && is_slug(slug));
+    if is_name && name.len() <= bounds::CLAIM_CHARS_MAX {
+        Ok(name.to_owned())
+    } else {
+        Err(unexpected(value, EXPECTED))
     }
 }
 

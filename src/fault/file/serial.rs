@@ -27,6 +27,9 @@ impl Serialize for FaultPlan {
         if let Some(scenario) = &self.scenario {
             map.serialize_entry("scenario", scenario)?;
         }
+        if let Some(claim) = &self.claim {
+            map.serialize_entry("claim", claim)?;
+        }
         map.serialize_entry("link", &self.link)?;
         if !self.faults.is_empty() {
             map.serialize_entry("fault", &self.faults)?;

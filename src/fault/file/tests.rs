@@ -14,6 +14,7 @@ use super::super::*;
 const EXAMPLE: &str = r#"format = 1
 title = "the first datagram is overtaken by the second"
 scenario = "numbered"
+claim = "udp/may-reorder"
 [link]
 profile = "lan"
 [[fault]]
@@ -165,18 +166,19 @@ fn plan() -> impl Strategy<Value = FaultPlan> {
     let parts = (
         option::of(".{0,40}|\\PC{0,40}|[\\x00-\\xff]{0,9}"),
         option::of(scenario),
+        option::of("[a-z0-9-]{1,20}/[a-z0-9-]{1,79}"),
         link(),
         vec(fault, 0..6),
         vec(event(), 0..4),
     );
-    parts.prop_map(|(title, scenario, link, mut faults, events)| {
+    parts.prop_map(|(title, scenario, claim, link, mut faults, events)| {
         let name = |fault: &Fault| {
             let once = Packet { transmission: fault.packet.transmission.or(Some(1)), ..fault.packet };
             (fault.direction.clone(), once)
         };
         let mut seen = std::collections::BTreeSet::new();
         faults.retain(|fault| seen.insert(name(fault)));
-        FaultPlan { title, scenario, link, faults, events }
+        FaultPlan { title, scenario, claim, link, faults, events }
     })
 }
 

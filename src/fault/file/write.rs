@@ -21,6 +21,9 @@ pub(super) fn toml(plan: &FaultPlan) -> String {
     if let Some(scenario) = &plan.scenario {
         put!(out, "scenario = {}", quoted(scenario));
     }
+    if let Some(claim) = &plan.claim {
+        put!(out, "claim = {}", quoted(claim));
+    }
     put!(out, "[link]");
     match plan.link {
         Link::Profile(profile) => put!(out, "profile = \"{profile}\""),

@@ -77,6 +77,17 @@ pub(super) fn set_up_first(trace: &Trace) -> Vec<&Event> {
     first
 }
 
+/// Where an event of the trace stands among these events. A fault stands where the packet that it hits leaves.
+pub(super) fn place_of(trace: &Trace, events: &[&Event], mark: usize) -> Option<usize> {
+    let event = trace.events().get(mark)?;
+    let of = match &event.what {
+        What::Fault { packet, .. } => *packet,
+        _ => return events.iter().position(|other| std::ptr::eq(*other, event)),
+    };
+    let leaves = |event: &&Event| event.sending().is_some_and(|sending| sending.packet == of);
+    events.iter().position(leaves)
+}
+
 /// All packets among the events, by number.
 pub(super) fn collect(events: &[&Event]) -> BTreeMap<PacketId, Flight> {
     let mut flights: BTreeMap<PacketId, Flight> = BTreeMap::new();

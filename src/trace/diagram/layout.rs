@@ -23,6 +23,8 @@ pub(super) struct Row {
     pub(super) crash: Option<usize>,
     /// Kept before others where lines are left out.
     pub(super) marked: bool,
+    /// The moment of truth.
+    pub(super) is_truth: bool,
 }
 
 /// Words beside a host's line.
@@ -98,11 +100,18 @@ struct Layout<'a> {
     touched: Vec<Option<usize>>,
     /// By packet: the row of its departure.
     departures: BTreeMap<PacketId, usize>,
+    /// The row of the event before.
+    last: Option<usize>,
     sockets: Sockets,
 }
 
-/// The rows of a trace's diagram.
-pub(super) fn rows(trace: &Trace, events: &[&Event], flights: &BTreeMap<PacketId, Flight>) -> Vec<Row> {
+/// The rows of a trace's diagram. `mark` is the event at the moment of truth.
+pub(super) fn rows(
+    trace: &Trace,
+    events: &[&Event],
+    flights: &BTreeMap<PacketId, Flight>,
+    mark: Option<usize>,
+) -> Vec<Row> {
     let hosts = trace.hosts().len();
     let mut layout = Layout {
         trace,
@@ -112,10 +121,16 @@ pub(super) fn rows(trace: &Trace, events: &[&Event], flights: &BTreeMap<PacketId
         arrivals: vec![VecDeque::new(); hosts],
         touched: vec![None; hosts],
         departures: BTreeMap::new(),
+        last: None,
         sockets: Sockets::of(trace),
     };
     for (index, event) in events.iter().enumerate() {
         layout.event(index, event.at, &event.what, flights);
+        if mark == Some(index)
+            && let Some(row) = layout.last.and_then(|row| layout.rows.get_mut(row))
+        {
+            row.is_truth = true;
+        }
     }
     layout.rows
 }
@@ -176,8 +191,10 @@ impl Layout<'_> {
             down: self.down.clone(),
             crash: None,
             marked: false,
+            is_truth: false,
         });
         let last = self.rows.len() - 1;
+        self.last = Some(last);
         &mut self.rows[last]
     }
 
@@ -277,6 +294,7 @@ impl Layout<'_> {
         self.rows[index].arrow = Some(arrow);
         self.rows[index].marked |= marked;
         self.touched[from] = Some(index);
+        self.last = Some(index);
         self.departures.insert(packet, index);
     }
 
@@ -311,6 +329,7 @@ impl Layout<'_> {
                 self.rows.len() - 1
             }
         };
+        self.last = Some(index);
         if landing.lost.is_none() {
             self.arrivals[to].push_back((index, landing.at));
         }
@@ -344,6 +363,7 @@ impl Layout<'_> {
             of_stack: matches!(of, Of::Stack | Of::StackSent),
         });
         self.rows[index].marked |= marked;
+        self.last = Some(index);
         self.touched[column] = self.touched[column].max(Some(index));
     }
 

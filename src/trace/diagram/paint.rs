@@ -21,6 +21,7 @@ struct Pens {
     fault: char,
     dot: char,
     banner: char,
+    truth: char,
     ellipsis: &'static str,
 }
 
@@ -39,6 +40,7 @@ const UNICODE: Pens = Pens {
     fault: '✱',
     dot: '●',
     banner: '═',
+    truth: '◆',
     ellipsis: "…",
 };
 
@@ -57,14 +59,17 @@ const ASCII: Pens = Pens {
     fault: '*',
     dot: 'o',
     banner: '=',
+    truth: '!',
     ellipsis: "...",
 };
 
 /// Where things stand.
 struct Columns {
     width: usize,
-    /// The end of the times.
+    /// The end of the times, and of the sign behind them.
     times: usize,
+    /// Where the sign of the moment of truth stands, if there is one.
+    truth: Option<usize>,
     /// The hosts' lines.
     hosts: Vec<usize>,
     /// The start of the margin with the words, if there is one.
@@ -76,7 +81,9 @@ const GAP: usize = 2;
 
 impl Columns {
     fn new(hosts: usize, rows: &[Row], whole_ms: bool, width: usize) -> Columns {
-        let times = rows.iter().map(|row| moment(row.at, whole_ms).len()).max().unwrap_or(0).max(2);
+        let moments = rows.iter().map(|row| moment(row.at, whole_ms).len()).max().unwrap_or(0).max(2);
+        let truth = rows.iter().any(|row| row.is_truth).then_some(moments + 1);
+        let times = if truth.is_some() { moments + GAP } else { moments };
         if hosts == 2 {
             let beside = |host: usize| {
                 let notes = rows.iter().flat_map(|row| &row.notes).filter(|note| note.host == host);
@@ -86,6 +93,7 @@ impl Columns {
             return Columns {
                 width,
                 times,
+                truth,
                 hosts: vec![times + GAP + beside(0) + 1, (width - 2).saturating_sub(beside(1))],
                 margin: None,
             };
@@ -95,7 +103,14 @@ impl Columns {
         let hosts = (0..hosts)
             .map(|host| first + last.saturating_sub(first) * host / hosts.saturating_sub(1).max(1))
             .collect();
-        Columns { width, times, hosts, margin: Some(margin) }
+        Columns { width, times, truth, hosts, margin: Some(margin) }
+    }
+}
+
+impl Columns {
+    /// The end of the times themselves.
+    fn moments(&self) -> usize {
+        self.truth.map_or(self.times, |sign| sign - 1)
     }
 }
 
@@ -185,10 +200,10 @@ fn kept(rows: &[Row], lines: usize) -> Vec<bool> {
         let gaps = keep.windows(2).filter(|pair| pair[0] && !pair[1]).count();
         keep.iter().filter(|kept| **kept).count() + gaps
     };
-    for (index, row) in rows.iter().enumerate() {
-        if !row.marked {
-            continue;
-        }
+    // The moment of truth first.
+    let numbered = || rows.iter().enumerate();
+    let truth = numbered().filter(|(_, row)| row.is_truth);
+    for (index, _) in truth.chain(numbered().filter(|(_, row)| row.marked && !row.is_truth)) {
         let before = keep.clone();
         keep[index.saturating_sub(1)..(index + 2).min(rows.len())].fill(true);
         if drawn(&keep) > lines {
@@ -205,7 +220,7 @@ fn kept(rows: &[Row], lines: usize) -> Vec<bool> {
 
 fn heading(trace: &Trace, columns: &Columns, pens: &Pens, out: &mut String) {
     let mut canvas = Canvas::new(columns.width);
-    canvas.write(columns.times - 2, "ms");
+    canvas.write(columns.moments() - 2, "ms");
     let room = match columns.hosts.as_slice() {
         [a, b, ..] => (b - a).saturating_sub(1),
         _ => columns.width / 2,
@@ -225,7 +240,9 @@ fn legend(rows: &[Row], columns: &Columns, pens: &Pens, out: &mut String) {
     let lost = arrows().any(|arrow| matches!(arrow.shape, Shape::Dies | Shape::LandsDead));
     // With more hosts than two all words stand in the margin, and say whose they are.
     let told = columns.margin.is_none() && rows.iter().any(|row| row.notes.iter().any(|note| note.of_stack));
+    let truth = rows.iter().any(|row| row.is_truth);
     let signs = [
+        (truth, pens.truth, "the moment of truth"),
         (faults, pens.fault, "fault of the plan"),
         (lost, pens.lost, "lost"),
         (told, pens.dot, "the stack's own doing"),
@@ -235,16 +252,30 @@ fn legend(rows: &[Row], columns: &Columns, pens: &Pens, out: &mut String) {
     if words.is_empty() {
         return;
     }
-    let words = words.join("   ");
-    let mut canvas = Canvas::new(columns.width);
-    canvas.write(columns.times + GAP, &words);
-    canvas.finish(out);
+    // On as many lines as it takes.
+    let mut lines = vec![String::new()];
+    for sign in words {
+        let room = columns.width.saturating_sub(columns.times + GAP + 3 + sign.chars().count());
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => *line = sign,
+            Some(line) if line.chars().count() <= room => line.push_str(&format!("   {sign}")),
+            _ => lines.push(sign),
+        }
+    }
+    for line in lines {
+        let mut canvas = Canvas::new(columns.width);
+        canvas.write(columns.times + GAP, &line);
+        canvas.finish(out);
+    }
 }
 
 fn row(trace: &Trace, row: &Row, whole_ms: bool, columns: &Columns, pens: &Pens) -> Canvas {
     let mut canvas = Canvas::new(columns.width);
     let time = moment(row.at, whole_ms);
-    canvas.write(columns.times.saturating_sub(time.len()), &time);
+    canvas.write(columns.moments().saturating_sub(time.len()), &time);
+    if let Some(at) = columns.truth.filter(|_| row.is_truth) {
+        canvas.put(at, pens.truth);
+    }
     for (host, at) in columns.hosts.iter().enumerate() {
         let down = row.down.get(host).copied().unwrap_or(false);
         canvas.put(*at, if down { pens.down } else { pens.line });

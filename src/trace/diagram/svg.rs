@@ -9,7 +9,7 @@ use super::layout::{self, Label};
 use crate::fault::Action;
 use crate::trace::{Event, HostId, Trace, What, words};
 use pen::{Pen, clipped, escaped};
-use place::Places;
+use place::{Most, Places};
 
 /// The style that the diagrams need. A page that holds several needs it once.
 pub const SVG_STYLE: &str = include_str!("svg/style.css");
@@ -26,6 +26,8 @@ pub struct SvgOptions {
     pub id: String,
     /// Whether it is a file of its own, with its style in it; otherwise the page has [`SVG_STYLE`].
     pub alone: bool,
+    /// The moment of truth: the event (its place in [`Trace::events`]) that is marked, and drawn before others.
+    pub mark: Option<usize>,
 }
 
 impl Default for SvgOptions {
@@ -36,6 +38,7 @@ impl Default for SvgOptions {
             title: "Time-space diagram".to_owned(),
             id: "diagram".to_owned(),
             alone: true,
+            mark: None,
         }
     }
 }
@@ -54,12 +57,18 @@ impl Trace {
         let flights = flight::collect(&events);
         let labels = layout::labels(self, &events);
         let one_lane = self.hosts().len() != 2;
-        let places =
-            place::places(self.hosts().len(), &events, &flights, options.events_max.max(20), one_lane);
+        let mark = options.mark.and_then(|mark| flight::place_of(self, &events, mark));
+        let most = Most { events: options.events_max.max(20), mark };
+        let places = place::places(self.hosts().len(), &events, &flights, most, one_lane);
         let columns = Columns::new(self.hosts().len(), &labels, &places);
         let mut picture =
             Picture { trace: self, events: &events, places: &places, columns, pen: Pen::default() };
         picture.begin(options, flights.len());
+        let truth = mark.and_then(|mark| places.y.get(&mark)).copied();
+        if let Some(y) = truth {
+            let width = picture.columns.width;
+            picture.pen.truth(TIMES - 4.0, width - 4.0, y);
+        }
         picture.lines();
         picture.waits();
         for (index, event) in events.iter().enumerate() {
@@ -75,7 +84,7 @@ impl Trace {
         labels.iter().for_each(|label| picture.words(label));
         let any = |is: fn(&Flight) -> bool| flights.values().any(is);
         let open = any(|flight| !flight.dropped && flight.landings.is_empty());
-        picture.end(any(|flight| !flight.faults.is_empty()), open)
+        picture.end(any(|flight| !flight.faults.is_empty()), open, truth.is_some())
     }
 }
 
@@ -330,13 +339,14 @@ impl Picture<'_> {
         self.pen.text(at, y + 4.0, &class, &clipped(&label.words, LETTERS_MAX));
     }
 
-    fn end(mut self, faults: bool, open: bool) -> String {
+    fn end(mut self, faults: bool, open: bool, truth: bool) -> String {
         let lost = self
             .events
             .iter()
             .any(|event| matches!(event.what, What::Lost { .. } | What::Fault { action: Action::Drop, .. }));
         let told = self.events.iter().any(|event| matches!(event.what, What::Note { .. }));
         let signs = [
+            (truth, "◆ the moment of truth"),
             (faults, "✱ fault of the plan"),
             (lost, "✗ lost"),
             (told, "● the stack’s own doing"),

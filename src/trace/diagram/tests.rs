@@ -199,9 +199,57 @@ fn a_long_trace_keeps_its_ends_and_its_faults() {
             sample.carried(ms, CLIENT, SERVER, DATA);
         }
     }
-    let text = sample.trace.diagram(&DiagramOptions { width: 80, lines_max: 14, ascii: false });
+    let text = sample.trace.diagram(&DiagramOptions { width: 80, lines_max: 14, ascii: false, mark: None });
     assert!(text.lines().count() <= 14, "{text}");
     insta::assert_snapshot!(text);
+}
+
+/// The lines of a diagram that have the sign of the moment of truth, the legend aside.
+fn signed(trace: &Trace, mark: usize, ascii: bool, lines_max: usize) -> Vec<String> {
+    let text = trace.diagram(&DiagramOptions { width: 80, lines_max, ascii, mark: Some(mark) });
+    let sign = if ascii { " ! " } else { " ◆ " };
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let (legend, lines): (Vec<&str>, Vec<&str>) = text
+        .lines()
+        .filter(|line| line.contains(sign))
+        .partition(|line| line.contains("the moment of truth"));
+    assert_eq!(legend.len(), usize::from(!lines.is_empty()), "{text}");
+    lines.into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_moment_of_truth() {
+    let mut sample = Sample::new();
+    sample.bound();
+    sample.carried(0, CLIENT, SERVER, DATA);
+    let reply = sample.send(SERVER, CLIENT, DATA);
+    let lost = sample.trace.events().len();
+    sample.fault(reply, Action::Drop);
+    sample.at(7).call(CLIENT, Call::Close);
+    let last = sample.trace.events().len() - 1;
+    let options = DiagramOptions { width: 80, ascii: true, mark: Some(last), ..DiagramOptions::default() };
+    insta::assert_snapshot!(sample.trace.diagram(&options));
+    for ascii in [false, true] {
+        // A fault stands on the packet that it hits.
+        let [line] = &signed(&sample.trace, lost, ascii, 60)[..] else { panic!("one line") };
+        assert!(line.contains("dropped"), "{line}");
+        assert_eq!(signed(&sample.trace, last + 1, ascii, 60), [""; 0], "no such event");
+        // Each event is on some line.
+        for mark in 0..=last {
+            assert_eq!(signed(&sample.trace, mark, ascii, 60).len(), 1, "{mark}");
+        }
+    }
+}
+
+#[test]
+fn the_moment_of_truth_is_never_left_out() {
+    let mut sample = Sample::new();
+    for ms in 0..400 {
+        sample.carried(ms, CLIENT, SERVER, DATA);
+    }
+    for mark in [0, 1, 500, sample.trace.events().len() - 1] {
+        assert_eq!(signed(&sample.trace, mark, true, 14).len(), 1, "{mark}");
+    }
 }
 
 #[test]
@@ -225,7 +273,7 @@ fn any_trace_can_be_drawn() {
             trace.push(crate::Time::MAX, What::Partitioned(Some([HostId(from), HostId(to)])));
         }
         for width in [0, 40, 200] {
-            let text = trace.diagram(&DiagramOptions { width, lines_max: 0, ascii: true });
+            let text = trace.diagram(&DiagramOptions { width, lines_max: 0, ascii: true, mark: None });
             assert!(text.lines().all(|line| line.len() <= width.max(40)), "{text}");
             assert!(text.lines().count() <= 12, "{text}");
         }

@@ -141,6 +141,7 @@ impl Figure {
             title: format!("{}: {in_words}", exhibit.claim),
             id: format!("run-{number}"),
             alone: false,
+            mark: exhibit.moment,
         };
         let mut pictures = vec![run.trace.svg(&options)];
         pictures.extend(chart::charts(&run.trace, &format!("chart-{number}")));

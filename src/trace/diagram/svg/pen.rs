@@ -56,6 +56,17 @@ impl Pen {
         ));
     }
 
+    /// The moment of truth: a band over the whole picture, with a sign at its left end.
+    pub(super) fn truth(&mut self, left: f64, right: f64, y: f64) {
+        self.draw(format_args!(
+            "<g class=\"truth\"><title>the moment of truth</title>\
+             <rect x=\"{left:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"18\" rx=\"3\"/>\
+             <path transform=\"translate({left:.1} {y:.1})\" d=\"M0 -6L6 0L0 6L-6 0Z\"/></g>",
+            y - 9.0,
+            right - left
+        ));
+    }
+
     /// Something struck the packet here.
     pub(super) fn bolt(&mut self, x: f64, y: f64) {
         self.draw(format_args!(

@@ -65,15 +65,24 @@ struct Taken {
     arrival: f64,
 }
 
-/// Places the events, at most about `events_max` of them. `one_lane` where calls and the stack's words share a lane.
+/// How many events are placed.
+#[derive(Clone, Copy)]
+pub(super) struct Most {
+    /// About so many at most.
+    pub(super) events: usize,
+    /// One that is placed before others.
+    pub(super) mark: Option<usize>,
+}
+
+/// Places the events, at most about so many of them. `one_lane` where calls and the stack's words share a lane.
 pub(super) fn places(
     hosts: usize,
     events: &[&Event],
     flights: &BTreeMap<PacketId, Flight>,
-    events_max: usize,
+    most: Most,
     one_lane: bool,
 ) -> Places {
-    let kept = kept(events, flights, events_max);
+    let kept = kept(events, flights, most);
     let unit = usual_transit(flights);
     let far = f64::NEG_INFINITY;
     let mut taken = vec![Taken { calls: far, stack: far, departure: far, arrival: far }; hosts];
@@ -188,13 +197,17 @@ fn is_fault(event: &Event) -> bool {
 
 /// Which events are drawn: all, or the first, the last, those around faults and notes as far as they go, and the
 /// arrivals of what is seen to leave.
-fn kept(events: &[&Event], flights: &BTreeMap<PacketId, Flight>, events_max: usize) -> BTreeSet<usize> {
+fn kept(events: &[&Event], flights: &BTreeMap<PacketId, Flight>, most: Most) -> BTreeSet<usize> {
+    let Most { events: events_max, mark } = most;
     let drawn = |index: &usize| !is_fault(events[*index]);
     if events.len() <= events_max {
         return (0..events.len()).filter(drawn).collect();
     }
     let quarter = events_max / 4;
     let mut kept: BTreeSet<usize> = (0..quarter).chain(events.len() - quarter..events.len()).collect();
+    if let Some(mark) = mark {
+        kept.extend(mark.saturating_sub(2)..(mark + 3).min(events.len()));
+    }
     for (index, event) in events.iter().enumerate() {
         if kept.len() >= events_max {
             break;

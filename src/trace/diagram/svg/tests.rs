@@ -118,6 +118,24 @@ fn a_long_trace_is_summed_up_and_says_so() {
 }
 
 #[test]
+fn the_moment_of_truth_is_marked_and_never_left_out() {
+    let mut sample = Sample::new();
+    for ms in 0..2_000 {
+        sample.carried(ms, CLIENT, SERVER, DATA);
+    }
+    let last = sample.trace.events().len() - 1;
+    let marked = |mark| sample.trace.svg(&SvgOptions { mark, events_max: 100, ..SvgOptions::default() });
+    for mark in [0, 1_500, last] {
+        let svg = marked(Some(mark));
+        assert_eq!(count(&svg, "<g class=\"truth\">"), 1, "{mark}: {svg}");
+        assert!(svg.contains("◆ the moment of truth"), "{svg}");
+    }
+    for mark in [None, Some(last + 1)] {
+        assert_eq!(count(&marked(mark), "<g class=\"truth\">"), 0, "{mark:?}");
+    }
+}
+
+#[test]
 fn names_are_text_and_nothing_else() {
     let trace = Trace::new(["<script>alert(1)</script>", "\u{1}\"&'"]);
     let options = SvgOptions {

@@ -1,0 +1,189 @@
+//! `faultwire replay --all`: every plan of a folder, one line for each.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use faultwire_sim::{End, Testbed};
+
+use super::super::bar::Bar;
+use super::super::error::CommandError;
+use super::super::given::{Given, given};
+use super::super::{output, select};
+use super::say::{self, Wrong};
+use crate::claim::Modality;
+use crate::engine::{self, ReplayOptions, Still};
+use crate::exit;
+use crate::progress::Progress as _;
+
+/// What became of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Became {
+    /// It shows the possible claim that it is a witness of.
+    Shows,
+    /// A guaranteed claim that it once broke holds.
+    Held,
+    /// It names no claim, and nothing is wrong with its run.
+    Fine,
+    /// It does not show its claim any more.
+    Gone,
+    /// It breaks a guaranteed claim, its own or another.
+    Broken,
+    /// Its run came to no good end, or something planned did not take place.
+    Failed,
+    /// The testbed does not run it, or cannot tell.
+    Skipped,
+    /// The file is wrong.
+    Wrong,
+}
+
+impl Became {
+    const ALL: [Became; 8] = [
+        Became::Shows,
+        Became::Held,
+        Became::Fine,
+        Became::Gone,
+        Became::Broken,
+        Became::Failed,
+        Became::Skipped,
+        Became::Wrong,
+    ];
+
+    fn words(self) -> &'static str {
+        match self {
+            Became::Shows => "still shows it",
+            Became::Held => "does not break it any more",
+            Became::Fine => "ended well",
+            Became::Gone => "does NOT show it any more",
+            Became::Broken => "BROKEN",
+            Became::Failed => "FAILED",
+            Became::Skipped => "skipped",
+            Became::Wrong => "WRONG",
+        }
+    }
+
+    /// The same of several.
+    fn counted(self, count: usize) -> String {
+        let words = match self {
+            Became::Shows => "still shown",
+            Became::Held => "not broken any more",
+            Became::Gone => "NOT shown any more",
+            _ => self.words(),
+        };
+        format!("{count} {words}")
+    }
+}
+
+/// A line of the list.
+struct Line {
+    name: String,
+    claim: &'static str,
+    result: Became,
+    /// In what way, or why.
+    how: String,
+}
+
+/// Replays every plan file of a folder.
+pub(super) fn run(folder: &Path, testbed: Testbed, seed: u64) -> Result<u8, CommandError> {
+    let files = plan_files(folder)?;
+    let lines = {
+        let mut bar = Bar::new();
+        bar.begin(files.len() as u64);
+        let lines: Vec<Line> = files
+            .iter()
+            .map(|path| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                bar.starts(&name);
+                let line = replayed(path, &name, testbed, seed);
+                bar.ran(1);
+                bar.done(&name);
+                line
+            })
+            .collect();
+        bar.end();
+        lines
+    };
+    output::emit(&list(&lines, testbed))?;
+    Ok(exit_code(&lines))
+}
+
+/// The files of a folder whose names end in `.toml`, in the order of their names.
+fn plan_files(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
+    let error = |source| CommandError::Folder { path: folder.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(error)? {
+        let path = entry.map_err(error)?.path();
+        if path.extension() == Some(OsStr::new("toml")) && !path.is_dir() {
+            files.push(path);
+        }
+    }
+    if files.is_empty() {
+        return Err(CommandError::NoPlans { path: folder.to_owned() });
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn replayed(path: &Path, name: &str, testbed: Testbed, seed: u64) -> Line {
+    let line = |claim, result, how: String| Line { name: name.to_owned(), claim, result, how };
+    let Given { plan, study, claim } = match given(path, None) {
+        Ok(given) => given,
+        Err(error) => return line("-", Became::Wrong, error.in_a_line()),
+    };
+    let id = claim.map_or("-", |claim| claim.id);
+    if let Some(why) = (study.refuses)(testbed) {
+        return line(id, Became::Skipped, why.to_owned());
+    }
+    let replayed = engine::replay(&ReplayOptions { study, plan, testbed, seed });
+    if let End::Refused { why } = &replayed.run.end {
+        return line(id, Became::Skipped, why.clone());
+    }
+    let still = claim.map(|claim| (claim.modality, replayed.still(claim, study, testbed)));
+    let wrong = say::wrong(&replayed);
+    match (still, wrong) {
+        (Some((Modality::Guaranteed, Still::Shows(how))), _) => line(id, Became::Broken, how),
+        (Some((_, Still::CannotTell(why))), None) => line(id, Became::Skipped, why),
+        (Some((Modality::Possible, Still::Gone(why))), _) => line(id, Became::Gone, why),
+        (_, Some(Wrong::Breaks(how))) => line(id, Became::Broken, how),
+        (_, Some(Wrong::Fails(how))) => line(id, Became::Failed, how),
+        (Some((Modality::Possible, Still::Shows(how))), None) => line(id, Became::Shows, how),
+        (Some((_, Still::Gone(why))), None) => line(id, Became::Held, why),
+        (None, None) => line(id, Became::Fine, "it names no claim".to_owned()),
+    }
+}
+
+fn list(lines: &[Line], testbed: Testbed) -> String {
+    let longest =
+        |of: fn(&Line) -> &str| lines.iter().map(|line| of(line).chars().count()).max().unwrap_or(0);
+    let (names, claims) = (longest(|line| &line.name), longest(|line| line.claim));
+    let bed = select::full_name(testbed);
+    let mut out = String::new();
+    for Line { name, claim, result, how } in lines {
+        let words = result.words();
+        // What an error says may have lines of its own.
+        let how = how.split_whitespace().collect::<Vec<_>>().join(" ");
+        let _ = writeln!(out, "{name:names$}  {claim:claims$}  {bed}  {words}: {how}");
+    }
+    let count = |became| lines.iter().filter(|line| line.result == became).count();
+    let counts: Vec<String> = Became::ALL
+        .into_iter()
+        .filter(|became| count(*became) > 0)
+        .map(|became| became.counted(count(became)))
+        .collect();
+    let plans = if lines.len() == 1 { "1 plan".to_owned() } else { format!("{} plans", lines.len()) };
+    let _ = writeln!(out, "\n{plans} on {bed}: {}", counts.join(", "));
+    out
+}
+
+/// A wrong file first: nobody knows what it would have shown.
+fn exit_code(lines: &[Line]) -> u8 {
+    let any = |of: &[Became]| lines.iter().any(|line| of.contains(&line.result));
+    if any(&[Became::Wrong]) {
+        exit::USAGE
+    } else if any(&[Became::Gone, Became::Broken, Became::Failed]) {
+        exit::CLAIM_FAILED
+    } else {
+        exit::AS_CLAIMED
+    }
+}
