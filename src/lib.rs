@@ -3,7 +3,8 @@
 //! A map of the code: [`stack`] is a host's network stack, a pure machine, and [`tcp`] the
 //! TCP in it; [`fault`] is what goes wrong, as data,
 //! and the wire that makes it go wrong; [`network`] is the seam that lets one program run over real sockets and in
-//! simulation; [`program`] holds the clients and servers written against it; [`trace`] is what happened;
+//! simulation; [`program`] holds the clients and servers written against it, [`machine`] protocols as pure machines and what runs
+//! one over a socket; [`trace`] is what happened;
 //! [`relay`] puts the wire between two real UDP sockets, and `lab` (Linux, with the feature of that name) between hosts of
 //! the real kernel.
 
@@ -11,6 +12,7 @@ pub mod errno;
 pub mod fault;
 #[cfg(all(target_os = "linux", feature = "lab"))]
 pub mod lab;
+pub mod machine;
 mod mutant;
 pub mod network;
 pub mod program;

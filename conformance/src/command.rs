@@ -11,6 +11,7 @@ mod given;
 mod lab;
 #[cfg(target_os = "linux")]
 mod lab_helper;
+mod lesson;
 mod live;
 mod mutants;
 mod output;
@@ -60,6 +61,7 @@ enum Command {
     Call(call::Args),
     Relay(relay::Args),
     Lab(lab::Args),
+    Lesson(lesson::Args),
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     LabHelper(lab_helper::Args),
@@ -87,6 +89,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Call(args) => Ok(call::run(&args)),
         Command::Relay(args) => Ok(relay::run(&args)),
         Command::Lab(args) => Ok(lab::run(&args)),
+        Command::Lesson(args) => lesson::run(&args),
         #[cfg(target_os = "linux")]
         Command::LabHelper(args) => Ok(lab_helper::run(&args)),
     };

@@ -2,7 +2,7 @@
 //! What TCP and UDP promise, settled by experiment: claims, checks, reports.
 //!
 //! [`claim`] lists what is claimed; [`study`] says which scenarios settle it; [`check`] what looks at a run; [`engine`]
-//! runs them; [`report`] is what comes out; [`command`] is the `faultwire` command around it all.
+//! runs them; [`report`] is what comes out; [`lesson`] is the course; [`command`] is the `faultwire` command around it all.
 
 pub mod check;
 pub mod claim;
@@ -10,6 +10,7 @@ pub mod command;
 pub mod engine;
 pub mod exit;
 pub mod known;
+pub mod lesson;
 pub mod progress;
 pub mod report;
 pub mod study;

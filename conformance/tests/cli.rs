@@ -37,16 +37,29 @@ fn all_refused(lines: &[&[&str]]) -> String {
 
 #[test]
 fn help() {
-    let parts = ["", "verify", "claims", "replay", "testbeds", "mutants", "serve", "call", "relay", "lab"];
+    let parts = [
+        "",
+        "verify",
+        "claims",
+        "replay",
+        "testbeds",
+        "mutants",
+        "serve",
+        "call",
+        "relay",
+        "lab",
+        "lesson",
+        "lesson run",
+    ];
     for part in parts {
-        let args: Vec<&str> = [part, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
+        let args: Vec<&str> = part.split_whitespace().chain(["--help"]).collect();
         let output = run(&args);
         assert_eq!(output.status.code(), Some(0));
         let help = text(output.stdout);
         for line in help.lines() {
             assert!(line.chars().count() <= 100, "{line}");
         }
-        insta::assert_snapshot!(format!("help_{part}"), help);
+        insta::assert_snapshot!(format!("help_{}", part.replace(' ', "_")), help);
     }
 }
 
@@ -70,6 +83,7 @@ fn wrong_names() {
         &["verify", "may-lose"],
         &["claims", "sctp"],
         &["verify", "--testbed", "vitual"],
+        &["lesson", "show", "sequence-nubmers"],
         &["verify", "--testbed", "lab"],
         &["verify", "--testbed"],
     ]));

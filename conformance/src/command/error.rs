@@ -16,6 +16,10 @@ pub(super) enum CommandError {
     UnknownTestbed { found: String, nearest: Option<String> },
     #[error("there is no scenario `{found}`")]
     UnknownScenario { found: String, nearest: Option<String>, known: Vec<&'static str> },
+    #[error("there is no lesson `{found}`")]
+    UnknownLesson { found: String, nearest: Option<String> },
+    #[error(transparent)]
+    Worthless(#[from] crate::lesson::Worthless),
     #[error("the plan {} does not say which scenario it belongs to", path.display())]
     NoScenario { path: PathBuf, known: Vec<&'static str> },
     #[error("the scenario `{scenario}` does not run on the testbed {testbed}: {why}")]
@@ -49,6 +53,7 @@ impl CommandError {
             CommandError::UnknownClaim { .. }
             | CommandError::UnknownTestbed { .. }
             | CommandError::UnknownScenario { .. }
+            | CommandError::UnknownLesson { .. }
             | CommandError::NoScenario { .. }
             | CommandError::CannotRun { .. }
             | CommandError::ForeignClaim { .. }
@@ -57,7 +62,8 @@ impl CommandError {
             | CommandError::Plan(_)
             | CommandError::Out { .. } => exit::USAGE,
             CommandError::Unavailable { .. } => exit::NO_TESTBED,
-            CommandError::Stdout(_)
+            CommandError::Worthless(_)
+            | CommandError::Stdout(_)
             | CommandError::Json(_)
             | CommandError::Junit(_)
             | CommandError::Html(_) => exit::INTERNAL,
@@ -91,6 +97,9 @@ impl CommandError {
             CommandError::UnknownScenario { nearest, known, .. } => {
                 did_you_mean(nearest, &format!("there are: {}", known.join(", ")))
             }
+            CommandError::UnknownLesson { nearest, .. } => {
+                did_you_mean(nearest, "`faultwire lesson list` lists them")
+            }
             CommandError::NoScenario { known, .. } => {
                 Some(format!("name it with --scenario; there are: {}", known.join(", ")))
             }
@@ -102,6 +111,7 @@ impl CommandError {
             CommandError::NoPlans { .. } => Some("plan files have names that end in .toml".to_owned()),
             CommandError::CannotRun { .. } => Some("choose another one with --testbed".to_owned()),
             CommandError::Folder { .. }
+            | CommandError::Worthless(_)
             | CommandError::Plan(_)
             | CommandError::Stdout(_)
             | CommandError::Json(_)

@@ -169,7 +169,7 @@ fn host_address(host: u8) -> SocketAddr {
 }
 
 /// The name most like one that is none.
-fn nearest<'a>(found: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+pub(super) fn nearest<'a>(found: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
     let likeness = |name: &str| strsim::jaro_winkler(&found.to_lowercase(), name);
     names
         .map(|name| (likeness(name), name))

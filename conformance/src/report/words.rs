@@ -22,7 +22,7 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// A number with blanks between its thousands.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {

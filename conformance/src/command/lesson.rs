@@ -1,0 +1,87 @@
+//! `faultwire lesson`.
+
+mod run;
+
+use std::fmt::Write as _;
+
+use clap::Subcommand;
+
+use super::error::CommandError;
+use super::output;
+use crate::exit;
+use crate::lesson::{LESSONS, Lesson};
+
+/// The course: from a datagram to a reliable stream, by programs that break and the ideas that mend them
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum What {
+    /// List the lessons
+    List,
+    /// Show a lesson's text: what one believes, what is asked for, the idea, a question
+    Show {
+        #[command(flatten)]
+        lesson: Named,
+    },
+    /// Find the smallest plan of faults that breaks the program that believes, and hold the mended one against all
+    Run(run::Args),
+}
+
+/// Which lesson.
+#[derive(Clone, Debug, clap::Args)]
+struct Named {
+    /// The lesson: its number, or a word such as `sequence-numbers`
+    #[arg(value_name = "LESSON")]
+    lesson: String,
+}
+
+impl Named {
+    fn find(&self) -> Result<&'static Lesson, CommandError> {
+        Lesson::named(&self.lesson).ok_or_else(|| {
+            let slugs = LESSONS.iter().map(|lesson| lesson.slug);
+            let found = self.lesson.clone();
+            CommandError::UnknownLesson { nearest: super::select::nearest(&found, slugs), found }
+        })
+    }
+}
+
+pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
+    match &args.what {
+        What::List => output::emit(&list())?,
+        What::Show { lesson } => output::emit(&show(lesson.find()?))?,
+        What::Run(args) => return run::run(args),
+    }
+    Ok(exit::AS_CLAIMED)
+}
+
+fn list() -> String {
+    let mut out = String::new();
+    for lesson in LESSONS {
+        let _ = writeln!(out, "{:>3}  {}\n     {}", lesson.name, lesson.title, lesson.line);
+    }
+    out.push_str("\nfaultwire lesson run N: see the program of lesson N break, and how it is mended\n");
+    out
+}
+
+/// The text as it is, up to the hints.
+fn show(lesson: &Lesson) -> String {
+    let text = lesson.text.split_once("\n## Hints").map_or(lesson.text, |(text, _)| text);
+    format!("{}\n", text.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_too_wide() {
+        let texts: String = LESSONS.iter().map(|lesson| lesson.text).collect();
+        for line in list().lines().chain(texts.lines()) {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Every lesson both ways: the believed program breaks under its recorded smallest plan, which the search finds again;
+//! the mended one holds.
+
+use faultwire_sim::End;
+
+use super::{HoldOptions, LESSONS, Lesson, Side, find, hold};
+use crate::progress::Silent;
+
+/// How many random plans the mended programs are held against, if `FAULTWIRE_LESSON_CASES` says nothing.
+const CASES: u64 = 300;
+
+fn cases() -> u64 {
+    std::env::var("FAULTWIRE_LESSON_CASES")
+        .map_or(CASES, |cases| cases.parse().expect("a number of random plans"))
+}
+
+fn named(name: &str) -> &'static Lesson {
+    Lesson::named(name).unwrap_or_else(|| panic!("there is no lesson {name}"))
+}
+
+fn breaks(name: &str) {
+    let lesson = named(name);
+    let recorded = lesson.recorded().unwrap();
+    let things = recorded.faults.len() + recorded.events.len();
+    assert!(things <= 3, "{things} faults and events are too many for a lesson");
+    let failed = lesson.scenarios(Side::Believed).iter().any(|scenario| {
+        let run = scenario.run(&recorded);
+        run.fired.all() && !matches!(run.end, End::Finished | End::Refused { .. })
+    });
+    assert!(failed, "the believed program holds under its recorded plan");
+    let found = find(&lesson.scenarios(Side::Believed), lesson.shows, &mut Silent).unwrap();
+    let found = found.expect("the search finds nothing");
+    assert!(found.is_minimal);
+    assert_eq!(
+        lesson.to_record(&found).to_toml(),
+        lesson.breaks,
+        "another plan is found than the recorded one: cargo run -p faultwire-conformance --example record_lessons"
+    );
+    for scenario in lesson.scenarios(Side::Mended) {
+        let run = scenario.run(&recorded);
+        assert_eq!(run.end, End::Finished, "the mended program, under the plan that breaks the believed one");
+    }
+}
+
+fn holds(name: &str) {
+    let lesson = named(name);
+    let options = HoldOptions { exhaustive: 2, random: cases() };
+    match hold(&|| lesson.scenarios(Side::Mended), options, &mut Silent).unwrap() {
+        Ok(held) => {
+            let tried = held.tried;
+            assert_eq!(tried.pairs, tried.pairs_of);
+            assert_eq!(tried.random + tried.barren, cases() * lesson.scenarios(Side::Mended).len() as u64);
+        }
+        Err(broken) => panic!("{}\n{}", broken.how, broken.run.plan.to_toml()),
+    }
+}
+
+macro_rules! both_ways {
+    ($($module:ident = $name:literal;)*) => {
+        $(mod $module {
+            #[test]
+            fn the_believed_program_breaks() {
+                super::breaks($name);
+            }
+
+            #[test]
+            fn the_mended_program_holds() {
+                super::holds($name);
+            }
+        })*
+
+        #[test]
+        fn no_lesson_goes_untested() {
+            let names: Vec<_> = LESSONS.iter().map(|lesson| lesson.name).collect();
+            assert_eq!(names, [$($name),*]);
+        }
+    };
+}
+
+both_ways! {
+    plain_datagrams = "0";
+    acknowledge_and_repeat = "1";
+    sequence_numbers = "2";
+}
+
+#[test]
+fn every_text_is_whole() {
+    for lesson in LESSONS {
+        let title = format!("# Lesson {}: {}\n", lesson.name, lesson.title);
+        assert!(lesson.text.starts_with(&title), "{title}");
+        for heading in ["What one believes", "The idea", "The question"] {
+            assert!(!lesson.section(heading).is_empty(), "lesson {}: {heading}", lesson.name);
+        }
+        assert!(lesson.hints().len() >= 2, "lesson {}", lesson.name);
+    }
+}
+
+#[test]
+fn lessons_are_found_by_all_their_names() {
+    for lesson in LESSONS {
+        for name in [lesson.name, lesson.slug, &lesson.folder(), &format!("{:0>2}", lesson.name)] {
+            assert_eq!(Lesson::named(name).map(|it| it.name), Some(lesson.name), "{name}");
+        }
+    }
+    for wrong in ["", "-1", "99", "lesson"] {
+        assert!(Lesson::named(wrong).is_none(), "{wrong}");
+    }
+}

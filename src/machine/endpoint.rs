@@ -1,0 +1,226 @@
+//! Runs a machine over a datagram socket of any [`Network`].
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Machine;
+use crate::errno::Errno;
+use crate::network::{Datagram as _, Network};
+use crate::time::Time;
+
+/// The longest datagram that is taken, in bytes: UDP's payload over IPv6.
+const LONGEST: usize = 65_527;
+
+/// So many datagrams a machine may put on the wire at one moment, and so many times its timer may be due at one moment.
+/// A machine that wants more will never stop.
+const AT_ONCE_MAX: u32 = 1_000;
+
+/// Why an [`Endpoint`] cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// There is no socket for it, or its address names nobody: the caller's doing, or the system's.
+    #[error("cannot open a datagram socket to or at {addr}")]
+    Open {
+        /// The address.
+        addr: String,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// The socket failed.
+    #[error("cannot {what}")]
+    Socket {
+        /// What it was to do.
+        what: &'static str,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// The machine wants to say something and was never told to whom: it is at the side that is called, and nobody has.
+    #[error("the machine has a datagram to send before anybody has called it")]
+    NoPeer,
+    /// The machine never stops.
+    #[error("the machine {what} {AT_ONCE_MAX} times at one moment (at {at}): does it ever stop?")]
+    Endless {
+        /// What it does over and over.
+        what: &'static str,
+        /// When.
+        at: Time,
+    },
+}
+
+/// A [`Machine`] over a datagram socket.
+///
+/// Nothing happens in the background: the machine runs while one of the methods is awaited.
+pub struct Endpoint<N: Network, M> {
+    net: N,
+    socket: N::Datagram,
+    /// Whom to speak to; at the side that is called, who called last.
+    peer: Option<SocketAddr>,
+    is_called: bool,
+    machine: M,
+    buffer: Vec<u8>,
+    /// How often the timer was due at this moment.
+    due: (Time, u32),
+}
+
+impl<N: Network, M> fmt::Debug for Endpoint<N, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("socket", &self.socket)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<N: Network, M: Machine> Endpoint<N, M> {
+    /// At the side that calls: a socket of its own, to `addr`.
+    ///
+    /// # Errors
+    /// [`EndpointError::Open`].
+    pub async fn call(net: &N, addr: &str, machine: M) -> Result<Self, EndpointError> {
+        let failed = |source| EndpointError::Open { addr: addr.to_owned(), source };
+        let found = net.resolve(addr).await.map_err(failed)?;
+        let peer = found.first().copied().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+        let any = if peer.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        let socket = net.datagram(any, &[]).await.map_err(failed)?;
+        Ok(Endpoint::new(net, socket, Some(peer), machine))
+    }
+
+    /// At the side that is called: a socket at `addr`. It answers whoever spoke last.
+    ///
+    /// # Errors
+    /// [`EndpointError::Open`].
+    pub async fn answer(net: &N, addr: &str, machine: M) -> Result<Self, EndpointError> {
+        let failed = |source| EndpointError::Open { addr: addr.to_owned(), source };
+        let socket = net.datagram(addr, &[]).await.map_err(failed)?;
+        Ok(Endpoint::new(net, socket, None, machine))
+    }
+
+    fn new(net: &N, socket: N::Datagram, peer: Option<SocketAddr>, machine: M) -> Self {
+        let (net, buffer) = (net.clone(), vec![0; LONGEST]);
+        Endpoint { net, socket, is_called: peer.is_none(), peer, machine, buffer, due: (Time::ZERO, 0) }
+    }
+
+    /// The machine.
+    pub fn machine(&self) -> &M {
+        &self.machine
+    }
+
+    /// The socket.
+    pub fn socket(&self) -> &N::Datagram {
+        &self.socket
+    }
+
+    /// Hands a message over, once the machine is ready for it.
+    ///
+    /// # Errors
+    /// All but [`EndpointError::Open`].
+    pub async fn send(&mut self, message: &[u8]) -> Result<(), EndpointError> {
+        while !self.machine.is_ready() {
+            self.step(None).await?;
+        }
+        self.machine.send(self.net.now(), message);
+        self.flush().await
+    }
+
+    /// Waits for the next message.
+    ///
+    /// # Errors
+    /// All but [`EndpointError::Open`].
+    pub async fn receive(&mut self) -> Result<Vec<u8>, EndpointError> {
+        loop {
+            if let Some(message) = self.machine.next_message() {
+                // Room for more may be worth telling the other side.
+                self.flush().await?;
+                return Ok(message);
+            }
+            self.step(None).await?;
+        }
+    }
+
+    /// Waits until nothing is outstanding.
+    ///
+    /// # Errors
+    /// All but [`EndpointError::Open`].
+    pub async fn finish(&mut self) -> Result<(), EndpointError> {
+        while !self.machine.is_done() {
+            self.step(None).await?;
+        }
+        Ok(())
+    }
+
+    /// Stays for that long, so that the other side is answered when it asks again.
+    ///
+    /// # Errors
+    /// All but [`EndpointError::Open`].
+    pub async fn linger(&mut self, span: Duration) -> Result<(), EndpointError> {
+        let end = self.net.now() + span;
+        while self.net.now() < end {
+            self.step(Some(end)).await?;
+        }
+        Ok(())
+    }
+
+    /// One thing that happens: a datagram comes, the timer is due, or the time is up.
+    async fn step(&mut self, until: Option<Time>) -> Result<(), EndpointError> {
+        self.flush().await?;
+        let timer = self.machine.next_timer();
+        let wake = timer.into_iter().chain(until).min();
+        let span = wake.map(|wake| wake.since(self.net.now()));
+        let Endpoint { net, socket, buffer, .. } = self;
+        let sleep = async {
+            match span {
+                Some(span) => net.sleep(span).await,
+                None => std::future::pending().await,
+            }
+        };
+        let received = tokio::select! {
+            biased;
+            received = socket.recv_from(buffer) => Some(received),
+            () = sleep => None,
+        };
+        let now = self.net.now();
+        match received {
+            Some(Ok(received)) => {
+                // Who calls listens to nobody else.
+                if !self.is_called && self.peer != Some(received.from) {
+                    return Ok(());
+                }
+                self.peer = Some(received.from);
+                self.machine.on_datagram(now, &self.buffer[..received.len]);
+            }
+            // Nobody is there, or not yet: to a protocol that is a datagram lost.
+            Some(Err(error)) if Errno::of(&error) == Some(Errno::ECONNREFUSED) => {}
+            Some(Err(source)) => return Err(EndpointError::Socket { what: "receive", source }),
+            None if timer.is_some_and(|timer| timer <= now) => {
+                self.due = if self.due.0 == now { (now, self.due.1 + 1) } else { (now, 1) };
+                if self.due.1 > AT_ONCE_MAX {
+                    return Err(EndpointError::Endless { what: "asked for its timer", at: now });
+                }
+                self.machine.on_timer(now);
+            }
+            None => {}
+        }
+        self.flush().await
+    }
+
+    /// Puts on the wire what the machine has for it.
+    async fn flush(&mut self) -> Result<(), EndpointError> {
+        let mut count = 0;
+        while let Some(datagram) = self.machine.next_datagram() {
+            count += 1;
+            if count > AT_ONCE_MAX {
+                return Err(EndpointError::Endless { what: "sent a datagram", at: self.net.now() });
+            }
+            let peer = self.peer.ok_or(EndpointError::NoPeer)?;
+            match self.socket.send_to(&datagram, peer).await {
+                Ok(_) => {}
+                Err(error) if Errno::of(&error) == Some(Errno::ECONNREFUSED) => {}
+                Err(source) => return Err(EndpointError::Socket { what: "send", source }),
+            }
+        }
+        Ok(())
+    }
+}
