@@ -48,6 +48,7 @@ fn help() {
         "call",
         "relay",
         "lab",
+        "lab search",
         "lesson",
         "lesson run",
     ];

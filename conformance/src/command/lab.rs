@@ -1,4 +1,5 @@
-//! `faultwire lab`: a fault plan between any two programs, each in a host of its own of the real kernel.
+//! `faultwire lab`: a fault plan between any two programs, each in a host of its own of the real kernel; and the search for
+//! a plan that makes them fail.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,25 +7,55 @@ use std::time::Duration;
 use super::live;
 
 #[cfg(target_os = "linux")]
+mod hosts;
+#[cfg(target_os = "linux")]
+mod once;
+#[cfg(target_os = "linux")]
 mod pair;
 #[cfg(target_os = "linux")]
 mod profiles;
+#[cfg(target_os = "linux")]
+mod program;
+#[cfg(target_os = "linux")]
+mod search;
+#[cfg(target_os = "linux")]
+mod warnings;
 
 /// Put a fault plan between any two programs, each in a host of its own of this machine's kernel
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Linux only; no root needed. The shell runs each command in a network namespace with one
-interface. {server} and {client} in a command stand for the addresses, and so do FAULTWIRE_SERVER
-and FAULTWIRE_CLIENT in its environment. The client is started once a socket of the server waits
-for it. Events at a time (at_us), crash and restart are for simulation only and refused.
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true,
+    after_help = "\
+Linux only; no root needed. The shell runs each command in a network namespace with one interface,
+as the user who calls this. {server} and {client} in a command stand for the addresses, and so do
+FAULTWIRE_SERVER and FAULTWIRE_CLIENT in its environment. The client is started once a socket of the
+server waits for it. Events at a time (at_us), crash and restart are for simulation only and refused.
 
 Example, with a plan that drops the first data segment from client to server:
   faultwire lab --plan drop.toml --server 'python3 -m http.server' \\
     --client 'curl -sS http://{server}:8000/'
+To find a plan that makes them fail: faultwire lab search --help
 
 Exit: the client's own code, 128 + n where signal n ended it, 124 where it took too long. Before it
-is started: 2 wrong usage or a wrong plan, 3 the machine refuses the lab, 1 anything else.")]
+is started: 2 wrong usage or a wrong plan, 3 the machine refuses the lab, 1 anything else."
+)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    search: Option<Command>,
+    #[command(flatten)]
+    once: Option<OnceArgs>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Search(SearchArgs),
+}
+
+/// What one run under one plan is told.
+#[derive(Debug, clap::Args)]
+struct OnceArgs {
     /// The fault plan; without one nothing goes wrong
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
@@ -48,10 +79,62 @@ pub(super) struct Args {
     pcapng: Option<PathBuf>,
 }
 
-/// Runs both, and gives the client's exit code.
+/// Find the smallest fault plan that makes the client fail
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+First the pair runs without faults, and must succeed. Then it runs under every plan of one fault on
+a packet that those runs had: each dropped, then each doubled, held back, delayed, damaged. Then
+under random plans of two to four faults. Several runs go on side by side, each in hosts of its own;
+commands that write files should not write the same ones, or --jobs 1 keeps them apart.
+
+The client fails where it exits with another code than 0, is ended by a signal, or takes longer than
+it may. The first plan that does it is made smaller as long as the client fails in the same way, and
+written to a file that `faultwire lab --plan` takes. A run in which packets were lost outside of the
+plan, or the plan did not take place, is repeated, twice at most.
+
+Example:
+  faultwire lab search --server 'python3 server.py' --client 'python3 client.py {server}'
+
+Exit: 0 nothing was found, 1 a failing plan was found, 2 wrong usage, or the pair fails without any
+fault, 3 the machine refuses the lab, 4 an internal fault, 130 stopped (Ctrl-C) with nothing found.")]
+struct SearchArgs {
+    /// The server's command
+    #[arg(long, value_name = "COMMAND")]
+    server: String,
+    /// The client's command: exits with 0 if all is well, and with another code if not
+    #[arg(long, value_name = "COMMAND")]
+    client: String,
+    /// {server} and {client} are IPv6 addresses
+    #[arg(long)]
+    ipv6: bool,
+    /// How long the client may take under one fault; twice that under several [default: ten times what
+    /// it takes without faults, at least 5]
+    #[arg(long, value_name = "SECONDS", value_parser = live::seconds)]
+    timeout: Option<Duration>,
+    /// Where the plan is written to; what is there is replaced
+    #[arg(long, value_name = "FILE", default_value = "failing-plan.toml")]
+    out: PathBuf,
+    /// How many random plans
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
+    cases: u64,
+    /// The seed of the random plans
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+    /// How many runs go on side by side [default: two for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: Option<u16>,
+}
+
+/// Runs both, and gives the client's exit code; or searches.
 #[cfg(target_os = "linux")]
 pub(super) fn run(args: &Args) -> u8 {
-    pair::run(args).unwrap_or_else(|failure| {
+    let done = match (&args.search, &args.once) {
+        (Some(Command::Search(args)), _) => search::run(args),
+        (None, Some(args)) => once::run(args),
+        // Both commands are required.
+        (None, None) => Err(live::usage("--server and --client are missing")),
+    };
+    done.unwrap_or_else(|failure| {
         live::tell(format_args!("error: {}", failure.message));
         failure.code
     })
@@ -74,7 +157,7 @@ const ONLY_LINUX: &str = "its hosts are network namespaces, which only Linux has
 /// In a line: the step that is refused, the error, the likely cause and what would allow it.
 #[cfg(target_os = "linux")]
 pub(super) fn probe() -> Result<&'static str, String> {
-    pair::probe()
+    hosts::probe()
 }
 
 /// Whether this machine has a lab: it has not.

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use faultwire::lab::{HostConfig, Lab, Profile, Setting};
 
-use super::pair::helper;
+use super::hosts::helper;
 use crate::report::paragraph;
 
 /// Writes what each profile is, and what is absent here; every setting with its reason, if asked for.

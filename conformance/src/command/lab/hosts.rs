@@ -1,0 +1,80 @@
+//! The two hosts that a pair of programs runs in, and the wire between them.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::process::Command;
+
+use faultwire::fault::FaultPlan;
+use faultwire::lab::{DeviceKind, End, Forwarder, HostConfig, KernelHost, Lab, LabError, LabHost};
+
+use crate::command::live::{Failure, failed, usage};
+use crate::exit;
+
+const CLIENT: (Ipv4Addr, Ipv6Addr) = (Ipv4Addr::new(10, 0, 0, 1), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1));
+const SERVER: (Ipv4Addr, Ipv6Addr) = (Ipv4Addr::new(10, 0, 0, 2), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2));
+
+/// Two hosts, called `client` and `server` in plans and traces, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Hosts {
+    pub(super) client: KernelHost,
+    pub(super) server: KernelHost,
+    pub(super) forwarder: Forwarder,
+    /// Last, so that the hosts go before their helper is waited for.
+    _lab: Lab,
+}
+
+impl Hosts {
+    /// Makes them, with a wire under that plan.
+    pub(super) fn start(plan: &FaultPlan) -> Result<Hosts, Failure> {
+        let configs = [CLIENT, SERVER].map(|(v4, v6)| {
+            let mut config = HostConfig::new(v4, v6);
+            config.mtu = plan.link.numbers().mtu;
+            config
+        });
+        let (lab, hosts) = Lab::start(helper().map_err(failed)?, &configs, None).map_err(refused)?;
+        let Ok([client, server]) = <[LabHost; 2]>::try_from(hosts) else {
+            return Err(failed("the lab has made other hosts than it was asked for"));
+        };
+        let ends = [("client", End::Device(client.device)), ("server", End::Device(server.device))];
+        let forwarder = Forwarder::start(plan, ends).map_err(usage)?;
+        Ok(Hosts { client: client.host, server: server.host, forwarder, _lab: lab })
+    }
+}
+
+/// The addresses of client and server.
+pub(super) fn addresses(ipv6: bool) -> (IpAddr, IpAddr) {
+    let of = |(v4, v6): (Ipv4Addr, Ipv6Addr)| -> IpAddr { if ipv6 { v6.into() } else { v4.into() } };
+    (of(CLIENT), of(SERVER))
+}
+
+/// The command by which the lab's helper is started: this binary again.
+pub(super) fn helper() -> io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("lab-helper");
+    Ok(command)
+}
+
+/// Makes a lab, and says how its host meets the wire; or what is refused.
+pub(super) fn probe() -> Result<&'static str, String> {
+    let helper = helper().map_err(|error| format!("this program cannot be started again: {error}"))?;
+    let (_lab, hosts) = Lab::start(helper, &[HostConfig::new(CLIENT.0, CLIENT.1)], None)
+        .map_err(|error| with_cause(&error))?;
+    Ok(match hosts.first().map(|made| made.kind) {
+        Some(DeviceKind::Tun) => "through a TUN device",
+        _ => "through a pair of Ethernet devices and a packet socket (/dev/net/tun is not for this user)",
+    })
+}
+
+/// A lab that is refused is a testbed that is not to be had.
+fn refused(error: LabError) -> Failure {
+    let code = if matches!(error, LabError::Refused(_)) { exit::NO_TESTBED } else { exit::INTERNAL };
+    Failure { code, message: with_cause(&error) }
+}
+
+/// An error of the lab and its cause, in a line.
+pub(super) fn with_cause(error: &LabError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,59 @@
+//! `faultwire lab`: a pair of programs, once, under one plan.
+
+use faultwire::fault::FaultPlan;
+
+use super::OnceArgs;
+use super::hosts::Hosts;
+use super::pair::{Ended, Pair};
+use super::program::Output;
+use super::warnings::Beside;
+use crate::command::capture::Subject;
+use crate::command::live::{Failure, failed, tell, usage};
+use crate::command::relay::{capture, took_place, write, write_capture};
+use crate::exit;
+
+/// The exit code of timeout(1) for a command that took too long.
+const TOO_LONG: u8 = 124;
+
+/// Runs both, and gives the client's exit code.
+pub(super) fn run(args: &OnceArgs) -> Result<u8, Failure> {
+    let plan = match &args.plan {
+        Some(path) => FaultPlan::read(path).map_err(usage)?,
+        None => FaultPlan::default(),
+    };
+    if args.ipv6 && plan.link.numbers().mtu < 1280 {
+        return Err(usage(
+            "a link whose mtu is below 1280 has no IPv6: leave --ipv6 away, or raise the plan's mtu",
+        ));
+    }
+    let capture = capture(args.pcapng.as_deref())?;
+    let hosts = Hosts::start(&plan)?;
+    let pair = Pair { server: &args.server, client: &args.client, ipv6: args.ipv6 };
+    let course = pair.run(&hosts, args.timeout, &Output::Shown, &|| false).map_err(failed)?;
+
+    if args.plan.is_some() {
+        took_place(&plan, &hosts.forwarder.fired())?;
+    }
+    for warning in Beside::of(&hosts).warnings {
+        tell(format_args!("warning: {warning}"));
+    }
+    if let Some(path) = &args.trace {
+        write(path, &hosts.forwarder.trace().text())?;
+    }
+    if let Some(capture) = capture {
+        let what = format!("faultwire lab: {} to {}", args.client, args.server);
+        write_capture(capture, &hosts.forwarder.trace(), Subject { what: &what, plan: &plan })?;
+    }
+    Ok(exit_code(course.ended))
+}
+
+/// As a shell gives it.
+fn exit_code(ended: Ended) -> u8 {
+    match ended {
+        Ended::Exited(code) => u8::try_from(code).unwrap_or(exit::INTERNAL),
+        Ended::Signalled(signal) => u8::try_from(signal.saturating_add(128)).unwrap_or(exit::INTERNAL),
+        Ended::TooLong => TOO_LONG,
+        // Nobody asks it to.
+        Ended::Stopped => exit::INTERNAL,
+    }
+}

@@ -1,0 +1,274 @@
+//! A run of the pair under a plan, made again where it proves nothing.
+
+use std::fmt;
+use std::ops::AddAssign;
+use std::time::Duration;
+
+use faultwire::fault::FaultPlan;
+use faultwire::time::Time;
+use faultwire::trace::{Trace, What};
+use faultwire_sim::search::{RandomSearch, fit};
+use faultwire_sim::{End, Run};
+
+use crate::command::lab::hosts::Hosts;
+use crate::command::lab::pair::{Ended, Pair, PairError};
+use crate::command::lab::program::{Kept, Output};
+use crate::command::lab::warnings::Beside;
+use crate::command::live::{Failure, failed};
+
+/// A run that proves nothing is made so often in all.
+const ATTEMPTS: u32 = 3;
+/// How many plans of a number are drawn at most until one has faults enough.
+const DRAWS_MAX: u32 = 100;
+/// Fewer faults than these a random plan need not have: all of those were tried.
+const RANDOM_FAULTS_MIN: usize = 2;
+
+/// How a client failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fails {
+    /// Its exit code was not 0.
+    Exits(i32),
+    /// A signal ended it.
+    Signalled(i32),
+    /// It took longer than it might.
+    TooLong,
+}
+
+impl fmt::Display for Fails {
+    /// What the client does: `exits with 1`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fails::Exits(code) => write!(f, "exits with {code}"),
+            Fails::Signalled(signal) => write!(f, "is ended by signal {signal}"),
+            Fails::TooLong => f.write_str("takes longer than it may"),
+        }
+    }
+}
+
+/// A run that was made.
+#[derive(Debug)]
+pub(super) struct Case {
+    pub(super) run: Run,
+    /// How its client failed, if it did.
+    pub(super) fails: Option<Fails>,
+    /// How long its client ran.
+    pub(super) took: Duration,
+    /// What both programs wrote.
+    pub(super) said: String,
+    /// How many packets had been sent when the client ended.
+    packets: u64,
+    /// How many packets were lost outside of the plan.
+    lost: u64,
+}
+
+impl Case {
+    /// Whether all of the plan, and nothing else, took place.
+    pub(super) fn counts(&self) -> bool {
+        self.lost == 0 && self.run.fired.all()
+    }
+
+    /// What happened until the client ended: what came after it can have done nothing to it.
+    pub(super) fn trace_of_client(&self) -> Trace {
+        let mut trace = self.run.trace.clone();
+        let later = trace.events().iter().position(
+            |event| matches!(event.what, What::Sent { packet, .. } if u64::from(packet.0) >= self.packets),
+        );
+        trace.truncate(later.unwrap_or(usize::MAX));
+        trace
+    }
+}
+
+/// How many runs were made, and which of them proved nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// All runs.
+    pub(super) runs: u64,
+    /// Runs with packets lost outside of the plan.
+    pub(super) lost: u64,
+    /// Runs whose plan did not take place.
+    pub(super) unfired: u64,
+    /// Of those, runs in which the client failed all the same.
+    pub(super) by_itself: u64,
+    /// Runs whose server did not serve.
+    pub(super) unserved: u64,
+    /// Plans that were given up: none of their runs proved anything.
+    pub(super) given_up: u64,
+    /// Plans that made the client fail once, and not again.
+    pub(super) not_again: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Counts) {
+        let Counts { runs, lost, unfired, by_itself, unserved, given_up, not_again } = other;
+        self.runs += runs;
+        self.lost += lost;
+        self.unfired += unfired;
+        self.by_itself += by_itself;
+        self.unserved += unserved;
+        self.given_up += given_up;
+        self.not_again += not_again;
+    }
+}
+
+/// A plan that was tried: its last run, if that counts.
+#[derive(Debug, Default)]
+pub(super) struct Tried {
+    pub(super) case: Option<Case>,
+    pub(super) counts: Counts,
+}
+
+/// What all runs have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bench<'a> {
+    pub(super) pair: Pair<'a>,
+    /// How long the client may take under one fault at most.
+    pub(super) limit: Duration,
+}
+
+impl Bench<'_> {
+    /// How long the client may take under that plan.
+    pub(super) fn limit_under(&self, plan: &FaultPlan) -> Duration {
+        if plan.faults.len() > 1 { self.limit.saturating_mul(2) } else { self.limit }
+    }
+
+    /// One run; `None` where it was stopped.
+    fn once(&self, plan: &FaultPlan, is_to_stop: &dyn Fn() -> bool) -> Result<Option<Case>, OnceError> {
+        let hosts = Hosts::start(plan).map_err(OnceError::Hosts)?;
+        let kept = Kept::default();
+        let limit = self.limit_under(plan);
+        let course = self.pair.run(&hosts, limit, &Output::Kept(kept.clone()), is_to_stop)?;
+        let fails = match course.ended {
+            Ended::Stopped => return Ok(None),
+            Ended::Exited(0) => None,
+            Ended::Exited(code) => Some(Fails::Exits(code)),
+            Ended::Signalled(signal) => Some(Fails::Signalled(signal)),
+            Ended::TooLong => Some(Fails::TooLong),
+        };
+        let end = match fails {
+            None => End::Finished,
+            Some(how) => {
+                End::Failed { host: Some("client".to_owned()), message: format!("the client {how}") }
+            }
+        };
+        let run = Run {
+            plan: plan.clone(),
+            trace: hosts.forwarder.trace(),
+            end,
+            fired: hosts.forwarder.fired(),
+            elapsed: Time::from(course.took),
+        };
+        let lost = Beside::of(&hosts).lost;
+        let said = kept.text();
+        Ok(Some(Case { run, fails, took: course.took, said, packets: course.packets, lost }))
+    }
+
+    /// Tries a plan in one run; what proves nothing is not made again.
+    pub(super) fn try_once(&self, plan: &FaultPlan, is_to_stop: &dyn Fn() -> bool) -> Result<Tried, Failure> {
+        let mut counts = Counts::default();
+        let case = self.counted(plan, is_to_stop, &mut counts)?;
+        Ok(Tried { case: case.filter(Case::counts), counts })
+    }
+
+    /// Tries a plan.
+    pub(super) fn try_plan(&self, plan: &FaultPlan, is_to_stop: &dyn Fn() -> bool) -> Result<Tried, Failure> {
+        let mut counts = Counts::default();
+        for _ in 0..ATTEMPTS {
+            let case = self.counted(plan, is_to_stop, &mut counts)?;
+            if case.as_ref().is_some_and(Case::counts) {
+                return Ok(Tried { case, counts });
+            }
+            if is_to_stop() {
+                return Ok(Tried { case: None, counts });
+            }
+        }
+        counts.given_up = 1;
+        Ok(Tried { case: None, counts })
+    }
+
+    /// Tries the random plan of that number. The plan of its run is what took place of it.
+    pub(super) fn try_random(
+        &self,
+        search: &RandomSearch<'_>,
+        number: u64,
+        is_to_stop: &dyn Fn() -> bool,
+    ) -> Result<Tried, Failure> {
+        let mut counts = Counts::default();
+        let plans = (0..DRAWS_MAX).map(|draw| search.plan(number, draw));
+        for plan in plans.filter(|plan| plan.faults.len() >= RANDOM_FAULTS_MIN).take(ATTEMPTS as usize) {
+            let Some(case) = self.counted(&plan, is_to_stop, &mut counts)? else {
+                if is_to_stop() {
+                    break;
+                }
+                continue;
+            };
+            let case = Case { run: fit(case.run), ..case };
+            let faults = case.run.plan.faults.len();
+            let is_enough = faults >= RANDOM_FAULTS_MIN || (faults > 0 && case.fails.is_some());
+            if case.counts() && is_enough {
+                return Ok(Tried { case: Some(case), counts });
+            }
+        }
+        counts.given_up = u64::from(!is_to_stop());
+        Ok(Tried { case: None, counts })
+    }
+
+    /// One run, counted; `None` where it was stopped or its server did not serve.
+    fn counted(
+        &self,
+        plan: &FaultPlan,
+        is_to_stop: &dyn Fn() -> bool,
+        counts: &mut Counts,
+    ) -> Result<Option<Case>, Failure> {
+        let case = match self.once(plan, is_to_stop) {
+            Ok(Some(case)) => case,
+            Ok(None) => return Ok(None),
+            Err(OnceError::Pair(PairError::Server(_))) => {
+                counts.runs += 1;
+                counts.unserved += 1;
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        counts.runs += 1;
+        counts.lost += u64::from(case.lost > 0);
+        if !case.run.fired.all() {
+            counts.unfired += 1;
+            counts.by_itself += u64::from(case.fails.is_some() && case.run.fired.count() == 0);
+        }
+        Ok(Some(case))
+    }
+
+    /// A run without faults that is to succeed; `None` where it was stopped.
+    pub(super) fn without_faults(&self, is_to_stop: &dyn Fn() -> bool) -> Result<Option<Case>, Failure> {
+        Ok(self.once(&FaultPlan::default(), is_to_stop)?)
+    }
+}
+
+/// Why there was no run.
+#[derive(Debug)]
+enum OnceError {
+    Hosts(Failure),
+    Pair(PairError),
+}
+
+impl From<PairError> for OnceError {
+    fn from(error: PairError) -> Self {
+        OnceError::Pair(error)
+    }
+}
+
+impl From<OnceError> for Failure {
+    /// Exit code 1 means that a plan was found: nothing else does.
+    fn from(error: OnceError) -> Self {
+        use crate::exit;
+        let failure = match error {
+            OnceError::Hosts(failure) => failure,
+            OnceError::Pair(PairError::Server(why)) => {
+                return Failure { code: exit::USAGE, message: format!("without any fault, {why}") };
+            }
+            OnceError::Pair(error) => failed(error),
+        };
+        let code = if failure.code == exit::CLAIM_FAILED { exit::INTERNAL } else { failure.code };
+        Failure { code, ..failure }
+    }
+}

@@ -1,0 +1,123 @@
+//! What a search says at the end.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use faultwire::trace::DiagramOptions;
+
+use super::case::Counts;
+use super::finding::{Finding, Rate};
+use crate::command::lab::SearchArgs;
+use crate::command::output;
+
+/// What was tried and did no harm.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Harmless {
+    /// Plans of one fault that took place,
+    pub(super) singles: u64,
+    /// of so many,
+    pub(super) singles_of: usize,
+    /// on so many packets.
+    pub(super) packets: usize,
+    /// Random plans that took place.
+    pub(super) random: u64,
+}
+
+impl fmt::Display for Harmless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Harmless { singles, singles_of, packets, random } = self;
+        write!(
+            f,
+            "the client succeeds under {singles} of {singles_of} plans of one fault on {packets} packets, and under \
+             {random} random plans of 2 to 4 faults"
+        )
+    }
+}
+
+/// The runs, and those of them that proved nothing.
+pub(super) fn counts(counts: &Counts) -> String {
+    let Counts { runs, lost, unfired, by_itself, unserved, given_up, not_again } = *counts;
+    let mut text = format!("{runs} runs");
+    for (count, what) in [
+        (lost, "lost packets outside of the plan"),
+        (unfired, "had a plan that did not take place in full"),
+        (
+            by_itself,
+            "failed though nothing of their plan took place: the programs fail by themselves at times",
+        ),
+        (unserved, "had a server that did not listen"),
+        (given_up, "plans were given up, as no run of them took place as planned"),
+        (not_again, "plans made the client fail once and not again: they are not counted as found"),
+    ] {
+        if count > 0 {
+            let _ = write!(text, "; {count} {what}");
+        }
+    }
+    text
+}
+
+/// The plan, what the programs said, the picture, how often it fails, and how to see it again.
+pub(super) fn finding(finding: &Finding, args: &SearchArgs, limit: Duration) -> String {
+    let Finding { case, fails, found, steps, is_minimal, rates } = finding;
+    let plan = &case.run.plan;
+    let mut text = format!("the client {fails} under this plan:\n");
+    for fault in &plan.faults {
+        let _ = writeln!(text, "  {fault}");
+    }
+    if !case.said.is_empty() {
+        let _ = write!(text, "\n{}", case.said);
+    }
+    let options = DiagramOptions { width: output::width(), ..DiagramOptions::default() };
+    let _ = writeln!(text, "\n{}", case.run.trace.diagram(&options));
+    if let Some((with, without)) = rates {
+        let (with, without) = (rate(with), rate(without));
+        let _ = writeln!(text, "fails {with} runs under this plan; {without} without faults");
+    }
+    let smallest =
+        if *is_minimal { "nothing can be left out or lessened" } else { "it may not be the smallest" };
+    let _ = writeln!(text, "found by {found}; made smaller in {steps} steps: {smallest}");
+    let path = args.out.display().to_string();
+    let ipv6 = if args.ipv6 { " --ipv6" } else { "" };
+    let _ = write!(
+        text,
+        "the plan is in {path}; to see it again:\n  faultwire lab --plan {} --timeout {}{ipv6} --server {} --client {}",
+        quoted(&path),
+        limit.as_secs_f64(),
+        quoted(&args.server),
+        quoted(&args.client),
+    );
+    text
+}
+
+fn rate(rate: &Rate) -> String {
+    format!("{} of {}", rate.failed, rate.of)
+}
+
+/// A word for the shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"./_-".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_the_shell_are_quoted() {
+        assert_eq!(quoted("a/b-c.toml"), "a/b-c.toml");
+        assert_eq!(quoted("two words"), "'two words'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn runs_that_prove_nothing_are_named() {
+        assert_eq!(counts(&Counts { runs: 7, ..Counts::default() }), "7 runs");
+        let lossy = Counts { runs: 7, lost: 2, ..Counts::default() };
+        assert_eq!(counts(&lossy), "7 runs; 2 lost packets outside of the plan");
+    }
+}
