@@ -6,6 +6,7 @@ mod bar;
 mod call;
 mod capture;
 mod claims;
+mod ctrl_c;
 mod error;
 mod given;
 mod lab;
@@ -19,6 +20,7 @@ mod relay;
 mod replay;
 mod select;
 mod serve;
+mod shrink;
 mod testbeds;
 mod verify;
 
@@ -37,7 +39,8 @@ use crate::exit;
     max_term_width = 100,
     after_help = "Without a command: verify, with every claim on every testbed.\n\n\
                   Exit codes: 0 all as claimed; 1 a claim failed; 2 wrong usage or input;\n\
-                  3 a testbed that was asked for is not to be had; 4 an internal fault.\n\
+                  3 a testbed that was asked for is not to be had; 4 an internal fault;\n\
+                  130 ended early by Ctrl-C, with the results so far, and nothing had failed.\n\
                   FAULTWIRE_LOG=debug shows what goes on (on stderr); NO_COLOR=1 switches colours off."
 )]
 struct Cli {
@@ -53,6 +56,7 @@ enum Command {
     Claims(claims::Args),
     /// Run a scenario once under a plan of faults, and draw what happened
     Replay(replay::Args),
+    Shrink(shrink::Args),
     /// List the testbeds: where scenarios run, what each can show, and whether it is to be had here
     Testbeds(testbeds::Args),
     /// Break the stack and the programs on purpose, and tell which checks notice
@@ -83,6 +87,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Claims(args) => claims::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Shrink(args) => shrink::run(&args),
         Command::Testbeds(args) => testbeds::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Serve(args) => Ok(serve::run(&args)),

@@ -8,6 +8,7 @@ mod finding;
 mod moment;
 mod mutants;
 mod rows;
+mod shrink;
 mod still;
 mod unit;
 
@@ -23,6 +24,7 @@ use faultwire_sim::{Run, Testbed};
 
 use crate::check::{self, Seen};
 use crate::claim::Claim;
+use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::study::{CheckSpec, Search, Study};
@@ -31,7 +33,8 @@ pub use exhibit::{Exhibit, Reason, exhibits};
 pub use finding::Finding;
 pub(crate) use finding::base_name;
 pub use moment::moment;
-pub use mutants::{MutantRow, mutants};
+pub use mutants::{MutantRow, mutants, mutants_until};
+pub use shrink::{Goal, NotShrunk, ShrinkOptions, Shrinking, Step, Stopped, shrink_plan};
 pub use still::Still;
 pub use unit::Part;
 use unit::Unit;
@@ -131,11 +134,17 @@ impl VerifyOptions {
 }
 
 /// Verifies claims.
+pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
+    verify_until(options, progress, &Interrupt::default())
+}
+
+/// Verifies claims until all is done, or until it is asked to end: then with what it has by then. A claim whose search
+/// was not over is *skipped*, unless a run had broken or shown it; its row counts the runs that were made.
 #[expect(
     clippy::disallowed_methods,
     reason = "the engine is not simulated: it uses all cores and tells how long it took"
 )]
-pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
+pub fn verify_until(options: &VerifyOptions, progress: &mut dyn Progress, interrupt: &Interrupt) -> Report {
     let begun = Instant::now();
     let studies = studies();
     let units: Vec<Unit> = options
@@ -158,11 +167,16 @@ pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
     let (tell, told) = mpsc::channel::<Tell>();
     let work = |queue: &[(usize, &Unit)], next: &AtomicUsize, tell: &mpsc::Sender<Tell>| {
         while let Some((index, unit)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if interrupt.is_asked() {
+                let not_begun = unit.not_begun(options);
+                parts.lock().unwrap_or_else(PoisonError::into_inner).insert(*index, not_begun);
+                continue;
+            }
             let name = unit.has_work(options).then(|| format!("{} on {}", unit.study.name, unit.testbed));
             // The receiver is gone only when the whole verification is.
             let say = |what: fn(String) -> Tell| name.clone().map(|name| tell.send(what(name)));
             let _ = say(Tell::Starts);
-            let done = unit.guarded(options, || unit.run(options, tell));
+            let done = unit.guarded(options, || unit.run(options, tell, interrupt));
             let _ = say(Tell::Done);
             parts.lock().unwrap_or_else(PoisonError::into_inner).insert(*index, done);
         }
@@ -196,7 +210,9 @@ pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
         tried += of_unit;
         parts.extend(of_claims);
     }
-    Report::new(options.seed, rows::rows(options, &parts), tried, begun.elapsed())
+    let mut report = Report::new(options.seed, rows::rows(options, &parts), tried, begun.elapsed());
+    report.interrupted = interrupt.is_asked();
+    report
 }
 
 /// Units over real sockets that run side by side: they wait more than they work.
@@ -230,6 +246,55 @@ mod tests {
         for testbed in [Testbed::Virtual, Testbed::Turmoil] {
             assert_eq!(random("udp-burst", testbed, Some(4_000)), 0, "{testbed}");
         }
+    }
+
+    /// Asks for the end once so many runs were made.
+    struct EndsAfter(u64, Interrupt);
+
+    impl Progress for EndsAfter {
+        fn begin(&mut self, _: u64) {}
+        fn starts(&mut self, _: &str) {}
+        fn ran(&mut self, runs: u64) {
+            self.0 = self.0.saturating_sub(runs);
+            if self.0 == 0 {
+                self.1.ask();
+            }
+        }
+        fn done(&mut self, _: &str) {}
+        fn end(&mut self) {}
+    }
+
+    #[test]
+    fn work_that_is_asked_to_end_says_what_it_has_and_no_more() {
+        use crate::exit;
+        use crate::report::Outcome;
+        let options = VerifyOptions {
+            claims: crate::claim::CLAIMS.iter().filter(|claim| claim.family() == "udp").collect(),
+            testbeds: vec![Testbed::Virtual, Testbed::TurmoilOwn],
+            unavailable: Vec::new(),
+            cases: Some(200_000),
+            thorough: true,
+            seed: 0,
+        };
+        let is_cut = |row: &crate::report::Row| {
+            row.outcome == Outcome::Skipped
+                && row.why.as_ref().is_some_and(|why| why.starts_with("interrupted: "))
+        };
+        let asked = Interrupt::default();
+        asked.ask();
+        let nothing = verify_until(&options, &mut crate::progress::Silent, &asked);
+        assert_eq!((nothing.tried.runs(), nothing.exit_code()), (0, exit::INTERRUPTED));
+        assert_eq!(nothing.results.len(), 2 * options.claims.len());
+        assert!(nothing.results.iter().all(|row| row.outcome == Outcome::Skipped && row.known.is_none()));
+        let interrupt = Interrupt::default();
+        let some = verify_until(&options, &mut EndsAfter(300, interrupt.clone()), &interrupt);
+        // Whole, its studies would take hundreds of thousands of runs.
+        let never_repeats = some.results.iter().find(|row| row.claim == "udp/never-repeats").expect("a row");
+        assert!(is_cut(never_repeats), "{never_repeats:?}");
+        assert!((1..200_000).contains(&never_repeats.exhaustive), "what was tried counts: {never_repeats:?}");
+        let table = some.to_table(crate::report::TableOptions { width: 80, colour: false });
+        assert!(table.contains("INTERRUPTED"), "it says so: {table}");
+        assert_eq!(some.exit_code(), exit::INTERRUPTED, "{table}");
     }
 
     /// Remembers what it was told.

@@ -10,3 +10,5 @@ pub const USAGE: u8 = 2;
 pub const NO_TESTBED: u8 = 3;
 /// An internal fault.
 pub const INTERNAL: u8 = 4;
+/// Ended early by Ctrl-C, and nothing had failed by then: 128 and the number of the signal, as shells have it.
+pub const INTERRUPTED: u8 = 130;

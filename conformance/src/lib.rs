@@ -9,6 +9,7 @@ pub mod claim;
 pub mod command;
 pub mod engine;
 pub mod exit;
+pub mod interrupt;
 pub mod known;
 pub mod lesson;
 pub mod progress;

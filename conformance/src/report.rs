@@ -175,6 +175,10 @@ pub struct Report {
     /// Real time that all of it took; of the table and of JUnit.
     #[serde(skip)]
     pub elapsed: Duration,
+    /// The work was asked to end early; of the exit code and of what is said last. The rows say which of them that cut
+    /// short.
+    #[serde(skip)]
+    pub interrupted: bool,
 }
 
 impl Report {
@@ -195,7 +199,7 @@ impl Report {
             };
             *count += 1;
         }
-        Report { format: 1, seed, results, summary, tried, elapsed }
+        Report { format: 1, seed, results, summary, tried, elapsed, interrupted: false }
     }
 
     /// The exit code that goes with it: an internal fault first, since nothing else can be trusted then.
@@ -205,6 +209,8 @@ impl Report {
             exit::INTERNAL
         } else if any(Standing::Failed) || any(Standing::KnownButFine) {
             exit::CLAIM_FAILED
+        } else if self.interrupted {
+            exit::INTERRUPTED
         } else {
             exit::AS_CLAIMED
         }

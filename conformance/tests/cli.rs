@@ -42,6 +42,7 @@ fn help() {
         "verify",
         "claims",
         "replay",
+        "shrink",
         "testbeds",
         "mutants",
         "serve",

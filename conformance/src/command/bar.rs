@@ -33,6 +33,34 @@ impl Bar {
     }
 }
 
+/// How many runs were made of those that may be, how fast, and what came of them.
+#[derive(Debug)]
+pub(super) struct RunsBar(ProgressBar);
+
+impl RunsBar {
+    pub(super) fn new(runs_max: u64) -> RunsBar {
+        let bar = ProgressBar::with_draw_target(Some(runs_max), ProgressDrawTarget::stderr());
+        let template = "{elapsed} {human_pos} of at most {human_len} runs, {per_sec}: {wide_msg}";
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        bar.enable_steady_tick(Duration::from_millis(200));
+        RunsBar(bar)
+    }
+
+    /// A run was made; what there is by now.
+    pub(super) fn ran(&mut self, now: &str) {
+        self.0.inc(1);
+        self.0.set_message(now.to_owned());
+    }
+}
+
+impl Drop for RunsBar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 fn style(runs: Arc<AtomicU64>) -> ProgressStyle {
     let made = runs.clone();
     let template = "{elapsed} [{bar:12}] {pos}/{len}, {runs} runs, {rate}/s, {left} left: {wide_msg}";

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::bar::Bar;
 use super::error::CommandError;
-use super::output;
+use super::{ctrl_c, output};
 use crate::engine::{self, MutantRow};
 use crate::exit;
 use crate::report::{paragraph, plan_in_words};
@@ -18,13 +18,25 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
+    let interrupt = ctrl_c::listen();
     let rows = {
         let mut bar = Bar::new();
-        engine::mutants(args.seed, &mut bar)
+        engine::mutants_until(args.seed, &mut bar, &interrupt)
     };
     output::emit(&matrix(&rows, output::width()))?;
-    let all = rows.iter().all(MutantRow::is_caught);
-    Ok(if all { exit::AS_CLAIMED } else { exit::CLAIM_FAILED })
+    Ok(exit_code(&rows))
+}
+
+/// One that was missed above all; one whose search was ended early is neither caught nor missed.
+fn exit_code(rows: &[MutantRow]) -> u8 {
+    let open = || rows.iter().filter(|row| !row.is_caught());
+    if open().any(|row| !row.cut) {
+        exit::CLAIM_FAILED
+    } else if rows.iter().any(|row| row.cut) {
+        exit::INTERRUPTED
+    } else {
+        exit::AS_CLAIMED
+    }
 }
 
 /// The mutants by the claim that each breaks.
@@ -39,7 +51,11 @@ fn matrix(rows: &[MutantRow], width: usize) -> String {
     for claim in claims {
         let _ = writeln!(out, "{claim}");
         for row in rows.iter().filter(|row| row.breaks == claim) {
-            let state = if row.is_caught() { "caught" } else { "MISSED" };
+            let state = match (row.is_caught(), row.cut) {
+                (true, _) => "caught",
+                (false, true) => "not tried to the end",
+                (false, false) => "MISSED",
+            };
             paragraph(&mut out, &format!("  {state}  "), &format!("{}: {}", row.name, row.about), width);
             if let Some(plan) = &row.plan {
                 paragraph(&mut out, "          by ", &plan_in_words(plan), width);
@@ -59,6 +75,10 @@ fn matrix(rows: &[MutantRow], width: usize) -> String {
     let (mean, largest) =
         (sizes.iter().sum::<usize>() as f64 / sizes.len().max(1) as f64, sizes.iter().max().unwrap_or(&0));
     let _ = writeln!(out, "\n{caught} of {} mutants caught", rows.len());
+    let cut = rows.iter().filter(|row| row.cut && !row.is_caught()).count();
+    if cut > 0 {
+        let _ = writeln!(out, "INTERRUPTED: {cut} of them were not tried to the end");
+    }
     let _ = writeln!(
         out,
         "smallest plans that show them: {mean:.2} faults and events on average, {largest} at most"
@@ -82,7 +102,15 @@ mod tests {
                 ["udp/lightweight"].into()
             },
             plan: None,
+            cut: false,
         };
-        insta::assert_snapshot!(matrix(&[row("twice", true), row("again", false)], 80));
+        let mut rows = vec![row("twice", true), row("again", false)];
+        insta::assert_snapshot!(matrix(&rows, 80));
+        assert_eq!(exit_code(&rows), exit::CLAIM_FAILED);
+        rows[1].cut = true;
+        insta::assert_snapshot!("interrupted", matrix(&rows, 80));
+        assert_eq!(exit_code(&rows), exit::INTERRUPTED);
+        rows.pop();
+        assert_eq!(exit_code(&rows), exit::AS_CLAIMED);
     }
 }

@@ -7,7 +7,7 @@ use faultwire_sim::failure;
 
 use super::bar::Bar;
 use super::error::CommandError;
-use super::{output, select};
+use super::{ctrl_c, output, select};
 use crate::engine::{self, VerifyOptions};
 use crate::report::{Report, Row, Standing, TableOptions};
 
@@ -68,9 +68,10 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         seed: args.seed,
     };
     output::check_writable(args.out.as_deref())?;
+    let interrupt = ctrl_c::listen();
     let mut report = {
         let mut bar = Bar::new();
-        engine::verify(&options, &mut bar)
+        engine::verify_until(&options, &mut bar, &interrupt)
     };
     keep_failures(&mut report);
     let text = match args.format {

@@ -1,9 +1,11 @@
 //! What a check found: a break or a witness, and the smallest plan that shows it.
 
 use faultwire::fault::FaultPlan;
+use faultwire_sim::search::{self, ShrinkLimits, Shrunk};
 use faultwire_sim::{Run, Scenario};
 
 use crate::check::{Check, Verdict};
+use crate::interrupt::Interrupt;
 use crate::study::{CheckSpec, Study};
 
 /// A break of a guaranteed claim or a witness of a possible one.
@@ -34,6 +36,19 @@ fn says_likewise(run: &Run, check: Check, verdict: &Verdict) -> bool {
     likewise && run.fired.all() && run.end.is_finished()
 }
 
+/// Makes a plan as small as it can be while its run still shows what `shows` asks for; or as small as it is by the time
+/// that the work is asked to end.
+pub(crate) fn shrunk(
+    scenario: &Scenario,
+    plan: &FaultPlan,
+    interrupt: &Interrupt,
+    shows: &mut dyn FnMut(&Run) -> bool,
+) -> Shrunk {
+    let limits = ShrinkLimits::on(scenario.testbed());
+    // From then on nothing is run, and so nothing shows it.
+    search::shrink(plan, &mut |plan| !interrupt.is_asked() && shows(&scenario.run(plan)), &limits)
+}
+
 /// Shrinks the plan of a run in which a check found something.
 pub(crate) fn smallest(
     study: &Study,
@@ -41,8 +56,9 @@ pub(crate) fn smallest(
     CheckSpec { claim, check, .. }: CheckSpec,
     found: &FaultPlan,
     verdict: &Verdict,
+    interrupt: &Interrupt,
 ) -> Finding {
-    let shrunk = scenario.shrink(found, &mut |run| says_likewise(run, check, verdict));
+    let shrunk = shrunk(scenario, found, interrupt, &mut |run| says_likewise(run, check, verdict));
     let run = scenario.run(&shrunk.plan);
     let how = said(&check(&run).verdict).or(said(verdict)).unwrap_or_default().to_owned();
     let mut plan = shrunk.plan;

@@ -40,6 +40,10 @@ fn row(claim: &'static Claim, testbed: Testbed, parts: &[&Part]) -> Row {
     row.elapsed_ms = sum(|part| part.elapsed_ms);
     let (outcome, why, plan) = outcome(claim, &tried, row.exercised);
     (row.outcome, row.why, row.plan) = (outcome, why, plan);
+    if outcome == Outcome::Skipped {
+        // What is listed is neither confirmed nor refuted.
+        row.known = None;
+    }
     row
 }
 
@@ -63,8 +67,16 @@ fn outcome(claim: &Claim, parts: &[&Part], exercised: u64) -> (Outcome, Option<S
     if let Some((why, plan)) = parts.iter().find_map(|part| part.stalled.clone()) {
         return (Outcome::Stalled, Some(why), Some(plan));
     }
+    // A search that was ended early held nothing, however far it came.
+    let cut = parts.iter().any(|part| part.cut);
     match (claim.modality, finding) {
         (_, Some(finding)) => return found(Outcome::Witnessed, finding),
+        (Modality::Possible, None) if cut => {
+            return (Outcome::Skipped, Some("interrupted: no run showed it until then".to_owned()), None);
+        }
+        (Modality::Guaranteed, None) if cut => {
+            return (Outcome::Skipped, Some("interrupted: nothing broke it until then".to_owned()), None);
+        }
         (Modality::Possible, None) => {
             return (Outcome::Unwitnessed, Some("no run showed it".to_owned()), None);
         }
@@ -106,12 +118,13 @@ mod tests {
         ]
     }
 
+    fn found(claim: &'static str) -> Part {
+        let (how, plan) = ("so".to_owned(), FaultPlan::default());
+        Part { finding: Some(Finding { how, plan, shrink_runs: 0 }), ..part(claim) }
+    }
+
     #[test]
     fn nothing_hides_a_break_and_trouble_comes_before_a_witness() {
-        let found = |claim| {
-            let (how, plan) = ("so".to_owned(), FaultPlan::default());
-            Part { finding: Some(Finding { how, plan, shrink_runs: 0 }), ..part(claim) }
-        };
         let outcomes = [Outcome::Error, Outcome::Error, Outcome::Stalled];
         let (guaranteed, possible) = ("udp/never-repeats", "udp/may-lose");
         assert_eq!(of(guaranteed, &[part(guaranteed)]), Outcome::Held);
@@ -124,5 +137,19 @@ mod tests {
             assert_eq!(of(possible, &[found(possible), trouble]), outcome);
         }
         assert_eq!(of(possible, &[found(possible)]), Outcome::Witnessed);
+    }
+
+    #[test]
+    fn a_search_that_was_ended_early_held_nothing() {
+        let cut = |claim| Part { cut: true, ..part(claim) };
+        let (guaranteed, possible) = ("udp/never-repeats", "udp/may-lose");
+        for claim in [guaranteed, possible] {
+            assert_eq!(of(claim, &[part(claim), cut(claim)]), Outcome::Skipped);
+            // Not even where its situation had not occurred yet.
+            assert_eq!(of(claim, &[Part { exercised: 0, ..cut(claim) }]), Outcome::Skipped);
+        }
+        // What was found stays found.
+        assert_eq!(of(guaranteed, &[found(guaranteed), cut(guaranteed)]), Outcome::Broken);
+        assert_eq!(of(possible, &[cut(possible), found(possible)]), Outcome::Witnessed);
     }
 }

@@ -12,9 +12,10 @@ use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
 use faultwire_sim::search::Tried;
 use faultwire_sim::{End, Run, Scenario, Testbed};
 
-use super::finding::{Finding, named, smallest};
+use super::finding::{Finding, named, shrunk, smallest};
 use super::{Tell, VerifyOptions};
 use crate::check::Verdict;
+use crate::interrupt::Interrupt;
 use crate::study::{CheckSpec, Search, Study};
 
 /// What a study's runs on a testbed say of one claim.
@@ -38,6 +39,8 @@ pub struct Part {
     pub failed: Option<(String, FaultPlan)>,
     /// The suite's own trouble: a plan that the testbed refused to run, or a panic, which has no plan.
     pub internal: Option<(String, Option<FaultPlan>)>,
+    /// The work was asked to end before its search was over.
+    pub cut: bool,
     /// Real time that the unit took, in milliseconds: it serves all its claims at once.
     pub elapsed_ms: u64,
 }
@@ -55,6 +58,7 @@ impl Part {
             stalled: None,
             failed: None,
             internal: None,
+            cut: false,
             elapsed_ms: 0,
         }
     }
@@ -94,22 +98,27 @@ impl Trouble {
     }
 
     /// Makes the plans of a stall and of a run that could not be made as small as they can be.
-    fn make_smaller(&mut self, scenario: &Scenario, testbed: Testbed) {
+    fn make_smaller(&mut self, scenario: &Scenario, testbed: Testbed, interrupt: &Interrupt) {
         if !testbed.is_simulated() {
             return;
         }
         if let Some((why, plan)) = &mut self.stalled {
             let is_stalled = |run: &Run| matches!(run.end, End::Stalled { .. }) && run.fired.all();
-            *plan = named(scenario.shrink(plan, &mut |run| is_stalled(run)).plan, scenario.name());
+            *plan =
+                named(shrunk(scenario, plan, interrupt, &mut |run| is_stalled(run)).plan, scenario.name());
             *why = stall(&scenario.run(plan)).unwrap_or_default();
         }
         if let Some((why, Some(plan))) = &mut self.refused {
             let is_refused = |run: &Run| matches!(run.end, End::Refused { .. });
-            *plan = named(scenario.shrink(plan, &mut |run| is_refused(run)).plan, scenario.name());
+            *plan =
+                named(shrunk(scenario, plan, interrupt, &mut |run| is_refused(run)).plan, scenario.name());
             *why = refused(&scenario.run(plan)).unwrap_or_default();
         }
     }
 }
+
+/// Is shown each run, and says whether to go on.
+type Visit<'a> = dyn FnMut(&Run) -> ControlFlow<()> + 'a;
 
 /// The checks of a study that are asked for.
 fn wanted<'a>(study: &'a Study, options: &'a VerifyOptions) -> impl Iterator<Item = &'a CheckSpec> {
@@ -173,7 +182,12 @@ impl Unit {
         clippy::disallowed_methods,
         reason = "the engine is not simulated: it tells how long a unit took"
     )]
-    pub(super) fn run(&self, options: &VerifyOptions, tell: &Sender<Tell>) -> (Tried, Vec<Part>) {
+    pub(super) fn run(
+        &self,
+        options: &VerifyOptions,
+        tell: &Sender<Tell>,
+        interrupt: &Interrupt,
+    ) -> (Tried, Vec<Part>) {
         let Unit { study, testbed, .. } = *self;
         let begun = Instant::now();
         let mut watches: Vec<Watch<'_>> = wanted(study, options)
@@ -187,9 +201,10 @@ impl Unit {
                 // The receiver is gone only when the whole verification is.
                 let _ = tell.send(Tell::Ran(1));
                 look(run, &mut watches, &mut trouble);
+                if interrupt.is_asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
         }
-        trouble.make_smaller(&scenario, testbed);
+        trouble.make_smaller(&scenario, testbed, interrupt);
         let parts: Vec<Part> = watches
             .into_iter()
             .map(|watch| {
@@ -201,9 +216,10 @@ impl Unit {
                     skipped: watch.skipped.or_else(lacks),
                     tried,
                     exercised: watch.exercised,
-                    finding: watch
-                        .found
-                        .map(|found| smallest(study, &scenario, spec, &found.plan, &found.verdict)),
+                    finding: watch.found.map(|found| {
+                        smallest(study, &scenario, spec, &found.plan, &found.verdict, interrupt)
+                    }),
+                    cut: tried.stopped,
                     stalled: trouble.stalled.clone(),
                     failed: trouble.failed.clone(),
                     internal: trouble.refused.clone(),
@@ -215,20 +231,27 @@ impl Unit {
         (tried, parts.into_iter().map(|part| Part { elapsed_ms, ..part }).collect())
     }
 
-    /// Searches its plans and shows each run that counts.
-    fn search(&self, scenario: &Scenario, options: &VerifyOptions, visit: &mut dyn FnMut(&Run)) -> Tried {
+    /// What it says of its claims where the work was asked to end before it began.
+    pub(super) fn not_begun(&self, options: &VerifyOptions) -> (Tried, Vec<Part>) {
+        let parts = wanted(self.study, options).map(|spec| Part {
+            skipped: refusal(self.study, spec, self.testbed),
+            cut: true,
+            ..Part::new(spec.claim, self.testbed)
+        });
+        (Tried::default(), parts.collect())
+    }
+
+    /// Searches its plans and shows each run that counts, for as long as it is told to go on.
+    fn search(&self, scenario: &Scenario, options: &VerifyOptions, visit: &mut Visit<'_>) -> Tried {
         let Unit { study, testbed, ref numbers } = *self;
         let search = options.search(study, testbed);
         let mut tried = Tried::default();
         if numbers.start == 0 {
             tried += sweep(study, scenario, testbed, search, visit);
         }
-        if numbers.end > numbers.start {
+        if numbers.end > numbers.start && !tried.stopped {
             let count = numbers.end - numbers.start;
-            tried += scenario.search_random(numbers.start, count, &mut |run| {
-                visit(run);
-                ControlFlow::Continue(())
-            });
+            tried += scenario.search_random(numbers.start, count, visit);
         }
         tried
     }
@@ -260,14 +283,11 @@ fn sweep(
     scenario: &Scenario,
     testbed: Testbed,
     search: Search,
-    visit: &mut dyn FnMut(&Run),
+    visit: &mut Visit<'_>,
 ) -> Tried {
     let with = scenario.clone().exhaustive(search.exhaustive).random(0);
-    let mut tried = with.search(&mut |run| {
-        visit(run);
-        ControlFlow::Continue(())
-    });
-    if !testbed.carries_faults() {
+    let mut tried = with.search(visit);
+    if !testbed.carries_faults() || tried.stopped {
         return tried;
     }
     let mut further = (study.plans)();
@@ -279,14 +299,18 @@ fn sweep(
         let planned = plan.faults.len() + plan.events.len();
         tried.faults_planned += planned as u64;
         tried.faults_fired += run.fired.count() as u64;
-        if matches!(run.end, End::Refused { .. }) {
-            tried.refused += 1;
-            visit(&run);
+        let counts = if matches!(run.end, End::Refused { .. }) {
+            &mut tried.refused
         } else if run.fired.all() {
-            tried.singles += 1;
-            visit(&run);
+            &mut tried.singles
         } else {
             tried.inert += 1;
+            continue;
+        };
+        *counts += 1;
+        if visit(&run).is_break() {
+            tried.stopped = true;
+            break;
         }
     }
     tried

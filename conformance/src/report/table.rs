@@ -291,6 +291,9 @@ impl Report {
         let failed = count(&[Standing::Failed, Standing::KnownButFine]);
         let errors = count(&[Standing::Error]);
         match (failed, errors) {
+            (0, 0) if self.interrupted => {
+                words.push_str(" INTERRUPTED; what was done by then is as claimed.")
+            }
             (0, 0) if count(&[Standing::AsClaimed]) == 0 => words.push_str(" Nothing was tried."),
             (0, 0) => words.push_str(" All as claimed."),
             (failed, 0) => {

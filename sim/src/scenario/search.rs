@@ -79,12 +79,8 @@ impl Scenario {
 
     /// Makes a plan as small as it can be while its run still shows what `shows` asks for.
     pub fn shrink(&self, plan: &FaultPlan, shows: &mut dyn FnMut(&Run) -> bool) -> Shrunk {
-        let mut limits = ShrinkLimits::default();
-        if self.testbed.has_ticks() {
-            limits.tick_us = 1_000;
-        }
         // A plan of which something did not take place is not the smallest, and the shrinker finds that out.
-        shrink(plan, &mut |plan| shows(&self.run(plan)), &limits)
+        shrink(plan, &mut |plan| shows(&self.run(plan)), &ShrinkLimits::on(self.testbed))
     }
 
     /// Searches for a plan under which the scenario fails, and shrinks it; or tells how hard it was tried.

@@ -12,6 +12,8 @@ use std::hash::Hash;
 use faultwire::fault::FaultPlan;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use crate::Testbed;
+
 use super::ladder::{Place, item_count, recounted, steps, without_items};
 
 /// What bounds a shrinking.
@@ -21,6 +23,14 @@ pub struct ShrinkLimits {
     pub runs_max: u64,
     /// Times move in whole ticks of so many microseconds: 1 for all times, 1000 on a testbed with such a clock.
     pub tick_us: u64,
+}
+
+impl ShrinkLimits {
+    /// The default on a testbed: where time goes by in ticks, times move in whole ones.
+    pub fn on(testbed: Testbed) -> ShrinkLimits {
+        let tick_us = if testbed.has_ticks() { 1_000 } else { 1 };
+        ShrinkLimits { tick_us, ..ShrinkLimits::default() }
+    }
 }
 
 impl Default for ShrinkLimits {
@@ -37,8 +47,10 @@ pub struct Shrunk {
     pub plan: FaultPlan,
     /// How many plans were run.
     pub runs: u64,
-    /// Whether each plan that is one step simpler was run and does not show it. `false` also where the plan that
-    /// was handed in did not show it: then it is handed back as it was.
+    /// Whether the plan that was handed in showed it. If not, it is handed back as it was.
+    pub shown: bool,
+    /// Whether each plan that is one step simpler was run and does not show it. Where it is `false` although the plan
+    /// that was handed in showed it, the runs were used up.
     pub minimal: bool,
 }
 
@@ -51,13 +63,10 @@ pub struct Shrunk {
 pub fn shrink(plan: &FaultPlan, shows: &mut dyn FnMut(&FaultPlan) -> bool, limits: &ShrinkLimits) -> Shrunk {
     let mut shrinker = Shrinker { shows, refuted: BTreeSet::new(), runs: 0, limits: *limits };
     let mut best = plan.clone();
-    let done = shrinker.shows(plan).and_then(|shown| {
-        if shown {
-            shrinker.reduce(&mut best)?;
-        }
-        Ok(shown)
-    });
-    Shrunk { plan: best, runs: shrinker.runs, minimal: done == Ok(true) }
+    // With no run at all nothing is known.
+    let shown = shrinker.shows(plan) == Ok(true);
+    let minimal = shown && shrinker.reduce(&mut best).is_ok();
+    Shrunk { plan: best, runs: shrinker.runs, shown, minimal }
 }
 
 /// Whether a plan shows it, and none that is one step simpler does.

@@ -29,7 +29,9 @@ fn study(name: &str) -> Study {
 
 fn run_of(study: &Study, testbed: Testbed) -> Vec<Part> {
     let study: &'static Study = Box::leak(Box::new(*study));
-    Unit::whole(study, testbed, &options(testbed)).run(&options(testbed), &mpsc::channel().0).1
+    Unit::whole(study, testbed, &options(testbed))
+        .run(&options(testbed), &mpsc::channel().0, &Interrupt::default())
+        .1
 }
 
 /// A plan that no testbed can run: it crashes a host that there is not.

@@ -224,6 +224,9 @@ pub(super) fn verdict(report: &Report) -> (&'static str, String) {
     let failed = count(&[Standing::Failed, Standing::KnownButFine]);
     let errors = count(&[Standing::Error]);
     match (failed, errors) {
+        (0, 0) if report.interrupted => {
+            ("nothing", "Interrupted: what was done by then is as claimed.".to_owned())
+        }
         (0, 0) if count(&[Standing::AsClaimed]) == 0 => ("nothing", "Nothing was tried.".to_owned()),
         (0, 0) => ("fine", "All as claimed.".to_owned()),
         (failed, 0) => ("failed", format!("{failed} not as claimed.")),

@@ -170,7 +170,7 @@ fn the_budget_is_kept_and_told() {
 #[test]
 fn a_plan_that_does_not_show_it_comes_back_as_it_was() {
     let result = shrink(&drops(1..=3), &mut |_| false, &ShrinkLimits::default());
-    assert_eq!(result, Shrunk { plan: drops(1..=3), runs: 1, minimal: false });
+    assert_eq!(result, Shrunk { plan: drops(1..=3), runs: 1, shown: false, minimal: false });
 }
 
 #[test]
