@@ -4,10 +4,12 @@
 //! TCP in it; [`fault`] is what goes wrong, as data,
 //! and the wire that makes it go wrong; [`network`] is the seam that lets one program run over real sockets and in
 //! simulation; [`program`] holds the clients and servers written against it, [`machine`] protocols as pure machines and what runs
-//! one over a socket; [`trace`] is what happened;
+//! one over a socket, [`adaptive`] a datagram socket that does as much for each message as that asks for; [`trace`] is what
+//! happened;
 //! [`relay`] puts the wire between two real UDP sockets, and `lab` (Linux, with the feature of that name) between hosts of
 //! the real kernel.
 
+pub mod adaptive;
 pub mod errno;
 pub mod fault;
 #[cfg(all(target_os = "linux", feature = "lab"))]

@@ -34,5 +34,6 @@ pub use state::State;
 pub(crate) use arrives::Outcome;
 pub(crate) use connection::{Connection, MSS_DEFAULT, Options};
 pub(crate) use isn::initial_sequence_number;
+pub(crate) use rtt::Rtt;
 pub(crate) use segment::Segment;
 pub(crate) use seq::Seq;

@@ -84,6 +84,12 @@ impl OsNetwork {
         }
     }
 
+    /// A number that nobody can guess, for what must not be guessed: never for what a simulation does.
+    pub fn random_seed() -> u64 {
+        use std::hash::{BuildHasher as _, RandomState};
+        RandomState::new().hash_one(0)
+    }
+
     /// Gives the host one address of its own, of either family (call it twice for both).
     ///
     /// A bind to the any-address of that family binds to this address instead, and so does a stream socket before

@@ -23,7 +23,6 @@ impl Rtt {
     }
 
     /// SRTT.
-    #[cfg(test)]
     pub(crate) fn smoothed(&self) -> Option<Duration> {
         self.smoothed.map(|(srtt, _)| srtt)
     }
