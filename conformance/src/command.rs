@@ -6,6 +6,7 @@ mod bar;
 mod call;
 mod capture;
 mod claims;
+mod compare;
 mod ctrl_c;
 mod error;
 mod given;
@@ -65,6 +66,7 @@ enum Command {
     Call(call::Args),
     Relay(relay::Args),
     Lab(lab::Args),
+    Compare(compare::Args),
     Lesson(lesson::Args),
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
@@ -95,6 +97,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Relay(args) => Ok(relay::run(&args)),
         Command::Lab(args) => Ok(lab::run(&args)),
         Command::Lesson(args) => lesson::run(&args),
+        Command::Compare(args) => compare::run(&args),
         #[cfg(target_os = "linux")]
         Command::LabHelper(args) => Ok(lab_helper::run(&args)),
     };

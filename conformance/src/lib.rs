@@ -2,13 +2,16 @@
 //! What TCP and UDP promise, settled by experiment: claims, checks, reports.
 //!
 //! [`claim`] lists what is claimed; [`study`] says which scenarios settle it; [`check`] what looks at a run; [`engine`]
-//! runs them; [`report`] is what comes out; [`lesson`] is the course; [`command`] is the `faultwire` command around it all.
+//! runs them; [`report`] is what comes out; [`lesson`] is the course; `figures` measures the kernel's TCP and ours side by side
+//! (Linux); [`command`] is the `faultwire` command around it all.
 
 pub mod check;
 pub mod claim;
 pub mod command;
 pub mod engine;
 pub mod exit;
+#[cfg(target_os = "linux")]
+pub mod figures;
 pub mod interrupt;
 pub mod known;
 pub mod lesson;

@@ -50,6 +50,7 @@ fn help() {
         "relay",
         "lab",
         "lab search",
+        "compare",
         "lesson",
         "lesson run",
     ];

@@ -10,6 +10,8 @@ mod bench;
 mod command;
 #[path = "kernel/datagrams.rs"]
 mod datagrams;
+#[path = "kernel/figures.rs"]
+mod figures;
 #[path = "kernel/many.rs"]
 mod many;
 #[path = "kernel/set_up.rs"]

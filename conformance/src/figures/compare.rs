@@ -1,0 +1,229 @@
+//! Measures both sides, and compares.
+
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+
+use faultwire::lab::{LabError, Profile, Refusal, Setting};
+use faultwire::stack::Mutant;
+use serde::Serialize;
+
+use super::bench::{Bench, Subject, Trouble};
+use super::experiments::{ALL, Experiment};
+use super::figure::{Allowed, Figure, Measured};
+use super::seen::Seen;
+use super::value::Value;
+
+/// The version of the comparison's JSON.
+pub const FORMAT: u32 = 1;
+
+/// How often an experiment is made at the most: again where a figure of it differs and nothing explains it, because a busy
+/// machine is late too. What most of the rounds say counts.
+const ROUNDS: usize = 3;
+
+/// What is compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The settings of the kernel, on both sides.
+    pub profile: Profile,
+    /// A bug that our stack is given, to see it noticed.
+    pub mutant: Option<Mutant>,
+    /// The figures to measure, by their names; all, if none is named.
+    pub figures: &'a [String],
+    /// The `faultwire` command, which is started again to make hosts.
+    pub program: &'a Path,
+}
+
+/// What came out.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Comparison {
+    /// The version of this format.
+    pub format: u32,
+    /// The profile's name.
+    pub profile: &'static str,
+    /// Settings of it that the kernel did not take, each with the error.
+    pub unset: Vec<String>,
+    /// The figures.
+    pub figures: Vec<Line>,
+}
+
+/// A figure of both sides.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Line {
+    /// A stable name.
+    pub id: &'static str,
+    /// What it is.
+    pub title: &'static str,
+    /// The kernel's.
+    pub kernel: Option<Value>,
+    /// Ours.
+    pub ours: Option<Value>,
+    /// What is to be thought of it.
+    pub verdict: Verdict,
+    /// Where they differ: what allows it.
+    pub allowed: Option<Allowed>,
+    /// Where it was not measured: why.
+    pub why: Option<String>,
+    /// How often it was measured: more than once where it could not be explained at first. Most rounds were like this.
+    pub rounds: usize,
+}
+
+/// What is to be thought of a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Both are the same, within the tolerance.
+    Same,
+    /// They differ, and a sentence of an RFC allows it.
+    Allowed,
+    /// They differ, and no sentence that is known allows it.
+    NotExplained,
+    /// A side did not show it.
+    NotMeasured,
+}
+
+impl Comparison {
+    /// Whether every figure was measured on both sides, and every difference is allowed.
+    pub fn is_explained(&self) -> bool {
+        self.figures.iter().all(Line::is_explained)
+    }
+}
+
+impl Line {
+    /// Whether it was measured on both sides, and a difference is allowed.
+    pub fn is_explained(&self) -> bool {
+        matches!(self.verdict, Verdict::Same | Verdict::Allowed)
+    }
+}
+
+/// Why there is no comparison.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompareError {
+    /// There is no figure of that name.
+    #[error("there is no figure `{found}`; there are: {}", names().collect::<Vec<_>>().join(", "))]
+    UnknownFigure {
+        /// The name that was looked for.
+        found: String,
+    },
+    /// The machine refuses the lab.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// The names of all figures, in the order of the report.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().flat_map(|experiment| experiment.figures).map(|figure| figure.id)
+}
+
+/// What a run of one side gave.
+type Shown = Result<(Seen, Vec<Setting>), Trouble>;
+
+/// Measures figures on both sides, all experiments side by side, and compares them.
+///
+/// # Errors
+/// [`CompareError::UnknownFigure`]; [`CompareError::Refused`] where the machine refuses the lab. What goes wrong in a run is
+/// said of its figures: they are not measured.
+pub fn compare(options: &Options<'_>) -> Result<Comparison, CompareError> {
+    if let Some(found) = options.figures.iter().find(|wanted| !names().any(|name| name == **wanted)) {
+        return Err(CompareError::UnknownFigure { found: found.clone() });
+    }
+    let is_wanted =
+        |figure: &&Figure| options.figures.is_empty() || options.figures.iter().any(|name| name == figure.id);
+    let mut unset = Vec::new();
+    // Of each experiment, what each of its rounds gave.
+    let mut rounds: Vec<Vec<Vec<Line>>> = ALL.iter().map(|_| Vec::new()).collect();
+    for _ in 0..ROUNDS {
+        let is_open = |index: &usize| {
+            let is_asked_for = ALL[*index].figures.iter().any(|figure| is_wanted(&figure));
+            // The first round settles it, or it takes all of them.
+            let is_settled =
+                matches!(rounds[*index].as_slice(), [only] if only.iter().all(Line::is_explained));
+            is_asked_for && !is_settled
+        };
+        let todo: Vec<usize> = (0..ALL.len()).filter(is_open).collect();
+        for (index, [kernel, ours]) in todo.iter().copied().zip(side_by_side(options, &todo)) {
+            for side in [&kernel, &ours] {
+                match side {
+                    Ok((_, absent)) => unset.clone_from(absent),
+                    Err(Trouble::Lab(LabError::Refused(refusal))) => return Err((*refusal).into()),
+                    Err(_) => {}
+                }
+            }
+            let figures = ALL[index].figures.iter().filter(is_wanted);
+            rounds[index].push(figures.map(|figure| line(figure, &kernel, &ours)).collect());
+        }
+    }
+    let unset = unset.into_iter().map(|setting| format!("{}: {}", setting.name, setting.value)).collect();
+    Ok(Comparison {
+        format: FORMAT,
+        profile: options.profile.name(),
+        unset,
+        figures: rounds.into_iter().flat_map(most).collect(),
+    })
+}
+
+/// Of each figure of an experiment a round that is like most of them.
+fn most(rounds: Vec<Vec<Line>>) -> Vec<Line> {
+    let count = rounds.len();
+    let figures = rounds.first().map_or(0, Vec::len);
+    let of = |index: usize| {
+        let mut lines: Vec<Line> = rounds.iter().filter_map(|lines| lines.get(index)).cloned().collect();
+        let good = lines.iter().filter(|line| line.is_explained()).count();
+        lines.retain(|line| line.is_explained() == (good * 2 >= count));
+        lines.pop().map(|line| Line { rounds: count, ..line })
+    };
+    (0..figures).filter_map(of).collect()
+}
+
+/// Makes experiments, by their index: each for both subjects, and all at once.
+fn side_by_side(options: &Options<'_>, which: &[usize]) -> Vec<[Shown; 2]> {
+    thread::scope(|scope| {
+        let begin = |index: &usize| {
+            let experiment = ALL[*index];
+            [Subject::Kernel, Subject::Ours(options.mutant)]
+                .map(|subject| scope.spawn(move || run(options, experiment, subject)))
+        };
+        let running: Vec<_> = which.iter().map(begin).collect();
+        let join =
+            |run: thread::ScopedJoinHandle<'_, Shown>| run.join().unwrap_or(Err(LabError::Gone.into()));
+        running.into_iter().map(|both| both.map(join)).collect()
+    })
+}
+
+fn run(options: &Options<'_>, experiment: &Experiment, subject: Subject) -> Shown {
+    let mut helper = Command::new(options.program);
+    helper.arg("lab-helper");
+    let bench = Bench::start(helper, options.profile, subject, &(experiment.plan)())?;
+    let said = (experiment.hosts)(&bench);
+    let unset = bench.unset().to_vec();
+    let trace = bench.close()?;
+    tracing::debug!(experiment = experiment.name, ?subject, "{}", trace.text());
+    Ok((Seen::new(&trace, said?), unset))
+}
+
+fn line(figure: &Figure, kernel: &Shown, ours: &Shown) -> Line {
+    let read = |side: &Shown| -> Result<Measured, String> {
+        match side {
+            Err(trouble) => Err(trouble.to_string()),
+            Ok((seen, _)) => {
+                let value = (figure.read)(seen).ok_or("it did not occur")?;
+                Ok(Measured { value, agreed: seen.agreed() })
+            }
+        }
+    };
+    let (verdict, allowed, why) = match (read(kernel), read(ours)) {
+        (Ok(one), Ok(two)) if one.value.is_like(&two.value) => (Verdict::Same, None, None),
+        (Ok(one), Ok(two)) => match figure.allowed(&one, &two) {
+            Some(allowed) => (Verdict::Allowed, Some(allowed), None),
+            None => (Verdict::NotExplained, None, None),
+        },
+        (Err(why), _) => (Verdict::NotMeasured, None, Some(format!("kernel: {why}"))),
+        (_, Err(why)) => (Verdict::NotMeasured, None, Some(format!("ours: {why}"))),
+    };
+    let value = |side: &Shown| read(side).ok().map(|measured| measured.value);
+    let Figure { id, title, .. } = *figure;
+    Line { id, title, kernel: value(kernel), ours: value(ours), verdict, allowed, why, rounds: 1 }
+}
