@@ -17,6 +17,8 @@ pub struct Claim {
     pub modality: Modality,
     /// What is claimed, in a sentence or two.
     pub text: &'static str,
+    /// Why it is so, for somebody who learns it: two to five sentences, which say where the popular wording is wrong.
+    pub why: &'static str,
     /// What must be given for it to hold; empty where nothing must.
     pub conditions: &'static str,
     /// Where it stands: sections of RFCs, manual pages.
@@ -89,6 +91,29 @@ mod tests {
             assert!(claim.conditions.is_empty() || claim.conditions.ends_with('.'), "{}", claim.id);
             let cited = claim.source.contains("RFC ") || claim.source.contains('(');
             assert!(cited, "{}: neither an RFC nor a manual page: {}", claim.id, claim.source);
+        }
+    }
+
+    /// The words of a text, without signs.
+    fn words(text: &str) -> Vec<String> {
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.map(str::to_lowercase).collect()
+    }
+
+    #[test]
+    fn every_claim_says_why_and_not_again_what() {
+        for claim in CLAIMS {
+            assert!(claim.why.ends_with('.'), "{}: a sentence: {}", claim.id, claim.why);
+            let sentences = claim.why.matches(". ").count() + 1;
+            assert!((2..=5).contains(&sentences), "{}: {sentences} sentences: {}", claim.id, claim.why);
+            assert!(claim.why.len() > claim.text.len(), "{}: it explains little: {}", claim.id, claim.why);
+            // No eight words in a row are those of the text, or of another claim's reason.
+            let why = words(claim.why);
+            let texts = CLAIMS.iter().filter(|other| other.id != claim.id).map(|other| words(other.why));
+            for other in texts.chain([words(claim.text)]) {
+                let again = why.windows(8).find(|some| other.windows(8).any(|these| these == *some));
+                assert_eq!(again, None, "{}: said already", claim.id);
+            }
         }
     }
 }

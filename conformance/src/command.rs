@@ -9,6 +9,7 @@ mod claims;
 mod compare;
 mod ctrl_c;
 mod error;
+mod explain;
 mod given;
 mod lab;
 #[cfg(target_os = "linux")]
@@ -55,6 +56,8 @@ enum Command {
     Verify(verify::Args),
     /// List the claims: what is said, under which conditions, and where it is written
     Claims(claims::Args),
+    /// Explain a claim: what it says, why it is so, how it is tried, and a run that shows it
+    Explain(explain::Args),
     /// Run a scenario once under a plan of faults, and draw what happened
     Replay(replay::Args),
     Shrink(shrink::Args),
@@ -88,6 +91,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command.unwrap_or_else(|| Command::Verify(verify::Args::default())) {
         Command::Verify(args) => verify::run(&args),
         Command::Claims(args) => claims::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Shrink(args) => shrink::run(&args),
         Command::Testbeds(args) => testbeds::run(&args),

@@ -4,6 +4,7 @@
 //! those over real sockets mostly wait and run beside them. What comes out does not depend on which is done first.
 
 mod exhibit;
+mod explain;
 mod finding;
 mod moment;
 mod mutants;
@@ -30,10 +31,11 @@ use crate::report::Report;
 use crate::study::{CheckSpec, Search, Study};
 
 pub use exhibit::{Exhibit, Reason, exhibits};
+pub use explain::{Explanation, explain};
 pub use finding::Finding;
 pub(crate) use finding::base_name;
 pub use moment::moment;
-pub use mutants::{MutantRow, mutants, mutants_until};
+pub use mutants::{AnyMutant, MutantRow, mutants, mutants_until};
 pub use shrink::{Goal, NotShrunk, ShrinkOptions, Shrinking, Step, Stopped, shrink_plan};
 pub use still::Still;
 pub use unit::Part;

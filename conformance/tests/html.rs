@@ -66,7 +66,7 @@ fn the_page_holds_every_claim_and_needs_nothing_else() {
         let entry = PAGE.split(&format!("id=\"{}\"", id.replace('/', "-"))).nth(1).expect(id);
         let entry = entry.split("<details class=\"entry\"").next().expect(id);
         let said = markup::text(entry);
-        for words in [claim.text, claim.conditions, claim.source] {
+        for words in [claim.text, claim.why, claim.conditions, claim.source] {
             assert!(said.contains(words), "{id}: {words}");
         }
         assert!(entry.contains("<svg") && entry.contains("faultwire replay - --testbed"), "{id}: {entry}");

@@ -43,6 +43,16 @@ pub(super) fn claim(id: &str) -> Result<&'static Claim, CommandError> {
     })
 }
 
+/// The same names, with ids in place of second parts of ids: two of them, where two families have that part.
+pub(super) fn by_slug(names: &[String]) -> Vec<String> {
+    let ids = |name: &String| -> Vec<String> {
+        let ids: Vec<String> =
+            CLAIMS.iter().filter(|claim| claim.slug() == name).map(|claim| claim.id.to_owned()).collect();
+        if ids.is_empty() { vec![name.clone()] } else { ids }
+    };
+    names.iter().flat_map(ids).collect()
+}
+
 /// A testbed's name with its subject, which no two share: `turmoil/ours`.
 pub(super) fn full_name(testbed: Testbed) -> String {
     format!("{}/{}", testbed.name(), testbed.subject())
@@ -199,6 +209,15 @@ mod tests {
         assert_eq!(ids(&[]).len(), CLAIMS.len());
         // In the order of the registry, and once.
         assert_eq!(ids(&["tcp/reset", "udp/may-lose", "udp/may-lose"]), ["udp/may-lose", "tcp/reset"]);
+    }
+
+    #[test]
+    fn the_second_part_of_an_id_stands_for_all_that_have_it() {
+        let ids = |name: &str| by_slug(&[name.to_owned()]);
+        assert_eq!(ids("may-lose"), ["udp/may-lose"]);
+        assert_eq!(ids("nothing-altered"), ["udp/nothing-altered", "tcp/nothing-altered"]);
+        assert_eq!(ids("udp"), ["udp"]);
+        assert_eq!(ids("no-such"), ["no-such"]);
     }
 
     #[test]

@@ -6,9 +6,12 @@ use std::ops::ControlFlow;
 use faultwire::fault::{Action, Class, FaultPlan};
 use faultwire_sim::{Run, Testbed};
 
-use super::{ReplayOptions, base_name, replay, studies, unit};
+use super::finding::{named, said, smallest};
+use super::mutants::{self, AnyMutant};
+use super::{ReplayOptions, base_name, moment, replay, studies, unit};
 use crate::check::{Seen, Verdict};
 use crate::claim::Claim;
+use crate::interrupt::Interrupt;
 use crate::report::{Outcome, Report, Row};
 use crate::study::{CheckSpec, Study};
 
@@ -120,16 +123,70 @@ fn drawn(claim: &'static Claim, row: &Row, plan: &FaultPlan, seed: u64) -> Optio
 /// A short run of a guaranteed claim in which its situation occurred: under a lost packet with data, if the claim is
 /// about faults, else under another fault, else without.
 fn example(claim: &'static Claim, seed: u64) -> Option<Exhibit> {
-    let testbed = Testbed::Virtual;
     let mut best: Option<((u8, usize), Exhibit)> = None;
-    for study in studies() {
-        let Some(spec) = study.checks.iter().find(|spec| spec.claim == claim.id) else { continue };
-        if unit::refusal(study, spec, testbed).is_some() {
-            continue;
-        }
+    for (study, spec) in settled_by(claim, Testbed::Virtual) {
         look_through(claim, study, spec, seed, &mut best);
     }
     best.map(|(_, exhibit)| exhibit)
+}
+
+/// The studies that settle a claim on a testbed, each with the check that does it.
+fn settled_by(claim: &Claim, testbed: Testbed) -> Vec<(&'static Study, &'static CheckSpec)> {
+    let check = |study: &'static Study| {
+        let spec = study.checks.iter().find(|spec| spec.claim == claim.id)?;
+        unit::refusal(study, spec, testbed).is_none().then_some((study, spec))
+    };
+    studies().into_iter().filter_map(check).collect()
+}
+
+/// The smallest plan under which a run on `virtual` shows a possible claim, found and run on the spot.
+pub(super) fn witness(claim: &'static Claim, seed: u64) -> Option<Exhibit> {
+    let testbed = Testbed::Virtual;
+    let size = |plan: &FaultPlan| (plan.faults.len() + plan.events.len(), plan.to_toml().len());
+    let found = settled_by(claim, testbed).into_iter().filter_map(|(study, spec)| {
+        let scenario = (study.scenario)(testbed).seed(seed).on(testbed);
+        let scenario = scenario.exhaustive(study.search.exhaustive.min(1)).random(0);
+        let mut shown = None;
+        let mut look = |run: &Run| {
+            let verdict = (spec.check)(run).verdict;
+            if matches!(verdict, Verdict::Shown(_)) && run.end.is_finished() && run.fired.all() {
+                shown = Some((run.plan.clone(), verdict));
+            }
+            if shown.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        if !scenario.search(&mut look).stopped {
+            for plan in (study.plans)() {
+                if look(&scenario.run(&plan)).is_break() {
+                    break;
+                }
+            }
+        }
+        let (plan, verdict) = shown?;
+        Some((study, spec, smallest(study, &scenario, *spec, &plan, &verdict, &Interrupt::default())))
+    });
+    let (study, spec, finding) = found.min_by_key(|(_, _, finding)| size(&finding.plan))?;
+    let run = (study.scenario)(testbed).seed(seed).on(testbed).run(&finding.plan);
+    Some(found_here(Outcome::Witnessed, spec, (spec.check)(&run), run, seed))
+}
+
+/// The smallest run in which the check of the claim that a mutant breaks sees it.
+pub(super) fn broken(mutant: AnyMutant, seed: u64) -> Option<Exhibit> {
+    let (run, spec, seen) = mutants::exposed(mutant, seed)?;
+    Some(found_here(Outcome::Broken, &spec, seen, run, seed))
+}
+
+fn found_here(outcome: Outcome, spec: &CheckSpec, seen: Seen, run: Run, seed: u64) -> Exhibit {
+    Exhibit {
+        claim: spec.claim,
+        reason: Reason::Found(outcome),
+        found_on: Vec::new(),
+        how: said(&seen.verdict).map(str::to_owned),
+        drawn_on: Testbed::Virtual,
+        moment: moment(&run, spec.check),
+        run,
+        seen: Some(seen),
+        seed,
+    }
 }
 
 fn look_through(
@@ -152,7 +209,7 @@ fn look_through(
         let rank = (if claim.over_plans { far_from_lost_data(&run.plan) } else { 0 }, events);
         if fine && best.as_ref().is_none_or(|(other, _)| rank < *other) {
             let mut run = run.clone();
-            run.plan = super::finding::named(run.plan, study.name);
+            run.plan = named(run.plan, study.name);
             let exhibit = Exhibit {
                 claim: claim.id,
                 reason: Reason::Example,

@@ -53,12 +53,26 @@ pub(crate) fn shrunk(
 pub(crate) fn smallest(
     study: &Study,
     scenario: &Scenario,
-    CheckSpec { claim, check, .. }: CheckSpec,
+    spec: CheckSpec,
     found: &FaultPlan,
     verdict: &Verdict,
     interrupt: &Interrupt,
 ) -> Finding {
-    let shrunk = shrunk(scenario, found, interrupt, &mut |run| says_likewise(run, check, verdict));
+    smallest_of(study, scenario, spec, found, verdict, interrupt, &|_| true)
+}
+
+/// The same among the plans that are admitted.
+pub(crate) fn smallest_of(
+    study: &Study,
+    scenario: &Scenario,
+    CheckSpec { claim, check, .. }: CheckSpec,
+    found: &FaultPlan,
+    verdict: &Verdict,
+    interrupt: &Interrupt,
+    is_admitted: &dyn Fn(&FaultPlan) -> bool,
+) -> Finding {
+    let mut shows = |run: &Run| says_likewise(run, check, verdict) && is_admitted(&run.plan);
+    let shrunk = shrunk(scenario, found, interrupt, &mut shows);
     let run = scenario.run(&shrunk.plan);
     let how = said(&check(&run).verdict).or(said(verdict)).unwrap_or_default().to_owned();
     let mut plan = shrunk.plan;

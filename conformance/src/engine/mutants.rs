@@ -7,12 +7,12 @@ use faultwire::fault::FaultPlan;
 use faultwire::stack::Mutant;
 use faultwire_sim::{End, Run, Scenario, Testbed};
 
-use super::finding::smallest;
+use super::finding::smallest_of;
 use super::studies;
-use crate::check::Verdict;
+use crate::check::{Seen, Verdict};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
-use crate::study::{Search, Study};
+use crate::study::{CheckSpec, ProgramMutant, Search, Study};
 
 /// What became of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,79 @@ impl MutantRow {
 /// How hard a mutant is looked for: it is to be seen under one fault, or none.
 const SEARCH: Search = Search::of(1, 32);
 
+/// A deliberate bug, of the stack or of a study's programs.
+#[derive(Clone, Copy, Debug)]
+pub enum AnyMutant {
+    /// Of the stack: it misbehaves in every study.
+    Stack(Mutant),
+    /// Of a program: it stands in for the study's own.
+    Program(&'static Study, &'static ProgramMutant),
+}
+
+impl AnyMutant {
+    /// All of them: those of the stack, then those of programs.
+    pub fn all() -> Vec<AnyMutant> {
+        let of_stack = Mutant::ALL.iter().copied().map(AnyMutant::Stack);
+        let of_study =
+            |study: &'static Study| study.mutants.iter().map(move |it| AnyMutant::Program(study, it));
+        of_stack.chain(studies().into_iter().flat_map(of_study)).collect()
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            AnyMutant::Stack(mutant) => mutant.name(),
+            AnyMutant::Program(_, mutant) => mutant.name,
+        }
+    }
+
+    /// What it does wrong.
+    pub fn about(self) -> &'static str {
+        match self {
+            AnyMutant::Stack(mutant) => mutant.about(),
+            AnyMutant::Program(_, mutant) => mutant.about,
+        }
+    }
+
+    /// The claim whose check must see it.
+    pub fn breaks(self) -> &'static str {
+        match self {
+            AnyMutant::Stack(mutant) => mutant.breaks(),
+            AnyMutant::Program(_, mutant) => mutant.breaks,
+        }
+    }
+
+    /// The studies that it can misbehave in on a testbed.
+    fn studies(self, testbed: Testbed) -> Vec<&'static Study> {
+        let all = match self {
+            AnyMutant::Stack(_) => studies(),
+            AnyMutant::Program(study, _) => vec![study],
+        };
+        all.into_iter().filter(|study| (study.refuses)(testbed).is_none()).collect()
+    }
+
+    /// How it is tried in one of its studies.
+    fn trial(self, study: &'static Study, testbed: Testbed, search: Search, seed: u64) -> Trial {
+        let sound = (study.scenario)(testbed).on(testbed).seed(seed);
+        let broken = match self {
+            AnyMutant::Stack(mutant) => sound.clone().mutant(mutant),
+            AnyMutant::Program(_, mutant) => (mutant.scenario)(testbed).on(testbed).seed(seed),
+        };
+        Trial { study, broken, sound, search }
+    }
+
+    fn row(self) -> MutantRow {
+        MutantRow {
+            name: self.name().to_owned(),
+            about: self.about().to_owned(),
+            breaks: self.breaks(),
+            caught_by: BTreeSet::new(),
+            plan: None,
+            cut: false,
+        }
+    }
+}
+
 /// Runs every mutant against the checks: those of the stack on `virtual`, those of programs over real sockets.
 pub fn mutants(seed: u64, progress: &mut dyn Progress) -> Vec<MutantRow> {
     mutants_until(seed, progress, &Interrupt::default())
@@ -48,110 +121,135 @@ pub fn mutants(seed: u64, progress: &mut dyn Progress) -> Vec<MutantRow> {
 
 /// The same, until all is done or until it is asked to end: then with what it has by then.
 pub fn mutants_until(seed: u64, progress: &mut dyn Progress, interrupt: &Interrupt) -> Vec<MutantRow> {
-    let studies = studies();
-    let of_programs: usize = studies.iter().map(|study| study.mutants.len()).sum();
-    progress.begin((Mutant::ALL.len() + of_programs) as u64);
+    let all = AnyMutant::all();
+    progress.begin(all.len() as u64);
     let mut rows = Vec::new();
-    for mutant in Mutant::ALL {
-        let mut row = new_row(mutant.name(), mutant.about(), mutant.breaks());
+    for mutant in all {
+        let mut row = mutant.row();
         row.cut = interrupt.is_asked();
         if !row.cut {
             progress.starts(mutant.name());
-            for study in studies.iter().filter(|study| (study.refuses)(Testbed::Virtual).is_none()) {
-                let scenario =
-                    (study.scenario)(Testbed::Virtual).on(Testbed::Virtual).seed(seed).mutant(*mutant);
-                let search = if study.search == Search::FAULT_FREE { study.search } else { SEARCH };
-                progress.ran(try_it(study, &scenario, search, &mut row, interrupt));
+            let (testbed, most) = match mutant {
+                AnyMutant::Stack(_) => (Testbed::Virtual, SEARCH),
+                AnyMutant::Program(..) => (Testbed::Loopback, Search::FAULT_FREE),
+            };
+            for study in mutant.studies(testbed) {
+                let search = if study.search == Search::FAULT_FREE { study.search } else { most };
+                progress.ran(mutant.trial(study, testbed, search, seed).run(&mut row, interrupt));
             }
             progress.done(mutant.name());
         }
         rows.push(row);
     }
-    for study in &studies {
-        for mutant in study.mutants {
-            let mut row = new_row(mutant.name, mutant.about, mutant.breaks);
-            row.cut = interrupt.is_asked();
-            if !row.cut {
-                progress.starts(mutant.name);
-                let testbed = Testbed::Loopback;
-                let scenario = (mutant.scenario)(testbed).on(testbed).seed(seed);
-                progress.ran(try_it(study, &scenario, Search::FAULT_FREE, &mut row, interrupt));
-                progress.done(mutant.name);
-            }
-            rows.push(row);
-        }
-    }
     progress.end();
     rows
 }
 
-fn new_row(name: &str, about: &str, breaks: &'static str) -> MutantRow {
-    MutantRow {
-        name: name.to_owned(),
-        about: about.to_owned(),
-        breaks,
-        caught_by: BTreeSet::new(),
-        plan: None,
-        cut: false,
+/// The smallest run on `virtual` in which the check that must see a mutant does, with that check and what it saw.
+pub(super) fn exposed(mutant: AnyMutant, seed: u64) -> Option<(Run, CheckSpec, Seen)> {
+    let testbed = Testbed::Virtual;
+    let settles = |spec: &&CheckSpec| spec.claim == mutant.breaks();
+    let size = |run: &Run| (run.plan.faults.len() + run.plan.events.len(), run.trace.events().len());
+    let mut best: Option<(Run, CheckSpec, Seen)> = None;
+    // What needs no fault is seen without a search through all of its studies.
+    for search in [Search::FAULT_FREE, SEARCH] {
+        for study in mutant.studies(testbed) {
+            let specs = || study.checks.iter().filter(settles);
+            let is_searched = search == Search::FAULT_FREE || study.search != Search::FAULT_FREE;
+            if specs().next().is_none() || study.search.thorough_only || !is_searched {
+                continue;
+            }
+            let trial = mutant.trial(study, testbed, search, seed);
+            let mut row = mutant.row();
+            trial.run(&mut row, &Interrupt::default());
+            let Some(plan) = row.plan else { continue };
+            let run = trial.broken.run(&plan);
+            let sees = specs().map(|spec| (*spec, seen_by(spec, &run)));
+            let is_broken = |seen: &Seen| matches!(seen.verdict, Verdict::Broken(_));
+            let Some((spec, seen)) = sees.into_iter().find(|(_, seen)| is_broken(seen)) else { continue };
+            if best.as_ref().is_none_or(|(other, ..)| size(&run) < size(other)) {
+                best = Some((run, spec, seen));
+            }
+        }
+        if best.as_ref().is_some_and(|(run, ..)| size(run).0 <= 1) {
+            break;
+        }
+    }
+    best
+}
+
+/// A mutant in one of its studies.
+struct Trial {
+    study: &'static Study,
+    /// The scenario with the mutant in it.
+    broken: Scenario,
+    /// The scenario without it.
+    sound: Scenario,
+    search: Search,
+}
+
+impl Trial {
+    /// Looks at the mutant with all checks of the study. The search for the claim that it must break goes on until that one
+    /// sees it; the others see what they see on the way. Tells how many runs that took.
+    fn run(&self, row: &mut MutantRow, interrupt: &Interrupt) -> u64 {
+        if interrupt.is_asked() {
+            row.cut = true;
+            return 0;
+        }
+        let Trial { study, search, .. } = self;
+        let concerns = study.checks.iter().any(|spec| spec.claim == row.breaks);
+        // A study of other claims gets a look without faults.
+        let (depth, random) = if concerns { (search.exhaustive, search.random) } else { (0, 0) };
+        let scenario = self.broken.clone().exhaustive(depth).random(random);
+        let mut found = None;
+        let takes_faults = scenario.testbed().carries_faults();
+        let mut look = |run: &Run| {
+            for spec in study.checks {
+                let verdict = seen_by(spec, run).verdict;
+                if matches!(verdict, Verdict::Broken(_)) {
+                    row.caught_by.insert(spec.claim);
+                    if spec.claim == row.breaks && found.is_none() {
+                        found = Some((*spec, run.plan.clone(), verdict));
+                    }
+                }
+            }
+            let over = found.is_some() || interrupt.is_asked();
+            row.cut |= found.is_none() && over;
+            if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let tried = scenario.search(&mut look);
+        let mut runs = tried.runs();
+        if concerns && !tried.stopped && takes_faults {
+            for plan in (study.plans)() {
+                runs += 1;
+                if look(&scenario.run(&plan)).is_break() {
+                    break;
+                }
+            }
+        }
+        if let Some((spec, plan, verdict)) = found {
+            // A plan that leaves the claim's conditions, as a partition that never heals does, says nothing of the mutant: what is
+            // sound fails under it too.
+            let is_the_mutants = |plan: &FaultPlan| {
+                let run = self.sound.run(plan);
+                run.end.is_finished() && (spec.check)(&run).verdict == Verdict::Fine
+            };
+            let plan = smallest_of(study, &scenario, spec, &plan, &verdict, interrupt, &is_the_mutants).plan;
+            let size = |plan: &FaultPlan| plan.faults.len() + plan.events.len();
+            if row.plan.as_ref().is_none_or(|known| size(&plan) < size(known)) {
+                row.plan = Some(plan);
+            }
+        }
+        runs
     }
 }
 
-/// Looks at a mutant with all checks of a study. The search for the claim that it must break goes on until that one
-/// sees it; the others see what they see on the way. Tells how many runs that took.
-fn try_it(
-    study: &Study,
-    scenario: &Scenario,
-    search: Search,
-    row: &mut MutantRow,
-    interrupt: &Interrupt,
-) -> u64 {
-    if interrupt.is_asked() {
-        row.cut = true;
-        return 0;
+/// What a check sees in a run of a mutant. What never ends fails every claim of its study.
+fn seen_by(spec: &CheckSpec, run: &Run) -> Seen {
+    let seen = (spec.check)(run);
+    let is_stalled = matches!(run.end, End::Stalled { .. });
+    if is_stalled && !matches!(seen.verdict, Verdict::Broken(_)) {
+        return Seen::broken(seen.exercised, "it never ended");
     }
-    let scenario = scenario.clone().exhaustive(search.exhaustive).random(search.random);
-    let concerns = study.checks.iter().any(|spec| spec.claim == row.breaks);
-    // A study of other claims gets a look without faults.
-    let scenario = if concerns { scenario } else { scenario.exhaustive(0).random(0) };
-    let mut found = None;
-    let takes_faults = scenario.testbed().carries_faults();
-    let mut look = |run: &Run| {
-        // What never ends fails every claim of its study.
-        let is_stalled = matches!(run.end, End::Stalled { .. });
-        for spec in study.checks {
-            let verdict = match (spec.check)(run).verdict {
-                Verdict::Fine | Verdict::Shown(_) if is_stalled => {
-                    Verdict::Broken("it never ended".to_owned())
-                }
-                verdict => verdict,
-            };
-            if matches!(verdict, Verdict::Broken(_)) {
-                row.caught_by.insert(spec.claim);
-                if spec.claim == row.breaks && found.is_none() {
-                    found = Some((*spec, run.plan.clone(), verdict));
-                }
-            }
-        }
-        let over = found.is_some() || interrupt.is_asked();
-        row.cut |= found.is_none() && over;
-        if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let tried = scenario.search(&mut look);
-    let mut runs = tried.runs();
-    if concerns && !tried.stopped && takes_faults {
-        for plan in (study.plans)() {
-            runs += 1;
-            if look(&scenario.run(&plan)).is_break() {
-                break;
-            }
-        }
-    }
-    if let Some((spec, plan, verdict)) = found {
-        let plan = smallest(study, &scenario, spec, &plan, &verdict, interrupt).plan;
-        let size = |plan: &FaultPlan| plan.faults.len() + plan.events.len();
-        if row.plan.as_ref().is_none_or(|known| size(&plan) < size(known)) {
-            row.plan = Some(plan);
-        }
-    }
-    runs
+    seen
 }

@@ -42,6 +42,16 @@ pub(crate) fn plan(plan: &FaultPlan) -> String {
     if all.is_empty() { "no fault at all".to_owned() } else { all.join("; ") }
 }
 
+/// What a POSIX shell replays the plan with: the plan is in it, so that no file is needed.
+pub(crate) fn replay_command(plan: &str, testbed: &str, seed: u64) -> String {
+    let mut end = "PLAN".to_owned();
+    while plan.lines().any(|line| line == end) {
+        end.push('_');
+    }
+    let seed = if seed == 0 { String::new() } else { format!(" --seed {seed}") };
+    format!("faultwire replay - --testbed {testbed}{seed} <<'{end}'\n{}\n{end}", plan.trim_end())
+}
+
 /// Writes a paragraph: `first` before its first line, as many blanks before the others, `width` columns at most.
 pub(crate) fn paragraph(out: &mut String, first: &str, words: &str, width: usize) {
     let indent = first.chars().count();

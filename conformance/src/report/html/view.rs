@@ -3,7 +3,7 @@
 use faultwire::trace::SvgOptions;
 use faultwire_sim::End;
 
-use super::super::words::count;
+use super::super::words::{count, replay_command};
 use super::{chart, plan_in_words};
 use crate::check::Verdict;
 use crate::claim::{CLAIMS, Claim, FAMILIES};
@@ -158,7 +158,7 @@ impl Figure {
             how: said.or_else(|| exhibit.how.clone()),
             ended: ended(&run.end, run.elapsed),
             found_on: places.collect::<Vec<_>>().join(", "),
-            command: command(&plan.to_toml(), &drawn_on, exhibit.seed),
+            command: replay_command(&plan.to_toml(), &drawn_on, exhibit.seed),
             drawn_on,
             pictures,
             left_out: false,
@@ -185,16 +185,6 @@ fn ended(end: &End, elapsed: faultwire::time::Time) -> String {
         End::Refused { why } => format!("it could not be run: {why}"),
         other => format!("{other:?}"),
     }
-}
-
-/// What a POSIX shell replays the plan with: the plan is in it, so that no file is needed.
-fn command(plan: &str, testbed: &str, seed: u64) -> String {
-    let mut end = "PLAN".to_owned();
-    while plan.lines().any(|line| line == end) {
-        end.push('_');
-    }
-    let seed = if seed == 0 { String::new() } else { format!(" --seed {seed}") };
-    format!("faultwire replay - --testbed {testbed}{seed} <<'{end}'\n{}\n{end}", plan.trim_end())
 }
 
 pub(super) fn beds(report: &Report) -> Vec<Bed> {
@@ -263,7 +253,7 @@ pub(super) fn groups<'a>(report: &'a Report, beds: &[Bed], figures: Vec<Figure>)
             plans: count(rows.iter().map(|row| row.exhaustive + row.random).sum()),
             seen: count(rows.iter().map(|row| row.exercised).sum()),
             figures: own,
-            words: format!("{} {} {} {}", claim.id, claim.text, claim.conditions, claim.source)
+            words: format!("{} {} {} {} {}", claim.id, claim.text, claim.why, claim.conditions, claim.source)
                 .to_lowercase(),
             cells,
         })
