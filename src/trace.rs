@@ -17,7 +17,8 @@ mod words;
 
 pub use diagram::{DiagramOptions, SVG_STYLE, SvgOptions};
 pub use event::{
-    Call, DropReason, Event, HostId, LossReason, Note, PacketId, SocketId, TcpNote, Trace, What,
+    Call, CongestionWindow, DropReason, Event, HostId, LossReason, Note, PacketId, SocketId, TcpNote, Trace,
+    What,
 };
 pub use hash::TraceHash;
 pub use packet::{IcmpMessage, PacketView, TcpFlags, Transport};

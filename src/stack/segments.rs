@@ -18,7 +18,7 @@ use super::stream::{Listener, Stream};
 use crate::errno::Errno;
 use crate::tcp::{Connection, MSS_DEFAULT, Options, Outcome, Segment, Seq, State, initial_sequence_number};
 use crate::time::Time;
-use crate::trace::{DropReason, Note};
+use crate::trace::{DropReason, Note, TcpNote};
 
 /// Length of a TCP header without options, in bytes.
 const HEADER_LEN: usize = 20;
@@ -208,6 +208,10 @@ impl Stack {
             debug_assert_eq!(entry.connection.check(), Ok(()), "an invariant of the connection");
         }
         for note in entry.connection.take_notes() {
+            self.note(Note::Tcp { port: ours.1, peer: theirs.1, note });
+        }
+        if let Some(bytes) = entry.connection.take_congestion_window() {
+            let note = TcpNote::CongestionWindow(bytes);
             self.note(Note::Tcp { port: ours.1, peer: theirs.1, note });
         }
         self.follow(id, entry);

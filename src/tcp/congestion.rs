@@ -21,6 +21,8 @@ pub(crate) enum Advice {
 #[derive(Clone, Debug)]
 pub(crate) struct Congestion {
     pub(crate) cwnd: u32,
+    /// What was last told of it.
+    pub(crate) told: u32,
     pub(crate) ssthresh: u32,
     mss: u32,
     /// Bytes acknowledged since the window last grew, in congestion avoidance.
@@ -42,6 +44,7 @@ impl Congestion {
     pub(crate) fn new(mss: u32, iss: Seq) -> Congestion {
         Congestion {
             cwnd: initial_window(mss),
+            told: 0,
             ssthresh: u32::MAX,
             mss,
             acked: 0,

@@ -194,6 +194,18 @@ impl Connection {
         }
     }
 
+    /// The congestion window in bytes, if it may send data and the window is another one than when it was asked last.
+    pub(crate) fn take_congestion_window(&mut self) -> Option<u32> {
+        let sends = matches!(
+            self.state,
+            State::Established | State::CloseWait | State::FinWait1 | State::Closing | State::LastAck
+        );
+        (sends && self.congestion.told != self.congestion.cwnd).then(|| {
+            self.congestion.told = self.congestion.cwnd;
+            self.congestion.cwnd
+        })
+    }
+
     /// What it did since it was asked last.
     pub(crate) fn take_notes(&mut self) -> Vec<TcpNote> {
         std::mem::take(&mut self.notes)

@@ -27,9 +27,27 @@ pub struct SocketId(pub u32);
 pub struct Trace {
     hosts: Vec<String>,
     events: Vec<Event>,
+    windows: Vec<CongestionWindow>,
     packets: u32,
     /// Events are not kept.
     is_silent: bool,
+}
+
+/// What a connection's congestion window became.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CongestionWindow {
+    /// When.
+    pub at: Time,
+    /// How many events of the trace came before.
+    pub place: usize,
+    /// The host.
+    pub host: HostId,
+    /// The connection's port at this host.
+    pub port: u16,
+    /// The peer's port.
+    pub peer: u16,
+    /// The window, in bytes.
+    pub bytes: u32,
 }
 
 /// One thing that happened.
@@ -217,6 +235,9 @@ pub enum TcpNote {
     Probe,
     /// This side offers no window any more.
     WindowClosed,
+    /// Its congestion window is now so many bytes. A trace keeps these apart from its events:
+    /// [`Trace::congestion_windows`].
+    CongestionWindow(u32),
 }
 
 /// Why a stack threw a packet away.
@@ -250,6 +271,7 @@ impl Trace {
         Trace {
             hosts: hosts.into_iter().map(Into::into).collect(),
             events: Vec::with_capacity(ROOM),
+            windows: Vec::new(),
             packets: 0,
             is_silent: false,
         }
@@ -287,16 +309,33 @@ impl Trace {
         &self.events
     }
 
-    /// Adds an event, where events are kept.
+    /// What the congestion windows of the hosts' connections became, in order. They change with every acknowledgement,
+    /// and are no events: neither diagrams nor golden traces show them, but the [`hash`](Trace::hash) counts them.
+    pub fn congestion_windows(&self) -> &[CongestionWindow] {
+        &self.windows
+    }
+
+    /// Adds an event, where events are kept. The note of a congestion window goes to
+    /// [`congestion_windows`](Trace::congestion_windows).
     pub fn push(&mut self, at: Time, what: What) {
-        if self.keeps_events() {
-            self.events.push(Event { at, what });
+        if !self.keeps_events() {
+            return;
+        }
+        match what {
+            What::Note { host, note: Note::Tcp { port, peer, note: TcpNote::CongestionWindow(bytes) } } => {
+                let place = self.events.len();
+                self.windows.push(CongestionWindow { at, place, host, port, peer, bytes });
+            }
+            what => self.events.push(Event { at, what }),
         }
     }
 
-    /// Forgets all events behind the first `len`; the numbering of packets goes on.
+    /// Forgets all events behind the first `len`, and the congestion windows behind those; the numbering of packets
+    /// goes on.
     pub fn truncate(&mut self, len: usize) {
         self.events.truncate(len);
+        let kept = self.windows.partition_point(|window| window.place <= len);
+        self.windows.truncate(kept);
     }
 
     /// The number for the next packet. Packets after 2^32 - 1 others, which only a relay that runs for days can see,
@@ -325,6 +364,36 @@ mod tests {
         trace.push(Time::ZERO, What::Crashed(HostId(1)));
         assert_eq!(trace.next_packet(), PacketId(1));
         assert_eq!((trace.events(), trace.host("server")), ([].as_slice(), Some(HostId(1))));
+    }
+
+    #[test]
+    fn congestion_windows_stand_apart_and_are_forgotten_with_what_came_before_them() {
+        let told = |bytes| What::Note {
+            host: HostId(1),
+            note: Note::Tcp { port: 7, peer: 49_152, note: TcpNote::CongestionWindow(bytes) },
+        };
+        let mut trace = Trace::new(["client", "server"]);
+        for ms in 0..3_u32 {
+            trace.push(Time::from_millis(ms.into()), What::Crashed(HostId(0)));
+            trace.push(Time::from_millis(ms.into()), told(1_000 * (ms + 1)));
+        }
+        assert_eq!(trace.events().len(), 3);
+        let bytes = |trace: &Trace| -> Vec<u32> {
+            trace.congestion_windows().iter().map(|window| window.bytes).collect()
+        };
+        assert_eq!(bytes(&trace), [1_000, 2_000, 3_000]);
+        let (hash, text) = (trace.hash(), trace.text());
+        let mut other = trace.clone();
+        other.windows[1].bytes += 1;
+        assert_ne!(other.hash(), hash, "equal hashes mean equal traces");
+        assert_eq!(other.text(), text);
+        trace.truncate(2);
+        assert_eq!(bytes(&trace), [1_000, 2_000]);
+        trace.truncate(0);
+        assert_eq!(bytes(&trace), [0; 0]);
+        let mut silent = Trace::silent(["client", "server"]);
+        silent.push(Time::ZERO, told(1));
+        assert_eq!(bytes(&silent), [0; 0]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use siphasher::sip::SipHasher24;
 use siphasher::sip128::{Hasher128 as _, SipHasher24 as SipHasher128};
 
-use super::{Call, Event, HostId, Note, Trace, What, words};
+use super::{Call, CongestionWindow, Event, HostId, Note, Trace, What, words};
 use crate::fault::{Action, Label};
 
 /// A trace's hash. Displays as 32 hexadecimal digits.
@@ -43,6 +43,12 @@ impl Trace {
         }
         for event in self.events() {
             encoder.event(event);
+        }
+        if !self.congestion_windows().is_empty() {
+            encoder.text("congestion windows");
+        }
+        for window in self.congestion_windows() {
+            encoder.congestion_window(window);
         }
         encoder.finish()
     }
@@ -144,6 +150,15 @@ impl Encoder {
                 }
             }
         }
+    }
+
+    fn congestion_window(&mut self, window: &CongestionWindow) {
+        self.number(window.at.as_nanos());
+        self.number(window.place as u64);
+        self.host(window.host);
+        self.number(window.port.into());
+        self.number(window.peer.into());
+        self.number(window.bytes.into());
     }
 
     fn event(&mut self, event: &Event) {

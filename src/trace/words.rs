@@ -48,6 +48,7 @@ pub(super) fn tcp_note(note: TcpNote) -> String {
         TcpNote::FastRetransmit => "fast retransmit".to_owned(),
         TcpNote::Probe => "window probe".to_owned(),
         TcpNote::WindowClosed => "window closed".to_owned(),
+        TcpNote::CongestionWindow(bytes) => format!("congestion window {bytes} B"),
     }
 }
 

@@ -425,7 +425,7 @@ fn of_note(note: crate::trace::Note) -> Of {
         | TcpNote::Probe
         | TcpNote::WindowClosed
         | TcpNote::State(State::SynSent | State::FinWait1 | State::LastAck) => Of::StackSent,
-        TcpNote::FastRetransmit | TcpNote::State(_) => Of::Stack,
+        TcpNote::FastRetransmit | TcpNote::CongestionWindow(_) | TcpNote::State(_) => Of::Stack,
     }
 }
 

@@ -1,4 +1,5 @@
-//! Charts of a run, where a curve says more than a picture: bytes in flight over time, and how long each repeat waited.
+//! Charts of a run, where a curve says more than a picture: bytes in flight and the congestion window over
+//! time, and how long each repeat waited.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -37,6 +38,8 @@ struct Flow {
     in_flight: Vec<(u64, i64)>,
     /// When, and how many bytes the receiver offered to take.
     offered: Vec<(u64, i64)>,
+    /// When, and how many bytes the sender's congestion window allowed: what its stack tells of it.
+    congestion: Vec<(u64, i64)>,
     /// By sequence number: when it was sent.
     sendings: BTreeMap<u32, Vec<u64>>,
 }
@@ -65,7 +68,7 @@ pub(super) fn charts(trace: &Trace, id: &str) -> Vec<String> {
 
 fn flows(trace: &Trace) -> BTreeMap<Way, Flow> {
     let mut flows: BTreeMap<Way, Flow> = BTreeMap::new();
-    let mut packets = BTreeMap::new();
+    let (mut packets, mut senders) = (BTreeMap::new(), BTreeMap::new());
     for event in trace.events() {
         let at = event.at.as_nanos();
         if let Some(sending) = event.sending() {
@@ -73,6 +76,7 @@ fn flows(trace: &Trace) -> BTreeMap<Way, Flow> {
                 continue;
             };
             if sending.label.is_some() {
+                senders.insert((sending.from, way.0.port(), way.1.port()), way);
                 sent(flows.entry(way).or_default(), at, &view);
             }
             packets.insert(sending.packet, (way, view));
@@ -81,6 +85,12 @@ fn flows(trace: &Trace) -> BTreeMap<Way, Flow> {
             && let Some(flow) = flows.get_mut(&(*to, *from))
         {
             acknowledged(flow, at, view);
+        }
+    }
+    for window in trace.congestion_windows() {
+        let way = senders.get(&(window.host, window.port, window.peer));
+        if let Some(flow) = way.and_then(|way| flows.get_mut(way)) {
+            flow.congestion.push((window.at.as_nanos(), i64::from(window.bytes)));
         }
     }
     flows
@@ -131,14 +141,20 @@ fn curve(flow: &Flow, id: &str) -> String {
     let offered: Vec<(u64, i64)> = flow.offered.iter().copied().filter(|(at, _)| *at >= from).collect();
     let window_fits = !offered.is_empty() && offered.iter().all(|(_, y)| *y <= shown);
     let top = if window_fits { offered.iter().map(|(_, y)| *y).max().unwrap_or(0).max(most) } else { most };
+    let congestion_max = flow.congestion.iter().map(|(_, y)| *y).max().unwrap_or(0);
+    let top = top.max(congestion_max.min(shown));
     let step = nice(top as f64 / 4.0);
     let top = (top as f64 / step).ceil() * step;
     let x = |at: u64| LEFT + (at.saturating_sub(from) as f64 / span) * (WIDTH - LEFT - RIGHT);
     let y = |bytes: f64| HEIGHT - BOTTOM - bytes / top * (HEIGHT - TOP - BOTTOM);
     let about = format!(
-        "At most {most} bytes in flight, over {} ms{}.",
+        "At most {most} bytes in flight, over {} ms{}{}.",
         until.saturating_sub(from) / 1_000_000,
-        if window_fits { ", below the window on offer" } else { "" }
+        if window_fits { ", below the window on offer" } else { "" },
+        match flow.congestion.iter().map(|(_, y)| *y).min() {
+            Some(least) => format!("; the congestion window from {least} to {congestion_max} bytes"),
+            None => String::new(),
+        }
     );
     let mut svg = begin(id, "flight", "Bytes in flight over time, as the sender knows them", &about);
     let mut level = 0.0;
@@ -163,6 +179,17 @@ fn curve(flow: &Flow, id: &str) -> String {
     if window_fits {
         let _ = writeln!(svg, "<path class=\"curve window\" d=\"{}\"/>", steps(&offered));
         legend.push_str("   ┅ window on offer");
+    }
+    if !flow.congestion.is_empty() {
+        // It stays as it is until it changes; what is above the chart is drawn at its top.
+        let last = flow.congestion.last().map(|(_, bytes)| (until, *bytes));
+        let points = flow.congestion.iter().copied().filter(|(at, _)| *at <= until).chain(last);
+        let points: Vec<(u64, i64)> = points.map(|(at, bytes)| (at, bytes.min(top as i64))).collect();
+        let _ = writeln!(svg, "<path class=\"curve congestion\" d=\"{}\"/>", steps(&points));
+        legend.push_str("   ┉ congestion window");
+        if congestion_max as f64 > top {
+            legend.push_str(", in part above the chart");
+        }
     }
     text(&mut svg, LEFT, TOP - 12.0, "soft", &legend);
     if flow.in_flight.len() > POINTS_MAX {
@@ -247,6 +274,44 @@ mod tests {
         let points: Vec<(u64, i64)> = (0..10_000).map(|at| (at, i64::from(at == 7_777))).collect();
         let thin = thinned(&points);
         assert!(thin.len() <= POINTS_MAX && thin.contains(&(7_777, 1)), "{}", thin.len());
+    }
+
+    /// Draws what a scenario does on `virtual` under a plan.
+    fn charts_of(scenario: &str, plan: &str) -> (Trace, Vec<String>) {
+        use crate::engine::{ReplayOptions, replay, studies};
+        let study = studies().into_iter().find(|study| study.name == scenario).expect("a study");
+        let plan = faultwire::fault::FaultPlan::parse(plan, "plan").expect("a plan");
+        let testbed = faultwire_sim::Testbed::Virtual;
+        let trace = replay(&ReplayOptions { study, plan, testbed, seed: 0 }).run.trace;
+        let charts = charts(&trace, "id");
+        (trace, charts)
+    }
+
+    #[test]
+    fn the_congestion_window_is_the_one_that_the_stack_went_by() {
+        let (trace, _) = charts_of(
+            "tcp-dialogue",
+            "format = 1\n[[fault]]\ndirection = \"client->server\"\npacket = { class = \"data\", nth = 1 }\n\
+             action = \"drop\"\n",
+        );
+        let client = trace.host("client").expect("the client");
+        let told = trace.congestion_windows().iter().filter(|window| window.host == client);
+        let bytes: Vec<u32> = told.map(|window| window.bytes).collect();
+        // Ten segments (RFC 6928). At the third duplicate half of the 7 300 bytes in flight and three segments; one
+        // more for the fourth (RFC 5681, section 3.2). At the end of recovery with nothing in flight two segments (RFC
+        // 6582, section 3.2, step 3).
+        assert_eq!(bytes, [14_600, 3_650 + 3 * 1_460, 3_650 + 4 * 1_460, 2 * 1_460]);
+    }
+
+    #[test]
+    fn the_congestion_window_has_a_curve_of_its_own() {
+        let (trace, charts) = charts_of("tcp-both-ways", "format = 1\n");
+        assert!(!trace.congestion_windows().is_empty());
+        let curve = charts.first().expect("a transfer is worth a chart");
+        assert_eq!(curve.matches("class=\"curve congestion\"").count(), 1, "{curve}");
+        assert!(
+            curve.contains("┉ congestion window") && curve.contains("the congestion window from 14600 to ")
+        );
     }
 
     #[test]
