@@ -2,7 +2,7 @@
 
 use std::ops::{Range, RangeInclusive};
 
-use faultwire::fault::{Action, Direction, Fault, FaultPlan, Link, Packet, When, bounds};
+use faultwire::fault::{Action, Direction, EventKind, Fault, FaultPlan, Link, Packet, When, bounds};
 
 /// The next number down the ladder that is not below `floor`, in units of `tick`; none where `number` is at the end.
 pub(crate) fn step_down(number: u64, floor: u64, tick: u64) -> Option<u64> {
@@ -265,6 +265,28 @@ pub(crate) fn recounted(plan: &FaultPlan) -> impl Iterator<Item = FaultPlan> {
             }
         }
         (moved && names_no_packet_twice(&less.faults)).then_some(less)
+    })
+}
+
+/// All plans without an event and the one that undoes it, a partition and its healing, a crash and the restart: where one
+/// of the two alone is left, it does not take place, or the run never ends.
+///
+/// These are no steps that a minimal plan is measured by either.
+pub(crate) fn without_what_is_undone(plan: &FaultPlan) -> impl Iterator<Item = FaultPlan> {
+    let undoes = |first: &EventKind, second: &EventKind| match (first, second) {
+        (EventKind::Partition(_), EventKind::Heal(_)) => true,
+        (EventKind::Crash(host), EventKind::Restart(other)) => host == other,
+        _ => false,
+    };
+    (0..plan.events.len()).filter_map(move |first| {
+        let kind = &plan.events[first].kind;
+        // The next one in the plan, or whichever there is.
+        let mut others = (first + 1..plan.events.len()).chain(0..first);
+        let second = others.find(|second| undoes(kind, &plan.events[*second].kind))?;
+        let mut less = plan.clone();
+        less.events.remove(first.max(second));
+        less.events.remove(first.min(second));
+        Some(less)
     })
 }
 

@@ -4,7 +4,8 @@
 //! the answer to one question. First whole chunks of faults are left out (delta debugging: Zeller and Hildebrandt,
 //! "Simplifying and isolating failure-inducing input", 2002), then each number is moved as far down its ladder as a
 //! bisection takes it; then every single step that there is gets tried, until none of them still shows it. A fault
-//! that is needed only because the packet it causes is counted is left out with the others counted anew.
+//! that is needed only because the packet it causes is counted is left out with the others counted anew, and an event
+//! that is needed only because another undoes it is left out with that one.
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
@@ -14,7 +15,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::Testbed;
 
-use super::ladder::{Place, item_count, recounted, steps, without_items};
+use super::ladder::{Place, item_count, recounted, steps, without_items, without_what_is_undone};
 
 /// What bounds a shrinking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +123,8 @@ impl Shrinker<'_> {
         loop {
             self.leave_out(best)?;
             self.move_down(best)?;
-            let mut simpler = steps(best, self.limits.tick_us).chain(recounted(best));
+            let more = without_what_is_undone(best).chain(recounted(best));
+            let mut simpler = steps(best, self.limits.tick_us).chain(more);
             let step = loop {
                 match simpler.next() {
                     None => return Ok(()),

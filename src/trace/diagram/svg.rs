@@ -67,7 +67,7 @@ impl Trace {
         let truth = mark.and_then(|mark| places.y.get(&mark)).copied();
         if let Some(y) = truth {
             let width = picture.columns.width;
-            picture.pen.truth(TIMES - 4.0, width - 4.0, y);
+            picture.pen.truth(TIMES + 5.0, width - 4.0, y);
         }
         picture.lines();
         picture.waits();

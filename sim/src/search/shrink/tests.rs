@@ -150,6 +150,32 @@ fn words_bits_links_and_events_that_do_not_matter_go() {
 }
 
 #[test]
+fn what_is_undone_goes_with_what_undoes_it() {
+    let at = |kind, us| PlanEvent { kind, when: When::AtUs(us) };
+    let host = || "server".to_owned();
+    let from = FaultPlan {
+        events: vec![
+            at(EventKind::Partition(None), 1_000),
+            at(EventKind::Crash(host()), 2_000),
+            at(EventKind::Heal(None), 3_000),
+            at(EventKind::Restart(host()), 4_000),
+            at(EventKind::Partition(None), 5_000),
+        ],
+        ..drops([1])
+    };
+    // One of two alone does not take place, or the run never ends; the last partition matters.
+    let result = shrunk(&from, |plan| {
+        let count = |is: fn(&EventKind) -> bool| plan.events.iter().filter(|event| is(&event.kind)).count();
+        let cuts = count(|kind| matches!(kind, EventKind::Partition(_)));
+        let crashes = count(|kind| matches!(kind, EventKind::Crash(_)));
+        cuts == count(|kind| matches!(kind, EventKind::Heal(_))) + 1
+            && crashes == count(|kind| matches!(kind, EventKind::Restart(_)))
+    });
+    assert_eq!(result.plan.faults, []);
+    assert_eq!(result.plan.events, [at(EventKind::Partition(None), 0)]);
+}
+
+#[test]
 fn the_budget_is_kept_and_told() {
     let limits = ShrinkLimits { runs_max: 10, ..ShrinkLimits::default() };
     let has = |plan: &FaultPlan, nth| plan.faults.iter().any(|fault| fault.packet.nth == nth);
