@@ -11,7 +11,6 @@ mod calls;
 mod closing;
 mod connecting;
 mod flow;
-mod flows;
 pub mod life;
 mod mangled;
 mod many_clients;

@@ -7,13 +7,13 @@ use std::time::Duration;
 use faultwire::network::{Network, Stream};
 use faultwire::tcp::State;
 use faultwire::time::Time;
-use faultwire::trace::{Call, HostId, Note, TcpFlags, TcpNote, Trace, What};
+use faultwire::trace::{Call, HostId, Note, TcpFlags, TcpNote, What};
 use faultwire_sim::{Net, Run, Scenario, Testbed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::calls::{connections, passed, side};
-use super::flows::{Segment, distance, segments};
 use super::pattern::pattern;
+use super::segments::{Flow, Segment, flows};
 use super::talk::{DATA, accept, address_of, connect, listen, read_to_end};
 use crate::check::Seen;
 
@@ -21,7 +21,7 @@ use crate::check::Seen;
 /// handshake.
 pub(super) fn handshake_first(run: &Run) -> Seen {
     let trace = &run.trace;
-    let segments = segments(trace);
+    let flows = flows(run);
     let mut seen = 0;
     for (place, event) in trace.events().iter().enumerate() {
         let What::Call { host, call, error: None, .. } = &event.what else { continue };
@@ -31,7 +31,7 @@ pub(super) fn handshake_first(run: &Run) -> Seen {
             Call::Recv { data, .. } if !data.is_empty() => (None, "bytes were read"),
             _ => continue,
         };
-        if let Err(how) = is_shaken(&segments, place, *host, peer) {
+        if let Err(how) = is_shaken(&flows, place, *host, peer) {
             return Seen::broken(seen, format!("{what} {how}"));
         }
         seen += 1;
@@ -42,33 +42,31 @@ pub(super) fn handshake_first(run: &Run) -> Seen {
 /// Whether before that place of the trace a host had sent a SYN to its peer (to anybody, where that is not known), had
 /// got one from there, and had got an acknowledgement of its own.
 fn is_shaken(
-    segments: &[Segment],
+    flows: &[Flow],
     place: usize,
     host: HostId,
     peer: Option<SocketAddr>,
 ) -> Result<(), &'static str> {
-    let before = || segments.iter().take_while(move |it| it.place < place).filter(move |it| it.host == host);
-    let is_peer = |addr| peer.is_none_or(|peer| peer == addr);
-    let syns: Vec<&Segment> =
-        before().filter(|it| !it.arrived && it.has(TcpFlags::SYN) && is_peer(it.to)).collect();
-    if syns.is_empty() {
-        return Err("before a SYN had been sent");
+    // How far each connection of the two has come: the own SYN, the peer's, the acknowledgement of the own.
+    let [mut sent, mut heard, mut shaken] = [false; 3];
+    for flow in flows {
+        let Some(side) =
+            flow.side_at(host).filter(|side| peer.is_none_or(|peer| peer == flow.addrs[1 - side]))
+        else {
+            continue;
+        };
+        let arrivals = || flow.arrivals_from(1 - side).filter(|(at, _)| *at < place).map(|(_, it)| it);
+        let has_sent = flow.sent_by(side).any(|it| it.place < place && it.is(TcpFlags::SYN));
+        let has_heard = has_sent && arrivals().any(|it| it.is(TcpFlags::SYN));
+        sent |= has_sent;
+        heard |= has_heard;
+        shaken |= has_heard && arrivals().any(|it| it.ack.is_some_and(|ack| ack >= 1));
     }
-    let heard = |syn: &&&Segment| {
-        before().any(|it| it.arrived && it.has(TcpFlags::SYN) && (it.from, it.to) == (syn.to, syn.from))
-    };
-    let acknowledged = |syn: &&&Segment| {
-        before().any(|it| {
-            it.arrived
-                && it.has(TcpFlags::ACK)
-                && (it.from, it.to) == (syn.to, syn.from)
-                && distance(it.ack, syn.seq) >= 1
-        })
-    };
-    match (syns.iter().any(|syn| heard(&syn)), syns.iter().any(|syn| heard(&syn) && acknowledged(&syn))) {
-        (false, _) => Err("before the peer's SYN had come"),
-        (true, false) => Err("before the peer had acknowledged the SYN"),
-        (true, true) => Ok(()),
+    match (sent, heard, shaken) {
+        (false, ..) => Err("before a SYN had been sent"),
+        (true, false, _) => Err("before the peer's SYN had come"),
+        (true, true, false) => Err("before the peer had acknowledged the SYN"),
+        (true, true, true) => Ok(()),
     }
 }
 
@@ -102,33 +100,20 @@ async fn open<N: Network>(net: N, peer: &str, (key, len): (u8, usize)) -> io::Re
     read_to_end(&mut stream, 4096).await
 }
 
-/// The places of the first segments of each side that `is` admits, sent and arrived.
-fn firsts(trace: &Trace, is: impl Fn(&Segment) -> bool) -> [Option<(usize, Option<usize>)>; 2] {
-    let all = segments(trace);
-    let names = ["client", "server"].map(|name| trace.host(name));
-    names.map(|host| {
-        let sent = all.iter().find(|it| !it.arrived && Some(it.host) == host && is(it))?;
-        let arrived = all.iter().find(|it| it.arrived && it.from == sent.from && is(it));
-        Some((sent.place, arrived.map(|it| it.place)))
-    })
-}
-
-/// Whether both sides sent such a segment before either had got the other's.
-fn cross(trace: &Trace, is: impl Fn(&Segment) -> bool) -> bool {
-    match firsts(trace, is) {
-        [Some(one), Some(other)] => {
-            let last_sent = one.0.max(other.0);
-            [one.1, other.1].into_iter().flatten().all(|arrived| arrived > last_sent)
-        }
-        _ => false,
-    }
+/// Whether both sides of a connection sent such a segment before either had got the other's.
+fn cross(flow: &Flow, is: impl Fn(&Segment) -> bool) -> bool {
+    let sent = [0, 1].map(|side| flow.sent_by(side).find(|it| is(it)).map(|it| it.place));
+    let [Some(one), Some(other)] = sent else { return false };
+    let last_sent = one.max(other);
+    let arrived = |side| flow.arrivals_from(side).find(|(_, it)| is(it));
+    [0, 1].into_iter().filter_map(arrived).all(|(place, _)| place > last_sent)
 }
 
 /// tcp/simultaneous-open: one connection comes of it, which carries both streams. It counts runs in which the SYNs
 /// crossed.
 pub(super) fn opens_at_once(run: &Run) -> Seen {
     let trace = &run.trace;
-    if !run.end.is_finished() || !cross(trace, Segment::is_opening) {
+    if !run.end.is_finished() || !flows(run).iter().any(|flow| cross(flow, Segment::is_opening)) {
         return Seen::NOTHING;
     }
     let mut connected = 0;
@@ -198,26 +183,20 @@ async fn close_at_once<N: Network, S: Stream>(
 }
 
 /// A connection that came to CLOSING, whose FIN was acknowledged, and that is in CLOSING still: a host of that kind.
-fn still_closing(trace: &Trace) -> Option<&str> {
-    let all = segments(trace);
+fn still_closing<'a>(run: &'a Run, flow: &Flow) -> Option<&'a str> {
+    let trace = &run.trace;
     for (place, event) in trace.events().iter().enumerate() {
         let What::Note { host, note: Note::Tcp { port, note: TcpNote::State(State::Closing), .. } } =
             event.what
         else {
             continue;
         };
-        let fin = all.iter().find(|it| !it.arrived && it.host == host && it.has(TcpFlags::FIN))?;
-        let peers = all.iter().find(|it| !it.arrived && it.host != host && it.has(TcpFlags::FIN))?;
-        let behind = |fin: &Segment| fin.seq.wrapping_add(fin.payload.len() as u32).wrapping_add(1);
-        let (end, next) = (behind(fin), behind(peers));
+        let side = flow.side_at(host)?;
+        let fin = flow.sent_by(side).find(|it| it.is(TcpFlags::FIN))?;
+        let peers = flow.sent_by(1 - side).find(|it| it.is(TcpFlags::FIN))?;
         // What the peer's FIN bears when it is sent again does not count: it lies before the window.
-        let acknowledged = all.iter().any(|it| {
-            it.place > place
-                && it.arrived
-                && distance(it.seq, next) >= 0
-                && (it.from, it.to) == (fin.to, fin.from)
-                && it.has(TcpFlags::ACK)
-                && distance(it.ack, end) >= 0
+        let acknowledged = flow.arrivals_from(1 - side).any(|(at, it)| {
+            at > place && it.seq >= peers.end() && it.ack.is_some_and(|ack| ack >= fin.end())
         });
         let left = trace.events()[place + 1..].iter().any(|later| {
             matches!(later.what, What::Note { host: whose, note: Note::Tcp { port: of, note: TcpNote::State(_), .. } }
@@ -234,9 +213,11 @@ fn still_closing(trace: &Trace) -> Option<&str> {
 /// FINs crossed.
 pub(super) fn closes_at_once(run: &Run) -> Seen {
     let trace = &run.trace;
-    if !run.end.is_finished() || !cross(trace, |segment| segment.has(TcpFlags::FIN)) {
+    let flows = flows(run);
+    let crossed = flows.iter().find(|flow| cross(flow, |segment| segment.is(TcpFlags::FIN)));
+    let Some(flow) = crossed.filter(|_| run.end.is_finished()) else {
         return Seen::NOTHING;
-    }
+    };
     let Some(connection) = connections(trace, DATA).first().copied() else {
         return Seen::NOTHING;
     };
@@ -250,7 +231,7 @@ pub(super) fn closes_at_once(run: &Run) -> Seen {
             return Seen::broken(1, format!("the FINs crossed, and {name} did not read to the end"));
         }
     }
-    if let Some(name) = still_closing(trace) {
+    if let Some(name) = still_closing(run, flow) {
         return Seen::broken(
             1,
             format!("the FINs crossed, and {name}'s was acknowledged, but it stays in CLOSING"),

@@ -6,12 +6,12 @@ use std::time::Duration;
 use faultwire::errno::Errno;
 use faultwire::network::{Network, Stream};
 use faultwire::stack::SocketOption;
-use faultwire::trace::{Call, Event, ProgramCall, TcpFlags, Trace};
+use faultwire::trace::{Call, Event, ProgramCall, TcpFlags};
 use faultwire_sim::Run;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::calls::{Connection, connections, side};
-use super::flows::{distance, segments};
+use super::segments::{Happened, OPENER, View, flows};
 use super::talk::{DATA, NOBODY, OTHER, Programs, SIGNAL, accept, connect, listen, read_once, say};
 use crate::check::Seen;
 
@@ -90,7 +90,7 @@ pub(super) fn reset(run: &Run) -> Seen {
     let mut seen = 0;
     for (port, how) in [(DATA, "with linger 0"), (OTHER, "with data unread")] {
         for connection in connections(trace, port) {
-            let Some(after) = after_the_reset(trace, connection) else {
+            let Some(after) = after_the_reset(run, connection) else {
                 continue;
             };
             seen += 1;
@@ -110,7 +110,8 @@ pub(super) fn reset(run: &Run) -> Seen {
 
 /// What the client called after the server's reset had come, if one came. Where no packets are seen and nothing is lost it
 /// has come once the server has aborted the connection.
-fn after_the_reset(trace: &Trace, connection: Connection) -> Option<Vec<ProgramCall<'_>>> {
+fn after_the_reset(run: &Run, connection: Connection) -> Option<Vec<ProgramCall<'_>>> {
+    let trace = &run.trace;
     let of_server = |call: &ProgramCall<'_>| side(call) == connection.server;
     let no_linger = trace
         .calls()
@@ -122,7 +123,7 @@ fn after_the_reset(trace: &Trace, connection: Connection) -> Option<Vec<ProgramC
     let place = match aborted {
         None => return None,
         Some(_) if no_linger => return None,
-        Some(_) if shows_packets => reset_place(trace, connection)?,
+        Some(_) if shows_packets => reset_place(run, connection)?,
         Some(aborted) => aborted,
     };
     let after: Vec<_> = trace.events()[place..]
@@ -140,28 +141,19 @@ fn after_the_reset(trace: &Trace, connection: Connection) -> Option<Vec<ProgramC
 
 /// Where in the trace the first reset of a connection's server comes that its client must heed: one whose sequence
 /// number is the next that the client expects (RFC 5961, 3.2).
-fn reset_place(trace: &Trace, connection: Connection) -> Option<usize> {
-    let client = trace.calls().find_map(|call| match call.call {
+fn reset_place(run: &Run, connection: Connection) -> Option<usize> {
+    let client = run.trace.calls().find_map(|call| match call.call {
         Call::Accept { socket, peer: Some(peer) } if (call.host, *socket) == connection.server => Some(*peer),
         _ => None,
     })?;
-    let mut expected = None;
-    let all = segments(trace);
-    let came = all.iter().filter(|it| it.arrived && it.host == connection.client.0 && it.to == client);
-    for segment in came {
-        if segment.has(TcpFlags::RST) {
-            if expected == Some(segment.seq) {
-                return Some(segment.place);
-            }
-        } else if segment.has(TcpFlags::SYN) {
-            expected.get_or_insert(segment.seq.wrapping_add(1));
-        } else if let Some(next) = expected
-            && distance(segment.seq, next) <= 0
+    let flows = flows(run);
+    let mut view = View::new(flows.iter().find(|flow| flow.addrs[OPENER] == client)?, OPENER);
+    while let Some((_, happened)) = view.step() {
+        if let Happened::Heard { segment, expected, .. } = happened
+            && segment.is(TcpFlags::RST)
+            && segment.seq == expected
         {
-            let end = segment.seq.wrapping_add(segment.payload.len() as u32);
-            if distance(end, next) > 0 {
-                expected = Some(end);
-            }
+            return Some(view.place());
         }
     }
     None

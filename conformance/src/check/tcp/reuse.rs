@@ -11,8 +11,8 @@ use faultwire_sim::{Net, Run, Scenario, Testbed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::calls::{accepted, passed, side};
-use super::flows::segments;
 use super::pattern::{difference, pattern};
+use super::segments::{OPENER, flows};
 use super::talk::{DATA, accept, address_of, calling, listen, patience, read_to_end, serving};
 use crate::check::Seen;
 
@@ -149,14 +149,10 @@ fn stay_out(run: &Run, talk: Talk) -> Seen {
     let mut late = 0;
     if let (Some(closed), Some(client)) = (closed, trace.host("client")) {
         // What was sent before the client opened again belongs to the first connection.
-        let all = segments(trace);
-        let again =
-            all.iter().filter(|it| it.is_opening() && !it.arrived && it.host == client).map(|it| it.seq);
-        let first_syn = again.clone().next();
-        let second = all
-            .iter()
-            .find(|it| it.is_opening() && !it.arrived && it.host == client && Some(it.seq) != first_syn)
-            .map_or(trace.events().len(), |it| it.place);
+        let flows = flows(run);
+        let mut own = flows.iter().filter(|flow| flow.hosts[OPENER] == Some(client));
+        let second = own.nth(1).and_then(|flow| flow.segments.first());
+        let second = second.map_or(trace.events().len(), |syn| syn.place);
         let old: Vec<PacketId> =
             trace.events()[..second].iter().filter_map(Event::sending).map(|it| it.packet).collect();
         late = trace.events()[closed..]

@@ -1,7 +1,8 @@
 //! The TCP connections of a run as their packets show them: every segment, and when it was sent and arrived.
 //!
 //! Sequence numbers are counted from the initial one of their side: 0 is the SYN, 1 the first byte of data. A segment
-//! that arrived damaged did not arrive: a checksum of TCP or IPv4 covers every bit of it, and a host throws it away.
+//! that arrived damaged did not arrive: a checksum of TCP or IPv4 covers every bit of it, and a host throws it away. Where a
+//! check asks what came before what, the places of sendings and arrivals in the trace tell.
 
 mod view;
 
@@ -10,7 +11,7 @@ use std::net::SocketAddr;
 
 use faultwire::fault::Action;
 use faultwire::time::Time;
-use faultwire::trace::{PacketView, Sending, TcpFlags, Transport, What};
+use faultwire::trace::{HostId, PacketView, Sending, TcpFlags, Transport, What};
 use faultwire_sim::Run;
 
 pub(super) use view::{Happened, View, Word};
@@ -26,6 +27,8 @@ pub(super) struct Segment {
     /// Which side sent it.
     pub(super) side: usize,
     pub(super) at: Time,
+    /// The place of its sending in the trace.
+    pub(super) place: usize,
     /// The first sequence number that it takes up.
     pub(super) seq: i64,
     /// Bytes of data.
@@ -65,6 +68,11 @@ impl Segment {
         self.seq <= seq && seq < self.end()
     }
 
+    /// Whether it opens a connection: a SYN that acknowledges nothing.
+    pub(super) fn is_opening(&self) -> bool {
+        is_opening(self.flags)
+    }
+
     /// Whether it is lost: no copy arrived as it was sent, and none will.
     pub(super) fn is_lost(&self) -> bool {
         self.hit && !self.arrived
@@ -83,6 +91,8 @@ pub(super) enum Moment {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     pub(super) at: Time,
+    /// The event's place in the trace.
+    pub(super) place: usize,
     pub(super) moment: Moment,
     /// The segment's index.
     pub(super) segment: usize,
@@ -92,6 +102,8 @@ pub(super) struct Step {
 #[derive(Clone, Debug)]
 pub(super) struct Flow {
     pub(super) addrs: [SocketAddr; 2],
+    /// The host of a side, once that has sent something.
+    pub(super) hosts: [Option<HostId>; 2],
     /// The segment size that a side announced, in bytes.
     announced: [i64; 2],
     isn: [Option<u32>; 2],
@@ -115,8 +127,38 @@ impl Flow {
         self.addrs[1 - OPENER].port()
     }
 
+    /// The side that is at a host, if one is.
+    pub(super) fn side_at(&self, host: HostId) -> Option<usize> {
+        self.hosts.iter().position(|it| *it == Some(host))
+    }
+
+    /// What a side sent, in order.
+    pub(super) fn sent_by(&self, side: usize) -> impl Iterator<Item = &Segment> {
+        self.segments.iter().filter(move |it| it.side == side)
+    }
+
+    /// What of a side's arrived as it was sent, each time that it did, with the place of the arrival in the trace.
+    pub(super) fn arrivals_from(&self, side: usize) -> impl Iterator<Item = (usize, &Segment)> {
+        let arrivals = self.steps.iter().filter(|step| step.moment == Moment::Arrived);
+        arrivals.map(|step| (step.place, &self.segments[step.segment])).filter(move |(_, it)| it.side == side)
+    }
+
+    /// Whether a packet begins another connection between the same addresses and ports.
+    fn is_over_for(&self, side: usize, view: &PacketView) -> bool {
+        match (&view.transport, self.isn[side]) {
+            (Transport::Tcp { seq, flags, .. }, Some(own)) => is_opening(*flags) && *seq != own,
+            _ => false,
+        }
+    }
+
     /// Reads a segment of this connection; `None` before the SYN of its side.
-    fn read(&mut self, side: usize, sending: &Sending<'_>, view: &PacketView) -> Option<Segment> {
+    fn read(
+        &mut self,
+        side: usize,
+        place: usize,
+        sending: &Sending<'_>,
+        view: &PacketView,
+    ) -> Option<Segment> {
         let Transport::Tcp { seq, ack, flags, window, ref payload, .. } = view.transport else {
             return None;
         };
@@ -131,6 +173,7 @@ impl Flow {
         Some(Segment {
             side,
             at: sending.at,
+            place,
             seq: since(own, seq),
             len: i64::try_from(payload.len()).unwrap_or(i64::MAX),
             flags,
@@ -140,6 +183,10 @@ impl Flow {
             hit: false,
         })
     }
+}
+
+fn is_opening(flags: TcpFlags) -> bool {
+    flags.has(TcpFlags::SYN) && !flags.has(TcpFlags::ACK)
 }
 
 /// The maximum segment size that a SYN announces (RFC 9293, section 3.2).
@@ -156,17 +203,17 @@ fn announced(packet: &[u8], header: usize) -> i64 {
     }
 }
 
-/// The connections of a run, in the order of their first SYNs. A second connection on the same addresses is not told
-/// from the first: no scenario here makes one.
+/// The connections of a run, in the order of their first SYNs. A SYN with another sequence number begins another
+/// connection, on the same addresses and ports too.
 pub(super) fn flows(run: &Run) -> Vec<Flow> {
     let end = run.elapsed;
     let mut flows: Vec<Flow> = Vec::new();
     let mut index: BTreeMap<(SocketAddr, SocketAddr), (usize, usize)> = BTreeMap::new();
     // For each packet, in the order of sending, its connection and its segment.
     let mut places: Vec<Option<(usize, usize)>> = Vec::new();
-    for event in run.trace.events() {
+    for (at, event) in run.trace.events().iter().enumerate() {
         if let Some(sending) = event.sending() {
-            let place = enter(&mut flows, &mut index, &sending, end);
+            let place = enter(&mut flows, &mut index, at, &sending, end);
             let number = sending.packet.0 as usize;
             places.resize(number.max(places.len()), None);
             places.push(place);
@@ -182,16 +229,18 @@ pub(super) fn flows(run: &Run) -> Vec<Flow> {
         flow.segments[segment].arrived |= is_whole;
         flow.segments[segment].hit |= !is_whole;
         if is_whole {
-            flow.steps.push(Step { at: event.at, moment: Moment::Arrived, segment });
+            flow.steps.push(Step { at: event.at, place: at, moment: Moment::Arrived, segment });
         }
     }
     flows
 }
 
-/// Enters a packet that was sent: the place of its segment, if it is one of a connection.
+/// Enters a packet that was sent: where its segment stands, if it is one of a connection. What was injected nobody sent: it
+/// can arrive.
 fn enter(
     flows: &mut Vec<Flow>,
     index: &mut BTreeMap<(SocketAddr, SocketAddr), (usize, usize)>,
+    at: usize,
     sending: &Sending<'_>,
     end: Time,
 ) -> Option<(usize, usize)> {
@@ -199,10 +248,11 @@ fn enter(
     let Transport::Tcp { flags, .. } = view.transport else { return None };
     let (from, to) = (view.source()?, view.destination()?);
     let (flow, side) = match index.get(&(from, to)) {
-        Some(known) => *known,
-        None if flags.has(TcpFlags::SYN) && !flags.has(TcpFlags::ACK) => {
+        Some((flow, side)) if !flows[*flow].is_over_for(*side, &view) => (*flow, *side),
+        _ if is_opening(flags) => {
             flows.push(Flow {
                 addrs: [from, to],
+                hosts: [None; 2],
                 announced: [SEGMENT_DEFAULT; 2],
                 isn: [None; 2],
                 segments: Vec::new(),
@@ -215,13 +265,16 @@ fn enter(
             index.insert((to, from), (new, 1 - OPENER));
             (new, OPENER)
         }
-        None => return None,
+        _ => return None,
     };
     let entered = &mut flows[flow];
     entered.reset |= flags.has(TcpFlags::RST);
-    let segment = entered.read(side, sending, &view)?;
+    let segment = entered.read(side, at, sending, &view)?;
     entered.segments.push(segment);
     let segment = entered.segments.len() - 1;
-    entered.steps.push(Step { at: sending.at, moment: Moment::Sent, segment });
+    if sending.label.is_some() {
+        entered.hosts[side] = Some(sending.from);
+        entered.steps.push(Step { at: sending.at, place: at, moment: Moment::Sent, segment });
+    }
     Some((flow, segment))
 }

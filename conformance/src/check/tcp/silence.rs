@@ -12,7 +12,7 @@ use faultwire_sim::{Net, Run, Scenario, Testbed};
 use tokio::io::AsyncReadExt as _;
 
 use super::calls::{connections, passed, side};
-use super::flows::{distance, segments};
+use super::segments::{OPENER, Segment, flows};
 use super::talk::{
     DATA, Programs, accept, calling, connect, listen, ours_only, patience, read_once, read_to_end, say,
     serving,
@@ -54,17 +54,13 @@ pub(super) fn acked_is_not_read(run: &Run) -> Seen {
     let closed = trace.calls().any(|call| {
         side(&call) == connection.server && matches!(call.call, Call::Close) && call.error.is_none()
     });
-    let all = segments(trace);
-    let data = all.iter().find(|it| !it.arrived && it.host == connection.client.0 && it.payload == UNREAD);
-    let Some(data) = data else { return Seen::NOTHING };
-    let end = data.seq.wrapping_add(UNREAD.len() as u32);
-    let acknowledged = all.iter().any(|it| {
-        it.arrived
-            && (it.from, it.to) == (data.to, data.from)
-            && it.has(TcpFlags::ACK)
-            && !it.has(TcpFlags::RST)
-            && distance(it.ack, end) >= 0
-    });
+    // The first byte has the number 1.
+    let end = 1 + UNREAD.len() as i64;
+    let acknowledges = |it: &Segment| !it.is(TcpFlags::RST) && it.ack.is_some_and(|ack| ack >= end);
+    let acknowledged = flows(run)
+        .iter()
+        .filter(|flow| flow.port() == DATA)
+        .any(|flow| flow.arrivals_from(1 - OPENER).any(|(_, it)| acknowledges(it)));
     if acknowledged && closed && passed(trace, connection.server).received.is_empty() {
         let how = format!("{} bytes were acknowledged, and no program ever read them", UNREAD.len());
         return Seen::shown(1, how);
@@ -107,14 +103,12 @@ pub(super) fn silence_is_not_noticed(run: &Run) -> Seen {
     let Some(connection) = connections(trace, DATA).first().copied() else {
         return Seen::NOTHING;
     };
-    let all = segments(trace);
-    let Some(reset) =
-        all.iter().find(|it| !it.arrived && it.host == connection.server.0 && it.has(TcpFlags::RST))
-    else {
+    let flows = flows(run);
+    let mut sent = flows.iter().filter(|flow| flow.port() == DATA).flat_map(|flow| flow.sent_by(1 - OPENER));
+    let Some(reset) = sent.find(|it| it.is(TcpFlags::RST)) else {
         return Seen::NOTHING;
     };
-    let at = trace.events().get(reset.place).map_or(run.elapsed, |event| event.at);
-    let waited = run.elapsed.since(at);
+    let waited = run.elapsed.since(reset.at);
     let heard =
         trace.calls().any(|call| side(&call) == connection.client && matches!(call.call, Call::Recv { .. }));
     if heard || waited < LISTENS / 2 {
@@ -209,9 +203,9 @@ pub(super) fn gives_up(run: &Run) -> Seen {
         trace.events().iter().find(|event| matches!(event.what, What::Partitioned(_) | What::Crashed(_)));
     let Some(silent) = silent else { return Seen::NOTHING };
     let Some(client) = trace.host("client") else { return Seen::NOTHING };
-    let spoke = segments(trace)
+    let spoke = flows(run)
         .iter()
-        .any(|it| it.host == client && !it.arrived && trace.events()[it.place].at >= silent.at);
+        .any(|flow| flow.side_at(client).is_some_and(|side| flow.sent_by(side).any(|it| it.at >= silent.at)));
     if !spoke {
         return Seen::NOTHING;
     }

@@ -10,6 +10,7 @@ use faultwire_sim::{Settings, Testbed};
 
 use self::tape::{CLIENT, FULL, SERVER, Tape};
 use super::{acknowledging, congestion, studies, timers, windows};
+use crate::check::tcp::segments::{Flow, OPENER, flows};
 use crate::check::{Check, Seen, Verdict};
 use crate::claim::{Claim, Modality};
 
@@ -20,6 +21,25 @@ fn broken(check: Check, tape: &Tape, until: u64) -> bool {
 #[track_caller]
 fn fine(check: Check, tape: &Tape, until: u64, exercised: u64) {
     assert_eq!(check(&tape.until(until)), Seen::fine(exercised));
+}
+
+#[test]
+fn another_syn_on_the_same_ports_begins_another_connection() {
+    let mut tape = Tape::connected(2);
+    tape.at(3).another_syn(0);
+    assert_eq!(flows(&tape.until(10)).len(), 1, "the same one, sent again");
+    let late = tape.data(CLIENT, 1, 100);
+    tape.at(5).another_syn(100_000).at(6).arrives(late);
+    let run = tape.until(10);
+    let flows = flows(&run);
+    let [first, second] = flows.as_slice() else { panic!("{flows:?}") };
+    assert_eq!(first.addrs, second.addrs);
+    let arrived = |flow: &Flow| flow.arrivals_from(OPENER).filter(|(_, it)| it.len > 0).count();
+    assert_eq!((arrived(first), arrived(second)), (1, 0), "what comes late is the first one's");
+    assert_eq!(second.segments[0].seq, 0);
+    let (place, last) = first.arrivals_from(OPENER).last().expect("it arrived");
+    assert_eq!(place, run.trace.events().len() - 1);
+    assert!(last.place < second.segments[0].place, "sent before the second SYN");
 }
 
 #[test]

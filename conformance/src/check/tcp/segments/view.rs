@@ -105,6 +105,11 @@ impl<'a> View<'a> {
         self.heard_at == Some(at)
     }
 
+    /// The place in the trace of the step that was last taken.
+    pub(in super::super) fn place(&self) -> usize {
+        self.next.checked_sub(1).map_or(0, |step| self.flow.steps[step].place)
+    }
+
     /// Takes the next step of this side.
     pub(in super::super) fn step(&mut self) -> Option<(Time, Happened<'a>)> {
         let flow = self.flow;

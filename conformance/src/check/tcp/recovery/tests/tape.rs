@@ -61,6 +61,12 @@ impl Tape {
         if arrives { self.arrives(syn) } else { self.dropped(syn) }
     }
 
+    /// A SYN from the client's same port, with another initial sequence number, that arrives at once.
+    pub(super) fn another_syn(&mut self, seq: u32) -> &mut Tape {
+        let syn = self.put(Sketch { from: CLIENT, flags: SYN, seq, ack: 0, len: 0 });
+        self.arrives(syn)
+    }
+
     /// The SYN-ACK and the acknowledgement, with so long a way back.
     fn shake_hands(&mut self, way: u64) -> &mut Tape {
         let syn_ack = self.put(Sketch { from: SERVER, flags: SYN | ACK, seq: 0, ack: 1, len: 0 });
