@@ -10,6 +10,7 @@ pub mod datagrams;
 mod exchange;
 #[path = "../lessons/packet.rs"]
 pub mod packet;
+mod replay;
 mod search;
 mod text;
 
@@ -17,10 +18,19 @@ use faultwire::fault::{Action, FaultPlan, PlanError};
 use faultwire_sim::Scenario;
 
 pub use exchange::{Delivery, Exchange, Factory, Program, TIMEOUT, Transfer, numbered_messages};
+pub use replay::studies;
 pub use search::{Broken, Held, HoldOptions, Worthless, find, hold};
 
 /// The lessons, in the order of the course.
-pub static LESSONS: &[&Lesson] = &[&datagrams::PLAIN, &datagrams::ACKNOWLEDGE, &datagrams::NUMBERS];
+pub static LESSONS: &[&Lesson] = &[
+    &datagrams::PLAIN,
+    &datagrams::ACKNOWLEDGE,
+    &datagrams::NUMBERS,
+    &datagrams::ONE_BIT,
+    &datagrams::GO_BACK_N,
+    &datagrams::SELECTIVE_REPEAT,
+    &datagrams::ADAPTIVE,
+];
 
 /// A lesson.
 #[derive(Debug)]

@@ -13,8 +13,8 @@ use crate::time::Time;
 /// The longest datagram that is taken, in bytes: UDP's payload over IPv6.
 const LONGEST: usize = 65_527;
 
-/// So many datagrams a machine may put on the wire at one moment, and so many times its timer may be due at one moment.
-/// A machine that wants more will never stop.
+/// So many datagrams a machine may put on the wire at one moment, and so many times in a row its timer may be due again at
+/// once. A machine that wants more will never stop.
 const AT_ONCE_MAX: u32 = 1_000;
 
 /// Why an [`Endpoint`] cannot go on.
@@ -61,8 +61,8 @@ pub struct Endpoint<N: Network, M> {
     is_called: bool,
     machine: M,
     buffer: Vec<u8>,
-    /// How often the timer was due at this moment.
-    due: (Time, u32),
+    /// How often, in a row, the timer was due again as soon as it had been seen to.
+    due_again: u32,
 }
 
 impl<N: Network, M> fmt::Debug for Endpoint<N, M> {
@@ -100,7 +100,7 @@ impl<N: Network, M: Machine> Endpoint<N, M> {
 
     fn new(net: &N, socket: N::Datagram, peer: Option<SocketAddr>, machine: M) -> Self {
         let (net, buffer) = (net.clone(), vec![0; LONGEST]);
-        Endpoint { net, socket, is_called: peer.is_none(), peer, machine, buffer, due: (Time::ZERO, 0) }
+        Endpoint { net, socket, is_called: peer.is_none(), peer, machine, buffer, due_again: 0 }
     }
 
     /// The machine.
@@ -195,11 +195,12 @@ impl<N: Network, M: Machine> Endpoint<N, M> {
             Some(Err(error)) if Errno::of(&error) == Some(Errno::ECONNREFUSED) => {}
             Some(Err(source)) => return Err(EndpointError::Socket { what: "receive", source }),
             None if timer.is_some_and(|timer| timer <= now) => {
-                self.due = if self.due.0 == now { (now, self.due.1 + 1) } else { (now, 1) };
-                if self.due.1 > AT_ONCE_MAX {
-                    return Err(EndpointError::Endless { what: "asked for its timer", at: now });
-                }
                 self.machine.on_timer(now);
+                let is_due_again = self.machine.next_timer().is_some_and(|timer| timer <= now);
+                self.due_again = if is_due_again { self.due_again + 1 } else { 0 };
+                if self.due_again > AT_ONCE_MAX {
+                    return Err(EndpointError::Endless { what: "wanted its timer", at: now });
+                }
             }
             None => {}
         }
@@ -224,3 +225,6 @@ impl<N: Network, M: Machine> Endpoint<N, M> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

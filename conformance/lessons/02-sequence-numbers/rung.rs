@@ -23,6 +23,13 @@ pub struct Numbered {
     messages: VecDeque<Vec<u8>>,
 }
 
+impl Numbered {
+    /// A machine whose first message, and that of the other side, has this number in place of 0.
+    pub fn starting_at(number: u32) -> Self {
+        Numbered { next: number, expected: number, ..Numbered::default() }
+    }
+}
+
 impl Machine for Numbered {
     fn is_ready(&self) -> bool {
         self.waiting.is_none()

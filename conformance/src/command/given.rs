@@ -9,6 +9,7 @@ use super::error::CommandError;
 use super::select;
 use crate::claim::Claim;
 use crate::engine;
+use crate::lesson;
 use crate::study::Study;
 
 /// A plan, and what belongs to it.
@@ -26,7 +27,7 @@ pub(super) struct Given {
 /// Those of the plan file; a scenario or a claim that there is not, or that the scenario says nothing of.
 pub(super) fn given(path: &Path, scenario: Option<&str>) -> Result<Given, CommandError> {
     let plan = read(path)?;
-    let studies = engine::studies();
+    let studies = [engine::studies(), lesson::studies()].concat();
     let Some(name) = scenario.or(plan.scenario.as_deref()) else {
         let known = studies.iter().map(|study| study.name).collect();
         return Err(CommandError::NoScenario { path: path.to_owned(), known });

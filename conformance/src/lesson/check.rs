@@ -1,8 +1,15 @@
 //! What the checks of the lessons are made of. Each says in words what is wrong.
 
-use faultwire::trace::Call;
+use std::time::Duration;
 
-use super::Transfer;
+use faultwire::fault::Action;
+use faultwire::time::Time;
+use faultwire::trace::{Call, ProgramCall, What};
+
+use super::{Delivery, TIMEOUT, Transfer};
+
+/// So many deliveries are shown at most.
+const SHOWN_MAX: usize = 16;
 
 /// What is delivered is what was handed over, whole.
 ///
@@ -25,7 +32,7 @@ pub fn intact(run: &Transfer<'_>) -> Result<(), String> {
 /// The first that is not.
 pub fn all_delivered(run: &Transfer<'_>) -> Result<(), String> {
     let missing = run.messages.iter().position(|message| !is_among(run, message));
-    missing.map_or(Ok(()), |index| Err(format!("message {} was never delivered", index + 1)))
+    missing.map_or(Ok(()), |index| Err(format!("message {} was never delivered ({})", index + 1, order(run))))
 }
 
 /// No message is delivered twice.
@@ -36,7 +43,7 @@ pub fn none_twice(run: &Transfer<'_>) -> Result<(), String> {
     for (index, message) in run.messages.iter().enumerate() {
         let count = run.delivered.iter().filter(|delivery| delivery.message == *message).count();
         if count > 1 {
-            return Err(format!("message {} was delivered {count} times", index + 1));
+            return Err(format!("message {} was delivered {count} times ({})", index + 1, order(run)));
         }
     }
     Ok(())
@@ -51,7 +58,11 @@ pub fn in_order(run: &Transfer<'_>) -> Result<(), String> {
     let numbers: Vec<usize> = run.delivered.iter().filter_map(|it| number(&it.message)).collect();
     match numbers.windows(2).find(|pair| pair[0] > pair[1]) {
         None => Ok(()),
-        Some(pair) => Err(format!("message {} was delivered after message {}", pair[1] + 1, pair[0] + 1)),
+        Some([before, after]) => {
+            let order = order(run);
+            Err(format!("message {} was delivered after message {} ({order})", after + 1, before + 1))
+        }
+        Some(_) => Ok(()),
     }
 }
 
@@ -66,19 +77,139 @@ pub fn reliable(run: &Transfer<'_>) -> Result<(), String> {
     all_delivered(run)
 }
 
+/// What was delivered, by the numbers of the messages.
+fn order(run: &Transfer<'_>) -> String {
+    if run.delivered.is_empty() {
+        return "nothing was delivered".to_owned();
+    }
+    let number = |delivery: &Delivery| match run.messages.iter().position(|it| *it == delivery.message) {
+        Some(index) => (index + 1).to_string(),
+        None => "?".to_owned(),
+    };
+    let mut numbers: Vec<String> = run.delivered.iter().take(SHOWN_MAX).map(number).collect();
+    if run.delivered.len() > SHOWN_MAX {
+        numbers.push("…".to_owned());
+    }
+    format!("delivered: {}", numbers.join(", "))
+}
+
 fn is_among(run: &Transfer<'_>, message: &Vec<u8>) -> bool {
     run.delivered.iter().any(|delivery| delivery.message == *message)
 }
 
-/// How many datagrams the client sent that carry a message: those that hold its bytes.
-pub fn data_sent(run: &Transfer<'_>) -> usize {
-    let client = run.trace.host("client");
-    let is_data = |data: &[u8]| {
-        run.messages.iter().any(|message| data.windows(message.len()).any(|part| part == message))
-    };
-    let calls = run.trace.events().iter().filter_map(|event| event.program_call());
-    calls
-        .filter(|call| Some(call.host) == client)
-        .filter(|call| matches!(call.call, Call::Send { data, .. } if is_data(data)))
-        .count()
+/// All is across and acknowledged in the time that is allowed: `quick`, and `more` for each fault that took place.
+///
+/// # Errors
+/// How long it took.
+pub fn within(run: &Transfer<'_>, quick: Duration, more: Duration) -> Result<(), String> {
+    let faults = u32::try_from(faults(run).count()).unwrap_or(u32::MAX);
+    let allowed = quick.saturating_add(more.saturating_mul(faults));
+    if run.done <= Time::from(allowed) {
+        return Ok(());
+    }
+    let (took, allowed) = (run.done.as_millis(), allowed.as_millis());
+    Err(format!("it took {took} ms until all messages were acknowledged, and {allowed} ms are allowed"))
 }
+
+/// Nothing is sent again without need: once for what was lost or damaged; for what was late, as often as a sender that
+/// waits no longer than [`TIMEOUT`] may take it for lost.
+///
+/// # Errors
+/// How much was sent.
+pub fn frugal(run: &Transfer<'_>) -> Result<(), String> {
+    let per_timeout = |us: u64| us / u64::try_from(TIMEOUT.as_micros()).unwrap_or(u64::MAX);
+    let excused = |action: &Action| match action {
+        Action::Drop | Action::CorruptBits(_) => 1,
+        Action::Duplicate => 0,
+        // An adaptive time-out may be shorter, and doubles: within the longest delay of a search that is six times.
+        Action::DelayUs(us) => 6 + per_timeout(*us),
+        Action::HoldFor(packets) => u64::from(*packets).max(6),
+    };
+    let messages = run.messages.len();
+    let enough = messages as u64 + faults(run).map(excused).sum::<u64>();
+    let sent = data_sent(run).count() as u64;
+    if sent <= enough {
+        return Ok(());
+    }
+    Err(format!("{sent} datagrams were sent for {messages} messages, and {enough} are enough"))
+}
+
+/// Once a round trip was seen, a loss is noticed soon: within five of the longest round trip that the network can have made
+/// (its delay, and that of the faults that took place), or `least`; twice that for each repeat before.
+///
+/// # Errors
+/// Which message was repeated too late.
+pub fn notices_losses(run: &Transfer<'_>, least: Duration) -> Result<(), String> {
+    let client = run.trace.host("client");
+    let mut received = calls(run).filter(|call| Some(call.host) == client);
+    let Some(answered) = received.find(|call| matches!(call.call, Call::Recv { .. })).map(|call| call.at)
+    else {
+        return Ok(());
+    };
+    let late = |action: &Action| match action {
+        Action::DelayUs(us) => Duration::from_micros(*us),
+        Action::HoldFor(_) => Duration::from_secs(1),
+        _ => Duration::ZERO,
+    };
+    let longest = 2 * one_way(run) + faults(run).map(late).max().unwrap_or_default();
+    let soon = (5 * longest).max(least);
+    let mut last: Vec<Option<Time>> = vec![None; run.messages.len()];
+    let mut repeats = 0;
+    for (at, index) in data_sent(run) {
+        let Some(before) = last[index].replace(at) else { continue };
+        if at < answered {
+            // Of what is repeated before anything was answered no round trip is known.
+            return Ok(());
+        }
+        let allowed = soon.saturating_mul(1 << repeats.min(16));
+        repeats += 1;
+        if before >= answered && at.since(before) > allowed {
+            let (number, waited, allowed) = (index + 1, at.since(before).as_millis(), allowed.as_millis());
+            return Err(format!(
+                "message {number} was sent again after {waited} ms, and {allowed} ms are enough"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The faults that took place.
+fn faults<'a>(run: &Transfer<'a>) -> impl Iterator<Item = &'a Action> + use<'a> {
+    run.trace.events().iter().filter_map(|event| match &event.what {
+        What::Fault { action, .. } => Some(action),
+        _ => None,
+    })
+}
+
+fn calls<'a>(run: &Transfer<'a>) -> impl Iterator<Item = ProgramCall<'a>> + use<'a> {
+    run.trace.events().iter().filter_map(|event| event.program_call())
+}
+
+/// The shortest time that a packet took from one host to the other.
+fn one_way(run: &Transfer<'_>) -> Duration {
+    let sent = run.trace.events().iter().filter_map(|event| event.sending());
+    let sent: Vec<(_, Time)> = sent.map(|sending| (sending.packet, sending.at)).collect();
+    let arrived = run.trace.events().iter().filter_map(|event| event.arrival());
+    let took = arrived.filter_map(|arrival| {
+        let (_, at) = sent.iter().find(|(packet, _)| *packet == arrival.packet)?;
+        Some(arrival.at.since(*at))
+    });
+    took.min().unwrap_or_default()
+}
+
+/// The datagrams that the client sent and that carry a message, whatever else they carry: when, and which message (by its
+/// index).
+pub fn data_sent<'a>(run: &Transfer<'a>) -> impl Iterator<Item = (Time, usize)> + use<'a> {
+    let client = run.trace.host("client");
+    let messages = run.messages;
+    let carried = move |data: &[u8]| {
+        messages.iter().position(|message| data.windows(message.len()).any(|part| part == message))
+    };
+    calls(run).filter(move |call| Some(call.host) == client).filter_map(move |call| match call.call {
+        Call::Send { data, .. } => Some((call.at, carried(data)?)),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

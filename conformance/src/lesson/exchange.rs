@@ -27,6 +27,9 @@ const EVENTS_MAX: u64 = 100_000;
 /// Where the server listens.
 const PORT: &str = "7000";
 
+/// The variant with the mended program: `lesson-3/mended`.
+const MENDED: &str = "mended";
+
 /// What makes a machine.
 pub type Factory = fn() -> Box<dyn Machine>;
 
@@ -105,12 +108,20 @@ fn lock(notes: &Shared) -> MutexGuard<'_, Notes> {
 impl Exchange {
     /// The scenario with this program, over each of the links. It fails where the check does.
     pub fn scenarios(&self, name: &str, program: &Program) -> Vec<Scenario> {
-        (self.links)().into_iter().map(|link| self.over(name, *program, link)).collect()
+        (self.links)().into_iter().map(|link| self.over(name, *program, link, &Shared::default())).collect()
     }
 
-    fn over(&self, name: &str, program: Program, link: Link) -> Scenario {
-        // A scenario runs one plan at a time; whoever searches with several threads makes one for each.
-        let notes = Shared::default();
+    /// The scenario with the believed program, and as its variant `mended` with the other one.
+    pub(super) fn replayable(&self, name: &str) -> Scenario {
+        let (exchange, notes) = (*self, Shared::default());
+        let over = move |name: &str, program| exchange.over(name, program, Link::default(), &notes);
+        let believed = over(name, self.believed);
+        believed.variants(move |words| (words == MENDED).then(|| over(words, exchange.mended)))
+    }
+
+    /// A scenario runs one plan at a time, and notes there what it sees; whoever searches with several threads makes one
+    /// for each.
+    fn over(&self, name: &str, program: Program, link: Link, notes: &Shared) -> Scenario {
         let messages = Arc::new((self.messages)());
         let check = self.check;
         let mut settings = Settings::default();
@@ -127,6 +138,7 @@ impl Exchange {
             let (notes, messages) = (notes.clone(), messages.clone());
             move |net: Net| call(net, (program.client)(), messages.clone(), notes.clone())
         };
+        let notes = notes.clone();
         scenario(name)
             .base_plan(FaultPlan { link, ..FaultPlan::default() })
             .timeout(TIMEOUT)

@@ -81,6 +81,10 @@ both_ways! {
     plain_datagrams = "0";
     acknowledge_and_repeat = "1";
     sequence_numbers = "2";
+    one_bit_is_not_enough = "3";
+    go_back_n = "4";
+    selective_repeat = "5";
+    adaptive_time_out = "6";
 }
 
 #[test]

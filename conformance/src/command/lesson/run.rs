@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use faultwire::fault::Link;
 use faultwire::trace::DiagramOptions;
 use faultwire_sim::search::Tried;
 
@@ -77,7 +78,13 @@ fn believed(lesson: &Lesson) -> Result<(String, bool), CommandError> {
 /// A failure: its plan, its diagram, what the check says, how it was found.
 pub(super) fn shown(broken: &Broken) -> String {
     let mut out = String::new();
-    paragraph(&mut out, "  ", &plan_in_words(&broken.run.plan), WIDTH);
+    let plan = &broken.run.plan;
+    let mut words = plan_in_words(plan);
+    if plan.link != Link::default() {
+        let delay_ms = plan.link.numbers().delay_us / 1_000;
+        let _ = write!(words, ", over a link that takes {delay_ms} ms each way");
+    }
+    paragraph(&mut out, "  ", &words, WIDTH);
     let options = DiagramOptions { width: WIDTH, lines_max: 40, ..DiagramOptions::default() };
     let _ = write!(out, "\n{}\n", broken.run.trace.diagram(&options));
     paragraph(&mut out, "It fails: ", &broken.how, WIDTH);
@@ -86,11 +93,14 @@ pub(super) fn shown(broken: &Broken) -> String {
     } else {
         "it may not be the smallest plan"
     };
-    let tried = grouped(broken.tried.runs());
-    let found =
-        format!("{tried} plans tried and {} runs made to lessen it; {smallest}", grouped(broken.shrink_runs));
+    let plans = counted(broken.tried.runs(), "plan");
+    let found = format!("after {plans}, and {} to lessen it; {smallest}", counted(broken.shrink_runs, "run"));
     paragraph(&mut out, "Found:    ", &found, WIDTH);
     out
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// What came of holding the mended program against every plan, and whether it held.

@@ -1,0 +1,61 @@
+//! The lessons as studies, so that their plans can be replayed as any other: `faultwire replay …/breaks.toml`.
+
+use faultwire_sim::{Scenario, Testbed};
+
+use super::{LESSONS, Task};
+use crate::study::{Search, Study, no_further_plans};
+
+/// A study for each lesson: the scenario `lesson-N` with the believed program, and `lesson-N/mended`. Nothing of them is a
+/// claim: their checks are a part of the scenario.
+pub fn studies() -> Vec<&'static Study> {
+    STUDIES.iter().collect()
+}
+
+/// For each lesson, in their order.
+macro_rules! studies {
+    ($($index:literal)*) => {
+        static STUDIES: &[Study] = &[$(Study {
+            name: concat!("lesson-", $index),
+            about: "the messages of a lesson of the course, brought across by the program that believes",
+            scenario: scenario::<$index>,
+            checks: &[],
+            refuses,
+            search: Search::FAULT_FREE,
+            plans: no_further_plans,
+            mutants: &[],
+        }),*];
+    };
+}
+
+studies! { 0 1 2 3 4 5 6 }
+
+fn scenario<const INDEX: usize>(_: Testbed) -> Scenario {
+    let lesson = LESSONS[INDEX];
+    match &lesson.task {
+        Task::Datagrams(exchange) => exchange.replayable(&lesson.scenario_name()),
+    }
+}
+
+/// Where a plan cannot be carried out there is nothing to see.
+fn refuses(testbed: Testbed) -> Option<&'static str> {
+    (!testbed.carries_faults()).then_some("a lesson is about faults, and this testbed carries none")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_lesson_can_be_replayed() {
+        let names: Vec<_> = LESSONS.iter().map(|lesson| lesson.scenario_name()).collect();
+        assert_eq!(studies().iter().map(|study| study.name).collect::<Vec<_>>(), names);
+        for (lesson, study) in LESSONS.iter().zip(studies()) {
+            let plan = lesson.recorded().unwrap();
+            let scenario = (study.scenario)(Testbed::Virtual);
+            assert!(!scenario.run(&plan).end.is_finished(), "{}", study.name);
+            let mended = Some(format!("{}/mended", study.name));
+            let run = scenario.run(&faultwire::fault::FaultPlan { scenario: mended, ..plan });
+            assert!(run.end.is_finished(), "{}: {:?}", study.name, run.end);
+        }
+    }
+}
