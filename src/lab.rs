@@ -22,7 +22,7 @@
 //! Read on in this order: `namespace` and `netlink` (what makes a host), `settings` (the kernel's, and its counters), `profile` (settings
 //! that are the same on every machine), `device`, `packet`,
 //! `channel` and `helper` (the other process), `host` (this one's side of it), `program` and
-//! `programs` (commands inside a host, here and in the helper), `forwarder`, `ours`.
+//! `programs` (commands inside a host, here and in the helper), `forwarder`, `route`, `ours`.
 
 mod channel;
 mod device;
@@ -37,11 +37,12 @@ mod profile;
 mod program;
 mod programs;
 mod refusal;
+mod route;
 mod settings;
 mod sys;
 
 pub use device::{Device, DeviceKind};
-pub use forwarder::{End, Forwarder, ForwarderError, ForwarderStats};
+pub use forwarder::{Concluded, End, Forwarder, ForwarderError, ForwarderStats, Member};
 pub use helper::{HelperError, serve};
 pub use host::{HostConfig, KernelHost, Lab, LabError, LabHost, Setting};
 pub use ours::{OurHost, WaitError};

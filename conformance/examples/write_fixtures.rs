@@ -20,6 +20,7 @@ fn main() -> io::Result<()> {
         unavailable: Vec::new(),
         cases: Some(0),
         thorough: false,
+        lab_plans: 0,
         seed: 0,
     };
     let plans = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/plans");

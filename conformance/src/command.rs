@@ -79,6 +79,8 @@ enum Command {
 /// Runs the command with these arguments, the program's name first.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     logs();
+    #[cfg(target_os = "linux")]
+    faultwire_sim::lab::set_helper(lab::helper);
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(usage) => {

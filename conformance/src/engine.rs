@@ -55,6 +55,8 @@ pub struct VerifyOptions {
     pub cases: Option<u64>,
     /// Searches wider: ten times the random plans, pairs in turmoil too, all singles on the relay.
     pub thorough: bool,
+    /// How many plans of one fault each study tries in a lab, beside those that show what must be possible.
+    pub lab_plans: u64,
     /// The seed of random plans, ports and identifications.
     pub seed: u64,
 }
@@ -110,7 +112,8 @@ impl VerifyOptions {
     /// How hard a study is searched on a testbed.
     ///
     /// Pairs and the random plans run on `virtual`; singles and a random sample in turmoil. The relay's runs take
-    /// real time: it gets the plans of [`unit::relay_plans`].
+    /// real time: it gets the plans of [`unit::relay_plans`]. So do those of a lab: it gets some singles, and, where a wide
+    /// search is asked for, some random plans.
     fn search(&self, study: &Study, testbed: Testbed) -> Search {
         let own = study.search;
         let random = match self.cases {
@@ -130,6 +133,10 @@ impl VerifyOptions {
             Testbed::Turmoil if self.thorough => Search { random: sample, ..own },
             Testbed::Turmoil => Search { exhaustive: own.exhaustive.min(1), random: sample, ..own },
             Testbed::Relay if self.thorough => Search::of(own.exhaustive.min(1), 0),
+            lab if lab.is_lab() && self.lab_plans > 0 => {
+                let random = if self.thorough { sample.min(self.lab_plans) } else { 0 };
+                Search { exhaustive: own.exhaustive.min(1), random, ..own }
+            }
             _ => Search::FAULT_FREE,
         }
     }
@@ -160,8 +167,10 @@ pub fn verify_until(options: &VerifyOptions, progress: &mut dyn Progress, interr
         })
         .flat_map(|(study, testbed)| Unit::all(study, testbed, options))
         .collect();
-    let numbered = units.iter().enumerate();
-    let (simulated, real): (Vec<_>, Vec<_>) = numbered.partition(|(_, unit)| unit.testbed.is_simulated());
+    let (labs, rest): (Vec<_>, Vec<_>) =
+        units.iter().enumerate().partition(|(_, unit)| unit.testbed.is_lab());
+    let (simulated, real): (Vec<_>, Vec<_>) =
+        rest.into_iter().partition(|(_, unit)| unit.testbed.is_simulated());
     let steps = units.iter().filter(|unit| unit.has_work(options)).count();
     progress.begin(steps as u64);
 
@@ -183,17 +192,15 @@ pub fn verify_until(options: &VerifyOptions, progress: &mut dyn Progress, interr
             parts.lock().unwrap_or_else(PoisonError::into_inner).insert(*index, done);
         }
     };
-    let (next_simulated, next_real) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let next: [AtomicUsize; 3] = Default::default();
     thread::scope(|scope| {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let (next_simulated, next_real) = (&next_simulated, &next_real);
-        for _ in 0..cores.min(simulated.len()) {
-            let (tell, queue, work) = (tell.clone(), &simulated, &work);
-            scope.spawn(move || work(queue, next_simulated, &tell));
-        }
-        for _ in 0..REAL_AT_ONCE.min(real.len()) {
-            let (tell, queue, work) = (tell.clone(), &real, &work);
-            scope.spawn(move || work(queue, next_real, &tell));
+        let queues = [(&simulated, cores), (&real, REAL_AT_ONCE), (&labs, LABS_AT_ONCE)];
+        for ((queue, at_once), next) in queues.into_iter().zip(&next) {
+            for _ in 0..at_once.min(queue.len()) {
+                let (tell, work) = (tell.clone(), &work);
+                scope.spawn(move || work(queue, next, &tell));
+            }
         }
         drop(tell);
         for what in told {
@@ -220,6 +227,9 @@ pub fn verify_until(options: &VerifyOptions, progress: &mut dyn Progress, interr
 /// Units over real sockets that run side by side: they wait more than they work.
 const REAL_AT_ONCE: usize = 4;
 
+/// Units in labs that run side by side: they mostly wait. Each takes some twenty descriptors.
+const LABS_AT_ONCE: usize = 16;
+
 /// What a unit tells of its progress.
 pub(crate) enum Tell {
     Starts(String),
@@ -236,7 +246,15 @@ mod tests {
         let study = |name| *studies().iter().find(|study: &&&Study| study.name == name).expect("a study");
         let random = |name, testbed, cases| {
             let (claims, testbeds, unavailable) = (Vec::new(), Vec::new(), Vec::new());
-            let options = VerifyOptions { claims, testbeds, unavailable, cases, thorough: false, seed: 0 };
+            let options = VerifyOptions {
+                claims,
+                testbeds,
+                unavailable,
+                cases,
+                thorough: false,
+                lab_plans: 0,
+                seed: 0,
+            };
             options.search(study(name), testbed).random
         };
         assert_eq!(random("udp-numbered", Testbed::Virtual, None), 256);
@@ -276,6 +294,7 @@ mod tests {
             unavailable: Vec::new(),
             cases: Some(200_000),
             thorough: true,
+            lab_plans: 0,
             seed: 0,
         };
         let is_cut = |row: &crate::report::Row| {
@@ -338,6 +357,7 @@ mod tests {
             unavailable: Vec::new(),
             cases: Some(0),
             thorough: false,
+            lab_plans: 0,
             seed: 0,
         };
         let mut told = Told::default();

@@ -72,6 +72,10 @@ pub struct Row {
     pub plan: Option<FaultPlan>,
     /// Real time that its runs took, in milliseconds.
     pub elapsed_ms: u64,
+    /// In a lab, how many runs were made anew: packets were lost outside of the plan, or something planned did not take
+    /// place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<u64>,
     /// The command line that replays the plan; of the table and of JUnit.
     #[serde(skip)]
     pub replay: Option<String>,
@@ -95,6 +99,7 @@ impl Row {
             faults_fired: 0,
             plan: None,
             elapsed_ms: 0,
+            repeats: None,
             replay: None,
         }
     }

@@ -91,7 +91,7 @@ fn wrong_names() {
         &["explain"],
         &["verify", "--testbed", "vitual"],
         &["lesson", "show", "sequence-nubmers"],
-        &["verify", "--testbed", "lab"],
+        &["verify", "--testbed", "wire"],
         &["verify", "--testbed"],
     ]));
 }
@@ -160,9 +160,16 @@ fn testbeds_are_listed() {
     let output = run(&["testbeds"]);
     assert_eq!(output.status.code(), Some(0));
     let list = text(output.stdout);
-    for name in
-        ["virtual/ours", "turmoil/ours", "turmoil/turmoil", "loopback/kernel", "relay/kernel", "\nlab\n"]
-    {
+    for name in [
+        "virtual/ours",
+        "turmoil/ours",
+        "turmoil/turmoil",
+        "loopback/kernel",
+        "relay/kernel",
+        "lab/kernel\n",
+        "lab/ours-kernel\n",
+        "lab/kernel-ours\n",
+    ] {
         assert!(list.contains(name), "{name}: {list}");
     }
     assert!(list.lines().all(|line| line.chars().count() <= 80), "{list}");
@@ -173,7 +180,7 @@ fn testbeds_are_listed() {
 #[cfg(target_os = "linux")]
 fn profiles_of_the_lab_are_listed() {
     let list = text(run(&["testbeds", "--settings"]).stdout);
-    let (_, lab) = list.split_once("\nlab\n").expect("the lab is in the list");
+    let (_, lab) = list.split_once("\nlab/kernel-ours\n").expect("the lab is in the list");
     if lab.contains("NOT available") {
         return;
     }

@@ -37,6 +37,7 @@ static PAGE: LazyLock<String> = LazyLock::new(|| {
         unavailable: Vec::new(),
         cases: Some(1),
         thorough: false,
+        lab_plans: 0,
         seed: 7,
     };
     let report = verify(&options, &mut Silent);

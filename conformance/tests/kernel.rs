@@ -18,3 +18,5 @@ mod many;
 mod set_up;
 #[path = "kernel/streams.rs"]
 mod streams;
+#[path = "kernel/verify.rs"]
+mod verify;

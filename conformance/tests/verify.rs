@@ -21,6 +21,7 @@ fn options() -> VerifyOptions {
         unavailable: Vec::new(),
         cases: None,
         thorough: false,
+        lab_plans: 0,
         seed: SEED,
     }
 }

@@ -5,6 +5,8 @@
 //! it. A [`Testbed`] is where it runs; a [`Run`] is what is known afterwards.
 
 pub mod failure;
+#[cfg(all(feature = "lab", target_os = "linux"))]
+pub mod lab;
 mod net;
 mod program;
 mod run;

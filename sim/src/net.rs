@@ -1,6 +1,8 @@
 //! The network that a scenario's programs are given: one type for every testbed.
 
 mod address;
+#[cfg(all(feature = "lab", target_os = "linux"))]
+pub(crate) mod our_net;
 pub(crate) mod recorded;
 pub(crate) mod stack_net;
 pub(crate) mod turmoil_net;
@@ -17,6 +19,8 @@ use faultwire::stack::{OptionName, Received, SocketOption};
 use faultwire::time::Time;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+#[cfg(all(feature = "lab", target_os = "linux"))]
+use our_net::{OurDatagram, OurListener, OurNet, OurStream};
 use recorded::{Recorded, RecordedDatagram, RecordedListener, RecordedStream};
 use stack_net::{StackDatagram, StackListener, StackNet, StackStream};
 use turmoil_net::{TurmoilDatagram, TurmoilListener, TurmoilNet, TurmoilStream};
@@ -31,6 +35,8 @@ enum Backend {
     Stack(StackNet),
     Turmoil(Recorded<TurmoilNet>),
     Os(Recorded<OsNetwork>),
+    #[cfg(all(feature = "lab", target_os = "linux"))]
+    Ours(Recorded<OurNet>),
 }
 
 /// A stream of [`Net`].
@@ -42,6 +48,8 @@ enum StreamBackend {
     Stack(StackStream),
     Turmoil(RecordedStream<TurmoilStream>),
     Os(RecordedStream<OsStream>),
+    #[cfg(all(feature = "lab", target_os = "linux"))]
+    Ours(RecordedStream<OurStream>),
 }
 
 /// A listener of [`Net`].
@@ -53,6 +61,8 @@ enum ListenerBackend {
     Stack(StackListener),
     Turmoil(RecordedListener<TurmoilListener>),
     Os(RecordedListener<OsListener>),
+    #[cfg(all(feature = "lab", target_os = "linux"))]
+    Ours(RecordedListener<OurListener>),
 }
 
 /// A datagram socket of [`Net`].
@@ -64,6 +74,8 @@ enum DatagramBackend {
     Stack(StackDatagram),
     Turmoil(RecordedDatagram<TurmoilDatagram>),
     Os(RecordedDatagram<OsDatagram>),
+    #[cfg(all(feature = "lab", target_os = "linux"))]
+    Ours(RecordedDatagram<OurDatagram>),
 }
 
 /// Does the same on whichever backend it is.
@@ -73,6 +85,8 @@ macro_rules! on_backend {
             $enum::Stack($inner) => $body,
             $enum::Turmoil($inner) => $body,
             $enum::Os($inner) => $body,
+            #[cfg(all(feature = "lab", target_os = "linux"))]
+            $enum::Ours($inner) => $body,
         }
     };
 }
@@ -84,6 +98,8 @@ macro_rules! wrap_backend {
             $enum::Stack($inner) => $wrapped::Stack($body),
             $enum::Turmoil($inner) => $wrapped::Turmoil($body),
             $enum::Os($inner) => $wrapped::Os($body),
+            #[cfg(all(feature = "lab", target_os = "linux"))]
+            $enum::Ours($inner) => $wrapped::Ours($body),
         }
     };
 }
@@ -94,7 +110,7 @@ impl Net {
     pub(crate) fn world(&self) -> Option<std::sync::Weak<crate::world::Shared>> {
         match &self.0 {
             Backend::Stack(net) => Some(net.world()),
-            Backend::Turmoil(_) | Backend::Os(_) => None,
+            _ => None,
         }
     }
 }
@@ -114,6 +130,13 @@ impl From<Recorded<TurmoilNet>> for Net {
 impl From<Recorded<OsNetwork>> for Net {
     fn from(net: Recorded<OsNetwork>) -> Self {
         Net(Backend::Os(net))
+    }
+}
+
+#[cfg(all(feature = "lab", target_os = "linux"))]
+impl From<Recorded<OurNet>> for Net {
+    fn from(net: Recorded<OurNet>) -> Self {
+        Net(Backend::Ours(net))
     }
 }
 
@@ -175,6 +198,11 @@ impl Listener for NetListener {
             ListenerBackend::Os(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 Ok((NetStream(StreamBackend::Os(stream)), peer))
+            }
+            #[cfg(all(feature = "lab", target_os = "linux"))]
+            ListenerBackend::Ours(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((NetStream(StreamBackend::Ours(stream)), peer))
             }
         }
     }

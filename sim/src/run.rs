@@ -17,6 +17,8 @@ pub struct Run {
     pub fired: Fired,
     /// When it ended, since its start.
     pub elapsed: Time,
+    /// How often it was made anew, in a lab: packets were lost outside of the plan, or something planned did not take place.
+    pub repeats: u32,
 }
 
 /// How a run ended.

@@ -19,6 +19,8 @@ use crate::settings::Settings;
 use crate::testbed::{Testbed, refused};
 
 pub use search::Failure;
+#[cfg(all(feature = "lab", target_os = "linux"))]
+pub(crate) use search::REPEATS_MAX;
 
 /// Any error of a program.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -54,7 +54,7 @@ impl PlanSpace {
         let longest = grid.delays_us().iter().copied().max().unwrap_or(1_000);
         PlanSpace {
             base: base.clone(),
-            targets: targets(base, trace),
+            targets: targets(base, trace, grid),
             faults_max: 8,
             delay_us_max: longest.saturating_mul(2).clamp(1, *bounds::DELAY_US.end()),
             tick_us: 1,
@@ -112,10 +112,10 @@ impl PlanSpace {
 }
 
 /// The packets of a run, and those that may come in their place when faults hit them.
-fn targets(base: &FaultPlan, trace: &Trace) -> Vec<Target> {
+fn targets(base: &FaultPlan, trace: &Trace, grid: &Grid) -> Vec<Target> {
     let mut targets = Vec::new();
     let mut classes: BTreeMap<(Direction, Class), (u32, u32)> = BTreeMap::new();
-    for site in sites(trace, |_| true) {
+    for site in sites(trace, |_| true).into_iter().filter(|site| grid.hits(site)) {
         let direction = Direction::new(trace.host_name(site.from), trace.host_name(site.to));
         let bits: u32 = site.bits.iter().map(|(_, bits)| bits).sum();
         let (last, largest) = classes.entry((direction.clone(), site.label.class)).or_default();

@@ -1,11 +1,16 @@
 //! Where a scenario runs.
 
+#[cfg(all(feature = "lab", target_os = "linux"))]
+mod lab;
 mod memory;
 mod progress;
 mod real;
 pub(crate) mod turmoil_fabric;
 mod turmoil_own;
 pub(crate) mod virtual_clock;
+
+#[cfg(all(feature = "lab", target_os = "linux"))]
+pub(crate) use lab::pool as lab_pool;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,12 +38,26 @@ pub enum Testbed {
     Loopback,
     /// The operating system's datagram sockets with the wire between them in user space.
     Relay,
+    /// Hosts of this machine's kernel, each a network namespace, with the wire between them.
+    Lab,
+    /// The same, where all hosts but the server have our stack.
+    LabOursClient,
+    /// The same, where the server has our stack.
+    LabOursServer,
 }
 
 impl Testbed {
     /// All testbeds, in the order of reports.
-    pub const ALL: [Testbed; 5] =
-        [Testbed::Virtual, Testbed::Turmoil, Testbed::TurmoilOwn, Testbed::Loopback, Testbed::Relay];
+    pub const ALL: [Testbed; 8] = [
+        Testbed::Virtual,
+        Testbed::Turmoil,
+        Testbed::TurmoilOwn,
+        Testbed::Loopback,
+        Testbed::Relay,
+        Testbed::Lab,
+        Testbed::LabOursClient,
+        Testbed::LabOursServer,
+    ];
 
     /// The testbed's name.
     pub fn name(self) -> &'static str {
@@ -47,16 +66,24 @@ impl Testbed {
             Testbed::Turmoil | Testbed::TurmoilOwn => "turmoil",
             Testbed::Loopback => "loopback",
             Testbed::Relay => "relay",
+            Testbed::Lab | Testbed::LabOursClient | Testbed::LabOursServer => "lab",
         }
     }
 
-    /// Whose TCP and UDP is tried there.
+    /// Whose TCP and UDP is tried there; where there are two, the client's and the server's.
     pub fn subject(self) -> &'static str {
         match self {
             Testbed::Virtual | Testbed::Turmoil => "ours",
             Testbed::TurmoilOwn => "turmoil",
-            Testbed::Loopback | Testbed::Relay => "kernel",
+            Testbed::Loopback | Testbed::Relay | Testbed::Lab => "kernel",
+            Testbed::LabOursClient => "ours-kernel",
+            Testbed::LabOursServer => "kernel-ours",
         }
+    }
+
+    /// Whether it is a lab: hosts of the real kernel with the wire between them.
+    pub fn is_lab(self) -> bool {
+        self.name() == "lab"
     }
 
     /// Whether runs repeat bit for bit.
@@ -66,12 +93,12 @@ impl Testbed {
 
     /// Whether a plan's faults can be applied there.
     pub fn carries_faults(self) -> bool {
-        matches!(self, Testbed::Virtual | Testbed::Turmoil | Testbed::Relay)
+        matches!(self, Testbed::Virtual | Testbed::Turmoil | Testbed::Relay) || self.is_lab()
     }
 
     /// Whether the trace shows the packets on the wire.
     pub fn shows_packets(self) -> bool {
-        matches!(self, Testbed::Virtual | Testbed::Turmoil)
+        matches!(self, Testbed::Virtual | Testbed::Turmoil) || self.is_lab()
     }
 
     /// Whether time goes by in ticks of a millisecond, so that a plan's times are rounded up to them.
@@ -92,6 +119,7 @@ impl Testbed {
             Testbed::TurmoilOwn => turmoil_own::run(scenario, plan),
             Testbed::Loopback => real::run(scenario, plan, false),
             Testbed::Relay => real::run(scenario, plan, true),
+            Testbed::Lab | Testbed::LabOursClient | Testbed::LabOursServer => in_lab(scenario, plan, self),
         }
     }
 }
@@ -103,6 +131,18 @@ impl fmt::Display for Testbed {
             other => f.write_str(other.name()),
         }
     }
+}
+
+/// Runs a scenario in a lab.
+#[cfg(all(feature = "lab", target_os = "linux"))]
+fn in_lab(scenario: &Scenario, plan: &FaultPlan, testbed: Testbed) -> Run {
+    lab::run(scenario, plan, testbed)
+}
+
+/// Says that there is no lab here.
+#[cfg(not(all(feature = "lab", target_os = "linux")))]
+fn in_lab(scenario: &Scenario, plan: &FaultPlan, _: Testbed) -> Run {
+    refused(scenario, plan, "a lab takes Linux, and the feature `lab` of faultwire-sim".to_owned())
 }
 
 /// Runs a scenario with our stack. A panic outside of its programs is a mistake of ours: the plan that brings it about is
@@ -125,6 +165,7 @@ pub(crate) fn refused(scenario: &Scenario, plan: &FaultPlan, why: String) -> Run
             events: vec![false; plan.events.len()],
         },
         elapsed: Time::ZERO,
+        repeats: 0,
     }
 }
 
@@ -145,6 +186,7 @@ fn conclude(shared: &Shared, plan: &FaultPlan) -> Run {
         end,
         fired: world.fired(),
         elapsed: world.now,
+        repeats: 0,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::cmsg_space;
@@ -30,6 +31,8 @@ pub(super) const DESCRIPTORS_MAX: usize = 16;
 pub(super) enum Request {
     /// First, and once: hosts, with devices of that kind (the best that is to be had, if `None`).
     Hosts { hosts: Vec<HostConfig>, device: Option<DeviceKind> },
+    /// Other addresses for a host, in place of those that it has.
+    Address { host: usize, v4: Ipv4Addr, v6: Ipv6Addr },
     /// A socket of a host: the arguments of socket(2).
     Socket { host: usize, domain: i32, kind: i32, protocol: i32 },
     /// What a host's device counted.

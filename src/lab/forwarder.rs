@@ -2,18 +2,22 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::thread::{self, JoinHandle};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use super::device::Device;
 use super::ours::OurHost;
+use super::route;
+use crate::errno::Errno;
 use crate::fault::{Delivery, DueWhat, EventKind, FaultPlan, Fired, UnknownHost, When, Wire};
 use crate::network::Network as _;
 use crate::network::os::OsNetwork;
-use crate::stack::Stack;
+use crate::stack::{Fd, Stack};
 use crate::time::Time;
 use crate::trace::{HostId, LossReason, Trace, What};
 
@@ -36,6 +40,17 @@ pub enum End {
     Device(Box<dyn Device>),
     /// A stack of ours.
     Stack(Box<Stack>),
+}
+
+/// A host of a forwarder.
+#[derive(Debug)]
+pub struct Member {
+    /// Its name, as plans know it.
+    pub name: String,
+    /// Its addresses. What it sends from any other is of an earlier time, and ignored.
+    pub addrs: Vec<IpAddr>,
+    /// Where it meets the wire.
+    pub end: End,
 }
 
 /// Why there is no forwarder.
@@ -74,9 +89,30 @@ pub struct ForwarderStats {
     pub receive_errors: u64,
     /// Events that the trace had no room for.
     pub untraced: u64,
+    /// Packets from addresses that no host has any more: sockets of an earlier time sent them.
+    pub stale: u64,
 }
 
-/// Carries packets between two ends over a [`Wire`], in a thread of its own, until it is dropped.
+impl ForwarderStats {
+    /// Packets that were lost outside of the plan.
+    pub fn lost(&self) -> u64 {
+        [self.not_handed_on, self.unread, self.receive_errors].into_iter().fold(0, u64::saturating_add)
+    }
+}
+
+/// All that a forwarder knows of a run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Concluded {
+    /// What happened.
+    pub trace: Trace,
+    /// Which of the plan's faults and events took place.
+    pub fired: Fired,
+    /// What happened beside the plan.
+    pub stats: ForwarderStats,
+}
+
+/// Carries packets between hosts over a [`Wire`], in a thread of its own, until it is dropped.
 #[derive(Debug)]
 pub struct Forwarder {
     shared: Arc<Shared>,
@@ -100,7 +136,11 @@ struct State {
     trace: Trace,
     traced: usize,
     traced_cost: usize,
-    ends: [End; 2],
+    ends: Vec<End>,
+    /// The addresses of each end; empty where there are two ends, each of which gets all that the other sends.
+    addrs: Vec<Vec<IpAddr>>,
+    /// Who waits for a descriptor of the stack at an end.
+    waiting: Vec<(usize, Fd, Waker)>,
     stats: ForwarderStats,
     stopped: bool,
 }
@@ -112,10 +152,31 @@ impl Forwarder {
     /// [`ForwarderError::Event`] for what only a simulation can do: events at a time, and crashes;
     /// [`ForwarderError::UnknownHost`], [`ForwarderError::Start`].
     pub fn start(plan: &FaultPlan, ends: [(&str, End); 2]) -> Result<Forwarder, ForwarderError> {
+        let members = ends.map(|(name, end)| Member { name: name.to_owned(), addrs: Vec::new(), end });
+        Forwarder::run(plan, OsNetwork::new(), members.into())
+    }
+
+    /// Starts one among hosts, with the time of `clock`. A packet goes to the host that has its destination, or to all
+    /// others.
+    ///
+    /// # Errors
+    /// [`ForwarderError`], as [`Forwarder::start`].
+    pub fn among(
+        plan: &FaultPlan,
+        clock: OsNetwork,
+        members: Vec<Member>,
+    ) -> Result<Forwarder, ForwarderError> {
+        Forwarder::run(plan, clock, members)
+    }
+
+    fn run(plan: &FaultPlan, clock: OsNetwork, members: Vec<Member>) -> Result<Forwarder, ForwarderError> {
         possible(plan)?;
-        let [(first, first_end), (second, second_end)] = ends;
-        let names = [first.to_owned(), second.to_owned()];
-        let ends = [first_end, second_end];
+        let (mut names, mut addrs, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        for member in members {
+            names.push(member.name);
+            addrs.push(member.addrs);
+            ends.push(member.end);
+        }
         let devices = ends
             .iter()
             .filter_map(|end| match end {
@@ -124,12 +185,14 @@ impl Forwarder {
             })
             .collect::<io::Result<Vec<OwnedFd>>>()?;
         let state = State {
-            clock: OsNetwork::new(),
+            clock,
             wire: Wire::new(plan, &names)?,
             trace: Trace::new(names),
             traced: 0,
             traced_cost: 0,
             ends,
+            addrs,
+            waiting: Vec::new(),
             stats: ForwarderStats::default(),
             stopped: false,
         };
@@ -145,6 +208,27 @@ impl Forwarder {
     pub fn our_host(&self, end: usize) -> Option<OurHost> {
         let is_ours = matches!(self.shared.state().ends.get(end), Some(End::Stack(_)));
         is_ours.then(|| OurHost::new(Arc::clone(&self.shared), end))
+    }
+
+    /// Carries what the hosts have put on the wire by now, and says all that is known of it. What happens later is in no
+    /// trace.
+    ///
+    /// # Errors
+    /// The system's, where a device does not tell what it had no room for.
+    pub fn conclude(&self) -> io::Result<Concluded> {
+        let mut state = self.shared.state();
+        let _ = (0..ROUNDS).all(|_| state.round());
+        let trace = std::mem::take(&mut state.trace);
+        (state.traced, state.traced_cost) = (0, TRACE_MAX);
+        Ok(Concluded { trace, fired: state.wire.fired(), stats: state.whole_stats()? })
+    }
+
+    /// Ends it, and gives back what was at its ends.
+    pub fn stop(mut self) -> Vec<End> {
+        self.end();
+        let mut state = self.shared.state();
+        state.waiting.clear();
+        std::mem::take(&mut state.ends)
     }
 
     /// What happened so far.
@@ -167,20 +251,11 @@ impl Forwarder {
     /// # Errors
     /// The system's, where a device does not tell what it had no room for.
     pub fn stats(&self) -> io::Result<ForwarderStats> {
-        let mut state = self.shared.state();
-        let mut unread = 0;
-        for end in &mut state.ends {
-            if let End::Device(device) = end {
-                unread += device.unread()?;
-            }
-        }
-        state.stats.unread = unread;
-        Ok(state.stats)
+        self.shared.state().whole_stats()
     }
-}
 
-impl Drop for Forwarder {
-    fn drop(&mut self) {
+    /// Has the thread end, and waits for it.
+    fn end(&mut self) {
         self.shared.state().stopped = true;
         self.shared.wake();
         if let Some(thread) = self.thread.take()
@@ -188,6 +263,12 @@ impl Drop for Forwarder {
         {
             tracing::error!("the forwarder of a lab died");
         }
+    }
+}
+
+impl Drop for Forwarder {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -227,6 +308,33 @@ impl Shared {
         drop(state);
         self.wake();
         result
+    }
+
+    /// Like [`with_stack`](Shared::with_stack): where the call would have to wait, the task is woken when the descriptor's
+    /// readiness changes. For ever pending where there is no stack, or the forwarder has ended.
+    pub(super) fn poll<T>(
+        &self,
+        end: usize,
+        cx: &mut Context<'_>,
+        fd: Fd,
+        call: impl FnOnce(&mut Stack) -> Result<T, Errno>,
+    ) -> Poll<Result<T, Errno>> {
+        let mut state = self.state();
+        let result = state.with_stack(end, call);
+        let waits = matches!(result, Some(Err(Errno::EAGAIN | Errno::EINPROGRESS | Errno::EALREADY)));
+        if waits {
+            let is_known =
+                |(of, on, waker): &(usize, Fd, Waker)| (*of, *on) == (end, fd) && waker.will_wake(cx.waker());
+            if !state.waiting.iter().any(is_known) {
+                state.waiting.push((end, fd, cx.waker().clone()));
+            }
+        }
+        drop(state);
+        self.wake();
+        match result {
+            Some(result) if !waits => Poll::Ready(result),
+            _ => Poll::Pending,
+        }
     }
 
     /// Like [`with_stack`](Shared::with_stack), again and again while it gives `None`, until `until` on the clock.
@@ -295,8 +403,7 @@ impl State {
         for end in 0..self.ends.len() {
             for packet in self.take(end, now) {
                 self.stats.taken += 1;
-                let (from, to) = (host(end), host(1 - end));
-                self.wire.send(now, from, to, packet, &mut self.trace);
+                self.send(now, end, packet);
             }
         }
         while let Some(due) = self.wire.poll(now, &mut self.trace) {
@@ -309,6 +416,49 @@ impl State {
         (self.stats.taken, self.stats.handed_on) != before
     }
 
+    /// Puts a packet on the wire.
+    fn send(&mut self, now: Time, end: usize, packet: bytes::Bytes) {
+        let from = host(end);
+        if self.addrs[end].is_empty() {
+            return self.wire.send(now, from, host(1 - end), packet, &mut self.trace);
+        }
+        // A packet without addresses is for the wire to name: it goes to whom it can.
+        let (source, to) = match route::addresses(&packet) {
+            Some((source, to)) => (Some(source), Some(to)),
+            None => (None, None),
+        };
+        if source.is_some_and(|source| !self.addrs[end].contains(&source)) {
+            self.stats.stale += 1;
+            return;
+        }
+        let others = (0..self.ends.len()).filter(|other| *other != end);
+        let targets: Vec<usize> = match to {
+            Some(to) if !route::is_for_all(&to) => {
+                others.filter(|it| self.addrs[*it].contains(&to)).collect()
+            }
+            _ => others.collect(),
+        };
+        if targets.is_empty() {
+            let packet = self.trace.next_packet();
+            self.trace.push(now, What::Lost { packet, reason: LossReason::NoSuchHost });
+        }
+        for to in targets {
+            self.wire.send(now, from, host(to), packet.clone(), &mut self.trace);
+        }
+    }
+
+    /// What happened beside the plan, the devices' own counts included.
+    fn whole_stats(&mut self) -> io::Result<ForwarderStats> {
+        let mut unread = 0;
+        for end in &mut self.ends {
+            if let End::Device(device) = end {
+                unread += device.unread()?;
+            }
+        }
+        self.stats.unread = unread;
+        Ok(self.stats)
+    }
+
     /// What an end has for the wire.
     fn take(&mut self, end: usize, now: Time) -> VecDeque<bytes::Bytes> {
         let mut packets = VecDeque::new();
@@ -318,8 +468,11 @@ impl State {
                 while let Some(note) = stack.poll_note() {
                     self.trace.push(now, What::Note { host: host(end), note });
                 }
-                // Waiting programs try again by themselves.
-                while stack.poll_changed().is_some() {}
+                while let Some(fd) = stack.poll_changed() {
+                    for (.., waker) in self.waiting.extract_if(.., |(of, on, _)| (*of, *on) == (end, fd)) {
+                        waker.wake();
+                    }
+                }
                 packets.extend(std::iter::from_fn(|| stack.poll_transmit()).take(BATCH));
             }
             End::Device(device) => {

@@ -21,6 +21,9 @@ const DEVICE: &str = "wire0";
 /// few for a window of small segments.
 const QUEUE: u32 = 100_000;
 
+/// Linux has no IPv6 on a device whose MTU is smaller, in bytes (RFC 8200, section 5).
+const V6_MTU_MIN: u16 = 1280;
+
 /// Why a helper ends before its time.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -50,6 +53,7 @@ pub fn serve() -> Result<(), HelperError> {
         Some((Request::Hosts { hosts, device }, _)) => (hosts, device),
         Some(_) => return Err(HelperError::OutOfOrder),
     };
+    let mut configs = hosts.0.clone();
     let made = match make(hosts.0, hosts.1) {
         Ok(made) => made,
         Err(refusal) => {
@@ -64,7 +68,7 @@ pub fn serve() -> Result<(), HelperError> {
     let hosts: Vec<Namespace> = made.into_iter().map(|host| host.namespace).collect();
     let mut programs = Programs::default();
     while let Some((request, descriptors)) = channel.receive().map_err(HelperError::Channel)? {
-        let answered = answer(&hosts, &mut programs, request, descriptors);
+        let answered = answer(&hosts, &mut configs, &mut programs, request, descriptors);
         let (answer, descriptor) = answered.unwrap_or_else(|error| {
             (Answer::Failed { errno: error.raw_os_error().unwrap_or(libc::EIO) }, None)
         });
@@ -148,14 +152,13 @@ fn set_up(config: &HostConfig, kind: DeviceKind) -> Result<(), Refusal> {
         netlink.set_silent(index).map_err(&refused)?;
     }
     netlink.add_address(index, config.v4.into(), config.v4_prefix).map_err(Refusal::at(Step::Address))?;
-    // Linux has no IPv6 on a device whose MTU is smaller (RFC 8200, section 5).
-    if config.mtu >= 1280 {
+    if config.mtu >= V6_MTU_MIN {
         netlink.add_address(index, config.v6.into(), config.v6_prefix).map_err(Refusal::at(Step::Address))?;
     }
     netlink.set_up(index).map_err(&refused)?;
     let loopback = netlink.index("lo").map_err(&refused)?;
     netlink.set_up(loopback).map_err(&refused)?;
-    if config.mtu >= 1280 {
+    if config.mtu >= V6_MTU_MIN {
         settings::wait_for_address(config.v6).map_err(Refusal::at(Step::Address))?;
     }
     Ok(())
@@ -163,6 +166,7 @@ fn set_up(config: &HostConfig, kind: DeviceKind) -> Result<(), Refusal> {
 
 fn answer(
     hosts: &[Namespace],
+    configs: &mut [HostConfig],
     programs: &mut Programs,
     request: Request,
     descriptors: Vec<OwnedFd>,
@@ -171,6 +175,14 @@ fn answer(
     let host = |index: usize| hosts.get(index).ok_or_else(|| error(libc::ENODEV));
     let answer = match request {
         Request::Hosts { .. } => return Err(error(libc::EALREADY)),
+        Request::Address { host: index, v4, v6 } => {
+            let own = configs.get_mut(index).ok_or_else(|| error(libc::ENODEV))?;
+            let new = HostConfig { v4, v6, ..own.clone() };
+            let (from, to) = (own.clone(), new.clone());
+            host(index)?.run(move || move_to(&from, &to)).unwrap_or_else(|| Err(error(libc::ESRCH)))?;
+            *own = new;
+            Answer::Done
+        }
         Request::Socket { host: index, domain, kind, protocol } => {
             let socket = host(index)?
                 .run(move || open(domain, kind, protocol))
@@ -202,6 +214,20 @@ fn answer(
         Request::Reap { program } => Answer::Ended { status: programs.reap(program)?.into_raw() },
     };
     Ok((answer, None))
+}
+
+/// Gives the host that is the calling thread's namespace other addresses.
+fn move_to(from: &HostConfig, to: &HostConfig) -> io::Result<()> {
+    let mut netlink = Netlink::open()?;
+    let index = netlink.index(DEVICE)?;
+    netlink.remove_address(index, from.v4.into(), from.v4_prefix)?;
+    netlink.add_address(index, to.v4.into(), to.v4_prefix)?;
+    if to.mtu >= V6_MTU_MIN {
+        netlink.remove_address(index, from.v6.into(), from.v6_prefix)?;
+        netlink.add_address(index, to.v6.into(), to.v6_prefix)?;
+        settings::wait_for_address(to.v6)?;
+    }
+    Ok(())
 }
 
 /// `socket(2)` in the calling thread's namespace.

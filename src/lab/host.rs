@@ -234,6 +234,19 @@ impl KernelHost {
         }
     }
 
+    /// Gives it other addresses in place of those that it has, with the same prefix lengths. What its sockets of before
+    /// still have to send is lost: without their address they can send nothing.
+    ///
+    /// # Errors
+    /// [`LabError::Call`] with the error of the step that failed; [`LabError::Gone`].
+    pub fn move_to(&self, v4: Ipv4Addr, v6: Ipv6Addr) -> Result<(), LabError> {
+        match self.helper.ask(&Request::Address { host: self.index, v4, v6 })?.0 {
+            Answer::Done => Ok(()),
+            Answer::Failed { errno } => Err(failed("changing the addresses", errno)),
+            _ => Err(LabError::Gone),
+        }
+    }
+
     /// What its device counted.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, 
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_NEWADDR: u16 = 20;
+const RTM_DELADDR: u16 = 21;
 
 const NLMSG_ERROR: u16 = 2;
 const NLM_F_REQUEST: u16 = 0x1;
@@ -112,17 +113,12 @@ impl Netlink {
 
     /// Gives a device an address; the network behind its prefix is then reached through it.
     pub(super) fn add_address(&mut self, index: u32, addr: IpAddr, prefix: u8) -> io::Result<()> {
-        let (family, octets) = match addr {
-            IpAddr::V4(v4) => (AddressFamily::INET, v4.octets().to_vec()),
-            IpAddr::V6(v6) => (AddressFamily::INET6, v6.octets().to_vec()),
-        };
-        let family = u8::try_from(family.as_raw()).map_err(|_| Errno::AFNOSUPPORT)?;
-        // struct ifaddrmsg: family, prefix length, flags, scope (universe), index.
-        let mut body = vec![family, prefix, IFA_F_NODAD, 0];
-        body.extend(index.to_ne_bytes());
-        attribute(&mut body, IFA_LOCAL, &octets);
-        attribute(&mut body, IFA_ADDRESS, &octets);
-        self.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &body)
+        self.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &address(index, addr, prefix)?)
+    }
+
+    /// Takes an address away from a device: sockets that are bound to it can no longer send.
+    pub(super) fn remove_address(&mut self, index: u32, addr: IpAddr, prefix: u8) -> io::Result<()> {
+        self.request(RTM_DELADDR, 0, &address(index, addr, prefix)?)
     }
 
     /// Sends a request and waits for its acknowledgement.
@@ -140,6 +136,20 @@ impl Netlink {
         let (length, _) = recv(&self.socket, &mut buffer, RecvFlags::empty())?;
         acknowledged(&buffer[..length], self.sequence)
     }
+}
+
+/// `struct ifaddrmsg`: family, prefix length, flags, scope (universe), index; and the address.
+fn address(index: u32, addr: IpAddr, prefix: u8) -> io::Result<Vec<u8>> {
+    let (family, octets) = match addr {
+        IpAddr::V4(v4) => (AddressFamily::INET, v4.octets().to_vec()),
+        IpAddr::V6(v6) => (AddressFamily::INET6, v6.octets().to_vec()),
+    };
+    let family = u8::try_from(family.as_raw()).map_err(|_| Errno::AFNOSUPPORT)?;
+    let mut body = vec![family, prefix, IFA_F_NODAD, 0];
+    body.extend(index.to_ne_bytes());
+    attribute(&mut body, IFA_LOCAL, &octets);
+    attribute(&mut body, IFA_ADDRESS, &octets);
+    Ok(body)
 }
 
 /// `struct ifinfomsg`: family, padding, type, index, flags, and which of the flags are meant.

@@ -1,11 +1,12 @@
 //! A host of ours in a lab: a stack on the real clock, and calls that wait.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::forwarder::Shared;
 use crate::errno::Errno;
-use crate::stack::Stack;
+use crate::stack::{Fd, Stack};
 
 /// Why a call that was to wait gave nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,17 @@ impl OurHost {
     /// Makes calls that do not wait; `None` when the forwarder has ended.
     pub fn call<T>(&self, call: impl FnOnce(&mut Stack) -> T) -> Option<T> {
         self.shared.with_stack(self.end, call)
+    }
+
+    /// Makes a call on a descriptor. Where it would have to wait, the task is woken when the descriptor's readiness changes; it
+    /// waits for ever once the forwarder has ended.
+    pub fn poll<T>(
+        &self,
+        cx: &mut Context<'_>,
+        fd: Fd,
+        call: impl FnOnce(&mut Stack) -> Result<T, Errno>,
+    ) -> Poll<Result<T, Errno>> {
+        self.shared.poll(self.end, cx, fd, call)
     }
 
     /// Makes a call, and makes it again whenever something happened, for as long as it answers `EAGAIN`.

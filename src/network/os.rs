@@ -13,6 +13,7 @@ mod sockets;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -63,7 +64,31 @@ struct Inner {
     start: Instant,
     v4: Option<IpAddr>,
     v6: Option<IpAddr>,
+    /// Datagram sockets are bound as they ask, the any-address included.
+    open_datagrams: bool,
     names: Names,
+    sockets: Maker,
+}
+
+type Make = dyn Fn(socket2::Domain, Type, Option<Protocol>) -> io::Result<Socket> + Send + Sync;
+
+/// What makes sockets: `socket(2)`, if nothing else was given.
+#[derive(Clone, Default)]
+struct Maker(Option<Arc<Make>>);
+
+impl Maker {
+    fn make(&self, domain: socket2::Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Socket> {
+        match &self.0 {
+            Some(make) => make(domain, kind, protocol),
+            None => Socket::new(domain, kind, protocol),
+        }
+    }
+}
+
+impl fmt::Debug for Maker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "given" } else { "socket(2)" })
+    }
 }
 
 impl Default for OsNetwork {
@@ -80,7 +105,14 @@ impl OsNetwork {
     )]
     pub fn new() -> Self {
         OsNetwork {
-            inner: Arc::new(Inner { start: Instant::now(), v4: None, v6: None, names: Names::default() }),
+            inner: Arc::new(Inner {
+                start: Instant::now(),
+                v4: None,
+                v6: None,
+                open_datagrams: false,
+                names: Names::default(),
+                sockets: Maker::default(),
+            }),
         }
     }
 
@@ -124,6 +156,25 @@ impl OsNetwork {
         self
     }
 
+    /// Has sockets made by `make` in place of `socket(2)`: those of another network namespace, say. It is given the
+    /// domain, the type and the protocol, and need not set any flags.
+    #[must_use]
+    pub fn with_sockets(
+        mut self,
+        make: impl Fn(socket2::Domain, Type, Option<Protocol>) -> io::Result<Socket> + Send + Sync + 'static,
+    ) -> Self {
+        Arc::make_mut(&mut self.inner).sockets = Maker(Some(Arc::new(make)));
+        self
+    }
+
+    /// Leaves datagram sockets that ask for the any-address there, so that broadcast and multicast reach them: for a host
+    /// that shares its network with no other.
+    #[must_use]
+    pub fn with_open_datagrams(mut self) -> Self {
+        Arc::make_mut(&mut self.inner).open_datagrams = true;
+        self
+    }
+
     /// The address that the host has for a family, if one was given.
     fn host_address(&self, domain: Domain) -> Option<IpAddr> {
         match domain {
@@ -147,7 +198,7 @@ impl OsNetwork {
             Domain::Inet6 => socket2::Domain::IPV6,
         };
         let protocol = if kind == Type::STREAM { Protocol::TCP } else { Protocol::UDP };
-        let socket = Socket::new(family, kind, Some(protocol))?;
+        let socket = self.inner.sockets.make(family, kind, Some(protocol))?;
         socket.set_nonblocking(true)?;
         for &option in options {
             options::set(&(&socket).into(), domain, self.interface(), option)?;
@@ -171,7 +222,7 @@ impl OsNetwork {
     ) -> io::Result<T> {
         let mut last = names::nobody(addr);
         for addr in self.inner.names.resolve_own(addr).await? {
-            match bind(self.local(addr)) {
+            match bind(addr) {
                 Ok(bound) => return Ok(bound),
                 Err(error) => last = error,
             }
@@ -231,6 +282,7 @@ impl Network for OsNetwork {
 
     async fn listen(&self, addr: &str, backlog: u32, options: &[SocketOption]) -> io::Result<OsListener> {
         self.bind_first(addr, |addr| {
+            let addr = self.local(addr);
             let domain = Domain::of(&addr);
             let socket = self.open(domain, Type::STREAM, options)?;
             socket.bind(&addr.into())?;
@@ -242,6 +294,7 @@ impl Network for OsNetwork {
 
     async fn datagram(&self, addr: &str, options: &[SocketOption]) -> io::Result<OsDatagram> {
         self.bind_first(addr, |addr| {
+            let addr = if self.inner.open_datagrams { addr } else { self.local(addr) };
             let domain = Domain::of(&addr);
             let socket = self.open(domain, Type::DGRAM, options)?;
             socket.bind(&addr.into())?;

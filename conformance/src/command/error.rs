@@ -33,7 +33,7 @@ pub(super) enum CommandError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error("the testbed {testbed} is not to be had here: {step}")]
-    Unavailable { testbed: String, step: &'static str, allow: &'static str, source: io::Error },
+    Unavailable { testbed: String, step: String, allow: String, source: Option<io::Error> },
     #[error("cannot write the result to {}", path.display())]
     Out { path: PathBuf, source: io::Error },
     #[error("cannot write the result to stdout")]
@@ -103,7 +103,7 @@ impl CommandError {
             CommandError::NoScenario { known, .. } => {
                 Some(format!("name it with --scenario; there are: {}", known.join(", ")))
             }
-            CommandError::Unavailable { allow, .. } => Some((*allow).to_owned()),
+            CommandError::Unavailable { allow, .. } => Some(allow.clone()),
             CommandError::Out { .. } => {
                 Some("give a file in a directory that exists and is yours".to_owned())
             }

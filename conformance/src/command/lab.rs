@@ -21,6 +21,9 @@ mod search;
 #[cfg(target_os = "linux")]
 mod warnings;
 
+#[cfg(target_os = "linux")]
+pub(super) use hosts::helper;
+
 /// Put a fault plan between any two programs, each in a host of its own of this machine's kernel
 #[derive(Debug, clap::Args)]
 #[command(
@@ -151,13 +154,24 @@ pub(super) fn run(_: &Args) -> u8 {
 #[cfg(not(target_os = "linux"))]
 const ONLY_LINUX: &str = "its hosts are network namespaces, which only Linux has; use a Linux machine";
 
-/// Whether this machine has a lab: how its hosts meet the wire, or why not.
+/// Why a machine has no lab: the step that did not work, with what error, and what is to be done.
+#[derive(Clone, Debug)]
+pub(super) struct NoLab {
+    pub(super) step: String,
+    /// The system's error number, if there is one.
+    pub(super) errno: Option<i32>,
+    pub(super) allow: String,
+}
+
+/// Whether this machine has a lab: how its hosts meet the wire. A lab is made for that once in a process, and kept for
+/// its first run.
 ///
 /// # Errors
-/// In a line: the step that is refused, the error, the likely cause and what would allow it.
+/// Why not.
 #[cfg(target_os = "linux")]
-pub(super) fn probe() -> Result<&'static str, String> {
-    hosts::probe()
+pub(super) fn probe() -> Result<&'static str, NoLab> {
+    static FOUND: std::sync::OnceLock<Result<&'static str, NoLab>> = std::sync::OnceLock::new();
+    FOUND.get_or_init(hosts::probe).clone()
 }
 
 /// Whether this machine has a lab: it has not.
@@ -165,8 +179,9 @@ pub(super) fn probe() -> Result<&'static str, String> {
 /// # Errors
 /// Why not.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn probe() -> Result<&'static str, String> {
-    Err(ONLY_LINUX.to_owned())
+pub(super) fn probe() -> Result<&'static str, NoLab> {
+    let allow = "leave the testbed out".to_owned();
+    Err(NoLab { step: ONLY_LINUX.to_owned(), errno: None, allow })
 }
 
 /// Tells of the profiles of kernel settings: what they are, what is absent here, and every setting if asked for.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use faultwire_sim::Testbed;
 
 use super::error::CommandError;
+use super::lab;
 use crate::claim::{CLAIMS, Claim, FAMILIES};
 use crate::engine;
 use crate::study::Study;
@@ -98,11 +99,16 @@ fn choose(
 
 /// The one testbed of that name: where the name alone is not enough, the one with our stack.
 pub(super) fn testbed(name: &str) -> Result<Testbed, CommandError> {
-    let all = named_testbeds(name)?;
-    let ours = all.iter().find(|testbed| testbed.subject() == "ours");
-    let chosen = ours.or(all.first()).copied().unwrap_or(Testbed::Virtual);
+    let chosen = find(name)?;
     probe(chosen)?;
     Ok(chosen)
+}
+
+/// The same, whether or not it is to be had.
+pub(super) fn find(name: &str) -> Result<Testbed, CommandError> {
+    let all = named_testbeds(name)?;
+    let ours = all.iter().find(|testbed| testbed.subject() == "ours");
+    Ok(ours.or(all.first()).copied().unwrap_or(Testbed::Virtual))
 }
 
 fn named_testbeds(name: &str) -> Result<Vec<Testbed>, CommandError> {
@@ -137,13 +143,24 @@ pub(super) fn probe(testbed: Testbed) -> Result<(), CommandError> {
     if testbed.is_simulated() {
         return Ok(());
     }
+    if testbed.is_lab() {
+        let unavailable = |none: lab::NoLab| CommandError::Unavailable {
+            testbed: full_name(testbed),
+            step: none.step,
+            allow: none.allow,
+            source: none.errno.map(io::Error::from_raw_os_error),
+        };
+        return lab::probe().map(drop).map_err(unavailable);
+    }
     let streams = if testbed == Testbed::Loopback { probe_stream() } else { Ok(()) };
     streams.and_then(|()| probe_datagram()).map_err(|(step, source)| CommandError::Unavailable {
         testbed: full_name(testbed),
-        step,
-        allow: "it needs sockets on addresses of 127.0.0.0/8 that reach each other: allow that to this process \
-                (and set the loopback interface up), or leave the testbed out",
-        source,
+        step: step.to_owned(),
+        allow:
+            "it needs sockets on addresses of 127.0.0.0/8 that reach each other: allow that to this process \
+                (and set the loopback interface up), or leave the testbed out"
+                .to_owned(),
+        source: Some(source),
     })
 }
 
@@ -245,8 +262,8 @@ mod tests {
         if testbed.is_simulated() {
             return Ok(());
         }
-        let (step, allow) = ("a UDP socket cannot be bound", "allow it");
-        let source = io::Error::from(io::ErrorKind::PermissionDenied);
+        let (step, allow) = ("a UDP socket cannot be bound".to_owned(), "allow it".to_owned());
+        let source = Some(io::Error::from(io::ErrorKind::PermissionDenied));
         Err(CommandError::Unavailable { testbed: full_name(testbed), step, allow, source })
     }
 
@@ -255,17 +272,18 @@ mod tests {
         let chosen = choose(&[], no_sockets).unwrap();
         assert_eq!(chosen.testbeds, Testbed::ALL);
         let unavailable: Vec<Testbed> = chosen.unavailable.iter().map(|(testbed, _)| *testbed).collect();
-        assert_eq!(unavailable, [Testbed::Loopback, Testbed::Relay]);
+        assert_eq!(unavailable, Testbed::ALL[3..]);
         let options = VerifyOptions {
             claims: claims(&["udp".to_owned()]).unwrap(),
             testbeds: unavailable,
             unavailable: chosen.unavailable,
             cases: None,
             thorough: false,
+            lab_plans: 0,
             seed: 0,
         };
         let report = verify(&options, &mut Silent);
-        assert_eq!(report.results.len(), 2 * options.claims.len());
+        assert_eq!(report.results.len(), 5 * options.claims.len());
         assert_eq!(report.exit_code(), exit::AS_CLAIMED);
         for row in &report.results {
             assert_eq!((row.outcome, row.known), (Outcome::Skipped, None));

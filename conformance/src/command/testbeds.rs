@@ -27,6 +27,11 @@ fn about(testbed: Testbed) -> &'static str {
         Testbed::Relay => {
             "the operating system's datagram sockets, with the wire between them in this process"
         }
+        Testbed::Lab => {
+            "hosts of this machine's kernel, each a network namespace, with the wire between them"
+        }
+        Testbed::LabOursClient => "the same, where all hosts but the server have our stack",
+        Testbed::LabOursServer => "the same, where the server has our stack",
         _ => "",
     }
 }
@@ -44,24 +49,21 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         ];
         let _ = writeln!(out, "    {}", can.join(" · "));
         match select::probe(testbed) {
-            Ok(()) => out.push_str("    available\n"),
+            Ok(()) => match lab::probe() {
+                Ok(how) if testbed.is_lab() => {
+                    paragraph(&mut out, "    ", &format!("available, {how}"), output::width());
+                }
+                _ => out.push_str("    available\n"),
+            },
             Err(error) => paragraph(&mut out, "    NOT available: ", &error.in_a_line(), output::width()),
         }
         out.push('\n');
     }
-    out.push_str("lab\n");
-    let about = "hosts of this machine's real kernel, each a network namespace, with the wire between them: for \
-                 `faultwire lab`, no claims yet";
-    paragraph(&mut out, "    ", about, output::width());
-    out.push_str("    carries faults · shows packets · real time\n");
-    match lab::probe() {
-        Ok(how) => {
-            paragraph(&mut out, "    ", &format!("available, {how}"), output::width());
-            lab::profiles(&mut out, args.settings, output::width());
-        }
-        Err(why) => paragraph(&mut out, "    NOT available: ", &why, output::width()),
+    if lab::probe().is_ok() {
+        out.push_str("kernel settings of a lab (verify uses the profile fast)\n");
+        lab::profiles(&mut out, args.settings, output::width());
+        out.push('\n');
     }
-    out.push('\n');
     output::emit(&out)?;
     Ok(exit::AS_CLAIMED)
 }

@@ -65,6 +65,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         unavailable,
         cases: args.cases,
         thorough: args.thorough,
+        lab_plans: lab_plans(args),
         seed: args.seed,
     };
     output::check_writable(args.out.as_deref())?;
@@ -87,6 +88,17 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     Ok(report.exit_code())
 }
 
+/// How many plans of one fault each study tries in a lab: its runs take real time, so that a verification of everything tries
+/// the least.
+fn lab_plans(args: &Args) -> u64 {
+    let is_named = args.testbeds.iter().any(|name| name.starts_with("lab"));
+    match (args.thorough, is_named) {
+        (true, _) => 200,
+        (false, true) => 6,
+        (false, false) => 0,
+    }
+}
+
 /// Puts the plan of each failure where it can be replayed from, and says how.
 fn keep_failures(report: &mut Report) {
     let dir = failure::target_dir();
@@ -106,7 +118,11 @@ fn keep_failures(report: &mut Report) {
 
 /// The line that makes a row's run again: there, with the subject where its testbed has two, and with that seed.
 fn replay_line(path: &Path, row: &Row, seed: u64) -> String {
-    let subject = if row.subject == "turmoil" { "/turmoil" } else { "" };
+    // A name alone stands for the subject that a testbed has alone, or for ours.
+    let subject = match row.subject {
+        "turmoil" | "ours-kernel" | "kernel-ours" => format!("/{}", row.subject),
+        _ => String::new(),
+    };
     let seed = if seed == 0 { String::new() } else { format!(" --seed {seed}") };
     format!("faultwire replay {} --testbed {}{subject}{seed}", path.display(), row.testbed)
 }
@@ -127,7 +143,7 @@ mod tests {
             let row = Row::new(claim, testbed, Outcome::Broken);
             let line = replay_line(Path::new("a.toml"), &row, 0);
             let name = line.strip_prefix("faultwire replay a.toml --testbed ").unwrap();
-            assert_eq!(select::testbed(name).unwrap(), testbed, "{line}");
+            assert_eq!(select::find(name).unwrap(), testbed, "{line}");
             assert_eq!(replay_line(Path::new("a.toml"), &row, 7), format!("{line} --seed 7"));
         }
     }

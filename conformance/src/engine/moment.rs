@@ -63,6 +63,7 @@ mod tests {
             end: End::Finished,
             fired: faultwire::fault::Fired { faults: Vec::new(), events: Vec::new() },
             elapsed: Time::from_nanos(events * 1_000_000),
+            repeats: 0,
         }
     }
 

@@ -1,6 +1,8 @@
 //! A unit of work: one study on one testbed, its runs searched once for all of its checks. Many random plans are cut
 //! into stretches, each of which is a unit of its own: so all cores share them.
 
+mod lab;
+
 use std::any::Any;
 use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -92,7 +94,7 @@ impl Trouble {
     /// Whether a check saw nothing since the testbed has no such socket option. Ours and the kernel have all that the
     /// studies use: there it would be a fault, and so it is where a run did not come to its end.
     fn excuses(&self, testbed: Testbed, exercised: u64) -> bool {
-        let may_lack = !["ours", "kernel"].contains(&testbed.subject());
+        let may_lack = testbed.subject() == "turmoil";
         let ended = self.stalled.is_none() && self.failed.is_none() && self.refused.is_none();
         may_lack && self.lacks_option && ended && exercised == 0
     }
@@ -247,7 +249,7 @@ impl Unit {
         let search = options.search(study, testbed);
         let mut tried = Tried::default();
         if numbers.start == 0 {
-            tried += sweep(study, scenario, testbed, search, visit);
+            tried += sweep(study, scenario, testbed, search, options.lab_plans, visit);
         }
         if numbers.end > numbers.start && !tried.stopped {
             let count = numbers.end - numbers.start;
@@ -283,10 +285,18 @@ fn sweep(
     scenario: &Scenario,
     testbed: Testbed,
     search: Search,
+    lab_plans: u64,
     visit: &mut Visit<'_>,
 ) -> Tried {
     let with = scenario.clone().exhaustive(search.exhaustive).random(0);
-    let mut tried = with.search(visit);
+    let with = if testbed.is_lab() { with.runs_max(lab_plans + 1) } else { with };
+    let mut fault_free = None;
+    let mut tried = with.search(&mut |run| {
+        if testbed.is_lab() && fault_free.is_none() {
+            fault_free = Some(run.clone());
+        }
+        visit(run)
+    });
     if !testbed.carries_faults() || tried.stopped {
         return tried;
     }
@@ -294,9 +304,13 @@ fn sweep(
     if testbed == Testbed::Relay && search == Search::FAULT_FREE {
         further.extend(relay_plans());
     }
+    if let Some(run) = fault_free {
+        further = lab::plans(study, &run, further, lab_plans);
+    }
     for plan in further {
-        let run = scenario.run(&plan);
+        let run = scenario.run_in_full(&plan);
         let planned = plan.faults.len() + plan.events.len();
+        tried.again += u64::from(run.repeats);
         tried.faults_planned += planned as u64;
         tried.faults_fired += run.fired.count() as u64;
         let counts = if matches!(run.end, End::Refused { .. }) {

@@ -20,12 +20,48 @@ pub struct TableOptions {
     pub colour: bool,
 }
 
+/// The least columns of a claim.
+const CLAIM_MIN: usize = 14;
 /// Columns of a number.
 const COUNT_WIDTH: u16 = 6;
 /// The widest word of a cell.
 const CELL_WIDTH: usize = 7;
 /// Testbeds in so many characters stand in front of their claims.
 const HEAD_MAX: usize = 36;
+
+/// Columns that a testbed takes.
+fn bed_width((testbed, subject): &(&str, &str)) -> usize {
+    testbed.len().max(subject.len()).max(CELL_WIDTH)
+}
+
+/// Columns that testbeds and counts take, with what stands between them.
+fn taken(beds: &[(&str, &str)]) -> usize {
+    beds.iter().map(|bed| bed_width(bed) + 1).sum::<usize>() + 2 * usize::from(COUNT_WIDTH) + 1
+}
+
+/// The testbeds in as few tables as the width allows.
+fn parts<'a>(
+    beds: &'a [(&'static str, &'static str)],
+    width: usize,
+) -> Vec<&'a [(&'static str, &'static str)]> {
+    let mut parts = Vec::new();
+    let mut rest = beds;
+    while !rest.is_empty() {
+        let fits = |count: &usize| taken(&rest[..*count]) + CLAIM_MIN <= width;
+        let count = (1..=rest.len()).rev().find(fits).unwrap_or(1);
+        // The subjects of a lab stay together.
+        let begins_lab = |count: &usize| (rest[*count].0 == "lab") && rest[*count - 1].0 != "lab";
+        let count = if count < rest.len() && rest[count].0 == "lab" {
+            (1..=count).rev().find(begins_lab).unwrap_or(count)
+        } else {
+            count
+        };
+        let (part, other) = rest.split_at(count);
+        parts.push(part);
+        rest = other;
+    }
+    parts
+}
 
 impl Report {
     /// The report for people.
@@ -34,8 +70,10 @@ impl Report {
         let beds = self.beds();
         for (family, title) in FAMILIES {
             if self.claims_of(family).next().is_some() {
-                self.family(&mut out, family, title, &beds, options);
-                out.push('\n');
+                for beds in parts(&beds, options.width) {
+                    self.family(&mut out, family, title, beds, options);
+                    out.push('\n');
+                }
             }
         }
         self.legend(&mut out, options.width);
@@ -89,7 +127,8 @@ impl Report {
         header.extend(["plans", "seen"].map(|it| Cell::new(it).set_alignment(CellAlignment::Right)));
         table.set_header(header);
         for claim in self.claims_of(family) {
-            let rows: Vec<&Row> = self.rows_of(claim.id).collect();
+            let is_here = |row: &&Row| beds.contains(&(row.testbed, row.subject));
+            let rows: Vec<&Row> = self.rows_of(claim.id).filter(is_here).collect();
             let mut cells = vec![Cell::new(claim.slug()).set_delimiter('-')];
             for (testbed, subject) in beds {
                 let row = rows.iter().find(|row| (row.testbed, row.subject) == (testbed, subject));
@@ -101,11 +140,8 @@ impl Report {
             table.add_row(cells);
         }
         // Every table of a report has the same columns.
-        let beds_widths: Vec<usize> =
-            beds.iter().map(|(testbed, subject)| testbed.len().max(subject.len()).max(CELL_WIDTH)).collect();
-        let taken =
-            beds_widths.iter().map(|width| width + 1).sum::<usize>() + 2 * usize::from(COUNT_WIDTH) + 1;
-        let claims = options.width.saturating_sub(taken).clamp(14, 38);
+        let beds_widths: Vec<usize> = beds.iter().map(bed_width).collect();
+        let claims = options.width.saturating_sub(taken(beds)).clamp(CLAIM_MIN, 38);
         let fixed =
             |width: usize| ColumnConstraint::Absolute(Width::Fixed(u16::try_from(width).unwrap_or(u16::MAX)));
         let mut constraints = vec![fixed(claims)];
@@ -151,7 +187,7 @@ impl Report {
             "the suite cannot tell: its own fault, or that of a scenario's program",
         );
         tell(stands(Standing::KnownButFine), "FINE?", "a listed known failure that does not fail");
-        tell(true, "plans", "fault plans that were run, over all testbeds");
+        tell(true, "plans", "fault plans that were run, over the testbeds of the table");
         tell(true, "seen", "how often the situation occurred that the claim speaks of");
     }
 
@@ -347,4 +383,21 @@ fn cell(row: &Row) -> Cell {
         (_, Outcome::Error) => ("ERROR", Color::Red),
     };
     Cell::new(word).fg(colour)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn testbeds_that_do_not_fit_beside_the_others_get_a_table_of_their_own() {
+        let beds: Vec<_> =
+            faultwire_sim::Testbed::ALL.iter().map(|testbed| (testbed.name(), testbed.subject())).collect();
+        let sizes = |width| parts(&beds, width).iter().map(|part| part.len()).collect::<Vec<_>>();
+        // The subjects of the lab stay together.
+        assert_eq!(sizes(80), [5, 3]);
+        assert_eq!(sizes(90), [5, 3]);
+        assert_eq!(sizes(100), [8]);
+        assert_eq!(sizes(1), [1; 8]);
+    }
 }

@@ -21,7 +21,8 @@ pub(super) fn sample() -> Report {
     let mut rows = Vec::new();
     for claim in CLAIMS_OF_THE_SAMPLE {
         let claim = Claim::of(claim).expect("a claim");
-        for testbed in Testbed::ALL {
+        // Those of a table that fits 80 columns.
+        for testbed in Testbed::ALL.into_iter().filter(|testbed| !testbed.is_lab()) {
             if claim.over_plans && !testbed.carries_faults() {
                 rows.push(Row::skipped(
                     claim,

@@ -12,6 +12,9 @@ use crate::strategy::PlanSpace;
 /// How often a random plan of which nothing took place is drawn anew.
 const DRAWS_MAX: u32 = 32;
 
+/// How often a run in a lab is made again.
+pub(crate) const REPEATS_MAX: u32 = 2;
+
 /// A plan under which a scenario fails.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -32,14 +35,32 @@ impl Scenario {
     pub fn grid(&self) -> Grid {
         let rtt = self.base.link.numbers().delay() * 2;
         let grid = Grid::new(rtt, self.timeout);
-        if self.testbed.has_ticks() { grid.whole_ticks() } else { grid }
+        match self.testbed {
+            testbed if testbed.has_ticks() => grid.whole_ticks(),
+            testbed if testbed.is_lab() => grid.steady(),
+            _ => grid,
+        }
+    }
+
+    /// Runs it once under a plan; in a lab again, twice at most, where something planned did not take place.
+    pub fn run_in_full(&self, plan: &FaultPlan) -> Run {
+        let mut run = self.run(plan);
+        for _ in 0..REPEATS_MAX {
+            if !self.testbed.is_lab() || run.fired.all() || matches!(run.end, End::Refused { .. }) {
+                break;
+            }
+            let repeats = run.repeats + 1;
+            run = self.run(plan);
+            run.repeats += repeats;
+        }
+        run
     }
 
     /// Runs the scenario under every plan of the search, the smallest first, and hands each run that counts to
     /// `visit`, until that breaks.
     pub fn search(&self, visit: &mut dyn FnMut(&Run) -> ControlFlow<()>) -> Tried {
         let grid = self.grid();
-        let run = &mut |plan: &FaultPlan| self.run(plan);
+        let run = &mut |plan: &FaultPlan| self.run_in_full(plan);
         let depth = u8::try_from(self.exhaustive).unwrap_or(u8::MAX);
         let sweep =
             Sweep { base: &self.base, grid: &grid, depth, runs_max: self.runs_max, seed: self.settings.seed };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use faultwire::fault::{Action, Direction, Fault, Label, Packet, bounds};
+use faultwire::fault::{Action, Class, Direction, Fault, Label, Packet, bounds};
 use faultwire::trace::{Event, HostId, LossReason, PacketId, Trace, What};
 
 use super::Parts;
@@ -16,6 +16,7 @@ pub struct Grid {
     delays_us: Vec<u64>,
     holds: Vec<u32>,
     bits_per_part: u32,
+    steady: bool,
 }
 
 impl Grid {
@@ -25,7 +26,7 @@ impl Grid {
     /// comes just after what was sent in its place.
     pub fn new(rtt: Duration, timeout: Duration) -> Grid {
         let just_over = Duration::from_millis(1);
-        Grid { delays_us: Vec::new(), holds: vec![1, 3], bits_per_part: 1 }.delays([
+        Grid { delays_us: Vec::new(), holds: vec![1, 3], bits_per_part: 1, steady: false }.delays([
             rtt / 2,
             timeout + just_over,
             timeout.saturating_mul(2) + just_over,
@@ -62,6 +63,18 @@ impl Grid {
         self
     }
 
+    /// Only packets that a real kernel's runs have each time: how many bare acknowledgements there are, and which packet of
+    /// all is the nth, is a matter of moments there.
+    pub fn steady(mut self) -> Grid {
+        self.steady = true;
+        self
+    }
+
+    /// Whether a packet is one that its faults are for.
+    pub(crate) fn hits(&self, site: &Site) -> bool {
+        !self.steady || !matches!(site.label.class, Class::Ack | Class::Any)
+    }
+
     /// The delays, in microseconds.
     pub fn delays_us(&self) -> &[u64] {
         &self.delays_us
@@ -70,7 +83,7 @@ impl Grid {
     /// All single faults on the packets of a run, in the order of the packets.
     pub fn faults(&self, trace: &Trace) -> Vec<Fault> {
         let mut faults = Vec::new();
-        for site in sites(trace, |_| true) {
+        for site in sites(trace, |_| true).into_iter().filter(|site| self.hits(site)) {
             for index in 0..self.count(&site) {
                 faults.extend(self.fault(trace.hosts(), &site, index));
             }

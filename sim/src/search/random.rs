@@ -144,7 +144,7 @@ pub fn fit(run: Run) -> Run {
     if run.fired.all() || is_refused(&run) {
         return run;
     }
-    let Run { mut plan, trace, end, mut fired, elapsed } = run;
+    let Run { mut plan, trace, end, mut fired, elapsed, repeats } = run;
     let mut place = 0;
     let places: Vec<usize> = fired
         .faults
@@ -174,7 +174,7 @@ pub fn fit(run: Run) -> Run {
     keep_fired(&mut plan.events, &fired.events);
     fired.faults.retain(|fired| *fired);
     fired.events.retain(|fired| *fired);
-    Run { plan, trace: fitted, end, fired, elapsed }
+    Run { plan, trace: fitted, end, fired, elapsed, repeats }
 }
 
 fn keep_fired<T>(items: &mut Vec<T>, fired: &[bool]) {

@@ -171,7 +171,7 @@ impl Search<'_> {
     }
 
     fn parent(&mut self, parent: usize, fault: Option<Fault>, run: &Run, level: usize) -> Parent {
-        let sites = extensions(self.sweep.base, level, &run.trace);
+        let sites = extensions(self.sweep, level, &run.trace);
         let children = sites.iter().map(|site| self.sweep.grid.count(site)).sum();
         let keep = self.kept + sites.len() <= self.kept_max;
         if keep {
@@ -200,7 +200,7 @@ impl Search<'_> {
             return sites;
         }
         let run = (self.run)(plan);
-        let sites = extensions(self.sweep.base, level, &run.trace);
+        let sites = extensions(self.sweep, level, &run.trace);
         let children: u64 = sites.iter().map(|site| self.sweep.grid.count(site)).sum();
         self.tried.repeated += 1;
         self.tried.unsteady += u64::from(children != self.levels[level][index].children);
@@ -210,7 +210,8 @@ impl Search<'_> {
 
 /// The packets that can be hit next in a run with so many faults on top of the base plan: those that were sent
 /// after the last fault's packet, and that no fault of the base plan names.
-fn extensions(base: &FaultPlan, level: usize, trace: &Trace) -> Vec<Site> {
+fn extensions(sweep: &Sweep<'_>, level: usize, trace: &Trace) -> Vec<Site> {
+    let Sweep { base, grid, .. } = sweep;
     let last = (base.faults.len() + level).checked_sub(1).filter(|_| level > 0);
     let hit = last.and_then(|last| {
         trace.events().iter().find_map(|event| match event.what {
@@ -219,6 +220,7 @@ fn extensions(base: &FaultPlan, level: usize, trace: &Trace) -> Vec<Site> {
         })
     });
     let mut sites = sites(trace, |packet: PacketId| hit.is_none_or(|hit| packet > hit));
+    sites.retain(|site| grid.hits(site));
     if !base.faults.is_empty() {
         sites.retain(|site| {
             !base.faults.iter().any(|fault| {

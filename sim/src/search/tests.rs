@@ -341,6 +341,7 @@ fn where_nothing_is_sent_there_is_no_random_plan() {
         end: End::Finished,
         fired: Default::default(),
         elapsed: faultwire::Time::ZERO,
+        repeats: 0,
     };
     let space = PlanSpace::of(&FaultPlan::default(), &nothing().trace, &grid());
     assert_eq!(space.packets(), 0);

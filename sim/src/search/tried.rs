@@ -33,7 +33,9 @@ pub struct Tried {
     pub refused: u64,
     /// Runs made a second time to learn again what packets they have; they count nowhere else.
     pub repeated: u64,
-    /// Of those, the ones that then had other packets: the runs depend on more than the plan.
+    /// Runs in a lab that were made anew: packets were lost outside of the plan, or something planned did not take place.
+    pub again: u64,
+    /// Of the runs made a second time, the ones that then had other packets: the runs depend on more than the plan.
     pub unsteady: u64,
     /// Faults and events planned, over all runs.
     pub faults_planned: u64,
@@ -65,6 +67,7 @@ impl Tried {
 impl Tried {
     /// Counts a run, under its kind if it took place in full; says whether it did.
     pub(crate) fn count(&mut self, run: &Run, kind: impl FnOnce(&mut Tried) -> &mut u64) -> bool {
+        self.again += u64::from(run.repeats);
         if matches!(run.end, End::Refused { .. }) {
             self.refused += 1;
             return false;
@@ -94,6 +97,7 @@ impl AddAssign for Tried {
             inert,
             refused,
             repeated,
+            again,
             unsteady,
             faults_planned,
             faults_fired,
@@ -111,6 +115,7 @@ impl AddAssign for Tried {
         self.inert += inert;
         self.refused += refused;
         self.repeated += repeated;
+        self.again += again;
         self.unsteady += unsteady;
         self.faults_planned += faults_planned;
         self.faults_fired += faults_fired;

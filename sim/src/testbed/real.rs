@@ -78,7 +78,7 @@ async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
         Some(relay) => (merged(&calls, &relay.trace()), relay.fired()),
         None => (calls, Fired::default()),
     };
-    Run { plan: plan.clone(), trace, end, fired, elapsed: clock.now() }
+    Run { plan: plan.clone(), trace, end, fired, elapsed: clock.now(), repeats: 0 }
 }
 
 /// A host's network. Names stand for the hosts' addresses; with a relay, other hosts are reached through it.
@@ -112,7 +112,7 @@ fn relay(
 }
 
 /// What the programs called and what the relay carried, in the order of time.
-fn merged(calls: &Trace, packets: &Trace) -> Trace {
+pub(super) fn merged(calls: &Trace, packets: &Trace) -> Trace {
     let mut trace = Trace::new(packets.hosts().iter().cloned());
     for _ in 0..packets.packet_count() {
         trace.next_packet();

@@ -57,5 +57,5 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let elapsed = Time::from(sim.elapsed());
     let trace = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
     drop(sim);
-    Run { plan: plan.clone(), trace, end, fired: Fired::default(), elapsed }
+    Run { plan: plan.clone(), trace, end, fired: Fired::default(), elapsed, repeats: 0 }
 }

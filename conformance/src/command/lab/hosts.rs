@@ -7,6 +7,7 @@ use std::process::Command;
 use faultwire::fault::FaultPlan;
 use faultwire::lab::{DeviceKind, End, Forwarder, HostConfig, KernelHost, Lab, LabError, LabHost};
 
+use super::NoLab;
 use crate::command::live::{Failure, failed, usage};
 use crate::exit;
 
@@ -48,21 +49,30 @@ pub(super) fn addresses(ipv6: bool) -> (IpAddr, IpAddr) {
 }
 
 /// The command by which the lab's helper is started: this binary again.
-pub(super) fn helper() -> io::Result<Command> {
+pub(crate) fn helper() -> io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("lab-helper");
     Ok(command)
 }
 
-/// Makes a lab, and says how its host meets the wire; or what is refused.
-pub(super) fn probe() -> Result<&'static str, String> {
-    let helper = helper().map_err(|error| format!("this program cannot be started again: {error}"))?;
-    let (_lab, hosts) = Lab::start(helper, &[HostConfig::new(CLIENT.0, CLIENT.1)], None)
-        .map_err(|error| with_cause(&error))?;
-    Ok(match hosts.first().map(|made| made.kind) {
-        Some(DeviceKind::Tun) => "through a TUN device",
-        _ => "through a pair of Ethernet devices and a packet socket (/dev/net/tun is not for this user)",
-    })
+/// Makes a lab, and says how its hosts meet the wire; or what is refused.
+pub(super) fn probe() -> Result<&'static str, NoLab> {
+    match faultwire_sim::lab::probe() {
+        Ok(DeviceKind::Tun) => Ok("through a TUN device"),
+        Ok(DeviceKind::Packet) => {
+            Ok("through a pair of Ethernet devices and a packet socket (/dev/net/tun is not for this user)")
+        }
+        Err(LabError::Refused(refusal)) => Err(NoLab {
+            step: refusal.step.text().to_owned(),
+            errno: Some(refusal.errno),
+            allow: format!("likely cause: {}; what would allow it: {}", refusal.cause(), refusal.allow()),
+        }),
+        Err(error) => Err(NoLab {
+            step: with_cause(&error),
+            errno: None,
+            allow: "this program has to be able to start itself again".to_owned(),
+        }),
+    }
 }
 
 /// A lab that is refused is a testbed that is not to be had.

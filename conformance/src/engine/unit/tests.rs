@@ -19,6 +19,7 @@ fn options(testbed: Testbed) -> VerifyOptions {
         unavailable: Vec::new(),
         cases: None,
         thorough: false,
+        lab_plans: 0,
         seed: 3,
     }
 }
@@ -80,7 +81,7 @@ fn ended(end: End) -> Run {
     let mut trace = Trace::new(["client"]);
     let (host, socket) = (HostId(0), SocketId(0));
     trace.push(Time::ZERO, What::Call { host, socket, call: Call::Close, error: None });
-    Run { plan: FaultPlan::default(), trace, end, fired: Default::default(), elapsed: Time::ZERO }
+    Run { plan: FaultPlan::default(), trace, end, fired: Default::default(), elapsed: Time::ZERO, repeats: 0 }
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub(super) fn run(plan: &FaultPlan, messages: u8, bug: Bug) -> Run {
                 end: End::Refused { why },
                 fired: Default::default(),
                 elapsed: Time::ZERO,
+                repeats: 0,
             };
         }
     };
@@ -96,7 +97,7 @@ pub(super) fn run(plan: &FaultPlan, messages: u8, bug: Bug) -> Run {
             wire.send(now, CLIENT, SERVER, packet(CLIENT, message), &mut trace);
         }
     };
-    Run { plan: plan.clone(), trace, end, fired: wire.fired(), elapsed: now }
+    Run { plan: plan.clone(), trace, end, fired: wire.fired(), elapsed: now, repeats: 0 }
 }
 
 fn failed(message: String) -> End {

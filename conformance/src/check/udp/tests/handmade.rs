@@ -76,6 +76,7 @@ impl Calls {
             trace: self.0,
             end: End::Finished,
             elapsed: Time::from_millis(100),
+            repeats: 0,
         }
     }
 }

@@ -156,6 +156,7 @@ impl Bench<'_> {
             end,
             fired: hosts.forwarder.fired(),
             elapsed: Time::from(course.took),
+            repeats: 0,
         };
         let lost = Beside::of(&hosts).lost;
         let said = kept.text();

@@ -164,6 +164,7 @@ impl Tape {
             end: End::Finished,
             fired: Fired::default(),
             elapsed: Time::from_millis(ms),
+            repeats: 0,
         }
     }
 }

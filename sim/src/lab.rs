@@ -1,0 +1,60 @@
+//! Labs: hosts of the real kernel, for the testbeds [`Testbed::Lab`](crate::Testbed::Lab) and its like. Linux only, behind
+//! the feature `lab`.
+//!
+//! The hosts of a lab are made by a helper, a process that calls [`faultwire::lab::serve`] first thing. The command
+//! `faultwire lab-helper` is one: [`set_helper`] names it, or the environment variable [`HELPER_VARIABLE`] does.
+
+use std::io;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use faultwire::lab::{DeviceKind, LabError};
+
+use crate::testbed::lab_pool;
+
+/// The environment variable that names the program whose command `lab-helper` is to make the hosts.
+pub const HELPER_VARIABLE: &str = "FAULTWIRE_LAB_HELPER";
+
+/// The environment variable that says how hosts meet the wire: `tun` or `packet`; the best that is to be had, without it.
+pub const DEVICE_VARIABLE: &str = "FAULTWIRE_LAB_DEVICE";
+
+type Make = Box<dyn Fn() -> io::Result<Command> + Send + Sync>;
+
+static HELPER: OnceLock<Make> = OnceLock::new();
+
+/// Names the command that makes the hosts of labs. The first one counts, and it goes before the environment's.
+pub fn set_helper(make: impl Fn() -> io::Result<Command> + Send + Sync + 'static) {
+    // A second one has nothing to add.
+    let _ = HELPER.set(Box::new(make));
+}
+
+/// The command that makes hosts.
+pub(crate) fn helper() -> io::Result<Command> {
+    if let Some(make) = HELPER.get() {
+        return make();
+    }
+    let path = std::env::var_os(HELPER_VARIABLE).ok_or_else(|| {
+        let text = format!("no command that makes hosts was named: set {HELPER_VARIABLE} to a `faultwire`");
+        io::Error::new(io::ErrorKind::NotFound, text)
+    })?;
+    let mut command = Command::new(path);
+    command.arg("lab-helper");
+    Ok(command)
+}
+
+/// The kind of device that the environment asks for.
+pub(crate) fn device() -> Option<DeviceKind> {
+    match std::env::var(DEVICE_VARIABLE).as_deref() {
+        Ok("tun") => Some(DeviceKind::Tun),
+        Ok("packet") => Some(DeviceKind::Packet),
+        _ => None,
+    }
+}
+
+/// Makes a lab, which is kept for the first run, and says how its hosts meet the wire.
+///
+/// # Errors
+/// [`LabError::Refused`] where the machine refuses a step; [`LabError::Start`] where no helper was named.
+pub fn probe() -> Result<DeviceKind, LabError> {
+    lab_pool::probe()
+}

@@ -1,0 +1,120 @@
+//! Labs that are kept from run to run: making one costs milliseconds, ending one tens of them.
+//!
+//! A run gets hosts with addresses that no run of this process has had before. So what sockets of an earlier run still have
+//! to send is lost: over IPv4 the kernel sends nothing from an address that its host does not have any more, over IPv6 the
+//! forwarder knows it by its address and ignores it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use faultwire::lab::{Device, DeviceKind, HostConfig, KernelHost, Lab, LabError, Profile};
+
+/// Labs that are kept while no run uses them.
+const KEPT_MAX: usize = 16;
+
+/// What a lab's hosts have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Kind {
+    /// How many hosts of the kernel there are.
+    pub(crate) hosts: usize,
+    /// Largest IP packet of their devices, in bytes.
+    pub(crate) mtu: u16,
+    /// The kernel's settings.
+    pub(crate) profile: Profile,
+}
+
+/// A lab, with its hosts' devices.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) kind: Kind,
+    pub(crate) hosts: Vec<KernelHost>,
+    pub(crate) devices: Vec<Box<dyn Device>>,
+    pub(crate) device: Option<DeviceKind>,
+    /// Last: the helper is waited for when all else is gone.
+    _lab: Lab,
+}
+
+static KEPT: Mutex<Vec<Bench>> = Mutex::new(Vec::new());
+
+fn kept() -> std::sync::MutexGuard<'static, Vec<Bench>> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The network of a run: no two runs of this process have the same, until there were sixty thousand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subnet(u16);
+
+impl Subnet {
+    pub(crate) fn fresh() -> Subnet {
+        static RUNS: AtomicU32 = AtomicU32::new(0);
+        let run = RUNS.fetch_add(1, Ordering::Relaxed) % u32::from(u16::MAX);
+        Subnet(u16::try_from(run + 1).unwrap_or(1))
+    }
+
+    /// The addresses of its nth host, counted from 0.
+    pub(crate) fn host(self, index: usize) -> (Ipv4Addr, Ipv6Addr) {
+        let n = u8::try_from(index + 1).unwrap_or(254);
+        let [high, low] = self.0.to_be_bytes();
+        (Ipv4Addr::new(10, high, low, n), Ipv6Addr::new(0xfd00, 0, 0, self.0, 0, 0, 0, u16::from(n)))
+    }
+
+    /// The same.
+    pub(crate) fn addrs(self, index: usize) -> [IpAddr; 2] {
+        let (v4, v6) = self.host(index);
+        [v4.into(), v6.into()]
+    }
+}
+
+/// A lab of that kind, whose hosts have these addresses.
+pub(crate) fn take(kind: &Kind, addrs: &[(Ipv4Addr, Ipv6Addr)]) -> Result<Bench, LabError> {
+    let found = {
+        let mut kept = kept();
+        let place = kept.iter().position(|bench| bench.kind == *kind);
+        place.map(|place| kept.remove(place))
+    };
+    let Some(bench) = found else { return make(kind, addrs) };
+    for (host, (v4, v6)) in bench.hosts.iter().zip(addrs) {
+        host.move_to(*v4, *v6)?;
+    }
+    Ok(bench)
+}
+
+fn make(kind: &Kind, addrs: &[(Ipv4Addr, Ipv6Addr)]) -> Result<Bench, LabError> {
+    let configs: Vec<HostConfig> = addrs
+        .iter()
+        .map(|(v4, v6)| {
+            let mut config = HostConfig::new(*v4, *v6);
+            config.mtu = kind.mtu;
+            config.with_profile(kind.profile)
+        })
+        .collect();
+    let helper = crate::lab::helper().map_err(LabError::Start)?;
+    let (lab, made) = Lab::start(helper, &configs, crate::lab::device())?;
+    let device = made.first().map(|host| host.kind);
+    let (hosts, devices) = made.into_iter().map(|made| (made.host, made.device)).unzip();
+    Ok(Bench { kind: kind.clone(), hosts, devices, device, _lab: lab })
+}
+
+/// Keeps a lab that a run is done with. Its sockets are closed, and its devices are all there.
+#[expect(clippy::disallowed_methods, reason = "what waits for a helper's end is not simulated")]
+pub(crate) fn give_back(bench: Bench) {
+    let mut kept = kept();
+    kept.push(bench);
+    if kept.len() > KEPT_MAX {
+        let oldest = kept.remove(0);
+        drop(kept);
+        // Its end takes long, and nobody needs to wait for it.
+        std::thread::spawn(move || drop(oldest));
+    }
+}
+
+/// Makes a lab, keeps it, and says how its hosts meet the wire.
+pub(crate) fn probe() -> Result<DeviceKind, LabError> {
+    let subnet = Subnet::fresh();
+    let kind = Kind { hosts: 2, mtu: 1500, profile: Profile::Fast };
+    let bench = take(&kind, &[subnet.host(0), subnet.host(1)])?;
+    let device = bench.device.unwrap_or(DeviceKind::Packet);
+    give_back(bench);
+    Ok(device)
+}
