@@ -154,8 +154,8 @@ fn an_order_that_is_taken_for_granted_is_found() {
 }
 
 #[test]
-fn one_receive_for_one_message_is_found() {
-    is_found("one-recv", "10");
+fn a_wait_that_is_shorter_than_the_kernels_is_found() {
+    is_found("impatient", "10");
 }
 
 #[test]
@@ -218,6 +218,30 @@ fn a_pair_that_does_not_work_is_not_searched() {
         assert_eq!(told.contains("client | no luck\n"), pair.client.contains("no luck"), "{told}");
         assert!(!Path::new("failing-plan.toml").exists());
     }
+}
+
+#[test]
+fn the_programs_have_the_users_own_identity() {
+    if !can(&[]) {
+        return;
+    }
+    const WHO: &str = "id -u; id -g; grep -E '^Cap(Prm|Eff|Amb)' /proc/self/status";
+    let pair = Pair { client: WHO.to_owned(), ..Pair::of_echo("there") };
+    let inside = pair.lab(&[]).output().expect("the command starts");
+    let outside = Command::new("sh").args(["-c", WHO]).output().expect("sh");
+    assert_eq!(text(&inside.stdout).replace("client | ", ""), text(&outside.stdout));
+}
+
+#[test]
+fn a_server_may_have_any_port() {
+    if !can(&[]) {
+        return;
+    }
+    let port = |command: String| command.replace(":7000", ":80");
+    let Pair { server, client } = Pair::of_echo("there");
+    let output = Pair { server: port(server), client: port(client) }.lab(&[]).output();
+    let output = output.expect("the command starts");
+    assert!(output.status.success(), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -66,7 +66,7 @@ pub fn serve() -> Result<(), HelperError> {
     channel.send(&Answer::Hosts { unset, kinds }, &devices).map_err(HelperError::Channel)?;
     // The lab has them now; a device goes when its last descriptor is closed.
     let hosts: Vec<Namespace> = made.into_iter().map(|host| host.namespace).collect();
-    let mut programs = Programs::default();
+    let mut programs = Programs::new();
     while let Some((request, descriptors)) = channel.receive().map_err(HelperError::Channel)? {
         let answered = answer(&hosts, &mut configs, &mut programs, request, descriptors);
         let (answer, descriptor) = answered.unwrap_or_else(|error| {

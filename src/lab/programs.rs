@@ -1,4 +1,4 @@
-//! The helper's side of programs: it starts them inside a host, and ends those that are left.
+//! The helper's side of programs: it starts them inside a host, and ends what is left of them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,14 +6,22 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus};
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, kill_process_group, pidfd_open,
+    set_child_subreaper, waitpid,
+};
 
 use super::sys;
+
+/// So often it is looked for processes that programs have left behind: each that is killed may leave others.
+const ROUNDS: usize = 100;
 
 /// Programs that were started, by process number, until they are reaped; what is left at the end is killed.
 #[derive(Debug, Default)]
 pub(super) struct Programs {
     running: BTreeMap<u32, Child>,
+    /// Whether there were any.
+    were_any: bool,
 }
 
 /// Starts a shell's command in the calling thread's namespaces, in a process group of its own, with these as its
@@ -29,11 +37,19 @@ pub(super) fn start(line: &str, environment: &[(String, String)], stdio: [OwnedF
 }
 
 impl Programs {
+    /// None yet. What a program leaves behind, in whatever process group, is this process's child from here on: a daemon too.
+    pub(super) fn new() -> Programs {
+        // Without that, what leaves its group lives on; the rest is killed all the same.
+        let _ = set_child_subreaper(Some(getpid()));
+        Programs::default()
+    }
+
     /// Keeps a program that was started; gives its number and a descriptor that is readable once it has ended.
     pub(super) fn add(&mut self, child: Child) -> io::Result<(u32, OwnedFd)> {
         let number = child.id();
         let ended = process(number).and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::empty())?));
         self.running.insert(number, child);
+        self.were_any = true;
         Ok((number, ended?))
     }
 
@@ -63,7 +79,42 @@ impl Drop for Programs {
             let _ = self.signal(program, libc::SIGKILL);
             let _ = self.reap(program);
         }
+        if self.were_any {
+            end_strays();
+        }
     }
+}
+
+/// Kills what programs have left behind outside of their groups.
+fn end_strays() {
+    for _ in 0..ROUNDS {
+        let strays = children().unwrap_or_default();
+        if strays.is_empty() {
+            return;
+        }
+        for stray in strays {
+            // Some have ended by themselves.
+            let _ = kill_process(stray, Signal::KILL);
+            let _ = waitpid(Some(stray), WaitOptions::empty());
+        }
+    }
+}
+
+/// The processes whose parent this one is.
+fn children() -> io::Result<Vec<Pid>> {
+    let own = getpid().as_raw_nonzero().get();
+    let numbers =
+        fs::read_dir("/proc")?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_child = |number: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{number}/stat"));
+        stat.is_ok_and(|stat| parent(&stat) == Some(own))
+    };
+    Ok(numbers.filter(is_child).filter_map(|number| process(number).ok()).collect())
+}
+
+/// The parent in a process's line of proc_pid_stat(5): the second number behind the name, which may hold anything.
+fn parent(stat: &str) -> Option<i32> {
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn process(number: u32) -> io::Result<Pid> {
@@ -108,5 +159,13 @@ mod tests {
         assert!(!has_state(table, "07"));
         assert!(!has_state(table, "st"));
         assert!(!has_state("", "0A"));
+    }
+
+    #[test]
+    fn the_parent_stands_behind_the_name() {
+        assert_eq!(parent("7 (sleep) S 42 7 7 0"), Some(42));
+        assert_eq!(parent("7 (a) S 9 (b) S 42 7 7 0"), Some(42));
+        assert_eq!(parent("7 (sleep) S"), None);
+        assert_eq!(parent(""), None);
     }
 }

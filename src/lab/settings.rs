@@ -8,7 +8,7 @@ use rustix::event::{Timespec, poll};
 use serde::{Deserialize, Serialize};
 
 /// Settings that every host gets before its device exists, where its kernel has them: so that an idle link is silent,
-/// and that no run teaches the next one.
+/// no run teaches the next one, and programs need no root.
 pub(super) const QUIET: &[(&str, &str)] = &[
     ("ipv6/conf/default/disable_ipv6", "0"),
     // No link-local address, no router solicitation: nothing goes over the link that no program asked for.
@@ -21,6 +21,8 @@ pub(super) const QUIET: &[(&str, &str)] = &[
     // Each closed port is told of.
     ("ipv4/icmp_ratelimit", "0"),
     ("ipv6/icmp/ratelimit", "0"),
+    // Ports below 1024 as well: a program has no more rights than its user.
+    ("ipv4/ip_unprivileged_port_start", "0"),
 ];
 
 /// Sets one of the calling thread's network namespace.

@@ -95,7 +95,7 @@ fn a_client_that_takes_too_long_is_ended_with_all_that_it_started() {
         return;
     }
     let mark = format!("31.{}1", std::process::id());
-    let client = format!("sleep {mark} & sleep {mark}");
+    let client = format!("sleep {mark} & setsid sleep {mark} & sleep {mark}");
     let (code, _, complained) = run(&server(), &client, &["--timeout", "0.3"]);
     assert_eq!(code, Some(124), "{complained}");
     assert!(!is_running(&mark));
@@ -113,7 +113,8 @@ fn nothing_runs_on_when_the_command_is_killed() {
 }
 
 fn nothing_runs_on_after(how: &str, mark: &str) {
-    let client = format!("echo begun; sleep {mark} & sleep {mark}");
+    // The second one leaves its process group, as a daemon does.
+    let client = format!("sleep {mark} & setsid sleep {mark} & echo begun; sleep {mark}");
     let mut running = command(&server(), &client, &[])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

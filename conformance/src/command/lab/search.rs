@@ -1,14 +1,12 @@
 //! `faultwire lab search`: the smallest plan that makes a pair's client fail.
 //!
-//! Read on in this order: `plans` (which are tried), `case` (what a run is, and what it proves), `crew` (many side by side),
+//! Read on in this order: `plans` and `random` (which are tried), `case` (what a run is, and what it proves), `crew` (many side by side),
 //! `finding` (what becomes of a plan that makes the client fail), `words` (what is said at the end).
 
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
-
-use faultwire_sim::search::RandomSearch;
 
 use super::SearchArgs;
 use super::pair::Pair;
@@ -22,12 +20,14 @@ mod crew;
 mod finding;
 mod interrupt;
 mod plans;
+mod random;
 mod words;
 
 use case::{Bench, Case, Counts, Tried};
 use crew::{Next, side_by_side};
 use interrupt::Interrupt;
 use plans::Plans;
+use random::Pool;
 
 /// How long a client may take without faults where nothing else is said.
 const BASE_LIMIT: Duration = Duration::from_secs(60);
@@ -79,8 +79,11 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
     let (singles, packets) = (plans.singles.len(), plans.packets);
     let jobs = search.jobs;
     tell(format_args!("{singles} plans of one fault, on {packets} packets; {jobs} runs side by side"));
-    let one = search.level("one fault", singles, &|search, number, is_to_stop| {
-        search.bench.try_plan(&plans.singles[number], is_to_stop)
+    let mut pool = Pool::new(&plans.singles, plans::grid(), &plans.known);
+    let try_one: &TryOne<'_, '_> =
+        &|search, number, is_to_stop| search.bench.try_plan(&plans.singles[number], is_to_stop);
+    let one = search.level("one fault", singles, try_one, &mut |number, case| {
+        pool.learn(number, &case.trace_of_client());
     })?;
     if let Some((number, case)) = one.found {
         let number = number + 1;
@@ -96,18 +99,11 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
             "no plan of one fault makes the client fail; {cases} random plans of 2 to 4 faults"
         ));
     }
-    let random = RandomSearch {
-        space: &plans.space,
-        seed: args.seed,
-        scenario: "lab search",
-        first: 0,
-        count: cases,
-        draws_max: 1,
-    };
     let count = usize::try_from(cases).unwrap_or(usize::MAX);
-    let several = search.level("several faults", count, &|search, number, is_to_stop| {
-        search.bench.try_random(&random, number as u64, is_to_stop)
-    })?;
+    let try_one: &TryOne<'_, '_> = &|search, number, is_to_stop| {
+        search.bench.try_random(&pool, search.args.seed, number as u64, is_to_stop)
+    };
+    let several = search.level("several faults", count, try_one, &mut |_, _| {})?;
     if let Some((number, case)) = several.found {
         let number = number + 1;
         return search.finding(case, &format!("random plan {number} of {cases}"));
@@ -166,8 +162,15 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Tries plans by their numbers, until one makes the client fail and all before it do not.
-    fn level(&mut self, name: &str, count: usize, try_one: &TryOne<'_, 'a>) -> Result<Level, Failure> {
+    /// Tries plans by their numbers, until one makes the client fail and all before it do not; `learn` is told of those
+    /// that do not.
+    fn level(
+        &mut self,
+        name: &str,
+        count: usize,
+        try_one: &TryOne<'_, 'a>,
+        learn: &mut dyn FnMut(usize, &Case),
+    ) -> Result<Level, Failure> {
         let mut bar = Bar::new();
         bar.begin(count as u64);
         bar.starts(name);
@@ -190,6 +193,7 @@ impl<'a> Search<'a> {
             let Some(case) = case else { return Next::GoOn };
             level.done += 1;
             if case.fails.is_none() {
+                learn(number, &case);
                 return Next::GoOn;
             }
             if level.found.as_ref().is_none_or(|(first, _)| number < *first) {

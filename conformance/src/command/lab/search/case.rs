@@ -7,9 +7,10 @@ use std::time::Duration;
 use faultwire::fault::FaultPlan;
 use faultwire::time::Time;
 use faultwire::trace::{Trace, What};
-use faultwire_sim::search::{RandomSearch, fit};
+use faultwire_sim::search::fit;
 use faultwire_sim::{End, Run};
 
+use super::random::{FAULTS, Pool};
 use crate::command::lab::hosts::Hosts;
 use crate::command::lab::pair::{Ended, Pair, PairError};
 use crate::command::lab::program::{Kept, Output};
@@ -18,10 +19,6 @@ use crate::command::live::{Failure, failed};
 
 /// A run that proves nothing is made so often in all.
 const ATTEMPTS: u32 = 3;
-/// How many plans of a number are drawn at most until one has faults enough.
-const DRAWS_MAX: u32 = 100;
-/// Fewer faults than these a random plan need not have: all of those were tried.
-const RANDOM_FAULTS_MIN: usize = 2;
 
 /// How a client failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,13 +186,13 @@ impl Bench<'_> {
     /// Tries the random plan of that number. The plan of its run is what took place of it.
     pub(super) fn try_random(
         &self,
-        search: &RandomSearch<'_>,
+        pool: &Pool<'_>,
+        seed: u64,
         number: u64,
         is_to_stop: &dyn Fn() -> bool,
     ) -> Result<Tried, Failure> {
         let mut counts = Counts::default();
-        let plans = (0..DRAWS_MAX).map(|draw| search.plan(number, draw));
-        for plan in plans.filter(|plan| plan.faults.len() >= RANDOM_FAULTS_MIN).take(ATTEMPTS as usize) {
+        for plan in (0..ATTEMPTS).filter_map(|draw| pool.plan(seed, number, draw)) {
             let Some(case) = self.counted(&plan, is_to_stop, &mut counts)? else {
                 if is_to_stop() {
                     break;
@@ -204,7 +201,7 @@ impl Bench<'_> {
             };
             let case = Case { run: fit(case.run), ..case };
             let faults = case.run.plan.faults.len();
-            let is_enough = faults >= RANDOM_FAULTS_MIN || (faults > 0 && case.fails.is_some());
+            let is_enough = faults as u64 >= *FAULTS.start() || (faults > 0 && case.fails.is_some());
             if case.counts() && is_enough {
                 return Ok(Tried { case: Some(case), counts });
             }

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use faultwire::fault::{Action, Direction, FaultPlan, Packet};
+use faultwire::fault::{Action, Direction, Fault, FaultPlan, Packet};
 use faultwire::trace::{Trace, What};
 use faultwire_sim::search::Grid;
-use faultwire_sim::strategy::PlanSpace;
 
-/// Most faults of a random plan.
-const RANDOM_FAULTS_MAX: usize = 4;
+/// What a packet is called by.
+pub(super) type Name = (Direction, Packet);
 
 /// The plans of a search.
 #[derive(Clone, Debug)]
@@ -18,13 +17,13 @@ pub(super) struct Plans {
     pub(super) singles: Vec<FaultPlan>,
     /// How many packets they hit.
     pub(super) packets: usize,
-    /// What random ones are made of.
-    pub(super) space: PlanSpace,
+    /// The packets of any run without faults.
+    pub(super) known: BTreeSet<Name>,
 }
 
 /// The single faults. The delays: half a round trip; longer than a kernel waits for an acknowledgement (200 ms
 /// at least); longer than it waits for the answer to a SYN, and many a program for a datagram's (1 s).
-fn grid() -> Grid {
+pub(super) fn grid() -> Grid {
     let delays = [1, 250, 1_100].map(Duration::from_millis);
     Grid::new(Duration::from_millis(2), Duration::from_millis(250)).delays(delays)
 }
@@ -35,31 +34,29 @@ impl Plans {
     /// A fault needs a packet that is there whenever the pair runs. Pure acknowledgements, for example, are not as many in
     /// each run: those beyond what all runs had are left out.
     pub(super) fn of(traces: &[Trace]) -> Option<Plans> {
-        let (first, others) = traces.split_first()?;
-        let others: Vec<_> = others.iter().map(names).collect();
+        let first = traces.first()?;
+        let each: Vec<_> = traces.iter().map(names).collect();
         let mut faults = grid().faults(first);
-        faults.retain(|fault| {
-            let name = (fault.direction.clone(), fault.packet);
-            others.iter().all(|names| names.contains(&name))
-        });
+        faults.retain(|fault| each.iter().all(|names| names.contains(&name(fault))));
         // The simplest first; each kind in the order of the packets.
         faults.sort_by_key(|fault| rank(&fault.action));
-        let packets: BTreeSet<_> =
-            faults.iter().map(|fault| (fault.direction.clone(), fault.packet)).collect();
-        let base = FaultPlan::default();
+        let packets: BTreeSet<_> = faults.iter().map(name).collect();
+        let plan = |fault| FaultPlan { faults: vec![fault], ..FaultPlan::default() };
         Some(Plans {
             packets: packets.len(),
-            space: PlanSpace::of(&base, first, &grid()).faults_max(RANDOM_FAULTS_MAX),
-            singles: faults
-                .into_iter()
-                .map(|fault| FaultPlan { faults: vec![fault], ..base.clone() })
-                .collect(),
+            known: each.into_iter().flatten().collect(),
+            singles: faults.into_iter().map(plan).collect(),
         })
     }
 }
 
+/// The name of the packet that a fault hits.
+pub(super) fn name(fault: &Fault) -> Name {
+    (fault.direction.clone(), fault.packet)
+}
+
 /// The names of a run's packets.
-fn names(trace: &Trace) -> BTreeSet<(Direction, Packet)> {
+pub(super) fn names(trace: &Trace) -> BTreeSet<Name> {
     let sent = trace.events().iter().filter_map(|event| match &event.what {
         What::Sent { from, to, label, .. } => {
             Some((Direction::new(trace.host_name(*from), trace.host_name(*to)), label.packet()))
