@@ -11,21 +11,22 @@ use std::time::Duration;
 use super::SearchArgs;
 use super::pair::Pair;
 use crate::command::bar::Bar;
+use crate::command::ctrl_c;
 use crate::command::live::{Failure, failed, result, tell, usage};
 use crate::exit;
+use crate::interrupt::Interrupt;
 use crate::progress::Progress as _;
 
 mod case;
 mod crew;
 mod finding;
-mod interrupt;
 mod plans;
 mod random;
 mod words;
 
 use case::{Bench, Case, Counts, Tried};
 use crew::{Next, side_by_side};
-use interrupt::Interrupt;
+
 use plans::Plans;
 use random::Pool;
 
@@ -70,7 +71,7 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
             limit: args.timeout.unwrap_or(BASE_LIMIT),
         },
         jobs: args.jobs.map_or((2 * processors).clamp(2, 16), usize::from),
-        interrupt: Interrupt::new()?,
+        interrupt: ctrl_c::listen(),
         counts: Counts::default(),
     };
     let Some(plans) = search.without_faults()? else {
@@ -89,7 +90,7 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
         let number = number + 1;
         return search.finding(case, &format!("plan {number} of {singles} of one fault"));
     }
-    if search.interrupt.is_on() {
+    if search.interrupt.is_asked() {
         return search
             .stopped(&format!("after {} of {singles} plans of one fault: nothing was found", one.done));
     }
@@ -109,7 +110,7 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
         return search.finding(case, &format!("random plan {number} of {cases}"));
     }
     let tried = words::Harmless { singles: one.done, singles_of: singles, packets, random: several.done };
-    if search.interrupt.is_on() {
+    if search.interrupt.is_asked() {
         return search.stopped(&format!("{tried}"));
     }
     result(format_args!("nothing found: {tried}"))?;
@@ -124,7 +125,7 @@ impl<'a> Search<'a> {
         let (mut cases, mut trouble) = (Vec::new(), None);
         // Alone first: where the pair does not work, that is seen soonest and clearest.
         for (jobs, runs) in [(1, 1), (self.jobs, self.jobs.max(2))] {
-            let is_to_stop = || interrupt.is_on();
+            let is_to_stop = || interrupt.is_asked();
             let work = |_: usize, is_to_stop: &dyn Fn() -> bool| bench.without_faults(is_to_stop);
             side_by_side(jobs, runs, &is_to_stop, &work, &mut |_, done| {
                 match done {
@@ -138,7 +139,7 @@ impl<'a> Search<'a> {
             if let Some(failure) = trouble {
                 return Err(failure);
             }
-            if interrupt.is_on() {
+            if interrupt.is_asked() {
                 return Ok(None);
             }
         }
@@ -179,7 +180,7 @@ impl<'a> Search<'a> {
         let work = |number: usize, is_to_stop: &dyn Fn() -> bool| {
             this.twice(try_one(this, number, is_to_stop)?, is_to_stop)
         };
-        side_by_side(self.jobs, count, &|| this.interrupt.is_on(), &work, &mut |number, tried| {
+        side_by_side(self.jobs, count, &|| this.interrupt.is_asked(), &work, &mut |number, tried| {
             let Tried { case, counts: made } = match tried {
                 Ok(tried) => tried,
                 Err(failure) => {
@@ -226,7 +227,7 @@ impl<'a> Search<'a> {
     fn stopped(&self, when: &str) -> Result<u8, Failure> {
         result(format_args!("stopped {when}"))?;
         self.tell_counts()?;
-        Ok(interrupt::STOPPED)
+        Ok(exit::INTERRUPTED)
     }
 
     fn tell_counts(&self) -> Result<(), Failure> {

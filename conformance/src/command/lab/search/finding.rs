@@ -75,7 +75,7 @@ impl Search<'_> {
         bar.starts("smaller plans");
         let (mut accepted, mut trouble) = (Vec::new(), None);
         let mut shows = |plan: &FaultPlan| {
-            if trouble.is_some() || self.interrupt.is_on() {
+            if trouble.is_some() || self.interrupt.is_asked() {
                 return false;
             }
             let (always, counts) = self.fails_always(plan, finding.fails, jobs).unwrap_or_else(|failure| {
@@ -96,7 +96,7 @@ impl Search<'_> {
             return Err(failure);
         }
         finding.steps = shrunk.runs;
-        finding.is_minimal = shrunk.minimal && !self.interrupt.is_on();
+        finding.is_minimal = shrunk.minimal && !self.interrupt.is_asked();
         accepted.reverse();
         if accepted.is_empty() {
             accepted.push(finding.case.run.plan.clone());
@@ -109,7 +109,7 @@ impl Search<'_> {
         let mut best: Option<(usize, Rate)> = None;
         for (back, plan) in plans.iter().take(BACK_MAX).enumerate() {
             let rate = self.rate(plan, jobs)?;
-            if self.interrupt.is_on() {
+            if self.interrupt.is_asked() {
                 // What was found, as small as it is by now.
                 finding.case.run.plan.clone_from(&plans[0]);
                 finding.is_minimal = false;
@@ -137,7 +137,7 @@ impl Search<'_> {
     fn fails_always(&self, plan: &FaultPlan, how: Fails, jobs: usize) -> Result<(bool, Counts), Failure> {
         let (mut always, mut counts, mut trouble) = (true, Counts::default(), None);
         let work = |_: usize, is_to_stop: &dyn Fn() -> bool| self.bench.try_once(plan, is_to_stop);
-        side_by_side(jobs, RUNS_PER_STEP, &|| self.interrupt.is_on(), &work, &mut |_, tried| {
+        side_by_side(jobs, RUNS_PER_STEP, &|| self.interrupt.is_asked(), &work, &mut |_, tried| {
             let Tried { case, counts: made } = tried.unwrap_or_else(|failure| {
                 trouble = Some(failure);
                 Tried::default()
@@ -148,7 +148,7 @@ impl Search<'_> {
         });
         match trouble {
             Some(failure) => Err(failure),
-            None => Ok((always && !self.interrupt.is_on(), counts)),
+            None => Ok((always && !self.interrupt.is_asked(), counts)),
         }
     }
 
@@ -157,7 +157,7 @@ impl Search<'_> {
         let (mut rate, mut counts, mut trouble) = (Rate::default(), Counts::default(), None);
         let this = &*self;
         let work = |_: usize, is_to_stop: &dyn Fn() -> bool| this.bench.try_plan(plan, is_to_stop);
-        side_by_side(jobs, RUNS, &|| this.interrupt.is_on(), &work, &mut |_, tried| {
+        side_by_side(jobs, RUNS, &|| this.interrupt.is_asked(), &work, &mut |_, tried| {
             let Tried { case, counts: made } = match tried {
                 Ok(tried) => tried,
                 Err(failure) => {
