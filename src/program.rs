@@ -5,6 +5,7 @@
 //! | echo: what is sent comes back | [`tcp::echo_server`], [`tcp::Client::echo`] | [`udp::echo_server`], [`udp::Client::echo`] |
 //! | reply: each message is answered with [`ACKNOWLEDGEMENT`] | [`tcp::reply_server`], [`tcp::Client::ask`] | [`udp::reply_server`], [`udp::Client::ask`] |
 //! | bulk: many bytes one way, counted and hashed | [`bulk`] | |
+//! | file: a file one way, compared by its hash | [`file::tcp_send`], [`file::tcp_server`] | [`file::adaptive_send`], [`file::adaptive_server`] |
 //! | numbered: datagrams that show what became of them | | [`numbered`] |
 //!
 //! A *message* of the reply protocol is, over UDP, a datagram; over TCP, which has no boundaries, a line: bytes up
@@ -14,6 +15,7 @@
 //! passes through the seam.
 
 pub mod bulk;
+pub mod file;
 pub mod numbered;
 pub mod tcp;
 pub mod udp;

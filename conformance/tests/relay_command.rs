@@ -209,3 +209,42 @@ fn what_cannot_be_relayed_is_refused() {
         assert!(error.starts_with("error: ") && error.contains(said), "{said}: {error}");
     }
 }
+
+/// A file over the adaptive socket between two processes, with a packet of twenty lost each way.
+#[test]
+fn a_file_arrives_whole_though_packets_are_lost() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (sent, kept) = (dir.path().join("sent"), dir.path().join("kept"));
+    let data: Vec<u8> = (0..500_000_u32).map(|at| (at * 11 / 7) as u8).collect();
+    std::fs::write(&sent, &data).expect("it is written");
+    let mut server = Command::new(FAULTWIRE)
+        .args(["serve", "udp-file", "--listen", "127.0.0.1:0", "--into"])
+        .arg(&kept)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the server starts");
+    let mut line = String::new();
+    BufReader::new(server.stderr.take().expect("piped")).read_line(&mut line).expect("a line");
+    let told = line.strip_prefix("listening on ").and_then(|rest| rest.split(' ').next());
+    let to: SocketAddr = told.and_then(|addr| addr.parse().ok()).expect("an address");
+    let faults: Vec<(&str, u32, &str)> = (0..20)
+        .flat_map(|nth| {
+            let up = ("client->server", 3 + nth * 20 + nth * nth % 13, "\"drop\"");
+            [up, ("server->client", 4 + nth * 20 + nth * nth % 11, "\"drop\"")]
+        })
+        .collect();
+    let relay = Relay::start(&plan(&dir, &faults), to, &[]);
+    let called = Command::new(FAULTWIRE)
+        .args(["call", "udp-file", &relay.addr.to_string(), "--file"])
+        .arg(&sent)
+        .output()
+        .expect("the client starts");
+    let said = relay.stop();
+    let _ = server.kill();
+    let _ = server.wait();
+    assert_eq!(called.status.code(), Some(0), "{}", String::from_utf8_lossy(&called.stderr));
+    assert!(std::fs::read(&kept).expect("it is there") == data, "other bytes");
+    let fired = said.lines().filter(|line| line.contains(": took place: ")).count();
+    assert!(fired > 20, "{said}");
+}

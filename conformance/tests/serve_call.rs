@@ -277,3 +277,29 @@ fn a_udp_client_counts_what_was_not_answered() {
     assert!(said.starts_with(&format!("1: no answer from {addr} within 0.05 s: ")), "{said}");
     assert!(said.ends_with("0 of 2 answered\n"), "{said}");
 }
+
+#[test]
+fn a_file_arrives_as_it_was_sent() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (path, kept) = (dir.path().join("sent"), dir.path().join("kept"));
+    let (path, kept) = (path.to_str().expect("text"), kept.to_str().expect("text"));
+    for program in ["tcp-file", "udp-file"] {
+        let server = Server::serve(program, &["--into", kept]);
+        // The second is shorter: nothing of the first is left.
+        for len in [300_000_u32, 70_001] {
+            let data: Vec<u8> = (0..len).map(|at| (at * 7 / 3) as u8).collect();
+            std::fs::write(path, &data).expect("it is written");
+            let called = call(&[program, &server.addr, "--file", path]);
+            let said = text(&called.stdout);
+            assert_eq!(called.status.code(), Some(0), "{said}{}", text(&called.stderr));
+            assert!(said.starts_with(&format!("{len} bytes arrived as they were sent, in ")), "{said}");
+            assert!(std::fs::read(kept).expect("it is there") == data, "{program}: other bytes");
+        }
+        let told = server.stop("INT");
+        assert!(told.starts_with("served 2 clients: 2 messages, 370001 bytes"), "{program}: {told}");
+    }
+    for program in ["tcp-file", "udp-file"] {
+        assert_eq!(call(&[program, "127.0.0.1:1"]).status.code(), Some(2), "without a file");
+        assert_eq!(call(&[program, "127.0.0.1:1", "--file", "/no/such"]).status.code(), Some(2));
+    }
+}

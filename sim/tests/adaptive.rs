@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use faultwire::adaptive::{AdaptiveSocket, Config, Delivery, Ended, Error, Event, Order, PeerId};
 use faultwire::fault::{
     Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When,
 };
 use faultwire::network::Network as _;
+use faultwire::program::file::{self, Part};
+use faultwire::program::{Limits, listen};
+use faultwire_sim::seed::derive;
 use faultwire_sim::{End, Net, Result, Scenario, Testbed, scenario};
 
 const MS: Duration = Duration::from_millis(1);
@@ -279,4 +283,66 @@ fn one_socket_serves_many() {
     }
     let run = many.run(&FaultPlan::default());
     assert_eq!(run.end, End::Finished);
+}
+
+/// The same file over our TCP and over the adaptive socket: what is kept is what was sent.
+#[test]
+fn a_file_arrives_as_it_was_sent() {
+    let data = Bytes::from(content(3, 100_000));
+    for over_tcp in [true, false] {
+        let (sent, expected) = (data.clone(), data.clone());
+        let carrying = scenario("adaptive file")
+            .server(move |net: Net| {
+                let expected = expected.clone();
+                async move {
+                    let mut kept = Vec::new();
+                    let mut keep = |part: Part<'_>| {
+                        match part {
+                            Part::Begin(_) => kept.clear(),
+                            Part::Bytes(bytes) => kept.extend_from_slice(bytes),
+                            Part::End => assert!(kept == expected, "what has come is not what was sent"),
+                        }
+                        Ok(())
+                    };
+                    let (limits, never) = (Limits::default(), std::future::pending());
+                    if over_tcp {
+                        let listener = listen(&net, "0.0.0.0:7000").await?;
+                        file::tcp_server(&net, listener, &limits, never, &mut keep).await?;
+                    } else {
+                        let config = Config::default().with_seed(1).with_peers_max(1);
+                        let socket = AdaptiveSocket::bind(&net, "0.0.0.0:7000", config).await?;
+                        file::adaptive_server(&net, socket, &limits, never, &mut keep).await?;
+                    }
+                    Result::<()>::Ok(())
+                }
+            })
+            .client(move |net: Net| {
+                let sent = sent.clone();
+                async move {
+                    let patience = Duration::from_secs(60);
+                    let delivered = if over_tcp {
+                        file::tcp_send(&net, "server:7000", &sent, patience).await?
+                    } else {
+                        let config = Config::default().with_seed(2);
+                        file::adaptive_send(&net, "server:7000", config, &sent, patience).await?
+                    };
+                    assert_eq!(delivered.length, sent.len() as u64);
+                    Ok(())
+                }
+            });
+        carrying.clone().random(random() / 10).check();
+        // A packet of twenty is lost, each way.
+        let faults = ["client", "server"].into_iter().flat_map(|from| {
+            let to = if from == "client" { "server" } else { "client" };
+            let lost = (1..=200).filter(move |nth| derive(7, &(from, *nth)).is_multiple_of(20));
+            lost.map(move |nth| Fault {
+                direction: Direction::new(from, to),
+                packet: Packet::nth(Class::Any, nth),
+                action: Action::Drop,
+            })
+        });
+        let run = carrying.run(&FaultPlan { faults: faults.collect(), ..FaultPlan::default() });
+        assert_eq!(run.end, End::Finished);
+        assert!(run.fired.count() >= 5, "{}", run.fired.count());
+    }
 }

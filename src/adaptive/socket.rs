@@ -209,6 +209,11 @@ impl<N: Network> AdaptiveSocket<N> {
         }
     }
 
+    /// Lets go of a connection at once; its peer learns of it when it sends something.
+    pub fn forget(&mut self, peer: PeerId) {
+        self.machine.forget(peer);
+    }
+
     /// Whether a connection is there; if not, why.
     fn alive(&self, peer: PeerId) -> Result<(), Error> {
         match self.machine.status(peer) {

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::adaptive;
 use crate::errno::Errno;
 
 /// Why a client did not get what it asked for.
@@ -69,6 +70,14 @@ pub enum ClientError {
         /// What was expected.
         expected: Vec<u8>,
     },
+    /// The adaptive socket, or its connection, failed.
+    #[error("cannot talk to {addr}: {source}")]
+    Adaptive {
+        /// The peer.
+        addr: String,
+        /// Why.
+        source: adaptive::Error,
+    },
     /// The message cannot be sent as one.
     #[error("the message cannot be sent: {why}")]
     Message {
@@ -99,6 +108,18 @@ pub enum ServerError {
     /// No connection can be accepted any more.
     #[error("cannot accept connections any more: {source}{}", hint(source))]
     Accept {
+        /// Why.
+        source: io::Error,
+    },
+    /// The adaptive socket failed.
+    #[error("cannot go on: {source}")]
+    Adaptive {
+        /// Why.
+        source: adaptive::Error,
+    },
+    /// What was sent cannot be kept.
+    #[error("cannot keep what was sent: {source}")]
+    Keep {
         /// Why.
         source: io::Error,
     },

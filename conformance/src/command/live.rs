@@ -18,6 +18,10 @@ pub(super) enum Program {
     UdpEcho,
     /// Over UDP: each datagram is answered with `ACK`.
     UdpReply,
+    /// Over TCP: a file from the client to the server.
+    TcpFile,
+    /// Over UDP, with the adaptive socket: the same.
+    UdpFile,
 }
 
 impl std::fmt::Display for Program {
@@ -27,6 +31,8 @@ impl std::fmt::Display for Program {
             Program::TcpReply => "tcp-reply",
             Program::UdpEcho => "udp-echo",
             Program::UdpReply => "udp-reply",
+            Program::TcpFile => "tcp-file",
+            Program::UdpFile => "udp-file",
         })
     }
 }
@@ -134,6 +140,13 @@ impl Stop {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// What an adaptive socket is set to here.
+pub(super) fn adaptive(datagram_max: u16) -> faultwire::adaptive::Config {
+    faultwire::adaptive::Config::default()
+        .with_seed(faultwire::network::os::OsNetwork::random_seed())
+        .with_datagram_max(usize::from(datagram_max))
 }
 
 /// A time in seconds, as written on the command line.

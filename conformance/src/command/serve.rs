@@ -1,21 +1,28 @@
 //! `faultwire serve`: a server on real sockets.
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exit;
+use faultwire::adaptive::AdaptiveSocket;
 use faultwire::network::os::OsNetwork;
 use faultwire::network::{Datagram as _, Listener as _};
+use faultwire::program::file::{self, Part};
 use faultwire::program::{Limits, ServerError, bind, listen, tcp, udp};
 
 use super::live::{self, Failure, Program, Stop, about_address, failed, result, tell};
 
-/// Serve clients on real sockets until Ctrl-C: echo or fixed reply, over TCP or UDP
+/// Serve clients on real sockets until Ctrl-C: echo, fixed reply, or taking files, over TCP or UDP
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A message over UDP is a datagram, over TCP a line of at most 64 KiB. Any client will do:
   faultwire call tcp-reply 127.0.0.1:10000
   nc 127.0.0.1 10000
   nc -u 127.0.0.1 10000
+
+tcp-file and udp-file take files from `faultwire call`, one at a time; udp-file over the adaptive socket.
 
 Exit: 0 stopped by Ctrl-C or SIGTERM, 1 cannot listen, 2 wrong usage.")]
 pub(super) struct Args {
@@ -30,6 +37,12 @@ pub(super) struct Args {
     /// Close a connection, or forget a UDP client, that was silent for that long
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = live::seconds, allow_negative_numbers = true)]
     idle_timeout: Duration,
+    /// tcp-file and udp-file: where to keep the file that came last
+    #[arg(long, value_name = "FILE")]
+    into: Option<PathBuf>,
+    /// udp-file: the longest datagram that is sent, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 1200, value_parser = clap::value_parser!(u16).range(256..=65_507))]
+    datagram: u16,
 }
 
 /// Serves until it is told to stop.
@@ -69,6 +82,21 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
                 _ => udp::reply_server(&net, &socket, &limits, stop.wait()).await,
             }
         }
+        Program::TcpFile => {
+            let listener = listen(&net, addr).await.map_err(cannot)?;
+            listening(listener.local_addr())?;
+            file::tcp_server(&net, listener, &limits, stop.wait(), &mut keep(args)).await
+        }
+        Program::UdpFile => {
+            // One at a time: the next is let in when the one before has left.
+            let config = live::adaptive(args.datagram).with_peers_max(1);
+            let socket = AdaptiveSocket::bind(&net, addr, config).await.map_err(|error| match &error {
+                faultwire::adaptive::Error::Bind { source, .. } => about_address(&error, source),
+                _ => failed(&error),
+            })?;
+            listening(socket.local_addr().map_err(io::Error::other))?;
+            file::adaptive_server(&net, socket, &limits, stop.wait(), &mut keep(args)).await
+        }
     }
     .map_err(failed)?;
     result(format_args!(
@@ -76,4 +104,27 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
         tally.clients, tally.messages, tally.bytes, tally.idle, tally.refused
     ))?;
     Ok(exit::AS_CLAIMED)
+}
+
+/// Writes files to where the arguments say, if they do.
+fn keep(args: &Args) -> impl FnMut(Part<'_>) -> io::Result<()> + Send {
+    let path = args.into.clone();
+    let mut open = None;
+    move |part| {
+        match (part, &path) {
+            (Part::Begin(_), Some(path)) => open = Some(BufWriter::new(File::create(path)?)),
+            (Part::Bytes(bytes), _) => {
+                if let Some(file) = &mut open {
+                    file.write_all(bytes)?;
+                }
+            }
+            (Part::End, _) => {
+                if let Some(mut file) = open.take() {
+                    file.flush()?;
+                }
+            }
+            (Part::Begin(_), None) => {}
+        }
+        Ok(())
+    }
 }
