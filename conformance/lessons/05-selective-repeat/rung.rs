@@ -1,38 +1,15 @@
 //! Lesson 5, mended: the receiver keeps what comes early, and only what was lost is sent again. (Selective repeat.)
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use faultwire::machine::Machine;
 use faultwire::time::Time;
 
-use crate::lesson::TIMEOUT;
+use super::patience::Patience;
 use crate::lesson::packet::Packet;
 
 /// So many messages are on their way at most; and so many are kept until it is their turn.
 pub const WINDOW: usize = 4;
-
-/// How long to wait for an acknowledgement.
-pub trait Patience: Send + 'static {
-    /// How long after a message was sent it is sent again.
-    fn wait(&self) -> Duration;
-    /// A message that was sent only once was acknowledged after that long.
-    fn answered(&mut self, after: Duration);
-    /// It waited in vain.
-    fn waited_in_vain(&mut self);
-}
-
-/// The same time for every message, whatever the network is like.
-#[derive(Debug, Default)]
-pub struct Fixed;
-
-impl Patience for Fixed {
-    fn wait(&self) -> Duration {
-        TIMEOUT
-    }
-    fn answered(&mut self, _after: Duration) {}
-    fn waited_in_vain(&mut self) {}
-}
 
 /// A message on its way.
 #[derive(Debug)]

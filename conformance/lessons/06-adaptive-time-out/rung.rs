@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::selective_repeat::Patience;
+use super::patience::Patience;
 
 /// The time-out while nothing was measured (RFC 6298, 2.1).
 const FIRST: Duration = Duration::from_secs(1);

@@ -10,6 +10,8 @@ pub mod alternating_bit;
 pub mod go_back_n;
 #[path = "../../lessons/02-sequence-numbers/rung.rs"]
 pub mod numbers;
+#[path = "../../lessons/05-selective-repeat/patience.rs"]
+pub mod patience;
 #[path = "../../lessons/00-plain-datagrams/rung.rs"]
 pub mod plain;
 #[path = "../../lessons/05-selective-repeat/rung.rs"]
@@ -51,7 +53,7 @@ const PLAIN_PROGRAM: Program = both::<plain::Plain>();
 const ACKNOWLEDGE_PROGRAM: Program = both::<acknowledge::Repeat>();
 const NUMBERS_PROGRAM: Program = both::<numbers::Numbered>();
 const GO_BACK_N_PROGRAM: Program = both::<go_back_n::GoBackN>();
-const SELECTIVE_PROGRAM: Program = both::<selective_repeat::SelectiveRepeat<selective_repeat::Fixed>>();
+const SELECTIVE_PROGRAM: Program = both::<selective_repeat::SelectiveRepeat<patience::Fixed>>();
 const ADAPTIVE_PROGRAM: Program = both::<selective_repeat::SelectiveRepeat<adaptive::Adaptive>>();
 
 /// Lesson 0.

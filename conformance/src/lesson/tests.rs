@@ -110,3 +110,26 @@ fn lessons_are_found_by_all_their_names() {
         assert!(Lesson::named(wrong).is_none(), "{wrong}");
     }
 }
+
+#[test]
+fn a_program_that_breaks_does_not_hold() {
+    for (name, plan) in
+        [("1", "drop client->server datagram 1"), ("2", "duplicate client->server datagram 1")]
+    {
+        let options = HoldOptions { exhaustive: 2, random: 20 };
+        let broken = hold(&|| named(name).scenarios(Side::Believed), options, &mut Silent).unwrap();
+        let broken = broken.expect_err("it holds");
+        assert_eq!(crate::report::plan_in_words(&broken.run.plan), plan);
+        assert!(!broken.how.is_empty() && broken.is_minimal);
+    }
+}
+
+#[test]
+fn a_search_that_hits_nothing_is_worth_nothing() {
+    let silent = || vec![faultwire_sim::scenario("silent").client(|_| async { Ok(()) })];
+    let options = HoldOptions { exhaustive: 2, random: 20 };
+    let worthless = hold(&silent, options, &mut Silent).unwrap_err();
+    assert!(worthless.to_string().contains("nothing was put on the wire"), "{worthless}");
+    let found = find(&silent(), |_| true, &mut Silent).unwrap();
+    assert!(found.is_none());
+}
