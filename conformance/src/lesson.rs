@@ -6,18 +6,27 @@
 //! a program, [`hold`] tries to break one with every plan. How one is added: ARCHITECTURE.md.
 
 pub mod check;
+mod conversations;
 pub mod datagrams;
+mod dialogue;
 mod exchange;
+mod flows;
 #[path = "../lessons/packet.rs"]
 pub mod packet;
 mod replay;
 mod search;
+#[expect(clippy::missing_errors_doc, reason = "each of the programs fails as its socket does")]
+pub mod streams;
 mod text;
+pub mod transport;
 
 use faultwire::fault::{Action, FaultPlan, PlanError};
 use faultwire_sim::Scenario;
 
-pub use exchange::{Delivery, Exchange, Factory, Program, TIMEOUT, Transfer, numbered_messages};
+pub use conversations::{Conversations, Heard, Talker, Talks};
+pub use dialogue::{Act, Desk, Dialogue, Outcome, Running, StreamProgram, Talk};
+pub use exchange::{Delivery, Exchange, Factory, Program, TIMEOUT, Transfer, World, numbered_messages};
+pub use flows::{Flows, Narrow, Share, Shares};
 pub use replay::studies;
 pub use search::{Broken, Held, HoldOptions, Worthless, find, hold};
 
@@ -30,6 +39,14 @@ pub static LESSONS: &[&Lesson] = &[
     &datagrams::GO_BACK_N,
     &datagrams::SELECTIVE_REPEAT,
     &datagrams::ADAPTIVE,
+    &transport::CHECKSUM,
+    &transport::FLOW_CONTROL,
+    &transport::OPENING_AND_CLOSING,
+    &transport::CONGESTION_CONTROL,
+    &streams::ONE_READ,
+    &streams::SHORT_WRITE,
+    &streams::HALF_CLOSE,
+    &streams::DEAD_PEER,
 ];
 
 /// A lesson.
@@ -62,6 +79,12 @@ pub struct Lesson {
 pub enum Task {
     /// To bring messages across, as machines over datagrams.
     Datagrams(Exchange),
+    /// To have conversations, each with a beginning and an end, as machines over datagrams.
+    Conversations(Conversations),
+    /// To share a narrow link, as two flows of messages over datagrams.
+    Flows(Flows),
+    /// To talk over a stream.
+    Stream(Dialogue),
 }
 
 /// Which of a lesson's programs.
@@ -123,14 +146,16 @@ impl Lesson {
     /// What one of its programs is run in: a scenario for each link that the lesson speaks of. Each fails where the check
     /// does.
     pub fn scenarios(&self, side: Side) -> Vec<Scenario> {
-        match &self.task {
-            Task::Datagrams(exchange) => exchange.scenarios(
-                &self.scenario_name(),
-                match side {
-                    Side::Believed => &exchange.believed,
-                    Side::Mended => &exchange.mended,
-                },
-            ),
+        let name = &self.scenario_name();
+        match (&self.task, side) {
+            (Task::Datagrams(exchange), Side::Believed) => exchange.scenarios(name, &exchange.believed),
+            (Task::Datagrams(exchange), Side::Mended) => exchange.scenarios(name, &exchange.mended),
+            (Task::Conversations(task), Side::Believed) => task.scenarios(name, task.believed),
+            (Task::Conversations(task), Side::Mended) => task.scenarios(name, task.mended),
+            (Task::Flows(flows), Side::Believed) => flows.scenarios(name, flows.believed),
+            (Task::Flows(flows), Side::Mended) => flows.scenarios(name, flows.mended),
+            (Task::Stream(dialogue), Side::Believed) => dialogue.scenarios(name, &[dialogue.believed]),
+            (Task::Stream(dialogue), Side::Mended) => dialogue.scenarios(name, dialogue.mended),
         }
     }
 }

@@ -107,6 +107,8 @@ pub struct Scenario {
     pub(crate) timeout: Duration,
     pub(crate) storm: Option<Storm>,
     pub(crate) variants: Option<Variants>,
+    pub(crate) crashes: Option<String>,
+    pub(crate) cancelling_bits: u32,
 }
 
 impl fmt::Debug for Scenario {
@@ -152,6 +154,8 @@ pub fn scenario(name: impl Into<String>) -> Scenario {
         timeout: Duration::from_millis(200),
         storm: None,
         variants: None,
+        crashes: None,
+        cancelling_bits: 0,
     }
 }
 
@@ -233,6 +237,21 @@ impl Scenario {
     #[must_use]
     pub fn random(mut self, plans: u64) -> Self {
         self.random = plans;
+        self
+    }
+
+    /// Where single faults are tried, tries as well what becomes of a run in which this host loses power after a packet,
+    /// for each packet of the fault-free run.
+    #[must_use]
+    pub fn crashes(mut self, host: &str) -> Self {
+        self.crashes = Some(host.to_owned());
+        self
+    }
+
+    /// Tries pairs of flipped bits too that cancel in the transport's checksum, in up to so many places of each packet.
+    #[must_use]
+    pub fn cancelling_bits(mut self, places: u32) -> Self {
+        self.cancelling_bits = places;
         self
     }
 

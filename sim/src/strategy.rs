@@ -30,6 +30,8 @@ pub struct PlanSpace {
 struct Target {
     direction: Direction,
     packet: Packet,
+    /// Pairs of its bits that cancel in the checksum.
+    pairs: Vec<[u32; 2]>,
     /// Its length: that of the packet itself, or of the largest of its class for one that is yet to be seen.
     bits: u32,
 }
@@ -103,12 +105,21 @@ impl PlanSpace {
                         Action::DelayUs(us.div_ceil(self.tick_us).saturating_mul(self.tick_us))
                     }
                     Draw::Hold(packets) => Action::HoldFor(*packets),
-                    Draw::Corrupt(bit) => Action::CorruptBits(vec![bit % target.bits.max(1)]),
+                    Draw::Corrupt(bit) => Action::CorruptBits(corrupted(target, *bit)),
                 },
             })
         }));
         plan
     }
+}
+
+/// Which bits of a packet are flipped: one, or, of a packet that has pairs that cancel, every other time such a pair.
+fn corrupted(target: &Target, any: u32) -> Vec<u32> {
+    let pair = match (any % 2, target.pairs.len()) {
+        (0, pairs @ 1..) => target.pairs.get(any as usize / 2 % pairs),
+        _ => None,
+    };
+    pair.map_or_else(|| vec![any % target.bits.max(1)], |pair| pair.to_vec())
 }
 
 /// The packets of a run, and those that may come in their place when faults hit them.
@@ -121,12 +132,13 @@ fn targets(base: &FaultPlan, trace: &Trace, grid: &Grid) -> Vec<Target> {
         let (last, largest) = classes.entry((direction.clone(), site.label.class)).or_default();
         *last = site.label.nth.max(*last);
         *largest = bits.max(*largest);
-        targets.push(Target { direction, packet: site.label.packet(), bits });
+        let pairs = grid.pairs(&site).collect();
+        targets.push(Target { direction, packet: site.label.packet(), pairs, bits });
     }
     for ((direction, class), (last, bits)) in &classes {
         let beyond = HITS_PER_ITEM_MAX as u32;
         let mut more = |packet| {
-            let target = Target { direction: direction.clone(), packet, bits: *bits };
+            let target = Target { direction: direction.clone(), packet, pairs: Vec::new(), bits: *bits };
             if !targets.iter().any(|known| known.direction == target.direction && known.packet == packet) {
                 targets.push(target);
             }

@@ -140,6 +140,35 @@ impl<N: Network, M: Machine> Endpoint<N, M> {
         }
     }
 
+    /// Waits for the next message, unless none is there and `is_over` says that none is to come: then it gives none.
+    ///
+    /// # Errors
+    /// All but [`EndpointError::Open`].
+    pub async fn receive_unless(
+        &mut self,
+        is_over: impl Fn(&M) -> bool + Send,
+    ) -> Result<Option<Vec<u8>>, EndpointError> {
+        loop {
+            if let Some(message) = self.machine.next_message() {
+                self.flush().await?;
+                return Ok(Some(message));
+            }
+            if is_over(&self.machine) {
+                return Ok(None);
+            }
+            self.step(None).await?;
+        }
+    }
+
+    /// Does something with the machine that has no method here, and sends what it has to send then.
+    ///
+    /// # Errors
+    /// All but [`EndpointError::Open`].
+    pub async fn with(&mut self, act: impl FnOnce(&mut M, Time) + Send) -> Result<(), EndpointError> {
+        act(&mut self.machine, self.net.now());
+        self.flush().await
+    }
+
     /// Waits until nothing is outstanding.
     ///
     /// # Errors

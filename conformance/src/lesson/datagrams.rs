@@ -25,7 +25,7 @@ use faultwire::fault::{Action, Link, LinkNumbers, Profile};
 use faultwire::machine::Machine;
 
 use super::check::{all_delivered, frugal, intact, none_twice, notices_losses, reliable, within};
-use super::exchange::{Exchange, Program, numbered_messages};
+use super::exchange::{Exchange, Program, World, numbered_messages};
 use super::{Lesson, Task};
 
 /// A program whose two sides are the same machine, as it is when it is new.
@@ -70,6 +70,7 @@ pub(super) static PLAIN: Lesson = Lesson {
     task: Task::Datagrams(Exchange {
         messages: || numbered_messages(3),
         links: lan,
+        world: World::PLAIN,
         check: intact,
         believed: both::<stream_of_bytes::Bytes>(),
         mended: PLAIN_PROGRAM,
@@ -90,6 +91,7 @@ pub(super) static ACKNOWLEDGE: Lesson = Lesson {
     task: Task::Datagrams(Exchange {
         messages: || numbered_messages(3),
         links: lan,
+        world: World::PLAIN,
         check: |run| intact(run).and_then(|()| all_delivered(run)),
         believed: PLAIN_PROGRAM,
         mended: ACKNOWLEDGE_PROGRAM,
@@ -110,6 +112,7 @@ pub(super) static NUMBERS: Lesson = Lesson {
     task: Task::Datagrams(Exchange {
         messages: || numbered_messages(3),
         links: lan,
+        world: World::PLAIN,
         check: |run| none_twice(run).and_then(|()| reliable(run)),
         believed: ACKNOWLEDGE_PROGRAM,
         mended: NUMBERS_PROGRAM,
@@ -130,6 +133,7 @@ pub(super) static ONE_BIT: Lesson = Lesson {
     task: Task::Datagrams(Exchange {
         messages: || numbered_messages(4),
         links: lan,
+        world: World::PLAIN,
         check: reliable,
         believed: both::<alternating_bit::AlternatingBit>(),
         mended: NUMBERS_PROGRAM,
@@ -150,6 +154,7 @@ pub(super) static GO_BACK_N: Lesson = Lesson {
     task: Task::Datagrams(Exchange {
         messages: || numbered_messages(8),
         links: || vec![Link::Profile(Profile::Wan)],
+        world: World::PLAIN,
         check: |run| {
             reliable(run)?;
             within(run, Duration::from_millis(400), Duration::from_millis(400))
@@ -173,6 +178,7 @@ pub(super) static SELECTIVE_REPEAT: Lesson = Lesson {
     task: Task::Datagrams(Exchange {
         messages: || numbered_messages(6),
         links: lan,
+        world: World::PLAIN,
         check: |run| {
             reliable(run)?;
             frugal(run)
@@ -196,6 +202,7 @@ pub(super) static ADAPTIVE: Lesson = Lesson {
     task: Task::Datagrams(Exchange {
         messages: || numbered_messages(6),
         links: || vec![Link::default(), SATELLITE],
+        world: World::PLAIN,
         check: |run| {
             reliable(run)?;
             frugal(run)?;

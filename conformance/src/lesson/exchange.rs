@@ -11,6 +11,8 @@ use faultwire::time::Time;
 use faultwire::trace::Trace;
 use faultwire_sim::{Net, Scenario, Settings, scenario};
 
+use super::replay::with_mended;
+
 /// How long the machines of the course wait for an answer before they send again. (Lesson 6 asks how long is right.)
 pub const TIMEOUT: Duration = Duration::from_millis(200);
 
@@ -26,9 +28,6 @@ const EVENTS_MAX: u64 = 100_000;
 
 /// Where the server listens.
 const PORT: &str = "7000";
-
-/// The variant with the mended program: `lesson-3/mended`.
-const MENDED: &str = "mended";
 
 /// What makes a machine.
 pub type Factory = fn() -> Box<dyn Machine>;
@@ -56,12 +55,28 @@ pub struct Exchange {
     pub messages: fn() -> Vec<Vec<u8>>,
     /// The links to try it over.
     pub links: fn() -> Vec<Link>,
+    /// What is special about the hosts and the faults.
+    pub world: World,
     /// What must be true of every run.
     pub check: fn(&Transfer<'_>) -> Result<(), String>,
     /// The program that believes.
     pub believed: Program,
     /// The mended one.
     pub mended: Program,
+}
+
+/// What is special about the hosts of a lesson, and about the faults that are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct World {
+    /// How long the server's program is busy with each message before it asks for the next.
+    pub server_takes: Duration,
+    /// In how many places of each packet two bits are flipped that cancel in the checksum of UDP.
+    pub cancelling_bits: u32,
+}
+
+impl World {
+    /// Nothing is special.
+    pub const PLAIN: World = World { server_takes: Duration::ZERO, cancelling_bits: 0 };
 }
 
 /// A message that the server's program got.
@@ -114,16 +129,16 @@ impl Exchange {
     /// The scenario with the believed program, and as its variant `mended` with the other one.
     pub(super) fn replayable(&self, name: &str) -> Scenario {
         let (exchange, notes) = (*self, Shared::default());
-        let over = move |name: &str, program| exchange.over(name, program, Link::default(), &notes);
-        let believed = over(name, self.believed);
-        believed.variants(move |words| (words == MENDED).then(|| over(words, exchange.mended)))
+        let name = name.to_owned();
+        let over = move |program| exchange.over(&name, program, Link::default(), &notes);
+        with_mended(over(self.believed), 1, move |_| over(exchange.mended))
     }
 
     /// A scenario runs one plan at a time, and notes there what it sees; whoever searches with several threads makes one
     /// for each.
     fn over(&self, name: &str, program: Program, link: Link, notes: &Shared) -> Scenario {
         let messages = Arc::new((self.messages)());
-        let check = self.check;
+        let (check, world) = (self.check, self.world);
         let mut settings = Settings::default();
         settings.time_max = TIME_MAX;
         settings.events_max = EVENTS_MAX;
@@ -131,7 +146,7 @@ impl Exchange {
             let notes = notes.clone();
             move |net: Net| {
                 *lock(&notes) = Notes::default();
-                serve(net, (program.server)(), notes.clone())
+                serve(net, (program.server)(), world.server_takes, notes.clone())
             }
         };
         let client = {
@@ -142,6 +157,7 @@ impl Exchange {
         scenario(name)
             .base_plan(FaultPlan { link, ..FaultPlan::default() })
             .timeout(TIMEOUT)
+            .cancelling_bits(world.cancelling_bits)
             .settings(settings)
             .server(server)
             .client(client)
@@ -153,11 +169,14 @@ impl Exchange {
     }
 }
 
-async fn serve(net: Net, machine: Box<dyn Machine>, notes: Shared) -> faultwire_sim::Result {
+async fn serve(net: Net, machine: Box<dyn Machine>, takes: Duration, notes: Shared) -> faultwire_sim::Result {
     let mut endpoint = Endpoint::answer(&net, &format!("0.0.0.0:{PORT}"), machine).await?;
     loop {
         let message = endpoint.receive().await?;
         lock(&notes).delivered.push(Delivery { at: net.now(), message });
+        if !takes.is_zero() {
+            endpoint.linger(takes).await?;
+        }
     }
 }
 

@@ -13,10 +13,10 @@ pub fn studies() -> Vec<&'static Study> {
 
 /// For each lesson, in their order.
 macro_rules! studies {
-    ($($index:literal)*) => {
+    ($($index:literal = $name:literal)*) => {
         static STUDIES: &[Study] = &[$(Study {
-            name: concat!("lesson-", $index),
-            about: "the messages of a lesson of the course, brought across by the program that believes",
+            name: concat!("lesson-", $name),
+            about: "the task of a lesson of the course, done by the program that believes",
             scenario: scenario::<$index>,
             checks: &[],
             refuses,
@@ -27,13 +27,36 @@ macro_rules! studies {
     };
 }
 
-studies! { 0 1 2 3 4 5 6 }
+studies! {
+    0 = "0" 1 = "1" 2 = "2" 3 = "3" 4 = "4" 5 = "5" 6 = "6" 7 = "7" 8 = "8" 9 = "9" 10 = "10"
+    11 = "s1" 12 = "s2" 13 = "s3" 14 = "s4"
+}
 
 fn scenario<const INDEX: usize>(_: Testbed) -> Scenario {
     let lesson = LESSONS[INDEX];
+    let name = &lesson.scenario_name();
     match &lesson.task {
-        Task::Datagrams(exchange) => exchange.replayable(&lesson.scenario_name()),
+        Task::Datagrams(exchange) => exchange.replayable(name),
+        Task::Conversations(conversations) => conversations.replayable(name),
+        Task::Flows(flows) => flows.replayable(name),
+        Task::Stream(dialogue) => dialogue.replayable(name),
     }
+}
+
+/// The scenario of a believed program, and as its variants those of the mended ones, of which there are so many: `mended`,
+/// and where there are more ways than one, `mended-2` and so on.
+pub(super) fn with_mended(
+    believed: Scenario,
+    ways: usize,
+    mended: impl Fn(usize) -> Scenario + Send + Sync + 'static,
+) -> Scenario {
+    believed.variants(move |words| {
+        let way = match words.strip_prefix("mended")? {
+            "" => 1,
+            number => number.strip_prefix('-')?.parse().ok()?,
+        };
+        (1..=ways).contains(&way).then(|| mended(way - 1))
+    })
 }
 
 /// Where a plan cannot be carried out there is nothing to see.

@@ -85,6 +85,14 @@ both_ways! {
     go_back_n = "4";
     selective_repeat = "5";
     adaptive_time_out = "6";
+    checksum = "7";
+    flow_control = "8";
+    opening_and_closing = "9";
+    congestion_control = "10";
+    one_read_is_not_one_message = "s1";
+    a_short_write = "s2";
+    half_close = "s3";
+    a_dead_peer = "s4";
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The search for a plan that breaks a scenario.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use faultwire::fault::FaultPlan;
+use faultwire::fault::{Anchor, Direction, EventKind, FaultPlan, PlanEvent, When};
 
 use super::Scenario;
 use crate::run::{End, Run};
@@ -34,7 +35,7 @@ impl Scenario {
     /// The single faults that a sweep tries on each packet.
     pub fn grid(&self) -> Grid {
         let rtt = self.base.link.numbers().delay() * 2;
-        let grid = Grid::new(rtt, self.timeout);
+        let grid = Grid::new(rtt, self.timeout).cancelling_bits(self.cancelling_bits);
         match self.testbed {
             testbed if testbed.has_ticks() => grid.whole_ticks(),
             testbed if testbed.is_lab() => grid.steady(),
@@ -65,6 +66,9 @@ impl Scenario {
         let sweep =
             Sweep { base: &self.base, grid: &grid, depth, runs_max: self.runs_max, seed: self.settings.seed };
         let mut tried = sweep.search(run, visit);
+        if !tried.stopped && self.exhaustive > 0 {
+            tried += self.search_crashes(visit);
+        }
         if !tried.stopped && self.random > 0 {
             tried += self.search_random(0, self.random, visit);
         }
@@ -96,6 +100,33 @@ impl Scenario {
             return Tried::default();
         }
         RandomSearch { space: &space, seed, scenario, first, count, draws_max }.search(run, visit)
+    }
+
+    /// Runs the scenario with one crash of the host that may crash, after each packet of the fault-free run.
+    fn search_crashes(&self, visit: &mut dyn FnMut(&Run) -> ControlFlow<()>) -> Tried {
+        let mut tried = Tried::default();
+        let Some(host) = &self.crashes else { return tried };
+        let fault_free = self.run(&self.base);
+        let trace = &fault_free.trace;
+        let mut names = BTreeSet::new();
+        for sending in trace.sendings() {
+            let Some(label) = sending.label else { continue };
+            let direction = Direction::new(trace.host_name(sending.from), trace.host_name(sending.to));
+            if !names.insert((direction.clone(), label.packet())) {
+                continue;
+            }
+            let mut plan = self.base.clone();
+            let anchor = Anchor { direction, packet: label.packet() };
+            plan.events.push(PlanEvent { kind: EventKind::Crash(host.clone()), when: When::After(anchor) });
+            tried.singles_of += 1;
+            let run = self.run(&plan);
+            let counts = tried.count(&run, |tried| &mut tried.singles);
+            if (counts || matches!(run.end, End::Refused { .. })) && visit(&run).is_break() {
+                tried.stopped = true;
+                break;
+            }
+        }
+        tried
     }
 
     /// Makes a plan as small as it can be while its run still shows what `shows` asks for.
@@ -141,5 +172,51 @@ impl Scenario {
             shrink_runs: shrunk.runs,
             tried,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use faultwire::network::{Datagram as _, Network as _};
+
+    use super::*;
+    use crate::scenario;
+
+    #[test]
+    fn a_host_that_may_crash_does_so_after_each_packet() {
+        let scenario = scenario("crashing")
+            .server(|net| async move {
+                let socket = net.datagram("0.0.0.0:7000", &[]).await?;
+                loop {
+                    let received = socket.recv_from(&mut [0; 8]).await?;
+                    socket.send_to(b"yes", received.from).await?;
+                }
+                #[expect(unreachable_code, reason = "it says of what type the errors are")]
+                Ok::<(), std::io::Error>(())
+            })
+            .client(|net| async move {
+                let socket = net.datagram("0.0.0.0:0", &[]).await?;
+                socket.connect("server:7000").await?;
+                socket.send(b"there?").await?;
+                socket.recv_from(&mut [0; 8]).await?;
+                Ok(())
+            })
+            .crashes("server")
+            .exhaustive(1);
+        let mut ends = Vec::new();
+        let tried = scenario.search(&mut |run| {
+            if !run.plan.events.is_empty() {
+                assert!(run.plan.faults.is_empty() && run.fired.all());
+                ends.push(run.end.is_finished());
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(
+            ends,
+            [false, true],
+            "after the question nobody answers, after the answer nobody misses it"
+        );
+        assert_eq!(tried.singles, tried.singles_of);
+        assert_eq!(tried.inert, 0);
     }
 }

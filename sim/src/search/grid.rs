@@ -17,7 +17,11 @@ pub struct Grid {
     holds: Vec<u32>,
     bits_per_part: u32,
     steady: bool,
+    cancelling_bits: u32,
 }
+
+/// In so many places of a packet, at the most, two bits are flipped that cancel.
+const CANCELLING_MAX: usize = 4;
 
 impl Grid {
     /// The grid for programs whose link has this round-trip time and which wait this long before they try again.
@@ -26,11 +30,8 @@ impl Grid {
     /// comes just after what was sent in its place.
     pub fn new(rtt: Duration, timeout: Duration) -> Grid {
         let just_over = Duration::from_millis(1);
-        Grid { delays_us: Vec::new(), holds: vec![1, 3], bits_per_part: 1, steady: false }.delays([
-            rtt / 2,
-            timeout + just_over,
-            timeout.saturating_mul(2) + just_over,
-        ])
+        Grid { delays_us: Vec::new(), holds: vec![1, 3], bits_per_part: 1, steady: false, cancelling_bits: 0 }
+            .delays([rtt / 2, timeout + just_over, timeout.saturating_mul(2) + just_over])
     }
 
     /// Other delays. Those of no length and repetitions are left out; what is longer than a plan may say is cut.
@@ -75,6 +76,23 @@ impl Grid {
         !self.steady || !matches!(site.label.class, Class::Ack | Class::Any)
     }
 
+    /// In how many places of a packet's payload (four at the most), one at a time, two bits are flipped that cancel in
+    /// the Internet checksum (RFC 1071): bits of one column of its 16-bit sum, of which one becomes 0 and the other 1.
+    /// None unless said otherwise.
+    ///
+    /// It is what a sum cannot see. Two bits that are flipped at random are such a pair about once in 32 times: one time
+    /// in 16 they are in one column, and every other time they differ.
+    pub fn cancelling_bits(mut self, places: u32) -> Grid {
+        self.cancelling_bits = places;
+        self
+    }
+
+    /// The pairs of bits of a packet that the grid flips.
+    pub(crate) fn pairs<'a>(&self, site: &'a Site) -> impl Iterator<Item = [u32; 2]> + use<'a> {
+        let places = usize::try_from(self.cancelling_bits).unwrap_or(CANCELLING_MAX);
+        site.cancelling.iter().flatten().copied().take(places)
+    }
+
     /// The delays, in microseconds.
     pub fn delays_us(&self) -> &[u64] {
         &self.delays_us
@@ -94,7 +112,8 @@ impl Grid {
     /// How many faults there are for a packet.
     pub(crate) fn count(&self, site: &Site) -> u64 {
         let parts: u64 = site.bits.iter().map(|(_, bits)| self.places(*bits)).sum();
-        2 + self.delays_us.len() as u64 + self.holds.len() as u64 + parts
+        let pairs = self.pairs(site).count() as u64;
+        2 + self.delays_us.len() as u64 + self.holds.len() as u64 + parts + pairs
     }
 
     /// In how many places a part of so many bits is damaged.
@@ -142,7 +161,8 @@ impl Grid {
             }
             index -= places;
         }
-        None
+        let pair = self.pairs(site).nth(usize::try_from(index).ok()?)?;
+        Some(Action::CorruptBits(pair.to_vec()))
     }
 }
 
@@ -162,6 +182,46 @@ pub(crate) struct Site {
     /// IP header, transport header, payload: the first bit, and how many.
     pub(crate) bits: [(u32, u32); 3],
     spare_bit: Option<u32>,
+    /// Pairs of bits of the payload that can be flipped without the checksum's noticing.
+    cancelling: [Option<[u32; 2]>; CANCELLING_MAX],
+}
+
+/// Pairs of bits of a packet's payload, each in one column of the 16-bit sum, one set and one not: flipped together they
+/// leave the sum as it is. Keyed by the packet's name alone, as [`Site::first_bit`].
+fn cancelling(
+    from: &str,
+    to: &str,
+    label: &Label,
+    packet: &[u8],
+    parts: &Parts,
+) -> [Option<[u32; 2]>; CANCELLING_MAX] {
+    let [_, transport, payload] = &parts.ranges;
+    let mut pairs = [None; CANCELLING_MAX];
+    // The sum's words begin where the transport header does.
+    let is_set = |bit: usize| packet.get(bit / 8).is_some_and(|byte| byte & (0x80 >> (bit % 8)) != 0);
+    let (start, bits) = (payload.start * 8, payload.len() * 8);
+    if transport.is_empty() || bits == 0 {
+        return pairs;
+    }
+    let Packet { class, nth, flow: _, transmission } = label.packet();
+    let name = (class as u8, nth, transmission.unwrap_or(1));
+    for (place, pair) in (0_u64..).zip(&mut pairs) {
+        let key = ("cancelling bits", from, to, name, place);
+        let first = start + usize::try_from(derive(0, &key) % bits as u64).unwrap_or(0);
+        let after = (first + 16..start + bits).step_by(16);
+        let before = (start..first).rev().skip(15).step_by(16);
+        let second = after.chain(before).find(|bit| is_set(*bit) != is_set(first));
+        *pair = second.and_then(|second| {
+            let (low, high) = (first.min(second), first.max(second));
+            Some([u32::try_from(low).ok()?, u32::try_from(high).ok()?])
+        });
+    }
+    for place in 1..CANCELLING_MAX {
+        if pairs[..place].contains(&pairs[place]) {
+            pairs[place] = None;
+        }
+    }
+    pairs
 }
 
 impl Site {
@@ -205,6 +265,7 @@ pub(crate) fn sites(trace: &Trace, mut wanted: impl FnMut(PacketId) -> bool) -> 
             from: *from,
             to: *to,
             label: *label,
+            cancelling: cancelling(trace.host_name(*from), trace.host_name(*to), label, bytes, &parts),
             bits: parts.ranges.map(|range| (bit(range.start), bit(range.len()))),
             spare_bit: parts.spare_bit.and_then(|bit| u32::try_from(bit).ok()),
         });
@@ -216,5 +277,69 @@ fn before_any_fault(reason: LossReason) -> bool {
     match reason {
         LossReason::Partition | LossReason::NoSuchHost | LossReason::TooBig | LossReason::WireFull => true,
         LossReason::HostDown | LossReason::Damaged | LossReason::NotHandedOn => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use etherparse::{PacketBuilder, UdpHeader};
+    use faultwire::fault::Class;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn label(nth: u32) -> Label {
+        Label {
+            class: Class::Datagram,
+            nth,
+            nth_in_flow: nth,
+            nth_any: nth,
+            nth_any_in_flow: nth,
+            flow: 1,
+            transmission: 1,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pairs_that_cancel_leave_the_checksum_as_it_is(
+            payload in proptest::collection::vec(any::<u8>(), 0..60),
+            nth in 1..1000_u32,
+        ) {
+            let mut packet = Vec::new();
+            let headers = PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).udp(1, 2);
+            headers.write(&mut packet, &payload).unwrap();
+            let pairs = cancelling("client", "server", &label(nth), &packet, &Parts::of(&packet));
+            for (index, pair) in pairs.iter().enumerate() {
+                let Some([low, high]) = *pair else { continue };
+                prop_assert!(low < high && (high as usize) < packet.len() * 8 && low >= 28 * 8);
+                prop_assert!(!pairs[..index].contains(pair));
+                let mut altered = packet.clone();
+                for bit in [low, high] {
+                    altered[bit as usize / 8] ^= 0x80 >> (bit % 8);
+                }
+                let payload_altered = &altered[28..];
+                prop_assert_ne!(payload_altered, payload.as_slice());
+                let (udp, _) = UdpHeader::from_slice(&altered[20..28]).unwrap();
+                let sum = udp.calc_checksum_ipv4_raw([10, 0, 0, 1], [10, 0, 0, 2], payload_altered).unwrap();
+                prop_assert_eq!(sum, udp.checksum);
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_two_words_that_differ_has_pairs() {
+        let packet = |payload: &[u8]| {
+            let mut packet = Vec::new();
+            PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)
+                .udp(1, 2)
+                .write(&mut packet, payload)
+                .unwrap();
+            packet
+        };
+        let of = |packet: &[u8]| cancelling("a", "b", &label(1), packet, &Parts::of(packet));
+        assert!(of(&packet(&[0xff, 0xff, 0, 0])).iter().flatten().count() > 1);
+        assert_eq!(of(&packet(&[7, 9, 7, 9])), [None; CANCELLING_MAX]);
+        assert_eq!(of(&packet(&[])), [None; CANCELLING_MAX]);
     }
 }

@@ -55,7 +55,7 @@ fn a_fixed_time_out_is_too_long_over_a_short_link() {
 #[test]
 fn a_machine_that_never_comes_to_an_end_stalls() {
     let lesson = Lesson::named("3").unwrap();
-    let Task::Datagrams(exchange) = &lesson.task;
+    let Task::Datagrams(exchange) = &lesson.task else { panic!("lesson {} has another task", lesson.name) };
     let deaf: Program =
         Program { server: || Box::<Deaf>::default(), client: || Box::<AlternatingBit>::default() };
     let run = exchange.scenarios("deaf", &deaf)[0].run(&FaultPlan::default());
