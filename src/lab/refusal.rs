@@ -154,6 +154,9 @@ impl Refusal {
             (Address, libc::EOPNOTSUPP | libc::EACCES) => {
                 ("IPv6 is switched off for the whole machine", "boot without ipv6.disable=1")
             }
+            (Address, libc::ETIMEDOUT) => {
+                ("the machine is too busy: many namespaces come and go", "try again with less beside it")
+            }
             (Link | Address, libc::EPERM) => (
                 "the right CAP_NET_ADMIN is missing in the namespace",
                 "run it as root, or allow user namespaces their rights",

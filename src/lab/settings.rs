@@ -36,8 +36,9 @@ pub(super) fn set(name: &str, value: &str) -> io::Result<()> {
     fs::write(format!("/proc/sys/net/{name}"), value)
 }
 
-/// How often it is looked for an address, a millisecond apart.
-const LOOKS: usize = 2_000;
+/// How often it is looked for an address, a millisecond apart: it is there after a few, but the kernel makes it after all that
+/// other namespaces have asked for, and where many come and go at once that takes seconds.
+const LOOKS: usize = 20_000;
 
 /// Waits until the calling thread's network namespace takes packets to an IPv6 address.
 ///
@@ -45,7 +46,7 @@ const LOOKS: usize = 2_000;
 /// some time later, and what comes before that is thrown away.
 ///
 /// # Errors
-/// The system's; `ETIMEDOUT` after two seconds.
+/// The system's; `ETIMEDOUT` after twenty seconds.
 pub(super) fn wait_for_address(addr: Ipv6Addr) -> io::Result<()> {
     let millisecond = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
     for _ in 0..LOOKS {
