@@ -76,22 +76,29 @@ pub struct CheckSpec {
     pub needs_packets: bool,
     /// It takes a fault: a testbed that carries none cannot settle it.
     pub needs_faults: bool,
+    /// Why a lab cannot settle it, if it cannot: what a real kernel or a real clock is free to do differently each time.
+    pub not_in_lab: Option<&'static str>,
 }
 
 impl CheckSpec {
     /// A check that looks at the programs' calls alone.
     pub const fn of_calls(claim: &'static str, check: Check) -> Self {
-        CheckSpec { claim, check, needs_packets: false, needs_faults: false }
+        CheckSpec { claim, check, needs_packets: false, needs_faults: false, not_in_lab: None }
     }
 
     /// A check that looks at packets too.
     pub const fn of_packets(claim: &'static str, check: Check) -> Self {
-        CheckSpec { claim, check, needs_packets: true, needs_faults: false }
+        CheckSpec { claim, check, needs_packets: true, needs_faults: false, not_in_lab: None }
     }
 
     /// The same, where it takes a fault.
     pub const fn under_faults(self) -> Self {
         CheckSpec { needs_faults: true, ..self }
+    }
+
+    /// The same, where a lab cannot settle it.
+    pub const fn not_in_lab(self, why: &'static str) -> Self {
+        CheckSpec { not_in_lab: Some(why), ..self }
     }
 }
 

@@ -401,19 +401,27 @@ impl State {
         let now = self.clock.now();
         let before = (self.stats.taken, self.stats.handed_on);
         for end in 0..self.ends.len() {
-            for packet in self.take(end, now) {
-                self.stats.taken += 1;
-                self.send(now, end, packet);
-            }
+            self.collect(end, now);
         }
         while let Some(due) = self.wire.poll(now, &mut self.trace) {
             // Crashes and restarts were refused with the plan.
             if let DueWhat::Packet(delivery) = due.what {
+                let to = usize::from(delivery.to.0);
                 self.deliver(now, delivery);
+                // What the host answers at once comes before the next packet gets there.
+                self.collect(to, now);
             }
         }
         self.bound_trace();
         (self.stats.taken, self.stats.handed_on) != before
+    }
+
+    /// Puts on the wire what an end has for it.
+    fn collect(&mut self, end: usize, now: Time) {
+        for packet in self.take(end, now) {
+            self.stats.taken += 1;
+            self.send(now, end, packet);
+        }
     }
 
     /// Puts a packet on the wire.

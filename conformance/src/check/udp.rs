@@ -274,6 +274,7 @@ fn no_fragments(testbed: Testbed) -> Option<&'static str> {
 fn no_v6(testbed: Testbed) -> Option<&'static str> {
     match testbed {
         Testbed::Virtual | Testbed::Turmoil => None,
+        lab if lab.is_lab() => None,
         Testbed::TurmoilOwn => Some("a turmoil host has one address, and here that is an IPv4 one"),
         _ => Some("the hosts have addresses of IPv4's loopback network only"),
     }
@@ -293,6 +294,7 @@ fn no_link(testbed: Testbed) -> Option<&'static str> {
 fn ours_only(testbed: Testbed) -> Option<&'static str> {
     match testbed {
         Testbed::Virtual | Testbed::Turmoil => None,
+        lab if lab.is_lab() => None,
         _ => Some("the link's MTU is not ours to choose"),
     }
 }

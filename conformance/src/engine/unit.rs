@@ -270,6 +270,9 @@ pub(super) fn refusal(study: &Study, spec: &CheckSpec, testbed: Testbed) -> Opti
     if let Some(why) = (study.refuses)(testbed) {
         return Some(why.to_owned());
     }
+    if let Some(why) = spec.not_in_lab.filter(|_| testbed.is_lab()) {
+        return Some(why.to_owned());
+    }
     if spec.needs_faults && !testbed.carries_faults() {
         return Some("it takes a fault, and this testbed carries none".to_owned());
     }

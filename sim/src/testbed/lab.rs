@@ -13,8 +13,8 @@ use faultwire::fault::FaultPlan;
 use faultwire::lab::{End as WireEnd, Forwarder, KernelHost, LabError, Member, Profile};
 use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
-use faultwire::stack::{Stack, StackConfig};
-use faultwire::trace::Trace;
+use faultwire::stack::{SocketOption, Stack, StackConfig};
+use faultwire::trace::{Call, Trace, What};
 use tokio::task::JoinSet;
 
 use self::pool::{Bench, Kind, Subnet};
@@ -111,8 +111,26 @@ fn once(scenario: &Scenario, plan: &FaultPlan, testbed: Testbed) -> Result<(Run,
     let before = lost(&bench).map_err(|error| told(&error))?;
     let run = with_wire(scenario, plan, &hosts, &mut bench)?;
     let after = lost(&bench).map_err(|error| told(&error))?;
-    pool::give_back(bench);
+    if joined_groups(&run.0.trace) {
+        pool::end(bench);
+    } else {
+        pool::give_back(bench);
+    }
     Ok((run.0, run.1 + after.saturating_sub(before)))
+}
+
+/// Whether a host joined or left a group. Its kernel says so again some time later, from the address that it has then.
+fn joined_groups(trace: &Trace) -> bool {
+    const IGMP: u8 = 2;
+    trace.events().iter().any(|event| match &event.what {
+        What::Call {
+            call: Call::Option(SocketOption::JoinGroup(_) | SocketOption::LeaveGroup(_)), ..
+        } => true,
+        What::Sent { bytes, .. } => {
+            bytes.first().is_some_and(|first| first >> 4 == 4) && bytes.get(9) == Some(&IGMP)
+        }
+        _ => false,
+    })
 }
 
 /// An error and what caused it, in one line.

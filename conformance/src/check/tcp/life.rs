@@ -153,6 +153,7 @@ const STUDIES: &[Study] = &[
         checks: &[CheckSpec::of_packets("tcp/silence-is-not-noticed", silence::silence_is_not_noticed)
             .under_faults()],
         search: Search::of(1, 0),
+        refuses: silence::not_in_real_time,
         ..STUDY
     },
     Study {
@@ -162,6 +163,7 @@ const STUDIES: &[Study] = &[
         checks: &[CheckSpec::of_packets("tcp/gives-up", silence::gives_up).under_faults()],
         search: Search::FAULT_FREE,
         plans: silence::silences,
+        refuses: silence::not_in_real_time,
         ..STUDY
     },
     Study {
@@ -170,6 +172,7 @@ const STUDIES: &[Study] = &[
         scenario: silence::half_open_scenario,
         checks: &[CheckSpec::of_packets("tcp/half-open", silence::half_open).under_faults()],
         search: Search::of(1, 64),
+        refuses: silence::takes_a_crash,
         ..STUDY
     },
     Study {

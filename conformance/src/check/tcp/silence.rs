@@ -149,10 +149,24 @@ const GIVES_UP_MAX: Duration = Duration::from_secs(7_200);
 /// RFC 9293, 3.8.3: a connection with data outstanding is not given up before (R2, a SHOULD).
 const GIVES_UP_MIN: Duration = Duration::from_secs(100);
 
+/// Why a lab does not carry what waits for minutes.
+const TOO_LONG: &str = "it takes minutes, and those of a lab are real";
+
+/// For what waits for minutes.
+pub(super) fn not_in_real_time(testbed: Testbed) -> Option<&'static str> {
+    if testbed.is_lab() { Some(TOO_LONG) } else { ours_only(testbed) }
+}
+
+/// For what takes a host that loses its power.
+pub(super) fn takes_a_crash(testbed: Testbed) -> Option<&'static str> {
+    if testbed.is_lab() { Some("hosts of a lab do not crash") } else { ours_only(testbed) }
+}
+
 /// For what waits so long that ticks of a millisecond are too many.
 pub(super) fn on_virtual_only(testbed: Testbed) -> Option<&'static str> {
     match testbed {
         Testbed::Turmoil => Some("it takes minutes, in ticks of a millisecond"),
+        lab if lab.is_lab() => Some(TOO_LONG),
         other => ours_only(other),
     }
 }

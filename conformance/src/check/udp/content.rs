@@ -140,7 +140,17 @@ fn is_complaint(packet: &OnWire<'_>, packets: &[OnWire<'_>]) -> bool {
         let quoted = payload.len().min(bytes.len());
         quoted > 0 && payload[..quoted] == bytes[..quoted]
     };
-    !of_next_header && packets.iter().any(|about| about.altered.iter().any(|bytes| quotes(bytes)))
+    !of_next_header
+        && packets
+            .iter()
+            .any(|about| about.altered.iter().any(|bytes| quotes(bytes) && !is_for_another(about, bytes)))
+}
+
+/// Whether the damage made a packet one for another host. IPv6's header has no checksum: whoever gets it may say that nobody
+/// is there (RFC 4443, 3.1), of a packet that is as good as any.
+fn is_for_another(packet: &OnWire<'_>, altered: &Bytes) -> bool {
+    let is_v6 = altered.first().is_some_and(|first| first >> 4 == 6);
+    is_v6 && packet.sending.bytes.get(24..40) != altered.get(24..40)
 }
 
 /// udp/checksum-can-miss: two flipped bits cancel, and altered data is received. It counts the packets so damaged.

@@ -46,8 +46,9 @@ fn first_packet(run: &Run) -> Vec<FaultPlan> {
     });
     let Some((from, to, packet)) = first else { return Vec::new() };
     let direction = Direction::new(trace.host_name(from), trace.host_name(to));
+    let fault = |packet, action| Fault { direction: direction.clone(), packet, action };
+    let plan = |faults| FaultPlan { faults, ..run.plan.clone() };
     [Action::Drop, Action::Duplicate, Action::HoldFor(1)]
-        .map(|action| Fault { direction: direction.clone(), packet, action })
-        .map(|fault| FaultPlan { faults: vec![fault], ..run.plan.clone() })
+        .map(|action| plan(vec![fault(packet, action)]))
         .to_vec()
 }

@@ -96,16 +96,20 @@ fn make(kind: &Kind, addrs: &[(Ipv4Addr, Ipv6Addr)]) -> Result<Bench, LabError> 
     Ok(Bench { kind: kind.clone(), hosts, devices, device, _lab: lab })
 }
 
-/// Keeps a lab that a run is done with. Its sockets are closed, and its devices are all there.
+/// Ends a lab. That takes long, and nobody needs to wait for it.
 #[expect(clippy::disallowed_methods, reason = "what waits for a helper's end is not simulated")]
+pub(crate) fn end(bench: Bench) {
+    std::thread::spawn(move || drop(bench));
+}
+
+/// Keeps a lab that a run is done with. Its sockets are closed, and its devices are all there.
 pub(crate) fn give_back(bench: Bench) {
     let mut kept = kept();
     kept.push(bench);
     if kept.len() > KEPT_MAX {
         let oldest = kept.remove(0);
         drop(kept);
-        // Its end takes long, and nobody needs to wait for it.
-        std::thread::spawn(move || drop(oldest));
+        end(oldest);
     }
 }
 
