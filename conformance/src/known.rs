@@ -19,8 +19,6 @@ pub struct KnownFailure {
 pub const KNOWN_FAILURES: &[KnownFailure] = &[
     linux("kernel", "tcp/slow-start"),
     linux("kernel-ours", "tcp/slow-start"),
-    linux("kernel", "tcp/backs-off-on-loss"),
-    linux("kernel-ours", "tcp/backs-off-on-loss"),
     turmoil(
         "udp/refused-when-connected",
         "turmoil has no ICMP: what finds no socket is dropped without a word (host.rs, Udp::receive_from_network)",

@@ -43,7 +43,7 @@ impl Pace {
             Testbed::Virtual | Testbed::Turmoil => millis(0, 1_050, 4),
             Testbed::TurmoilOwn => millis(4, 100, 4),
             // Faults of the plan take some hundred milliseconds there.
-            lab if lab.is_lab() => millis(10, 500, 10),
+            lab if lab.is_lab() => millis(10, 300, 10),
             _ => millis(10, 250, 10),
         }
     }

@@ -14,7 +14,7 @@ const FURTHER_MIN: u64 = 2;
 /// The plans beyond those of the sweep: one fault of each kind on the first packet of the run without faults that bears what
 /// the programs send, and some of the study's own, where a lab can carry them.
 pub(super) fn plans(study: &Study, fault_free: &Run, own: Vec<FaultPlan>, count: u64) -> Vec<FaultPlan> {
-    let mut plans = if study.search == Search::FAULT_FREE { Vec::new() } else { first_packet(fault_free) };
+    let mut plans = if study.search == Search::FAULT_FREE { Vec::new() } else { on_data(fault_free) };
     let own: Vec<FaultPlan> = own.into_iter().filter(is_possible).collect();
     let wanted = usize::try_from(count.max(FURTHER_MIN)).unwrap_or(usize::MAX).min(own.len());
     // An even sample, the first among them.
@@ -33,22 +33,43 @@ fn is_possible(plan: &FaultPlan) -> bool {
     })
 }
 
-/// One fault of each kind on the first packet with data.
-fn first_packet(run: &Run) -> Vec<FaultPlan> {
+/// A packet that bears what programs send, and its length in bytes.
+struct Bearer {
+    direction: Direction,
+    packet: Packet,
+    len: usize,
+}
+
+/// One fault of each kind on the first packet with data; and, of a stream, the loss of one in the middle, so that others come
+/// behind it.
+fn on_data(run: &Run) -> Vec<FaultPlan> {
     let trace = &run.trace;
-    let first = trace.events().iter().find_map(|event| match &event.what {
-        What::Sent { from, to, label, .. } => {
-            let Packet { class, .. } = label.packet();
-            let bears = matches!(class, Class::Data | Class::Datagram | Class::Fragment);
-            bears.then(|| (*from, *to, label.packet()))
-        }
-        _ => None,
-    });
-    let Some((from, to, packet)) = first else { return Vec::new() };
-    let direction = Direction::new(trace.host_name(from), trace.host_name(to));
-    let fault = |packet, action| Fault { direction: direction.clone(), packet, action };
-    let plan = |faults| FaultPlan { faults, ..run.plan.clone() };
-    [Action::Drop, Action::Duplicate, Action::HoldFor(1)]
-        .map(|action| plan(vec![fault(packet, action)]))
-        .to_vec()
+    let bearers: Vec<Bearer> = trace
+        .events()
+        .iter()
+        .filter_map(|event| match &event.what {
+            What::Sent { from, to, label, bytes, .. } => {
+                let packet = label.packet();
+                let bears = matches!(packet.class, Class::Data | Class::Datagram | Class::Fragment);
+                let direction = || Direction::new(trace.host_name(*from), trace.host_name(*to));
+                bears.then(|| Bearer { direction: direction(), packet, len: bytes.len() })
+            }
+            _ => None,
+        })
+        .collect();
+    let Some(first) = bearers.first() else { return Vec::new() };
+    let plan = |bearer: &Bearer, action| {
+        let fault = Fault { direction: bearer.direction.clone(), packet: bearer.packet, action };
+        FaultPlan { faults: vec![fault], ..run.plan.clone() }
+    };
+    let last_byte = u32::try_from(first.len.saturating_sub(1) * 8).unwrap_or(0);
+    let actions = [Action::Drop, Action::Duplicate, Action::HoldFor(1), Action::CorruptBits(vec![last_byte])];
+    let mut plans: Vec<FaultPlan> = actions.map(|action| plan(first, action)).to_vec();
+    let stream =
+        bearers.iter().filter(|it| it.packet.class == Class::Data && it.direction == first.direction);
+    let stream: Vec<&Bearer> = stream.collect();
+    if stream.len() > 4 {
+        plans.push(plan(stream[stream.len() / 2], Action::Drop));
+    }
+    plans
 }
