@@ -17,7 +17,7 @@ use crate::exit;
 use crate::known;
 
 pub use table::TableOptions;
-pub(crate) use words::{grouped, paragraph, plan as plan_in_words, replay_command};
+pub(crate) use words::{grouped, harmless, paragraph, plan as plan_in_words, replay_command};
 
 /// What was found of a claim on a testbed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

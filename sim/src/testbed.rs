@@ -150,16 +150,25 @@ fn in_lab(scenario: &Scenario, plan: &FaultPlan, _: Testbed) -> Run {
 fn guarded(scenario: &Scenario, plan: &FaultPlan, run: fn(&Scenario, &FaultPlan) -> Run) -> Run {
     // What the run leaves half done ends with it.
     catch_unwind(AssertUnwindSafe(|| run(scenario, plan))).unwrap_or_else(|panic| {
-        refused(scenario, plan, format!("the simulation panicked: {}", message(panic.as_ref())))
+        troubled(scenario, plan, format!("the simulation panicked: {}", message(panic.as_ref())))
     })
 }
 
-/// A run that the testbed could not do.
+/// A run that the testbed does not carry.
 pub(crate) fn refused(scenario: &Scenario, plan: &FaultPlan, why: String) -> Run {
+    undone(scenario, plan, End::Refused { why, is_trouble: false })
+}
+
+/// A run that the testbed carries, and could not do.
+pub(crate) fn troubled(scenario: &Scenario, plan: &FaultPlan, why: String) -> Run {
+    undone(scenario, plan, End::Refused { why, is_trouble: true })
+}
+
+fn undone(scenario: &Scenario, plan: &FaultPlan, end: End) -> Run {
     Run {
         plan: plan.clone(),
         trace: Trace::new(scenario.host_names()),
-        end: End::Refused { why },
+        end,
         fired: faultwire::fault::Fired {
             faults: vec![false; plan.faults.len()],
             events: vec![false; plan.events.len()],

@@ -115,7 +115,10 @@ fn a_plan_names_the_variant_that_it_runs() {
     assert_eq!(bytes(&run("echoing")), bytes(&plain));
     assert!(bytes(&run("echoing/len=4000")) > bytes(&plain) + 6_000);
     let wrong = run("echoing/colour=blue").end;
-    assert!(matches!(&wrong, End::Refused { why } if why.contains("no variant `colour=blue`")), "{wrong:?}");
+    assert!(
+        matches!(&wrong, End::Refused { why, .. } if why.contains("no variant `colour=blue`")),
+        "{wrong:?}"
+    );
 }
 
 #[test]

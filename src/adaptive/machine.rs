@@ -209,6 +209,10 @@ impl Machine {
     /// A datagram has arrived. Whatever is not a packet of a connection is left alone.
     pub fn input(&mut self, now: Time, from: SocketAddr, datagram: &[u8]) {
         let Some(packet) = Packet::parse(datagram) else { return };
+        if from.port() == 0 {
+            // Nothing can be sent there.
+            return;
+        }
         match packet.body {
             Body::Open(_) if self.config.accepting => {
                 let id = self.mint(from, [packet.from, Machine::epoch(now)]);

@@ -232,7 +232,8 @@ impl<N: Network> AdaptiveSocket<N> {
             let Some(datagram) = &self.pending else { return Ok(()) };
             let sent = self.socket.send_to(&datagram.data, datagram.to).await.map(drop);
             self.pending = None;
-            self.judge(sent)?;
+            // Whatever is wrong with the way to one peer is nothing to the others.
+            self.judge(sent, |_| true)?;
         }
     }
 
@@ -268,33 +269,36 @@ impl<N: Network> AdaptiveSocket<N> {
         if self.machine.next_timer().is_some_and(|due| due <= now) {
             self.machine.on_timer(now);
         }
-        self.judge(judged)
+        self.judge(judged, is_passing)
     }
 
-    /// An error that says nothing about the next call is as good as a lost datagram.
-    fn judge(&mut self, result: io::Result<()>) -> Result<(), Error> {
+    /// An error that `passes` says nothing about the next call: it is as good as a lost datagram.
+    fn judge(&mut self, result: io::Result<()>, passes: fn(Errno) -> bool) -> Result<(), Error> {
         let Err(error) = result else {
             self.failures = 0;
             return Ok(());
         };
         self.failures += 1;
-        let passes = matches!(
-            Errno::of(&error),
-            Some(
-                Errno::ECONNREFUSED
-                    | Errno::EHOSTUNREACH
-                    | Errno::ENETUNREACH
-                    | Errno::ENETDOWN
-                    | Errno::ENOBUFS
-                    | Errno::ENOMEM
-                    | Errno::EPERM
-                    | Errno::EINTR
-                    | Errno::EAGAIN
-                    | Errno::ECONNRESET
-            )
-        );
+        let passes = Errno::of(&error).is_some_and(passes);
         if passes && self.failures < FAILURES { Ok(()) } else { Err(Error::Socket(error)) }
     }
+}
+
+/// Whether an error of receiving says nothing about the next call.
+fn is_passing(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::ECONNREFUSED
+            | Errno::EHOSTUNREACH
+            | Errno::ENETUNREACH
+            | Errno::ENETDOWN
+            | Errno::ENOBUFS
+            | Errno::ENOMEM
+            | Errno::EPERM
+            | Errno::EINTR
+            | Errno::EAGAIN
+            | Errno::ECONNRESET
+    )
 }
 
 /// A connection that is not there yet: where the call that opens it is dropped, so is it.

@@ -214,24 +214,26 @@ impl<N: Network, M: Machine> Endpoint<N, M> {
         match received {
             Some(Ok(received)) => {
                 // Who calls listens to nobody else.
-                if !self.is_called && self.peer != Some(received.from) {
-                    return Ok(());
+                let is_stranger = !self.is_called && self.peer != Some(received.from);
+                // Nothing can be sent to port 0: who calls from there wants no answer.
+                if !is_stranger && received.from.port() != 0 {
+                    self.peer = Some(received.from);
+                    self.machine.on_datagram(now, &self.buffer[..received.len]);
                 }
-                self.peer = Some(received.from);
-                self.machine.on_datagram(now, &self.buffer[..received.len]);
             }
             // Nobody is there, or not yet: to a protocol that is a datagram lost.
             Some(Err(error)) if Errno::of(&error) == Some(Errno::ECONNREFUSED) => {}
             Some(Err(source)) => return Err(EndpointError::Socket { what: "receive", source }),
-            None if timer.is_some_and(|timer| timer <= now) => {
-                self.machine.on_timer(now);
-                let is_due_again = self.machine.next_timer().is_some_and(|timer| timer <= now);
-                self.due_again = if is_due_again { self.due_again + 1 } else { 0 };
-                if self.due_again > AT_ONCE_MAX {
-                    return Err(EndpointError::Endless { what: "wanted its timer", at: now });
-                }
-            }
             None => {}
+        }
+        // Datagrams that keep coming do not keep the timer waiting.
+        if self.machine.next_timer().is_some_and(|timer| timer <= now) {
+            self.machine.on_timer(now);
+            let is_due_again = self.machine.next_timer().is_some_and(|timer| timer <= now);
+            self.due_again = if is_due_again { self.due_again + 1 } else { 0 };
+            if self.due_again > AT_ONCE_MAX {
+                return Err(EndpointError::Endless { what: "wanted its timer", at: now });
+            }
         }
         self.flush().await
     }

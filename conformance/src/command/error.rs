@@ -24,6 +24,8 @@ pub(super) enum CommandError {
     NoScenario { path: PathBuf, known: Vec<&'static str> },
     #[error("the scenario `{scenario}` does not run on the testbed {testbed}: {why}")]
     CannotRun { scenario: &'static str, testbed: String, why: String },
+    #[error("the run of `{scenario}` on the testbed {testbed} could not be made: {why}")]
+    Undone { scenario: &'static str, testbed: String, why: String },
     #[error("the scenario `{scenario}` says nothing of the claim `{claim}`")]
     ForeignClaim { claim: &'static str, scenario: &'static str, known: Vec<&'static str> },
     #[error("cannot list the folder {}", path.display())]
@@ -62,7 +64,8 @@ impl CommandError {
             | CommandError::Plan(_)
             | CommandError::Out { .. } => exit::USAGE,
             CommandError::Unavailable { .. } => exit::NO_TESTBED,
-            CommandError::Worthless(_)
+            CommandError::Undone { .. }
+            | CommandError::Worthless(_)
             | CommandError::Stdout(_)
             | CommandError::Json(_)
             | CommandError::Junit(_)
@@ -111,6 +114,7 @@ impl CommandError {
             CommandError::NoPlans { .. } => Some("plan files have names that end in .toml".to_owned()),
             CommandError::CannotRun { .. } => Some("choose another one with --testbed".to_owned()),
             CommandError::Folder { .. }
+            | CommandError::Undone { .. }
             | CommandError::Worthless(_)
             | CommandError::Plan(_)
             | CommandError::Stdout(_)

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use faultwire::trace::{DiagramOptions, SvgOptions};
-use faultwire_sim::End;
+use faultwire_sim::{End, Testbed};
 
 use super::capture::{Capture, Subject};
 use super::error::CommandError;
@@ -16,6 +16,7 @@ use super::{output, select};
 use crate::engine::{self, ReplayOptions, Replayed};
 use crate::exit;
 use crate::report::{paragraph, plan_in_words};
+use crate::study::Study;
 
 /// Run a scenario once under a plan of faults, and draw what happened.
 #[derive(Clone, Debug, clap::Args)]
@@ -74,13 +75,8 @@ fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
     let given = given(path, args.scenario.as_deref())?;
     let study = given.study;
     let testbed = select::testbed(&args.testbed)?;
-    let cannot = |why: String| CommandError::CannotRun {
-        scenario: study.name,
-        testbed: select::full_name(testbed),
-        why,
-    };
     if let Some(why) = (study.refuses)(testbed) {
-        return Err(cannot(why.to_owned()));
+        return Err(undone(study, testbed, why.to_owned(), false));
     }
     let out_error = |path: &Path| {
         let path = path.to_owned();
@@ -92,8 +88,8 @@ fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
     };
     let plan = given.plan.clone();
     let replayed = engine::replay(&ReplayOptions { study, plan, testbed, seed: args.seed });
-    if let End::Refused { why } = &replayed.run.end {
-        return Err(cannot(why.clone()));
+    if let End::Refused { why, is_trouble } = &replayed.run.end {
+        return Err(undone(study, testbed, why.clone(), *is_trouble));
     }
     let mark = replayed.moment(given.claim, study);
     let width = output::width();
@@ -130,4 +126,14 @@ fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
     }
     output::emit(&out)?;
     Ok(if as_claimed { exit::AS_CLAIMED } else { exit::CLAIM_FAILED })
+}
+
+/// The error of a run that was not made: the testbed does not carry it, or there was trouble.
+pub(super) fn undone(study: &Study, testbed: Testbed, why: String, is_trouble: bool) -> CommandError {
+    let (scenario, testbed) = (study.name, select::full_name(testbed));
+    if is_trouble {
+        CommandError::Undone { scenario, testbed, why }
+    } else {
+        CommandError::CannotRun { scenario, testbed, why }
+    }
 }

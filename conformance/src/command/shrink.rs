@@ -9,6 +9,7 @@ use faultwire_sim::failure;
 use super::bar::RunsBar;
 use super::error::CommandError;
 use super::given::{Given, claim, given};
+use super::replay::undone;
 use super::{ctrl_c, output, select};
 use crate::engine::{self, NotShrunk, ShrinkOptions, Shrinking, Stopped};
 use crate::exit;
@@ -58,9 +59,8 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     let testbed = select::testbed(&args.testbed)?;
     let bed = select::full_name(testbed);
     let claim = args.claim.as_deref().map(|id| claim(id, study)).transpose()?.or(of_plan);
-    let cannot = |why: String| CommandError::CannotRun { scenario: study.name, testbed: bed.clone(), why };
     if let Some(why) = (study.refuses)(testbed) {
-        return Err(cannot(why.to_owned()));
+        return Err(undone(study, testbed, why.to_owned(), false));
     }
     output::check_writable(args.out.as_deref())?;
     let options = ShrinkOptions { study, plan, testbed, seed: args.seed, claim, runs_max: args.runs };
@@ -71,7 +71,8 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     };
     let done = match done {
         Ok(done) => done,
-        Err(NotShrunk::CannotRun(why)) => return Err(cannot(why)),
+        Err(NotShrunk::CannotRun(why)) => return Err(undone(study, testbed, why, false)),
+        Err(NotShrunk::Trouble(why)) => return Err(undone(study, testbed, why, true)),
         Err(NotShrunk::ShowsNothing(why)) => {
             output::emit(&format!("it shows nothing on {bed}: {why}\n"))?;
             return Ok(exit::CLAIM_FAILED);

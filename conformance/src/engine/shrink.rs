@@ -95,6 +95,8 @@ pub struct Shrinking {
 pub enum NotShrunk {
     /// The testbed does not run the plan, or cannot tell: why.
     CannotRun(String),
+    /// The testbed runs it, and could not this time: why.
+    Trouble(String),
     /// The plan shows nothing: what it does in place of that.
     ShowsNothing(String),
 }
@@ -233,10 +235,17 @@ fn first(
     loop {
         let run = scenario.run(&plan);
         *runs += 1;
-        if let End::Refused { why } = &run.end {
-            return Err(NotShrunk::CannotRun(why.clone()));
+        if let End::Refused { why, is_trouble } = &run.end {
+            let not = if *is_trouble { NotShrunk::Trouble } else { NotShrunk::CannotRun };
+            return Err(not(why.clone()));
         }
         if !run.fired.all() {
+            // Where runs do not repeat, it may take place in the next one.
+            left -= 1;
+            if left > 0 {
+                continue;
+            }
+            left = tries;
             let fewer = without_idle(&plan, &run);
             let words = format!("{} (it never took place)", step::words(&plan, &fewer));
             steps.push(Step { runs: *runs, words });

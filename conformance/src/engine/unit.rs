@@ -354,7 +354,7 @@ fn stall(run: &Run) -> Option<String> {
 
 /// Why the testbed could not do a run, if it could not.
 fn refused(run: &Run) -> Option<String> {
-    let End::Refused { why } = &run.end else { return None };
+    let End::Refused { why, .. } = &run.end else { return None };
     Some(format!("the testbed refused to run a plan: {why}"))
 }
 

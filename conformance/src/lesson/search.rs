@@ -62,7 +62,7 @@ fn failure(run: &Run) -> Option<String> {
         End::Failed { host: None, message } => Some(message.trim_start_matches("the check: ").to_owned()),
         End::Failed { host: Some(host), message } => Some(format!("{host}: {message}")),
         End::Stalled { limit, .. } => Some(format!("it never comes to an end (stopped after {limit})")),
-        End::Refused { why } => Some(format!("it could not be run: {why}")),
+        End::Refused { why, .. } => Some(format!("it could not be run: {why}")),
         _ => None,
     }
 }
@@ -129,7 +129,7 @@ fn failing(
     let mut refused = None;
     let tried = scenario.search(&mut |run| {
         progress.ran(1);
-        if let End::Refused { why } = &run.end {
+        if let End::Refused { why, .. } = &run.end {
             refused = Some(why.clone());
             return ControlFlow::Break(());
         }
@@ -225,12 +225,16 @@ pub fn hold(
     let mut first = None;
     for ((link, _), (of_job, failed)) in jobs.iter().zip(results) {
         tried += of_job;
-        first = first.or(failed.map(|run| (*link, run)));
+        first = failed.map(|run| (*link, run));
+        if first.is_some() {
+            // Those behind it were ended wherever they were.
+            break;
+        }
     }
     let Some((link, run)) = first else {
         return worth(&tried, options).map(|()| Ok(Held { tried }));
     };
-    if let End::Refused { why } = run.end {
+    if let End::Refused { why, .. } = run.end {
         return Err(Worthless(why));
     }
     let scenario = scenarios().swap_remove(link);

@@ -1,5 +1,6 @@
 //! Numbers, plans and paragraphs for people.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use faultwire::fault::FaultPlan;
@@ -52,13 +53,24 @@ pub(crate) fn replay_command(plan: &str, testbed: &str, seed: u64) -> String {
     format!("faultwire replay - --testbed {testbed}{seed} <<'{end}'\n{}\n{end}", plan.trim_end())
 }
 
-/// Writes a paragraph: `first` before its first line, as many blanks before the others, `width` columns at most.
+/// Text of somebody else's (a title, a file's name, what a program said) as it may stand on a terminal: what would move the
+/// cursor or do worse is replaced. Ends of lines and tabs stay.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    let is_harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace(is_harmful, "\u{fffd}"))
+}
+
+/// Writes a paragraph: `first` before its first line, as many blanks before the others, `width` columns at most. What is
+/// not text is replaced.
 pub(crate) fn paragraph(out: &mut String, first: &str, words: &str, width: usize) {
     let indent = first.chars().count();
     let mut column = indent;
     out.push_str(first);
     let mut fresh = true;
-    for word in words.split_whitespace() {
+    for word in harmless(words).split_whitespace() {
         let len = word.chars().count();
         if !fresh && column + 1 + len > width {
             let _ = write!(out, "\n{:indent$}", "");
@@ -74,4 +86,17 @@ pub(crate) fn paragraph(out: &mut String, first: &str, words: &str, width: usize
         fresh = false;
     }
     out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_else_wrote_does_nothing_to_a_terminal() {
+        let mut out = String::new();
+        paragraph(&mut out, "title  ", "\u{1b}[31mred\u{1b}]0;mine\u{7} \u{9b}2J", 80);
+        assert!(!out.trim_end().contains(char::is_control), "{out:?}");
+        assert_eq!(harmless("two\tcolumns\nand an end"), "two\tcolumns\nand an end");
+    }
 }

@@ -178,6 +178,6 @@ fn ending(run: &Run) -> String {
         End::Stalled { limit, sockets } => {
             format!("stalled: not done after {limit}\n  {}", sockets.join("\n  "))
         }
-        End::Refused { why } => format!("it could not be run: {why}"),
+        End::Refused { why, .. } => format!("it could not be run: {why}"),
     }
 }

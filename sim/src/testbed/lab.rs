@@ -42,7 +42,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan, testbed: Testbed) -> Ru
             Ok((_, lost)) if repeats == REPEATS_MAX => {
                 let why =
                     format!("{lost} packets were lost outside of the plan, and in two more runs as well");
-                super::refused(scenario, plan, why)
+                super::troubled(scenario, plan, why)
             }
             Ok((_, lost)) => {
                 tracing::debug!(scenario = scenario.name(), lost, "packets were lost outside of the plan");

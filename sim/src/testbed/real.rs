@@ -42,7 +42,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
     let _quiet = QuietPanics::new();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return super::refused(scenario, plan, format!("tokio gave no runtime: {error}")),
+        Err(error) => return super::troubled(scenario, plan, format!("tokio gave no runtime: {error}")),
     };
     runtime.block_on(run_in(scenario, plan, relayed))
 }

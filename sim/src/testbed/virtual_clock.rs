@@ -69,7 +69,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => return super::refused(scenario, plan, format!("tokio gave no runtime: {error}")),
+        Err(error) => return super::troubled(scenario, plan, format!("tokio gave no runtime: {error}")),
     };
     runtime.block_on(async {
         let mut driver = Driver { scenario, shared: &shared, driving: &driving, programs: Vec::new() };

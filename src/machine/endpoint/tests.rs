@@ -14,6 +14,7 @@ struct Plain {
     messages: VecDeque<Vec<u8>>,
     sends_for_ever: bool,
     timer: Option<Time>,
+    timers_seen: usize,
 }
 
 impl Machine for Plain {
@@ -25,6 +26,13 @@ impl Machine for Plain {
     }
     fn next_timer(&self) -> Option<Time> {
         self.timer
+    }
+    fn on_timer(&mut self, now: Time) {
+        self.timers_seen += 1;
+        // Asked for again, unless it is one of those that never stop.
+        if self.timer > Some(Time::ZERO) {
+            self.timer = Some(now + Duration::from_secs(60));
+        }
     }
     fn next_datagram(&mut self) -> Option<Vec<u8>> {
         if self.sends_for_ever { Some(vec![0]) } else { self.datagrams.pop_front() }
@@ -72,4 +80,18 @@ async fn a_machine_whose_timer_stands_still_is_stopped() {
     let [mut client, _server] = pair(&net, Plain { timer: Some(Time::ZERO), ..Plain::default() }).await;
     let waited = net.timeout(LIMIT, client.receive()).await.expect("in time");
     assert!(matches!(waited, Err(EndpointError::Endless { .. })), "{waited:?}");
+}
+
+#[tokio::test]
+async fn datagrams_that_keep_coming_do_not_keep_the_timer_waiting() {
+    let net = OsNetwork::new();
+    let [mut client, mut server] = pair(&net, Plain::default()).await;
+    client.send(b"there?").await.expect("sent");
+    net.timeout(LIMIT, server.receive()).await.expect("in time").expect("received");
+    for _ in 0..3 {
+        client.send(b"more").await.expect("sent");
+    }
+    server.machine.timer = Some(net.now());
+    let got = net.timeout(LIMIT, server.receive()).await.expect("in time").expect("received");
+    assert_eq!((got.as_slice(), server.machine.timers_seen), (b"more".as_slice(), 1));
 }

@@ -16,6 +16,7 @@ use crate::claim::Modality;
 use crate::engine::{self, ReplayOptions, Still};
 use crate::exit;
 use crate::progress::Progress as _;
+use crate::report::harmless;
 
 /// What became of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,12 +35,14 @@ enum Became {
     Failed,
     /// The testbed does not run it, or cannot tell.
     Skipped,
+    /// It could not be run, though the testbed carries it: nobody knows what it would have shown.
+    Undone,
     /// The file is wrong.
     Wrong,
 }
 
 impl Became {
-    const ALL: [Became; 8] = [
+    const ALL: [Became; 9] = [
         Became::Shows,
         Became::Held,
         Became::Fine,
@@ -47,6 +50,7 @@ impl Became {
         Became::Broken,
         Became::Failed,
         Became::Skipped,
+        Became::Undone,
         Became::Wrong,
     ];
 
@@ -59,6 +63,7 @@ impl Became {
             Became::Broken => "BROKEN",
             Became::Failed => "FAILED",
             Became::Skipped => "skipped",
+            Became::Undone => "NOT RUN",
             Became::Wrong => "WRONG",
         }
     }
@@ -136,8 +141,8 @@ fn replayed(path: &Path, name: &str, testbed: Testbed, seed: u64) -> Line {
         return line(id, Became::Skipped, why.to_owned());
     }
     let replayed = engine::replay(&ReplayOptions { study, plan, testbed, seed });
-    if let End::Refused { why } = &replayed.run.end {
-        return line(id, Became::Skipped, why.clone());
+    if let End::Refused { why, is_trouble } = &replayed.run.end {
+        return line(id, if *is_trouble { Became::Undone } else { Became::Skipped }, why.clone());
     }
     let still = claim.map(|claim| (claim.modality, replayed.still(claim, study, testbed)));
     let wrong = say::wrong(&replayed);
@@ -163,6 +168,7 @@ fn list(lines: &[Line], testbed: Testbed) -> String {
         let words = result.words();
         // What an error says may have lines of its own.
         let how = how.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (name, how) = (harmless(name), harmless(&how));
         let _ = writeln!(out, "{name:names$}  {claim:claims$}  {bed}  {words}: {how}");
     }
     let count = |became| lines.iter().filter(|line| line.result == became).count();
@@ -181,6 +187,8 @@ fn exit_code(lines: &[Line]) -> u8 {
     let any = |of: &[Became]| lines.iter().any(|line| of.contains(&line.result));
     if any(&[Became::Wrong]) {
         exit::USAGE
+    } else if any(&[Became::Undone]) {
+        exit::INTERNAL
     } else if any(&[Became::Gone, Became::Broken, Became::Failed]) {
         exit::CLAIM_FAILED
     } else {

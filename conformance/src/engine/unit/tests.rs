@@ -102,7 +102,7 @@ fn a_run_that_was_cut_short_is_no_witness_but_may_be_a_break() {
     let breaks = CheckSpec::of_calls(LOSE, |_| Seen::broken(1, "broken"));
     assert_eq!(found(&breaks, &[failed()]), Some(false));
     assert_eq!(found(&breaks, &[failed(), End::Finished]), Some(true));
-    assert_eq!(found(&breaks, &[End::Refused { why: String::new() }]), None);
+    assert_eq!(found(&breaks, &[End::Refused { why: String::new(), is_trouble: false }]), None);
 }
 
 /// Says something against every run over a link that takes the longest datagram in one packet.

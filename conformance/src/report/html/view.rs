@@ -182,7 +182,7 @@ fn ended(end: &End, elapsed: faultwire::time::Time) -> String {
             format!("{} failed after {elapsed}: {message}", host.as_deref().unwrap_or("an invariant"))
         }
         End::Stalled { limit, .. } => format!("stalled: not done after {limit}"),
-        End::Refused { why } => format!("it could not be run: {why}"),
+        End::Refused { why, .. } => format!("it could not be run: {why}"),
         other => format!("{other:?}"),
     }
 }

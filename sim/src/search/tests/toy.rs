@@ -39,7 +39,7 @@ pub(super) fn run(plan: &FaultPlan, messages: u8, bug: Bug) -> Run {
             return Run {
                 plan: plan.clone(),
                 trace,
-                end: End::Refused { why },
+                end: End::Refused { why, is_trouble: false },
                 fired: Default::default(),
                 elapsed: Time::ZERO,
                 repeats: 0,
