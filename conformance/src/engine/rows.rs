@@ -87,10 +87,10 @@ fn outcome(claim: &Claim, parts: &[&Part], exercised: u64) -> (Outcome, Option<S
         return (Outcome::Unproven, Some("the situation it speaks of never occurred".to_owned()), None);
     }
     let inert: u64 = parts.iter().map(|part| part.tried.inert).sum();
-    let runs: u64 = parts.iter().map(|part| part.tried.runs()).sum();
+    let under_faults: u64 = parts.iter().map(|part| part.tried.runs() - part.tried.fault_free).sum();
     // The kernel is free to send other packets the next time: what did not take place there counts for nothing.
     let in_lab = parts.iter().all(|part| part.testbed.is_lab());
-    if inert > if in_lab { runs } else { 0 } {
+    if inert > if in_lab { under_faults } else { 0 } {
         return (
             Outcome::Unproven,
             Some(format!("in {inert} runs a planned fault did not take place")),

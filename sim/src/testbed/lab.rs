@@ -111,12 +111,14 @@ fn once(scenario: &Scenario, plan: &FaultPlan, testbed: Testbed) -> Result<(Run,
     let before = lost(&bench).map_err(|error| told(&error))?;
     let run = with_wire(scenario, plan, &hosts, &mut bench)?;
     let after = lost(&bench).map_err(|error| told(&error))?;
-    if joined_groups(&run.0.trace) {
+    let lost = run.1 + after.saturating_sub(before);
+    // What a device counts as lost it counts for all its life.
+    if lost > 0 || joined_groups(&run.0.trace) {
         pool::end(bench);
     } else {
         pool::give_back(bench);
     }
-    Ok((run.0, run.1 + after.saturating_sub(before)))
+    Ok((run.0, lost))
 }
 
 /// Whether a host joined or left a group. Its kernel says so again some time later, from the address that it has then.
