@@ -91,15 +91,16 @@ under random plans of two to four faults. Several runs go on side by side, each 
 commands that write files should not write the same ones, or --jobs 1 keeps them apart.
 
 The client fails where it exits with another code than 0, is ended by a signal, or takes longer than
-it may. The first plan that does it is made smaller as long as the client fails in the same way, and
-written to a file that `faultwire lab --plan` takes. A run in which packets were lost outside of the
-plan, or the plan did not take place, is repeated, twice at most.
+it may. The first plan that does it twice in the same way is made smaller as long as the client
+fails in that way, and written to a file that `faultwire lab --plan` takes. A run in which packets
+were lost outside of the plan, or the plan did not take place, is repeated, twice at most.
 
 Example:
   faultwire lab search --server 'python3 server.py' --client 'python3 client.py {server}'
 
-Exit: 0 nothing was found, 1 a failing plan was found, 2 wrong usage, or the pair fails without any
-fault, 3 the machine refuses the lab, 4 an internal fault, 130 stopped (Ctrl-C) with nothing found.")]
+Exit: 0 nothing was found, 1 a failing plan was found, or nothing is proven as not one of the plans
+took place with a result that can be relied on, 2 wrong usage, or the pair fails without any fault,
+3 the machine refuses the lab, 4 an internal fault, 130 stopped (Ctrl-C) with nothing found.")]
 struct SearchArgs {
     /// The server's command
     #[arg(long, value_name = "COMMAND")]
@@ -138,7 +139,8 @@ pub(super) fn run(args: &Args) -> u8 {
         (None, None) => Err(live::usage("--server and --client are missing")),
     };
     done.unwrap_or_else(|failure| {
-        live::tell(format_args!("error: {}", failure.message));
+        // It may name what stands in a plan.
+        live::tell(format_args!("error: {}", program::printable(&failure.message)));
         failure.code
     })
 }

@@ -89,15 +89,20 @@ fn server() -> String {
     format!("{FAULTWIRE} serve udp-echo --listen 0.0.0.0:7000 & wait")
 }
 
+/// A client of three processes. The second one leaves its process group, as a daemon does, and says so once it has.
+fn three_that_sleep(mark: &str) -> String {
+    format!("sleep {mark} & setsid sh -c 'echo begun; exec sleep $0' {mark} & sleep {mark}")
+}
+
 #[test]
 fn a_client_that_takes_too_long_is_ended_with_all_that_it_started() {
     if !is_here() {
         return;
     }
     let mark = format!("31.{}1", std::process::id());
-    let client = format!("sleep {mark} & setsid sleep {mark} & sleep {mark}");
-    let (code, _, complained) = run(&server(), &client, &["--timeout", "0.3"]);
+    let (code, said, complained) = run(&server(), &three_that_sleep(&mark), &["--timeout", "1"]);
     assert_eq!(code, Some(124), "{complained}");
+    assert_eq!(said, "client | begun\n");
     assert!(!is_running(&mark));
 }
 
@@ -113,9 +118,7 @@ fn nothing_runs_on_when_the_command_is_killed() {
 }
 
 fn nothing_runs_on_after(how: &str, mark: &str) {
-    // The second one leaves its process group, as a daemon does.
-    let client = format!("sleep {mark} & setsid sleep {mark} & echo begun; sleep {mark}");
-    let mut running = command(&server(), &client, &[])
+    let mut running = command(&server(), &three_that_sleep(mark), &[])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .process_group(0)

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::Command;
 
 use faultwire::fault::FaultPlan;
-use faultwire::lab::{DeviceKind, End, Forwarder, HostConfig, KernelHost, Lab, LabError, LabHost};
+use faultwire::lab::{
+    DeviceKind, End, Forwarder, ForwarderError, HostConfig, KernelHost, Lab, LabError, LabHost,
+};
 
 use super::NoLab;
 use crate::command::live::{Failure, failed, usage};
@@ -37,7 +39,7 @@ impl Hosts {
             return Err(failed("the lab has made other hosts than it was asked for"));
         };
         let ends = [("client", End::Device(client.device)), ("server", End::Device(server.device))];
-        let forwarder = Forwarder::start(plan, ends).map_err(usage)?;
+        let forwarder = Forwarder::start(plan, ends).map_err(not_carried)?;
         Ok(Hosts { client: client.host, server: server.host, forwarder, _lab: lab })
     }
 }
@@ -77,14 +79,52 @@ pub(super) fn probe() -> Result<&'static str, NoLab> {
 
 /// A lab that is refused is a testbed that is not to be had.
 fn refused(error: LabError) -> Failure {
-    let code = if matches!(error, LabError::Refused(_)) { exit::NO_TESTBED } else { exit::INTERNAL };
-    Failure { code, message: with_cause(&error) }
+    let failure = failed(with_cause(&error));
+    if matches!(error, LabError::Refused(_)) {
+        Failure { code: exit::NO_TESTBED, ..failure }
+    } else {
+        failure
+    }
 }
 
-/// An error of the lab and its cause, in a line.
-pub(super) fn with_cause(error: &LabError) -> String {
-    match std::error::Error::source(error) {
+/// A plan that cannot be carried out is wrong; that the system has no descriptor or no thread is not the plan's doing.
+fn not_carried(error: ForwarderError) -> Failure {
+    match error {
+        ForwarderError::UnknownHost(_) | ForwarderError::Event { .. } => usage(error),
+        _ => failed(with_cause(&error)),
+    }
+}
+
+/// An error and its cause, in a line.
+pub(super) fn with_cause(error: &dyn std::error::Error) -> String {
+    match error.source() {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use faultwire::fault::UnknownHost;
+    use faultwire::lab::{Refusal, Step};
+
+    use super::*;
+
+    #[test]
+    fn the_exit_code_says_whose_doing_it_was() {
+        let full = || io::Error::from_raw_os_error(24);
+        let stranger = UnknownHost { name: "mallory".to_owned(), hosts: vec!["client".to_owned()] };
+        for (failure, code) in [
+            (not_carried(ForwarderError::Start(full())), exit::CLAIM_FAILED),
+            (not_carried(stranger.into()), exit::USAGE),
+            (not_carried(ForwarderError::Event { number: 1, why: "no" }), exit::USAGE),
+            (refused(LabError::Start(full())), exit::CLAIM_FAILED),
+            (refused(LabError::Gone), exit::CLAIM_FAILED),
+            (refused(Refusal::new(Step::TunNode, &full()).into()), exit::NO_TESTBED),
+        ] {
+            assert_eq!(failure.code, code, "{}", failure.message);
+        }
+        let message = not_carried(ForwarderError::Start(full())).message;
+        assert!(message.starts_with("the forwarder does not start: "), "{message}");
     }
 }

@@ -41,9 +41,10 @@ type Sink = Box<dyn FnMut(&[u8]) + Send>;
 pub(super) struct Kept(Arc<Mutex<Vec<u8>>>);
 
 impl Kept {
-    /// What was kept so far.
+    /// What was kept so far, as it may stand on a terminal.
     pub(super) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        printable(&String::from_utf8_lossy(&kept))
     }
 
     fn push(&self, line: &[u8]) {
@@ -55,6 +56,12 @@ impl Kept {
             kept.extend_from_slice(CUT);
         }
     }
+}
+
+/// Text of somebody else's as it may stand on a terminal: what would move the cursor or do worse is replaced. Ends of
+/// lines, those of other systems too, and tabs stay.
+pub(super) fn printable(text: &str) -> String {
+    text.replace("\r\n", "\n").replace(|c: char| c.is_control() && c != '\n' && c != '\t', "\u{fffd}")
 }
 
 impl Output {
@@ -161,4 +168,21 @@ fn carry(from: PipeReader, name: &'static str, end: mpsc::Sender<()>, mut to: Si
         let _ = end.send(());
     };
     thread::Builder::new().spawn(carry).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_wrote_does_nothing_to_a_terminal() {
+        let kept = Kept::default();
+        kept.push("client | \u{1b}[2J\u{1b}]0;mine\u{7}\u{9b}2J\rover\tthere\r\n".as_bytes());
+        kept.push(b"client | \x9b\xff\n");
+        assert_eq!(
+            kept.text(),
+            "client | \u{fffd}[2J\u{fffd}]0;mine\u{fffd}\u{fffd}2J\u{fffd}over\tthere\n\
+             client | \u{fffd}\u{fffd}\n"
+        );
+    }
 }

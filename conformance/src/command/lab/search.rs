@@ -1,7 +1,7 @@
 //! `faultwire lab search`: the smallest plan that makes a pair's client fail.
 //!
 //! Read on in this order: `plans` and `random` (which are tried), `case` (what a run is, and what it proves), `crew` (many side by side),
-//! `finding` (what becomes of a plan that makes the client fail), `words` (what is said at the end).
+//! `verdict` (what a plan came to), `finding` (what becomes of a plan that makes the client fail), `words` (what is said at the end).
 
 use std::fs::OpenOptions;
 use std::io;
@@ -22,13 +22,14 @@ mod crew;
 mod finding;
 mod plans;
 mod random;
+mod verdict;
 mod words;
 
 use case::{Bench, Case, Counts, Tried};
 use crew::{Next, side_by_side};
-
 use plans::Plans;
 use random::Pool;
+use verdict::{Verdict, judge};
 
 /// How long a client may take without faults where nothing else is said.
 const BASE_LIMIT: Duration = Duration::from_secs(60);
@@ -53,8 +54,17 @@ struct Search<'a> {
 struct Level {
     /// The number of the first plan that makes the client fail, and its run.
     found: Option<(usize, Case)>,
-    /// How many plans were tried, and took place.
+    /// Under how many plans the client succeeds.
     done: u64,
+    /// Of how many plans nothing is known: no run of them counts, or the client failed once only.
+    open: u64,
+}
+
+impl Level {
+    /// Whether plans were tried, and nothing is known of any: no inert run is a result.
+    fn is_unproven(&self) -> bool {
+        self.found.is_none() && self.done == 0 && self.open > 0
+    }
 }
 
 /// Tries the plan of a number, until it is to stop.
@@ -94,10 +104,13 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
         return search
             .stopped(&format!("after {} of {singles} plans of one fault: nothing was found", one.done));
     }
+    if one.is_unproven() {
+        return search.nothing_proven(&format!("{singles} plans of one fault"));
+    }
     let cases = args.cases;
     if cases > 0 {
         tell(format_args!(
-            "no plan of one fault makes the client fail; {cases} random plans of 2 to 4 faults"
+            "no plan of one fault was found to make the client fail; {cases} random plans of 2 to 4 faults"
         ));
     }
     let count = usize::try_from(cases).unwrap_or(usize::MAX);
@@ -113,6 +126,9 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
     if search.interrupt.is_asked() {
         return search.stopped(&format!("{tried}"));
     }
+    if several.is_unproven() {
+        return search.nothing_proven(&format!("{cases} random plans"));
+    }
     result(format_args!("nothing found: {tried}"))?;
     search.tell_counts()?;
     Ok(exit::AS_CLAIMED)
@@ -122,16 +138,21 @@ impl<'a> Search<'a> {
     /// Runs the pair without faults, alone and side by side, and works out the plans; `None` where it was stopped.
     fn without_faults(&mut self) -> Result<Option<Plans>, Failure> {
         let (bench, interrupt) = (self.bench, self.interrupt.clone());
-        let (mut cases, mut trouble) = (Vec::new(), None);
+        let (mut cases, mut trouble, mut counts) = (Vec::<Case>::new(), None, Counts::default());
         // Alone first: where the pair does not work, that is seen soonest and clearest.
         for (jobs, runs) in [(1, 1), (self.jobs, self.jobs.max(2))] {
-            let is_to_stop = || interrupt.is_asked();
+            let (is_to_stop, before) = (|| interrupt.is_asked(), cases.len());
             let work = |_: usize, is_to_stop: &dyn Fn() -> bool| bench.without_faults(is_to_stop);
             side_by_side(jobs, runs, &is_to_stop, &work, &mut |_, done| {
                 match done {
-                    Ok(Some(case)) if case.fails.is_none() => cases.push(case),
-                    Ok(Some(case)) => trouble = Some(fails_without_faults(&case, cases.len() + 1)),
-                    Ok(None) => {}
+                    Ok(Tried { case, counts: made }) => {
+                        counts += made;
+                        match case {
+                            Some(case) if case.fails.is_none() => cases.push(case),
+                            Some(case) => trouble = Some(fails_without_faults(&case, cases.len() + 1)),
+                            None => {}
+                        }
+                    }
                     Err(failure) => trouble = Some(failure),
                 }
                 if trouble.is_some() { Next::GiveUp } else { Next::GoOn }
@@ -142,8 +163,14 @@ impl<'a> Search<'a> {
             if interrupt.is_asked() {
                 return Ok(None);
             }
+            if cases.len() == before {
+                return Err(failed(
+                    "nothing is proven: packets were lost outside of any plan in each run without faults; a machine with \
+                     less to do, or --jobs 1, may keep them",
+                ));
+            }
         }
-        self.counts.runs += cases.len() as u64;
+        self.counts += counts;
         let slowest = cases.iter().map(|case| case.took).max().unwrap_or_default();
         if self.args.timeout.is_none() {
             let limit = slowest.saturating_mul(SLOWER).max(LIMIT_MIN);
@@ -178,30 +205,40 @@ impl<'a> Search<'a> {
         let (mut level, mut trouble, mut counts) = (Level::default(), None, Counts::default());
         let this = &*self;
         let work = |number: usize, is_to_stop: &dyn Fn() -> bool| {
-            this.twice(try_one(this, number, is_to_stop)?, is_to_stop)
+            let tried = try_one(this, number, is_to_stop)?;
+            judge(tried, |plan| this.bench.try_plan(plan, is_to_stop))
         };
-        side_by_side(self.jobs, count, &|| this.interrupt.is_asked(), &work, &mut |number, tried| {
-            let Tried { case, counts: made } = match tried {
-                Ok(tried) => tried,
+        side_by_side(self.jobs, count, &|| this.interrupt.is_asked(), &work, &mut |number, judged| {
+            let (verdict, mut made) = match judged {
+                Ok(judged) => judged,
                 Err(failure) => {
                     trouble = Some(failure);
                     return Next::GiveUp;
                 }
             };
+            if level.found.as_ref().is_some_and(|(first, _)| *first < number) {
+                // It was told to stop before it could fail again.
+                made.not_again = 0;
+            }
             counts += made;
             bar.ran(made.runs);
             bar.done("");
-            let Some(case) = case else { return Next::GoOn };
-            level.done += 1;
-            if case.fails.is_none() {
-                learn(number, &case);
-                return Next::GoOn;
+            match verdict {
+                Verdict::Open | Verdict::Once => Next::GoOn,
+                Verdict::Harmless(case) => {
+                    level.done += 1;
+                    learn(number, &case);
+                    Next::GoOn
+                }
+                Verdict::Fails(case) => {
+                    if level.found.as_ref().is_none_or(|(first, _)| number < *first) {
+                        level.found = Some((number, case));
+                    }
+                    Next::Found
+                }
             }
-            if level.found.as_ref().is_none_or(|(first, _)| number < *first) {
-                level.found = Some((number, case));
-            }
-            Next::Found
         });
+        level.open = counts.given_up + counts.not_again;
         drop(bar);
         self.counts += counts;
         match trouble {
@@ -210,24 +247,18 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// A client that failed has to fail a second time, in the same way: else the plan is not what it is due to.
-    fn twice(&self, mut tried: Tried, is_to_stop: &dyn Fn() -> bool) -> Result<Tried, Failure> {
-        let Some(case) = &mut tried.case else { return Ok(tried) };
-        let Some(fails) = case.fails else { return Ok(tried) };
-        let again = self.bench.try_plan(&case.run.plan, is_to_stop)?;
-        tried.counts += again.counts;
-        if again.case.is_some_and(|again| again.fails != Some(fails)) {
-            case.fails = None;
-            tried.counts.not_again += 1;
-        }
-        Ok(tried)
-    }
-
     /// What is said where it was stopped with nothing found.
     fn stopped(&self, when: &str) -> Result<u8, Failure> {
         result(format_args!("stopped {when}"))?;
         self.tell_counts()?;
         Ok(exit::INTERRUPTED)
+    }
+
+    /// What is said where nothing is known of any plan.
+    fn nothing_proven(&self, plans: &str) -> Result<u8, Failure> {
+        result(format_args!("{}", words::nothing_proven(plans)))?;
+        self.tell_counts()?;
+        Ok(exit::CLAIM_FAILED)
     }
 
     fn tell_counts(&self) -> Result<(), Failure> {
@@ -256,5 +287,21 @@ fn check_writable(path: &Path) -> Result<(), Failure> {
             OpenOptions::new().append(true).open(path).map(drop).map_err(cannot)
         }
         Err(error) => Err(cannot(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_of_which_nothing_is_known_prove_nothing() {
+        let level = |done, open| Level { found: None, done, open };
+        assert!(level(0, 20).is_unproven());
+        assert!(!level(1, 19).is_unproven());
+        // There were none to try.
+        assert!(!level(0, 0).is_unproven());
+        let found = Level { found: Some((3, case::tests::case(None))), ..level(0, 2) };
+        assert!(!found.is_unproven());
     }
 }

@@ -90,19 +90,34 @@ pub(super) struct Counts {
     pub(super) unserved: u64,
     /// Plans that were given up: none of their runs proved anything.
     pub(super) given_up: u64,
-    /// Plans that made the client fail once, and not again.
+    /// Random plans that could not be drawn.
+    pub(super) undrawn: u64,
+    /// Plans that made the client fail once, and not again in the same way.
     pub(super) not_again: u64,
+}
+
+impl Counts {
+    /// Counts a run that was made.
+    fn add(&mut self, case: &Case) {
+        self.runs += 1;
+        self.lost += u64::from(case.lost > 0);
+        if !case.run.fired.all() {
+            self.unfired += 1;
+            self.by_itself += u64::from(case.fails.is_some() && case.run.fired.count() == 0);
+        }
+    }
 }
 
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Counts) {
-        let Counts { runs, lost, unfired, by_itself, unserved, given_up, not_again } = other;
+        let Counts { runs, lost, unfired, by_itself, unserved, given_up, undrawn, not_again } = other;
         self.runs += runs;
         self.lost += lost;
         self.unfired += unfired;
         self.by_itself += by_itself;
         self.unserved += unserved;
         self.given_up += given_up;
+        self.undrawn += undrawn;
         self.not_again += not_again;
     }
 }
@@ -191,8 +206,9 @@ impl Bench<'_> {
         number: u64,
         is_to_stop: &dyn Fn() -> bool,
     ) -> Result<Tried, Failure> {
-        let mut counts = Counts::default();
+        let (mut counts, mut is_drawn) = (Counts::default(), false);
         for plan in (0..ATTEMPTS).filter_map(|draw| pool.plan(seed, number, draw)) {
+            is_drawn = true;
             let Some(case) = self.counted(&plan, is_to_stop, &mut counts)? else {
                 if is_to_stop() {
                     break;
@@ -206,7 +222,10 @@ impl Bench<'_> {
                 return Ok(Tried { case: Some(case), counts });
             }
         }
-        counts.given_up = u64::from(!is_to_stop());
+        if !is_to_stop() {
+            counts.given_up = u64::from(is_drawn);
+            counts.undrawn = u64::from(!is_drawn);
+        }
         Ok(Tried { case: None, counts })
     }
 
@@ -227,19 +246,28 @@ impl Bench<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        counts.runs += 1;
-        counts.lost += u64::from(case.lost > 0);
-        if !case.run.fired.all() {
-            counts.unfired += 1;
-            counts.by_itself += u64::from(case.fails.is_some() && case.run.fired.count() == 0);
-        }
+        counts.add(&case);
         Ok(Some(case))
     }
 
-    /// A run without faults that is to succeed; `None` where it was stopped.
-    pub(super) fn without_faults(&self, is_to_stop: &dyn Fn() -> bool) -> Result<Option<Case>, Failure> {
-        Ok(self.once(&FaultPlan::default(), is_to_stop)?)
+    /// Runs the pair without faults, which is to succeed. A server that does not serve is a failure here.
+    pub(super) fn without_faults(&self, is_to_stop: &dyn Fn() -> bool) -> Result<Tried, Failure> {
+        first_that_counts(|| Ok(self.once(&FaultPlan::default(), is_to_stop)?))
     }
+}
+
+/// The first of a few runs that counts; `run` gives none where it was stopped.
+fn first_that_counts(mut run: impl FnMut() -> Result<Option<Case>, Failure>) -> Result<Tried, Failure> {
+    let mut counts = Counts::default();
+    for _ in 0..ATTEMPTS {
+        let Some(case) = run()? else { return Ok(Tried { case: None, counts }) };
+        counts.add(&case);
+        if case.counts() {
+            return Ok(Tried { case: Some(case), counts });
+        }
+    }
+    counts.given_up = 1;
+    Ok(Tried { case: None, counts })
 }
 
 /// Why there was no run.
@@ -256,7 +284,7 @@ impl From<PairError> for OnceError {
 }
 
 impl From<OnceError> for Failure {
-    /// Exit code 1 means that a plan was found: nothing else does.
+    /// Exit code 1 says something of the plans that were tried: that a run cannot be made is an internal fault.
     fn from(error: OnceError) -> Self {
         use crate::exit;
         let failure = match error {
@@ -268,5 +296,54 @@ impl From<OnceError> for Failure {
         };
         let code = if failure.code == exit::CLAIM_FAILED { exit::INTERNAL } else { failure.code };
         Failure { code, ..failure }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use faultwire::fault::Fired;
+
+    use super::*;
+
+    /// A run that counts, in which the client failed in that way, if it did.
+    pub(in super::super) fn case(fails: Option<Fails>) -> Case {
+        let run = Run {
+            plan: FaultPlan::default(),
+            trace: Trace::new(vec!["client".to_owned(), "server".to_owned()]),
+            end: End::Finished,
+            fired: Fired::default(),
+            elapsed: Time::default(),
+            repeats: 0,
+        };
+        Case { run, fails, took: Duration::ZERO, said: String::new(), packets: 0, lost: 0 }
+    }
+
+    /// A plan that was tried in such a run.
+    pub(in super::super) fn tried(fails: Option<Fails>) -> Tried {
+        Tried { case: Some(case(fails)), counts: Counts { runs: 1, ..Counts::default() } }
+    }
+
+    #[test]
+    fn a_run_without_faults_that_lost_packets_is_made_again() {
+        let lossy = || Case { lost: 2, ..case(Some(Fails::TooLong)) };
+        for (losses, counted) in [(0, true), (1, true), (2, true), (3, false)] {
+            let mut made = 0;
+            let tried = first_that_counts(|| {
+                made += 1;
+                Ok(Some(if made <= losses { lossy() } else { case(None) }))
+            });
+            let Tried { case, counts } = tried.expect("runs were made");
+            assert_eq!(case.is_some(), counted);
+            assert!(case.is_none_or(|case| case.fails.is_none()));
+            assert_eq!((counts.runs, counts.lost), (made, losses));
+            assert_eq!(counts.given_up, u64::from(!counted));
+        }
+    }
+
+    #[test]
+    fn what_is_stopped_is_not_given_up() {
+        let tried = first_that_counts(|| Ok(None)).expect("nothing went wrong");
+        assert!(tried.case.is_none());
+        assert_eq!(tried.counts, Counts::default());
     }
 }

@@ -29,15 +29,29 @@ pub(super) struct Rate {
     pub(super) failed: usize,
     /// of so many that count.
     pub(super) of: usize,
-    /// The last of the former.
-    last: Option<Case>,
+    /// The last of the former, in the way that was found if there is one.
+    pub(super) last: Option<Case>,
+}
+
+impl Rate {
+    /// Counts a run that counts.
+    fn add(&mut self, case: Case, how: Fails) {
+        self.of += 1;
+        if case.fails.is_some() {
+            self.failed += 1;
+            if case.fails == Some(how) || self.last.is_none() {
+                self.last = Some(case);
+            }
+        }
+    }
 }
 
 /// What is known of a plan in the end.
 #[derive(Debug)]
 pub(super) struct Finding {
-    /// The plan of its run makes the client fail.
+    /// A run in which the client failed, under the plan that is told of.
     pub(super) case: Case,
+    /// How it failed in that run.
     pub(super) fails: Fails,
     /// Which of the plans that were tried was the first.
     pub(super) found: String,
@@ -48,13 +62,42 @@ pub(super) struct Finding {
     pub(super) rates: Option<(Rate, Rate)>,
 }
 
+impl Finding {
+    /// Whether the client failed in the runs that tell how often it does; as long as there are none, it may.
+    pub(super) fn is_seen_again(&self) -> bool {
+        self.rates.as_ref().is_none_or(|(with, _)| with.failed > 0)
+    }
+
+    /// Takes a run in which the client failed as that which is told of.
+    fn take(&mut self, case: Case) {
+        if let Some(fails) = case.fails {
+            self.fails = fails;
+            self.case = case;
+        }
+    }
+
+    /// Goes on with the plan under which the client fails nearly always, or else with that under which it does so most;
+    /// gives how often. `rates` are those of the plans that were tried, the smallest first, which is told of by now. Where
+    /// the client failed under none of them, that stays, and is not known to be what makes the client fail.
+    fn choose(&mut self, mut rates: Vec<Rate>) -> Rate {
+        let most = rates.iter().map(|rate| rate.failed).max().unwrap_or_default();
+        let back = rates.iter().position(|rate| rate.failed == most).unwrap_or_default();
+        self.is_minimal &= back == 0 && most > 0;
+        let mut rate = if rates.is_empty() { Rate::default() } else { rates.swap_remove(back) };
+        if let Some(case) = rate.last.take() {
+            self.take(case);
+        }
+        rate
+    }
+}
+
 impl Search<'_> {
     /// Makes the most of a case in which the client failed; gives the exit code.
     pub(super) fn finding(mut self, case: Case, found: &str) -> Result<u8, Failure> {
         let Some(fails) = case.fails else { return Ok(exit::INTERNAL) };
         let path = self.args.out.clone();
         // Before anything else can go wrong.
-        write(&path, &case.run.plan, fails)?;
+        write(&path, &case.run.plan, fails, true)?;
         tell(format_args!("{found}: the client {fails}; making it smaller"));
         // Those that only wait take no processor's time.
         let jobs = if fails == Fails::TooLong { RUNS } else { self.jobs };
@@ -62,30 +105,34 @@ impl Search<'_> {
             Finding { case, fails, found: found.to_owned(), steps: 0, is_minimal: false, rates: None };
         let accepted = self.shrink(&mut finding, jobs)?;
         self.settle(&mut finding, accepted, jobs)?;
-        write(&path, &finding.case.run.plan, fails)?;
+        write(&path, &finding.case.run.plan, finding.fails, finding.is_seen_again())?;
         let limit = self.bench.limit_under(&finding.case.run.plan);
         result(format_args!("{}", words::finding(&finding, self.args, limit)))?;
         self.tell_counts()?;
         Ok(exit::CLAIM_FAILED)
     }
 
-    /// Makes the plan smaller; gives all plans on the way that make the client fail each time, the smallest first.
+    /// Makes the plan smaller; gives all plans on the way that make the client fail each time, the smallest first. That is
+    /// what the finding tells of then, with a run of its own.
     fn shrink(&mut self, finding: &mut Finding, jobs: usize) -> Result<Vec<FaultPlan>, Failure> {
         let mut bar = Bar::new();
         bar.starts("smaller plans");
-        let (mut accepted, mut trouble) = (Vec::new(), None);
+        let (mut accepted, mut trouble, mut smallest) = (Vec::new(), None, None);
         let mut shows = |plan: &FaultPlan| {
             if trouble.is_some() || self.interrupt.is_asked() {
                 return false;
             }
-            let (always, counts) = self.fails_always(plan, finding.fails, jobs).unwrap_or_else(|failure| {
-                trouble = Some(failure);
-                (false, Counts::default())
-            });
+            let Tried { case, counts } =
+                self.fails_always(plan, finding.fails, jobs).unwrap_or_else(|failure| {
+                    trouble = Some(failure);
+                    Tried::default()
+                });
             bar.ran(counts.runs);
             self.counts += counts;
+            let always = case.is_some();
             if always {
                 accepted.push(plan.clone());
+                smallest = case;
             }
             always
         };
@@ -97,6 +144,9 @@ impl Search<'_> {
         }
         finding.steps = shrunk.runs;
         finding.is_minimal = shrunk.minimal && !self.interrupt.is_asked();
+        if let Some(case) = smallest {
+            finding.take(case);
+        }
         accepted.reverse();
         if accepted.is_empty() {
             accepted.push(finding.case.run.plan.clone());
@@ -106,36 +156,29 @@ impl Search<'_> {
 
     /// Takes the smallest plan under which the client fails nearly always, or the one under which it does so most.
     fn settle(&mut self, finding: &mut Finding, plans: Vec<FaultPlan>, jobs: usize) -> Result<(), Failure> {
-        let mut best: Option<(usize, Rate)> = None;
-        for (back, plan) in plans.iter().take(BACK_MAX).enumerate() {
-            let rate = self.rate(plan, jobs)?;
+        let mut rates = Vec::new();
+        for plan in plans.iter().take(BACK_MAX) {
+            let rate = self.rate(plan, finding.fails, jobs)?;
             if self.interrupt.is_asked() {
                 // What was found, as small as it is by now.
-                finding.case.run.plan.clone_from(&plans[0]);
                 finding.is_minimal = false;
                 return Ok(());
             }
             let is_enough = rate.failed >= FAILURES_MIN;
-            if rate.failed > best.as_ref().map_or(0, |(_, best)| best.failed) {
-                best = Some((back, rate));
-            }
+            rates.push(rate);
             if is_enough {
                 break;
             }
         }
-        let (back, mut rate) = best.unwrap_or_default();
-        finding.is_minimal &= back == 0;
-        if let Some(case) = rate.last.take() {
-            finding.case = case;
-        }
-        let free = self.rate(&FaultPlan::default(), self.jobs)?;
+        let rate = finding.choose(rates);
+        let free = self.rate(&FaultPlan::default(), finding.fails, self.jobs)?;
         finding.rates = Some((rate, free));
         Ok(())
     }
 
-    /// Whether the client fails in that way in each of a few runs.
-    fn fails_always(&self, plan: &FaultPlan, how: Fails, jobs: usize) -> Result<(bool, Counts), Failure> {
-        let (mut always, mut counts, mut trouble) = (true, Counts::default(), None);
+    /// The last of a few runs, if the client fails in that way in each of them.
+    fn fails_always(&self, plan: &FaultPlan, how: Fails, jobs: usize) -> Result<Tried, Failure> {
+        let (mut always, mut last, mut counts, mut trouble) = (true, None, Counts::default(), None);
         let work = |_: usize, is_to_stop: &dyn Fn() -> bool| self.bench.try_once(plan, is_to_stop);
         side_by_side(jobs, RUNS_PER_STEP, &|| self.interrupt.is_asked(), &work, &mut |_, tried| {
             let Tried { case, counts: made } = tried.unwrap_or_else(|failure| {
@@ -143,17 +186,18 @@ impl Search<'_> {
                 Tried::default()
             });
             counts += made;
-            always &= case.is_some_and(|case| case.fails == Some(how));
+            last = case.filter(|case| case.fails == Some(how));
+            always &= last.is_some();
             if always { Next::GoOn } else { Next::GiveUp }
         });
         match trouble {
             Some(failure) => Err(failure),
-            None => Ok((always && !self.interrupt.is_asked(), counts)),
+            None => Ok(Tried { case: last.filter(|_| always && !self.interrupt.is_asked()), counts }),
         }
     }
 
-    /// How often the client fails under a plan, in whatever way.
-    fn rate(&mut self, plan: &FaultPlan, jobs: usize) -> Result<Rate, Failure> {
+    /// How often the client fails under a plan, in whatever way; a run in which it does so as it did before is kept.
+    fn rate(&mut self, plan: &FaultPlan, how: Fails, jobs: usize) -> Result<Rate, Failure> {
         let (mut rate, mut counts, mut trouble) = (Rate::default(), Counts::default(), None);
         let this = &*self;
         let work = |_: usize, is_to_stop: &dyn Fn() -> bool| this.bench.try_plan(plan, is_to_stop);
@@ -167,11 +211,7 @@ impl Search<'_> {
             };
             counts += made;
             if let Some(case) = case {
-                rate.of += 1;
-                if case.fails.is_some() {
-                    rate.failed += 1;
-                    rate.last = Some(case);
-                }
+                rate.add(case, how);
             }
             Next::GoOn
         });
@@ -184,11 +224,84 @@ impl Search<'_> {
 }
 
 /// Writes the plan, with a title that says what it does.
-fn write(path: &std::path::Path, plan: &FaultPlan, fails: Fails) -> Result<(), Failure> {
-    let title = format!("the client {fails}: {}", crate::report::plan_in_words(plan));
+fn write(path: &std::path::Path, plan: &FaultPlan, fails: Fails, is_seen_again: bool) -> Result<(), Failure> {
+    let at_times = if is_seen_again { "" } else { " at times" };
+    let title = format!("the client {fails}{at_times}: {}", crate::report::plan_in_words(plan));
     let plan = FaultPlan { title: Some(title), ..plan.clone() };
     std::fs::write(path, plan.to_toml()).map_err(|error| Failure {
         code: exit::INTERNAL,
         message: format!("cannot write the plan to {}: {error}\n{}", path.display(), plan.to_toml()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case::tests::case;
+    use super::*;
+
+    const HOW: Fails = Fails::Exits(1);
+
+    /// A run whose programs said that.
+    fn saying(said: &str, fails: Option<Fails>) -> Case {
+        let mut case = case(fails);
+        case.said = said.to_owned();
+        case
+    }
+
+    fn finding() -> Finding {
+        let case = saying("found", Some(HOW));
+        Finding { case, fails: HOW, found: "plan 1".to_owned(), steps: 3, is_minimal: true, rates: None }
+    }
+
+    /// Ten runs, of which the first so many failed, and said so.
+    fn rate(failed: usize, said: &str) -> Rate {
+        let mut rate = Rate::default();
+        for run in 0..RUNS {
+            let fails = (run < failed).then_some(HOW);
+            rate.add(saying(said, fails), HOW);
+        }
+        rate
+    }
+
+    #[test]
+    fn a_failure_that_is_not_seen_again_keeps_its_real_rate() {
+        let mut finding = finding();
+        let rate = finding.choose(vec![rate(0, "smallest"), rate(0, "before")]);
+        assert_eq!((rate.failed, rate.of), (0, RUNS));
+        finding.rates = Some((rate, Rate::default()));
+        assert!(!finding.is_minimal);
+        assert!(!finding.is_seen_again());
+        assert_eq!(finding.case.said, "found");
+    }
+
+    #[test]
+    fn the_plan_that_fails_most_is_taken_with_a_run_of_its_own() {
+        for (rates, failed, said, is_minimal) in [
+            (vec![rate(9, "smallest")], 9, "smallest", true),
+            (vec![rate(3, "smallest"), rate(10, "before")], 10, "before", false),
+            (vec![rate(3, "smallest"), rate(3, "before")], 3, "smallest", true),
+        ] {
+            let mut finding = finding();
+            let rate = finding.choose(rates);
+            finding.rates = Some((rate, Rate::default()));
+            assert!(finding.is_seen_again());
+            assert_eq!(finding.rates.as_ref().map(|(rate, _)| rate.failed), Some(failed));
+            assert_eq!((finding.case.said.as_str(), finding.is_minimal), (said, is_minimal));
+        }
+    }
+
+    #[test]
+    fn what_is_told_is_how_the_client_failed_in_the_run_that_is_shown() {
+        let mut mixed = Rate::default();
+        mixed.add(case(Some(HOW)), HOW);
+        mixed.add(case(Some(Fails::TooLong)), HOW);
+        assert_eq!(mixed.failed, 2);
+        assert_eq!(mixed.last.as_ref().and_then(|case| case.fails), Some(HOW));
+
+        let mut other = Rate::default();
+        other.add(case(Some(Fails::TooLong)), HOW);
+        let mut finding = finding();
+        finding.choose(vec![other]);
+        assert_eq!((finding.fails, finding.case.fails), (Fails::TooLong, Some(Fails::TooLong)));
+    }
 }

@@ -13,14 +13,19 @@ use crate::command::output;
 /// What was tried and did no harm.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Harmless {
-    /// Plans of one fault that took place,
+    /// Plans of one fault under which the client succeeds,
     pub(super) singles: u64,
     /// of so many,
     pub(super) singles_of: usize,
     /// on so many packets.
     pub(super) packets: usize,
-    /// Random plans that took place.
+    /// Random plans under which it does.
     pub(super) random: u64,
+}
+
+/// What is said where many plans were tried, and nothing is known of any.
+pub(super) fn nothing_proven(plans: &str) -> String {
+    format!("nothing is proven: not one of {plans} took place as planned with a result that can be relied on")
 }
 
 impl fmt::Display for Harmless {
@@ -36,7 +41,7 @@ impl fmt::Display for Harmless {
 
 /// The runs, and those of them that proved nothing.
 pub(super) fn counts(counts: &Counts) -> String {
-    let Counts { runs, lost, unfired, by_itself, unserved, given_up, not_again } = *counts;
+    let Counts { runs, lost, unfired, by_itself, unserved, given_up, undrawn, not_again } = *counts;
     let mut text = format!("{runs} runs");
     for (count, what) in [
         (lost, "lost packets outside of the plan"),
@@ -47,7 +52,11 @@ pub(super) fn counts(counts: &Counts) -> String {
         ),
         (unserved, "had a server that did not listen"),
         (given_up, "plans were given up, as no run of them took place as planned"),
-        (not_again, "plans made the client fail once and not again: they are not counted as found"),
+        (undrawn, "random plans could not be drawn: the runs have too few packets"),
+        (
+            not_again,
+            "plans made the client fail once and not again in the same way: they count neither as found nor as harmless",
+        ),
     ] {
         if count > 0 {
             let _ = write!(text, "; {count} {what}");
@@ -60,7 +69,11 @@ pub(super) fn counts(counts: &Counts) -> String {
 pub(super) fn finding(finding: &Finding, args: &SearchArgs, limit: Duration) -> String {
     let Finding { case, fails, found, steps, is_minimal, rates } = finding;
     let plan = &case.run.plan;
-    let mut text = format!("the client {fails} under this plan:\n");
+    let mut text = if finding.is_seen_again() {
+        format!("the client {fails} under this plan:\n")
+    } else {
+        format!("the client {fails} under this plan at times, and did not do so again in the end:\n")
+    };
     for fault in &plan.faults {
         let _ = writeln!(text, "  {fault}");
     }
@@ -70,8 +83,7 @@ pub(super) fn finding(finding: &Finding, args: &SearchArgs, limit: Duration) -> 
     let options = DiagramOptions { width: output::width(), ..DiagramOptions::default() };
     let _ = writeln!(text, "\n{}", case.run.trace.diagram(&options));
     if let Some((with, without)) = rates {
-        let (with, without) = (rate(with), rate(without));
-        let _ = writeln!(text, "fails {with} runs under this plan; {without} without faults");
+        let _ = writeln!(text, "{}", how_often(with, without));
     }
     let smallest =
         if *is_minimal { "nothing can be left out or lessened" } else { "it may not be the smallest" };
@@ -89,8 +101,19 @@ pub(super) fn finding(finding: &Finding, args: &SearchArgs, limit: Duration) -> 
     text
 }
 
-fn rate(rate: &Rate) -> String {
-    format!("{} of {}", rate.failed, rate.of)
+fn how_often(with: &Rate, without: &Rate) -> String {
+    let rate = |rate: &Rate| format!("{} of {}", rate.failed, rate.of);
+    let mut text = match with.of {
+        0 => "no further run under this plan took place as planned".to_owned(),
+        _ => format!("fails {} runs under this plan", rate(with)),
+    };
+    if without.of > 0 {
+        let _ = write!(text, "; {} without faults", rate(without));
+    }
+    if with.failed == 0 {
+        text.push_str("\nit was not seen again: more than this plan is needed for it");
+    }
+    text
 }
 
 /// A word for the shell.
@@ -115,8 +138,30 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_is_told_as_it_is() {
+        let rate = |failed, of| Rate { failed, of, last: None };
+        assert_eq!(
+            how_often(&rate(10, 10), &rate(0, 10)),
+            "fails 10 of 10 runs under this plan; 0 of 10 without faults"
+        );
+        assert_eq!(
+            how_often(&rate(0, 10), &rate(0, 10)),
+            "fails 0 of 10 runs under this plan; 0 of 10 without faults\n\
+             it was not seen again: more than this plan is needed for it"
+        );
+        let none = how_often(&rate(0, 0), &rate(0, 0));
+        assert!(none.starts_with("no further run under this plan took place as planned\n"), "{none}");
+    }
+
+    #[test]
     fn runs_that_prove_nothing_are_named() {
         assert_eq!(counts(&Counts { runs: 7, ..Counts::default() }), "7 runs");
+        let once = Counts { runs: 7, not_again: 1, ..Counts::default() };
+        assert_eq!(
+            counts(&once),
+            "7 runs; 1 plans made the client fail once and not again in the same way: they count neither as found nor as \
+             harmless"
+        );
         let lossy = Counts { runs: 7, lost: 2, ..Counts::default() };
         assert_eq!(counts(&lossy), "7 runs; 2 lost packets outside of the plan");
     }
