@@ -338,6 +338,15 @@ impl Trace {
         self.windows.truncate(kept);
     }
 
+    /// Gives each fault that took place the number that `number` gives for its own: where a plan has lost other faults.
+    pub fn renumber_faults(&mut self, number: impl Fn(usize) -> usize) {
+        for event in &mut self.events {
+            if let What::Fault { fault, .. } = &mut event.what {
+                *fault = number(*fault);
+            }
+        }
+    }
+
     /// The number for the next packet. Packets after 2^32 - 1 others, which only a relay that runs for days can see,
     /// share the last number.
     pub fn next_packet(&mut self) -> PacketId {

@@ -5,7 +5,7 @@ use std::ops::{ControlFlow, Range};
 
 use bytes::Bytes;
 use faultwire::fault::{Class, FaultPlan};
-use faultwire::trace::{Event, HostId, PacketId, PacketView, Trace, Transport, What};
+use faultwire::trace::{HostId, PacketId, PacketView, Trace, Transport, What};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -144,7 +144,7 @@ pub fn fit(run: Run) -> Run {
     if run.fired.all() || is_refused(&run) {
         return run;
     }
-    let Run { mut plan, trace, end, mut fired, elapsed, repeats } = run;
+    let Run { mut plan, mut trace, end, mut fired, elapsed, repeats } = run;
     let mut place = 0;
     let places: Vec<usize> = fired
         .faults
@@ -155,26 +155,12 @@ pub fn fit(run: Run) -> Run {
             here
         })
         .collect();
-    let mut fitted = Trace::new(trace.hosts().iter().cloned());
-    for Event { at, what } in trace.events() {
-        let what = match what {
-            What::Fault { packet, fault, action } => What::Fault {
-                packet: *packet,
-                fault: places.get(*fault).copied().unwrap_or(*fault),
-                action: action.clone(),
-            },
-            other => other.clone(),
-        };
-        fitted.push(*at, what);
-    }
-    for _ in 0..trace.packet_count() {
-        fitted.next_packet();
-    }
+    trace.renumber_faults(|fault| places.get(fault).copied().unwrap_or(fault));
     keep_fired(&mut plan.faults, &fired.faults);
     keep_fired(&mut plan.events, &fired.events);
     fired.faults.retain(|fired| *fired);
     fired.events.retain(|fired| *fired);
-    Run { plan, trace: fitted, end, fired, elapsed, repeats }
+    Run { plan, trace, end, fired, elapsed, repeats }
 }
 
 fn keep_fired<T>(items: &mut Vec<T>, fired: &[bool]) {
