@@ -398,18 +398,18 @@ impl State {
 
     /// Takes from the ends what they have, and hands on what is due; says whether anything happened.
     fn round(&mut self) -> bool {
+        let now = self.clock.now();
         let before = (self.stats.taken, self.stats.handed_on);
         for end in 0..self.ends.len() {
-            self.collect(end);
+            self.collect(end, now);
         }
-        // The time is read anew for each packet: this thread may not have run for a while.
-        while let Some(due) = self.wire.poll(self.clock.now(), &mut self.trace) {
+        while let Some(due) = self.wire.poll(now, &mut self.trace) {
             // Crashes and restarts were refused with the plan.
             if let DueWhat::Packet(delivery) = due.what {
                 let to = usize::from(delivery.to.0);
-                self.deliver(self.clock.now(), delivery);
+                self.deliver(now, delivery);
                 // What the host answers at once comes before the next packet gets there.
-                self.collect(to);
+                self.collect(to, now);
             }
         }
         self.bound_trace();
@@ -417,10 +417,10 @@ impl State {
     }
 
     /// Puts on the wire what an end has for it.
-    fn collect(&mut self, end: usize) {
-        for packet in self.take(end, self.clock.now()) {
+    fn collect(&mut self, end: usize, now: Time) {
+        for packet in self.take(end, now) {
             self.stats.taken += 1;
-            self.send(self.clock.now(), end, packet);
+            self.send(now, end, packet);
         }
     }
 
