@@ -50,6 +50,14 @@ pub struct CongestionWindow {
     pub bytes: u32,
 }
 
+impl CongestionWindow {
+    /// The note that said so.
+    pub fn what(&self) -> What {
+        let note = TcpNote::CongestionWindow(self.bytes);
+        What::Note { host: self.host, note: Note::Tcp { port: self.port, peer: self.peer, note } }
+    }
+}
+
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {

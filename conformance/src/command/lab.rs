@@ -140,7 +140,7 @@ pub(super) fn run(args: &Args) -> u8 {
     };
     done.unwrap_or_else(|failure| {
         // It may name what stands in a plan.
-        live::tell(format_args!("error: {}", program::printable(&failure.message)));
+        live::tell(format_args!("error: {}", crate::report::harmless(&failure.message)));
         failure.code
     })
 }

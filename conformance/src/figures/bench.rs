@@ -116,7 +116,7 @@ impl Bench {
     /// Ends the run: what was on the wire, if all of it went by the plan.
     pub(super) fn close(self) -> Result<Trace, Trouble> {
         let stats = self.forwarder.stats()?;
-        let mut lost = stats.not_handed_on + stats.unread + stats.receive_errors + stats.untraced;
+        let mut lost = stats.lost() + stats.untraced;
         for kernel in &self.kernels {
             lost += kernel.counters()?.lost();
         }

@@ -54,13 +54,13 @@ pub(crate) fn replay_command(plan: &str, testbed: &str, seed: u64) -> String {
 }
 
 /// Text of somebody else's (a title, a file's name, what a program said) as it may stand on a terminal: what would move the
-/// cursor or do worse is replaced. Ends of lines and tabs stay.
+/// cursor or do worse is replaced. Ends of lines, those of other systems too, and tabs stay.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     let is_harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
     if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(text.replace(is_harmful, "\u{fffd}"))
+    Cow::Owned(text.replace("\r\n", "\n").replace(is_harmful, "\u{fffd}"))
 }
 
 /// Writes a paragraph: `first` before its first line, as many blanks before the others, `width` columns at most. What is

@@ -183,7 +183,7 @@ fn transfer(pairing: Pairing, plan: &FaultPlan, family: Domain, profile: Profile
     Ran {
         planned: plan.faults.len(),
         fired: bench.forwarder.fired().count(),
-        lost: stats.not_handed_on + stats.unread + stats.receive_errors + counters.lost(),
+        lost: stats.lost() + counters.lost(),
     }
 }
 
@@ -227,7 +227,7 @@ fn between_kernels(plan: &FaultPlan, family: Domain, config: HostConfig) -> Ran 
     Ran {
         planned: plan.faults.len(),
         fired: forwarder.fired().count(),
-        lost: stats.not_handed_on + stats.unread + stats.receive_errors + counted.iter().sum::<u64>(),
+        lost: stats.lost() + counted.iter().sum::<u64>(),
     }
 }
 

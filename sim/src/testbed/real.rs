@@ -127,9 +127,16 @@ pub(super) fn merged(calls: &Trace, packets: &Trace) -> Trace {
             trace.push(event.at, what);
         }
     };
-    for event in packets.events() {
+    let mut windows = packets.congestion_windows().iter().peekable();
+    for (place, event) in packets.events().iter().enumerate() {
         push_calls(&mut trace, event.at);
+        while let Some(window) = windows.next_if(|window| window.place <= place) {
+            trace.push(window.at, window.what());
+        }
         trace.push(event.at, event.what.clone());
+    }
+    for window in windows {
+        trace.push(window.at, window.what());
     }
     push_calls(&mut trace, Time::MAX);
     trace

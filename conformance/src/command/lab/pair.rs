@@ -13,7 +13,7 @@ use super::hosts::{Hosts, with_cause};
 use super::program::{Output, Started};
 
 /// How long the server may take until it listens.
-const LISTEN_LIMIT: Duration = Duration::from_secs(10);
+const LISTEN_LIMIT: Duration = Duration::from_secs(30);
 /// How often it is looked whether the server listens.
 const LOOK: Duration = Duration::from_millis(5);
 /// How often it is looked whether all of it is to stop.

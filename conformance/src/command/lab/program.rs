@@ -14,6 +14,7 @@ use faultwire::lab::{KernelHost, Program};
 use super::hosts::addresses;
 use super::pair::PairError;
 use crate::command::live::tell;
+use crate::report::harmless;
 
 /// How long a program may take to end when it is asked to.
 const END_LIMIT: Duration = Duration::from_secs(2);
@@ -44,7 +45,7 @@ impl Kept {
     /// What was kept so far, as it may stand on a terminal.
     pub(super) fn text(&self) -> String {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        printable(&String::from_utf8_lossy(&kept))
+        harmless(&String::from_utf8_lossy(&kept)).into_owned()
     }
 
     fn push(&self, line: &[u8]) {
@@ -56,12 +57,6 @@ impl Kept {
             kept.extend_from_slice(CUT);
         }
     }
-}
-
-/// Text of somebody else's as it may stand on a terminal: what would move the cursor or do worse is replaced. Ends of
-/// lines, those of other systems too, and tabs stay.
-pub(super) fn printable(text: &str) -> String {
-    text.replace("\r\n", "\n").replace(|c: char| c.is_control() && c != '\n' && c != '\t', "\u{fffd}")
 }
 
 impl Output {
@@ -132,9 +127,11 @@ impl Started {
         }
     }
 
-    /// Asks it to end; kills it where it does not.
+    /// Asks it, and what it has started, to end; kills what does not.
     pub(super) fn end(&mut self) -> Result<(), PairError> {
         self.program.terminate()?;
+        // What it has started may end later than it does, and have something to say: once it is reaped, they are killed.
+        self.finish_output();
         if self.program.wait(END_LIMIT)?.is_none() {
             self.output
                 .note(format_args!("the {} does not end when it is asked to: it is killed", self.name));

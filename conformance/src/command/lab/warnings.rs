@@ -21,6 +21,10 @@ impl Beside {
                 for (count, what) in [
                     (stats.not_handed_on, "packets were not taken by a host: lost outside of the plan"),
                     (stats.unread, "packets of a host came too fast: lost outside of the plan"),
+                    (
+                        stats.receive_errors,
+                        "times a host's device gave no packet: perhaps lost outside of the plan",
+                    ),
                 ] {
                     beside.lose(count, format!("{count} {what}"));
                 }

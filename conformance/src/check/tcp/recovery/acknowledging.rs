@@ -116,7 +116,7 @@ fn passed(trace: &Trace, which: Side, len: fn(&Call) -> Option<usize>) -> Vec<(T
 struct Second {
     written: Time,
     sent: Time,
-    /// Something was acknowledged at that moment.
+    /// Something was acknowledged just then.
     answers: bool,
 }
 
@@ -130,7 +130,11 @@ fn second_write(run: &Run, flow: &Flow) -> Option<Second> {
         match happened {
             Happened::Heard { word: Word::New(_), .. } => answered = Some(at),
             Happened::Sent { segment, .. } if segment.text_end() >= end => {
-                return Some(Second { written, sent: at, answers: answered == Some(at) });
+                return Some(Second {
+                    written,
+                    sent: at,
+                    answers: answered.is_some_and(|heard| at <= heard + AT_ONCE),
+                });
             }
             _ => {}
         }
