@@ -42,6 +42,22 @@
 //! given up). It may be *in a stream*: then it is delivered behind what was sent before it in that stream. Whatever it
 //! asks for, it is delivered at most once.
 //!
+//! ```
+//! # use std::time::Duration;
+//! # use faultwire::adaptive::{AdaptiveSocket, Config, Delivery, Error};
+//! # use faultwire::network::Network;
+//! # async fn play<N: Network>(net: N, config: Config) -> Result<(), Error> {
+//! # let (position, shot, chat) = ("1 2", "3 4", "hello");
+//! let mut socket = AdaptiveSocket::bind(&net, "0.0.0.0:0", config).await?;
+//! let peer = socket.connect("server:7000").await?;
+//! socket.send(peer, position, Delivery::ONCE).await?;                        // arrives once, or never
+//! socket.send(peer, shot, Delivery::within(Duration::from_millis(200))).await?; // else the sender is told
+//! socket.send(peer, chat, Delivery::RELIABLE.in_stream(0)).await?;           // in order, whatever is lost
+//! socket.close(peer).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! It **adapts** by what it measures. The time-out is that of RFC 6298 over measured round trips, with exponential back-off. A
 //! packet is lost where a packet sent three later was acknowledged, or one sent later by an eighth more than a round trip
 //! (RFC 9002, section 6.1), or where the time-out is over. The congestion window goes by slow start and AIMD (RFC 9002, section 7:

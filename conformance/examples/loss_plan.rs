@@ -6,8 +6,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Link, LinkNumbers, Packet, bounds};
-use faultwire_sim::seed::derive;
+use faultwire_conformance::loss::random_loss;
 
 fn main() -> ExitCode {
     let numbers: Option<Vec<u64>> = std::env::args().skip(1).map(|arg| arg.parse().ok()).collect();
@@ -22,28 +21,12 @@ fn main() -> ExitCode {
 }
 
 fn write(percent: u64, packets: u64, seed: u64, delay_us: u64) -> ExitCode {
-    let mut faults = Vec::new();
-    for (from, to) in [("client", "server"), ("server", "client")] {
-        let lost = (1..=packets).filter(|nth| derive(seed, &("loss", from, *nth)) % 100 < percent);
-        faults.extend(lost.filter_map(|nth| u32::try_from(nth).ok()).map(|nth| Fault {
-            direction: Direction::new(from, to),
-            packet: Packet::nth(Class::Any, nth),
-            action: Action::Drop,
-        }));
-    }
-    if faults.len() > bounds::FAULTS_MAX {
-        let most = bounds::FAULTS_MAX;
-        let _ =
-            writeln!(io::stderr(), "{} faults are more than the {most} that a plan may have", faults.len());
-        return ExitCode::from(2);
-    }
-    let plan = FaultPlan {
-        title: Some(format!(
-            "{percent} % of the first {packets} packets each way are lost, drawn with seed {seed}"
-        )),
-        link: Link::Numbers(LinkNumbers { delay_us, mtu: 1500, rate_kbps: None }),
-        faults,
-        ..FaultPlan::default()
+    let plan = match random_loss(percent, packets, seed, delay_us) {
+        Ok(plan) => plan,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{error}");
+            return ExitCode::from(2);
+        }
     };
     match io::stdout().write_all(plan.to_toml().as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,

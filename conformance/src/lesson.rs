@@ -9,7 +9,9 @@ pub mod check;
 mod conversations;
 pub mod datagrams;
 mod dialogue;
+pub mod document;
 mod exchange;
+pub mod fairness;
 mod flows;
 #[path = "../lessons/packet.rs"]
 pub mod packet;
@@ -18,7 +20,9 @@ mod search;
 #[expect(clippy::missing_errors_doc, reason = "each of the programs fails as its socket does")]
 pub mod streams;
 mod text;
+pub mod throughput;
 pub mod transport;
+pub(crate) mod words;
 
 use faultwire::fault::{Action, FaultPlan, PlanError};
 use faultwire_sim::Scenario;

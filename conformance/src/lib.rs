@@ -2,7 +2,7 @@
 //! What TCP and UDP promise, settled by experiment: claims, checks, reports.
 //!
 //! [`claim`] lists what is claimed; [`study`] says which scenarios settle it; [`check`] what looks at a run; [`engine`]
-//! runs them; [`report`] is what comes out; [`lesson`] is the course; `figures` measures the kernel's TCP and ours side by side
+//! runs them; [`report`] is what comes out; [`lesson`] is the course; [`plot`] draws curves; `figures` measures the kernel's TCP and ours side by side
 //! (Linux); [`command`] is the `faultwire` command around it all.
 
 pub mod check;
@@ -15,6 +15,8 @@ pub mod figures;
 pub mod interrupt;
 pub mod known;
 pub mod lesson;
+pub mod loss;
+pub mod plot;
 pub mod progress;
 pub mod report;
 pub mod study;

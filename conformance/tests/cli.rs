@@ -54,6 +54,7 @@ fn help() {
         "compare",
         "lesson",
         "lesson run",
+        "lesson throughput",
     ];
     for part in parts {
         let args: Vec<&str> = part.split_whitespace().chain(["--help"]).collect();

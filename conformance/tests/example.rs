@@ -129,3 +129,15 @@ fn the_readme_shows_the_examples_own_test() {
     assert!(shown.contains("faultwire_sim::scenario"), "{shown}");
     assert!(test.contains(shown), "fixtures/example/tests/store.rs has no such test:\n{shown}");
 }
+
+#[test]
+fn the_readmes_adaptive_socket_is_an_example_that_is_compiled() {
+    let (readme, source) = (text(root().join("README.md")), text(root().join("src/adaptive.rs")));
+    let after = readme.split_once("## A datagram socket that adapts itself").expect("the section").1;
+    let shown: String = block(after, "rust").lines().map(|line| format!("//! {line}\n")).collect();
+    assert!(shown.contains("AdaptiveSocket::bind"), "{shown}");
+    assert!(
+        source.contains(&shown),
+        "the documentation of faultwire::adaptive has no such example:\n{shown}"
+    );
+}

@@ -12,6 +12,8 @@ mod command;
 mod datagrams;
 #[path = "kernel/figures.rs"]
 mod figures;
+#[path = "kernel/file.rs"]
+mod file;
 #[path = "kernel/killed.rs"]
 mod killed;
 #[path = "kernel/many.rs"]

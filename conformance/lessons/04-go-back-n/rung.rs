@@ -8,15 +8,16 @@ use faultwire::time::Time;
 use crate::lesson::TIMEOUT;
 use crate::lesson::packet::Packet;
 
-/// So many messages are on their way at most.
+/// So many messages are on their way at most, if nothing else is said.
 pub const WINDOW: usize = 4;
 
 /// Sends up to a window of messages ahead of the acknowledgements; takes them in their order, or not at all.
 ///
 /// An acknowledgement says which number is expected next: it stands for all before that one. Numbers go round after 2^32
 /// messages; what is late by less than half of that is known as old.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct GoBackN {
+    window: usize,
     /// The number of the oldest message that is not acknowledged.
     base: u32,
     /// The messages that are not acknowledged, from that one on.
@@ -29,7 +30,26 @@ pub struct GoBackN {
     messages: VecDeque<Vec<u8>>,
 }
 
+impl Default for GoBackN {
+    fn default() -> Self {
+        GoBackN::with_window(WINDOW)
+    }
+}
+
 impl GoBackN {
+    /// A machine that has so many messages on their way at most.
+    pub fn with_window(window: usize) -> Self {
+        GoBackN {
+            window,
+            base: 0,
+            waiting: VecDeque::new(),
+            again: None,
+            expected: 0,
+            datagrams: VecDeque::new(),
+            messages: VecDeque::new(),
+        }
+    }
+
     /// A machine whose first message, and that of the other side, has this number in place of 0.
     pub fn starting_at(number: u32) -> Self {
         GoBackN { base: number, expected: number, ..GoBackN::default() }
@@ -38,7 +58,7 @@ impl GoBackN {
 
 impl Machine for GoBackN {
     fn is_ready(&self) -> bool {
-        self.waiting.len() < WINDOW
+        self.waiting.len() < self.window
     }
 
     fn send(&mut self, now: Time, message: &[u8]) {

@@ -8,7 +8,7 @@ use faultwire::time::Time;
 use super::patience::Patience;
 use crate::lesson::packet::Packet;
 
-/// So many messages are on their way at most; and so many are kept until it is their turn.
+/// So many messages are on their way at most, and so many are kept until it is their turn, if nothing else is said.
 pub const WINDOW: usize = 4;
 
 /// A message on its way.
@@ -25,7 +25,7 @@ struct Sent {
 ///
 /// Numbers go round after 2^32 messages; a window must be less than half of that. Whatever is late by less than half of
 /// that is known as old.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SelectiveRepeat<P> {
     patience: P,
     /// The number of the oldest message that is not acknowledged.
@@ -34,13 +34,32 @@ pub struct SelectiveRepeat<P> {
     window: VecDeque<Sent>,
     /// The number of the message that is to be delivered next.
     expected: u32,
-    /// What came early, from that number on; the first place is always empty.
-    early: [Option<Vec<u8>>; WINDOW],
+    /// What came early, from that number on: a place for each message of a window, of which the first is always empty.
+    early: VecDeque<Option<Vec<u8>>>,
     datagrams: VecDeque<Vec<u8>>,
     messages: VecDeque<Vec<u8>>,
 }
 
+impl<P: Patience + Default> Default for SelectiveRepeat<P> {
+    fn default() -> Self {
+        SelectiveRepeat::with_window(WINDOW)
+    }
+}
+
 impl<P: Patience + Default> SelectiveRepeat<P> {
+    /// A machine that has so many messages on their way at most, and keeps as many; at least one.
+    pub fn with_window(window: usize) -> Self {
+        SelectiveRepeat {
+            patience: P::default(),
+            base: 0,
+            window: VecDeque::new(),
+            expected: 0,
+            early: vec![None; window].into(),
+            datagrams: VecDeque::new(),
+            messages: VecDeque::new(),
+        }
+    }
+
     /// A machine whose first message, and that of the other side, has this number in place of 0.
     pub fn starting_at(number: u32) -> Self {
         SelectiveRepeat { base: number, expected: number, ..Self::default() }
@@ -84,7 +103,7 @@ impl<P: Patience> SelectiveRepeat<P> {
 
 impl<P: Patience> Machine for SelectiveRepeat<P> {
     fn is_ready(&self) -> bool {
-        self.window.len() < WINDOW
+        self.window.len() < self.early.len()
     }
 
     fn send(&mut self, now: Time, message: &[u8]) {

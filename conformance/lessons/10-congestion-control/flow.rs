@@ -61,6 +61,11 @@ pub struct Flow<C> {
 }
 
 impl<C: Control> Flow<C> {
+    /// How many messages may be on their way.
+    pub fn window(&self) -> usize {
+        self.control.window()
+    }
+
     /// Sends the oldest message again.
     fn repeat(&mut self, now: Time) {
         if let Some(sent) = self.window.front_mut() {
@@ -123,7 +128,7 @@ impl<C: Control> Flow<C> {
 
 impl<C: Control> Machine for Flow<C> {
     fn is_ready(&self) -> bool {
-        self.window.len() < self.control.window()
+        self.window.len() < self.window()
     }
 
     fn send(&mut self, now: Time, message: &[u8]) {

@@ -20,6 +20,8 @@ pub(super) enum CommandError {
     UnknownLesson { found: String, nearest: Option<String> },
     #[error(transparent)]
     Worthless(#[from] crate::lesson::Worthless),
+    #[error(transparent)]
+    Unmeasured(#[from] crate::lesson::throughput::Unmeasured),
     #[error("the plan {} does not say which scenario it belongs to", path.display())]
     NoScenario { path: PathBuf, known: Vec<&'static str> },
     #[error("the scenario `{scenario}` does not run on the testbed {testbed}: {why}")]
@@ -66,6 +68,7 @@ impl CommandError {
             CommandError::Unavailable { .. } => exit::NO_TESTBED,
             CommandError::Undone { .. }
             | CommandError::Worthless(_)
+            | CommandError::Unmeasured(_)
             | CommandError::Stdout(_)
             | CommandError::Json(_)
             | CommandError::Junit(_)
@@ -116,6 +119,7 @@ impl CommandError {
             CommandError::Folder { .. }
             | CommandError::Undone { .. }
             | CommandError::Worthless(_)
+            | CommandError::Unmeasured(_)
             | CommandError::Plan(_)
             | CommandError::Stdout(_)
             | CommandError::Json(_)

@@ -1,6 +1,7 @@
 //! `faultwire lesson`.
 
 mod run;
+mod throughput;
 
 use std::fmt::Write as _;
 
@@ -29,6 +30,7 @@ enum What {
     },
     /// Find the smallest plan of faults that breaks the program that believes, and hold the mended one against all
     Run(run::Args),
+    Throughput(throughput::Args),
 }
 
 /// Which lesson.
@@ -54,6 +56,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         What::List => output::emit(&list())?,
         What::Show { lesson } => output::emit(&show(lesson.find()?))?,
         What::Run(args) => return run::run(args),
+        What::Throughput(args) => return throughput::run(args),
     }
     Ok(exit::AS_CLAIMED)
 }

@@ -181,8 +181,9 @@ pub(super) static CONGESTION_CONTROL: Lesson = Lesson {
     slug: "congestion-control",
     title: "Congestion control",
     line: "the network belongs to all: who sees a loss slows down",
-    why: "Nothing went wrong but what the two flows did to each other: each had sixteen messages on their way, \
-          and the queue before the narrow link has eight places.",
+    why: "Nothing went wrong but what the two flows did to each other: each put all of its six messages on their \
+          way at once, and the queue before the narrow link has eight places. What found no place was dropped \
+          before the wire, where the picture begins.",
     text: include_str!("../../lessons/10-congestion-control/lesson.md"),
     breaks: include_str!("../../lessons/10-congestion-control/breaks.toml"),
     shows: any,
@@ -205,7 +206,7 @@ const TWO_FLOWS: Flows = Flows {
 };
 
 /// Both flows brought all across, in order.
-fn both_whole(shares: &Shares<'_>) -> Result<(), String> {
+pub(super) fn both_whole(shares: &Shares<'_>) -> Result<(), String> {
     for (name, flow) in ["first", "second"].iter().zip(shares.flows) {
         if !flow.delivered.iter().map(|delivery| &delivery.message).eq(&flow.messages) {
             let (got, all) = (flow.delivered.len(), flow.messages.len());

@@ -63,14 +63,14 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.replace("\r\n", "\n").replace(is_harmful, "\u{fffd}"))
 }
 
-/// Writes a paragraph: `first` before its first line, as many blanks before the others, `width` columns at most. What is
-/// not text is replaced.
+/// Writes a paragraph: `first` before its first line, as many blanks before the others, `width` columns at most. No line ends
+/// within a number (`10 000`). What is not text is replaced.
 pub(crate) fn paragraph(out: &mut String, first: &str, words: &str, width: usize) {
     let indent = first.chars().count();
     let mut column = indent;
     out.push_str(first);
     let mut fresh = true;
-    for word in harmless(words).split_whitespace() {
+    for word in unbroken(&harmless(words)) {
         let len = word.chars().count();
         if !fresh && column + 1 + len > width {
             let _ = write!(out, "\n{:indent$}", "");
@@ -81,16 +81,49 @@ pub(crate) fn paragraph(out: &mut String, first: &str, words: &str, width: usize
             out.push(' ');
             column += 1;
         }
-        out.push_str(word);
+        out.push_str(&word);
         column += len;
         fresh = false;
     }
     out.push('\n');
 }
 
+/// The words of a text, of which a number with blanks between its thousands is one.
+fn unbroken(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let digits = word.chars().take_while(char::is_ascii_digit).count();
+        match words.last_mut() {
+            Some(last) if digits == 3 && last.ends_with(|c: char| c.is_ascii_digit()) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_line_ends_within_a_number() {
+        for width in 20..60 {
+            let mut out = String::new();
+            paragraph(
+                &mut out,
+                "",
+                "every plan (1 234 567), and 10 000 random ones; 9 of 1000 in 2 runs",
+                width,
+            );
+            for whole in ["(1 234 567),", "10 000"] {
+                assert!(out.contains(whole), "{width}: {out}");
+            }
+            assert_eq!(out.split_whitespace().count(), 16, "{out}");
+        }
+    }
 
     #[test]
     fn what_somebody_else_wrote_does_nothing_to_a_terminal() {

@@ -1,21 +1,13 @@
 //! `faultwire lesson run`.
 
-use std::fmt::Write as _;
-
-use faultwire::fault::Link;
-use faultwire::trace::DiagramOptions;
-use faultwire_sim::search::Tried;
-
 use super::super::bar::Bar;
 use super::super::error::CommandError;
 use super::super::output;
 use super::Named;
 use crate::exit;
-use crate::lesson::{self, Broken, HoldOptions, Lesson, Side};
-use crate::report::{grouped, paragraph, plan_in_words};
-
-/// The widest line, in columns.
-const WIDTH: usize = 80;
+use crate::lesson::words::{WIDTH, counts, shown};
+use crate::lesson::{self, HoldOptions, Lesson, Side};
+use crate::report::paragraph;
 
 /// Up to so many faults of the grid in one plan.
 const EXHAUSTIVE: usize = 2;
@@ -55,7 +47,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     Ok(if fine { exit::AS_CLAIMED } else { exit::CLAIM_FAILED })
 }
 
-fn part(title: &str, text: &str) -> String {
+pub(super) fn part(title: &str, text: &str) -> String {
     format!("\n{title}\n{}\n\n{text}\n", "─".repeat(title.chars().count()))
 }
 
@@ -73,34 +65,6 @@ fn believed(lesson: &Lesson) -> Result<(String, bool), CommandError> {
     out.push_str(&shown(&broken));
     paragraph(&mut out, "Why: ", lesson.why, WIDTH);
     Ok((out, true))
-}
-
-/// A failure: its plan, its diagram, what the check says, how it was found.
-pub(super) fn shown(broken: &Broken) -> String {
-    let mut out = String::new();
-    let plan = &broken.run.plan;
-    let mut words = plan_in_words(plan);
-    if plan.link != Link::default() {
-        let delay_ms = plan.link.numbers().delay_us / 1_000;
-        let _ = write!(words, ", over a link that takes {delay_ms} ms each way");
-    }
-    paragraph(&mut out, "  ", &words, WIDTH);
-    let options = DiagramOptions { width: WIDTH, lines_max: 40, ..DiagramOptions::default() };
-    let _ = write!(out, "\n{}\n", broken.run.trace.diagram(&options));
-    paragraph(&mut out, "It fails: ", &broken.how, WIDTH);
-    let smallest = if broken.is_minimal {
-        "nothing of the plan can be left out or lessened"
-    } else {
-        "it may not be the smallest plan"
-    };
-    let plans = counted(broken.tried.runs(), "plan");
-    let found = format!("after {plans}, and {} to lessen it; {smallest}", counted(broken.shrink_runs, "run"));
-    paragraph(&mut out, "Found:    ", &found, WIDTH);
-    out
-}
-
-fn counted(count: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// What came of holding the mended program against every plan, and whether it held.
@@ -121,18 +85,4 @@ fn mended(lesson: &Lesson, cases: u64) -> Result<(String, bool), CommandError> {
         }
     };
     Ok((out, held))
-}
-
-/// How hard was tried, in words.
-pub(super) fn counts(tried: &Tried) -> String {
-    format!(
-        "under every plan of no fault ({}), one ({}) and two ({}), and {} random ones of up to eight; {} of {} planned \
-         faults took place",
-        grouped(tried.fault_free),
-        grouped(tried.singles),
-        grouped(tried.pairs),
-        grouped(tried.random),
-        grouped(tried.faults_fired),
-        grouped(tried.faults_planned),
-    )
 }

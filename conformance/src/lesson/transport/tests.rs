@@ -10,7 +10,7 @@ use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use super::generals::General;
 use super::segment::{Kind, Segment};
 use super::*;
-use crate::lesson::{Factory, Share, find};
+use crate::lesson::find;
 use crate::progress::Silent;
 use faultwire::time::Time;
 
@@ -215,47 +215,5 @@ proptest! {
             while machine.next_message().is_some() {}
         }
         prop_assert!(answers <= 4 * segments.len() + 1, "{answers}");
-    }
-}
-
-/// What became of two long flows, where nothing is lost but for want of a place.
-fn long(machine: Factory, second_after: Duration) -> (f64, f64, [Share; 2]) {
-    thread_local! {
-        static SEEN: std::cell::RefCell<Option<(f64, f64, [Share; 2])>> = const { std::cell::RefCell::new(None) };
-    }
-    let flows = Flows {
-        messages: 1_000,
-        second_after,
-        check: |shares| {
-            both_whole(shares)?;
-            let (from, until) = shares.together();
-            let seen = (shares.goodput(), shares.fairness(from, until), shares.flows.clone());
-            SEEN.with(|it| *it.borrow_mut() = Some(seen));
-            Ok(())
-        },
-        ..TWO_FLOWS
-    };
-    let run = flows.scenarios("long", machine)[0]
-        .run(&FaultPlan { link: (TWO_FLOWS.links)()[0], ..Default::default() });
-    assert_eq!(run.end, End::Finished);
-    SEEN.with(|it| it.borrow_mut().take()).expect("the check was made")
-}
-
-#[test]
-fn two_long_flows_share_the_link_well_and_drop_little() {
-    for after in [0, 100, 3_000] {
-        let after = Duration::from_millis(after);
-        let measured = |machine| {
-            let (goodput, fairness, flows) = long(machine, after);
-            let sum = |of: fn(&Share) -> u64| flows.iter().map(of).sum::<u64>() as f64;
-            (goodput, fairness, sum(|flow| flow.dropped) / sum(|flow| flow.offered))
-        };
-        let (_, _, dropped) = measured(TWO_FLOWS.believed);
-        assert!(dropped > 0.2, "{after:?}: {dropped}");
-        let (goodput, fairness, dropped) = measured(TWO_FLOWS.mended);
-        assert!(
-            goodput > 0.95 && fairness > 0.8 && dropped < 0.08,
-            "{after:?}: {goodput} {fairness} {dropped}"
-        );
     }
 }
