@@ -13,10 +13,13 @@ pub mod document;
 mod exchange;
 pub mod fairness;
 mod flows;
+pub mod learner;
 #[path = "../lessons/packet.rs"]
 pub mod packet;
 mod replay;
 mod search;
+mod sources;
+pub mod spoken;
 #[expect(clippy::missing_errors_doc, reason = "each of the programs fails as its socket does")]
 pub mod streams;
 mod text;
@@ -33,6 +36,7 @@ pub use exchange::{Delivery, Exchange, Factory, Program, TIMEOUT, Transfer, Worl
 pub use flows::{Flows, Narrow, Share, Shares};
 pub use replay::studies;
 pub use search::{Broken, Held, HoldOptions, Worthless, find, hold};
+pub use sources::{PYTHON, PythonPair, PythonProgram, RUST, RustProgram, RustSource};
 
 /// The lessons, in the order of the course.
 pub static LESSONS: &[&Lesson] = &[
@@ -145,6 +149,14 @@ impl Lesson {
     pub fn to_record(&self, broken: &Broken) -> FaultPlan {
         let (title, scenario) = (Some(broken.how.clone()), Some(self.scenario_name()));
         FaultPlan { title, scenario, ..broken.run.plan.clone() }
+    }
+
+    /// What its machines have to do over datagrams; none where the lesson is about something else.
+    pub fn exchange(&self) -> Option<&Exchange> {
+        match &self.task {
+            Task::Datagrams(exchange) => Some(exchange),
+            Task::Conversations(_) | Task::Flows(_) | Task::Stream(_) => None,
+        }
     }
 
     /// What one of its programs is run in: a scenario for each link that the lesson speaks of. Each fails where the check

@@ -54,6 +54,10 @@ fn help() {
         "compare",
         "lesson",
         "lesson run",
+        "lesson start",
+        "lesson check",
+        "lesson hint",
+        "lesson overview",
         "lesson throughput",
     ];
     for part in parts {

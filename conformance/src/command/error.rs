@@ -18,6 +18,9 @@ pub(super) enum CommandError {
     UnknownScenario { found: String, nearest: Option<String>, known: Vec<&'static str> },
     #[error("there is no lesson `{found}`")]
     UnknownLesson { found: String, nearest: Option<String> },
+    /// Something about a learner's folder or programs.
+    #[error("{what}")]
+    Lesson { what: String, help: String, code: u8, source: Option<io::Error> },
     #[error(transparent)]
     Worthless(#[from] crate::lesson::Worthless),
     #[error(transparent)]
@@ -66,6 +69,7 @@ impl CommandError {
             | CommandError::Plan(_)
             | CommandError::Out { .. } => exit::USAGE,
             CommandError::Unavailable { .. } => exit::NO_TESTBED,
+            CommandError::Lesson { code, .. } => *code,
             CommandError::Undone { .. }
             | CommandError::Worthless(_)
             | CommandError::Unmeasured(_)
@@ -110,6 +114,7 @@ impl CommandError {
                 Some(format!("name it with --scenario; there are: {}", known.join(", ")))
             }
             CommandError::Unavailable { allow, .. } => Some(allow.clone()),
+            CommandError::Lesson { help, .. } => Some(help.clone()),
             CommandError::Out { .. } => {
                 Some("give a file in a directory that exists and is yours".to_owned())
             }

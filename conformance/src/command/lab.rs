@@ -22,7 +22,7 @@ mod search;
 mod warnings;
 
 #[cfg(target_os = "linux")]
-pub(super) use hosts::helper;
+pub(super) use hosts::{Hosts, addresses, helper};
 
 /// Put a fault plan between any two programs, each in a host of its own of this machine's kernel
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,11 @@
 //! `faultwire lesson`.
 
+mod check;
+mod folder;
+mod hint;
+mod overview;
 mod run;
+mod start;
 mod throughput;
 
 use std::fmt::Write as _;
@@ -11,6 +16,7 @@ use super::error::CommandError;
 use super::output;
 use crate::exit;
 use crate::lesson::{LESSONS, Lesson};
+use folder::Folder;
 
 /// The course: from a datagram to a reliable stream, by programs that break and the ideas that mend them
 #[derive(Clone, Debug, clap::Args)]
@@ -21,7 +27,7 @@ pub(super) struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 enum What {
-    /// List the lessons
+    /// List the lessons, and how far you are in the folders that lie here
     List,
     /// Show a lesson's text: what one believes, what is asked for, the idea, a question
     Show {
@@ -30,6 +36,11 @@ enum What {
     },
     /// Find the smallest plan of faults that breaks the program that believes, and hold the mended one against all
     Run(run::Args),
+    Start(start::Args),
+    Check(check::Args),
+    Hint(hint::HintArgs),
+    Solution(hint::SolutionArgs),
+    Overview(overview::Args),
     Throughput(throughput::Args),
 }
 
@@ -53,20 +64,32 @@ impl Named {
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     match &args.what {
-        What::List => output::emit(&list())?,
+        What::List => output::emit(&list(&Folder::all_here()))?,
         What::Show { lesson } => output::emit(&show(lesson.find()?))?,
         What::Run(args) => return run::run(args),
+        What::Start(args) => return start::run(args),
+        What::Check(args) => return check::run(args),
+        What::Hint(args) => return hint::hint(args),
+        What::Solution(args) => return hint::solution(args),
+        What::Overview(args) => overview::run(args)?,
         What::Throughput(args) => return throughput::run(args),
     }
     Ok(exit::AS_CLAIMED)
 }
 
-fn list() -> String {
+fn list(folders: &[Folder]) -> String {
     let mut out = String::new();
     for lesson in LESSONS {
         let _ = writeln!(out, "{:>3}  {}\n     {}", lesson.name, lesson.title, lesson.line);
+        for folder in folders.iter().filter(|folder| folder.lesson.name == lesson.name) {
+            let _ = writeln!(out, "     → {}: {}", folder.path.display(), folder.words());
+        }
     }
-    out.push_str("\nfaultwire lesson run N: see the program of lesson N break, and how it is mended\n");
+    out.push_str(
+        "\nfaultwire lesson run N: see the program of lesson N break, and how it is mended\n\
+         faultwire lesson start N: do it yourself\n\
+         faultwire lesson overview: all of it as a page, with what to do next\n",
+    );
     out
 }
 
@@ -83,7 +106,7 @@ mod tests {
     #[test]
     fn nothing_is_too_wide() {
         let texts: String = LESSONS.iter().map(|lesson| lesson.text).collect();
-        for line in list().lines().chain(texts.lines()) {
+        for line in list(&[]).lines().chain(texts.lines()) {
             assert!(line.chars().count() <= 80, "{line}");
         }
     }

@@ -29,6 +29,9 @@ const PORT: &str = "7000";
 /// The future of a program.
 pub type Running = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
+/// What is put around a program when it runs: whose it is (`the client's program`), the program.
+pub(super) type Around = fn(&'static str, Running) -> Running;
+
 /// A program: its host's network, its end of the stream, its desk.
 pub type Act = fn(Net, NetStream, Desk) -> Running;
 
@@ -46,6 +49,10 @@ pub struct StreamProgram {
 pub struct Dialogue {
     /// What both desks hold: the messages, in order. No two are alike.
     pub messages: fn() -> Vec<Vec<u8>>,
+    /// The same for commands of any language over the kernel's sockets, whose buffers have other sizes.
+    pub real_messages: fn() -> Vec<Vec<u8>>,
+    /// So many of them, the last ones, are the server's to say.
+    pub of_server: usize,
     /// The links to try it over.
     pub links: fn() -> Vec<Link>,
     /// What is set for the client's socket before it connects.
@@ -118,8 +125,18 @@ impl Desk {
 impl Dialogue {
     /// The scenarios with these programs, over each of the links. They fail where the check does.
     pub fn scenarios(&self, name: &str, programs: &[StreamProgram]) -> Vec<Scenario> {
-        let over =
-            |link| programs.iter().map(move |program| self.over(name, *program, link, &Shared::default()));
+        self.scenarios_within(name, programs, |_, run| run)
+    }
+
+    /// The same, with something around each program.
+    pub(super) fn scenarios_within(
+        &self,
+        name: &str,
+        programs: &[StreamProgram],
+        around: Around,
+    ) -> Vec<Scenario> {
+        let one = |program: &StreamProgram, link| self.over(name, *program, around, link, &Shared::default());
+        let over = |link| programs.iter().map(move |program| one(program, link));
         (self.links)().into_iter().flat_map(over).collect()
     }
 
@@ -127,13 +144,20 @@ impl Dialogue {
     pub(super) fn replayable(&self, name: &str) -> Scenario {
         let (dialogue, outcomes) = (*self, Shared::default());
         let name = name.to_owned();
-        let over = move |program| dialogue.over(&name, program, Link::default(), &outcomes);
+        let over = move |program| dialogue.over(&name, program, |_, run| run, Link::default(), &outcomes);
         with_mended(over(self.believed), self.mended.len(), move |way| over(dialogue.mended[way]))
     }
 
     /// A scenario runs one plan at a time, and notes there what it sees; whoever searches with several threads makes one
     /// for each.
-    fn over(&self, name: &str, program: StreamProgram, link: Link, outcomes: &Shared) -> Scenario {
+    fn over(
+        &self,
+        name: &str,
+        program: StreamProgram,
+        around: Around,
+        link: Link,
+        outcomes: &Shared,
+    ) -> Scenario {
         let messages = Arc::new((self.messages)());
         let (check, options) = (self.check, self.options);
         let mut settings = Settings::default();
@@ -154,7 +178,7 @@ impl Dialogue {
                 *lock(&outcomes) = <[Outcome; 2]>::default();
                 let desk = desk(&net, false);
                 async move {
-                    let result = serve(net, program.server, desk.clone()).await;
+                    let result = serve(net, program.server, around, desk.clone()).await;
                     desk.ended(result);
                     Ok(())
                 }
@@ -163,7 +187,7 @@ impl Dialogue {
         let client = move |net: Net| {
             let desk = desk(&net, true);
             async move {
-                let result = call(net, program.client, options, desk.clone()).await;
+                let result = call(net, program.client, around, options, desk.clone()).await;
                 desk.ended(result);
                 Ok(())
             }
@@ -184,13 +208,13 @@ impl Dialogue {
     }
 }
 
-async fn serve(net: Net, act: Act, desk: Desk) -> io::Result<()> {
+async fn serve(net: Net, act: Act, around: Around, desk: Desk) -> io::Result<()> {
     let listener = net.listen(&format!("0.0.0.0:{PORT}"), 1, &[]).await?;
     let (stream, _) = listener.accept().await?;
-    act(net, stream, desk).await
+    around("the server's program", act(net, stream, desk)).await
 }
 
-async fn call(net: Net, act: Act, options: &[SocketOption], desk: Desk) -> io::Result<()> {
+async fn call(net: Net, act: Act, around: Around, options: &[SocketOption], desk: Desk) -> io::Result<()> {
     let stream = net.connect(&format!("server:{PORT}"), options).await?;
-    act(net, stream, desk).await
+    around("the client's program", act(net, stream, desk)).await
 }

@@ -99,9 +99,11 @@ fn answered(talk: &Talk<'_>) -> Result<(), String> {
     }
 }
 
-/// The client comes to an end: with the answer, or, if the server lost power, knowing that there will be none.
+/// The client comes to an end: with the answer, or, if the server lost power (or is cut off for ever, which looks the same),
+/// knowing that there will be none.
 fn answered_or_told(talk: &Talk<'_>) -> Result<(), String> {
-    let is_dead = talk.trace.events().iter().any(|event| matches!(event.what, What::Crashed(_)));
+    let is_gone = |what: &What| matches!(what, What::Crashed(_) | What::Partitioned(_));
+    let is_dead = talk.trace.events().iter().any(|event| is_gone(&event.what));
     match is_dead && talk.client.delivered.is_empty() && talk.client.error.is_some() {
         true => Ok(()),
         false => answered(talk),
@@ -121,6 +123,8 @@ pub(super) static ONE_READ: Lesson = Lesson {
     shows: any,
     task: Task::Stream(Dialogue {
         messages: || numbered_messages(3),
+        real_messages: || numbered_messages(3),
+        of_server: 0,
         links: lan,
         options: &[SocketOption::NoDelay(true)],
         may_die: false,
@@ -133,6 +137,11 @@ pub(super) static ONE_READ: Lesson = Lesson {
 /// Messages that, each with its length before it, fill two segments: they are acknowledged at once.
 fn large_messages() -> Vec<Vec<u8>> {
     (b'a'..=b'd').map(|letter| vec![letter; 2 * 1_460 - 4]).collect()
+}
+
+/// Messages of which the kernel takes only a part at a time into a small buffer.
+fn larger_messages() -> Vec<Vec<u8>> {
+    (b'a'..=b'b').map(|letter| vec![letter; 100_000]).collect()
 }
 
 /// Lesson s2.
@@ -149,6 +158,8 @@ pub(super) static SHORT_WRITE: Lesson = Lesson {
     shows: any,
     task: Task::Stream(Dialogue {
         messages: large_messages,
+        real_messages: larger_messages,
+        of_server: 0,
         links: lan,
         options: &[SocketOption::NoDelay(true), SocketOption::SendBuffer(5_000)],
         may_die: false,
@@ -157,6 +168,10 @@ pub(super) static SHORT_WRITE: Lesson = Lesson {
         mended: &[programs!(short_write_mended)],
     }),
 };
+
+fn question_and_more() -> Vec<Vec<u8>> {
+    vec![b"GET the answer".to_vec(), b"and more that nobody reads".to_vec(), b"42".to_vec()]
+}
 
 /// Lesson s3.
 pub(super) static HALF_CLOSE: Lesson = Lesson {
@@ -170,7 +185,9 @@ pub(super) static HALF_CLOSE: Lesson = Lesson {
     breaks: include_str!("../../lessons/s3-half-close/breaks.toml"),
     shows: any,
     task: Task::Stream(Dialogue {
-        messages: || vec![b"GET the answer".to_vec(), b"and more that nobody reads".to_vec(), b"42".to_vec()],
+        messages: question_and_more,
+        real_messages: question_and_more,
+        of_server: 1,
         links: lan,
         options: &[],
         may_die: false,
@@ -179,6 +196,10 @@ pub(super) static HALF_CLOSE: Lesson = Lesson {
         mended: &[programs!(half_close_mended)],
     }),
 };
+
+fn question() -> Vec<Vec<u8>> {
+    vec![b"the question".to_vec(), b"the answer".to_vec()]
+}
 
 /// Lesson s4.
 pub(super) static DEAD_PEER: Lesson = Lesson {
@@ -192,7 +213,9 @@ pub(super) static DEAD_PEER: Lesson = Lesson {
     breaks: include_str!("../../lessons/s4-a-dead-peer/breaks.toml"),
     shows: any,
     task: Task::Stream(Dialogue {
-        messages: || vec![b"the question".to_vec(), b"the answer".to_vec()],
+        messages: question,
+        real_messages: question,
+        of_server: 1,
         links: lan,
         options: &[],
         may_die: true,

@@ -18,17 +18,17 @@ const SERVER: (Ipv4Addr, Ipv6Addr) = (Ipv4Addr::new(10, 0, 0, 2), Ipv6Addr::new(
 
 /// Two hosts, called `client` and `server` in plans and traces, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Hosts {
-    pub(super) client: KernelHost,
-    pub(super) server: KernelHost,
-    pub(super) forwarder: Forwarder,
+pub(in crate::command) struct Hosts {
+    pub(in crate::command) client: KernelHost,
+    pub(in crate::command) server: KernelHost,
+    pub(in crate::command) forwarder: Forwarder,
     /// Last, so that the hosts go before their helper is waited for.
     _lab: Lab,
 }
 
 impl Hosts {
     /// Makes them, with a wire under that plan.
-    pub(super) fn start(plan: &FaultPlan) -> Result<Hosts, Failure> {
+    pub(in crate::command) fn start(plan: &FaultPlan) -> Result<Hosts, Failure> {
         let configs = [CLIENT, SERVER].map(|(v4, v6)| {
             let mut config = HostConfig::new(v4, v6);
             config.mtu = plan.link.numbers().mtu;
@@ -45,7 +45,7 @@ impl Hosts {
 }
 
 /// The addresses of client and server.
-pub(super) fn addresses(ipv6: bool) -> (IpAddr, IpAddr) {
+pub(in crate::command) fn addresses(ipv6: bool) -> (IpAddr, IpAddr) {
     let of = |(v4, v6): (Ipv4Addr, Ipv6Addr)| -> IpAddr { if ipv6 { v6.into() } else { v4.into() } };
     (of(CLIENT), of(SERVER))
 }

@@ -1,0 +1,28 @@
+"""Lesson s4, mended: who hears nothing for long enough stops waiting. The side that asks."""
+
+import os
+import socket
+import sys
+
+# The byte that says that somebody is still there. The answer has none of them.
+STILL_THERE = b"."
+
+# After so long a silence nobody is there: several times as long as there is between two signs of
+# life, so that TCP has the time to repair what the network does to one.
+SILENCE = 4
+
+server = (os.environ["FAULTWIRE_SERVER"], int(os.environ["FAULTWIRE_PORT"]))
+sock = socket.create_connection(server, timeout=SILENCE)
+
+# A line of stdin.
+question = sys.stdin.buffer.readline().rstrip(b"\n")
+sock.sendall(question)
+sock.shutdown(socket.SHUT_WR)
+answer = b""
+try:
+    while part := sock.recv(1024):
+        answer += part.replace(STILL_THERE, b"")
+except socket.timeout:
+    sys.exit("nobody is there any more")
+# The answer is a line of stdout.
+print(answer.decode())

@@ -1,0 +1,149 @@
+//! `faultwire lesson check`: the lesson's check on a learner's own program.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::super::error::CommandError;
+use super::super::live;
+use super::super::output;
+use super::Named;
+use super::folder::{Folder, Language};
+use super::run::part;
+use crate::exit;
+use crate::lesson::{LESSONS, Lesson};
+
+mod any;
+mod cargo;
+mod group;
+mod output_of;
+mod pair;
+mod place;
+mod relayed;
+
+/// Check your own program: does any plan of faults break it?
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+In a folder that `lesson start` made in Rust, the crate is built, and its program is held against
+every plan of up to two faults and a thousand random ones. What it does is told: the smallest plan
+that breaks it, a panic, a call that never comes back. Whatever it has started is ended with it.
+
+Programs in any other language are two commands that speak UDP, or TCP in the lessons on streams:
+  faultwire lesson check 1 --server 'python3 server.py' --client 'python3 client.py'
+The client reads the messages from stdin, a line for each, and ends with exit code 0 when all is
+done. The server prints each message that it delivers as a line on stdout, at once, and runs until
+it is ended. (In lessons s3 and s4 the client reads the question, the server the answer, and the
+client prints what it got.) Both are told the server's address in FAULTWIRE_SERVER and
+FAULTWIRE_PORT: the server has its socket there, the client sends or connects there ({server} and
+{port} in a command stand for them). They run in the kernel's lab, or, where the machine refuses
+that, on this host with a relay between them, which carries UDP only: without faults, under the
+lesson's own plan, and under plans of one fault.
+
+Exit: 0 it passes, 1 it does not, 2 wrong usage, 3 what it needs is not to be had, 130 stopped by
+Ctrl-C.")]
+pub(super) struct Args {
+    /// The folder; with --server and --client the lesson
+    #[arg(value_name = "DIR|LESSON", default_value = ".")]
+    of: String,
+
+    /// The server's command
+    #[arg(long, value_name = "COMMAND", requires = "client")]
+    server: Option<String>,
+
+    /// The client's command
+    #[arg(long, value_name = "COMMAND", requires = "server")]
+    client: Option<String>,
+
+    /// Where commands run [default: lab, where it is to be had]
+    #[arg(long, value_enum)]
+    testbed: Option<place::Testbed>,
+
+    /// How many plans of one fault are tried on commands
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(..=1_000))]
+    plans: u16,
+
+    /// How long a crate's check may take, without the build; or a client in one run [default: 300; 10]
+    #[arg(long, value_name = "SECONDS", value_parser = live::seconds)]
+    timeout: Option<Duration>,
+}
+
+/// How long the check of a crate may take.
+const CRATE_MAX: Duration = Duration::from_secs(300);
+
+/// How long a client may take in one run.
+const CLIENT_MAX: Duration = Duration::from_secs(10);
+
+/// What became of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Passes,
+    Fails,
+    /// The learner stopped it.
+    Stopped,
+}
+
+pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
+    let limit = args.timeout.unwrap_or(CLIENT_MAX);
+    let asked = |server, client| any::Asked {
+        server,
+        client,
+        testbed: args.testbed,
+        plans: args.plans.into(),
+        limit,
+    };
+    if let (Some(server), Some(client)) = (&args.server, &args.client) {
+        let lesson = Named { lesson: args.of.clone() }.find()?;
+        let outcome = any::check(lesson, &asked(server, client))?;
+        match outcome {
+            Outcome::Passes => passed(lesson)?,
+            Outcome::Fails => output::emit(&format!("\nStuck? faultwire lesson hint {}\n", lesson.name))?,
+            Outcome::Stopped => {}
+        }
+        return Ok(outcome.exit_code());
+    }
+    let mut folder = Folder::open(&PathBuf::from(&args.of))?;
+    if let Some(damage) = &folder.damage {
+        live::tell(format_args!("note: what was known of your progress is lost: {damage}"));
+    }
+    let outcome = match folder.progress.language {
+        Language::Rust => cargo::check(&folder.path, args.timeout.unwrap_or(CRATE_MAX))?,
+        Language::Python => {
+            let [server, client] = any::of_python(&folder.path);
+            any::check(folder.lesson, &asked(&server, &client))?
+        }
+    };
+    if outcome != Outcome::Stopped {
+        folder.progress.checked(outcome == Outcome::Passes);
+        folder.save()?;
+    }
+    match outcome {
+        Outcome::Passes => passed(folder.lesson)?,
+        Outcome::Fails => {
+            let shown = folder.path.display();
+            output::emit(&format!("\nStuck? faultwire lesson hint {shown}\n"))?;
+        }
+        Outcome::Stopped => {}
+    }
+    Ok(outcome.exit_code())
+}
+
+impl Outcome {
+    fn exit_code(self) -> u8 {
+        match self {
+            Outcome::Passes => exit::AS_CLAIMED,
+            Outcome::Fails => exit::CLAIM_FAILED,
+            Outcome::Stopped => exit::INTERRUPTED,
+        }
+    }
+}
+
+/// What is said at the end of a lesson.
+fn passed(lesson: &Lesson) -> Result<(), CommandError> {
+    let mut out = format!("\nLesson {} is done.\n", lesson.name);
+    out.push_str(&part("The idea", lesson.section("The idea")));
+    out.push_str(&part("The question", lesson.section("The question")));
+    let place = LESSONS.iter().position(|it| it.name == lesson.name);
+    if let Some(next) = place.and_then(|place| LESSONS.get(place + 1)) {
+        out.push_str(&format!("\nNext: faultwire lesson start {}  ({})\n", next.name, next.title));
+    }
+    output::emit(&out)
+}
