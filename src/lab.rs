@@ -42,7 +42,7 @@ mod settings;
 mod sys;
 
 pub use device::{Device, DeviceKind};
-pub use forwarder::{Concluded, End, Forwarder, ForwarderError, ForwarderStats, Member};
+pub use forwarder::{Concluded, End, Forwarder, ForwarderError, ForwarderStats, Member, Power, Switched};
 pub use helper::{HelperError, serve};
 pub use host::{HostConfig, KernelHost, Lab, LabError, LabHost, Setting};
 pub use ours::{OurHost, WaitError};

@@ -21,6 +21,7 @@ fn main() -> io::Result<()> {
         cases: Some(0),
         thorough: false,
         lab_plans: 0,
+        lab_settings: None,
         seed: 0,
     };
     let plans = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/plans");

@@ -27,7 +27,7 @@ use crate::check::{self, Seen};
 use crate::claim::Claim;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
-use crate::report::Report;
+use crate::report::{LabSettings, Report};
 use crate::study::{CheckSpec, Search, Study};
 
 pub use exhibit::{Exhibit, Reason, exhibits};
@@ -57,6 +57,8 @@ pub struct VerifyOptions {
     pub thorough: bool,
     /// How many plans of one fault each study tries in a lab, beside those that show what must be possible.
     pub lab_plans: u64,
+    /// The settings that the kernel's hosts have in a lab, and which of them are absent; `None` where no lab is used.
+    pub lab_settings: Option<LabSettings>,
     /// The seed of random plans, ports and identifications.
     pub seed: u64,
 }
@@ -107,6 +109,11 @@ impl VerifyOptions {
     /// Why a testbed is not to be had, if it is not.
     fn unavailable(&self, testbed: Testbed) -> Option<&str> {
         self.unavailable.iter().find(|(it, _)| *it == testbed).map(|(_, why)| why.as_str())
+    }
+
+    /// Why a claim cannot be tried with what the kernel of this machine lacks, if it cannot.
+    fn lacking(&self, claim: &str, testbed: Testbed) -> Option<String> {
+        self.lab_settings.as_ref().filter(|_| testbed.is_lab())?.refusal(claim)
     }
 
     /// How hard a study is searched on a testbed.
@@ -221,6 +228,8 @@ pub fn verify_until(options: &VerifyOptions, progress: &mut dyn Progress, interr
     }
     let mut report = Report::new(options.seed, rows::rows(options, &parts), tried, begun.elapsed());
     report.interrupted = interrupt.is_asked();
+    let has_lab = options.testbeds.iter().any(|it| it.is_lab() && options.unavailable(*it).is_none());
+    report.lab = options.lab_settings.clone().filter(|_| has_lab);
     report
 }
 
@@ -253,6 +262,7 @@ mod tests {
                 cases,
                 thorough: false,
                 lab_plans: 0,
+                lab_settings: None,
                 seed: 0,
             };
             options.search(study(name), testbed).random
@@ -295,6 +305,7 @@ mod tests {
             cases: Some(200_000),
             thorough: true,
             lab_plans: 0,
+            lab_settings: None,
             seed: 0,
         };
         let is_cut = |row: &crate::report::Row| {
@@ -358,6 +369,7 @@ mod tests {
             cases: Some(0),
             thorough: false,
             lab_plans: 0,
+            lab_settings: None,
             seed: 0,
         };
         let mut told = Told::default();

@@ -2,6 +2,7 @@
 
 mod html;
 mod junit;
+mod lab;
 mod table;
 mod words;
 
@@ -16,6 +17,7 @@ use crate::claim::{Claim, Modality};
 use crate::exit;
 use crate::known;
 
+pub use lab::{AbsentSetting, LabSettings};
 pub use table::TableOptions;
 pub(crate) use words::{grouped, harmless, paragraph, plan as plan_in_words, replay_command};
 
@@ -174,6 +176,9 @@ pub struct Report {
     pub results: Vec<Row>,
     /// How many rows had which outcome.
     pub summary: Summary,
+    /// The kernel's settings in the lab, where there are rows of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lab: Option<LabSettings>,
     /// What was run in all, each run once, however many claims it served; of the table only.
     #[serde(skip)]
     pub tried: Tried,
@@ -204,7 +209,7 @@ impl Report {
             };
             *count += 1;
         }
-        Report { format: 1, seed, results, summary, tried, elapsed, interrupted: false }
+        Report { format: 1, seed, results, summary, lab: None, tried, elapsed, interrupted: false }
     }
 
     /// The exit code that goes with it: an internal fault first, since nothing else can be trusted then.

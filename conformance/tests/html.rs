@@ -38,6 +38,7 @@ static PAGE: LazyLock<String> = LazyLock::new(|| {
         cases: Some(1),
         thorough: false,
         lab_plans: 0,
+        lab_settings: None,
         seed: 7,
     };
     let report = verify(&options, &mut Silent);

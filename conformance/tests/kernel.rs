@@ -8,6 +8,8 @@
 mod bench;
 #[path = "kernel/command.rs"]
 mod command;
+#[path = "kernel/crash.rs"]
+mod crash;
 #[path = "kernel/datagrams.rs"]
 mod datagrams;
 #[path = "kernel/figures.rs"]
@@ -18,6 +20,8 @@ mod file;
 mod killed;
 #[path = "kernel/many.rs"]
 mod many;
+#[path = "kernel/refused.rs"]
+mod refused;
 #[path = "kernel/set_up.rs"]
 mod set_up;
 #[path = "kernel/streams.rs"]

@@ -22,6 +22,7 @@ fn options() -> VerifyOptions {
         cases: None,
         thorough: false,
         lab_plans: 0,
+        lab_settings: None,
         seed: SEED,
     }
 }

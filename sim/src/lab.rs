@@ -8,7 +8,7 @@ use std::io;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use faultwire::lab::{DeviceKind, LabError};
+use faultwire::lab::{DeviceKind, LabError, Profile, Setting};
 
 use crate::testbed::lab_pool;
 
@@ -51,10 +51,19 @@ pub(crate) fn device() -> Option<DeviceKind> {
     }
 }
 
+/// The profile of kernel settings that the hosts of labs have, and those of its settings that this machine's kernel does not take,
+/// each with its error. A lab is made for that, which is kept for the first run.
+///
+/// # Errors
+/// As [`probe`].
+pub fn settings() -> Result<(Profile, Vec<Setting>), LabError> {
+    Ok((lab_pool::PROFILE, lab_pool::look(|bench| bench.unset().to_vec())?))
+}
+
 /// Makes a lab, which is kept for the first run, and says how its hosts meet the wire.
 ///
 /// # Errors
 /// [`LabError::Refused`] where the machine refuses a step; [`LabError::Start`] where no helper was named.
 pub fn probe() -> Result<DeviceKind, LabError> {
-    lab_pool::probe()
+    lab_pool::look(|bench| bench.device.unwrap_or(DeviceKind::Packet))
 }

@@ -266,6 +266,11 @@ impl Wire {
         }
     }
 
+    /// When the next crash or restart is due that was not given out yet.
+    pub fn next_power_due(&self) -> Option<Time> {
+        self.queue.next_switch_due()
+    }
+
     /// What has taken place of the plan so far.
     ///
     /// A fault fires when it is applied to its packet: not where that packet was lost before, nor where a bit lies

@@ -1,5 +1,7 @@
 //! The wire between the ends of a lab, on the real clock.
 
+mod power;
+
 use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
@@ -10,6 +12,7 @@ use std::thread::{self, JoinHandle};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
+use self::power::Powers;
 use super::device::Device;
 use super::ours::OurHost;
 use super::route;
@@ -20,6 +23,9 @@ use crate::network::os::OsNetwork;
 use crate::stack::{Fd, Stack};
 use crate::time::Time;
 use crate::trace::{HostId, LossReason, Trace, What};
+
+pub(super) use self::power::Life;
+pub use self::power::{Power, Switched};
 
 /// Packets that are taken from one end before the other has its turn.
 const BATCH: usize = 64;
@@ -51,6 +57,9 @@ pub struct Member {
     pub addrs: Vec<IpAddr>,
     /// Where it meets the wire.
     pub end: End,
+    /// What starts in its place each time the plan has it start again, with the same addresses; for a host of the kernel another
+    /// one, which nobody has used.
+    pub spares: Vec<End>,
 }
 
 /// Why there is no forwarder.
@@ -139,6 +148,7 @@ struct State {
     ends: Vec<End>,
     /// The addresses of each end; empty where there are two ends, each of which gets all that the other sends.
     addrs: Vec<Vec<IpAddr>>,
+    power: Powers,
     /// Who waits for a descriptor of the stack at an end.
     waiting: Vec<(usize, Fd, Waker)>,
     stats: ForwarderStats,
@@ -149,10 +159,16 @@ impl Forwarder {
     /// Starts one between two hosts, named as the plan names them.
     ///
     /// # Errors
-    /// [`ForwarderError::Event`] for what only a simulation can do: events at a time, and crashes;
+    /// [`ForwarderError::Event`] for what only a simulation can do, events at a time, and for a restart: there is nothing to start;
     /// [`ForwarderError::UnknownHost`], [`ForwarderError::Start`].
     pub fn start(plan: &FaultPlan, ends: [(&str, End); 2]) -> Result<Forwarder, ForwarderError> {
-        let members = ends.map(|(name, end)| Member { name: name.to_owned(), addrs: Vec::new(), end });
+        let member = |(name, end): (&str, End)| Member {
+            name: name.to_owned(),
+            addrs: Vec::new(),
+            end,
+            spares: Vec::new(),
+        };
+        let members = ends.map(member);
         Forwarder::run(plan, OsNetwork::new(), members.into())
     }
 
@@ -170,20 +186,15 @@ impl Forwarder {
     }
 
     fn run(plan: &FaultPlan, clock: OsNetwork, members: Vec<Member>) -> Result<Forwarder, ForwarderError> {
-        possible(plan)?;
-        let (mut names, mut addrs, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        possible(plan, &members)?;
+        let (mut names, mut addrs, mut ends, mut spares) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for member in members {
             names.push(member.name);
             addrs.push(member.addrs);
             ends.push(member.end);
+            spares.push(member.spares);
         }
-        let devices = ends
-            .iter()
-            .filter_map(|end| match end {
-                End::Device(device) => Some(device.readable().try_clone_to_owned()),
-                End::Stack(_) => None,
-            })
-            .collect::<io::Result<Vec<OwnedFd>>>()?;
+        let power = Powers::new(&ends, spares)?;
         let state = State {
             clock,
             wire: Wire::new(plan, &names)?,
@@ -192,6 +203,7 @@ impl Forwarder {
             traced_cost: 0,
             ends,
             addrs,
+            power,
             waiting: Vec::new(),
             stats: ForwarderStats::default(),
             stopped: false,
@@ -200,14 +212,24 @@ impl Forwarder {
         let shared = Arc::new(Shared { state: Mutex::new(state), news: Condvar::new(), wake });
         let carried = Arc::clone(&shared);
         let thread =
-            thread::Builder::new().name("faultwire-lab".to_owned()).spawn(move || carried.carry(&devices))?;
+            thread::Builder::new().name("faultwire-lab".to_owned()).spawn(move || carried.carry())?;
         Ok(Forwarder { shared, thread: Some(thread) })
     }
 
     /// The end of that number, if it is a stack of ours.
     pub fn our_host(&self, end: usize) -> Option<OurHost> {
+        self.our_host_again(end, 0)
+    }
+
+    /// The same, once it has lost power that many times. It is gone when it loses power once more.
+    pub fn our_host_again(&self, end: usize, generation: u32) -> Option<OurHost> {
         let is_ours = matches!(self.shared.state().ends.get(end), Some(End::Stack(_)));
-        is_ours.then(|| OurHost::new(Arc::clone(&self.shared), end))
+        is_ours.then(|| OurHost::new(Arc::clone(&self.shared), Life { end, generation }))
+    }
+
+    /// The power of its hosts. Their programs are to be ended, and started again, as it tells.
+    pub fn power(&self) -> Power {
+        Power::new(Arc::clone(&self.shared))
     }
 
     /// Carries what the hosts have put on the wire by now, and says all that is known of it. What happens later is in no
@@ -223,12 +245,14 @@ impl Forwarder {
         Ok(Concluded { trace, fired: state.wire.fired(), stats: state.whole_stats()? })
     }
 
-    /// Ends it, and gives back what was at its ends.
+    /// Ends it, and gives back what is at its ends; behind that what was there before hosts lost power, and what was to come.
     pub fn stop(mut self) -> Vec<End> {
         self.end();
         let mut state = self.shared.state();
         state.waiting.clear();
-        std::mem::take(&mut state.ends)
+        let mut ends = std::mem::take(&mut state.ends);
+        ends.extend(state.power.rest());
+        ends
     }
 
     /// What happened so far.
@@ -272,19 +296,31 @@ impl Drop for Forwarder {
     }
 }
 
-/// Whether all of a plan's events can happen on the real clock, with hosts that do not crash.
-fn possible(plan: &FaultPlan) -> Result<(), ForwarderError> {
+/// Whether all of a plan's events can happen on the real clock, with what there is to start.
+fn possible(plan: &FaultPlan, members: &[Member]) -> Result<(), ForwarderError> {
+    let mut spares: Vec<usize> = members.iter().map(|member| member.spares.len()).collect();
     for (index, event) in plan.events.iter().enumerate() {
-        let why = match (&event.kind, &event.when) {
-            (EventKind::Crash(_) | EventKind::Restart(_), _) => {
-                "hosts of the lab are not its own to crash or restart: stop and start their programs"
-            }
+        let is_refused = match (&event.kind, &event.when) {
             (_, When::AtUs(_)) => {
-                "only a simulation has times that repeat: anchor it to a packet with `after`"
+                Some("only a simulation has times that repeat: anchor it to a packet with `after`")
             }
-            _ => continue,
+            (EventKind::Restart(name), _) => {
+                let at = members.iter().position(|member| member.name == *name);
+                match at.and_then(|at| spares.get_mut(at)) {
+                    Some(0) => Some("nothing is kept ready to start in the host's place"),
+                    Some(left) => {
+                        *left -= 1;
+                        None
+                    }
+                    // The wire says which hosts there are.
+                    None => None,
+                }
+            }
+            _ => None,
         };
-        return Err(ForwarderError::Event { number: index + 1, why });
+        if let Some(why) = is_refused {
+            return Err(ForwarderError::Event { number: index + 1, why });
+        }
     }
     Ok(())
 }
@@ -301,32 +337,33 @@ impl Shared {
         let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
     }
 
-    /// Lets a program use the stack at an end; `None` where there is none, or the forwarder has ended.
-    pub(super) fn with_stack<T>(&self, end: usize, call: impl FnOnce(&mut Stack) -> T) -> Option<T> {
+    /// Lets a program use the stack at an end; `None` where there is none, or it has lost power, or the forwarder has ended.
+    pub(super) fn with_stack<T>(&self, life: Life, call: impl FnOnce(&mut Stack) -> T) -> Option<T> {
         let mut state = self.state();
-        let result = state.with_stack(end, call);
+        let result = state.with_stack(life, call);
         drop(state);
         self.wake();
         result
     }
 
     /// Like [`with_stack`](Shared::with_stack): where the call would have to wait, the task is woken when the descriptor's
-    /// readiness changes. For ever pending where there is no stack, or the forwarder has ended.
+    /// readiness changes. For ever pending where there is no stack, or it has lost power, or the forwarder has ended.
     pub(super) fn poll<T>(
         &self,
-        end: usize,
+        life: Life,
         cx: &mut Context<'_>,
         fd: Fd,
         call: impl FnOnce(&mut Stack) -> Result<T, Errno>,
     ) -> Poll<Result<T, Errno>> {
         let mut state = self.state();
-        let result = state.with_stack(end, call);
+        let result = state.with_stack(life, call);
         let waits = matches!(result, Some(Err(Errno::EAGAIN | Errno::EINPROGRESS | Errno::EALREADY)));
         if waits {
-            let is_known =
-                |(of, on, waker): &(usize, Fd, Waker)| (*of, *on) == (end, fd) && waker.will_wake(cx.waker());
+            let is_known = |(of, on, waker): &(usize, Fd, Waker)| {
+                (*of, *on) == (life.end, fd) && waker.will_wake(cx.waker())
+            };
             if !state.waiting.iter().any(is_known) {
-                state.waiting.push((end, fd, cx.waker().clone()));
+                state.waiting.push((life.end, fd, cx.waker().clone()));
             }
         }
         drop(state);
@@ -340,14 +377,14 @@ impl Shared {
     /// Like [`with_stack`](Shared::with_stack), again and again while it gives `None`, until `until` on the clock.
     pub(super) fn wait<T>(
         &self,
-        end: usize,
+        life: Life,
         limit: std::time::Duration,
         mut call: impl FnMut(&mut Stack) -> Option<T>,
     ) -> Option<T> {
         let mut state = self.state();
         let until = state.clock.now() + limit;
         loop {
-            let result = state.with_stack(end, &mut call)?;
+            let result = state.with_stack(life, &mut call)?;
             // Even a call that would have to wait may have something to send: a window update.
             self.wake();
             let left = until.since(state.clock.now());
@@ -359,7 +396,7 @@ impl Shared {
     }
 
     /// The thread: carries packets until it is told to stop.
-    fn carry(&self, devices: &[OwnedFd]) {
+    fn carry(&self) {
         loop {
             let mut state = self.state();
             if state.stopped {
@@ -368,12 +405,13 @@ impl Shared {
             let is_busy = (0..ROUNDS).all(|_| state.round());
             self.news.notify_all();
             let wait = if is_busy { Some(std::time::Duration::ZERO) } else { state.idle() };
+            let devices = state.power.readable();
             drop(state);
             let wait =
                 wait.map(|span| Timespec::try_from(span).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 }));
             let mut descriptors: Vec<PollFd<'_>> = devices
                 .iter()
-                .map(AsFd::as_fd)
+                .map(|device| device.as_fd())
                 .chain([self.wake.as_fd()])
                 .map(|descriptor: BorrowedFd<'_>| PollFd::from_borrowed_fd(descriptor, PollFlags::IN))
                 .collect();
@@ -385,10 +423,10 @@ impl Shared {
 }
 
 impl State {
-    fn with_stack<T>(&mut self, end: usize, call: impl FnOnce(&mut Stack) -> T) -> Option<T> {
+    fn with_stack<T>(&mut self, life: Life, call: impl FnOnce(&mut Stack) -> T) -> Option<T> {
         let now = self.clock.now();
-        match self.ends.get_mut(end)? {
-            End::Stack(stack) if !self.stopped => {
+        match self.ends.get_mut(life.end)? {
+            End::Stack(stack) if !self.stopped && self.power.is_on(life) => {
                 stack.advance(now);
                 Some(call(stack))
             }
@@ -404,11 +442,13 @@ impl State {
             self.collect(end, now);
         }
         while let Some(due) = self.wire.poll(now, &mut self.trace) {
-            // Crashes and restarts were refused with the plan.
-            if let DueWhat::Packet(delivery) = due.what {
-                let to = usize::from(delivery.to.0);
-                self.deliver(now, delivery);
-                // What the host answers at once comes before the next packet gets there.
+            let to = match &due.what {
+                DueWhat::Packet(delivery) => Some(usize::from(delivery.to.0)),
+                _ => None,
+            };
+            self.happen(now, due.what);
+            // What the host answers at once comes before the next packet gets there.
+            if let Some(to) = to {
                 self.collect(to, now);
             }
         }
@@ -418,9 +458,45 @@ impl State {
 
     /// Puts on the wire what an end has for it.
     fn collect(&mut self, end: usize, now: Time) {
+        let life = self.power.life(end);
+        if !self.power.is_on(life) {
+            return;
+        }
         for packet in self.take(end, now) {
             self.stats.taken += 1;
             self.send(now, end, packet);
+            // A host is cut off right behind the packet that its crash is anchored to, whatever else was read from it. What is due
+            // before still comes before.
+            while self.wire.next_power_due().is_some_and(|at| at <= now)
+                && let Some(due) = self.wire.poll(now, &mut self.trace)
+            {
+                self.happen(now, due.what);
+            }
+            if !self.power.is_on(life) {
+                return;
+            }
+        }
+    }
+
+    /// Does what is due.
+    fn happen(&mut self, now: Time, what: DueWhat) {
+        match what {
+            DueWhat::Packet(delivery) => self.deliver(now, delivery),
+            DueWhat::Crash(host) => {
+                let end = usize::from(host.0);
+                if self.power.off(end) {
+                    self.waiting.retain(|(of, ..)| *of != end);
+                    self.trace.push(now, What::Crashed(host));
+                }
+            }
+            DueWhat::Restart(host) => {
+                let end = usize::from(host.0);
+                if let Some(before) = self.ends.get_mut(end)
+                    && self.power.on(end, before)
+                {
+                    self.trace.push(now, What::Restarted(host));
+                }
+            }
         }
     }
 
@@ -458,7 +534,7 @@ impl State {
     /// What happened beside the plan, the devices' own counts included.
     fn whole_stats(&mut self) -> io::Result<ForwarderStats> {
         let mut unread = 0;
-        for end in &mut self.ends {
+        for end in self.ends.iter_mut().chain(self.power.idle_ends()) {
             if let End::Device(device) = end {
                 unread += device.unread()?;
             }
@@ -503,6 +579,10 @@ impl State {
     /// Hands a packet to the host that it is for.
     fn deliver(&mut self, now: Time, delivery: Delivery) {
         let Delivery { packet, copy, to, bytes, altered } = delivery;
+        if !self.power.is_up(usize::from(to.0)) {
+            self.trace.push(now, What::Lost { packet, reason: LossReason::HostDown });
+            return;
+        }
         let taken = match self.ends.get_mut(usize::from(to.0)) {
             None => false,
             Some(End::Stack(stack)) => {
@@ -529,9 +609,9 @@ impl State {
 
     /// How long there is nothing to do unless something comes; for ever, if `None`.
     fn idle(&self) -> Option<std::time::Duration> {
-        let stacks = self.ends.iter().filter_map(|end| match end {
-            End::Stack(stack) => stack.next_timeout(),
-            End::Device(_) => None,
+        let stacks = self.ends.iter().enumerate().filter_map(|(at, end)| match end {
+            End::Stack(stack) if self.power.is_up(at) => stack.next_timeout(),
+            _ => None,
         });
         let next = stacks.chain(self.wire.next_due()).min()?;
         Some(next.since(self.clock.now()))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::forwarder::Shared;
+use super::forwarder::{Life, Shared};
 use crate::errno::Errno;
 use crate::stack::{Fd, Stack};
 
@@ -24,40 +24,40 @@ pub enum WaitError {
 #[derive(Clone, Debug)]
 pub struct OurHost {
     shared: Arc<Shared>,
-    end: usize,
+    life: Life,
 }
 
 impl OurHost {
-    pub(super) fn new(shared: Arc<Shared>, end: usize) -> OurHost {
-        OurHost { shared, end }
+    pub(super) fn new(shared: Arc<Shared>, life: Life) -> OurHost {
+        OurHost { shared, life }
     }
 
-    /// Makes calls that do not wait; `None` when the forwarder has ended.
+    /// Makes calls that do not wait; `None` when the host has lost power, or the forwarder has ended.
     pub fn call<T>(&self, call: impl FnOnce(&mut Stack) -> T) -> Option<T> {
-        self.shared.with_stack(self.end, call)
+        self.shared.with_stack(self.life, call)
     }
 
     /// Makes a call on a descriptor. Where it would have to wait, the task is woken when the descriptor's readiness changes; it
-    /// waits for ever once the forwarder has ended.
+    /// waits for ever once the host has lost power, or the forwarder has ended.
     pub fn poll<T>(
         &self,
         cx: &mut Context<'_>,
         fd: Fd,
         call: impl FnOnce(&mut Stack) -> Result<T, Errno>,
     ) -> Poll<Result<T, Errno>> {
-        self.shared.poll(self.end, cx, fd, call)
+        self.shared.poll(self.life, cx, fd, call)
     }
 
     /// Makes a call, and makes it again whenever something happened, for as long as it answers `EAGAIN`.
     ///
     /// # Errors
-    /// [`WaitError::Failed`] with its own error; [`WaitError::TooLong`] after `limit`, or when the forwarder has ended.
+    /// [`WaitError::Failed`] with its own error; [`WaitError::TooLong`] after `limit`, or when the host has lost power, or the forwarder has ended.
     pub fn wait<T>(
         &self,
         limit: Duration,
         mut call: impl FnMut(&mut Stack) -> Result<T, Errno>,
     ) -> Result<T, WaitError> {
-        let answer = self.shared.wait(self.end, limit, |stack| match call(stack) {
+        let answer = self.shared.wait(self.life, limit, |stack| match call(stack) {
             Err(Errno::EAGAIN) => None,
             other => Some(other),
         });

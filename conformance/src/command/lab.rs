@@ -34,7 +34,9 @@ pub(super) use hosts::{Hosts, addresses, helper};
 Linux only; no root needed. The shell runs each command in a network namespace with one interface,
 as the user who calls this. {server} and {client} in a command stand for the addresses, and so do
 FAULTWIRE_SERVER and FAULTWIRE_CLIENT in its environment. The client is started once a socket of the
-server waits for it. Events at a time (at_us), crash and restart are for simulation only and refused.
+server waits for it. A host that a plan has crash is cut off and its program killed; at its restart
+the command is run again, in a host that nobody has used. A client that is not to start again ends
+all of it, with 137. Events at a time (at_us) are for simulation only and refused.
 
 Example, with a plan that drops the first data segment from client to server:
   faultwire lab --plan drop.toml --server 'python3 -m http.server' \\
@@ -56,6 +58,27 @@ enum Command {
     Search(SearchArgs),
 }
 
+/// The settings of the kernel that a pair's hosts have: those that this machine gives to new ones, or a profile's. (No words on
+/// each: with them the help would be twice as long.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Settings {
+    Own,
+    Fast,
+    Stock,
+}
+
+#[cfg(target_os = "linux")]
+impl Settings {
+    /// The pinned settings, if there are any.
+    fn profile(self) -> Option<faultwire::lab::Profile> {
+        match self {
+            Settings::Own => None,
+            Settings::Fast => Some(faultwire::lab::Profile::Fast),
+            Settings::Stock => Some(faultwire::lab::Profile::Stock),
+        }
+    }
+}
+
 /// What one run under one plan is told.
 #[derive(Debug, clap::Args)]
 struct OnceArgs {
@@ -71,6 +94,9 @@ struct OnceArgs {
     /// {server} and {client} are IPv6 addresses
     #[arg(long)]
     ipv6: bool,
+    /// The kernel's settings in the hosts: its own, or pinned ones that `faultwire testbeds` tells of
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = Settings::Own)]
+    profile: Settings,
     /// How long the client may take
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = live::seconds)]
     timeout: Duration,
@@ -111,6 +137,9 @@ struct SearchArgs {
     /// {server} and {client} are IPv6 addresses
     #[arg(long)]
     ipv6: bool,
+    /// The kernel's settings in the hosts: its own, or pinned ones that `faultwire testbeds` tells of
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = Settings::Own)]
+    profile: Settings,
     /// How long the client may take under one fault; twice that under several [default: ten times what
     /// it takes without faults, at least 5]
     #[arg(long, value_name = "SECONDS", value_parser = live::seconds)]
@@ -184,6 +213,19 @@ pub(super) fn probe() -> Result<&'static str, NoLab> {
 pub(super) fn probe() -> Result<&'static str, NoLab> {
     let allow = "leave the testbed out".to_owned();
     Err(NoLab { step: ONLY_LINUX.to_owned(), errno: None, allow })
+}
+
+/// The settings that the kernel's hosts have in a verification, and which of them are absent here; `None` where there is no lab.
+#[cfg(target_os = "linux")]
+pub(super) fn settings() -> Option<crate::report::LabSettings> {
+    let (profile, unset) = faultwire_sim::lab::settings().ok()?;
+    Some(crate::report::LabSettings::of(profile, &unset))
+}
+
+/// There is no lab.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn settings() -> Option<crate::report::LabSettings> {
+    None
 }
 
 /// Tells of the profiles of kernel settings: what they are, what is absent here, and every setting if asked for.

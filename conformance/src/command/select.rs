@@ -280,6 +280,7 @@ mod tests {
             cases: None,
             thorough: false,
             lab_plans: 0,
+            lab_settings: None,
             seed: 0,
         };
         let report = verify(&options, &mut Silent);

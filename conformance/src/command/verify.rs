@@ -59,7 +59,9 @@ enum Format {
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     let claims = select::claims(&args.claims)?;
     let select::Chosen { testbeds, unavailable } = select::testbeds(&args.testbeds)?;
+    let has_lab = testbeds.iter().any(|it| it.is_lab() && unavailable.iter().all(|(other, _)| other != it));
     let options = VerifyOptions {
+        lab_settings: if has_lab { super::lab::settings() } else { None },
         claims,
         testbeds,
         unavailable,

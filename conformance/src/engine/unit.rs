@@ -154,9 +154,14 @@ impl Unit {
         (0..stretches).map(|index| Unit { study, testbed, numbers: numbers(index) }).collect()
     }
 
+    /// Why one of its checks is not settled, if it is not.
+    fn skip(&self, spec: &CheckSpec, options: &VerifyOptions) -> Option<String> {
+        refusal(self.study, spec, self.testbed).or_else(|| options.lacking(spec.claim, self.testbed))
+    }
+
     /// Whether it has anything to run.
     pub(super) fn has_work(&self, options: &VerifyOptions) -> bool {
-        wanted(self.study, options).any(|spec| refusal(self.study, spec, self.testbed).is_none())
+        wanted(self.study, options).any(|spec| self.skip(spec, options).is_none())
     }
 
     /// Does its work. A panic in it is an error of the claims that it serves, and of nothing else.
@@ -171,7 +176,7 @@ impl Unit {
             let why =
                 format!("the suite panicked in the scenario {} on {testbed}: {}", study.name, said(&*panic));
             let parts = wanted(study, options).map(|spec| Part {
-                skipped: refusal(study, spec, *testbed),
+                skipped: self.skip(spec, options),
                 internal: Some((why.clone(), None)),
                 ..Part::new(spec.claim, *testbed)
             });
@@ -193,7 +198,7 @@ impl Unit {
         let Unit { study, testbed, .. } = *self;
         let begun = Instant::now();
         let mut watches: Vec<Watch<'_>> = wanted(study, options)
-            .map(|spec| Watch { spec, skipped: refusal(study, spec, testbed), exercised: 0, found: None })
+            .map(|spec| Watch { spec, skipped: self.skip(spec, options), exercised: 0, found: None })
             .collect();
         let mut trouble = Trouble::default();
         let mut tried = Tried::default();
@@ -236,7 +241,7 @@ impl Unit {
     /// What it says of its claims where the work was asked to end before it began.
     pub(super) fn not_begun(&self, options: &VerifyOptions) -> (Tried, Vec<Part>) {
         let parts = wanted(self.study, options).map(|spec| Part {
-            skipped: refusal(self.study, spec, self.testbed),
+            skipped: self.skip(spec, options),
             cut: true,
             ..Part::new(spec.claim, self.testbed)
         });

@@ -28,6 +28,8 @@ struct Page<'a> {
     runs: String,
     fired: String,
     seconds: String,
+    /// What there is to say of the kernel's settings in the lab.
+    lab: Option<String>,
     beds: Vec<view::Bed>,
     subjects: Vec<&'static str>,
     kinds: Vec<view::Kind>,
@@ -75,6 +77,7 @@ impl Report {
             runs: grouped(self.tried.runs()),
             fired: format!("{} of {}", grouped(self.tried.faults_fired), grouped(self.tried.faults_planned)),
             seconds: format!("{:.1}", self.elapsed.as_secs_f64()),
+            lab: self.lab.as_ref().map(super::LabSettings::words),
             subjects,
             kinds: view::kinds(self),
             stats: view::stats(self),

@@ -189,6 +189,9 @@ impl Report {
         tell(stands(Standing::KnownButFine), "FINE?", "a listed known failure that does not fail");
         tell(true, "plans", "fault plans that were run, over the testbeds of the table");
         tell(true, "seen", "how often the situation occurred that the claim speaks of");
+        if let Some(lab) = &self.lab {
+            tell(true, "lab", &lab.words());
+        }
     }
 
     /// The smallest plan for each possible claim that was shown.

@@ -75,6 +75,50 @@ fn a_plan_that_the_lab_cannot_carry_out_is_refused() {
 }
 
 #[test]
+fn a_program_whose_host_loses_power_is_killed_and_starts_again_in_a_fresh_one() {
+    if !is_here() {
+        return;
+    }
+    let (_directory, path) = plan(
+        "[[event]]\nkind = \"crash\"\nhost = \"server\"\n\
+         after = { direction = \"client->server\", class = \"data\", nth = 1 }\n\
+         [[event]]\nkind = \"restart\"\nhost = \"server\"\n\
+         after = { direction = \"client->server\", class = \"data\", nth = 1, transmission = 2 }\n",
+    );
+    let server = format!("echo begun; exec {FAULTWIRE} serve tcp-echo --listen 0.0.0.0:7000");
+    // Its first connection is reset: the server that starts again knows nothing of it.
+    let call = format!("{FAULTWIRE} call tcp-echo {{server}}:7000 --message there");
+    let client = format!("{call} && exit 9; until {call}; do sleep 0.1; done");
+    let (code, said, complained) =
+        run(&server, &client, &["--plan", path.to_str().expect("text"), "--trace", "-"]);
+    assert_eq!(code, Some(0), "{said}{complained}");
+    for line in ["event 1: took place: crash server after client->server data 1", "2 of 2 took place"] {
+        assert!(said.lines().any(|said| said == line), "{line}: {said}");
+    }
+    assert_eq!(said.lines().filter(|line| *line == "server | begun").count(), 2, "{said}");
+    assert!(complained.contains("the server loses power: it is killed"), "{complained}");
+    assert!(complained.contains("the server starts again"), "{complained}");
+    assert!(!complained.contains("outside of the plan"), "{complained}");
+    assert!(said.contains("server->client rst"), "{said}");
+}
+
+#[test]
+fn a_client_whose_host_loses_power_for_good_is_ended_by_that() {
+    if !is_here() {
+        return;
+    }
+    let (_directory, path) = plan(
+        "[[event]]\nkind = \"crash\"\nhost = \"client\"\n\
+         after = { direction = \"client->server\", class = \"syn\", nth = 1 }\n",
+    );
+    let server = format!("exec {FAULTWIRE} serve tcp-echo --listen 0.0.0.0:7000");
+    let client = format!("{FAULTWIRE} call tcp-echo {{server}}:7000 --message there");
+    let (code, said, complained) = run(&server, &client, &["--plan", path.to_str().expect("text")]);
+    assert_eq!(code, Some(128 + 9), "{said}{complained}");
+    assert!(said.lines().any(|line| line == "1 of 1 took place"), "{said}");
+}
+
+#[test]
 fn a_server_that_does_not_serve_is_told_of() {
     if !is_here() {
         return;

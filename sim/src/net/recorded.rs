@@ -47,6 +47,12 @@ impl Log {
         Log { trace, host, sockets: Arc::default(), clock: Arc::new(clock) }
     }
 
+    /// The record of the same host after it lost power, under another number: its sockets are counted on.
+    #[cfg(all(feature = "lab", target_os = "linux"))]
+    pub(crate) fn again(&self, host: HostId) -> Self {
+        Log { host, ..self.clone() }
+    }
+
     /// A new socket of this host.
     fn socket(&self) -> SocketLog {
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,10 +1,12 @@
 //! How far the programs of a run without a world are.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::run::End;
+use crate::scenario::Scenario;
 
 /// What is left to wait for.
 #[derive(Debug)]
@@ -15,13 +17,16 @@ pub(super) struct Progress {
 
 #[derive(Debug)]
 struct State {
-    clients_left: usize,
+    /// Clients that are still at work.
+    clients: BTreeSet<String>,
     failure: Option<(String, String)>,
 }
 
 impl Progress {
-    pub(super) fn new(clients_left: usize) -> Self {
-        Progress { state: Mutex::new(State { clients_left, failure: None }), changed: Notify::new() }
+    pub(super) fn new(scenario: &Scenario) -> Self {
+        let clients = scenario.hosts.iter().filter(|host| host.is_client).map(|host| host.name.clone());
+        let state = State { clients: clients.collect(), failure: None };
+        Progress { state: Mutex::new(state), changed: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -29,10 +34,12 @@ impl Progress {
     }
 
     /// A host's program came to its end.
-    pub(super) fn ended(&self, host: &str, is_client: bool, result: Result<(), String>) {
+    pub(super) fn ended(&self, host: &str, result: Result<(), String>) {
         let mut state = self.state();
         match result {
-            Ok(()) => state.clients_left -= usize::from(is_client),
+            Ok(()) => {
+                state.clients.remove(host);
+            }
             Err(message) => {
                 state.failure.get_or_insert((host.to_owned(), message));
             }
@@ -45,7 +52,7 @@ impl Progress {
         let state = self.state();
         match &state.failure {
             Some((host, message)) => Some(End::Failed { host: Some(host.clone()), message: message.clone() }),
-            None if state.clients_left == 0 => Some(End::Finished),
+            None if state.clients.is_empty() => Some(End::Finished),
             None => None,
         }
     }

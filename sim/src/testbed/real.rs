@@ -60,15 +60,15 @@ async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
         None
     };
     let trace = Arc::new(Mutex::new(Trace::new(names.iter().cloned())));
-    let progress = Arc::new(Progress::new(scenario.hosts.iter().filter(|host| host.is_client).count()));
+    let progress = Arc::new(Progress::new(scenario));
     let mut programs = JoinSet::new();
     for (index, spec) in scenario.hosts.iter().enumerate() {
         let net = network(index, &names, &addrs, relay.as_ref());
         let clock = clock.clone();
         let log = Log::new(trace.clone(), host_id(index), move || clock.now());
         let program = Guarded::new((spec.program)(Net::from(Recorded::new(net, log))));
-        let (name, is_client, progress) = (spec.name.clone(), spec.is_client, progress.clone());
-        programs.spawn(async move { progress.ended(&name, is_client, program.await) });
+        let (name, progress) = (spec.name.clone(), progress.clone());
+        programs.spawn(async move { progress.ended(&name, program.await) });
     }
     let limit = scenario.settings.real_time_max;
     let stalled = |_| End::Stalled { limit: format!("{} s", limit.as_secs()), sockets: Vec::new() };

@@ -21,8 +21,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let _quiet = QuietPanics::new();
     let names: Arc<[String]> = scenario.host_names().into();
     let trace = Arc::new(Mutex::new(Trace::new(names.iter().cloned())));
-    let clients_left = scenario.hosts.iter().filter(|host| host.is_client).count();
-    let progress = Arc::new(Progress::new(clients_left));
+    let progress = Arc::new(Progress::new(scenario));
     let mut sim = builder(scenario.settings.seed).build();
     for (index, spec) in scenario.hosts.iter().enumerate() {
         let (spec, trace, progress, names) = (spec.clone(), trace.clone(), progress.clone(), names.clone());
@@ -34,10 +33,10 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
                 Log::new(trace.clone(), host, clock),
             ));
             let program = Guarded::new((spec.program)(net));
-            let (name, is_client, progress) = (spec.name.clone(), spec.is_client, progress.clone());
+            let (name, progress) = (spec.name.clone(), progress.clone());
             async move {
                 let result = program.await;
-                progress.ended(&name, is_client, result);
+                progress.ended(&name, result);
                 Ok(())
             }
         });

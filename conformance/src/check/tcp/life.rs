@@ -172,7 +172,6 @@ const STUDIES: &[Study] = &[
         scenario: silence::half_open_scenario,
         checks: &[CheckSpec::of_packets("tcp/half-open", silence::half_open).under_faults()],
         search: Search::of(1, 64),
-        refuses: silence::takes_a_crash,
         ..STUDY
     },
     Study {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use faultwire::errno::Errno;
 use faultwire::fault::{Anchor, Class, Direction, EventKind, FaultPlan, Packet, PlanEvent, When};
-use faultwire::network::{Network, Stream as _};
+use faultwire::network::{Datagram as _, Network, Stream};
 use faultwire::stack::SocketOption;
 use faultwire::trace::{Call, ProgramCall, TcpFlags, Trace, What};
 use faultwire_sim::{Net, Run, Scenario, Testbed};
@@ -14,8 +14,8 @@ use tokio::io::AsyncReadExt as _;
 use super::calls::{connections, passed, side};
 use super::segments::{OPENER, Segment, flows};
 use super::talk::{
-    DATA, Programs, accept, calling, connect, listen, ours_only, patience, read_once, read_to_end, say,
-    serving,
+    DATA, NOBODY, Programs, accept, address_of, calling, connect, listen, ours_only, patience, read_once,
+    read_to_end, say, serving,
 };
 use crate::check::Seen;
 
@@ -118,15 +118,18 @@ pub(super) fn silence_is_not_noticed(run: &Run) -> Seen {
     Seen::shown(1, how)
 }
 
+/// Asks, and reads the answer; false at the end of the stream.
+async fn ask<S: Stream>(stream: &mut S) -> io::Result<bool> {
+    say(stream, b"?").await?;
+    Ok(!read_once(stream, 16).await?.is_empty())
+}
+
 /// A client that asks twice.
 async fn ask_twice<N: Network>(net: N, pause: Duration) -> io::Result<()> {
     let mut stream = connect(&net, DATA).await?;
-    for pause in [pause, Duration::ZERO] {
-        say(&mut stream, b"?").await?;
-        if read_once(&mut stream, 16).await?.is_empty() {
-            return Ok(());
-        }
+    if ask(&mut stream).await? {
         net.sleep(pause).await;
+        ask(&mut stream).await?;
     }
     Ok(())
 }
@@ -155,11 +158,6 @@ const TOO_LONG: &str = "it takes minutes, and those of a lab are real";
 /// For what waits for minutes.
 pub(super) fn not_in_real_time(testbed: Testbed) -> Option<&'static str> {
     if testbed.is_lab() { Some(TOO_LONG) } else { ours_only(testbed) }
-}
-
-/// For what takes a host that loses its power.
-pub(super) fn takes_a_crash(testbed: Testbed) -> Option<&'static str> {
-    if testbed.is_lab() { Some("hosts of a lab do not crash") } else { ours_only(testbed) }
 }
 
 /// For what waits so long that ticks of a millisecond are too many.
@@ -243,25 +241,66 @@ pub(super) fn gives_up(run: &Run) -> Seen {
     }
 }
 
-/// When the server loses power, and when it has it again, in microseconds.
-const CRASH_US: [u64; 2] = [1_000_000, 3_000_000];
-/// How long the client is quiet between its questions: meanwhile the server crashes and starts again.
-const MEANWHILE: Duration = Duration::from_secs(5);
+/// How long the client is quiet before the server loses power, and from then on until it starts again: longer than what is still
+/// to be acknowledged, or sent again, takes.
+fn quiet(testbed: Testbed) -> [Duration; 2] {
+    if testbed.is_lab() { [600, 200] } else { [1_000, 2_000] }.map(Duration::from_millis)
+}
+
+/// How long the client waits for the word that the server is up again before it asks anew.
+const WORD: Duration = Duration::from_millis(200);
+
+/// Two datagrams of the client, to a port on which nobody listens, mark when the server loses power and when it has it again. The
+/// server is up once it refuses one: the first is lost on it.
+async fn ask_across_a_crash<N: Network>(net: N, [before, down]: [Duration; 2]) -> io::Result<()> {
+    let mut stream = connect(&net, DATA).await?;
+    let mark = net.datagram("0.0.0.0:0", &[]).await?;
+    mark.connect(&address_of(&net, "server", NOBODY).await?).await?;
+    ask(&mut stream).await?;
+    net.sleep(before).await;
+    mark.send(b"off").await?;
+    net.sleep(down).await;
+    loop {
+        // Where the refusal of the one before comes late, it is this call's error.
+        let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+        if mark.send(b"on").await.is_err_and(|error| refused(&error)) {
+            break;
+        }
+        match net.timeout(WORD, mark.recv_from(&mut [0])).await {
+            Ok(Err(error)) if refused(&error) => break,
+            Ok(other) => drop(other?),
+            // It is not up yet, or its word was lost.
+            Err(_) => {}
+        }
+    }
+    ask(&mut stream).await.map(drop)
+}
 
 pub(super) fn half_open_scenario(testbed: Testbed) -> Scenario {
-    let [crash, restart] = CRASH_US.map(When::AtUs);
-    let server = || "server".to_owned();
-    let base = FaultPlan {
-        events: vec![
-            PlanEvent { kind: EventKind::Crash(server()), when: crash },
-            PlanEvent { kind: EventKind::Restart(server()), when: restart },
-        ],
-        ..FaultPlan::default()
+    let event = |nth, kind: fn(String) -> EventKind| {
+        let packet = Packet::nth(Class::Datagram, nth);
+        let when = When::After(Anchor { direction: Direction::new("client", "server"), packet });
+        PlanEvent { kind: kind("server".to_owned()), when }
     };
+    let events = vec![event(1, EventKind::Crash), event(2, EventKind::Restart)];
+    let base = FaultPlan { events, ..FaultPlan::default() };
     faultwire_sim::scenario("tcp-half-open")
         .server(|net: Net| serving(answer(net)))
-        .client(move |net: Net| calling(net.clone(), patience(testbed), ask_twice(net, MEANWHILE)))
+        .client(move |net: Net| {
+            calling(net.clone(), patience(testbed), ask_across_a_crash(net, quiet(testbed)))
+        })
         .base_plan(base)
+}
+
+/// Whether something of the connection came to the server that had forgotten it, before what the client sent anew: its ends had
+/// something outstanding still.
+fn is_disturbed(run: &Run, restarted: usize) -> bool {
+    // The first question has the first byte, the second one the second.
+    const ANEW: i64 = 2;
+    let flows = flows(run);
+    let Some(flow) = flows.iter().find(|flow| flow.port() == DATA) else { return false };
+    let first = flow.arrivals_from(OPENER).find(|(place, _)| *place > restarted);
+    first.is_some_and(|(_, segment)| !segment.covers(ANEW))
 }
 
 /// tcp/half-open: what is sent to a peer that has forgotten the connection makes a later call fail.
@@ -288,7 +327,7 @@ pub(super) fn half_open(run: &Run) -> Seen {
         place_of(trace, |what| matches!(what, What::Call { call: Call::Accept { .. }, error: None, .. }));
     // Nothing was on its way any more: the answer had been read.
     let idle = calls.iter().any(|(place, call)| *place < crashed && matches!(call.call, Call::Recv { .. }));
-    if !connected || accepted.is_none_or(|place| place > crashed) || !idle {
+    if !connected || accepted.is_none_or(|place| place > crashed) || !idle || is_disturbed(run, restarted) {
         return Seen::NOTHING;
     }
     let after: Vec<&ProgramCall<'_>> = calls

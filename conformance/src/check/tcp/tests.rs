@@ -155,7 +155,16 @@ fn our_stack_keeps_every_claim_under_plans() {
     let claims: Vec<_> = CLAIMS.iter().filter(|claim| claim.family() == "tcp").collect();
     let testbeds = vec![Testbed::Virtual];
     let (unavailable, cases, thorough, seed) = (Vec::new(), Some(8), false, 1);
-    let options = VerifyOptions { claims, testbeds, unavailable, cases, thorough, lab_plans: 0, seed };
+    let options = VerifyOptions {
+        claims,
+        testbeds,
+        unavailable,
+        cases,
+        thorough,
+        lab_plans: 0,
+        lab_settings: None,
+        seed,
+    };
     for row in verify(&options, &mut Silent).results {
         let expected = match row.modality {
             Modality::Guaranteed => Outcome::Held,

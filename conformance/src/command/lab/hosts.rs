@@ -4,10 +4,12 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::Command;
 
-use faultwire::fault::FaultPlan;
+use faultwire::fault::{EventKind, FaultPlan};
 use faultwire::lab::{
-    DeviceKind, End, Forwarder, ForwarderError, HostConfig, KernelHost, Lab, LabError, LabHost,
+    DeviceKind, End, Forwarder, ForwarderError, HostConfig, KernelHost, Lab, LabError, LabHost, Member,
+    Profile, Setting,
 };
+use faultwire::network::os::OsNetwork;
 
 use super::NoLab;
 use crate::command::live::{Failure, failed, usage};
@@ -16,32 +18,107 @@ use crate::exit;
 const CLIENT: (Ipv4Addr, Ipv6Addr) = (Ipv4Addr::new(10, 0, 0, 1), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1));
 const SERVER: (Ipv4Addr, Ipv6Addr) = (Ipv4Addr::new(10, 0, 0, 2), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2));
 
+/// Their names in plans and traces, in the order of the wire's ends.
+pub(super) const NAMES: [&str; 2] = ["client", "server"];
+
+/// The wire's ends.
+pub(super) const CLIENT_END: usize = 0;
+pub(super) const SERVER_END: usize = 1;
+
+/// Hosts of a lab at most.
+const HOSTS_MAX: usize = 16;
+
 /// Two hosts, called `client` and `server` in plans and traces, until it is dropped.
 #[derive(Debug)]
 pub(in crate::command) struct Hosts {
-    pub(in crate::command) client: KernelHost,
-    pub(in crate::command) server: KernelHost,
+    /// Of each end: its host, and those that start in its place after it lost power.
+    lives: [Vec<KernelHost>; 2],
+    loses_power: bool,
     pub(in crate::command) forwarder: Forwarder,
     /// Last, so that the hosts go before their helper is waited for.
-    _lab: Lab,
+    lab: Lab,
 }
 
 impl Hosts {
     /// Makes them, with a wire under that plan.
-    pub(in crate::command) fn start(plan: &FaultPlan) -> Result<Hosts, Failure> {
-        let configs = [CLIENT, SERVER].map(|(v4, v6)| {
+    /// The hosts' kernel has the settings of that profile, or its own.
+    pub(in crate::command) fn start(plan: &FaultPlan, profile: Option<Profile>) -> Result<Hosts, Failure> {
+        let numbers = NAMES.map(|name| 1 + restarts(plan, name));
+        let total: usize = numbers.iter().sum();
+        if total > HOSTS_MAX {
+            let most = HOSTS_MAX - NAMES.len();
+            return Err(usage(format!("a plan may have hosts start again {most} times at most in the lab")));
+        }
+        let config = |(v4, v6)| {
             let mut config = HostConfig::new(v4, v6);
             config.mtu = plan.link.numbers().mtu;
-            config
-        });
-        let (lab, hosts) = Lab::start(helper().map_err(failed)?, &configs, None).map_err(refused)?;
-        let Ok([client, server]) = <[LabHost; 2]>::try_from(hosts) else {
-            return Err(failed("the lab has made other hosts than it was asked for"));
+            profile.into_iter().fold(config, HostConfig::with_profile)
         };
-        let ends = [("client", End::Device(client.device)), ("server", End::Device(server.device))];
-        let forwarder = Forwarder::start(plan, ends).map_err(not_carried)?;
-        Ok(Hosts { client: client.host, server: server.host, forwarder, _lab: lab })
+        let configs: Vec<HostConfig> = [CLIENT, SERVER]
+            .into_iter()
+            .zip(numbers)
+            .flat_map(|(it, number)| vec![config(it); number])
+            .collect();
+        let (lab, hosts) = Lab::start(helper().map_err(failed)?, &configs, None).map_err(refused)?;
+        let mut hosts = hosts.into_iter();
+        let mut lives = [Vec::new(), Vec::new()];
+        let mut members = Vec::new();
+        for ((name, number), lives) in NAMES.into_iter().zip(numbers).zip(&mut lives) {
+            let mut devices = Vec::new();
+            for LabHost { host, device, .. } in hosts.by_ref().take(number) {
+                lives.push(host);
+                devices.push(End::Device(device));
+            }
+            let mut devices = devices.into_iter();
+            let missing = || failed("the lab has made other hosts than it was asked for");
+            let end = devices.next().ok_or_else(missing)?;
+            members.push(Member { name: name.to_owned(), addrs: Vec::new(), end, spares: devices.collect() });
+        }
+        let forwarder = Forwarder::among(plan, OsNetwork::new(), members).map_err(not_carried)?;
+        let loses_power = plan.events.iter().any(|event| matches!(event.kind, EventKind::Crash(_)));
+        Ok(Hosts { lives, loses_power, forwarder, lab })
     }
+
+    /// The host at an end, once it has lost power so many times.
+    pub(super) fn host(&self, end: usize, generation: u32) -> Option<&KernelHost> {
+        self.lives.get(end)?.get(usize::try_from(generation).ok()?)
+    }
+
+    /// The server's host, as it is at first.
+    pub(in crate::command) fn server(&self) -> &KernelHost {
+        &self.lives[SERVER_END][0]
+    }
+
+    /// The client's host, as it is at first.
+    pub(in crate::command) fn client(&self) -> &KernelHost {
+        &self.lives[CLIENT_END][0]
+    }
+
+    /// All hosts with their names, those included that are there to start in the place of another.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, &KernelHost)> {
+        NAMES
+            .into_iter()
+            .zip(&self.lives)
+            .flat_map(|(name, lives)| lives.iter().map(move |host| (name, host)))
+    }
+
+    /// The settings of its profile that the kernel did not take, each with its error.
+    pub(super) fn unset(&self) -> &[Setting] {
+        let all = self.lab.unset();
+        // Every host was given the same ones.
+        &all[..all.len() / self.all().count().max(1)]
+    }
+
+    /// Whether the plan has a host lose power.
+    pub(super) fn may_lose_power(&self) -> bool {
+        self.loses_power
+    }
+}
+
+/// How often a plan has a host start again.
+fn restarts(plan: &FaultPlan, name: &str) -> usize {
+    let is_one = |kind: &EventKind| matches!(kind, EventKind::Restart(host) if host == name);
+    plan.events.iter().filter(|event| is_one(&event.kind)).count()
 }
 
 /// The addresses of client and server.

@@ -1,6 +1,7 @@
 //! `faultwire lab`: a pair of programs, once, under one plan.
 
 use faultwire::fault::FaultPlan;
+use faultwire::lab::Setting;
 
 use super::OnceArgs;
 use super::hosts::Hosts;
@@ -27,8 +28,14 @@ pub(super) fn run(args: &OnceArgs) -> Result<u8, Failure> {
         ));
     }
     let capture = capture(args.pcapng.as_deref())?;
-    let hosts = Hosts::start(&plan)?;
-    let pair = Pair { server: &args.server, client: &args.client, ipv6: args.ipv6 };
+    let profile = args.profile.profile();
+    let hosts = Hosts::start(&plan, profile)?;
+    for Setting { name, value } in hosts.unset() {
+        tell(format_args!(
+            "warning: this kernel has no {name} ({value}): the profile is not as it is elsewhere"
+        ));
+    }
+    let pair = Pair { server: &args.server, client: &args.client, ipv6: args.ipv6, profile };
     let course = pair.run(&hosts, args.timeout, &Output::Shown, &|| false).map_err(failed)?;
 
     if args.plan.is_some() {

@@ -5,11 +5,11 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use faultwire::lab::LabError;
+use faultwire::lab::{KernelHost, LabError, Profile, Switched};
 use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
 
-use super::hosts::{Hosts, with_cause};
+use super::hosts::{CLIENT_END, Hosts, NAMES, SERVER_END, with_cause};
 use super::program::{Output, Started};
 
 /// How long the server may take until it listens.
@@ -18,6 +18,10 @@ const LISTEN_LIMIT: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(5);
 /// How often it is looked whether all of it is to stop.
 const STOP_LOOK: Duration = Duration::from_millis(100);
+/// How often it is looked whether a host has lost power, or starts again, where its plan says so. It is cut off at once.
+const POWER_LOOK: Duration = Duration::from_millis(2);
+/// The signal that ends what loses power: SIGKILL.
+const KILLED: i32 = 9;
 
 /// The commands of a pair.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +30,8 @@ pub(super) struct Pair<'a> {
     pub(super) client: &'a str,
     /// Whether the addresses in them are of IPv6.
     pub(super) ipv6: bool,
+    /// The pinned settings of the hosts' kernel, if they are to have any.
+    pub(super) profile: Option<Profile>,
 }
 
 /// How the client ended.
@@ -74,63 +80,136 @@ impl Pair<'_> {
         output: &Output,
         is_to_stop: &dyn Fn() -> bool,
     ) -> Result<Course, PairError> {
-        let mut serving = Started::start(&hosts.server, "server", self.server, self.ipv6, output)?;
-        if !listens(&mut serving, hosts, is_to_stop)? {
-            serving.kill()?;
+        let server = self.start(hosts.server(), SERVER_END, output)?;
+        let mut running = Running { pair: self, hosts, output, client: None, server: Some(server) };
+        if !running.listens(is_to_stop)? {
+            running.kill()?;
             return Ok(Course { ended: Ended::Stopped, took: Duration::ZERO, packets: 0 });
         }
         let clock = OsNetwork::new();
-        let mut calling = Started::start(&hosts.client, "client", self.client, self.ipv6, output)?;
-        let ended = loop {
-            let left = limit.saturating_sub(clock.now().since_start());
-            match calling.program.wait(left.min(STOP_LOOK))? {
-                Some(status) => break how(status),
-                None if left.is_zero() => break Ended::TooLong,
-                None if is_to_stop() => break Ended::Stopped,
-                None => {}
-            }
-        };
+        running.switch(CLIENT_END, 0, true)?;
+        let ended = running.until_the_client_ends(&clock, limit, is_to_stop)?;
         let took = clock.now().since_start();
         let packets = hosts.forwarder.stats().map_or(0, |stats| stats.taken);
-        match ended {
-            Ended::Exited(_) | Ended::Signalled(_) => calling.finish_output(),
-            Ended::TooLong => {
-                output.note(format_args!("the client took longer than {limit:?}: it is killed"));
-                calling.kill()?;
-                calling.finish_output();
-            }
-            Ended::Stopped => {
-                calling.kill()?;
-                serving.kill()?;
-            }
-        }
-        if ended != Ended::Stopped {
-            serving.end()?;
-        }
+        running.end(ended, limit)?;
         Ok(Course { ended, took, packets })
+    }
+
+    /// Starts the program of an end in a host.
+    fn start(&self, host: &KernelHost, end: usize, output: &Output) -> Result<Started, PairError> {
+        let command = if end == SERVER_END { self.server } else { self.client };
+        Started::start(host, NAMES[end], command, self.ipv6, output)
     }
 }
 
-/// Waits until the server waits for clients; `false` where it is to stop before.
-fn listens(serving: &mut Started, hosts: &Hosts, is_to_stop: &dyn Fn() -> bool) -> Result<bool, PairError> {
-    let clock = OsNetwork::new();
-    while !hosts.server.is_listening()? {
-        if let Some(status) = serving.program.wait(LOOK)? {
-            serving.finish_output();
-            return Err(PairError::Server(format!("the server ended before it listened: {status}")));
-        }
-        if is_to_stop() {
-            return Ok(false);
-        }
-        if clock.now().since_start() >= LISTEN_LIMIT {
-            serving.end()?;
-            let seconds = LISTEN_LIMIT.as_secs();
-            return Err(PairError::Server(format!(
-                "the server does not listen, {seconds} s after its start"
-            )));
+/// A pair that runs.
+struct Running<'a> {
+    pair: &'a Pair<'a>,
+    hosts: &'a Hosts,
+    output: &'a Output,
+    /// `None` while its host has no power.
+    client: Option<Started>,
+    server: Option<Started>,
+}
+
+impl Running<'_> {
+    /// Waits for the client's end; meanwhile does to the programs what the wire does to their hosts.
+    fn until_the_client_ends(
+        &mut self,
+        clock: &OsNetwork,
+        limit: Duration,
+        is_to_stop: &dyn Fn() -> bool,
+    ) -> Result<Ended, PairError> {
+        let power = self.hosts.forwarder.power();
+        let look = if self.hosts.may_lose_power() { POWER_LOOK } else { STOP_LOOK };
+        loop {
+            let left = limit.saturating_sub(clock.now().since_start());
+            let (status, switched) = match &self.client {
+                Some(client) => (client.program.wait(left.min(look))?, power.switched()),
+                None => (None, power.wait(left.min(STOP_LOOK))),
+            };
+            if let Some(status) = status {
+                return Ok(how(status));
+            }
+            if let Some(Switched { end, generation, is_on, .. }) = switched {
+                self.switch(end, generation, is_on)?;
+                if end == CLIENT_END && !is_on && self.hosts.host(end, generation).is_none() {
+                    // It never starts again.
+                    return Ok(Ended::Signalled(KILLED));
+                }
+            } else if left.is_zero() {
+                return Ok(Ended::TooLong);
+            } else if is_to_stop() {
+                return Ok(Ended::Stopped);
+            }
         }
     }
-    Ok(true)
+
+    /// A host lost power, or has it: its program is killed, or started.
+    fn switch(&mut self, end: usize, generation: u32, is_on: bool) -> Result<(), PairError> {
+        let name = NAMES[end];
+        let program = if end == SERVER_END { &mut self.server } else { &mut self.client };
+        if let Some(mut program) = program.take() {
+            self.output.note(format_args!("the {name} loses power: it is killed"));
+            program.kill()?;
+        }
+        if is_on && let Some(host) = self.hosts.host(end, generation) {
+            if generation > 0 {
+                self.output.note(format_args!("the {name} starts again"));
+            }
+            *program = Some(self.pair.start(host, end, self.output)?);
+        }
+        Ok(())
+    }
+
+    /// Ends both.
+    fn end(mut self, ended: Ended, limit: Duration) -> Result<(), PairError> {
+        if ended == Ended::Stopped {
+            return self.kill();
+        }
+        if let Some(client) = &mut self.client {
+            if ended == Ended::TooLong {
+                self.output.note(format_args!("the client took longer than {limit:?}: it is killed"));
+                client.kill()?;
+            }
+            client.finish_output();
+        }
+        match &mut self.server {
+            Some(server) => server.end(),
+            None => Ok(()),
+        }
+    }
+
+    /// Kills what runs.
+    fn kill(&mut self) -> Result<(), PairError> {
+        for mut program in [self.client.take(), self.server.take()].into_iter().flatten() {
+            program.kill()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the server waits for clients; `false` where it is to stop before.
+    fn listens(&mut self, is_to_stop: &dyn Fn() -> bool) -> Result<bool, PairError> {
+        let clock = OsNetwork::new();
+        let Some(serving) = &mut self.server else { return Ok(false) };
+        while !self.hosts.server().is_listening()? {
+            if let Some(status) = serving.program.wait(LOOK)? {
+                serving.finish_output();
+                return Err(PairError::Server(format!("the server ended before it listened: {status}")));
+            }
+            if is_to_stop() {
+                return Ok(false);
+            }
+            if clock.now().since_start() >= LISTEN_LIMIT {
+                serving.end()?;
+                let seconds = LISTEN_LIMIT.as_secs();
+                return Err(PairError::Server(format!(
+                    "the server does not listen, {seconds} s after its start"
+                )));
+            }
+        }
+        Ok(true)
+    }
 }
 
 fn how(status: ExitStatus) -> Ended {

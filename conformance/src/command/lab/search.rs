@@ -77,7 +77,12 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
     let mut search = Search {
         args,
         bench: Bench {
-            pair: Pair { server: &args.server, client: &args.client, ipv6: args.ipv6 },
+            pair: Pair {
+                server: &args.server,
+                client: &args.client,
+                ipv6: args.ipv6,
+                profile: args.profile.profile(),
+            },
             limit: args.timeout.unwrap_or(BASE_LIMIT),
         },
         jobs: args.jobs.map_or((2 * processors).clamp(2, 16), usize::from),

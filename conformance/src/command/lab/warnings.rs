@@ -34,7 +34,7 @@ impl Beside {
                 }
             }
         }
-        for (name, host) in [("client", &hosts.client), ("server", &hosts.server)] {
+        for (name, host) in hosts.all() {
             match host.counters() {
                 Err(error) => beside.warn(format!("the {name} does not tell what was lost: {error}")),
                 Ok(counters) => {

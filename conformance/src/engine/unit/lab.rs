@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use faultwire::fault::{Action, Class, Direction, EventKind, Fault, FaultPlan, Packet, When};
+use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet, When};
 use faultwire::trace::What;
 use faultwire_sim::Run;
 
@@ -27,10 +27,7 @@ pub(super) fn plans(study: &Study, fault_free: &Run, own: Vec<FaultPlan>, count:
 
 /// Whether all of a plan's events can happen in a lab: there is no time of which two runs say the same.
 fn is_possible(plan: &FaultPlan) -> bool {
-    plan.events.iter().all(|event| {
-        !matches!(event.kind, EventKind::Crash(_) | EventKind::Restart(_))
-            && !matches!(event.when, When::AtUs(_))
-    })
+    plan.events.iter().all(|event| !matches!(event.when, When::AtUs(_)))
 }
 
 /// A packet that bears what programs send, and its length in bytes.

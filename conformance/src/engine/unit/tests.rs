@@ -20,6 +20,7 @@ fn options(testbed: Testbed) -> VerifyOptions {
         cases: None,
         thorough: false,
         lab_plans: 0,
+        lab_settings: None,
         seed: 3,
     }
 }

@@ -8,7 +8,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use faultwire::lab::{Device, DeviceKind, HostConfig, KernelHost, Lab, LabError, Profile};
+use faultwire::lab::{Device, DeviceKind, HostConfig, KernelHost, Lab, LabError, Profile, Setting};
+
+/// The kernel settings of labs for runs.
+pub(crate) const PROFILE: Profile = Profile::Fast;
 
 /// Labs that are kept while no run uses them.
 const KEPT_MAX: usize = 16;
@@ -32,7 +35,16 @@ pub(crate) struct Bench {
     pub(crate) devices: Vec<Box<dyn Device>>,
     pub(crate) device: Option<DeviceKind>,
     /// Last: the helper is waited for when all else is gone.
-    _lab: Lab,
+    lab: Lab,
+}
+
+impl Bench {
+    /// The settings that the kernel did not take, each with its error, and once only.
+    pub(crate) fn unset(&self) -> &[Setting] {
+        // Every host was given the same ones, and had the same answers.
+        let all = self.lab.unset();
+        &all[..all.len() / self.hosts.len().max(1)]
+    }
 }
 
 static KEPT: Mutex<Vec<Bench>> = Mutex::new(Vec::new());
@@ -80,7 +92,8 @@ pub(crate) fn take(kind: &Kind, addrs: &[(Ipv4Addr, Ipv6Addr)]) -> Result<Bench,
     Ok(bench)
 }
 
-fn make(kind: &Kind, addrs: &[(Ipv4Addr, Ipv6Addr)]) -> Result<Bench, LabError> {
+/// A lab that no run has used.
+pub(crate) fn make(kind: &Kind, addrs: &[(Ipv4Addr, Ipv6Addr)]) -> Result<Bench, LabError> {
     let configs: Vec<HostConfig> = addrs
         .iter()
         .map(|(v4, v6)| {
@@ -93,7 +106,7 @@ fn make(kind: &Kind, addrs: &[(Ipv4Addr, Ipv6Addr)]) -> Result<Bench, LabError> 
     let (lab, made) = Lab::start(helper, &configs, crate::lab::device())?;
     let device = made.first().map(|host| host.kind);
     let (hosts, devices) = made.into_iter().map(|made| (made.host, made.device)).unzip();
-    Ok(Bench { kind: kind.clone(), hosts, devices, device, _lab: lab })
+    Ok(Bench { kind: kind.clone(), hosts, devices, device, lab })
 }
 
 /// Ends a lab. That takes long, and nobody needs to wait for it.
@@ -113,12 +126,12 @@ pub(crate) fn give_back(bench: Bench) {
     }
 }
 
-/// Makes a lab, keeps it, and says how its hosts meet the wire.
-pub(crate) fn probe() -> Result<DeviceKind, LabError> {
+/// Makes a lab, or takes one that is kept, looks at it, and keeps it.
+pub(crate) fn look<T>(look: impl FnOnce(&Bench) -> T) -> Result<T, LabError> {
     let subnet = Subnet::fresh();
-    let kind = Kind { hosts: 2, mtu: 1500, profile: Profile::Fast };
+    let kind = Kind { hosts: 2, mtu: 1500, profile: PROFILE };
     let bench = take(&kind, &[subnet.host(0), subnet.host(1)])?;
-    let device = bench.device.unwrap_or(DeviceKind::Packet);
+    let seen = look(&bench);
     give_back(bench);
-    Ok(device)
+    Ok(seen)
 }

@@ -145,7 +145,7 @@ impl Bench<'_> {
 
     /// One run; `None` where it was stopped.
     fn once(&self, plan: &FaultPlan, is_to_stop: &dyn Fn() -> bool) -> Result<Option<Case>, OnceError> {
-        let hosts = Hosts::start(plan).map_err(OnceError::Hosts)?;
+        let hosts = Hosts::start(plan, self.pair.profile).map_err(OnceError::Hosts)?;
         let kept = Kept::default();
         let limit = self.limit_under(plan);
         let course = self.pair.run(&hosts, limit, &Output::Kept(kept.clone()), is_to_stop)?;

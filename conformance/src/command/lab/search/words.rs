@@ -7,7 +7,7 @@ use faultwire::trace::DiagramOptions;
 
 use super::case::Counts;
 use super::finding::{Finding, Rate};
-use crate::command::lab::SearchArgs;
+use crate::command::lab::{SearchArgs, Settings};
 use crate::command::output;
 
 /// What was tried and did no harm.
@@ -90,9 +90,14 @@ pub(super) fn finding(finding: &Finding, args: &SearchArgs, limit: Duration) -> 
     let _ = writeln!(text, "found by {found}; made smaller in {steps} steps: {smallest}");
     let path = args.out.display().to_string();
     let ipv6 = if args.ipv6 { " --ipv6" } else { "" };
+    let profile = match args.profile {
+        Settings::Own => "",
+        Settings::Fast => " --profile fast",
+        Settings::Stock => " --profile stock",
+    };
     let _ = write!(
         text,
-        "the plan is in {path}; to see it again:\n  faultwire lab --plan {} --timeout {}{ipv6} --server {} --client {}",
+        "the plan is in {path}; to see it again:\n  faultwire lab --plan {} --timeout {}{ipv6}{profile} --server {} --client {}",
         quoted(&path),
         limit.as_secs_f64(),
         quoted(&args.server),

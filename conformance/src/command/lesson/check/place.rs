@@ -5,6 +5,8 @@ use std::io::{self, PipeReader};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use faultwire::fault::EventKind;
 use faultwire::fault::{FaultPlan, Fired};
 use faultwire::trace::Trace;
 
@@ -52,7 +54,19 @@ impl Place {
     pub(super) fn new(testbed: Testbed, plan: &FaultPlan) -> Result<Place, Failure> {
         match testbed {
             #[cfg(target_os = "linux")]
-            Testbed::Lab => Hosts::start(plan).map(Place::Lab),
+            Testbed::Lab => {
+                if plan
+                    .events
+                    .iter()
+                    .any(|event| matches!(event.kind, EventKind::Crash(_) | EventKind::Restart(_)))
+                {
+                    // The wire would cut a host off, but nobody ends its program here, and nobody starts it again.
+                    let why =
+                        "a plan in which a host crashes or starts again cannot be tried with commands here";
+                    return Err(crate::command::live::usage(why));
+                }
+                Hosts::start(plan, None).map(Place::Lab)
+            }
             #[cfg(not(target_os = "linux"))]
             Testbed::Lab => {
                 Err(Failure { code: crate::exit::NO_TESTBED, message: "the lab needs Linux".to_owned() })
@@ -91,8 +105,8 @@ impl Place {
             Place::Lab(hosts) => {
                 use std::os::fd::AsFd as _;
                 let host = match who {
-                    Who::Client => &hosts.client,
-                    Who::Server => &hosts.server,
+                    Who::Client => hosts.client(),
+                    Who::Server => hosts.server(),
                 };
                 let program = host.start(line, environment, [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]);
                 drop((stdout, stderr));
@@ -115,7 +129,7 @@ impl Place {
     pub(super) fn is_listening(&self) -> Result<bool, Failure> {
         match self {
             #[cfg(target_os = "linux")]
-            Place::Lab(hosts) => hosts.server.is_listening().map_err(ours),
+            Place::Lab(hosts) => hosts.server().is_listening().map_err(ours),
             Place::Relay(relayed) => relayed.is_listening().map_err(ours),
         }
     }

@@ -1,0 +1,224 @@
+//! The programs of a run in a lab: each host's, and where a plan has hosts lose power and start again, each life's.
+//!
+//! When a host loses power the wire cuts it off. Its program is dropped then, with all its sockets; what that makes them send gets
+//! nowhere. What a program still called after its host had lost power is in no trace, and how it ended counts for nothing. When
+//! the host starts again, so does its program, in the place that the wire has there from then on.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use faultwire::fault::FaultPlan;
+use faultwire::lab::{Forwarder, KernelHost, LabError, Power, Switched};
+use faultwire::network::Network as _;
+use faultwire::network::os::OsNetwork;
+use faultwire::trace::{HostId, Trace, What};
+use tokio::task::JoinHandle;
+
+use super::Host;
+use super::pool::Bench;
+use crate::net::Net;
+use crate::net::our_net::{Names, OurNet};
+use crate::net::recorded::{Log, Recorded};
+use crate::program::{Guarded, QuietPanics};
+use crate::run::{End, Run};
+use crate::scenario::Scenario;
+use crate::testbed::progress::Progress;
+use crate::testbed::real::merged;
+use crate::world::host_id;
+
+/// Runs the programs to their end: the run, and how many packets were lost in it outside of the plan.
+pub(super) fn run(
+    scenario: &Scenario,
+    plan: &FaultPlan,
+    hosts: &[Host],
+    bench: &Bench,
+    forwarder: &Forwarder,
+    clock: &OsNetwork,
+) -> Result<(Run, u64), String> {
+    let _quiet = QuietPanics::new();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("tokio gave no runtime: {error}"))?;
+    let mut programs = Programs::new(scenario, hosts, bench, forwarder, clock);
+    let limit = scenario.settings.real_time_max;
+    let end = runtime.block_on(async {
+        for index in 0..hosts.len() {
+            programs.start(index, 0)?;
+        }
+        let stalled = |_| End::Stalled { limit: format!("{} s", limit.as_secs()), sockets: Vec::new() };
+        tokio::time::timeout(limit, programs.ending()).await.unwrap_or_else(|late| Ok(stalled(late)))
+    })?;
+    // What programs still do as they are stopped does not count.
+    let concluded = forwarder.conclude().map_err(|error| format!("a device tells nothing: {error}"))?;
+    let elapsed = clock.now();
+    let calls = std::mem::take(&mut *programs.trace.lock().unwrap_or_else(PoisonError::into_inner));
+    let calls = programs.alive(calls, &concluded.trace);
+    drop((programs, runtime));
+    if concluded.stats.untraced > 0 {
+        return Err(format!("its trace has no room for {} events", concluded.stats.untraced));
+    }
+    let trace = merged(&calls, &concluded.trace);
+    let run = Run { plan: plan.clone(), trace, end, fired: concluded.fired, elapsed, repeats: 0 };
+    Ok((run, concluded.stats.lost()))
+}
+
+/// A host in one of its lives: which, and how often it had lost power before. Its calls have a number of their own in the trace.
+type Life = (usize, u32);
+
+/// The programs that run.
+struct Programs<'a> {
+    scenario: &'a Scenario,
+    hosts: &'a [Host],
+    bench: &'a Bench,
+    forwarder: &'a Forwarder,
+    clock: &'a OsNetwork,
+    power: Power,
+    names: Names,
+    progress: Arc<Progress>,
+    /// The calls of all lives, each of which is a host of this trace, under its host's name.
+    trace: Arc<Mutex<Trace>>,
+    lives: Vec<Life>,
+    /// Of each host: the record of its calls, and its program.
+    logs: Vec<Log>,
+    running: Vec<Option<JoinHandle<()>>>,
+}
+
+impl<'a> Programs<'a> {
+    fn new(
+        scenario: &'a Scenario,
+        hosts: &'a [Host],
+        bench: &'a Bench,
+        forwarder: &'a Forwarder,
+        clock: &'a OsNetwork,
+    ) -> Self {
+        let first = (0..hosts.len()).map(|host| (host, 0));
+        let later =
+            hosts.iter().enumerate().flat_map(|(host, it)| (1..=it.restarts).map(move |life| (host, life)));
+        let lives: Vec<Life> = first.chain(later).collect();
+        let trace = Trace::new(lives.iter().map(|(host, _)| hosts[*host].name.clone()));
+        let trace = Arc::new(Mutex::new(trace));
+        let log = |index: usize| {
+            let clock = clock.clone();
+            Log::new(trace.clone(), host_id(index), move || clock.now())
+        };
+        Programs {
+            scenario,
+            hosts,
+            bench,
+            forwarder,
+            clock,
+            power: forwarder.power(),
+            names: Arc::new(hosts.iter().map(|host| (host.name.clone(), host.addrs)).collect()),
+            progress: Arc::new(Progress::new(scenario)),
+            logs: (0..hosts.len()).map(log).collect(),
+            trace,
+            lives,
+            running: hosts.iter().map(|_| None).collect(),
+        }
+    }
+
+    /// Starts a host's program, in the life that the host has then.
+    fn start(&mut self, index: usize, generation: u32) -> Result<(), String> {
+        let host = &self.hosts[index];
+        let place = self.lives.iter().position(|life| *life == (index, generation));
+        let log =
+            self.logs[index].again(host_id(place.ok_or("the wire started a host that it does not have")?));
+        let net = match host.kernel {
+            Some(kernel) => {
+                let kernel = kernel + usize::try_from(generation).unwrap_or(usize::MAX);
+                let kernel = self.bench.hosts.get(kernel).ok_or("the lab has too few hosts")?;
+                Net::from(Recorded::new(kernel_net(self.clock, kernel, host, &self.names), log))
+            }
+            None => {
+                let ours =
+                    self.forwarder.our_host_again(index, generation).ok_or("the wire has no such host")?;
+                Net::from(Recorded::new(OurNet::new(ours, self.clock.clone(), self.names.clone()), log))
+            }
+        };
+        let program = Guarded::new((self.scenario.hosts[index].program)(net));
+        let (name, progress, power) = (host.name.clone(), self.progress.clone(), self.power.clone());
+        self.running[index] = Some(tokio::spawn(async move {
+            let result = program.await;
+            if power.is_on(index, generation) {
+                progress.ended(&name, result);
+            }
+        }));
+        Ok(())
+    }
+
+    /// Waits until the run has ended; meanwhile ends the programs of hosts that lose power, and starts those of hosts that start.
+    async fn ending(&mut self) -> Result<End, String> {
+        let progress = self.progress.clone();
+        let mut ending = std::pin::pin!(progress.ending());
+        loop {
+            let power = self.power.clone();
+            let Switched { end, generation, is_on, .. } = tokio::select! {
+                biased;
+                switched = poll_fn(|cx| power.poll_switched(cx)) => switched,
+                end = &mut ending => return Ok(end),
+            };
+            if is_on {
+                self.start(end, generation)?;
+            } else if let Some(program) = self.running[end].take() {
+                program.abort();
+                // It is gone, with its sockets, once this is ready; how it ended is of no interest.
+                let _ = program.await;
+            }
+        }
+    }
+
+    /// The calls that were made before their host lost power.
+    fn alive(&self, calls: Trace, packets: &Trace) -> Trace {
+        if self.lives.len() == self.hosts.len()
+            && !packets.events().iter().any(|event| is_crash(&event.what, None))
+        {
+            return calls;
+        }
+        let ends: Vec<_> = self
+            .lives
+            .iter()
+            .map(|(host, generation)| {
+                let crashes =
+                    packets.events().iter().filter(|event| is_crash(&event.what, Some(host_id(*host))));
+                crashes.map(|event| event.at).nth(usize::try_from(*generation).unwrap_or(usize::MAX))
+            })
+            .collect();
+        let mut alive = Trace::new(calls.hosts().iter().cloned());
+        for event in calls.events() {
+            let end = match &event.what {
+                What::Call { host, .. } => ends.get(usize::from(host.0)).copied().flatten(),
+                _ => None,
+            };
+            if end.is_none_or(|end| event.at < end) {
+                alive.push(event.at, event.what.clone());
+            }
+        }
+        alive
+    }
+}
+
+/// Whether a host lost power: that one, or any.
+fn is_crash(what: &What, whose: Option<HostId>) -> bool {
+    matches!(what, What::Crashed(host) if whose.is_none_or(|whose| whose == *host))
+}
+
+/// The network of a host of the kernel: its sockets are made in its namespace.
+fn kernel_net(clock: &OsNetwork, host: &KernelHost, own: &Host, names: &Names) -> OsNetwork {
+    let host = host.clone();
+    let mut net = clock.clone().with_sockets(move |domain, kind, protocol| {
+        host.socket(domain, kind, protocol).map_err(|error| match error {
+            LabError::Call { source, .. } => source,
+            other => io::Error::other(other),
+        })
+    });
+    // Streams are bound to the address of this run: that of an earlier one may still have connections with the same port.
+    net = own.addrs.into_iter().fold(net.with_open_datagrams(), OsNetwork::with_host_address);
+    for (name, addrs) in names.iter() {
+        for addr in addrs {
+            net = net.with_name(name, *addr);
+        }
+    }
+    net
+}
