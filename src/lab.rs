@@ -48,5 +48,6 @@ pub use host::{HostConfig, KernelHost, Lab, LabError, LabHost, Setting};
 pub use ours::{OurHost, WaitError};
 pub use profile::{Pin, Profile};
 pub use program::Program;
+pub use programs::Orphans;
 pub use refusal::{Refusal, Step};
 pub use settings::DeviceCounters;

@@ -174,8 +174,9 @@ pub fn verify_until(options: &VerifyOptions, progress: &mut dyn Progress, interr
         })
         .flat_map(|(study, testbed)| Unit::all(study, testbed, options))
         .collect();
-    let (labs, rest): (Vec<_>, Vec<_>) =
+    let (mut labs, rest): (Vec<_>, Vec<_>) =
         units.iter().enumerate().partition(|(_, unit)| unit.testbed.is_lab());
+    labs.sort_by_key(|(_, unit)| unit.rank());
     let (simulated, real): (Vec<_>, Vec<_>) =
         rest.into_iter().partition(|(_, unit)| unit.testbed.is_simulated());
     let steps = units.iter().filter(|unit| unit.has_work(options)).count();
@@ -237,7 +238,7 @@ pub fn verify_until(options: &VerifyOptions, progress: &mut dyn Progress, interr
 const REAL_AT_ONCE: usize = 4;
 
 /// Units in labs that run side by side: they mostly wait. Each takes some twenty descriptors.
-const LABS_AT_ONCE: usize = 16;
+const LABS_AT_ONCE: usize = 32;
 
 /// What a unit tells of its progress.
 pub(crate) enum Tell {

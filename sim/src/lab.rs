@@ -67,3 +67,10 @@ pub fn settings() -> Result<(Profile, Vec<Setting>), LabError> {
 pub fn probe() -> Result<DeviceKind, LabError> {
     lab_pool::look(|bench| bench.device.unwrap_or(DeviceKind::Packet))
 }
+
+/// The next so many runs of the scenario of that name lose a packet each outside of their plans: to see that such runs count for
+/// nothing.
+#[cfg(feature = "mutants")]
+pub fn lose_packets(scenario: &str, runs: u32) {
+    crate::testbed::lab_lossy::lose(scenario, runs);
+}

@@ -9,6 +9,8 @@ pub(crate) mod turmoil_fabric;
 mod turmoil_own;
 pub(crate) mod virtual_clock;
 
+#[cfg(all(feature = "lab", feature = "mutants", target_os = "linux"))]
+pub(crate) use lab::lossy as lab_lossy;
 #[cfg(all(feature = "lab", target_os = "linux"))]
 pub(crate) use lab::pool as lab_pool;
 

@@ -85,6 +85,29 @@ impl Drop for Programs {
     }
 }
 
+/// The orphans of this process: as long as it lives, they are its children, and when it is dropped they are killed.
+///
+/// A helper that is killed outright ends its hosts' programs with it, but not what these have started in groups of their own (daemons do
+/// so): that becomes this process's. It is for a command that starts nothing but labs: every child that is left counts as an
+/// orphan.
+#[derive(Debug)]
+pub struct Orphans(());
+
+impl Orphans {
+    /// Takes them over.
+    pub fn adopt() -> Orphans {
+        // Without that they live on, where the helper is killed.
+        let _ = set_child_subreaper(Some(getpid()));
+        Orphans(())
+    }
+}
+
+impl Drop for Orphans {
+    fn drop(&mut self) {
+        end_strays();
+    }
+}
+
 /// Kills what programs have left behind outside of their groups.
 fn end_strays() {
     for _ in 0..ROUNDS {

@@ -167,7 +167,9 @@ static STUDIES: [Study; 12] = [
     study(
         "tcp-stopped-reader",
         "A client writes until it must wait, since the server only writes; then the server reads.",
-        scenario::<flow::StoppedReader>,
+        |testbed| {
+            if testbed.is_lab() { scenario::<flow::StoppedReader<true>>(testbed) } else { scenario::<flow::StoppedReader>(testbed) }
+        },
         &[
             CheckSpec::of_calls("tcp/flow-control", flow::flow_control),
             CheckSpec::of_calls("tcp/both-ways", flow::one_stands_still),
@@ -203,7 +205,9 @@ static STUDIES: [Study; 12] = [
     study(
         "tcp-buffers",
         "A client writes to two sockets that nobody reads, one with a small and one with a large receive buffer.",
-        scenario::<flow::Buffers>,
+        |testbed| {
+            if testbed.is_lab() { scenario::<flow::Buffers<true>>(testbed) } else { scenario::<flow::Buffers>(testbed) }
+        },
         &[CheckSpec::of_calls("tcp/window-is-the-buffer", flow::window_is_the_buffer)],
         &[mutant(
             "ignores-buffers",

@@ -161,6 +161,8 @@ struct SearchArgs {
 /// Runs both, and gives the client's exit code; or searches.
 #[cfg(target_os = "linux")]
 pub(super) fn run(args: &Args) -> u8 {
+    // Of helpers that somebody killed.
+    let _orphans = faultwire::lab::Orphans::adopt();
     let done = match (&args.search, &args.once) {
         (Some(Command::Search(args)), _) => search::run(args),
         (None, Some(args)) => once::run(args),

@@ -96,7 +96,7 @@ fn lab_plans(args: &Args) -> u64 {
     let is_named = args.testbeds.iter().any(|name| name.starts_with("lab"));
     match (args.thorough, is_named) {
         (true, _) => 200,
-        (false, true) => 6,
+        (false, true) => 3,
         (false, false) => 0,
     }
 }

@@ -159,6 +159,11 @@ impl Unit {
         refusal(self.study, spec, self.testbed).or_else(|| options.lacking(spec.claim, self.testbed))
     }
 
+    /// Where it stands in the queue of its testbed: those that take long in a lab come first.
+    pub(super) fn rank(&self) -> usize {
+        lab::rank(self.study)
+    }
+
     /// Whether it has anything to run.
     pub(super) fn has_work(&self, options: &VerifyOptions) -> bool {
         wanted(self.study, options).any(|spec| self.skip(spec, options).is_none())

@@ -185,6 +185,29 @@ fn nothing_runs_on_after(how: &str, mark: &str) {
     panic!("the client's sleep is still there after {how}");
 }
 
+#[test]
+fn nothing_runs_on_when_the_lab_s_helper_is_killed() {
+    if !is_here() {
+        return;
+    }
+    let mark = format!("31.{}5", std::process::id());
+    let mut running = command(&server(), &three_that_sleep(&mark), &[])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let said = BufReader::new(running.stdout.take().expect("piped"));
+    let begun = said.lines().map_while(Result::ok).any(|line| line == "client | begun");
+    assert!(begun && is_running(&mark));
+    let helper = format!("kill -KILL $(cat /proc/{0}/task/{0}/children)", running.id());
+    assert!(Command::new("sh").args(["-c", &helper]).status().expect("sh").success());
+    let output = running.wait_with_output().expect("it is ours");
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{complained}");
+    assert!(complained.contains("error: the lab's helper ended"), "{complained}");
+    assert!(!is_running(&mark), "what the client had started runs on");
+}
+
 /// Whether a process has that argument.
 fn is_running(mark: &str) -> bool {
     let processes = std::fs::read_dir("/proc").expect("a table of processes").flatten();

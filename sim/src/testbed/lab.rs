@@ -7,6 +7,8 @@
 //! nobody has used: a namespace of its own, or a new stack. So no socket, no route and no neighbour of its survives, and it is
 //! there at the very packet that its start is anchored to.
 
+#[cfg(feature = "mutants")]
+pub(crate) mod lossy;
 pub(crate) mod pool;
 mod programs;
 
@@ -168,7 +170,10 @@ fn with_wire(
     bench: &mut Bench,
 ) -> Result<(Run, u64), String> {
     let clock = OsNetwork::new();
-    let mut devices = std::mem::take(&mut bench.devices).into_iter();
+    let devices = std::mem::take(&mut bench.devices);
+    #[cfg(feature = "mutants")]
+    let devices = lossy::devices(scenario.name(), devices);
+    let mut devices = devices.into_iter();
     let mut members = Vec::new();
     for (index, host) in hosts.iter().enumerate() {
         let mut end = |generation| match host.kernel {

@@ -1,6 +1,7 @@
 //! A reader that does not read, and what that does to the writer.
 
 use std::io;
+use std::time::Duration;
 
 use faultwire::network::{Network, Stream};
 use faultwire::stack::SocketOption;
@@ -34,12 +35,23 @@ const STOPPED: &[u8] = b"stopped";
 /// What the client tells if everything was taken.
 const NOT_STOPPED: &[u8] = b"not stopped";
 
-/// Writes until a write has to wait for [`QUIET`]: how many bytes were taken.
-async fn fill<N: Network>(net: &N, stream: &mut N::Stream, data: &[u8]) -> io::Result<usize> {
+/// Nothing was taken for so long: the writer has been stopped. In a lab it is longer than what a busy machine takes, and than the
+/// kernel's least wait before it sends again, which is 200 ms.
+const fn stops(in_lab: bool) -> Duration {
+    if in_lab { Duration::from_millis(250) } else { QUIET }
+}
+
+/// Writes until a write has to wait so long: how many bytes were taken.
+async fn fill<N: Network>(
+    net: &N,
+    stream: &mut N::Stream,
+    data: &[u8],
+    stops: Duration,
+) -> io::Result<usize> {
     let mut taken = 0;
     while taken < data.len() {
         let piece = &data[taken..data.len().min(taken + PIECE)];
-        match net.timeout(QUIET, stream.write(piece)).await {
+        match net.timeout(stops, stream.write(piece)).await {
             Ok(len) => taken += len?,
             Err(_) => break,
         }
@@ -49,9 +61,9 @@ async fn fill<N: Network>(net: &N, stream: &mut N::Stream, data: &[u8]) -> io::R
 
 /// A client that writes to a server that does not read for a time, but writes.
 #[derive(Debug)]
-pub(super) struct StoppedReader;
+pub(super) struct StoppedReader<const IN_LAB: bool = false>;
 
-impl Programs for StoppedReader {
+impl<const IN_LAB: bool> Programs for StoppedReader<IN_LAB> {
     const NAME: &'static str = "tcp-stopped-reader";
 
     async fn serve<N: Network>(net: N) -> io::Result<()> {
@@ -69,7 +81,7 @@ impl Programs for StoppedReader {
         let mut stream = connect_with(&net, DATA, &small).await?;
         let mut signal = connect(&net, SIGNAL).await?;
         let data = pattern(4, ALL);
-        let taken = fill(&net, &mut stream, &data).await?;
+        let taken = fill(&net, &mut stream, &data, stops(IN_LAB)).await?;
         stream.read_exact(&mut vec![0; MEANWHILE.1]).await?;
         let told = if taken < data.len() { STOPPED } else { NOT_STOPPED };
         say(&mut signal, told).await?;
@@ -127,9 +139,9 @@ pub(super) fn one_stands_still(run: &Run) -> Seen {
 
 /// A client that writes to two sockets that nobody reads.
 #[derive(Debug)]
-pub(super) struct Buffers;
+pub(super) struct Buffers<const IN_LAB: bool = false>;
 
-impl Programs for Buffers {
+impl<const IN_LAB: bool> Programs for Buffers<IN_LAB> {
     const NAME: &'static str = "tcp-buffers";
 
     async fn serve<N: Network>(net: N) -> io::Result<()> {
@@ -152,7 +164,7 @@ impl Programs for Buffers {
         for stream in &mut streams {
             // The same path for both: segments go out as they are written.
             let _ = stream.set_option(SocketOption::NoDelay(true));
-            fill(&net, stream, &data).await?;
+            fill(&net, stream, &data, stops(IN_LAB)).await?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use faultwire::fault::{FaultPlan, Link, LinkNumbers};
 use faultwire::network::{Network, Stream};
 use faultwire::tcp::State;
 use faultwire::time::Time;
@@ -78,18 +79,32 @@ const DOWN: (u8, usize) = (22, 1_000);
 /// Virtual time after which a run counts as stalled.
 const TIME_MAX: Duration = Duration::from_secs(3_600);
 
+/// How long a packet takes in a lab where both hosts are to speak before they hear each other, in microseconds: a busy machine does not
+/// let both speak in the same millisecond.
+const FAR_US: u64 = 20_000;
+
+/// The scenario with so long a way, in a lab.
+fn far(scenario: Scenario, testbed: Testbed) -> Scenario {
+    if !testbed.is_lab() {
+        return scenario;
+    }
+    let link = Link::Numbers(LinkNumbers { delay_us: FAR_US, ..FaultPlan::default().link.numbers() });
+    scenario.base_plan(FaultPlan { link, ..FaultPlan::default() })
+}
+
 /// Two hosts that connect to each other at the same moment, from and to the same port.
-pub(super) fn simultaneous_open(_: Testbed) -> Scenario {
+pub(super) fn simultaneous_open(testbed: Testbed) -> Scenario {
     let of = |peer: &'static str, stream: (u8, usize)| {
         move |net: Net| async move {
             let _ = open(net, peer, stream).await;
             Ok(())
         }
     };
-    faultwire_sim::scenario("tcp-simultaneous-open")
+    let scenario = faultwire_sim::scenario("tcp-simultaneous-open")
         .client_on("server", of("client", DOWN))
         .client(of("server", UP))
-        .time_max(TIME_MAX)
+        .time_max(TIME_MAX);
+    far(scenario, testbed)
 }
 
 async fn open<N: Network>(net: N, peer: &str, (key, len): (u8, usize)) -> io::Result<()> {
@@ -138,47 +153,62 @@ pub(super) fn opens_at_once(run: &Run) -> Seen {
     Seen::fine(1)
 }
 
-/// When both sides close.
-const CLOSES: Duration = Duration::from_millis(1_500);
+/// When both sides close, and how long they stay after they have read to the end. Where time is real it is short: a run in which
+/// something had to be sent again before may not count.
+#[derive(Clone, Copy)]
+struct Course {
+    closes: Duration,
+    stays: Duration,
+}
 
-/// How long the sides stay after they have read to the end.
-const STAYS: Duration = Duration::from_secs(1);
+impl Course {
+    fn on(testbed: Testbed) -> Course {
+        let of = |[closes, stays]: [u64; 2]| Course {
+            closes: Duration::from_millis(closes),
+            stays: Duration::from_millis(stays),
+        };
+        of(if testbed.is_lab() { [700, 400] } else { [1_500, 1_000] })
+    }
+}
 
 /// A connection whose sides close at the same moment.
-pub(super) fn simultaneous_close(_: Testbed) -> Scenario {
-    let server = |net: Net| async move {
+pub(super) fn simultaneous_close(testbed: Testbed) -> Scenario {
+    let course = Course::on(testbed);
+    let server = move |net: Net| async move {
         let work = async {
             let listener = listen(&net, DATA, &[]).await?;
             let stream = accept::<Net>(&listener).await?;
-            close_at_once(&net, stream, DOWN, UP.1).await
+            close_at_once(&net, stream, course, DOWN, UP.1).await
         };
         let _: io::Result<()> = work.await;
         Ok(())
     };
-    let client = |net: Net| async move {
-        let work = async { close_at_once(&net, connect(&net, DATA).await?, UP, DOWN.1).await };
+    let client = move |net: Net| async move {
+        let work = async { close_at_once(&net, connect(&net, DATA).await?, course, UP, DOWN.1).await };
         let _: io::Result<()> = work.await;
         Ok(())
     };
-    faultwire_sim::scenario("tcp-simultaneous-close")
+    let scenario = faultwire_sim::scenario("tcp-simultaneous-close")
         .client_on("server", server)
         .client(client)
-        .time_max(TIME_MAX)
+        .time_max(TIME_MAX);
+    far(scenario, testbed)
 }
 
 async fn close_at_once<N: Network, S: Stream>(
     net: &N,
     mut stream: S,
+    course: Course,
     (key, len): (u8, usize),
     expected: usize,
 ) -> io::Result<()> {
     stream.write_all(&pattern(key, len)).await?;
     stream.read_exact(&mut vec![0; expected]).await?;
-    net.sleep(CLOSES.saturating_sub(net.now().since(Time::ZERO))).await;
+    net.sleep(course.closes.saturating_sub(net.now().since(Time::ZERO))).await;
     stream.shutdown().await?;
     read_to_end(&mut stream, 4096).await?;
     // The connection is yet to end.
-    net.sleep(STAYS).await;
+    net.sleep(course.stays).await;
     Ok(())
 }
 

@@ -8,6 +8,24 @@ use faultwire_sim::Run;
 
 use crate::study::{Search, Study};
 
+/// Studies whose runs take a second or more in a lab. They are begun first, so that none of them is what all wait for in the end.
+const LONG: [&str; 9] = [
+    "tcp-simultaneous-close",
+    "tcp-time-wait",
+    "tcp-half-open",
+    "tcp-backlog",
+    "tcp-slow-reader",
+    "tcp-late-window",
+    "tcp-buffers",
+    "tcp-stopped-reader",
+    "tcp-unread",
+];
+
+/// Where a study stands in the queue: those whose runs are long come first.
+pub(super) fn rank(study: &Study) -> usize {
+    LONG.iter().position(|name| *name == study.name).unwrap_or(LONG.len())
+}
+
 /// Of the plans that no grid holds so many are tried at least.
 const FURTHER_MIN: u64 = 2;
 
@@ -69,4 +87,20 @@ fn on_data(run: &Run) -> Vec<FaultPlan> {
         plans.push(plan(stream[stream.len() / 2], Action::Drop));
     }
     plans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_long_ones_are_studies_and_come_first() {
+        let studies = crate::engine::studies();
+        for name in LONG {
+            let study = studies.iter().find(|study| study.name == name);
+            assert!(rank(study.unwrap_or_else(|| panic!("{name} is no study"))) < LONG.len());
+        }
+        let other = studies.iter().find(|study| study.name == "udp-numbered").expect("a study");
+        assert_eq!(rank(other), LONG.len());
+    }
 }

@@ -14,7 +14,7 @@ use faultwire::lab::{Device, DeviceKind, HostConfig, KernelHost, Lab, LabError, 
 pub(crate) const PROFILE: Profile = Profile::Fast;
 
 /// Labs that are kept while no run uses them.
-const KEPT_MAX: usize = 16;
+const KEPT_MAX: usize = 32;
 
 /// What a lab's hosts have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
