@@ -18,6 +18,8 @@ mod figures;
 mod file;
 #[path = "kernel/killed.rs"]
 mod killed;
+#[path = "kernel/lessons.rs"]
+mod lessons;
 #[path = "kernel/loss.rs"]
 mod loss;
 #[path = "kernel/many.rs"]

@@ -88,7 +88,9 @@ fn list(folders: &[Folder]) -> String {
     out.push_str(
         "\nfaultwire lesson run N: see the program of lesson N break, and how it is mended\n\
          faultwire lesson start N: do it yourself\n\
-         faultwire lesson overview: all of it as a page, with what to do next\n",
+         faultwire lesson overview: all of it as a page, with what to do next\n\
+         faultwire lesson throughput: what the programs of the lessons make of a link\n\
+         conformance/lessons/README.md: the whole course, with its plans and diagrams\n",
     );
     out
 }

@@ -156,11 +156,19 @@ fn beginning() -> String {
          ```sh\n\
          faultwire lesson list          # the lessons\n\
          faultwire lesson run 2         # find the smallest plan again, and hold the mended program against all\n\
+         faultwire lesson start 2       # mend it yourself, in a folder of your own; `lesson check` says whether it holds\n\
          faultwire lesson throughput    # measure what the programs make of a link\n\
-         faultwire replay conformance/lessons/02-sequence-numbers/breaks.toml --svg run.svg   # a picture of a break\n\
          ```\n\n\
-         `cargo run --release --` stands for `faultwire`. The programs of lessons 0 to 10 are pure machines over datagrams, \
-         each a file to be read in one sitting; those of s1 to s4 are programs over a stream.\n\n",
+         `cargo run --release --` stands for `faultwire`. A recorded plan is replayed like any other, with a picture of it or, \
+         on Linux, between two hosts of the real kernel. (Two plans break nothing there: the kernel gives s2 twice the send \
+         buffer that it asks for; and in s4 it acknowledges the question and its end apart, so that the crash leaves the \
+         client something to repeat.)\n\n\
+         ```sh\n\
+         faultwire replay conformance/lessons/02-sequence-numbers/breaks.toml --svg run.svg\n\
+         faultwire replay conformance/lessons/02-sequence-numbers/breaks.toml --testbed lab\n\
+         ```\n\n\
+         The programs of lessons 0 to 10 are pure machines over datagrams, each a file to be read in one sitting; those of s1 \
+         to s4 are programs over a stream.\n\n",
     );
     for lesson in LESSONS {
         let title = format!("Lesson {}: {}", lesson.name, lesson.title);
