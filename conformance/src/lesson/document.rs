@@ -249,7 +249,8 @@ fn write_throughput(out: &mut String, figures: &[Figure]) {
         out,
         "\n## What the programs make of a link\n\n\
          A link carries one datagram after the other. Let the time that one takes be 1, and the time that it travels *a*. The \
-         *utilisation* is the share of the time in which the link carries a message for the first time. The points are \
+         *utilisation* is the share of the time in which the link carries a message that arrives and is new there. \
+         The points are \
          measured, with the machines of the lessons, on a link that has a rate and a delay; the curves are the formulas of \
          the textbook (W. Stallings, \"Data and Computer Communications\", the appendix on the performance of flow and \
          error control). What is lost is drawn message by message, {} plans for each point; acknowledgements are not lost. \

@@ -1,7 +1,7 @@
 //! How much of a link the machines of the course use, measured on `virtual` beside what textbooks say of it.
 //!
 //! A link carries one datagram after the other, each of which takes the time 1 to be put on it and *a* to travel. The
-//! *utilisation* is the share of the time in which the link carries a message for the first time: 1 is all. What
+//! *utilisation* is the share of the time in which the link carries a message that arrives and is new there: 1 is all. What
 //! is lost is drawn once and written down as a plan, a finite list of datagrams to drop, as any other fault is.
 //!
 //! The formulas are those of W. Stallings, "Data and Computer Communications", the appendix on performance issues of flow and
