@@ -99,6 +99,18 @@ fn has(tool: &str, argument: &str) -> bool {
 }
 
 #[test]
+fn a_process_that_is_left_is_seen() {
+    let learner = Learner::new();
+    learner.left_nothing();
+    let mut left = Command::new("sleep").arg("1000").current_dir(learner.root.path()).spawn().expect("sleep");
+    let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| learner.left_nothing()));
+    left.kill().expect("it runs");
+    left.wait().expect("it ends");
+    assert!(seen.is_err());
+    learner.left_nothing();
+}
+
+#[test]
 fn a_folder_is_started_once() {
     let learner = Learner::new();
     let said = learner.says(&["start", "2"], 0);

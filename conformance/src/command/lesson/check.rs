@@ -94,7 +94,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         let lesson = Named { lesson: args.of.clone() }.find()?;
         let outcome = any::check(lesson, &asked(server, client))?;
         match outcome {
-            Outcome::Passes => passed(lesson)?,
+            Outcome::Passes => passed(lesson, Language::Rust)?,
             Outcome::Fails => output::emit(&format!("\nStuck? faultwire lesson hint {}\n", lesson.name))?,
             Outcome::Stopped => {}
         }
@@ -116,7 +116,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         folder.save()?;
     }
     match outcome {
-        Outcome::Passes => passed(folder.lesson)?,
+        Outcome::Passes => passed(folder.lesson, folder.progress.language)?,
         Outcome::Fails => {
             let shown = folder.path.display();
             output::emit(&format!("\nStuck? faultwire lesson hint {shown}\n"))?;
@@ -137,13 +137,17 @@ impl Outcome {
 }
 
 /// What is said at the end of a lesson.
-fn passed(lesson: &Lesson) -> Result<(), CommandError> {
+fn passed(lesson: &Lesson, language: Language) -> Result<(), CommandError> {
     let mut out = format!("\nLesson {} is done.\n", lesson.name);
     out.push_str(&part("The idea", lesson.section("The idea")));
     out.push_str(&part("The question", lesson.section("The question")));
     let place = LESSONS.iter().position(|it| it.name == lesson.name);
     if let Some(next) = place.and_then(|place| LESSONS.get(place + 1)) {
-        out.push_str(&format!("\nNext: faultwire lesson start {}  ({})\n", next.name, next.title));
+        let more = match language {
+            Language::Python if next.in_python().is_some() => " --language python",
+            _ => "",
+        };
+        out.push_str(&format!("\nNext: faultwire lesson start {}{more}  ({})\n", next.name, next.title));
     }
     output::emit(&out)
 }

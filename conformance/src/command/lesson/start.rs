@@ -75,22 +75,7 @@ type File = (&'static str, Vec<u8>);
 /// The files of a crate, and what to say of it.
 fn in_rust(lesson: &Lesson, source: Option<&Path>) -> Result<(Vec<File>, String), CommandError> {
     let program = lesson.in_rust().ok_or_else(|| not_offered(lesson, "Rust"))?;
-    let tree = tree(source.unwrap_or(Path::new(BUILT_FROM))).map_err(|error| match source {
-        Some(path) => CommandError::Lesson {
-            what: format!("there is no source tree of faultwire in {}", path.display()),
-            help: "give the folder with the workspace's Cargo.toml".to_owned(),
-            code: exit::USAGE,
-            source: Some(error),
-        },
-        None => CommandError::Lesson {
-            what: "the source that this program was built from is not there any more".to_owned(),
-            help: "the crate is to depend on it: give a copy of it with --source PATH, or do the lesson in Python \
-                   with --language python"
-                .to_owned(),
-            code: exit::USAGE,
-            source: Some(error),
-        },
-    })?;
+    let tree = source_tree(source, Path::new(BUILT_FROM))?;
     let of = |name: &str, folder: &Path| {
         let path = folder.to_str().unwrap_or_default();
         format!("{name} = {{ path = {} }}\n", toml::Value::from(path))
@@ -103,7 +88,7 @@ fn in_rust(lesson: &Lesson, source: Option<&Path>) -> Result<(Vec<File>, String)
     let said = format!("It depends on the source in {}.\n", tree.display());
     let mut files: Vec<File> = vec![
         ("Cargo.toml", manifest(lesson, &depends).into_bytes()),
-        (".cargo/config.toml", CONFIG.as_bytes().to_vec()),
+        (".cargo/config.toml", config().into_bytes()),
         (".gitignore", b"/target\n".to_vec()),
         ("README.md", readme::of(lesson, Language::Rust).into_bytes()),
         ("src/lib.rs", program.template(lesson.name).into_bytes()),
@@ -114,6 +99,27 @@ fn in_rust(lesson: &Lesson, source: Option<&Path>) -> Result<(Vec<File>, String)
         files.push(("Cargo.lock", lock));
     }
     Ok((files, said))
+}
+
+/// The source that a crate is to depend on: the one that was asked for, or the one that this program was built from.
+fn source_tree(asked: Option<&Path>, built_from: &Path) -> Result<PathBuf, CommandError> {
+    let (what, help) = match asked {
+        Some(path) => (
+            format!("there is no source tree of faultwire in {}", path.display()),
+            "give the folder with the workspace's Cargo.toml",
+        ),
+        None => (
+            "the source that this program was built from is not there any more".to_owned(),
+            "the crate is to depend on it: give a copy of it with --source PATH, or do the lesson in Python with \
+             --language python",
+        ),
+    };
+    tree(asked.unwrap_or(built_from)).map_err(|error| CommandError::Lesson {
+        what,
+        help: help.to_owned(),
+        code: exit::USAGE,
+        source: Some(error),
+    })
 }
 
 /// A source tree's path, whole, if it is one.
@@ -204,12 +210,15 @@ fn manifest(lesson: &Lesson, depends: &str) -> String {
     )
 }
 
-/// One build for all lessons beside each other.
-const CONFIG: &str = "\
-# What is built is kept beside this folder, for all lessons that lie there. It can be deleted.
-[build]
-target-dir = \"../faultwire-lessons-target\"
-";
+/// Where what is built is kept, seen from a folder: one build for all lessons beside each other.
+pub(super) const TARGET: &str = "../faultwire-lessons-target";
+
+fn config() -> String {
+    format!(
+        "# What is built is kept beside this folder, for all lessons that lie there. It can be deleted.\n\
+         [build]\ntarget-dir = \"{TARGET}\"\n"
+    )
+}
 
 fn test(lesson: &Lesson) -> String {
     let (name, title) = (lesson.name, lesson.title);
@@ -237,4 +246,19 @@ fn test(lesson: &Lesson) -> String {
          #[test]\n\
          fn every_plan_of_two_faults_and_random_ones() {{\n{check}}}\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_its_source_nothing_is_begun() {
+        let nowhere = Path::new("/no/such/place");
+        let gone = source_tree(None, nowhere).unwrap_err().to_string();
+        assert!(gone.contains("is not there any more"), "{gone}");
+        let wrong = source_tree(Some(nowhere), Path::new(BUILT_FROM)).unwrap_err().to_string();
+        assert!(wrong.contains("no source tree of faultwire in /no/such/place"), "{wrong}");
+        assert!(source_tree(None, Path::new(BUILT_FROM)).is_ok_and(|tree| tree.is_absolute()));
+    }
 }

@@ -11,6 +11,7 @@ use faultwire_sim::search::Grid;
 use super::Outcome;
 use super::pair::{Course, Pair};
 use super::place::Testbed;
+use crate::command::bar::RunsBar;
 use crate::command::ctrl_c;
 use crate::command::error::CommandError;
 use crate::command::lab;
@@ -21,7 +22,7 @@ use crate::interrupt::Interrupt;
 use crate::lesson::spoken::{Speech, Spoken};
 use crate::lesson::words::{WIDTH, plan_and_diagram};
 use crate::lesson::{Lesson, TIMEOUT};
-use crate::report::paragraph;
+use crate::report::{paragraph, plan_in_words};
 
 /// The commands, and how hard they are tried.
 #[derive(Clone, Debug)]
@@ -68,8 +69,12 @@ pub(super) fn check(lesson: &Lesson, asked: &Asked<'_>) -> Result<Outcome, Comma
         tell(format_args!("note: {note}"));
     }
     let stopping = ctrl_c::listen_for_the_end();
-    let mut search = Search { pair, testbed, stopping: &stopping, tried: 0, inert: 0, unsteady: 0 };
+    // No fault, the lesson's own plan, the others.
+    let bar = RunsBar::new(2 + asked.plans as u64);
+    let mut search = Search { pair, testbed, stopping: &stopping, tried: 0, inert: 0, unsteady: 0, bar };
     let found = search.run(lesson, asked.plans).map_err(failed)?;
+    let Search { tried, inert, unsteady, bar, .. } = search;
+    drop(bar);
     if stopping.is_asked() {
         return Ok(Outcome::Stopped);
     }
@@ -78,7 +83,7 @@ pub(super) fn check(lesson: &Lesson, asked: &Asked<'_>) -> Result<Outcome, Comma
         None => {
             let held = format!(
                 "under no fault, and under {} plans of faults that took place, {place}",
-                search.tried.saturating_sub(1)
+                tried.saturating_sub(1)
             );
             paragraph(&mut out, "It holds: ", &held, WIDTH);
             Outcome::Passes
@@ -88,19 +93,11 @@ pub(super) fn check(lesson: &Lesson, asked: &Asked<'_>) -> Result<Outcome, Comma
             Outcome::Fails
         }
     };
-    if search.unsteady > 0 {
-        let _ = writeln!(
-            out,
-            "({} plans broke it once and not a second time: they do not count)",
-            search.unsteady
-        );
+    if unsteady > 0 {
+        let _ = writeln!(out, "({} plans broke it once and not a second time: they do not count)", unsteady);
     }
-    if search.inert > 0 {
-        let _ = writeln!(
-            out,
-            "({} plans did not take place: the packet that they name did not come)",
-            search.inert
-        );
+    if inert > 0 {
+        let _ = writeln!(out, "({} plans did not take place: the packet that they name did not come)", inert);
     }
     output::emit(&out)?;
     Ok(outcome)
@@ -147,6 +144,22 @@ struct Search<'a> {
     tried: u64,
     inert: u64,
     unsteady: u64,
+    bar: RunsBar,
+}
+
+/// What is said of a program that waits for ever in simulation, and of a command that does.
+const NEVER_ENDS: &str = "it never comes to an end";
+const NOT_ENDED: &str = "the client had not ended";
+
+/// How something fails, without what differs from one world to another: what is quoted or in brackets, and the reason behind
+/// a colon.
+fn gist(how: &str) -> String {
+    if how.starts_with(NEVER_ENDS) || how.starts_with(NOT_ENDED) {
+        return NEVER_ENDS.to_owned();
+    }
+    let unquoted: String = how.split('"').step_by(2).collect();
+    let open = unquoted.split_once(" (").map_or(unquoted.as_str(), |(gist, _)| gist);
+    open.split_once(": ").map_or(open, |(gist, _)| gist).to_owned()
 }
 
 /// A plan under which the programs do not do what they should.
@@ -184,8 +197,10 @@ impl Search<'_> {
         Ok(None)
     }
 
-    fn once(&self, plan: &FaultPlan) -> Result<Option<Course>, Failure> {
-        self.pair.run(self.testbed, plan, &|| self.stopping.is_asked())
+    fn once(&mut self, plan: &FaultPlan) -> Result<Option<Course>, Failure> {
+        let course = self.pair.run(self.testbed, plan, &|| self.stopping.is_asked())?;
+        self.bar.ran(&plan_in_words(plan));
+        Ok(course)
     }
 
     /// The run, if the plan breaks the pair, twice.
@@ -226,6 +241,14 @@ impl Found {
         }
         if self.is_recorded {
             paragraph(&mut out, "Plan:     ", "the smallest that breaks the program that believes", WIDTH);
+            if !self.plan.events.is_empty() {
+                let note = "the server is cut off for ever; nobody can tell that from a host without power";
+                paragraph(&mut out, "          ", note, WIDTH);
+            }
+            // It fails as that one does, and for the same reason.
+            if self.plan.title.as_deref().is_some_and(|title| gist(title) == gist(how)) {
+                paragraph(&mut out, "Why:      ", lesson.why, WIDTH);
+            }
         }
         if !self.course.complaints.is_empty() {
             let _ = write!(out, "\n{}", self.course.complaints);
@@ -251,4 +274,27 @@ fn singles(trace: &Trace, base: &FaultPlan) -> Vec<FaultPlan> {
         _ => 3,
     });
     faults.into_iter().map(|fault| FaultPlan { faults: vec![fault], ..base.clone() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gist;
+
+    #[test]
+    fn the_same_failure_is_known_in_both_worlds() {
+        for (recorded, seen) in [
+            (
+                "the client never got the answer: reset (os error 104)",
+                "the client never got the answer: exit code 1",
+            ),
+            ("\"a: (b\" was delivered, which nobody sent", "\"b\" was delivered, which nobody sent"),
+            (
+                "it never comes to an end (stopped after 3600 s of virtual time)",
+                "the client had not ended after 10 s, and was killed: does it wait?",
+            ),
+        ] {
+            assert_eq!(gist(recorded), gist(seen));
+        }
+        assert_ne!(gist("message 1 was never delivered (2)"), gist("message 2 was never delivered (2)"));
+    }
 }

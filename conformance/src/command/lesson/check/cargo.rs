@@ -54,8 +54,14 @@ pub(super) fn check(folder: &Path, limit: Duration) -> Result<Outcome, CommandEr
         });
     }
     let stopping = ctrl_c::listen_for_the_end();
-    tell(format_args!("building (the first time this takes minutes: it builds what the check is made of)"));
-    match build(folder, &stopping)? {
+    let is_first = is_first(folder);
+    let why = if is_first {
+        " (the first time this takes minutes: it builds what the check is made of)"
+    } else {
+        ""
+    };
+    tell(format_args!("building{why}"));
+    match build(folder, is_first, &stopping)? {
         Waited::Ended(status) if status.success() => {}
         Waited::Ended(_) => {
             output::emit("It does not compile: the compiler says above what it does not understand.\n")?;
@@ -86,10 +92,20 @@ fn cargo() -> OsString {
 
 const TEST: [&str; 3] = ["test", "--test", "lesson"];
 
-fn build(folder: &Path, stopping: &Interrupt) -> Result<Waited, CommandError> {
+/// Whether nothing was built yet for any lesson beside this one.
+fn is_first(folder: &Path) -> bool {
+    let is_elsewhere = std::env::var_os("CARGO_TARGET_DIR").is_some();
+    !is_elsewhere && !folder.join(super::super::start::TARGET).join("debug").is_dir()
+}
+
+fn build(folder: &Path, is_first: bool, stopping: &Interrupt) -> Result<Waited, CommandError> {
     let mut command = Command::new(cargo());
     // What the compiler says goes straight to the learner, colours and all.
-    command.args(TEST).args(["--no-run", "--quiet"]).current_dir(folder).stdin(Stdio::null());
+    command.args(TEST).arg("--no-run").current_dir(folder).stdin(Stdio::null());
+    // Who has to wait for minutes sees that something happens.
+    if !is_first {
+        command.arg("--quiet");
+    }
     let mut group = Group::start(&mut command).map_err(no_cargo)?;
     group.wait(BUILD_MAX, &|| stopping.is_asked()).map_err(no_cargo)
 }
