@@ -147,7 +147,7 @@ fn hints_come_one_by_one_and_the_list_knows_how_far_one_is() {
     contains(&learner.says(&["list"], 0), &["→ mine: passes, 2 checks"]);
     contains(
         &learner.says(&["overview", "--out", "page.html"], 0),
-        &["page.html: 1 of 15 lessons pass", "Next: faultwire lesson start 0"],
+        &["page.html: 1 of 15 lessons pass", "Next: faultwire lesson start 2"],
     );
     contains(&learner.read("page.html"), &["<code>mine</code> passes, 2 checks", "1 of 15 lessons pass"]);
     contains(&learner.says(&["hint", "2"], 0), &["Hint 1 of 3", "hint 2 --number 2"]);

@@ -15,7 +15,9 @@ use clap::Subcommand;
 use super::error::CommandError;
 use super::output;
 use crate::exit;
+use crate::lesson::words::WIDTH;
 use crate::lesson::{LESSONS, Lesson};
+use crate::report::paragraph;
 use folder::Folder;
 
 /// The course: from a datagram to a reliable stream, by programs that break and the ideas that mend them
@@ -82,7 +84,7 @@ fn list(folders: &[Folder]) -> String {
     for lesson in LESSONS {
         let _ = writeln!(out, "{:>3}  {}\n     {}", lesson.name, lesson.title, lesson.line);
         for folder in folders.iter().filter(|folder| folder.lesson.name == lesson.name) {
-            let _ = writeln!(out, "     → {}: {}", folder.path.display(), folder.words());
+            paragraph(&mut out, "     → ", &format!("{}: {}", folder.path.display(), folder.words()), WIDTH);
         }
     }
     out.push_str(
@@ -103,12 +105,15 @@ fn show(lesson: &Lesson) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::folder::Language;
     use super::*;
 
     #[test]
     fn nothing_is_too_wide() {
         let texts: String = LESSONS.iter().map(|lesson| lesson.text).collect();
-        for line in list(&[]).lines().chain(texts.lines()) {
+        let mut folder = Folder::new(Folder::name_of(LESSONS[3]).into(), LESSONS[3], Language::Rust);
+        folder.progress.checked(false);
+        for line in list(&[folder]).lines().chain(texts.lines()) {
             assert!(line.chars().count() <= 80, "{line}");
         }
     }

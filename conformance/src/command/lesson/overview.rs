@@ -131,9 +131,12 @@ impl Page {
             .map(|&(title, about, count)| Part { title, about, rows: rows.by_ref().take(count).collect() })
             .collect();
         let rows = || parts.iter().flat_map(|part| &part.rows);
-        // What was begun is to be ended first.
-        let undone = || rows().filter(|row| row.state != State::Passes);
-        let next = undone().find(|row| row.state != State::Untouched).or_else(|| undone().next());
+        // What was begun is to be ended first; then it goes on behind the last that passes.
+        let done = rows().rfind(|row| row.state == State::Passes);
+        let behind = rows().skip_while(|row| done.is_some_and(|done| done.lesson.name != row.lesson.name));
+        let begun = rows().find(|row| matches!(row.state, State::Started | State::Fails));
+        let untouched = |row: &&Row| row.state == State::Untouched;
+        let next = begun.or_else(|| behind.clone().find(untouched)).or_else(|| rows().find(untouched));
         let next = next.map(|row| {
             let Lesson { name, title, line, .. } = *row.lesson;
             let begun = folders.iter().find(|folder| folder.lesson.name == name);
@@ -187,6 +190,10 @@ mod tests {
         assert_eq!(next(std::slice::from_ref(&zero)).as_deref(), Some("faultwire lesson start 1"));
         let begun = [zero.clone(), folder("2", "two", 1, false)];
         assert_eq!(next(&begun).as_deref(), Some("faultwire lesson check two"));
+        // What was left out on the way comes last.
+        let last = LESSONS[LESSONS.len() - 1].name;
+        assert_eq!(next(&[folder("2", "two", 1, true)]).as_deref(), Some("faultwire lesson start 3"));
+        assert_eq!(next(&[folder(last, "last", 1, true)]).as_deref(), Some("faultwire lesson start 0"));
         // One that passes is enough.
         let twice = [zero, folder("0", "again", 0, false)];
         assert_eq!(next(&twice).as_deref(), Some("faultwire lesson start 1"));

@@ -61,7 +61,8 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         "{shown}: lesson {}, {}\n{said}\n\
          What to do next:\n\
          \x20 1. read {shown}/README.md\n\
-         \x20 2. faultwire lesson check {shown}    (it fails, and shows why)\n\
+         \x20 2. faultwire lesson check {shown}\n\
+         \x20    it fails, and shows why\n\
          \x20 3. mend {program}, where it says THE GAP, and check again\n\
          If you are stuck: faultwire lesson hint {shown}\n",
         lesson.name, lesson.title,
