@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use faultwire::fault::{Anchor, Direction, EventKind, FaultPlan, PlanEvent, When};
 
@@ -31,11 +32,17 @@ pub struct Failure {
     pub tried: Tried,
 }
 
+/// The programs' own time-out, where nothing is said of it.
+const TIMEOUT: Duration = Duration::from_millis(200);
+/// The same in a lab. Random plans delay packets by four of it at most: less than programs listen there for what is late.
+const TIMEOUT_IN_LAB: Duration = Duration::from_millis(60);
+
 impl Scenario {
     /// The single faults that a sweep tries on each packet.
     pub fn grid(&self) -> Grid {
         let rtt = self.base.link.numbers().delay() * 2;
-        let grid = Grid::new(rtt, self.timeout).cancelling_bits(self.cancelling_bits);
+        let timeout = self.timeout.unwrap_or(if self.testbed.is_lab() { TIMEOUT_IN_LAB } else { TIMEOUT });
+        let grid = Grid::new(rtt, timeout).cancelling_bits(self.cancelling_bits);
         match self.testbed {
             testbed if testbed.has_ticks() => grid.whole_ticks(),
             testbed if testbed.is_lab() => grid.steady(),

@@ -122,7 +122,7 @@ fn once(scenario: &Scenario, plan: &FaultPlan, testbed: Testbed) -> Result<(Run,
         .collect();
     let kind = Kind { hosts: of_kernel, mtu, profile: pool::PROFILE };
     let is_fresh = has_crash(plan);
-    let bench = if is_fresh { pool::make(&kind, &addrs) } else { pool::take(&kind, &addrs) };
+    let bench = if is_fresh { pool::take_fresh(&kind, &addrs) } else { pool::take(&kind, &addrs) };
     let mut bench = bench.map_err(|error| told(&error))?;
     let before = lost(&bench).map_err(|error| told(&error))?;
     let run = with_wire(scenario, plan, &hosts, &mut bench)?;

@@ -168,10 +168,10 @@ pub(super) fn scenario<P: Programs>(testbed: Testbed) -> Scenario {
         .client(move |net: Net| calling(net.clone(), patience(testbed), P::call(net)))
 }
 
-/// The same, where a simulated run lasts until the server has come to its end too: what was lost of the client's last words is
+/// The same, where a run that is simulated or in a lab lasts until the server has come to its end too: what was lost of the client's last words is
 /// sent again when the client itself is done.
 pub(super) fn scenario_of_both<P: Programs>(testbed: Testbed) -> Scenario {
-    if !matches!(testbed, Testbed::Virtual | Testbed::Turmoil) {
+    if !(matches!(testbed, Testbed::Virtual | Testbed::Turmoil) || testbed.is_lab()) {
         return scenario::<P>(testbed);
     }
     faultwire_sim::scenario(P::NAME)

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use faultwire::errno::Errno;
 use faultwire::lab::{Device, DeviceKind, HostConfig, KernelHost, Lab, LabError, Profile, Setting};
 
 /// The kernel settings of labs for runs.
@@ -78,8 +79,41 @@ impl Subnet {
     }
 }
 
+/// How often a lab is asked for of a machine that is busy with other namespaces.
+const ATTEMPTS: usize = 3;
+
 /// A lab of that kind, whose hosts have these addresses.
 pub(crate) fn take(kind: &Kind, addrs: &[(Ipv4Addr, Ipv6Addr)]) -> Result<Bench, LabError> {
+    patiently(|| take_once(kind, addrs))
+}
+
+/// A lab that no run has used.
+pub(crate) fn take_fresh(kind: &Kind, addrs: &[(Ipv4Addr, Ipv6Addr)]) -> Result<Bench, LabError> {
+    patiently(|| make(kind, addrs))
+}
+
+/// Tries again where an address is not there in time: the kernel makes it after all that other namespaces have asked for.
+fn patiently(attempt: impl Fn() -> Result<Bench, LabError>) -> Result<Bench, LabError> {
+    let mut taken = attempt();
+    for _ in 1..ATTEMPTS {
+        if !taken.as_ref().is_err_and(is_late) {
+            break;
+        }
+        taken = attempt();
+    }
+    taken
+}
+
+fn is_late(error: &LabError) -> bool {
+    let errno = match error {
+        LabError::Refused(refusal) => Some(refusal.errno),
+        LabError::Call { source, .. } => source.raw_os_error(),
+        _ => None,
+    };
+    errno == Some(Errno::ETIMEDOUT.raw())
+}
+
+fn take_once(kind: &Kind, addrs: &[(Ipv4Addr, Ipv6Addr)]) -> Result<Bench, LabError> {
     let found = {
         let mut kept = kept();
         let place = kept.iter().position(|bench| bench.kind == *kind);
@@ -92,8 +126,7 @@ pub(crate) fn take(kind: &Kind, addrs: &[(Ipv4Addr, Ipv6Addr)]) -> Result<Bench,
     Ok(bench)
 }
 
-/// A lab that no run has used.
-pub(crate) fn make(kind: &Kind, addrs: &[(Ipv4Addr, Ipv6Addr)]) -> Result<Bench, LabError> {
+fn make(kind: &Kind, addrs: &[(Ipv4Addr, Ipv6Addr)]) -> Result<Bench, LabError> {
     let configs: Vec<HostConfig> = addrs
         .iter()
         .map(|(v4, v6)| {
@@ -134,4 +167,29 @@ pub(crate) fn look<T>(look: impl FnOnce(&Bench) -> T) -> Result<T, LabError> {
     let seen = look(&bench);
     give_back(bench);
     Ok(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_busy_machine_is_asked_again_and_one_that_refuses_is_not() {
+        let failed = |errno: Errno| LabError::Call {
+            call: "changing the addresses",
+            source: io::Error::from_raw_os_error(errno.raw()),
+        };
+        for (errno, attempts) in [(Errno::ETIMEDOUT, ATTEMPTS), (Errno::EPERM, 1)] {
+            let made = Cell::new(0);
+            let taken = patiently(|| {
+                made.set(made.get() + 1);
+                Err(failed(errno))
+            });
+            assert!(taken.is_err());
+            assert_eq!(made.get(), attempts, "{errno}");
+        }
+    }
 }
