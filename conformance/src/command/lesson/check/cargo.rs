@@ -145,9 +145,9 @@ fn test(folder: &Path, limit: Duration, stopping: &Interrupt) -> Result<Outcome,
         (Waited::TooLong, _) => (
             Outcome::Fails,
             format!(
-                "The check did not come to an end within {} s, and was ended with all that it had started.\n\
-                 Does the machine do more work than it needs to, or is there a loop in it that hardly ends?\n\
-                 (--timeout SECONDS gives it more time.)\n",
+                "The check did not come to an end within {} s, and was ended with all that it\n\
+                 had started. Does the program do more work than it needs to, or is there a loop\n\
+                 in it that hardly ends? (--timeout SECONDS gives it more time.)\n",
                 limit.as_secs_f64()
             ),
         ),
@@ -157,14 +157,16 @@ fn test(folder: &Path, limit: Duration, stopping: &Interrupt) -> Result<Outcome,
         }
         (Waited::Ended(status), None) if status.success() => (
             Outcome::Fails,
-            "The tests passed, but the lesson's check was not among them: is tests/lesson.rs as it was?\n"
+            "The tests passed, but the lesson's check did not come to its end among them. Does\n\
+             the program end the process itself, or is tests/lesson.rs not as it was?\n"
                 .to_owned(),
         ),
         (Waited::Ended(_), _) => (
             Outcome::Fails,
             format!(
-                "The check was cut off: the program crashed, or ended by itself, or another test of it failed.\n\
-                 Does a function call itself without end, or a collection grow without end? The last it printed:\n\n{}\n",
+                "The check was cut off: the program crashed, or ended by itself, or another test\n\
+                 of it failed. Does a function call itself without end, or a collection grow\n\
+                 without end? The last it printed:\n\n{}\n",
                 harmless(printed().trim_end())
             ),
         ),
