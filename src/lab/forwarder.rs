@@ -1,5 +1,6 @@
 //! The wire between the ends of a lab, on the real clock.
 
+mod possible;
 mod power;
 
 use std::collections::VecDeque;
@@ -12,18 +13,20 @@ use std::thread::{self, JoinHandle};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
+use self::possible::possible;
 use self::power::Powers;
 use super::device::Device;
 use super::ours::OurHost;
 use super::route;
 use crate::errno::Errno;
-use crate::fault::{Delivery, DueWhat, EventKind, FaultPlan, Fired, UnknownHost, When, Wire};
+use crate::fault::{Delivery, DueWhat, FaultPlan, Fired, Wire};
 use crate::network::Network as _;
 use crate::network::os::OsNetwork;
 use crate::stack::{Fd, Stack};
 use crate::time::Time;
 use crate::trace::{HostId, LossReason, Trace, What};
 
+pub use self::possible::ForwarderError;
 pub(super) use self::power::Life;
 pub use self::power::{Power, Switched};
 
@@ -60,26 +63,6 @@ pub struct Member {
     /// What starts in its place each time the plan has it start again, with the same addresses; for a host of the kernel another
     /// one, which nobody has used.
     pub spares: Vec<End>,
-}
-
-/// Why there is no forwarder.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ForwarderError {
-    /// The plan speaks of other hosts.
-    #[error(transparent)]
-    UnknownHost(#[from] UnknownHost),
-    /// The plan has an event that does not happen here.
-    #[error("event {number} of the plan cannot happen in the lab: {why}")]
-    Event {
-        /// Which, from 1, in the order of the plan.
-        number: usize,
-        /// Why not, and what to do.
-        why: &'static str,
-    },
-    /// The system has no descriptor or no thread for it.
-    #[error("the forwarder does not start")]
-    Start(#[from] io::Error),
 }
 
 /// What happened beside the plan.
@@ -294,35 +277,6 @@ impl Drop for Forwarder {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// Whether all of a plan's events can happen on the real clock, with what there is to start.
-fn possible(plan: &FaultPlan, members: &[Member]) -> Result<(), ForwarderError> {
-    let mut spares: Vec<usize> = members.iter().map(|member| member.spares.len()).collect();
-    for (index, event) in plan.events.iter().enumerate() {
-        let is_refused = match (&event.kind, &event.when) {
-            (_, When::AtUs(_)) => {
-                Some("only a simulation has times that repeat: anchor it to a packet with `after`")
-            }
-            (EventKind::Restart(name), _) => {
-                let at = members.iter().position(|member| member.name == *name);
-                match at.and_then(|at| spares.get_mut(at)) {
-                    Some(0) => Some("nothing is kept ready to start in the host's place"),
-                    Some(left) => {
-                        *left -= 1;
-                        None
-                    }
-                    // The wire says which hosts there are.
-                    None => None,
-                }
-            }
-            _ => None,
-        };
-        if let Some(why) = is_refused {
-            return Err(ForwarderError::Event { number: index + 1, why });
-        }
-    }
-    Ok(())
 }
 
 impl Shared {
