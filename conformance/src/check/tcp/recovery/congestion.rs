@@ -15,6 +15,9 @@ use crate::check::tcp::segments::{Flow, Happened, View, Word, flows};
 
 /// Duplicate acknowledgements that mean a loss (RFC 5681, section 3.2).
 pub(super) const DUPLICATES: u32 = 3;
+/// Segments that must be under way for three duplicates to tell of a loss: the lost one, and those that come behind it. With
+/// fewer, a copy that the network made has brought one of the three.
+const UNDER_WAY: usize = 4;
 /// What is sent at once may be sent within this.
 const AT_ONCE: Duration = Duration::from_millis(10);
 
@@ -28,7 +31,8 @@ pub(super) fn fast_retransmit(run: &Run) -> Seen {
         // whether the first byte lies beyond can be read either way.
         let mut recover = 1;
         let mut awaited: Option<Time> = None;
-        let mut text_end = 1;
+        // Where what was sent for the first time ends, segment by segment, as far as it is not acknowledged.
+        let mut ends: Vec<i64> = vec![1];
         let mut overdue = |awaited: &mut Option<Time>, now: Time| {
             if let Some(third) = awaited.take_if(|third| now > *third + AT_ONCE) {
                 count.broken(|| {
@@ -43,7 +47,9 @@ pub(super) fn fast_retransmit(run: &Run) -> Seen {
             overdue(&mut awaited, at);
             match happened {
                 Happened::Sent { segment, top, .. } => {
-                    text_end = text_end.max(segment.text_end());
+                    if ends.last().is_none_or(|end| segment.text_end() > *end) {
+                        ends.push(segment.text_end());
+                    }
                     if segment.seq < top && segment.covers(view.una) {
                         exercised += u64::from(awaited.take().is_some());
                         recover = view.top;
@@ -59,7 +65,8 @@ pub(super) fn fast_retransmit(run: &Run) -> Seen {
             if matches!(happened, Happened::Heard { word: Word::Duplicate | Word::Doubtful, .. })
                 && duplicates + doubtful == DUPLICATES
             {
-                if doubtful == 0 && view.una > recover && view.una < text_end && view.window > 0 {
+                ends.retain(|end| *end > view.una);
+                if doubtful == 0 && view.una > recover && ends.len() >= UNDER_WAY && view.window > 0 {
                     awaited = Some(at);
                 }
                 recover = view.top;

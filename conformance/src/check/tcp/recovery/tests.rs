@@ -132,6 +132,24 @@ fn three_duplicates_are_answered_at_once() {
 }
 
 #[test]
+fn of_three_segments_one_duplicate_is_of_a_copy() {
+    let of = |segments: u32| {
+        let mut tape = Tape::connected(2);
+        tape.at(10).carried(CLIENT, 1, FULL).lost(CLIENT, 1 + FULL, FULL);
+        (2..=segments).for_each(|nth| {
+            tape.carried(CLIENT, 1 + nth * FULL, FULL);
+        });
+        tape.at(12);
+        (0..=3).for_each(|_| {
+            tape.ack(SERVER, 1, 1 + FULL);
+        });
+        tape
+    };
+    fine(congestion::fast_retransmit, &of(3), 100, 0);
+    assert!(broken(congestion::fast_retransmit, &of(4), 100));
+}
+
+#[test]
 fn what_was_under_way_at_the_last_loss_is_not_lost_once_more() {
     let mut tape = one_of_six(3);
     tape.carried(CLIENT, 1 + FULL, FULL).at(14).ack(SERVER, 1, 1 + 3 * FULL);
