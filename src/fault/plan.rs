@@ -155,6 +155,14 @@ pub enum Class {
     Any,
 }
 
+impl Class {
+    /// Whether the nth of it is the same packet in each run of a real kernel. Not so of bare acknowledgements, and of all
+    /// packets taken together: how many acknowledgements there are is a matter of moments there.
+    pub fn is_steady(self) -> bool {
+        !matches!(self, Class::Ack | Class::Any)
+    }
+}
+
 /// What happens to a packet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Action {

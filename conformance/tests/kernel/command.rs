@@ -119,6 +119,24 @@ fn a_client_whose_host_loses_power_for_good_is_ended_by_that() {
 }
 
 #[test]
+fn a_fault_on_a_packet_that_is_another_one_in_each_run_is_marked() {
+    if !is_here() {
+        return;
+    }
+    let fault = |class: &str| {
+        format!(
+            "[[fault]]\ndirection = \"client->server\"\npacket = {{ class = \"{class}\", nth = 1 }}\naction = \"drop\"\n"
+        )
+    };
+    let (_directory, both) = plan(&(fault("data") + &fault("ack")));
+    let (code, said, complained) = run(&server(), "true", &["--plan", both.to_str().expect("text")]);
+    assert_eq!(code, Some(0), "{complained}");
+    assert!(complained.contains("warning: fault 2 of the plan counts bare acknowledgements"), "{complained}");
+    assert!(!complained.contains("fault 1 of the plan counts"), "{complained}");
+    assert!(said.contains("0 of 2 took place"), "{said}");
+}
+
+#[test]
 fn a_server_that_does_not_serve_is_told_of() {
     if !is_here() {
         return;

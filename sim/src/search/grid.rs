@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use faultwire::fault::{Action, Class, Direction, Fault, Label, Packet, bounds};
+use faultwire::fault::{Action, Direction, Fault, Label, Packet, bounds};
 use faultwire::trace::{Event, HostId, LossReason, PacketId, Trace, What};
 
 use super::Parts;
@@ -64,8 +64,7 @@ impl Grid {
         self
     }
 
-    /// Only packets that a real kernel's runs have each time: how many bare acknowledgements there are, and which packet of
-    /// all is the nth, is a matter of moments there.
+    /// Only packets that a real kernel's runs have each time ([`Class::is_steady`](faultwire::fault::Class::is_steady)).
     pub fn steady(mut self) -> Grid {
         self.steady = true;
         self
@@ -73,7 +72,7 @@ impl Grid {
 
     /// Whether a packet is one that its faults are for.
     pub(crate) fn hits(&self, site: &Site) -> bool {
-        !self.steady || !matches!(site.label.class, Class::Ack | Class::Any)
+        !self.steady || site.label.class.is_steady()
     }
 
     /// In how many places of a packet's payload (four at the most), one at a time, two bits are flipped that cancel in

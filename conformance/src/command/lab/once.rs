@@ -1,6 +1,6 @@
 //! `faultwire lab`: a pair of programs, once, under one plan.
 
-use faultwire::fault::FaultPlan;
+use faultwire::fault::{Class, FaultPlan, When};
 use faultwire::lab::Setting;
 
 use super::OnceArgs;
@@ -35,6 +35,12 @@ pub(super) fn run(args: &OnceArgs) -> Result<u8, Failure> {
             "warning: this kernel has no {name} ({value}): the profile is not as it is elsewhere"
         ));
     }
+    for what in unsteady(&plan) {
+        tell(format_args!(
+            "warning: {what} counts bare acknowledgements: how many a kernel sends differs from run to run, so that it may be \
+             another packet next time"
+        ));
+    }
     let pair = Pair { server: &args.server, client: &args.client, ipv6: args.ipv6, profile };
     let course = pair.run(&hosts, args.timeout, &Output::Shown, &|| false).map_err(failed)?;
 
@@ -52,6 +58,25 @@ pub(super) fn run(args: &OnceArgs) -> Result<u8, Failure> {
         write_capture(capture, &hosts.forwarder.trace(), Subject { what: &what, plan: &plan })?;
     }
     Ok(exit_code(course.ended))
+}
+
+/// What of a plan names a packet that may be another one in each run.
+fn unsteady(plan: &FaultPlan) -> Vec<String> {
+    let faults = plan.faults.iter().map(|fault| Some(fault.packet.class));
+    let events = plan.events.iter().map(|event| match &event.when {
+        When::After(anchor) => Some(anchor.packet.class),
+        When::AtUs(_) => None,
+    });
+    let named = |what: &'static str| {
+        move |(index, class): (usize, Option<Class>)| {
+            class.filter(|class| !class.is_steady()).map(|_| format!("{what} {} of the plan", index + 1))
+        }
+    };
+    faults
+        .enumerate()
+        .filter_map(named("fault"))
+        .chain(events.enumerate().filter_map(named("event")))
+        .collect()
 }
 
 /// As a shell gives it.
