@@ -197,6 +197,14 @@ fn what_cannot_be_relayed_is_refused() {
             1,
             "cannot write the packets",
         ),
+        (
+            &good,
+            free,
+            "127.0.0.1:9",
+            vec!["--client", "player", "--pcapng", "-", "--seen-by", "client"],
+            2,
+            "there is no host `client` whose packets could be written; there are: player, server",
+        ),
     ] {
         let output = Command::new(FAULTWIRE)
             .args(["relay", "--listen", listen, "--to", to, "--plan"])

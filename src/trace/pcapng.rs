@@ -9,8 +9,7 @@
 //! those of the run, in nanoseconds, its start being 1970-01-01 00:00 UTC. Packets are whole, from their IP header on.
 //!
 //! Wireshark's analysis of TCP takes all interfaces for one, and so each packet for a retransmission of itself. A display filter
-//! does not change that; what makes it right is a file of one host: `tshark -r run.pcapng -Y 'frame.interface_name ==
-//! "client"' -w client.pcapng`.
+//! does not change that; a file of what one host saw does: [`Trace::write_pcapng_seen_by`].
 
 mod entry;
 mod writer;
@@ -18,8 +17,9 @@ mod writer;
 use std::collections::BTreeSet;
 use std::io;
 
-use super::{Trace, What};
+use super::{HostId, Trace, What};
 use crate::fault::Action;
+use entry::Place;
 
 /// What a capture file holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,26 +37,33 @@ pub struct Captured {
 }
 
 impl Captured {
-    /// What a capture of this trace holds.
-    fn of(trace: &Trace) -> Captured {
+    /// What a capture of this trace holds: of all of it, or of what one host saw.
+    fn of(trace: &Trace, seen_by: Option<HostId>) -> Captured {
+        let is_seen = |place: Place| seen_by.is_none_or(|host| place.is_at(host));
         let mut captured = Captured::default();
         let mut known = BTreeSet::new();
         for event in trace.events() {
-            let (packet, count, is_whole) = match &event.what {
-                What::Sent { packet, .. } => (packet, &mut captured.sent, true),
-                What::Injected { packet, .. } => (packet, &mut captured.injected, true),
-                What::Arrived { packet, altered, .. } => (packet, &mut captured.arrived, altered.is_some()),
+            let (packet, place, is_whole) = match &event.what {
+                What::Sent { packet, from, .. } => (packet, Place::Outbound(*from), true),
+                What::Injected { packet, .. } => (packet, Place::Injected, true),
+                What::Arrived { packet, to, altered, .. } => (packet, Place::Inbound(*to), altered.is_some()),
                 What::Lost { packet, .. } | What::Fault { packet, action: Action::Drop, .. } => {
-                    (packet, &mut captured.lost, false)
+                    (packet, Place::Lost, false)
                 }
                 _ => continue,
             };
-            match &event.what {
-                What::Sent { .. } | What::Injected { .. } => {
-                    known.insert(*packet);
-                }
-                _ => {}
+            if let What::Sent { .. } | What::Injected { .. } = &event.what {
+                known.insert(*packet);
             }
+            if !is_seen(place) {
+                continue;
+            }
+            let count = match place {
+                Place::Outbound(_) => &mut captured.sent,
+                Place::Inbound(_) => &mut captured.arrived,
+                Place::Lost => &mut captured.lost,
+                Place::Injected => &mut captured.injected,
+            };
             if is_whole || known.contains(packet) {
                 *count += 1;
             } else {
@@ -75,10 +82,35 @@ impl Trace {
     /// # Errors
     /// Those of `out`; `InvalidInput` where a host's name is longer than the format allows, which is 65 535 bytes.
     pub fn write_pcapng(&self, comment: &str, out: impl io::Write) -> io::Result<Captured> {
-        let captured = Captured::of(self);
-        let mut writer = writer::Writer::new(self, &captured, comment, out)?;
+        self.write_entries(None, comment, out)
+    }
+
+    /// The same of what one host sent and got, and nothing else: as a capture made at that host. Wireshark's analysis of TCP is
+    /// right for it.
+    ///
+    /// # Errors
+    /// As for [`Trace::write_pcapng`].
+    pub fn write_pcapng_seen_by(
+        &self,
+        host: HostId,
+        comment: &str,
+        out: impl io::Write,
+    ) -> io::Result<Captured> {
+        self.write_entries(Some(host), comment, out)
+    }
+
+    fn write_entries(
+        &self,
+        seen_by: Option<HostId>,
+        comment: &str,
+        out: impl io::Write,
+    ) -> io::Result<Captured> {
+        let captured = Captured::of(self, seen_by);
+        let mut writer = writer::Writer::new(self, seen_by, &captured, comment, out)?;
         for entry in entry::entries(self) {
-            writer.entry(&entry)?;
+            if seen_by.is_none_or(|host| entry.place.is_at(host)) {
+                writer.entry(&entry)?;
+            }
         }
         writer.finish()?;
         Ok(captured)

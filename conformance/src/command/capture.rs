@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use faultwire::fault::FaultPlan;
-use faultwire::trace::{Captured, Trace};
+use faultwire::trace::{Captured, HostId, Trace};
 
 use crate::report::plan_in_words;
 
@@ -18,37 +18,84 @@ pub(super) struct Subject<'a> {
     pub(super) plan: &'a FaultPlan,
 }
 
+/// The options of the commands that can make a capture.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct CaptureArgs {
+    /// Write the packets to this file for Wireshark: an interface for each host, one for lost packets
+    #[arg(long, value_name = "FILE")]
+    pcapng: Option<PathBuf>,
+
+    /// Of the packets only what this host sent and got, which is what Wireshark's analysis of TCP is right for
+    #[arg(long, value_name = "HOST", requires = "pcapng")]
+    seen_by: Option<String>,
+}
+
+/// Why there is no capture.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CaptureError {
+    #[error("cannot write the packets to {}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("there is no host `{found}` whose packets could be written; there are: {}", known.join(", "))]
+    NoSuchHost { found: String, known: Vec<String> },
+}
+
 /// A file for a capture.
 #[derive(Debug)]
 pub(super) struct Capture<'a> {
     path: &'a Path,
     file: File,
+    seen_by: Option<&'a str>,
 }
 
-impl<'a> Capture<'a> {
-    /// Makes the file, which is empty until [`write`](Capture::write): whether that is possible is told now, not after hours.
-    pub(super) fn create(path: &'a Path) -> io::Result<Capture<'a>> {
-        Ok(Capture { path, file: File::create(path)? })
+impl CaptureArgs {
+    /// Makes the file, if one is wanted. It is empty until [`write`](Capture::write): whether that is possible is told now, not
+    /// after hours. `hosts`: those of the trace to come.
+    pub(super) fn create(&self, hosts: &[String]) -> Result<Option<Capture<'_>>, CaptureError> {
+        let Some(path) = self.pcapng.as_deref() else { return Ok(None) };
+        let seen_by = self.seen_by.as_deref();
+        if let Some(name) = seen_by {
+            find(hosts, name)?;
+        }
+        let file =
+            File::create(path).map_err(|source| CaptureError::File { path: path.to_owned(), source })?;
+        Ok(Some(Capture { path, file, seen_by }))
     }
+}
 
+impl Capture<'_> {
     /// Writes a trace to it as pcapng, and says what is in it. The comment of the whole has the plan in words, and as the
     /// plan file that it is.
-    pub(super) fn write(self, trace: &Trace, subject: Subject<'_>) -> io::Result<String> {
+    pub(super) fn write(self, trace: &Trace, subject: Subject<'_>) -> Result<String, CaptureError> {
         let Subject { what, plan } = subject;
         let comment = format!("{what}\nplan: {}\n\n{}", plan_in_words(plan), plan.to_toml());
-        let captured = trace.write_pcapng(&comment, BufWriter::new(self.file))?;
-        Ok(format!("{}: {}", self.path.display(), in_words(captured)))
+        let out = BufWriter::new(self.file);
+        let captured = match self.seen_by {
+            None => trace.write_pcapng(&comment, out),
+            Some(name) => trace.write_pcapng_seen_by(find(trace.hosts(), name)?, &comment, out),
+        };
+        let captured =
+            captured.map_err(|source| CaptureError::File { path: self.path.to_owned(), source })?;
+        Ok(format!("{}: {}", self.path.display(), in_words(captured, self.seen_by)))
     }
+}
+
+fn find(hosts: &[String], name: &str) -> Result<HostId, CaptureError> {
+    let found = (0..).map(HostId).zip(hosts).find(|(_, host)| *host == name);
+    let unknown = || CaptureError::NoSuchHost { found: name.to_owned(), known: hosts.to_vec() };
+    found.map(|(id, _)| id).ok_or_else(unknown)
 }
 
 /// `3 packets sent, 2 arrived, 1 lost`.
-fn in_words(captured: Captured) -> String {
+fn in_words(captured: Captured, seen_by: Option<&str>) -> String {
     let Captured { sent, arrived, lost, injected, missing } = captured;
     if captured == Captured::default() {
         return "no packet: this testbed does not show them, or nothing was sent".to_owned();
     }
     let packets = if sent == 1 { "packet" } else { "packets" };
-    let mut text = format!("{sent} {packets} sent, {arrived} arrived, {lost} lost");
+    let mut text = match seen_by {
+        None => format!("{sent} {packets} sent, {arrived} arrived, {lost} lost"),
+        Some(name) => format!("as {name} saw it, {sent} {packets} sent, {arrived} arrived"),
+    };
     if injected > 0 {
         text.push_str(&format!(", {injected} injected"));
     }

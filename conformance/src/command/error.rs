@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use faultwire::fault::PlanError;
 
+use super::capture::CaptureError;
 use crate::exit;
 
 /// Why a command did not do what was asked.
@@ -43,6 +44,8 @@ pub(super) enum CommandError {
     Unavailable { testbed: String, step: String, allow: String, source: Option<io::Error> },
     #[error("cannot write the result to {}", path.display())]
     Out { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
     #[error("cannot write the result to stdout")]
     Stdout(#[source] io::Error),
     #[error("cannot write the result as JSON")]
@@ -67,6 +70,7 @@ impl CommandError {
             | CommandError::Folder { .. }
             | CommandError::NoPlans { .. }
             | CommandError::Plan(_)
+            | CommandError::Capture(_)
             | CommandError::Out { .. } => exit::USAGE,
             CommandError::Unavailable { .. } => exit::NO_TESTBED,
             CommandError::Lesson { code, .. } => *code,
@@ -115,7 +119,7 @@ impl CommandError {
             }
             CommandError::Unavailable { allow, .. } => Some(allow.clone()),
             CommandError::Lesson { help, .. } => Some(help.clone()),
-            CommandError::Out { .. } => {
+            CommandError::Out { .. } | CommandError::Capture(CaptureError::File { .. }) => {
                 Some("give a file in a directory that exists and is yours".to_owned())
             }
             CommandError::ForeignClaim { known, .. } => Some(format!("it looks at: {}", known.join(", "))),
@@ -126,6 +130,7 @@ impl CommandError {
             | CommandError::Worthless(_)
             | CommandError::Unmeasured(_)
             | CommandError::Plan(_)
+            | CommandError::Capture(CaptureError::NoSuchHost { .. })
             | CommandError::Stdout(_)
             | CommandError::Json(_)
             | CommandError::Junit(_)

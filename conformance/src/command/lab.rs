@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::capture::CaptureArgs;
 use super::live;
 
 #[cfg(target_os = "linux")]
@@ -103,9 +104,8 @@ struct OnceArgs {
     /// At the end, write all that happened there; - is stdout
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// At the end, write the packets there for Wireshark: an interface for each host, one for lost packets
-    #[arg(long, value_name = "FILE")]
-    pcapng: Option<PathBuf>,
+    #[command(flatten)]
+    capture: CaptureArgs,
 }
 
 /// Find the smallest fault plan that makes the client fail

@@ -11,7 +11,7 @@ use faultwire::network::os::OsNetwork;
 use faultwire::relay::{Relay, RelayConfig, RelayError, RelayStats};
 use faultwire::trace::Trace;
 
-use super::capture::{Capture, Subject};
+use super::capture::{Capture, CaptureArgs, CaptureError, Subject};
 use super::live::{self, Failure, Stop, about_address, failed, result, tell, usage};
 
 /// Put a fault plan between two UDP programs: clients send to --listen instead of to --to
@@ -39,9 +39,8 @@ pub(super) struct Args {
     /// At the end, write all that happened there; - is stdout
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// At the end, write the packets there for Wireshark: an interface for each host, one for lost packets
-    #[arg(long, value_name = "FILE")]
-    pcapng: Option<PathBuf>,
+    #[command(flatten)]
+    capture: CaptureArgs,
     /// What the plan calls the host of the clients
     #[arg(long, value_name = "NAME", default_value = "client")]
     client: String,
@@ -75,7 +74,7 @@ async fn relay(args: &Args) -> Result<u8, Failure> {
         // Now, not after hours of relaying.
         write(path, "")?;
     }
-    let capture = capture(args.pcapng.as_deref())?;
+    let capture = args.capture.create(&[args.client.clone(), args.server.clone()]).map_err(uncaptured)?;
     let stop = Stop::new()?;
     let relay = Relay::new(&plan, config).map_err(refused)?;
     let at = relay.listen_on(listen, to).map_err(refused)?;
@@ -144,12 +143,12 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     written.map_err(|error| failed(format_args!("cannot write the trace to {}: {error}", path.display())))
 }
 
-/// The file that a capture goes to, if one is wanted.
-pub(super) fn capture(path: Option<&Path>) -> Result<Option<Capture<'_>>, Failure> {
-    let created = path.map(|path| Capture::create(path).map_err(|error| (path, error)));
-    created.transpose().map_err(|(path, error)| {
-        failed(format_args!("cannot write the packets to {}: {error}", path.display()))
-    })
+/// Wrong usage, or a file that cannot be written.
+pub(super) fn uncaptured(error: CaptureError) -> Failure {
+    match error {
+        CaptureError::NoSuchHost { .. } => usage(error),
+        CaptureError::File { ref source, .. } => failed(format_args!("{error}: {source}")),
+    }
 }
 
 /// Writes the capture, and says what is in it.
@@ -158,8 +157,7 @@ pub(super) fn write_capture(
     trace: &Trace,
     subject: Subject<'_>,
 ) -> Result<(), Failure> {
-    let said = capture.write(trace, subject);
-    let said = said.map_err(|error| failed(format_args!("cannot write the packets: {error}")))?;
+    let said = capture.write(trace, subject).map_err(uncaptured)?;
     tell(format_args!("{said}"));
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use faultwire::trace::{DiagramOptions, SvgOptions};
 use faultwire_sim::{End, Testbed};
 
-use super::capture::{Capture, Subject};
+use super::capture::{CaptureArgs, Subject};
 use super::error::CommandError;
 use super::given::given;
 use super::{output, select};
@@ -29,7 +29,7 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "DIR",
-        conflicts_with_all = ["plan", "scenario", "trace", "ascii", "pcapng", "svg"]
+        conflicts_with_all = ["plan", "scenario", "trace", "ascii", "pcapng", "seen_by", "svg"]
     )]
     all: Option<PathBuf>,
 
@@ -53,9 +53,8 @@ pub(super) struct Args {
     #[arg(long)]
     ascii: bool,
 
-    /// Write the packets to this file for Wireshark: an interface for each host, one for lost packets
-    #[arg(long, value_name = "FILE")]
-    pcapng: Option<PathBuf>,
+    #[command(flatten)]
+    capture: CaptureArgs,
 
     /// Draw it as an SVG picture into this file as well
     #[arg(long, value_name = "FILE")]
@@ -78,14 +77,7 @@ fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
     if let Some(why) = (study.refuses)(testbed) {
         return Err(undone(study, testbed, why.to_owned(), false));
     }
-    let out_error = |path: &Path| {
-        let path = path.to_owned();
-        move |source| CommandError::Out { path, source }
-    };
-    let capture = match &args.pcapng {
-        Some(path) => Some(Capture::create(path).map_err(out_error(path))?),
-        None => None,
-    };
+    let capture = args.capture.create(&(study.scenario)(testbed).host_names())?;
     let plan = given.plan.clone();
     let replayed = engine::replay(&ReplayOptions { study, plan, testbed, seed: args.seed });
     if let End::Refused { why, is_trouble } = &replayed.run.end {
@@ -116,12 +108,12 @@ fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
         output::emit_to(Some(path), &replayed.run.trace.svg(&options))?;
     }
     let as_claimed = say::conclusion(&mut out, &replayed, &given, testbed, width);
-    if let (Some(capture), Some(path)) = (capture, &args.pcapng) {
+    if let Some(capture) = capture {
         let Replayed { run, .. } = &replayed;
         let bed = select::full_name(testbed);
         let what = format!("faultwire replay: the scenario {} on {bed}, seed {}", study.name, args.seed);
         let subject = Subject { what: &what, plan: &run.plan };
-        let said = capture.write(&run.trace, subject).map_err(out_error(path))?;
+        let said = capture.write(&run.trace, subject)?;
         paragraph(&mut out, "pcapng    ", &said, width);
     }
     output::emit(&out)?;

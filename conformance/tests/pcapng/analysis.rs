@@ -53,12 +53,28 @@ fn plan(class: Class, nth: u32, action: Action) -> FaultPlan {
     FaultPlan { faults: vec![fault], ..FaultPlan::default() }
 }
 
-/// Runs a scenario under a plan that takes place, and captures it.
-fn captured(scenario: &Scenario, plan: &FaultPlan, file: &Path) -> Trace {
+/// Runs a scenario under a plan that takes place.
+fn ran(scenario: &Scenario, plan: &FaultPlan) -> Trace {
     let run = scenario.run(plan);
     assert!(run.end.is_finished() && run.fired.all(), "{plan:?}: {:?}", run.end);
-    run.trace.write_pcapng("", File::create(file).expect("a file")).expect("it can be written");
     run.trace
+}
+
+/// The same, and captures it.
+fn captured(scenario: &Scenario, plan: &FaultPlan, file: &Path) -> Trace {
+    let trace = ran(scenario, plan);
+    trace.write_pcapng("", File::create(file).expect("a file")).expect("it can be written");
+    trace
+}
+
+/// Captures what one host saw.
+fn seen_by(trace: &Trace, host: HostId, file: &Path) {
+    let file = File::create(file).expect("a file");
+    trace.write_pcapng_seen_by(host, "", file).expect("it can be written");
+}
+
+fn hosts(trace: &Trace) -> impl Iterator<Item = (HostId, &String)> {
+    (0..).map(HostId).zip(trace.hosts())
 }
 
 /// What is said of a segment, by tshark or by the trace.
@@ -183,10 +199,11 @@ fn what_tshark_makes_of_a_transfer_is_what_happened() {
     ];
     let mut sum = [0; 4];
     for (name, plan) in &plans {
-        let trace = captured(&transfer(), plan, &file);
-        for (index, host) in trace.hosts().iter().enumerate() {
-            let expected = by_the_trace(&trace, HostId(u16::try_from(index).expect("a host")));
-            assert_eq!(by_tshark(&tshark, &tshark.only(&file, host)), expected, "{name}, as {host} saw it");
+        let trace = ran(&transfer(), plan);
+        for (id, host) in hosts(&trace) {
+            let expected = by_the_trace(&trace, id);
+            seen_by(&trace, id, &file);
+            assert_eq!(by_tshark(&tshark, &file), expected, "{name}, as {host} saw it");
             for said in expected {
                 let facts = [said.retransmission, said.out_of_order, said.duplicate_ack, said.gap];
                 sum = std::array::from_fn(|index| sum[index] + usize::from(facts[index]));
@@ -197,11 +214,11 @@ fn what_tshark_makes_of_a_transfer_is_what_happened() {
 
     // Held behind three others it comes after three duplicate acknowledgements: tshark guesses which of the two it is, a segment
     // that was overtaken or one that was sent again.
-    let trace = captured(&transfer(), &data(3, Action::HoldFor(3)), &file);
-    for (index, host) in trace.hosts().iter().enumerate() {
-        let expected = by_the_trace(&trace, HostId(u16::try_from(index).expect("a host")));
+    let trace = ran(&transfer(), &data(3, Action::HoldFor(3)));
+    for (id, host) in hosts(&trace) {
         let again = |all: &[Said]| all.iter().map(|said| said.again()).collect::<Vec<_>>();
-        assert_eq!(again(&by_tshark(&tshark, &tshark.only(&file, host))), again(&expected), "{host}");
+        seen_by(&trace, id, &file);
+        assert_eq!(again(&by_tshark(&tshark, &file)), again(&by_the_trace(&trace, id)), "{host}");
     }
 
     // Why it is the view of one host that is looked at: of both together tshark takes each segment for two.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use faultwire::Time;
 use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
 use faultwire::network::{Datagram as _, Network as _};
-use faultwire::trace::{Captured, Trace, What};
+use faultwire::trace::{Captured, HostId, Trace, What};
 use faultwire_conformance::engine::{ReplayOptions, replay, studies};
 use faultwire_sim::{Net, Result, Testbed, scenario};
 use pcap_file::pcapng::blocks::section_header::SectionHeaderOption;
@@ -79,6 +79,37 @@ fn the_command_writes_every_packet_of_a_fixture_and_says_what_it_is_of() {
         assert_eq!(packets, blocks(&mut PcapNgReader::new(&in_memory[..]).expect("a section")));
         assert_eq!(packets.len() as u64, sent + arrived + lost);
     }
+}
+
+#[test]
+fn the_command_writes_what_one_host_saw() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let plan = &plans()[0];
+    let trace = trace_of(&FaultPlan::read(plan).unwrap_or_else(|error| panic!("{error}")));
+    let file = dir.path().join("server.pcapng");
+    let replay = |host: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_faultwire"));
+        command.arg("replay").arg(plan).arg("--pcapng").arg(&file).args(["--seen-by", host]);
+        command.output().expect("the command starts")
+    };
+    let wrong = replay("sever");
+    assert_eq!(wrong.status.code(), Some(2));
+    let said = String::from_utf8(wrong.stderr).expect("UTF-8");
+    assert!(said.contains("there is no host `sever` whose packets could be written; there are: "), "{said}");
+    assert!(!file.exists(), "a file is made for nothing");
+
+    let output = replay("server");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(said.split_whitespace().collect::<Vec<_>>().join(" ").contains("as server saw it"), "{said}");
+    let host = trace.hosts().iter().position(|host| host == "server").expect("it has a server");
+    let mut expected = Vec::new();
+    let host = HostId(u16::try_from(host).expect("few hosts"));
+    trace.write_pcapng_seen_by(host, "", &mut expected).expect("it can be written");
+    let read = fs::read(&file).expect("the file");
+    let packets = blocks(&mut PcapNgReader::new(&read[..]).expect("a section"));
+    assert_eq!(packets, blocks(&mut PcapNgReader::new(&expected[..]).expect("a section")));
+    assert!(!packets.is_empty());
 }
 
 /// The packets of a capture.

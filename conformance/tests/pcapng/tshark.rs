@@ -1,6 +1,6 @@
 //! tshark as a reader of captures.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 /// What tshark looks at beside what it does by itself.
@@ -43,15 +43,5 @@ impl Tshark {
         let output = self.run(file, &args);
         let text = String::from_utf8(output.stdout).expect("UTF-8");
         text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
-    }
-
-    /// What one host saw, as a file of its own: the analysis of TCP takes all interfaces for one.
-    pub(crate) fn only(&self, file: &Path, host: &str) -> PathBuf {
-        let to = file.with_extension(format!("{host}.pcapng"));
-        self.run(
-            file,
-            &["-Y", &format!("frame.interface_name == \"{host}\""), "-w", to.to_str().expect("UTF-8")],
-        );
-        to
     }
 }

@@ -21,6 +21,13 @@ pub(super) enum Place {
     Injected,
 }
 
+impl Place {
+    /// Whether this host sees the packet there.
+    pub(super) fn is_at(self, host: HostId) -> bool {
+        matches!(self, Place::Outbound(it) | Place::Inbound(it) if it == host)
+    }
+}
+
 /// A packet at a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry<'a> {

@@ -142,6 +142,18 @@ fn each_packet_stands_where_it_left_where_it_arrived_or_with_the_lost_ones() {
     let arrived =
         read.packets.iter().find(|packet| packet.interface == "client" && packet.direction == Some(1));
     assert_eq!(arrived.expect("it arrived").bytes, udp(SERVER, CLIENT, b"burt"));
+
+    // What one host saw is what stands on its interface, and there is no other.
+    for (host, sent, arrived) in [(CLIENT, 5, 1), (SERVER, 1, 4)] {
+        let mut file = Vec::new();
+        let captured = sample.trace.write_pcapng_seen_by(host, "a scenario", &mut file);
+        let captured = captured.expect("it can be written");
+        assert_eq!(captured, Captured { sent, arrived, ..Captured::default() });
+        let (seen, name) = (self::read(&file), sample.trace.host_name(host));
+        assert_eq!((seen.comments, seen.interfaces), (vec!["a scenario".to_owned()], vec![name.to_owned()]));
+        let all = read.packets.iter().filter(|packet| packet.interface == name);
+        assert_eq!(seen.packets, all.cloned().collect::<Vec<_>>());
+    }
 }
 
 #[test]

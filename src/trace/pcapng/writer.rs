@@ -33,14 +33,22 @@ const OUTBOUND: u32 = 2;
 /// A capture file in the making.
 pub(super) struct Writer<W: Write> {
     blocks: PcapNgWriter<W>,
-    hosts: usize,
+    /// The interfaces of the hosts that have one.
+    hosts: BTreeMap<HostId, u32>,
     /// The interfaces that are no host's, by name.
     others: BTreeMap<&'static str, u32>,
 }
 
 impl<W: Write> Writer<W> {
-    /// The file's beginning: what it is, and an interface for each host; `lost`, and others that are needed.
-    pub(super) fn new(trace: &Trace, captured: &Captured, comment: &str, out: W) -> io::Result<Self> {
+    /// The file's beginning: what it is, and an interface for each host; `lost`, and others that are needed. Where it is of what
+    /// one host saw, that host's alone.
+    pub(super) fn new(
+        trace: &Trace,
+        seen_by: Option<HostId>,
+        captured: &Captured,
+        comment: &str,
+        out: W,
+    ) -> io::Result<Self> {
         let mut options: Vec<_> =
             comments(comment).map(|text| SectionHeaderOption::Comment(owned(text))).collect();
         if captured.missing > 0 {
@@ -55,11 +63,17 @@ impl<W: Write> Writer<W> {
         let section =
             SectionHeaderBlock { endianness: Endianness::Little, options, ..SectionHeaderBlock::default() };
         let blocks = PcapNgWriter::with_section_header(out, section).map_err(io_error)?;
-        let mut writer = Writer { blocks, hosts: trace.hosts().len(), others: BTreeMap::new() };
-        for name in trace.hosts() {
-            writer.interface(name, &format!("what left the host {name} and what arrived there"))?;
+        let mut writer = Writer { blocks, hosts: BTreeMap::new(), others: BTreeMap::new() };
+        for (host, name) in (0..).map(HostId).zip(trace.hosts()) {
+            if seen_by.is_none_or(|it| it == host) {
+                let about = format!("what left the host {name} and what arrived there");
+                let number = writer.interface(name, &about)?;
+                writer.hosts.insert(host, number);
+            }
         }
-        writer.other("lost", "what did not arrive: dropped by a fault, or lost otherwise")?;
+        if seen_by.is_none() {
+            writer.other("lost", "what did not arrive: dropped by a fault, or lost otherwise")?;
+        }
         if captured.injected > 0 {
             writer.other("injected", "what the plan put on the wire")?;
         }
@@ -95,8 +109,8 @@ impl<W: Write> Writer<W> {
     }
 
     fn host(&mut self, host: HostId) -> io::Result<u32> {
-        if usize::from(host.0) < self.hosts {
-            return Ok(u32::from(host.0));
+        if let Some(number) = self.hosts.get(&host) {
+            return Ok(*number);
         }
         // Only in a trace made by hand.
         self.other("?", "hosts that the trace does not name")

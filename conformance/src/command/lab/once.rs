@@ -4,13 +4,13 @@ use faultwire::fault::{Class, FaultPlan, When};
 use faultwire::lab::Setting;
 
 use super::OnceArgs;
-use super::hosts::Hosts;
+use super::hosts::{Hosts, NAMES};
 use super::pair::{Ended, Pair};
 use super::program::Output;
 use super::warnings::Beside;
 use crate::command::capture::Subject;
 use crate::command::live::{Failure, failed, tell, usage};
-use crate::command::relay::{capture, took_place, write, write_capture};
+use crate::command::relay::{took_place, uncaptured, write, write_capture};
 use crate::exit;
 
 /// The exit code of timeout(1) for a command that took too long.
@@ -27,7 +27,7 @@ pub(super) fn run(args: &OnceArgs) -> Result<u8, Failure> {
             "a link whose mtu is below 1280 has no IPv6: leave --ipv6 away, or raise the plan's mtu",
         ));
     }
-    let capture = capture(args.pcapng.as_deref())?;
+    let capture = args.capture.create(&NAMES.map(str::to_owned)).map_err(uncaptured)?;
     let profile = args.profile.profile();
     let hosts = Hosts::start(&plan, profile)?;
     for Setting { name, value } in hosts.unset() {
