@@ -98,6 +98,8 @@ struct Layout<'a> {
     arrivals: Vec<VecDeque<(usize, Time)>>,
     /// By host: the last row with words of it or a departure from it.
     touched: Vec<Option<usize>>,
+    /// By host: the last row with words of its stack.
+    told: Vec<Option<usize>>,
     /// By packet: the row of its departure.
     departures: BTreeMap<PacketId, usize>,
     /// The row of the event before.
@@ -120,6 +122,7 @@ pub(super) fn rows(
         down: vec![false; hosts],
         arrivals: vec![VecDeque::new(); hosts],
         touched: vec![None; hosts],
+        told: vec![None; hosts],
         departures: BTreeMap::new(),
         last: None,
         sockets: Sockets::of(trace),
@@ -336,7 +339,8 @@ impl Layout<'_> {
     }
 
     /// Words beside a host's line: on the row of the arrival that they answer, or on a row of their own. What a stack
-    /// tells is of that arrival even where it has sent something meanwhile.
+    /// tells is of that arrival even where it has sent something meanwhile; of one arrival it may tell several things, and none
+    /// of them stands above another that it told before.
     fn note(&mut self, at: Time, column: usize, words: String, marked: bool, of: Of) {
         let arrivals = &mut self.arrivals[column];
         arrivals.retain(|(_, when)| *when == at);
@@ -346,9 +350,8 @@ impl Layout<'_> {
             Of::StackSent | Of::Other => None,
         };
         let touched = self.touched[column];
-        let is_free = |row: &usize| {
-            self.hosts == 2 && (of == Of::Stack || touched.is_none_or(|touched| touched < *row))
-        };
+        let before = if of == Of::Stack { self.told[column] } else { touched };
+        let is_free = |row: &usize| self.hosts == 2 && before.is_none_or(|before| before < *row);
         let beside = match of {
             Of::StackSent => touched.filter(|row| self.departs_alone(*row, column, at)),
             _ => beside.map(|(row, _)| row).filter(is_free),
@@ -357,11 +360,11 @@ impl Layout<'_> {
             self.row(at);
             self.rows.len() - 1
         });
-        self.rows[index].notes.push(Note {
-            host: column,
-            words,
-            of_stack: matches!(of, Of::Stack | Of::StackSent),
-        });
+        let of_stack = matches!(of, Of::Stack | Of::StackSent);
+        if of_stack {
+            self.told[column] = self.told[column].max(Some(index));
+        }
+        self.rows[index].notes.push(Note { host: column, words, of_stack });
         self.rows[index].marked |= marked;
         self.last = Some(index);
         self.touched[column] = self.touched[column].max(Some(index));

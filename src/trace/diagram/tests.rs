@@ -3,8 +3,9 @@ use bytes::Bytes;
 use super::*;
 use crate::errno::Errno;
 use crate::fault::{Action, Class};
+use crate::tcp::State;
 use crate::trace::sample::{CLIENT, SERVER, Sample, addr, port_unreachable, udp};
-use crate::trace::{Call, DropReason, HostId, LossReason, Note, What};
+use crate::trace::{Call, DropReason, HostId, LossReason, Note, TcpNote, What};
 
 /// At 80 columns in ASCII, and at 100 in Unicode; both within their width.
 fn drawn(sample: &Sample) -> String {
@@ -293,4 +294,21 @@ fn what_sets_a_host_up_and_what_its_stack_tells_late_stand_where_they_belong() {
     sample.dropped(SERVER, DropReason::NoSocket);
     sample.at(2).arrives(error, 0, CLIENT);
     insta::assert_snapshot!(drawn(&sample));
+}
+
+#[test]
+fn what_a_stack_tells_of_one_arrival_stays_in_its_order() {
+    let mut sample = Sample::new();
+    sample.at(0);
+    let first = sample.send(CLIENT, SERVER, DATA);
+    let second = sample.send(CLIENT, SERVER, DATA);
+    sample.at(1).arrives(first, 0, SERVER).arrives(second, 0, SERVER);
+    for state in [State::FinWait2, State::TimeWait] {
+        let note = Note::Tcp { port: 7_000, peer: 40_000, note: TcpNote::State(state) };
+        sample.push(What::Note { host: SERVER, note });
+    }
+    let drawn = sample.trace.diagram(&DiagramOptions::default());
+    let line = |words: &str| drawn.lines().position(|line| line.contains(words)).expect("it is drawn");
+    let lines = ["datagram 1", "datagram 2", "FIN-WAIT-2", "TIME-WAIT"].map(line);
+    assert!(lines[1] == lines[2] && lines[2] < lines[3], "{drawn}");
 }
