@@ -104,12 +104,15 @@ mod tests {
     #[test]
     fn what_stands_behind_is_told_to_stop() {
         let mut results = Vec::new();
+        let has_begun = AtomicBool::new(false);
         side_by_side(
             2,
             2,
             &|| false,
             &|number, is_to_stop| {
-                while number == 1 && !is_to_stop() {
+                // The first is found while the second is under way.
+                has_begun.fetch_or(number == 1, Ordering::Relaxed);
+                while if number == 0 { !has_begun.load(Ordering::Relaxed) } else { !is_to_stop() } {
                     thread::yield_now();
                 }
                 number
