@@ -221,7 +221,10 @@ fn a_result_as_json_keeps_to_the_contract() {
     let file = dir.path().join("report.json");
     let path = file.to_str().expect("UTF-8");
     let args: Vec<&str> = SMALL.into_iter().chain(["--format", "json", "--out", path]).collect();
-    assert_eq!(text(run(&args).stdout), "");
+    let output = run(&args);
+    assert_eq!(text(output.stdout), "");
+    let told = "All as claimed. 1 held, 0 shown, 0 known failures, 0 skipped.";
+    assert_eq!(text(output.stderr), format!("{told} Written to {path}\n"));
     let report = std::fs::read_to_string(&file).expect("the file");
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
     assert_eq!((&report["format"], &report["seed"]), (&1.into(), &5.into()));
@@ -231,6 +234,24 @@ fn a_result_as_json_keeps_to_the_contract() {
                     faults_fired plan elapsed_ms";
     assert_eq!(keys.join(" "), contract);
     assert_eq!((&row["claim"], &row["testbed"]), (&"udp/no-connection".into(), &"virtual".into()));
+}
+
+#[test]
+fn a_page_is_announced_with_the_verdict_and_its_address() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("my report.html");
+    let path = path.to_str().expect("UTF-8");
+    let output = run(&SMALL.into_iter().chain(["--format", "html", "--out", path]).collect::<Vec<_>>());
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    assert_eq!(stdout, "");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with("All as claimed. 1 held, "), "{stderr}");
+    assert!(stderr.contains(" The page: ") && stderr.trim_end().ends_with("report.html"), "{stderr}");
+    // For a program there is the result alone on stdout, whole.
+    let output = run(&SMALL.into_iter().chain(["--format", "junit"]).collect::<Vec<_>>());
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    assert!(stdout.starts_with("<?xml") && stdout.trim_end().ends_with("</testsuites>"), "{stdout}");
+    assert_eq!(stderr, "All as claimed. 1 held, 0 shown, 0 known failures, 0 skipped.\n");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 #[path = "html/browser.rs"]
 mod browser;
+#[path = "html/contrast.rs"]
+mod contrast;
 #[path = "html/markup.rs"]
 mod markup;
 
@@ -12,7 +14,7 @@ use std::time::Duration;
 
 use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
 use faultwire::network::{Datagram as _, Network as _};
-use faultwire_conformance::claim::Claim;
+use faultwire_conformance::claim::{CLAIMS as CLAIMS_ALL, Claim, Modality};
 use faultwire_conformance::engine::{Exhibit, Reason, VerifyOptions, exhibits, verify};
 use faultwire_conformance::progress::Silent;
 use faultwire_conformance::report::{Outcome, Report, Row};
@@ -26,7 +28,7 @@ const CLAIMS: [&str; 6] = [
     "udp/nothing-altered",
     "udp/no-flow-control",
     "tcp/half-close",
-    "tcp/every-byte",
+    "tcp/initial-window",
 ];
 
 /// A small verification and its page.
@@ -110,6 +112,72 @@ fn a_failure_is_said_first_and_replays() {
     assert!(said.contains("1 not as claimed.") && said.contains("broken"), "{said}");
     assert!(said.contains("The smallest plan that breaks it"), "{said}");
     assert!(said.contains("drop client->server datagram 1"), "{said}");
+    let head = said.split("Claims and testbeds").next().expect("text");
+    assert!(
+        head.contains("Not as claimed") && head.contains("on virtual/ours datagram 1 came twice"),
+        "{head}"
+    );
+}
+
+/// All claims on all testbeds, some of them not as claimed in each of the ways there are.
+fn all_kinds() -> Report {
+    let failures =
+        [Outcome::Broken, Outcome::Unwitnessed, Outcome::Unproven, Outcome::Stalled, Outcome::Error];
+    let mut rows = Vec::new();
+    for (number, claim) in CLAIMS_ALL.iter().enumerate() {
+        for (place, testbed) in Testbed::ALL.into_iter().enumerate() {
+            let outcome = match (number * 5 + place) % 7 {
+                0..=2 => Outcome::Skipped,
+                _ if claim.modality == Modality::Possible => Outcome::Witnessed,
+                _ => Outcome::Held,
+            };
+            let failed = failures.get(number).filter(|_| place == number);
+            let row = Row::new(claim, testbed, *failed.unwrap_or(&outcome));
+            rows.push(Row { why: Some(format!("the reason {number}.{place}")), known: None, ..row });
+        }
+    }
+    Report::new(0, rows, Tried::default(), Duration::ZERO)
+}
+
+#[test]
+fn what_is_not_as_claimed_stands_at_the_head_and_leads_to_its_claim() {
+    let report = all_kinds();
+    let page = page(&report, &[]);
+    let head = page.split("<section aria-labelledby=\"matrix-h\">").next().expect("a head");
+    let said = markup::text(head);
+    assert!(said.contains("4 not as claimed, 1 could not be settled."), "{said}");
+    for (number, (word, bed)) in
+        [("broken", "virtual/ours"), ("unseen", "turmoil/ours"), ("untried", "turmoil/turmoil")]
+            .iter()
+            .enumerate()
+    {
+        let claim = CLAIMS_ALL[number].id;
+        let link = format!("<a href=\"#{}\">{claim}</a>", claim.replace('/', "-"));
+        assert!(head.contains(&link), "{link}: {head}");
+        assert!(said.contains(&format!("{word} on {bed} the reason {number}.{number}")), "{said}");
+    }
+    assert!(page.contains("<option value=\"failed\">not as claimed</option>"), "one can ask for them all");
+    assert!(!PAGE.contains("value=\"failed\"") && !PAGE.contains("Not as claimed"), "where there are none");
+    browser::looks(&page);
+}
+
+#[test]
+fn a_page_that_was_ended_early_says_how_much_is_missing() {
+    let claim = Claim::of("udp/may-lose").expect("a claim");
+    let rows = vec![
+        Row::new(claim, Testbed::Virtual, Outcome::Witnessed),
+        Row::skipped(claim, Testbed::Turmoil, "interrupted: it was not tried to the end"),
+    ];
+    let mut report = Report::new(0, rows, Tried::default(), Duration::ZERO);
+    report.interrupted = true;
+    let said = markup::text(&page(&report, &[]));
+    let expected = "Interrupted: what was done by then is as claimed; 1 result is missing.";
+    assert!(said.contains(expected), "{said}");
+}
+
+#[test]
+fn its_colours_can_be_told_apart() {
+    contrast::check(&PAGE);
 }
 
 /// 50 000 questions and as many answers.
@@ -155,10 +223,32 @@ fn a_run_of_100_000_packets_is_summed_up() {
     let page = page(&report, &[exhibit]);
     assert!(page.len() < 5_000_000, "{} bytes", page.len());
     assert!(page.contains("packets left out, until"), "it says so");
+    let said = markup::text(&page);
+    assert!(said.contains("with 100 000 packets the picture shows the first and the last"), "and beside it");
     browser::opens(&page);
 }
 
 #[test]
 fn one_can_filter_open_see_and_copy() {
     browser::tries(&PAGE);
+}
+
+#[test]
+fn filters_add_up_and_stand_in_the_address() {
+    browser::filters(&PAGE);
+}
+
+#[test]
+fn one_can_do_without_a_mouse() {
+    browser::by_keyboard(&PAGE);
+}
+
+#[test]
+fn nothing_is_covered_cut_off_or_empty() {
+    browser::looks(&PAGE);
+}
+
+#[test]
+fn on_paper_all_is_open_and_whole() {
+    browser::prints(&PAGE);
 }

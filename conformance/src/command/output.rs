@@ -36,6 +36,29 @@ pub(super) fn check_writable(out: Option<&Path>) -> Result<(), CommandError> {
     file.map(drop).map_err(|source| CommandError::Out { path: path.to_owned(), source })
 }
 
+/// Says a line about the work on stderr. Nobody may be there to read it.
+pub(super) fn tell(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Where a browser finds a file: its address; where the system's paths are not such, its path.
+pub(super) fn address(path: &Path) -> String {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let Some(text) = whole.to_str().filter(|text| text.starts_with('/')) else {
+        return path.display().to_string();
+    };
+    let mut address = "file://".to_owned();
+    for byte in text.bytes() {
+        // RFC 3986, section 3.3: these stand in a path as they are.
+        if byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte) {
+            address.push(char::from(byte));
+        } else {
+            address.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    address
+}
+
 /// Tells of an error on stderr: what and why, and what to do about it.
 pub(super) fn complain(error: &CommandError) {
     let mut text = format!("error: {error}\n");
@@ -76,4 +99,16 @@ fn colour_is_welcome() -> bool {
 /// The width of the terminal, within reason; 80 where there is none.
 pub(super) fn width() -> usize {
     comfy_table::Table::new().width().map_or(WIDTH, |width| usize::from(width).clamp(WIDTH, WIDTH_MAX))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_holds_whatever_a_path_holds() {
+        assert_eq!(address(Path::new("/a b/ä#?%.html")), "file:///a%20b/%C3%A4%23%3F%25.html");
+        let here = address(Path::new("report.html"));
+        assert!(here.starts_with("file:///") && here.ends_with("/report.html"), "{here}");
+    }
 }

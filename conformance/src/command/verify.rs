@@ -87,7 +87,22 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         Format::Html => report.to_html(&engine::exhibits(&report))?,
     };
     output::emit_to(args.out.as_deref(), &text)?;
+    // Whoever sees the table has seen how it ended.
+    if args.out.is_some() || args.format != Format::Human {
+        output::tell(&ending(&report, args));
+    }
     Ok(report.exit_code())
+}
+
+/// How it ended, in a line, and where the result is.
+fn ending(report: &Report, args: &Args) -> String {
+    let line = report.to_line();
+    match &args.out {
+        None => line,
+        // Most terminals open an address by a click.
+        Some(path) if args.format == Format::Html => format!("{line} The page: {}", output::address(path)),
+        Some(path) => format!("{line} Written to {}", path.display()),
+    }
 }
 
 /// How many plans of one fault each study tries in a lab: its runs take real time, so that a verification of everything tries

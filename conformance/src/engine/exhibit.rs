@@ -1,12 +1,14 @@
 //! Runs to look at: for each claim the smallest plan that a verification found, run again, or one that shows the
 //! situation that the claim speaks of.
 
+mod example;
+
 use std::ops::ControlFlow;
 
-use faultwire::fault::{Action, Class, FaultPlan};
+use faultwire::fault::FaultPlan;
 use faultwire_sim::{Run, Testbed};
 
-use super::finding::{named, said, smallest};
+use super::finding::{said, smallest};
 use super::mutants::{self, AnyMutant};
 use super::{ReplayOptions, base_name, moment, replay, studies, unit};
 use crate::check::{Seen, Verdict};
@@ -14,11 +16,6 @@ use crate::claim::Claim;
 use crate::interrupt::Interrupt;
 use crate::report::{Outcome, Report, Row};
 use crate::study::{CheckSpec, Study};
-
-/// Runs of a claim that are looked at to find one that shows its situation.
-const TRIES_MAX: u64 = 80;
-/// Events of a run that are enough for a picture: with one so short the search is over.
-const EVENTS_ENOUGH: usize = 90;
 
 /// A run to look at, for a claim.
 #[derive(Clone, Debug)]
@@ -71,7 +68,7 @@ pub fn exhibits(report: &Report) -> Vec<Exhibit> {
         }
         let settled = rows.iter().any(|row| row.outcome == Outcome::Held);
         if found.is_empty() && settled {
-            found.extend(example(claim, report.seed));
+            found.extend(example::example(claim, report.seed));
         }
         all.extend(found);
     }
@@ -118,16 +115,6 @@ fn drawn(claim: &'static Claim, row: &Row, plan: &FaultPlan, seed: u64) -> Optio
         moment,
         seed,
     })
-}
-
-/// A short run of a guaranteed claim in which its situation occurred: under a lost packet with data, if the claim is
-/// about faults, else under another fault, else without.
-fn example(claim: &'static Claim, seed: u64) -> Option<Exhibit> {
-    let mut best: Option<((u8, usize), Exhibit)> = None;
-    for (study, spec) in settled_by(claim, Testbed::Virtual) {
-        look_through(claim, study, spec, seed, &mut best);
-    }
-    best.map(|(_, exhibit)| exhibit)
 }
 
 /// The studies that settle a claim on a testbed, each with the check that does it.
@@ -186,54 +173,5 @@ fn found_here(outcome: Outcome, spec: &CheckSpec, seen: Seen, run: Run, seed: u6
         run,
         seen: Some(seen),
         seed,
-    }
-}
-
-fn look_through(
-    claim: &'static Claim,
-    study: &'static Study,
-    spec: &CheckSpec,
-    seed: u64,
-    best: &mut Option<((u8, usize), Exhibit)>,
-) {
-    let depth = usize::from(claim.over_plans && study.search.exhaustive > 0);
-    let scenario = (study.scenario)(Testbed::Virtual).seed(seed).on(Testbed::Virtual);
-    let mut tries = 0;
-    scenario.exhaustive(depth).random(0).search(&mut |run| {
-        tries += 1;
-        let seen = (spec.check)(run);
-        let fine =
-            seen.exercised > 0 && seen.verdict == Verdict::Fine && run.end.is_finished() && run.fired.all();
-        // The less the better: how far from what is wanted, and how long.
-        let events = run.trace.events().len();
-        let rank = (if claim.over_plans { far_from_lost_data(&run.plan) } else { 0 }, events);
-        if fine && best.as_ref().is_none_or(|(other, _)| rank < *other) {
-            let mut run = run.clone();
-            run.plan = named(run.plan, study.name);
-            let exhibit = Exhibit {
-                claim: claim.id,
-                reason: Reason::Example,
-                found_on: Vec::new(),
-                how: None,
-                drawn_on: Testbed::Virtual,
-                run,
-                seen: Some(seen),
-                moment: None,
-                seed,
-            };
-            *best = Some((rank, exhibit));
-        }
-        let enough = best.as_ref().is_some_and(|(rank, _)| rank.0 == 0 && rank.1 <= EVENTS_ENOUGH);
-        if enough || tries >= TRIES_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-}
-
-/// 0 for a plan that drops a packet with data, 1 for another fault, 2 for none.
-fn far_from_lost_data(plan: &FaultPlan) -> u8 {
-    let is_it = |class| matches!(class, Class::Data | Class::Datagram);
-    match plan.faults.as_slice() {
-        [] => 2,
-        [fault] if fault.action == Action::Drop && is_it(fault.packet.class) => 0,
-        _ => 1,
     }
 }

@@ -2,6 +2,7 @@
 //! each claim what is said, how hard it was tried, and a run to look at.
 
 mod chart;
+mod figure;
 mod view;
 
 use askama::Template;
@@ -10,7 +11,8 @@ use faultwire::trace::SVG_STYLE;
 use super::Report;
 use super::words::{grouped, plan as plan_in_words};
 use crate::engine::Exhibit;
-use view::{Figure, Group, Stat};
+use figure::Figure;
+use view::{Failure, Group, Stat};
 
 /// Bytes of a page at which pictures stop: what is left of the limit is for the claims themselves.
 const PICTURES_BYTES_MAX: usize = 3_500_000;
@@ -34,6 +36,7 @@ struct Page<'a> {
     subjects: Vec<&'static str>,
     kinds: Vec<view::Kind>,
     stats: Vec<Stat>,
+    failures: Vec<Failure<'a>>,
     groups: Vec<Group<'a>>,
     claims: usize,
     /// Pictures that the page has no room for.
@@ -81,13 +84,24 @@ impl Report {
             subjects,
             kinds: view::kinds(self),
             stats: view::stats(self),
+            failures: view::failures(self),
             claims: groups.iter().map(|group| group.claims.len()).sum(),
             groups,
             beds,
             left_out,
-            style: include_str!("html/page.css"),
+            style: concat!(
+                include_str!("html/page.css"),
+                include_str!("html/page/claim.css"),
+                include_str!("html/page/narrow.css"),
+                include_str!("html/page/print.css"),
+            ),
             picture_style: SVG_STYLE,
-            script: include_str!("html/page.js"),
+            script: concat!(
+                include_str!("html/page.js"),
+                include_str!("html/page/filter.js"),
+                include_str!("html/page/copy.js"),
+                include_str!("html/page/enlarge.js"),
+            ),
             version: env!("CARGO_PKG_VERSION"),
         }
         .render()

@@ -310,40 +310,51 @@ impl Report {
     }
 
     fn conclusion(&self, out: &mut String, width: usize) {
-        let count = |wanted: &[Standing]| {
-            let rows = self.results.iter().filter(|row| wanted.contains(&row.standing()));
-            rows.count()
-        };
-        let mut words = format!(
-            "{} held, {} shown, {} known failures, {} skipped; {} runs, {} of {} planned faults \
-             fired; seed {}; {:.1} s.",
-            count_of(self, Outcome::Held),
-            count_of(self, Outcome::Witnessed),
-            self.summary.known,
-            self.summary.skipped,
+        let words = format!(
+            "{}; {} runs, {} of {} planned faults fired; seed {}; {:.1} s. {}",
+            self.tally(),
             grouped(self.tried.runs()),
             grouped(self.tried.faults_fired),
             grouped(self.tried.faults_planned),
             self.seed,
             self.elapsed.as_secs_f64(),
+            self.verdict(),
         );
+        out.push('\n');
+        paragraph(out, "", &words, width);
+    }
+
+    /// How many rows stand how.
+    fn tally(&self) -> String {
+        format!(
+            "{} held, {} shown, {} known failures, {} skipped",
+            count_of(self, Outcome::Held),
+            count_of(self, Outcome::Witnessed),
+            self.summary.known,
+            self.summary.skipped,
+        )
+    }
+
+    /// How all of it stands, in a sentence.
+    fn verdict(&self) -> String {
+        let count = |wanted: &[Standing]| {
+            let rows = self.results.iter().filter(|row| wanted.contains(&row.standing()));
+            rows.count()
+        };
         let failed = count(&[Standing::Failed, Standing::KnownButFine]);
         let errors = count(&[Standing::Error]);
         match (failed, errors) {
-            (0, 0) if self.interrupted => {
-                words.push_str(" INTERRUPTED; what was done by then is as claimed.")
-            }
-            (0, 0) if count(&[Standing::AsClaimed]) == 0 => words.push_str(" Nothing was tried."),
-            (0, 0) => words.push_str(" All as claimed."),
-            (failed, 0) => {
-                let _ = write!(words, " {failed} FAILED.");
-            }
-            (failed, errors) => {
-                let _ = write!(words, " {failed} FAILED, {errors} could not be settled.");
-            }
+            (0, 0) if self.interrupted => "INTERRUPTED; what was done by then is as claimed.".to_owned(),
+            (0, 0) if count(&[Standing::AsClaimed]) == 0 => "Nothing was tried.".to_owned(),
+            (0, 0) => "All as claimed.".to_owned(),
+            (failed, 0) => format!("{failed} FAILED."),
+            (failed, errors) => format!("{failed} FAILED, {errors} could not be settled."),
         }
-        out.push('\n');
-        paragraph(out, "", &words, width);
+    }
+
+    /// The verdict and how many rows stand how, in one line: for where the table is not seen.
+    pub fn to_line(&self) -> String {
+        format!("{} {}.", self.verdict(), self.tally())
     }
 }
 

@@ -2,10 +2,14 @@
 
 #[path = "browser/driver.rs"]
 mod driver;
+#[path = "browser/looks.rs"]
+mod looks;
+
+pub(crate) use looks::{looks, prints};
 
 use std::path::Path;
 
-use driver::Browser;
+use driver::{Browser, ENTER, ESCAPE, SPACE, TAB};
 use serde_json::json;
 
 /// A page as a file, and a browser that shows it.
@@ -40,7 +44,7 @@ pub(crate) fn opens(page: &str) {
 
 /// Does what one does with a page.
 pub(crate) fn tries(page: &str) {
-    let Some((dir, browser)) = shown(page) else { return };
+    let Some((_dir, browser)) = shown(page) else { return };
     let rows = |browser: &Browser| {
         browser.script(
             "return [...document.querySelectorAll('tr[data-claim]')].filter(r => r.offsetParent).length",
@@ -84,15 +88,90 @@ pub(crate) fn tries(page: &str) {
     let first = command.lines().next().expect("a line");
     assert!(pasted.as_str().is_some_and(|pasted| pasted.starts_with(first)), "{pasted}");
 
-    // By keyboard alone: the first stop is the way past the matrix.
-    browser.open(&address(&dir.path().join("report.html")));
-    assert_eq!(browser.focus_by_tab(), "To the claims");
+    // In a field of one line the ends of lines become blanks; nothing else is lost.
+    let whole = command.replace('\n', " ");
+    assert_eq!(pasted.as_str(), Some(whole.as_str()), "all of it, with the plan's quotation marks");
+    browser.no_trouble();
+}
 
-    // At the width of a telephone nothing but what may is wider than the screen.
-    for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")] {
-        browser.be(width, scheme);
-        let wide = browser.script("return document.documentElement.scrollWidth", json!([]));
-        assert!(wide.as_u64().is_some_and(|wide| wide <= width), "{wide} at {width}");
-    }
+/// Filters that are set together: how many claims each choice leaves, and an address that brings it all back.
+pub(crate) fn filters(page: &str) {
+    let Some((dir, browser)) = shown(page) else { return };
+    let label = |browser: &Browser, choice: &str| {
+        let script = "return document.querySelector(arguments[0]).textContent";
+        browser.script(script, json!([choice])).as_str().expect("text").to_owned()
+    };
+    assert_eq!(label(&browser, "#f-outcome option[value=shown]"), "◆ shown (3)");
+    assert_eq!(label(&browser, "#f-modality option:nth-child(2)"), "guaranteed (3)");
+    browser.choose("#f-outcome", "shown");
+    assert_eq!(label(&browser, "#f-modality option:nth-child(2)"), "guaranteed (0)");
+    let off = "return document.querySelector('#f-modality option:nth-child(2)').disabled";
+    assert_eq!(browser.script(off, json!([])), true, "it would leave nothing");
+    browser.type_into("#f-text", "RFC 768 order");
+    assert_eq!(browser.text("#found"), "1 of 6 claims");
+    browser.click("tr[data-claim=udp-may-reorder] a");
+    let hash = browser.script("return location.hash", json!([]));
+    let hash = hash.as_str().expect("text");
+    assert!(hash.starts_with("#udp-may-reorder?") && hash.contains("outcome=shown"), "{hash}");
+
+    // Whoever is sent the address sees the same.
+    browser.open("data:,");
+    browser.open(&(address(&dir.path().join("report.html")) + hash));
+    assert_eq!(browser.text("#found"), "1 of 6 claims");
+    assert!(browser.is_shown("#udp-may-reorder .body"), "the claim is open");
+    assert_eq!(browser.text("#f-outcome option:checked"), "◆ shown (1)");
+    browser.click("#f-reset");
+    assert_eq!(browser.text("#found"), "6 of 6 claims");
+    let hash = browser.script("return location.hash", json!([]));
+    assert_eq!(hash, "#udp-may-reorder", "the filters are gone from the address");
+    browser.no_trouble();
+}
+
+/// Without a mouse: past the matrix, into a claim, a picture as large as the screen, and out again.
+pub(crate) fn by_keyboard(page: &str) {
+    let Some((_dir, browser)) = shown(page) else { return };
+    let focus = |browser: &Browser| {
+        let script = "const it = document.activeElement;\
+                      return it.id || it.getAttribute('aria-label') || it.textContent.trim()";
+        browser.script(script, json!([])).as_str().expect("text").to_owned()
+    };
+    browser.press(TAB);
+    assert_eq!(focus(&browser), "To the claims", "the first stop is the way past the matrix");
+    let stops: Vec<String> = (0..8)
+        .map(|_| {
+            browser.press(TAB);
+            focus(&browser)
+        })
+        .collect();
+    let expected = [
+        "What the signs say",
+        "f-text",
+        "f-testbed",
+        "f-subject",
+        "f-outcome",
+        "f-modality",
+        "f-reset",
+        "may-lose",
+    ];
+    assert_eq!(stops, expected);
+    browser.press(ENTER);
+    assert!(browser.is_shown("#udp-may-lose .body"));
+    let ring = "return getComputedStyle(document.activeElement).outlineStyle";
+    assert_eq!(browser.script(ring, json!([])), "solid", "one sees where one is");
+    browser.press(TAB);
+    assert_eq!(focus(&browser), "Copy the command that replays udp/may-lose");
+    browser.press(ENTER);
+    browser.wait_for("#udp-may-lose .copied", "Copied");
+    browser.press(TAB);
+    assert_eq!(focus(&browser), "Enlarge this picture");
+    browser.press(ENTER);
+    assert!(browser.is_shown("#large svg.fw-svg"));
+    browser.press(ESCAPE);
+    assert!(browser.is_shown("#udp-may-lose .picture svg.fw-svg"), "it is back in its place");
+    assert_eq!(focus(&browser), "Enlarge this picture", "and so is the focus");
+    browser.press(TAB);
+    assert_eq!(focus(&browser), "The diagram as text");
+    browser.press(SPACE);
+    assert!(browser.text("#udp-may-lose .as-text code").contains("◆ the moment of truth"));
     browser.no_trouble();
 }

@@ -1,13 +1,8 @@
 //! What the page shows, in the words and signs that it shows it in.
 
-use faultwire::trace::SvgOptions;
-use faultwire_sim::End;
-
-use super::super::words::{count, replay_command};
-use super::{chart, plan_in_words};
-use crate::check::Verdict;
+use super::super::words::count;
+use super::figure::Figure;
 use crate::claim::{CLAIMS, Claim, FAMILIES};
-use crate::engine::{Exhibit, Reason};
 use crate::report::{Outcome, Report, Row, Standing};
 
 /// A testbed with a subject: a column of the matrix.
@@ -52,6 +47,11 @@ const fn kind(key: &'static str, sign: &'static str, word: &'static str, means: 
 }
 
 impl Kind {
+    /// Whether it is not as claimed.
+    pub(super) fn fails(&self) -> bool {
+        !["held", "shown", "known", "skipped"].contains(&self.key)
+    }
+
     fn of(row: &Row) -> Kind {
         let key = match (row.standing(), row.outcome) {
             (Standing::Known, _) => "known",
@@ -111,80 +111,13 @@ pub(super) struct Cell<'a> {
     pub(super) fired: String,
 }
 
-/// A run to look at.
-pub(super) struct Figure {
-    claim: &'static str,
-    pub(super) title: String,
-    pub(super) plan: String,
-    pub(super) how: Option<String>,
-    pub(super) ended: String,
-    pub(super) found_on: String,
-    pub(super) drawn_on: String,
-    pub(super) command: String,
-    pub(super) pictures: Vec<String>,
-    pub(super) left_out: bool,
-}
-
-impl Figure {
-    pub(super) fn new(exhibit: &Exhibit, number: usize, events_max: usize) -> Figure {
-        let (run, plan) = (&exhibit.run, &exhibit.run.plan);
-        let title = match exhibit.reason {
-            Reason::Example => "An example: a run in which its situation occurs".to_owned(),
-            Reason::Found(Outcome::Witnessed) => "The smallest plan that shows it".to_owned(),
-            Reason::Found(Outcome::Broken) => "The smallest plan that breaks it".to_owned(),
-            Reason::Found(Outcome::Stalled) => "The smallest plan under which a run stalls".to_owned(),
-            Reason::Found(_) => "The plan of the run".to_owned(),
-        };
-        let in_words = plan_in_words(plan);
-        let options = SvgOptions {
-            events_max,
-            title: format!("{}: {in_words}", exhibit.claim),
-            id: format!("run-{number}"),
-            alone: false,
-            mark: exhibit.moment,
-        };
-        let mut pictures = vec![run.trace.svg(&options)];
-        pictures.extend(chart::charts(&run.trace, &format!("chart-{number}")));
-        let said = exhibit.seen.as_ref().and_then(|seen| match &seen.verdict {
-            Verdict::Fine => None,
-            Verdict::Broken(how) | Verdict::Shown(how) => Some(how.clone()),
-        });
-        let places = exhibit.found_on.iter().map(|(testbed, subject)| format!("{testbed}/{subject}"));
-        let drawn_on = format!("{}/{}", exhibit.drawn_on.name(), exhibit.drawn_on.subject());
-        Figure {
-            claim: exhibit.claim,
-            title,
-            plan: in_words,
-            how: said.or_else(|| exhibit.how.clone()),
-            ended: ended(&run.end, run.elapsed),
-            found_on: places.collect::<Vec<_>>().join(", "),
-            command: replay_command(&plan.to_toml(), &drawn_on, exhibit.seed),
-            drawn_on,
-            pictures,
-            left_out: false,
-        }
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.pictures.iter().map(String::len).sum()
-    }
-
-    /// The same with words alone.
-    pub(super) fn without_pictures(self) -> Figure {
-        Figure { pictures: Vec::new(), left_out: true, ..self }
-    }
-}
-
-fn ended(end: &End, elapsed: faultwire::time::Time) -> String {
-    match end {
-        End::Finished => format!("every client came to its end after {elapsed}"),
-        End::Failed { host, message } => {
-            format!("{} failed after {elapsed}: {message}", host.as_deref().unwrap_or("an invariant"))
-        }
-        End::Stalled { limit, .. } => format!("stalled: not done after {limit}"),
-        End::Refused { why, .. } => format!("it could not be run: {why}"),
-        other => format!("{other:?}"),
-    }
+/// Rows of a claim that are not as claimed, all in the same way.
+pub(super) struct Failure<'a> {
+    pub(super) claim: &'static str,
+    pub(super) anchor: String,
+    pub(super) kind: Kind,
+    pub(super) places: String,
+    pub(super) why: Option<&'a str>,
 }
 
 pub(super) fn beds(report: &Report) -> Vec<Bed> {
@@ -207,6 +140,37 @@ pub(super) fn stats(report: &Report) -> Vec<Stat> {
     kinds(report).into_iter().map(|kind| Stat { kind, rows: rows(kind) }).collect()
 }
 
+/// What is not as claimed, in the order of the rows.
+pub(super) fn failures(report: &Report) -> Vec<Failure<'_>> {
+    let mut failures: Vec<Failure<'_>> = Vec::new();
+    for row in &report.results {
+        let kind = Kind::of(row);
+        if !kind.fails() {
+            continue;
+        }
+        let place = Bed { name: row.testbed, subject: row.subject }.id();
+        match failures.iter_mut().find(|other| other.claim == row.claim && other.kind == kind) {
+            Some(other) => {
+                other.places.push_str(", ");
+                other.places.push_str(&place);
+            }
+            None => failures.push(Failure {
+                claim: row.claim,
+                anchor: anchor(row.claim),
+                kind,
+                places: place,
+                why: row.why.as_deref(),
+            }),
+        }
+    }
+    failures
+}
+
+/// A claim's id without what an anchor cannot hold.
+fn anchor(claim: &str) -> String {
+    claim.replace('/', "-")
+}
+
 /// How all of it stands, and that in words.
 pub(super) fn verdict(report: &Report) -> (&'static str, String) {
     let count =
@@ -215,7 +179,11 @@ pub(super) fn verdict(report: &Report) -> (&'static str, String) {
     let errors = count(&[Standing::Error]);
     match (failed, errors) {
         (0, 0) if report.interrupted => {
-            ("nothing", "Interrupted: what was done by then is as claimed.".to_owned())
+            let cut = |row: &&Row| row.why.as_deref().is_some_and(|why| why.starts_with("interrupted: "));
+            let cut = report.results.iter().filter(cut).count();
+            let missing = if cut == 1 { "1 result is".to_owned() } else { format!("{cut} results are") };
+            let words = format!("Interrupted: what was done by then is as claimed; {missing} missing.");
+            ("nothing", words)
         }
         (0, 0) if count(&[Standing::AsClaimed]) == 0 => ("nothing", "Nothing was tried.".to_owned()),
         (0, 0) => ("fine", "All as claimed.".to_owned()),
@@ -248,7 +216,7 @@ pub(super) fn groups<'a>(report: &'a Report, beds: &[Bed], figures: Vec<Figure>)
         figures = others;
         Some(Entry {
             claim,
-            anchor: claim.id.replace('/', "-"),
+            anchor: anchor(claim.id),
             worst: worst.unwrap_or(KINDS[3]),
             plans: count(rows.iter().map(|row| row.exhaustive + row.random).sum()),
             seen: count(rows.iter().map(|row| row.exercised).sum()),

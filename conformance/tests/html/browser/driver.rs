@@ -12,7 +12,10 @@ const BROWSERS: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "
 /// The name of an element in answers (WebDriver, section 12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 const CONTROL: char = '\u{e009}';
-const TAB: char = '\u{e004}';
+pub(super) const TAB: char = '\u{e004}';
+pub(super) const ENTER: char = '\u{e007}';
+pub(super) const ESCAPE: char = '\u{e00c}';
+pub(super) const SPACE: char = '\u{e00d}';
 /// How often something is looked for that takes a moment.
 const LOOKS: usize = 100;
 
@@ -147,23 +150,26 @@ impl Browser {
         assert!(found, "{css} says {:?}, not {words:?}", self.text(css));
     }
 
-    /// The words of what has the focus after one press of the tabulator on a fresh page.
-    pub(super) fn focus_by_tab(&self) -> String {
-        let press = [json!({"type": "keyDown", "value": TAB}), json!({"type": "keyUp", "value": TAB})];
+    /// Presses a key, whatever has the focus.
+    pub(super) fn press(&self, key: char) {
+        let press = [json!({"type": "keyDown", "value": key}), json!({"type": "keyUp", "value": key})];
         self.post("/actions", &json!({"actions": [{"type": "key", "id": "keyboard", "actions": press}]}));
-        let words = self.script("return document.activeElement.textContent", json!([]));
-        words.as_str().unwrap_or_default().to_owned()
     }
 
     /// Takes on a width in pixels and a colour scheme.
     pub(super) fn be(&self, width: u64, scheme: &str) {
+        self.be_on("screen", width, scheme);
+    }
+
+    /// The same, on a `screen` or in `print`.
+    pub(super) fn be_on(&self, media: &str, width: u64, scheme: &str) {
         let cdp = |command: &str, params: Value| {
             self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": params }));
         };
         let size = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
         cdp("Emulation.setDeviceMetricsOverride", size);
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
-        cdp("Emulation.setEmulatedMedia", json!({ "features": features }));
+        cdp("Emulation.setEmulatedMedia", json!({ "media": media, "features": features }));
     }
 
     /// Panics at anything that the console says, and at any request for anything but the file.
