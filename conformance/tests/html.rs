@@ -112,6 +112,7 @@ fn a_failure_is_said_first_and_replays() {
     assert!(said.contains("1 not as claimed.") && said.contains("broken"), "{said}");
     assert!(said.contains("The smallest plan that breaks it"), "{said}");
     assert!(said.contains("drop client->server datagram 1"), "{said}");
+    assert!(said.contains("1 claim; 0 runs"), "{said}");
     let head = said.split("Claims and testbeds").next().expect("text");
     assert!(
         head.contains("Not as claimed") && head.contains("on virtual/ours datagram 1 came twice"),
@@ -225,6 +226,7 @@ fn a_run_of_100_000_packets_is_summed_up() {
     assert!(page.contains("packets left out, until"), "it says so");
     let said = markup::text(&page);
     assert!(said.contains("with 100 000 packets the picture shows the first and the last"), "and beside it");
+    assert!(page.contains("data-claim=\"udp-no-connection\" open>"), "the only claim is open");
     browser::opens(&page);
 }
 

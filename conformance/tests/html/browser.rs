@@ -33,12 +33,21 @@ fn address(file: &Path) -> String {
     format!("file://{}", file.display())
 }
 
+/// The claim that was opened by a link and has the focus.
+const IS_OPEN: &str = "const entry = document.activeElement.parentElement;
+return entry && entry.open ? entry.id : ''";
+/// What the tabulator would stop at although it does not scroll.
+const STOPS_TOO_MANY: &str =
+    "return [...document.querySelectorAll('.scroll[tabindex], .picture[tabindex], pre[tabindex]')]
+  .filter(it => !it.closest('details:not([open])'))
+  .filter(it => it.scrollWidth <= it.clientWidth + 1 && it.scrollHeight <= it.clientHeight + 1).length";
+
 /// Opens a page and tells how long that took.
 pub(crate) fn opens(page: &str) {
     let Some((_dir, browser)) = shown(page) else { return };
     let ms = browser.script("return performance.getEntriesByType('navigation')[0].loadEventEnd", json!([]));
     eprintln!("a page of {} bytes opens in {ms} ms", page.len());
-    assert!(browser.text("#found").contains("claims"), "its script has run");
+    assert!(browser.text("#found") == "1 of 1 claim", "its script has run");
     browser.no_trouble();
 }
 
@@ -69,10 +78,11 @@ pub(crate) fn tries(page: &str) {
     // A claim, from the matrix.
     assert!(!browser.is_shown("#udp-may-reorder .body"));
     browser.click("tr[data-claim=udp-may-reorder] a");
+    browser.wait_until(IS_OPEN, &json!("udp-may-reorder"));
     assert!(browser.is_shown("#udp-may-reorder .body"));
     assert!(browser.is_shown("#udp-may-reorder svg.fw-svg"));
     assert!(browser.text("#udp-may-reorder .plan").contains("client->server"));
-    let role = "return document.querySelector('#udp-may-reorder svg').getAttribute('role')";
+    let role = "return document.querySelector('#udp-may-reorder .picture svg').getAttribute('role')";
     assert_eq!(browser.script(role, json!([])), "img");
 
     // The command, copied, and pasted where one can see it.
@@ -110,6 +120,7 @@ pub(crate) fn filters(page: &str) {
     browser.type_into("#f-text", "RFC 768 order");
     assert_eq!(browser.text("#found"), "1 of 6 claims");
     browser.click("tr[data-claim=udp-may-reorder] a");
+    browser.wait_until(IS_OPEN, &json!("udp-may-reorder"));
     let hash = browser.script("return location.hash", json!([]));
     let hash = hash.as_str().expect("text");
     assert!(hash.starts_with("#udp-may-reorder?") && hash.contains("outcome=shown"), "{hash}");
@@ -135,6 +146,7 @@ pub(crate) fn by_keyboard(page: &str) {
                       return it.id || it.getAttribute('aria-label') || it.textContent.trim()";
         browser.script(script, json!([])).as_str().expect("text").to_owned()
     };
+    browser.wait_until(STOPS_TOO_MANY, &json!(0));
     browser.press(TAB);
     assert_eq!(focus(&browser), "To the claims", "the first stop is the way past the matrix");
     let stops: Vec<String> = (0..8)
@@ -155,7 +167,8 @@ pub(crate) fn by_keyboard(page: &str) {
     ];
     assert_eq!(stops, expected);
     browser.press(ENTER);
-    assert!(browser.is_shown("#udp-may-lose .body"));
+    browser.wait_until(IS_OPEN, &json!("udp-may-lose"));
+    browser.wait_until(STOPS_TOO_MANY, &json!(0));
     let ring = "return getComputedStyle(document.activeElement).outlineStyle";
     assert_eq!(browser.script(ring, json!([])), "solid", "one sees where one is");
     browser.press(TAB);
@@ -167,7 +180,8 @@ pub(crate) fn by_keyboard(page: &str) {
     browser.press(ENTER);
     assert!(browser.is_shown("#large svg.fw-svg"));
     browser.press(ESCAPE);
-    assert!(browser.is_shown("#udp-may-lose .picture svg.fw-svg"), "it is back in its place");
+    // It is back in its place.
+    browser.wait_until("return document.querySelectorAll('#udp-may-lose .picture svg').length", &json!(1));
     assert_eq!(focus(&browser), "Enlarge this picture", "and so is the focus");
     browser.press(TAB);
     assert_eq!(focus(&browser), "The diagram as text");

@@ -9,7 +9,7 @@ all("#filters, #open-all, #close-all, button.copy, button.enlarge").forEach((it)
 // The part of the address behind its sign: a claim, and the filters behind a question mark.
 const address = () => {
   const [claim, query] = location.hash.slice(1).split("?");
-  return { claim: decodeURIComponent(claim || ""), query: new URLSearchParams(query || "") };
+  return { claim: claim || "", query: new URLSearchParams(query || "") };
 };
 
 // A link to a claim opens it.

@@ -36,10 +36,10 @@ const KINDS: [Kind; 11] = [
     kind("broken", "✗", "broken", "guaranteed, but a run breaks it"),
     kind("unseen", "◇", "unseen", "possible, but no run shows it"),
     kind("untried", "○", "untried", "the situation never occurred, or planned faults did not fire"),
-    kind("stalled", "⧖", "stalled", "a run reached its limit"),
+    kind("stalled", "∞", "stalled", "a run reached its limit"),
     kind("fine", "!", "fine?", "a listed known failure that does not fail"),
     kind("missed", "!", "not tried", "a listed known failure that was not tried"),
-    kind("error", "‼", "error", "the suite cannot tell: its own fault, or that of a scenario’s program"),
+    kind("error", "?", "error", "the suite cannot tell: its own fault, or that of a scenario’s program"),
 ];
 
 const fn kind(key: &'static str, sign: &'static str, word: &'static str, means: &'static str) -> Kind {

@@ -17,7 +17,7 @@ pub(super) const ENTER: char = '\u{e007}';
 pub(super) const ESCAPE: char = '\u{e00c}';
 pub(super) const SPACE: char = '\u{e00d}';
 /// How often something is looked for that takes a moment.
-const LOOKS: usize = 100;
+const LOOKS: usize = 2_000;
 
 /// A browser with one page. It ends with this value.
 #[derive(Debug)]
@@ -145,9 +145,22 @@ impl Browser {
 
     /// Looks until an element says this.
     pub(super) fn wait_for(&self, css: &str, words: &str) {
+        assert!(
+            self.looks_until(|| self.text(css) == words),
+            "{css} says {:?}, not {words:?}",
+            self.text(css)
+        );
+    }
+
+    /// Looks until a script returns this: what follows a key or a click may take the page a moment.
+    pub(super) fn wait_until(&self, script: &str, value: &Value) {
+        let now = || self.script(script, json!([]));
+        assert!(self.looks_until(|| now() == *value), "{script}: {}, not {value}", now());
+    }
+
+    fn looks_until(&self, is_so: impl Fn() -> bool) -> bool {
         // Each look is a round trip to the browser.
-        let found = (0..LOOKS).any(|_| self.text(css) == words);
-        assert!(found, "{css} says {:?}, not {words:?}", self.text(css));
+        (0..LOOKS).any(|_| is_so())
     }
 
     /// Presses a key, whatever has the focus.

@@ -20,7 +20,7 @@ for (const run of document.querySelectorAll('.run')) {
   const within = [...run.children].map(it => it.getBoundingClientRect().bottom);
   const below = run.getBoundingClientRect().bottom - Math.max(...within);
   if (below > 40) wrong.push(below + ' pixels of nothing below a run');
-  for (const svg of run.querySelectorAll('svg')) {
+  for (const svg of run.querySelectorAll('.picture svg')) {
     const {width, height} = svg.getBoundingClientRect(), own = svg.viewBox.baseVal;
     const off = Math.abs(height / width - own.height / own.width);
     if (off > 0.02) wrong.push('a picture is ' + width + ' by ' + height);
@@ -67,7 +67,7 @@ pub(crate) fn prints(page: &str) {
     browser.be_on("print", 688, "dark");
     let closed = "return [...document.querySelectorAll('details.entry')].filter(it => it.open).length";
     assert_eq!(browser.script(closed, json!([])), 0, "nobody opened them");
-    let hidden = "return [...document.querySelectorAll('.entry .facts, .entry figcaption, .entry svg')]\
+    let hidden = "return [...document.querySelectorAll('.entry .facts, .entry figcaption, .picture svg')]\
                   .filter(it => !it.checkVisibility({contentVisibilityAuto: true}) || !it.getClientRects().length).length";
     assert_eq!(browser.script(hidden, json!([])), 0);
     let high = "return [...document.querySelectorAll('.picture:not(.tall) svg')]\

@@ -63,7 +63,7 @@
       all("[data-group]").filter((it) => it.dataset.group === group.dataset.group)
         .forEach((it) => { it.hidden = empty; });
     }
-    one("#found").textContent = found + " of " + rows.length + " claims";
+    one("#found").textContent = found + " of " + rows.length + (rows.length === 1 ? " claim" : " claims");
     one("#none").hidden = found > 0;
     tell(wanted);
     return wanted;
@@ -73,9 +73,10 @@
     const wanted = show();
     const query = new URLSearchParams(names.map((name) => [name, wanted[name]]).filter(([, value]) => value));
     const text = query.toString();
-    const claim = encodeURIComponent(address().claim);
+    const { claim } = address();
     const hash = text ? "#" + claim + "?" + text : claim ? "#" + claim : "";
-    history.replaceState(null, "", hash || location.href.split("#")[0]);
+    // Some browsers refuse that where it is done often.
+    try { history.replaceState(null, "", hash || location.href.split("#")[0]); } catch { /* It can do without. */ }
   };
   for (const name of names) field[name].addEventListener(name === "text" ? "input" : "change", keep);
   one("#f-reset").addEventListener("click", () => {
