@@ -16,6 +16,8 @@ mod datagrams;
 mod figures;
 #[path = "kernel/file.rs"]
 mod file;
+#[path = "kernel/fixtures.rs"]
+mod fixtures;
 #[path = "kernel/killed.rs"]
 mod killed;
 #[path = "kernel/lessons.rs"]

@@ -58,9 +58,9 @@ pub struct Shrunk {
 /// Makes a plan as small as it can be while it still shows what `shows` asks for.
 ///
 /// A step leaves out a fault, an event or one of several flipped bits; names a packet without its flow or its
-/// transmission; takes the default link; or moves a number (`nth`, `transmission`, `flow`, `delay_us`, `hold_for`, a
-/// bit's index, `at_us`) one down its ladder …, 50, 20, 10, 5, 2, 1, 0, as far as the number may go. No plan that
-/// names one packet twice is asked about.
+/// transmission; takes the default link; holds a packet behind the next one instead of for a time, which means the same on
+/// every clock; or moves a number (`nth`, `transmission`, `flow`, `delay_us`, `hold_for`, a bit's index, `at_us`) one down
+/// its ladder …, 50, 20, 10, 5, 2, 1, 0, as far as the number may go. No plan that names one packet twice is asked about.
 pub fn shrink(plan: &FaultPlan, shows: &mut dyn FnMut(&FaultPlan) -> bool, limits: &ShrinkLimits) -> Shrunk {
     let mut shrinker = Shrinker { shows, refuted: BTreeSet::new(), runs: 0, limits: *limits };
     let mut best = plan.clone();

@@ -108,11 +108,19 @@ fn times_stay_on_whole_ticks_where_asked() {
         &limits,
     );
     assert_eq!(result.plan, plan([fault(1, Action::DelayUs(2_000))]));
-    assert!(
-        asked[1..]
-            .iter()
-            .all(|action| matches!(action, Action::DelayUs(us) if us % 1_000 == 0 || *us == 7_300))
-    );
+    let fits = |action: &Action| match action {
+        Action::DelayUs(us) => us % 1_000 == 0 || *us == 7_300,
+        action => *action == Action::HoldFor(1),
+    };
+    assert!(asked.iter().all(fits), "{asked:?}");
+}
+
+#[test]
+fn where_the_order_alone_matters_no_time_is_left() {
+    let from = plan([fault(3, Action::DelayUs(7_300)), fault(5, Action::DelayUs(20))]);
+    let is_late = |fault: &Fault| matches!(fault.action, Action::DelayUs(_) | Action::HoldFor(_));
+    let result = shrunk(&from, |plan| plan.faults.iter().filter(|fault| is_late(fault)).count() == 2);
+    assert_eq!(result.plan, plan([fault(1, Action::HoldFor(1)), fault(2, Action::HoldFor(1))]));
 }
 
 #[test]
