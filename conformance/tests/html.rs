@@ -174,6 +174,11 @@ fn a_page_that_was_ended_early_says_how_much_is_missing() {
     let said = markup::text(&page(&report, &[]));
     let expected = "Interrupted: what was done by then is as claimed; 1 result is missing.";
     assert!(said.contains(expected), "{said}");
+    // What failed by then does not hide that.
+    report.results.push(Row::new(claim, Testbed::Loopback, Outcome::Unwitnessed));
+    let said = markup::text(&page(&report, &[]));
+    assert!(said.contains("1 not as claimed; interrupted: 1 result is missing."), "{said}");
+    assert!(report.to_line().starts_with("1 FAILED; INTERRUPTED. "), "{}", report.to_line());
 }
 
 #[test]
@@ -243,6 +248,11 @@ fn filters_add_up_and_stand_in_the_address() {
 #[test]
 fn one_can_do_without_a_mouse() {
     browser::by_keyboard(&PAGE);
+}
+
+#[test]
+fn a_picture_can_be_saved() {
+    browser::saves(&PAGE);
 }
 
 #[test]

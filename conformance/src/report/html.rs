@@ -42,7 +42,7 @@ struct Page<'a> {
     /// Pictures that the page has no room for.
     left_out: usize,
     style: &'static str,
-    picture_style: &'static str,
+    picture_style: String,
     script: &'static str,
     version: &'static str,
 }
@@ -95,12 +95,13 @@ impl Report {
                 include_str!("html/page/narrow.css"),
                 include_str!("html/page/print.css"),
             ),
-            picture_style: SVG_STYLE,
+            picture_style: format!("{SVG_STYLE}{}", include_str!("html/chart/style.css")),
             script: concat!(
                 include_str!("html/page.js"),
                 include_str!("html/page/filter.js"),
                 include_str!("html/page/copy.js"),
                 include_str!("html/page/enlarge.js"),
+                include_str!("html/page/save.js"),
             ),
             version: env!("CARGO_PKG_VERSION"),
         }

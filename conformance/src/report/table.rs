@@ -347,8 +347,14 @@ impl Report {
             (0, 0) if self.interrupted => "INTERRUPTED; what was done by then is as claimed.".to_owned(),
             (0, 0) if count(&[Standing::AsClaimed]) == 0 => "Nothing was tried.".to_owned(),
             (0, 0) => "All as claimed.".to_owned(),
-            (failed, 0) => format!("{failed} FAILED."),
-            (failed, errors) => format!("{failed} FAILED, {errors} could not be settled."),
+            (failed, errors) => {
+                let mut words = format!("{failed} FAILED");
+                if errors > 0 {
+                    let _ = write!(words, ", {errors} could not be settled");
+                }
+                words.push_str(if self.interrupted { "; INTERRUPTED." } else { "." });
+                words
+            }
         }
     }
 

@@ -138,6 +138,27 @@ pub(crate) fn filters(page: &str) {
     browser.no_trouble();
 }
 
+/// A picture as a file that needs nothing but itself.
+pub(crate) fn saves(page: &str) {
+    let Some((dir, browser)) = shown(page) else { return };
+    browser.saves_into(dir.path());
+    for (claim, button, name) in [
+        ("udp-may-lose", ".save", "udp-may-lose.svg"),
+        ("tcp-initial-window", ".frame:nth-child(2) .save", "tcp-initial-window-chart.svg"),
+    ] {
+        browser.script("document.getElementById(arguments[0]).open = true", json!([claim]));
+        browser.click(&format!("#{claim} {button}"));
+        let file = dir.path().join(name);
+        let written = || std::fs::read_to_string(&file).is_ok_and(|text| text.ends_with("</svg>\n"));
+        assert!(browser.looks_until(written), "{name}");
+        browser.open(&address(&file));
+        let shows = "const root = document.documentElement;
+            return root.nodeName + ' ' + getComputedStyle(root.querySelector('.bg')).fill";
+        assert_eq!(browser.script(shows, json!([])), "svg rgb(255, 253, 249)", "an SVG with its style");
+        browser.open(&address(&dir.path().join("report.html")));
+    }
+}
+
 /// Without a mouse: past the matrix, into a claim, a picture as large as the screen, and out again.
 pub(crate) fn by_keyboard(page: &str) {
     let Some((_dir, browser)) = shown(page) else { return };
@@ -175,6 +196,8 @@ pub(crate) fn by_keyboard(page: &str) {
     assert_eq!(focus(&browser), "Copy the command that replays udp/may-lose");
     browser.press(ENTER);
     browser.wait_for("#udp-may-lose .copied", "Copied");
+    browser.press(TAB);
+    assert_eq!(focus(&browser), "Save this picture as a file");
     browser.press(TAB);
     assert_eq!(focus(&browser), "Enlarge this picture");
     browser.press(ENTER);

@@ -4,7 +4,7 @@ const all = (query, of) => Array.from((of || document).querySelectorAll(query));
 const entries = new Map(all("details.entry").map((entry) => [entry.dataset.claim, entry]));
 
 // What needs a script is shown only where there is one.
-all("#filters, #open-all, #close-all, button.copy, button.enlarge").forEach((it) => { it.hidden = false; });
+all("#filters, #open-all, #close-all, button.copy, button.save, button.enlarge").forEach((it) => { it.hidden = false; });
 
 // The part of the address behind its sign: a claim, and the filters behind a question mark.
 const address = () => {

@@ -1,5 +1,7 @@
 //! What the page shows, in the words and signs that it shows it in.
 
+use std::fmt::Write as _;
+
 use super::super::words::count;
 use super::figure::Figure;
 use crate::claim::{CLAIMS, Claim, FAMILIES};
@@ -177,18 +179,32 @@ pub(super) fn verdict(report: &Report) -> (&'static str, String) {
         |wanted: &[Standing]| report.results.iter().filter(|row| wanted.contains(&row.standing())).count();
     let failed = count(&[Standing::Failed, Standing::KnownButFine]);
     let errors = count(&[Standing::Error]);
+    let missing = interrupted(report);
     match (failed, errors) {
         (0, 0) if report.interrupted => {
-            let cut = |row: &&Row| row.why.as_deref().is_some_and(|why| why.starts_with("interrupted: "));
-            let cut = report.results.iter().filter(cut).count();
-            let missing = if cut == 1 { "1 result is".to_owned() } else { format!("{cut} results are") };
-            let words = format!("Interrupted: what was done by then is as claimed; {missing} missing.");
-            ("nothing", words)
+            ("nothing", format!("Interrupted: what was done by then is as claimed; {missing} missing."))
         }
         (0, 0) if count(&[Standing::AsClaimed]) == 0 => ("nothing", "Nothing was tried.".to_owned()),
         (0, 0) => ("fine", "All as claimed.".to_owned()),
-        (failed, 0) => ("failed", format!("{failed} not as claimed.")),
-        (failed, errors) => ("failed", format!("{failed} not as claimed, {errors} could not be settled.")),
+        (failed, errors) => {
+            let mut words = format!("{failed} not as claimed");
+            if errors > 0 {
+                let _ = write!(words, ", {errors} could not be settled");
+            }
+            if report.interrupted {
+                let _ = write!(words, "; interrupted: {missing} missing");
+            }
+            ("failed", words + ".")
+        }
+    }
+}
+
+/// How many results there would be more of, had the work not been ended early.
+fn interrupted(report: &Report) -> String {
+    let cut = |row: &&Row| row.why.as_deref().is_some_and(|why| why.starts_with("interrupted: "));
+    match report.results.iter().filter(cut).count() {
+        1 => "1 result is".to_owned(),
+        cut => format!("{cut} results are"),
     }
 }
 

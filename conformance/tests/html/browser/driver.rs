@@ -158,9 +158,10 @@ impl Browser {
         assert!(self.looks_until(|| now() == *value), "{script}: {}, not {value}", now());
     }
 
-    fn looks_until(&self, is_so: impl Fn() -> bool) -> bool {
+    /// Looks until it is so, as long as it takes the browser to be asked very often.
+    pub(super) fn looks_until(&self, is_so: impl Fn() -> bool) -> bool {
         // Each look is a round trip to the browser.
-        (0..LOOKS).any(|_| is_so())
+        (0..LOOKS).any(|_| is_so() || self.script("return 0", json!([])) != json!(0))
     }
 
     /// Presses a key, whatever has the focus.
@@ -176,13 +177,21 @@ impl Browser {
 
     /// The same, on a `screen` or in `print`.
     pub(super) fn be_on(&self, media: &str, width: u64, scheme: &str) {
-        let cdp = |command: &str, params: Value| {
-            self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": params }));
-        };
         let size = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
-        cdp("Emulation.setDeviceMetricsOverride", size);
+        self.tell("Emulation.setDeviceMetricsOverride", size);
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
-        cdp("Emulation.setEmulatedMedia", json!({ "media": media, "features": features }));
+        self.tell("Emulation.setEmulatedMedia", json!({ "media": media, "features": features }));
+    }
+
+    /// Files that are saved go to a directory.
+    pub(super) fn saves_into(&self, dir: &Path) {
+        let params = json!({"behavior": "allow", "downloadPath": dir});
+        self.tell("Browser.setDownloadBehavior", params);
+    }
+
+    /// A command of the browser's own protocol.
+    fn tell(&self, command: &str, params: Value) {
+        self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": params }));
     }
 
     /// Panics at anything that the console says, and at any request for anything but the file.

@@ -27,6 +27,14 @@ for (const run of document.querySelectorAll('.run')) {
     const frame = svg.parentElement.getBoundingClientRect();
     if (frame.height > height + 24) wrong.push('a frame of ' + frame.height + ' for ' + height);
   }
+  for (const over of run.querySelectorAll('.over')) {
+    const top = over.getBoundingClientRect();
+    const covered = [...over.parentElement.querySelectorAll('.picture text')].filter(text => {
+      const words = text.getBoundingClientRect();
+      return words.right > top.left && words.left < top.right && words.bottom > top.top && words.top < top.bottom;
+    });
+    wrong.push(...covered.map(text => 'a button covers: ' + text.textContent));
+  }
   const pre = run.querySelector('.command pre');
   if (pre.scrollWidth > pre.clientWidth) wrong.push('a command is cut off');
 }

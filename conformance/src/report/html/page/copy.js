@@ -19,8 +19,9 @@
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("button.copy");
     if (!button) return;
-    const code = one("code", button.parentElement);
-    const told = one(".copied", button.parentElement);
+    const around = button.closest(".command, .as-text");
+    const code = one("code", around);
+    const told = one(".copied", around);
     let copied = false;
     try {
       await navigator.clipboard.writeText(code.textContent);

@@ -7,7 +7,7 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button.enlarge");
     if (!button) return;
-    lender = one(".picture", button.parentElement);
+    lender = one(".picture", button.closest(".frame"));
     for (const side of ["--w", "--h"]) room.style.setProperty(side, lender.style.getPropertyValue(side));
     // The page keeps its place.
     lender.style.minHeight = lender.clientHeight + "px";
