@@ -4,6 +4,10 @@ use super::claim;
 use crate::claim::Claim;
 use crate::claim::Modality::{Guaranteed, Possible};
 
+/// The condition of claims that a checksum which fits by chance would break.
+const UNDAMAGED: &str =
+    "At most one bit of a datagram is flipped, all its fragments taken together (see udp/checksum-can-miss).";
+
 pub(super) const CLAIMS: &[Claim] = &[
     claim(
         "udp/no-connection",
@@ -115,6 +119,7 @@ pub(super) const CLAIMS: &[Claim] = &[
          it for the next call. So boundaries are kept at the cost of what did not fit.",
         "RFC 768; recv(2)",
     )
+    .given(UNDAMAGED)
     .over_plans(),
     claim(
         "udp/length-and-sender",
@@ -140,8 +145,8 @@ pub(super) const CLAIMS: &[Claim] = &[
         "RFC 768; RFC 1122 4.1.3.4; RFC 8200 8.1",
     )
     .given(
-        "At most one bit of a packet is flipped (see udp/checksum-can-miss), and the sender did not switch the \
-         checksum off, which IPv4 allows.",
+        "At most one bit of a datagram is flipped, all its fragments taken together (see udp/checksum-can-miss), and the \
+         sender did not switch the checksum off, which IPv4 allows.",
     )
     .over_plans(),
     claim(
@@ -204,6 +209,7 @@ pub(super) const CLAIMS: &[Claim] = &[
          nearly one time in ten.",
         "RFC 791 3.2; RFC 1122 3.3.2",
     )
+    .given(UNDAMAGED)
     .over_plans(),
     claim(
         "udp/many-peers",
