@@ -182,6 +182,27 @@ fn a_page_that_was_ended_early_says_how_much_is_missing() {
 }
 
 #[test]
+fn a_known_failure_is_called_so_and_stands_behind_how_it_should_be() {
+    let claim = Claim::of("udp/length-and-sender").expect("a claim");
+    let plan = FaultPlan { scenario: Some("udp-lengths".to_owned()), ..FaultPlan::default() };
+    let rows = vec![
+        Row::new(claim, Testbed::Virtual, Outcome::Held),
+        Row { plan: Some(plan), ..Row::new(claim, Testbed::TurmoilOwn, Outcome::Broken) },
+    ];
+    assert!(rows[1].known.is_some(), "it is listed there");
+    let report = Report::new(0, rows, Tried::default(), Duration::ZERO);
+    let page = page(&report, &exhibits(&report));
+    let titles: Vec<&str> = page.split("<h4>").skip(1).filter_map(|rest| rest.split('<').next()).collect();
+    let expected = [
+        "An example: a run in which its situation occurs",
+        "A known failure: the smallest plan that shows it",
+    ];
+    assert_eq!(titles, expected);
+    // Turmoil's own sockets are seen from outside.
+    assert_eq!(page.matches("no packet of this testbed can be seen").count(), 1);
+}
+
+#[test]
 fn its_colours_can_be_told_apart() {
     contrast::check(&PAGE);
 }

@@ -14,6 +14,7 @@ use super::{ReplayOptions, base_name, moment, replay, studies, unit};
 use crate::check::{Seen, Verdict};
 use crate::claim::Claim;
 use crate::interrupt::Interrupt;
+use crate::known::known;
 use crate::report::{Outcome, Report, Row};
 use crate::study::{CheckSpec, Study};
 
@@ -67,8 +68,9 @@ pub fn exhibits(report: &Report) -> Vec<Exhibit> {
             }
         }
         let settled = rows.iter().any(|row| row.outcome == Outcome::Held);
-        if found.is_empty() && settled {
-            found.extend(example::example(claim, report.seed));
+        // A failure that is listed says nothing of how it should be.
+        if settled && found.iter().all(Exhibit::is_listed) {
+            found.splice(0..0, example::example(claim, report.seed));
         }
         all.extend(found);
     }
@@ -76,6 +78,12 @@ pub fn exhibits(report: &Report) -> Vec<Exhibit> {
 }
 
 impl Exhibit {
+    /// Whether it was found only where the claim is listed as a known failure.
+    pub fn is_listed(&self) -> bool {
+        let is_listed = |(testbed, subject): &(&str, &str)| known(subject, testbed, self.claim).is_some();
+        !self.found_on.is_empty() && self.found_on.iter().all(is_listed)
+    }
+
     fn outcome(&self) -> Option<Outcome> {
         match self.reason {
             Reason::Found(outcome) => Some(outcome),

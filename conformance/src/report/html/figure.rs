@@ -27,8 +27,8 @@ pub(super) struct Figure {
     pub(super) pictures: Vec<Picture>,
     /// The diagram as text.
     pub(super) text: String,
-    /// What there is to say of a run that the pictures do not show in full.
-    pub(super) summed_up: Option<String>,
+    /// What there is to say of what the pictures do not show.
+    pub(super) note: Option<String>,
     pub(super) left_out: bool,
 }
 
@@ -58,6 +58,7 @@ impl Figure {
     pub(super) fn new(exhibit: &Exhibit, number: usize, events_max: usize) -> Figure {
         let (run, plan) = (&exhibit.run, &exhibit.run.plan);
         let title = match exhibit.reason {
+            Reason::Found(_) if exhibit.is_listed() => "A known failure: the smallest plan that shows it",
             Reason::Example => "An example: a run in which its situation occurs",
             Reason::Found(Outcome::Witnessed) => "The smallest plan that shows it",
             Reason::Found(Outcome::Broken) => "The smallest plan that breaks it",
@@ -97,7 +98,7 @@ impl Figure {
             drawn_on,
             pictures: pictures.into_iter().map(Picture::new).collect(),
             text: run.trace.diagram(&text),
-            summed_up: summed_up(&run.trace, events_max),
+            note: note(&run.trace, events_max),
             left_out: false,
         }
     }
@@ -108,18 +109,23 @@ impl Figure {
 
     /// The same with words alone.
     pub(super) fn without_pictures(self) -> Figure {
-        Figure { pictures: Vec::new(), text: String::new(), summed_up: None, left_out: true, ..self }
+        Figure { pictures: Vec::new(), text: String::new(), note: None, left_out: true, ..self }
     }
 }
 
-fn summed_up(trace: &Trace, events_max: usize) -> Option<String> {
-    let events = trace.events().len();
+fn note(trace: &Trace, events_max: usize) -> Option<String> {
+    let (events, packets) = (trace.events().len(), trace.packet_count());
+    if packets == 0 {
+        return Some(
+            "There are the programs' calls alone: no packet of this testbed can be seen.".to_owned(),
+        );
+    }
     (events > events_max).then(|| {
         format!(
             "Summed up: of {} events with {} packets the picture shows the first and the last. The command with \
              --pcapng FILE keeps them all.",
             grouped(events as u64),
-            grouped(trace.packet_count().into()),
+            grouped(packets.into()),
         )
     })
 }
