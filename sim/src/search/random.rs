@@ -1,10 +1,10 @@
 //! Random plans: explicit lists of faults, each of which took place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
 
 use bytes::Bytes;
-use faultwire::fault::{Class, FaultPlan};
+use faultwire::fault::{Action, Class, Fault, FaultPlan};
 use faultwire::trace::{HostId, PacketId, PacketView, Trace, Transport, What};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -114,7 +114,11 @@ fn search(
     visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
 ) -> Tried {
     let mut tried = Tried::default();
-    let is_fit = |run: &Run| adds(&run.plan) && hits_per_item(&run.trace) <= HITS_PER_ITEM_MAX;
+    let is_fit = |run: &Run| {
+        adds(&run.plan)
+            && hits_per_item(&run.trace) <= HITS_PER_ITEM_MAX
+            && damaged_fragments_per_datagram(run) <= 1
+    };
     for number in numbers {
         let fitted = (0..draws_max.max(1))
             .map(|draw| fit(run(&drawn(number, draw))))
@@ -215,10 +219,87 @@ fn hits_per_item(trace: &Trace) -> usize {
     hits.values().copied().max().unwrap_or(0)
 }
 
+/// In how many of its fragments the datagram was damaged that was so in most. One bit flipped in each of two fragments is two bits
+/// flipped in the datagram that is put together from them: its checksum may fit again, which is no news (RFC 1071).
+fn damaged_fragments_per_datagram(run: &Run) -> usize {
+    let is_damage = |fault: &Fault| matches!(fault.action, Action::CorruptBits(_));
+    let damages = |fault: usize| run.plan.faults.get(fault).is_some_and(is_damage);
+    let events = run.trace.events();
+    let hit: BTreeSet<PacketId> = events
+        .iter()
+        .filter_map(|event| match event.what {
+            What::Fault { packet, fault, .. } if damages(fault) => Some(packet),
+            _ => None,
+        })
+        .collect();
+    let mut damaged: BTreeMap<(HostId, HostId, u32), usize> = BTreeMap::new();
+    for event in events {
+        let What::Sent { packet, from, to, label, bytes } = &event.what else { continue };
+        if label.class == Class::Fragment && hit.contains(packet) {
+            *damaged.entry((*from, *to, datagram(bytes))).or_default() += 1;
+        }
+    }
+    damaged.values().copied().max().unwrap_or(0)
+}
+
+/// The identification of the datagram that a fragment is of.
+fn datagram(packet: &Bytes) -> u32 {
+    match PacketView::parse(packet).map(|view| view.transport) {
+        Some(Transport::Fragment { id, .. }) => id,
+        _ => 0,
+    }
+}
+
 /// The acknowledgement number of a TCP segment.
 fn acknowledged(packet: &Bytes) -> Option<u32> {
     match PacketView::parse(packet)?.transport {
         Transport::Tcp { ack, .. } => Some(ack),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use faultwire::errno::Errno;
+    use faultwire::network::{Datagram as _, Network as _};
+
+    use super::*;
+    use crate::scenario;
+
+    /// A datagram in three pieces, which may get lost.
+    fn in_pieces() -> crate::Scenario {
+        scenario("pieces")
+            .server(|net| async move {
+                let socket = net.datagram("0.0.0.0:7000", &[]).await?;
+                loop {
+                    socket.recv_from(&mut [0; 8]).await?;
+                }
+                #[expect(unreachable_code, reason = "it says of what type the errors are")]
+                Ok::<(), std::io::Error>(())
+            })
+            .client(|net| async move {
+                let socket = net.datagram("0.0.0.0:0", &[]).await?;
+                socket.connect("server:7000").await?;
+                match socket.send(&[7; 4_000]).await {
+                    // Answers to damaged pieces come as errors of later calls.
+                    Err(error) if error.raw_os_error() != Some(Errno::ECONNREFUSED.raw()) => {
+                        Err(error.into())
+                    }
+                    _ => Ok(()),
+                }
+            })
+    }
+
+    #[test]
+    fn no_random_plan_damages_two_pieces_of_one_datagram() {
+        let mut damaged = [0_u32; 3];
+        in_pieces().search_random(0, 400, &mut |run| {
+            let faults = &run.plan.faults;
+            let count = faults.iter().filter(|fault| matches!(fault.action, Action::CorruptBits(_))).count();
+            damaged[count.min(2)] += 1;
+            assert!(damaged_fragments_per_datagram(run) <= 1, "{:?}", run.plan);
+            ControlFlow::Continue(())
+        });
+        assert!(damaged[0] > 50 && damaged[1] > 50 && damaged[2] == 0, "{damaged:?}");
     }
 }

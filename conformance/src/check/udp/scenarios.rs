@@ -191,6 +191,8 @@ pub(super) fn connected(testbed: Testbed) -> Scenario {
             net.sleep(pace.start).await;
             let _ = socket.send(&payload("client", 1, 50)).await;
             hear(&net, &socket, ROOM, pace.start + pace.step * 2 + pace.quiet, silent).await;
+            // Nobody listens to it any more.
+            drop(socket);
             // What came meanwhile is there.
             hear(&net, &open, ROOM, pace.step, silent).await;
             Ok(())
