@@ -97,7 +97,13 @@ pub fn studies() -> Vec<&'static Study> {
 
 /// Replays a plan.
 pub fn replay(options: &ReplayOptions) -> Replayed {
+    replay_until(options, &Interrupt::default())
+}
+
+/// The same. Where it is asked to end meanwhile, and runs take real time, the run is refused.
+pub fn replay_until(options: &ReplayOptions, interrupt: &Interrupt) -> Replayed {
     let scenario = (options.study.scenario)(options.testbed).seed(options.seed).on(options.testbed);
+    let scenario = scenario.until_asked(interrupt.flag());
     let run = scenario.run(&options.plan);
     let settles = |spec: &&CheckSpec| unit::refusal(options.study, spec, options.testbed).is_none();
     let look = |spec: &CheckSpec| Some((Claim::of(spec.claim)?, (spec.check)(&run)));

@@ -13,6 +13,11 @@ impl Interrupt {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// What is set when somebody asks for it.
+    pub(crate) fn flag(&self) -> Arc<AtomicBool> {
+        self.0.clone()
+    }
+
     /// Whether somebody asked for it.
     pub fn is_asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)

@@ -114,6 +114,7 @@ fn a_shrinking_gives_the_smallest_plan_so_far() {
     std::fs::write(&plan, text).expect("a file");
     // A run over real sockets takes its time.
     let mut work = Work::start(&["shrink", plan.to_str().expect("UTF-8"), "--testbed", "relay"]);
+    work.wait_for("the plan shows what it has to");
     work.press();
     let (code, stdout) = work.end();
     assert_eq!(code, Some(130), "{stdout}");

@@ -2,10 +2,12 @@
 
 mod check;
 mod search;
+mod shrink;
 
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use faultwire::fault::{Direction, FaultPlan};
@@ -13,7 +15,7 @@ use faultwire::trace::Trace;
 
 use crate::net::Net;
 use crate::program::ProgramFuture;
-use crate::run::Run;
+use crate::run::{End, Run};
 use crate::search::Storm;
 use crate::settings::Settings;
 use crate::testbed::{Testbed, refused};
@@ -109,6 +111,7 @@ pub struct Scenario {
     pub(crate) variants: Option<Variants>,
     pub(crate) crashes: Option<String>,
     pub(crate) cancelling_bits: u32,
+    pub(crate) asked_to_end: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Scenario {
@@ -148,6 +151,7 @@ pub fn scenario(name: impl Into<String>) -> Scenario {
         settings: Settings::default(),
         base: FaultPlan::default(),
         testbed: Testbed::Virtual,
+        asked_to_end: Arc::default(),
         exhaustive: 0,
         random: 0,
         runs_max: None,
@@ -335,6 +339,28 @@ impl Scenario {
         self
     }
 
+    /// Ends a run over real sockets at once, and makes none again, when `asked` is set: such a run takes real time. It is
+    /// refused then, and says nothing.
+    #[must_use]
+    pub fn until_asked(mut self, asked: Arc<AtomicBool>) -> Self {
+        self.asked_to_end = asked;
+        self
+    }
+
+    /// Whether it was asked for that.
+    pub fn is_asked_to_end(&self) -> bool {
+        self.asked_to_end.load(Ordering::Relaxed)
+    }
+
+    /// Waits until it is asked for that, and says how the run ends then.
+    pub(crate) async fn asked_to_end(&self) -> End {
+        const LOOK_EVERY: Duration = Duration::from_millis(50);
+        while !self.is_asked_to_end() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        End::Refused { why: "it was asked to end".to_owned(), is_trouble: false }
+    }
+
     /// Where it runs.
     pub fn testbed(&self) -> Testbed {
         self.testbed
@@ -393,7 +419,7 @@ impl Scenario {
         if run.end.is_finished() {
             for (name, holds) in &self.invariants {
                 if let Err(message) = holds(&run.trace) {
-                    run.end = crate::End::Failed { host: None, message: format!("{name}: {message}") };
+                    run.end = End::Failed { host: None, message: format!("{name}: {message}") };
                     break;
                 }
             }

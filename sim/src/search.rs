@@ -17,7 +17,7 @@ mod tried;
 
 pub use grid::Grid;
 pub use random::{RandomSearch, StormSearch, fit};
-pub use shrink::{ShrinkLimits, Shrunk, is_minimal, shrink};
+pub use shrink::{ShrinkLimits, Shrunk, is_minimal, is_minimal_from, shrink, shrink_from};
 pub use storm::Storm;
 pub use sweep::Sweep;
 pub use tried::Tried;

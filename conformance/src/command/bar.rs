@@ -40,7 +40,8 @@ pub(super) struct RunsBar(ProgressBar);
 impl RunsBar {
     pub(super) fn new(runs_max: u64) -> RunsBar {
         let bar = ProgressBar::with_draw_target(Some(runs_max), ProgressDrawTarget::stderr());
-        let template = "{elapsed} {human_pos} of at most {human_len} runs, {per_sec}: {wide_msg}";
+        let template =
+            "{elapsed} {human_pos} of at most {human_len} runs, {per_sec}, at most {eta} left: {wide_msg}";
         bar.set_style(
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
         );

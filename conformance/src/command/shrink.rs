@@ -73,6 +73,10 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         Ok(done) => done,
         Err(NotShrunk::CannotRun(why)) => return Err(undone(study, testbed, why, false)),
         Err(NotShrunk::Trouble(why)) => return Err(undone(study, testbed, why, true)),
+        Err(NotShrunk::Interrupted) => {
+            output::emit("INTERRUPTED: the plan had shown nothing by then\n")?;
+            return Ok(exit::INTERRUPTED);
+        }
         Err(NotShrunk::ShowsNothing(why)) => {
             output::emit(&format!("it shows nothing on {bed}: {why}\n"))?;
             return Ok(exit::CLAIM_FAILED);

@@ -1,7 +1,7 @@
 //! What a check found: a break or a witness, and the smallest plan that shows it.
 
 use faultwire::fault::FaultPlan;
-use faultwire_sim::search::{self, ShrinkLimits, Shrunk};
+use faultwire_sim::search::{ShrinkLimits, Shrunk};
 use faultwire_sim::{Run, Scenario};
 
 use crate::check::{Check, Verdict};
@@ -46,7 +46,8 @@ pub(crate) fn shrunk(
 ) -> Shrunk {
     let limits = ShrinkLimits::on(scenario.testbed());
     // From then on nothing is run, and so nothing shows it.
-    search::shrink(plan, &mut |plan| !interrupt.is_asked() && shows(&scenario.run(plan)), &limits)
+    let run = &mut |plan: &FaultPlan| (!interrupt.is_asked()).then(|| scenario.run(plan));
+    scenario.shrink_by(plan, run, shows, &limits)
 }
 
 /// Shrinks the plan of a run in which a check found something.
@@ -73,8 +74,9 @@ pub(crate) fn smallest_of(
 ) -> Finding {
     let mut shows = |run: &Run| says_likewise(run, check, verdict) && is_admitted(&run.plan);
     let shrunk = shrunk(scenario, found, interrupt, &mut shows);
-    let run = scenario.run(&shrunk.plan);
-    let how = said(&check(&run).verdict).or(said(verdict)).unwrap_or_default().to_owned();
+    // Where the plan is as it was found, so is what it says; and nothing is run any more once the work is asked to end.
+    let said_now = (!interrupt.is_asked()).then(|| check(&scenario.run(&shrunk.plan)).verdict);
+    let how = said_now.as_ref().and_then(said).or(said(verdict)).unwrap_or_default().to_owned();
     let mut plan = shrunk.plan;
     plan.title = Some(how.clone());
     plan.claim = Some(claim.to_owned());

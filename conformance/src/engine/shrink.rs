@@ -3,10 +3,11 @@
 
 mod step;
 
+use std::cell::Cell;
 use std::fmt;
 
 use faultwire::fault::FaultPlan;
-use faultwire_sim::search::{ShrinkLimits, Shrunk, shrink};
+use faultwire_sim::search::{ShrinkLimits, Shrunk};
 use faultwire_sim::{End, Run, Scenario, Testbed};
 
 use super::finding::named;
@@ -97,6 +98,8 @@ pub enum NotShrunk {
     CannotRun(String),
     /// The testbed runs it, and could not this time: why.
     Trouble(String),
+    /// The work was asked to end before anything was known.
+    Interrupted,
     /// The plan shows nothing: what it does in place of that.
     ShowsNothing(String),
 }
@@ -160,8 +163,8 @@ impl fmt::Display for Goal {
     }
 }
 
-/// A plan whose faults all took place, what it shows, and in what way.
-type Shown = (FaultPlan, Goal, String);
+/// A run whose faults all took place, what it shows, and in what way.
+type Shown = (Run, Goal, String);
 
 /// Shrinks a plan. `tell` is told of each run, with the smallest plan so far.
 ///
@@ -173,34 +176,43 @@ pub fn shrink_plan(
     interrupt: &Interrupt,
 ) -> Result<Shrinking, NotShrunk> {
     let ShrinkOptions { study, testbed, .. } = *options;
-    let scenario = (study.scenario)(testbed).seed(options.seed).on(testbed);
+    let scenario = (study.scenario)(testbed).seed(options.seed).on(testbed).until_asked(interrupt.flag());
     let mut runs = 0;
     let mut steps = Vec::new();
-    let (mut best, goal, mut how) = first(options, &scenario, &mut runs, &mut steps)?;
+    let (found, goal, mut how) = first(options, &scenario, &mut runs, &mut steps)?;
+    let from = found.plan.clone();
+    let mut best = from.clone();
     tell(&best);
-    let from = best.clone();
+    tracing::debug!("the plan shows what it has to");
+    // It is known, and need not be made again.
+    let mut found = Some(found);
+    let made = Cell::new(runs);
+    let run = &mut |plan: &FaultPlan| {
+        found.take().or_else(|| {
+            // From then on nothing is run, and so nothing shows it.
+            (!interrupt.is_asked()).then(|| {
+                made.set(made.get() + 1);
+                scenario.run(plan)
+            })
+        })
+    };
     let mut is_first = true;
-    let mut shows = |plan: &FaultPlan| {
-        // Where it is known, it need not be run again.
+    let shows = &mut |run: &Run| {
         if std::mem::take(&mut is_first) {
             return true;
         }
-        // From then on nothing is run, and so nothing shows it.
-        if interrupt.is_asked() {
-            return false;
-        }
-        runs += 1;
-        let seen = goal.seen_in(&scenario.run(plan));
+        let seen = goal.seen_in(run);
         if let Some(seen) = &seen {
-            steps.push(Step { runs, words: step::words(&best, plan) });
-            best = plan.clone();
+            steps.push(Step { runs: made.get(), words: step::words(&best, &run.plan) });
+            best = run.plan.clone();
             how.clone_from(seen);
         }
         tell(&best);
         seen.is_some()
     };
     let limits = ShrinkLimits { runs_max: options.runs_max.max(1), ..ShrinkLimits::on(testbed) };
-    let Shrunk { plan, minimal, .. } = shrink(&from, &mut shows, &limits);
+    let Shrunk { plan, minimal, .. } = scenario.shrink_by(&from, run, shows, &limits);
+    let runs = made.get();
     let stopped = match minimal {
         _ if interrupt.is_asked() => Stopped::Interrupted,
         true => Stopped::Smallest,
@@ -235,6 +247,9 @@ fn first(
     loop {
         let run = scenario.run(&plan);
         *runs += 1;
+        if scenario.is_asked_to_end() {
+            return Err(NotShrunk::Interrupted);
+        }
         if let End::Refused { why, is_trouble } = &run.end {
             let not = if *is_trouble { NotShrunk::Trouble } else { NotShrunk::CannotRun };
             return Err(not(why.clone()));
@@ -254,7 +269,7 @@ fn first(
         }
         let seen = goals.iter().find_map(|goal| Some((*goal, goal.seen_in(&run)?)));
         if let Some((goal, how)) = seen {
-            return Ok((plan, goal, how));
+            return Ok((run, goal, how));
         }
         left -= 1;
         if left == 0 {

@@ -207,12 +207,15 @@ impl Unit {
             .collect();
         let mut trouble = Trouble::default();
         let mut tried = Tried::default();
-        let scenario = (study.scenario)(testbed).on(testbed).seed(options.seed);
+        let scenario = (study.scenario)(testbed).on(testbed).seed(options.seed).until_asked(interrupt.flag());
         if watches.iter().any(|watch| watch.skipped.is_none()) {
             tried = self.search(&scenario, options, &mut |run| {
                 // The receiver is gone only when the whole verification is.
                 let _ = tell.send(Tell::Ran(1));
-                look(run, &mut watches, &mut trouble);
+                // What was ended before its time says nothing.
+                if !(interrupt.is_asked() && matches!(run.end, End::Refused { .. })) {
+                    look(run, &mut watches, &mut trouble);
+                }
                 if interrupt.is_asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
         }

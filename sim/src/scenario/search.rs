@@ -8,7 +8,7 @@ use faultwire::fault::{Anchor, Direction, EventKind, FaultPlan, PlanEvent, When}
 
 use super::Scenario;
 use crate::run::{End, Run};
-use crate::search::{Grid, RandomSearch, ShrinkLimits, Shrunk, StormSearch, Sweep, Tried, shrink};
+use crate::search::{Grid, RandomSearch, StormSearch, Sweep, Tried};
 use crate::strategy::PlanSpace;
 
 /// How often a random plan of which nothing took place is drawn anew.
@@ -54,7 +54,8 @@ impl Scenario {
     pub fn run_in_full(&self, plan: &FaultPlan) -> Run {
         let mut run = self.run(plan);
         for _ in 0..REPEATS_MAX {
-            if !self.testbed.is_lab() || run.fired.all() || matches!(run.end, End::Refused { .. }) {
+            let is_refused = matches!(run.end, End::Refused { .. });
+            if !self.testbed.is_lab() || run.fired.all() || is_refused || self.is_asked_to_end() {
                 break;
             }
             let repeats = run.repeats + 1;
@@ -134,12 +135,6 @@ impl Scenario {
             }
         }
         tried
-    }
-
-    /// Makes a plan as small as it can be while its run still shows what `shows` asks for.
-    pub fn shrink(&self, plan: &FaultPlan, shows: &mut dyn FnMut(&Run) -> bool) -> Shrunk {
-        // A plan of which something did not take place is not the smallest, and the shrinker finds that out.
-        shrink(plan, &mut |plan| shows(&self.run(plan)), &ShrinkLimits::on(self.testbed))
     }
 
     /// Searches for a plan under which the scenario fails, and shrinks it; or tells how hard it was tried.

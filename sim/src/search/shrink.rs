@@ -5,7 +5,10 @@
 //! "Simplifying and isolating failure-inducing input", 2002), then each number is moved as far down its ladder as a
 //! bisection takes it; then every single step that there is gets tried, until none of them still shows it. A fault
 //! that is needed only because the packet it causes is counted is left out with the others counted anew, and an event
-//! that is needed only because another undoes it is left out with that one.
+//! that is needed only because another undoes it is left out with that one. What every plan of a scenario has stays: without
+//! it another thing would be tried than the scenario is about.
+
+mod kept;
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
@@ -15,6 +18,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::Testbed;
 
+use self::kept::Kept;
 use super::ladder::{Place, item_count, recounted, steps, without_items, without_what_is_undone};
 
 /// What bounds a shrinking.
@@ -62,7 +66,18 @@ pub struct Shrunk {
 /// every clock; or moves a number (`nth`, `transmission`, `flow`, `delay_us`, `hold_for`, a bit's index, `at_us`) one down
 /// its ladder …, 50, 20, 10, 5, 2, 1, 0, as far as the number may go. No plan that names one packet twice is asked about.
 pub fn shrink(plan: &FaultPlan, shows: &mut dyn FnMut(&FaultPlan) -> bool, limits: &ShrinkLimits) -> Shrunk {
-    let mut shrinker = Shrinker { shows, refuted: BTreeSet::new(), runs: 0, limits: *limits };
+    shrink_from(&FaultPlan::default(), plan, shows, limits)
+}
+
+/// The same, with the base plan that the plan was made from: its faults and events stay as they are, as far as the plan has them.
+pub fn shrink_from(
+    base: &FaultPlan,
+    plan: &FaultPlan,
+    shows: &mut dyn FnMut(&FaultPlan) -> bool,
+    limits: &ShrinkLimits,
+) -> Shrunk {
+    let kept = Kept::of(base, plan);
+    let mut shrinker = Shrinker { shows, kept, refuted: BTreeSet::new(), runs: 0, limits: *limits };
     let mut best = plan.clone();
     // With no run at all nothing is known.
     let shown = shrinker.shows(plan) == Ok(true);
@@ -76,7 +91,19 @@ pub fn is_minimal(
     shows: &mut dyn FnMut(&FaultPlan) -> bool,
     limits: &ShrinkLimits,
 ) -> bool {
-    shows(plan) && !steps(plan, limits.tick_us).any(|simpler| shows(&simpler))
+    is_minimal_from(&FaultPlan::default(), plan, shows, limits)
+}
+
+/// The same, as [`shrink_from`] takes it.
+pub fn is_minimal_from(
+    base: &FaultPlan,
+    plan: &FaultPlan,
+    shows: &mut dyn FnMut(&FaultPlan) -> bool,
+    limits: &ShrinkLimits,
+) -> bool {
+    let kept = Kept::of(base, plan);
+    let mut simpler = steps(plan, limits.tick_us).filter(|simpler| kept.admits(simpler));
+    shows(plan) && !simpler.any(|simpler| shows(&simpler))
 }
 
 /// The budget of runs is spent.
@@ -85,6 +112,8 @@ struct Spent;
 
 struct Shrinker<'a> {
     shows: &'a mut dyn FnMut(&FaultPlan) -> bool,
+    /// What no plan that is asked about lacks.
+    kept: Kept,
     /// Plans that were run and do not show it, so that the last round over all steps costs only the new ones.
     refuted: BTreeSet<u128>,
     runs: u64,
@@ -93,6 +122,9 @@ struct Shrinker<'a> {
 
 impl Shrinker<'_> {
     fn shows(&mut self, plan: &FaultPlan) -> Result<bool, Spent> {
+        if !self.kept.admits(plan) {
+            return Ok(false);
+        }
         let mut hasher = SipHasher13::new();
         plan.hash(&mut hasher);
         let name = hasher.finish128().as_u128();

@@ -9,6 +9,7 @@
 
 #[cfg(feature = "mutants")]
 pub(crate) mod lossy;
+mod patience;
 pub(crate) mod pool;
 mod programs;
 
@@ -35,6 +36,11 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan, testbed: Testbed) -> Ru
     loop {
         let run = match once(scenario, plan, testbed) {
             Ok((run, 0)) => run,
+            Ok(_) if scenario.is_asked_to_end() => super::refused(
+                scenario,
+                plan,
+                "it was asked to end, and packets were lost outside of the plan".to_owned(),
+            ),
             Ok((_, lost)) if repeats == REPEATS_MAX => {
                 let why =
                     format!("{lost} packets were lost outside of the plan, and in two more runs as well");
@@ -120,7 +126,8 @@ fn once(scenario: &Scenario, plan: &FaultPlan, testbed: Testbed) -> Result<(Run,
         .filter(|(_, host)| host.kernel.is_some())
         .flat_map(|(index, host)| (0..=host.restarts).map(move |_| subnet.host(index)))
         .collect();
-    let kind = Kind { hosts: of_kernel, mtu, profile: pool::PROFILE };
+    let kind =
+        Kind { hosts: of_kernel, mtu, profile: pool::PROFILE, is_patient: patience::every_outage_ends(plan) };
     let is_fresh = has_crash(plan);
     let bench = if is_fresh { pool::take_fresh(&kind, &addrs) } else { pool::take(&kind, &addrs) };
     let mut bench = bench.map_err(|error| told(&error))?;

@@ -72,7 +72,11 @@ async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
     }
     let limit = scenario.settings.real_time_max;
     let stalled = |_| End::Stalled { limit: format!("{} s", limit.as_secs()), sockets: Vec::new() };
-    let end = tokio::time::timeout(limit, progress.ending()).await.unwrap_or_else(stalled);
+    let end = tokio::select! {
+        biased;
+        end = tokio::time::timeout(limit, progress.ending()) => end.unwrap_or_else(stalled),
+        end = scenario.asked_to_end() => end,
+    };
     let calls = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
     let (trace, fired) = match &relay {
         Some(relay) => (merged(&calls, &relay.trace()), relay.fired()),

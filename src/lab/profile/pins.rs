@@ -64,7 +64,11 @@ pub(super) const FAST: &[Pin] = &[
         "a connection with a silent peer is given up after about 13 s, not after 15 minutes",
     )
     .needed_by(&["tcp/gives-up"]),
-    pin("ipv4/tcp_orphan_retries", "5", "a connection that no program has is given up after as many repeats"),
+    pin(
+        "ipv4/tcp_orphan_retries",
+        "5",
+        "a connection that no program has is given up, in silence, when as many repeats could have been",
+    ),
     pin("ipv4/tcp_fin_timeout", "2", "FIN-WAIT-2 without a program lasts 2 s"),
     pin("ipv4/tcp_tw_reuse", "0", "a pair of ports in TIME-WAIT is not used again")
         .needed_by(&["tcp/time-wait"]),

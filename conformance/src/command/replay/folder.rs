@@ -10,11 +10,12 @@ use faultwire_sim::{End, Testbed};
 use super::super::bar::Bar;
 use super::super::error::CommandError;
 use super::super::given::{Given, given};
-use super::super::{output, select};
+use super::super::{ctrl_c, output, select};
 use super::say::{self, Wrong};
 use crate::claim::Modality;
 use crate::engine::{self, ReplayOptions, Still};
 use crate::exit;
+use crate::interrupt::Interrupt;
 use crate::progress::Progress as _;
 use crate::report::harmless;
 
@@ -92,25 +93,41 @@ struct Line {
 /// Replays every plan file of a folder.
 pub(super) fn run(folder: &Path, testbed: Testbed, seed: u64) -> Result<u8, CommandError> {
     let files = plan_files(folder)?;
+    let interrupt = ctrl_c::listen();
     let lines = {
         let mut bar = Bar::new();
         bar.begin(files.len() as u64);
         let lines: Vec<Line> = files
             .iter()
-            .map(|path| {
+            .map_while(|path| {
+                if interrupt.is_asked() {
+                    return None;
+                }
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 bar.starts(&name);
-                let line = replayed(path, &name, testbed, seed);
+                tracing::debug!(plan = %harmless(&name), "replaying");
+                let line = replayed(path, &name, testbed, seed, &interrupt);
                 bar.ran(1);
                 bar.done(&name);
-                line
+                // What was ended before its time says nothing.
+                (!interrupt.is_asked() || line.result != Became::Skipped).then_some(line)
             })
             .collect();
         bar.end();
         lines
     };
-    output::emit(&list(&lines, testbed))?;
-    Ok(exit_code(&lines))
+    let mut said = if lines.is_empty() { String::new() } else { list(&lines, testbed) };
+    let code = exit_code(&lines);
+    let left = files.len() - lines.len();
+    if left == 0 {
+        output::emit(&said)?;
+        return Ok(code);
+    }
+    let (plans, was) =
+        (if files.len() == 1 { "plan" } else { "plans" }, if left == 1 { "was" } else { "were" });
+    let _ = writeln!(said, "INTERRUPTED: {left} of {} {plans} {was} not replayed", files.len());
+    output::emit(&said)?;
+    Ok(if code == exit::AS_CLAIMED { exit::INTERRUPTED } else { code })
 }
 
 /// The files of a folder whose names end in `.toml`, in the order of their names.
@@ -130,7 +147,7 @@ fn plan_files(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
     Ok(files)
 }
 
-fn replayed(path: &Path, name: &str, testbed: Testbed, seed: u64) -> Line {
+fn replayed(path: &Path, name: &str, testbed: Testbed, seed: u64, interrupt: &Interrupt) -> Line {
     let line = |claim, result, how: String| Line { name: name.to_owned(), claim, result, how };
     let Given { plan, study, claim } = match given(path, None) {
         Ok(given) => given,
@@ -140,7 +157,7 @@ fn replayed(path: &Path, name: &str, testbed: Testbed, seed: u64) -> Line {
     if let Some(why) = (study.refuses)(testbed) {
         return line(id, Became::Skipped, why.to_owned());
     }
-    let replayed = engine::replay(&ReplayOptions { study, plan, testbed, seed });
+    let replayed = engine::replay_until(&ReplayOptions { study, plan, testbed, seed }, interrupt);
     if let End::Refused { why, is_trouble } = &replayed.run.end {
         return line(id, if *is_trouble { Became::Undone } else { Became::Skipped }, why.clone());
     }

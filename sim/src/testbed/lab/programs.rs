@@ -7,15 +7,18 @@
 use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use faultwire::fault::FaultPlan;
 use faultwire::lab::{Forwarder, KernelHost, LabError, Power, Switched};
 use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
+use faultwire::time::Time;
 use faultwire::trace::{HostId, Trace, What};
 use tokio::task::JoinHandle;
 
 use super::Host;
+use super::patience::Patience;
 use super::pool::Bench;
 use crate::net::Net;
 use crate::net::our_net::{Names, OurNet};
@@ -27,9 +30,8 @@ use crate::testbed::progress::Progress;
 use crate::testbed::real::merged;
 use crate::world::host_id;
 
-/// A run in a lab may take so many times as long as one over other real sockets: where a plan hits the same packet five times, the kernel
-/// waits half a minute.
-const PATIENCE: u32 = 6;
+/// How often it is looked whether a run goes on.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Runs the programs to their end: the run, and how many packets were lost in it outside of the plan.
 pub(super) fn run(
@@ -46,13 +48,18 @@ pub(super) fn run(
         .build()
         .map_err(|error| format!("tokio gave no runtime: {error}"))?;
     let mut programs = Programs::new(scenario, hosts, bench, forwarder, clock);
-    let limit = scenario.settings.real_time_max * PATIENCE;
+    let patience = Patience::under(plan, &scenario.settings);
+    let calls = programs.trace.clone();
     let end = runtime.block_on(async {
         for index in 0..hosts.len() {
             programs.start(index, 0)?;
         }
-        let stalled = |_| End::Stalled { limit: format!("{} s", limit.as_secs()), sockets: Vec::new() };
-        tokio::time::timeout(limit, programs.ending()).await.unwrap_or_else(|late| Ok(stalled(late)))
+        tokio::select! {
+            biased;
+            end = programs.ending() => end,
+            end = scenario.asked_to_end() => Ok(end),
+            limit = stalls(patience, forwarder, &calls, clock) => Ok(End::Stalled { limit: limit?, sockets: Vec::new() }),
+        }
     })?;
     // What programs still do as they are stopped does not count.
     let concluded = forwarder.conclude().map_err(|error| format!("a device tells nothing: {error}"))?;
@@ -66,6 +73,29 @@ pub(super) fn run(
     let trace = merged(&calls, &concluded.trace);
     let run = Run { plan: plan.clone(), trace, end, fired: concluded.fired, elapsed, repeats: 0 };
     Ok((run, concluded.stats.lost()))
+}
+
+/// Waits until a run has reached a limit: which one.
+async fn stalls(
+    patience: Patience,
+    forwarder: &Forwarder,
+    calls: &Mutex<Trace>,
+    clock: &OsNetwork,
+) -> Result<String, String> {
+    let now = || clock.now().since(Time::ZERO);
+    let (mut seen, mut last) = (None, now());
+    loop {
+        let stats = forwarder.stats().map_err(|error| format!("a device tells nothing: {error}"))?;
+        let called = calls.lock().unwrap_or_else(PoisonError::into_inner).events().len();
+        let here = Some((stats.taken, stats.handed_on, called));
+        if here != seen {
+            (seen, last) = (here, now());
+        }
+        if let Some(limit) = patience.is_over(now(), last) {
+            return Ok(limit);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// A host in one of its lives: which, and how often it had lost power before. Its calls have a number of their own in the trace.
