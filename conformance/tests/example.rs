@@ -73,7 +73,7 @@ fn a_store_of_ones_own_fails_with_its_smallest_plan_and_passes_once_mended() {
     let plan = "\n  duplicate client->server datagram 1\n";
     assert!(message.contains(plan), "the smallest plan, in words: {message}");
     let diagram = message.lines().any(|line| {
-        line.trim_start().starts_with("ms") && line.contains("server") && line.ends_with("client")
+        line.trim_start().starts_with("ms") && line.contains("client") && line.ends_with("server")
     });
     assert!(diagram, "a column for each host: {message}");
     assert!(message.contains("✱ doubled"), "the fault is in the diagram: {message}");

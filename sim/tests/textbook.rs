@@ -1,13 +1,17 @@
 //! What textbooks draw of TCP: each picture is a run of our stack on the virtual clock under the plan that brings it
 //! about, and right by RFC 9293.
 
+#[expect(dead_code, reason = "shared with the tests of the pictures themselves")]
+#[path = "../../src/trace/diagram/svg/tests/boxes.rs"]
+mod boxes;
+
 use std::time::Duration;
 
 use faultwire::errno::Errno;
-use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
+use faultwire::fault::{Action, Class, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Listener as _, Network as _, Stream};
 use faultwire::stack::SocketOption;
-use faultwire::trace::DiagramOptions;
+use faultwire::trace::{DiagramOptions, SvgOptions};
 use faultwire_sim::{BoxError, Net, Result, Run, Scenario, scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -34,6 +38,9 @@ fn picture(scenario: &Scenario, plan: &FaultPlan) -> String {
         assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
         assert!(text.lines().count() < LINES_MAX, "{text}");
     }
+    let svg = run.trace.svg(&SvgOptions::default());
+    let seen = boxes::seen(&svg);
+    assert_eq!(seen.faults(), [""; 0], "words on words: {svg}");
     wide
 }
 
@@ -127,6 +134,43 @@ fn zero_window_with_a_probe() {
             Ok::<(), BoxError>(())
         });
     insta::assert_snapshot!(picture(&small, &plan([])));
+}
+
+/// RFC 9293, figure 7.
+#[test]
+fn simultaneous_open() {
+    let of = |peer: &'static str| {
+        move |net: Net| async move {
+            let to = net.resolve(peer).await?.into_iter().find(|addr| addr.is_ipv4()).expect("an address");
+            let stream = net.connect_from("0.0.0.0:7000", &to.to_string(), &[]).await?;
+            net.sleep(Duration::from_millis(5)).await;
+            drop(stream);
+            Ok::<(), BoxError>(())
+        }
+    };
+    let both = scenario("textbook").client(of("server:7000")).client_on("server", of("client:7000"));
+    insta::assert_snapshot!(picture(&both, &plan([])));
+}
+
+/// RFC 9293, figure 9: one side has lost its memory, and hears from the other.
+#[test]
+fn half_open_connection() {
+    let waits = scenario("textbook")
+        .client(|net: Net| async move {
+            let mut stream = net.connect("server:7000", &[]).await?;
+            net.sleep(Duration::from_millis(20)).await;
+            stream.write_all(b"ping").await?;
+            let failed = stream.read(&mut [0; 1]).await.expect_err("a reset is an error");
+            assert_eq!(Errno::of(&failed), Some(Errno::ECONNRESET));
+            Ok(())
+        })
+        .server(read_all);
+    let event = |kind, at_us| PlanEvent { kind, when: When::AtUs(at_us) };
+    let events = vec![
+        event(EventKind::Crash("server".to_owned()), 10_000),
+        event(EventKind::Restart("server".to_owned()), 15_000),
+    ];
+    insta::assert_snapshot!(picture(&waits, &FaultPlan { events, ..FaultPlan::default() }));
 }
 
 #[test]

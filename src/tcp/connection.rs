@@ -150,7 +150,7 @@ impl Connection {
             read_shut: false,
             woken: false,
             last_answer: None,
-            notes: Vec::new(),
+            notes: vec![TcpNote::State(state)],
             config,
             options,
         }

@@ -3,15 +3,16 @@
 //! A packet is one line, from the moment it leaves, wherever the receiver sees nothing else between its leaving and
 //! its arrival; the arrow then says how long it took. Otherwise its departure and its arrival are lines of their own.
 //! What programs and stacks do stands beside their host's line: outside it with two hosts, in a margin at the right
-//! with more.
+//! with more. Of two hosts the one that sends first stands at the left, as RFC 9293 draws them.
 
 mod flight;
+mod flows;
 mod layout;
 mod paint;
 mod segments;
 mod svg;
 
-use super::Trace;
+use super::{HostId, Trace, What};
 
 pub use svg::{SVG_STYLE, SvgOptions};
 
@@ -49,8 +50,17 @@ impl Trace {
         let flights = flight::collect(&events);
         let mark = options.mark.and_then(|mark| flight::place_of(self, &events, mark));
         let rows = layout::rows(self, &events, &flights, mark);
-        paint::paint(self, &rows, options)
+        paint::paint(self, &rows, options, is_mirrored(self))
     }
+}
+
+/// Whether the second of two hosts stands at the left: it sends first.
+fn is_mirrored(trace: &Trace) -> bool {
+    let first = trace.events().iter().find_map(|event| match event.what {
+        What::Sent { from, .. } => Some(from),
+        _ => None,
+    });
+    trace.hosts().len() == 2 && first == Some(HostId(1))
 }
 
 #[cfg(test)]

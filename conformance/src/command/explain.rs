@@ -29,20 +29,23 @@ pub(super) struct Args {
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
 
-    /// Draw with ASCII characters only
+    /// Draw with ASCII characters only [default: where the locale has no Unicode]
     #[arg(long)]
     ascii: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     let claims = select::claims(&select::by_slug(&args.claims))?;
-    let width = output::width();
+    let width = output::narrow_width();
     let mut all_shown = true;
     for (index, claim) in claims.into_iter().enumerate() {
         let explanation = engine::explain(claim, args.seed);
         all_shown &= explanation.evidence.is_some();
         let between = if index > 0 { "\n\n" } else { "" };
-        output::emit(&format!("{between}{}", page(&explanation, width, args.ascii)))?;
+        output::emit(&format!(
+            "{between}{}",
+            page(&explanation, width, args.ascii || output::is_without_unicode())
+        ))?;
     }
     Ok(if all_shown { exit::AS_CLAIMED } else { exit::CLAIM_FAILED })
 }

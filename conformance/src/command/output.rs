@@ -5,8 +5,10 @@ use std::path::Path;
 
 use super::error::CommandError;
 
-/// The width where there is no terminal, and the least that is used.
+/// The width where there is no terminal, and the least that tables use.
 const WIDTH: usize = 80;
+/// The least that running text and diagrams use.
+const WIDTH_MIN: usize = 40;
 /// The widest that is used on a terminal: longer lines do not read well.
 const WIDTH_MAX: usize = 110;
 
@@ -101,14 +103,41 @@ pub(super) fn width() -> usize {
     comfy_table::Table::new().width().map_or(WIDTH, |width| usize::from(width).clamp(WIDTH, WIDTH_MAX))
 }
 
-#[cfg(all(test, unix))]
+/// The same for what can be narrower than a table: it keeps to a narrow terminal too.
+pub(super) fn narrow_width() -> usize {
+    comfy_table::Table::new().width().map_or(WIDTH, |width| usize::from(width).clamp(WIDTH_MIN, WIDTH_MAX))
+}
+
+/// Whether stdout is a terminal whose locale has ASCII characters only (or others that are not Unicode).
+pub(super) fn is_without_unicode() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    io::stdout().is_terminal() && locale.is_some_and(|locale| !is_unicode(&locale))
+}
+
+/// Whether a locale's name is that of one with Unicode: its part behind the dot (locale(7)).
+fn is_unicode(locale: &str) -> bool {
+    let charset = locale.split('@').next().and_then(|name| name.split_once('.')).map(|(_, charset)| charset);
+    charset
+        .is_some_and(|charset| charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8"))
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
     fn an_address_holds_whatever_a_path_holds() {
         assert_eq!(address(Path::new("/a b/ä#?%.html")), "file:///a%20b/%C3%A4%23%3F%25.html");
         let here = address(Path::new("report.html"));
         assert!(here.starts_with("file:///") && here.ends_with("/report.html"), "{here}");
+    }
+
+    #[test]
+    fn a_locale_says_whether_it_has_unicode() {
+        assert!(["C.UTF-8", "de_CH.utf8", "en_US.UTF-8@euro"].into_iter().all(is_unicode));
+        assert!(!["C", "POSIX", "en_US", "de_DE@euro", "en_US.ISO-8859-1"].into_iter().any(is_unicode));
     }
 }

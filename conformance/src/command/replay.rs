@@ -25,7 +25,7 @@ pub(super) struct Args {
     #[arg(value_name = "PLAN", required_unless_present = "all")]
     plan: Option<PathBuf>,
 
-    /// Replay every plan file (*.toml) of this folder in place of one: a line for each
+    /// Replay every plan file (*.toml) of this folder in place of one: an entry for each
     #[arg(
         long,
         value_name = "DIR",
@@ -49,7 +49,7 @@ pub(super) struct Args {
     #[arg(long)]
     trace: bool,
 
-    /// Draw with ASCII characters only
+    /// Draw with ASCII characters only [default: where the locale has no Unicode]
     #[arg(long)]
     ascii: bool,
 
@@ -84,7 +84,7 @@ fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
         return Err(undone(study, testbed, why.clone(), *is_trouble));
     }
     let mark = replayed.moment(given.claim, study);
-    let width = output::width();
+    let width = output::narrow_width();
     let mut out = String::new();
     if let Some(title) = &replayed.run.plan.title {
         paragraph(&mut out, "title     ", title, width);
@@ -97,7 +97,7 @@ fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
     } else {
         out.push_str(&replayed.run.trace.diagram(&DiagramOptions {
             width,
-            ascii: args.ascii,
+            ascii: args.ascii || output::is_without_unicode(),
             mark,
             ..DiagramOptions::default()
         }));

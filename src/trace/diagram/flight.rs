@@ -31,7 +31,7 @@ pub(super) struct Flight {
     /// A fault flipped bits of it.
     pub(super) damaged: bool,
     /// A fault made it late.
-    delayed: bool,
+    pub(super) delayed: bool,
     /// Its ends, in order.
     pub(super) landings: Vec<Landing>,
     /// Whether its departure and its first landing are one line.
@@ -156,6 +156,12 @@ impl Flight {
 }
 
 impl Flight {
+    /// Whether it did not arrive as others do: it was lost, or is late by a fault.
+    pub(super) fn strays(&self) -> bool {
+        let ended = |landing: &Landing| self.delayed || landing.lost.is_some();
+        self.dropped || self.landings.first().is_some_and(ended)
+    }
+
     /// What it is called by and what it carries.
     pub(super) fn words(&self) -> String {
         if self.load.is_empty() { self.name.clone() } else { format!("{}, {}", self.name, self.load) }

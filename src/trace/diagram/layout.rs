@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::flight::{Flight, Landing};
+use super::flows::Flows;
 use crate::errno::Errno;
 use crate::tcp::State;
 use crate::time::Time;
@@ -105,6 +106,7 @@ struct Layout<'a> {
     /// The row of the event before.
     last: Option<usize>,
     sockets: Sockets,
+    flows: Flows,
 }
 
 /// The rows of a trace's diagram. `mark` is the event at the moment of truth.
@@ -126,6 +128,7 @@ pub(super) fn rows(
         departures: BTreeMap::new(),
         last: None,
         sockets: Sockets::of(trace),
+        flows: Flows::of(trace),
     };
     for (index, event) in events.iter().enumerate() {
         layout.event(index, event.at, &event.what, flights);
@@ -229,7 +232,7 @@ impl Layout<'_> {
             }
             What::Note { host, note } => {
                 if let Some(column) = self.column(*host) {
-                    self.note(at, column, words::note(*note), true, of_note(*note));
+                    self.note(at, column, self.flows.said(*host, *note), true, of_note(*note));
                 }
             }
             What::Partitioned(link) => self.banner(at, *link, "link cut"),
@@ -404,13 +407,13 @@ pub(super) struct Label {
 
 /// All words beside the hosts' lines.
 pub(super) fn labels(trace: &Trace, events: &[&Event]) -> Vec<Label> {
-    let sockets = Sockets::of(trace);
+    let (sockets, flows) = (Sockets::of(trace), Flows::of(trace));
     let label = |(event, it): (usize, &&Event)| {
         let (host, words, of_stack, fails) = match &it.what {
             What::Call { host, socket, call, error } => {
                 (*host, sockets.said(*host, *socket, call, *error), false, error.is_some())
             }
-            What::Note { host, note } => (*host, words::note(*note), true, false),
+            What::Note { host, note } => (*host, flows.said(*host, *note), true, false),
             What::Crashed(host) => (*host, "crashes".to_owned(), false, true),
             What::Restarted(host) => (*host, "restarts".to_owned(), false, true),
             _ => return None,

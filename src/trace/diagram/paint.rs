@@ -80,23 +80,26 @@ struct Columns {
 const GAP: usize = 2;
 
 impl Columns {
-    fn new(hosts: usize, rows: &[Row], whole_ms: bool, width: usize) -> Columns {
+    fn new(hosts: usize, rows: &[Row], whole_ms: bool, width: usize, mirrored: bool) -> Columns {
         let moments = rows.iter().map(|row| moment(row.at, whole_ms).len()).max().unwrap_or(0).max(2);
         let truth = rows.iter().any(|row| row.is_truth).then_some(moments + 1);
         let times = if truth.is_some() { moments + GAP } else { moments };
         if hosts == 2 {
-            let beside = |host: usize| {
+            let longest = |host: usize| {
                 let notes = rows.iter().flat_map(|row| &row.notes).filter(|note| note.host == host);
-                let longest = notes.map(|note| note.words.chars().count()).max().unwrap_or(0);
-                longest.min(width / 4).max(4)
+                notes.map(|note| note.words.chars().count()).max().unwrap_or(0)
             };
-            return Columns {
-                width,
-                times,
-                truth,
-                hosts: vec![times + GAP + beside(0) + 1, (width - 2).saturating_sub(beside(1))],
-                margin: None,
+            // Words take half of the width at most; what one side leaves, the other has.
+            let beside = |host: usize| {
+                let room = width / 2 - longest(1 - host).clamp(4, width / 4);
+                longest(host).min(room).min(width * 3 / 10).max(4)
             };
+            let (first, second) = if mirrored { (1, 0) } else { (0, 1) };
+            let mut hosts = vec![times + GAP + beside(first) + 1, (width - 2).saturating_sub(beside(second))];
+            if mirrored {
+                hosts.reverse();
+            }
+            return Columns { width, times, truth, hosts, margin: None };
         }
         let margin = width - (width * 9 / 20).clamp(1, 44);
         let (first, last) = (times + GAP + 2, margin.saturating_sub(4));
@@ -111,6 +114,11 @@ impl Columns {
     /// The end of the times themselves.
     fn moments(&self) -> usize {
         self.truth.map_or(self.times, |sign| sign - 1)
+    }
+
+    /// The line at the left.
+    fn leftmost(&self) -> usize {
+        self.hosts.iter().copied().min().unwrap_or_default()
     }
 }
 
@@ -152,11 +160,11 @@ fn moment(at: Time, whole_ms: bool) -> String {
 }
 
 /// Draws the rows.
-pub(super) fn paint(trace: &Trace, rows: &[Row], options: &DiagramOptions) -> String {
+pub(super) fn paint(trace: &Trace, rows: &[Row], options: &DiagramOptions, mirrored: bool) -> String {
     let pens = if options.ascii { &ASCII } else { &UNICODE };
     let width = options.width.max(40);
     let whole_ms = rows.iter().all(|row| row.at.as_nanos() % 1_000_000 == 0);
-    let columns = Columns::new(trace.hosts().len(), rows, whole_ms, width);
+    let columns = Columns::new(trace.hosts().len(), rows, whole_ms, width, mirrored);
     let mut out = String::new();
     heading(trace, &columns, pens, &mut out);
     let keep = kept(rows, options.lines_max.max(12) - 2);
@@ -179,7 +187,7 @@ pub(super) fn paint(trace: &Trace, rows: &[Row], options: &DiagramOptions) -> St
         let mut canvas = Canvas::new(width);
         let until = left_out.last().map_or(Time::ZERO, |row| row.at);
         let words = format!("{0} {what}, until {1} ms {0}", pens.ellipsis, moment(until, whole_ms));
-        canvas.write(columns.hosts.first().map_or(0, |first| first + 2), &words);
+        canvas.write(if columns.hosts.is_empty() { 0 } else { columns.leftmost() + 2 }, &words);
         canvas.finish(&mut out);
         index = end;
     }
@@ -222,7 +230,7 @@ fn heading(trace: &Trace, columns: &Columns, pens: &Pens, out: &mut String) {
     let mut canvas = Canvas::new(columns.width);
     canvas.write(columns.moments() - 2, "ms");
     let room = match columns.hosts.as_slice() {
-        [a, b, ..] => (b - a).saturating_sub(1),
+        [a, b, ..] => a.abs_diff(*b).saturating_sub(1),
         _ => columns.width / 2,
     };
     for (name, at) in trace.hosts().iter().zip(&columns.hosts) {
@@ -237,6 +245,7 @@ fn heading(trace: &Trace, columns: &Columns, pens: &Pens, out: &mut String) {
 fn legend(rows: &[Row], columns: &Columns, pens: &Pens, out: &mut String) {
     let arrows = || rows.iter().filter_map(|row| row.arrow.as_ref());
     let faults = arrows().any(|arrow| !arrow.faults.is_empty());
+    let whole = arrows().any(|arrow| arrow.shape == Shape::Whole);
     let lost = arrows().any(|arrow| matches!(arrow.shape, Shape::Dies | Shape::LandsDead));
     // With more hosts than two all words stand in the margin, and say whose they are.
     let told = columns.margin.is_none() && rows.iter().any(|row| row.notes.iter().any(|note| note.of_stack));
@@ -246,6 +255,7 @@ fn legend(rows: &[Row], columns: &Columns, pens: &Pens, out: &mut String) {
         (faults, pens.fault, "fault of the plan"),
         (lost, pens.lost, "lost"),
         (told, pens.dot, "the stack's own doing"),
+        (whole, pens.right, "arrives so much later than the time at the left"),
     ];
     let words: Vec<String> =
         signs.iter().filter(|(is, ..)| *is).map(|(_, pen, words)| format!("{pen} {words}")).collect();
@@ -285,7 +295,8 @@ fn row(trace: &Trace, row: &Row, whole_ms: bool, columns: &Columns, pens: &Pens)
     }
     let mut margin = Vec::new();
     if let Some((a, b, words)) = row.banner {
-        let (left, right) = (columns.hosts[a], columns.hosts[b]);
+        let (a, b) = (columns.hosts[a], columns.hosts[b]);
+        let (left, right) = (a.min(b), a.max(b));
         canvas.fill(left + 1, right, pens.banner);
         if columns.margin.is_some() {
             margin.push(words.to_owned());
@@ -310,7 +321,7 @@ fn row(trace: &Trace, row: &Row, whole_ms: bool, columns: &Columns, pens: &Pens)
         }
         if columns.margin.is_some() {
             margin.push(format!("{} {words}", trace.hosts()[*host]));
-        } else if *host == 0 {
+        } else if at == columns.leftmost() {
             let words = clip(words, at - columns.times - GAP - 1, pens);
             canvas.write(at - 1 - words.chars().count(), &words);
         } else {
@@ -360,11 +371,19 @@ impl Arrow {
             if self.load.is_empty() { self.name.clone() } else { format!("{}, {}", self.name, self.load) };
         let fault =
             if self.faults.is_empty() { self.end.clone() } else { format!("{} {}", pens.fault, self.faults) };
-        let choices = [(head.clone(), self.tail(pens)), (head, fault.clone()), (self.name.clone(), fault)];
-        let fits = |(head, tail): &&(String, String)| head.chars().count() + tail.chars().count() + 7 <= room;
-        match choices.iter().find(fits) {
-            Some(choice) => choice.clone(),
-            None => (clip(&self.name, room.saturating_sub(4), pens), String::new()),
+        // Of a fault at least the sign is kept; a range is left out before the name of what bears it is cut.
+        let sign = if self.faults.is_empty() { String::new() } else { pens.fault.to_string() };
+        let short = self.name.split(" [").next().unwrap_or_default();
+        let mut choices =
+            vec![(head.as_str(), self.tail(pens)), (&head, fault.clone()), (&self.name, fault.clone())];
+        if !self.faults.is_empty() {
+            choices.push((short, fault));
+        }
+        choices.extend([(self.name.as_str(), sign.clone()), (short, sign.clone())]);
+        let takes = |words: &str| if words.is_empty() { 0 } else { words.chars().count() + 3 };
+        match choices.into_iter().find(|(head, tail)| 1 + takes(head) + takes(tail) <= room) {
+            Some((head, tail)) => (head.to_owned(), tail),
+            None => (clip(short, room.saturating_sub(4 + takes(&sign)), pens), sign),
         }
     }
 }

@@ -21,6 +21,8 @@ struct Stream {
     isn: u32,
     /// The sequence number behind the highest that was sent.
     end: u32,
+    /// A SYN-ACK was sent.
+    answered: bool,
     /// The last acknowledgement that was sent, the window that came with it, and how many duplicates of it there were.
     acked: Option<(u32, u16, u32)>,
 }
@@ -116,7 +118,7 @@ impl Streams {
 
 impl Stream {
     fn since(isn: u32) -> Stream {
-        Stream { isn, end: isn.wrapping_add(1), acked: None }
+        Stream { isn, end: isn.wrapping_add(1), answered: false, acked: None }
     }
 }
 
@@ -137,8 +139,12 @@ impl Segment {
         };
         let end = self.seq.wrapping_add(self.takes());
         let is_new = relative_is_ahead(end, before.end);
-        let after = Stream { end: if is_new { end } else { before.end }, ..before };
-        Some((after, !is_new && self.takes() > 0))
+        let answers = self.flags.has(TcpFlags::SYN) && self.ack.is_some();
+        let end = if is_new { end } else { before.end };
+        let after = Stream { end, answered: before.answered || answers, ..before };
+        // The SYN-ACK of a simultaneous open is another segment than the SYN before it (RFC 9293, figure 7).
+        let is_first = answers && !before.answered;
+        Some((after, !is_new && self.takes() > 0 && !is_first))
     }
 
     /// What it is called by. Data is numbered as plans number it.

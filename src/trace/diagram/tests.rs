@@ -312,3 +312,31 @@ fn what_a_stack_tells_of_one_arrival_stays_in_its_order() {
     let lines = ["datagram 1", "datagram 2", "FIN-WAIT-2", "TIME-WAIT"].map(line);
     assert!(lines[1] == lines[2] && lines[2] < lines[3], "{drawn}");
 }
+
+/// Where there is little room a packet keeps its name, and a fault its sign.
+#[test]
+fn a_narrow_diagram_keeps_names_and_faults() {
+    let mut sample = Sample::new();
+    sample.at(0);
+    let late = sample.send(CLIENT, SERVER, DATA);
+    sample.fault(late, Action::DelayUs(1));
+    for action in [Action::Drop, Action::CorruptBits(vec![300, 301])] {
+        let packet = sample.send(CLIENT, SERVER, DATA);
+        let lost = action == Action::Drop;
+        sample.fault(packet, action);
+        if !lost {
+            sample.at(1).arrives(packet, 0, SERVER);
+        }
+    }
+    sample.at(2).arrives(late, 0, SERVER);
+    for width in 52..120 {
+        let text = sample.trace.diagram(&DiagramOptions { width, ..DiagramOptions::default() });
+        assert!(text.lines().all(|line| line.chars().count() <= width), "{width}: {text}");
+        for nth in 1..=3 {
+            let name = format!("datagram {nth}");
+            let line =
+                text.lines().find(|line| line.contains(&name)).unwrap_or_else(|| panic!("{width}: {text}"));
+            assert!(line.contains('✱'), "{width}: {text}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! `faultwire replay --all`: every plan of a folder, one line for each.
+//! `faultwire replay --all`: every plan of a folder, an entry for each.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ use crate::engine::{self, ReplayOptions, Still};
 use crate::exit;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress as _;
-use crate::report::harmless;
+use crate::report::{harmless, paragraph};
 
 /// What became of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,10 +81,10 @@ impl Became {
     }
 }
 
-/// A line of the list.
+/// An entry of the list.
 struct Line {
     name: String,
-    claim: &'static str,
+    claim: Option<&'static str>,
     result: Became,
     /// In what way, or why.
     how: String,
@@ -116,7 +116,8 @@ pub(super) fn run(folder: &Path, testbed: Testbed, seed: u64) -> Result<u8, Comm
         bar.end();
         lines
     };
-    let mut said = if lines.is_empty() { String::new() } else { list(&lines, testbed) };
+    let width = output::narrow_width();
+    let mut said = if lines.is_empty() { String::new() } else { list(&lines, testbed, width) };
     let code = exit_code(&lines);
     let left = files.len() - lines.len();
     if left == 0 {
@@ -151,9 +152,9 @@ fn replayed(path: &Path, name: &str, testbed: Testbed, seed: u64, interrupt: &In
     let line = |claim, result, how: String| Line { name: name.to_owned(), claim, result, how };
     let Given { plan, study, claim } = match given(path, None) {
         Ok(given) => given,
-        Err(error) => return line("-", Became::Wrong, error.in_a_line()),
+        Err(error) => return line(None, Became::Wrong, error.in_a_line()),
     };
-    let id = claim.map_or("-", |claim| claim.id);
+    let id = claim.map(|claim| claim.id);
     if let Some(why) = (study.refuses)(testbed) {
         return line(id, Became::Skipped, why.to_owned());
     }
@@ -175,18 +176,15 @@ fn replayed(path: &Path, name: &str, testbed: Testbed, seed: u64, interrupt: &In
     }
 }
 
-fn list(lines: &[Line], testbed: Testbed) -> String {
-    let longest =
-        |of: fn(&Line) -> &str| lines.iter().map(|line| of(line).chars().count()).max().unwrap_or(0);
-    let (names, claims) = (longest(|line| &line.name), longest(|line| line.claim));
-    let bed = select::full_name(testbed);
+/// What became of each plan, what it is, and beneath that how it showed: within so many columns.
+fn list(lines: &[Line], testbed: Testbed, width: usize) -> String {
+    let results = lines.iter().map(|line| line.result.words().chars().count()).max().unwrap_or(0);
     let mut out = String::new();
     for Line { name, claim, result, how } in lines {
-        let words = result.words();
-        // What an error says may have lines of its own.
-        let how = how.split_whitespace().collect::<Vec<_>>().join(" ");
-        let (name, how) = (harmless(name), harmless(&how));
-        let _ = writeln!(out, "{name:names$}  {claim:claims$}  {bed}  {words}: {how}");
+        let _ = writeln!(out, "{:results$}  {}", result.words(), harmless(name));
+        // What an error says may have lines of its own: a paragraph has none.
+        let how = claim.map_or_else(|| how.clone(), |claim| format!("{claim}: {how}"));
+        paragraph(&mut out, "    ", &how, width);
     }
     let count = |became| lines.iter().filter(|line| line.result == became).count();
     let counts: Vec<String> = Became::ALL
@@ -195,7 +193,9 @@ fn list(lines: &[Line], testbed: Testbed) -> String {
         .map(|became| became.counted(count(became)))
         .collect();
     let plans = if lines.len() == 1 { "1 plan".to_owned() } else { format!("{} plans", lines.len()) };
-    let _ = writeln!(out, "\n{plans} on {bed}: {}", counts.join(", "));
+    out.push('\n');
+    let sum = format!("{plans} on {}: {}", select::full_name(testbed), counts.join(", "));
+    paragraph(&mut out, "", &sum, width);
     out
 }
 

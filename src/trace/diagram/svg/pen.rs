@@ -3,17 +3,12 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::chart::At;
+use super::label::Written;
+
 /// What is drawn so far.
 #[derive(Debug, Default)]
 pub(super) struct Pen(String);
-
-/// A point.
-type At = (f64, f64);
-
-/// Pixels between an arrow and the words on it.
-const ABOVE: f64 = 5.0;
-/// Pixels between a host's line and the words on an arrow.
-const BESIDE: f64 = 14.0;
 
 impl Pen {
     /// SVG as it is.
@@ -60,17 +55,25 @@ impl Pen {
     pub(super) fn truth(&mut self, left: f64, right: f64, y: f64) {
         self.draw(format_args!(
             "<g class=\"truth\"><title>the moment of truth</title>\
-             <rect x=\"{left:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"18\" rx=\"3\"/>\
-             <path transform=\"translate({left:.1} {y:.1})\" d=\"M0 -6L6 0L0 6L-6 0Z\"/></g>",
-            y - 9.0,
+             <rect x=\"{left:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"20\" rx=\"3\"/>",
+            y - 10.0,
             right - left
+        ));
+        self.diamond(left, y);
+        self.close();
+    }
+
+    /// The sign of the moment of truth.
+    pub(super) fn diamond(&mut self, x: f64, y: f64) {
+        self.draw(format_args!(
+            "<path class=\"diamond\" transform=\"translate({x:.1} {y:.1})\" d=\"M0 -6.5L6.5 0L0 6.5L-6.5 0Z\"/>"
         ));
     }
 
     /// Something struck the packet here.
-    pub(super) fn bolt(&mut self, x: f64, y: f64) {
+    pub(super) fn bolt(&mut self, x: f64, y: f64, size: f64) {
         self.draw(format_args!(
-            "<path class=\"bolt\" transform=\"translate({x:.1} {y:.1})\" d=\"M4 -13L-6 2H-1L-4 13L6 -3H1Z\"/>"
+            "<path class=\"bolt\" transform=\"translate({x:.1} {y:.1}) scale({size})\" d=\"M4 -13L-6 2H-1L-4 13L6 -3H1Z\"/>"
         ));
     }
 
@@ -83,46 +86,52 @@ impl Pen {
     }
 
     /// What happens to a link.
-    pub(super) fn band(&mut self, left: f64, right: f64, y: f64, words: &str) {
+    pub(super) fn band(&mut self, left: f64, right: f64, y: f64) {
         self.draw(format_args!(
             "<rect class=\"band\" x=\"{left:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"14\"/>",
             y - 7.0,
             right - left
         ));
-        self.text((left + right) / 2.0, y + 4.0, "fault m", words);
     }
 
-    /// An arrow from one host's line to the other's.
-    pub(super) fn arrow(&mut self, from: At, to: At, class: &str) {
+    /// The head of an arrow.
+    pub(super) fn head(&mut self, from: At, to: At) {
         let turn = (to.1 - from.1).atan2(to.0 - from.0).to_degrees();
-        self.line(from.0, from.1, to.0, to.1, class);
         self.draw(format_args!(
-            "<path class=\"head\" transform=\"translate({:.1} {:.1}) rotate({turn:.1})\" d=\"M-1 0L-11 -4.5L-8.5 0L-11 4.5Z\"/>",
+            "<path class=\"head\" transform=\"translate({:.1} {:.1}) rotate({turn:.1})\" d=\"M-1 0L-12 -4.8L-9.2 0L-12 4.8Z\"/>",
             to.0, to.1
         ));
     }
 
-    /// Words along an arrow, from where it leaves; what struck it behind them.
-    pub(super) fn along(&mut self, from: At, to: At, words: &str, fault: &str) {
-        let fault = match fault {
-            "" => String::new(),
-            fault => format!(" <tspan class=\"fault\">✱ {}</tspan>", escaped(fault)),
+    /// A line with corners.
+    pub(super) fn path(&mut self, points: &[At], class: &str) {
+        let mut path = String::new();
+        for (nth, (x, y)) in points.iter().enumerate() {
+            let _ = write!(path, "{}{x:.1} {y:.1}", if nth == 0 { 'M' } else { 'L' });
+        }
+        self.draw(format_args!("<path class=\"{class}\" d=\"{path}\"/>"));
+    }
+
+    /// Words on a packet.
+    pub(super) fn written(&mut self, it: &Written) {
+        let fault = match (it.words.is_empty(), it.fault.is_empty()) {
+            (_, true) => String::new(),
+            (true, false) => format!("<tspan class=\"fault\">{}</tspan>", escaped(&it.fault)),
+            (false, false) => format!(" <tspan class=\"fault\">{}</tspan>", escaped(&it.fault)),
         };
-        let (turn, rightwards) = upright(from, to);
-        let (class, x) = if rightwards { ("halo", BESIDE) } else { ("halo r", -BESIDE) };
+        let class = if it.ends { "halo r" } else { "halo" };
         self.draw(format_args!(
-            "<text class=\"{class}\" transform=\"translate({:.1} {:.1}) rotate({turn:.1})\" x=\"{x:.0}\" y=\"-{ABOVE}\">{}{fault}</text>",
-            from.0, from.1, escaped(words)
+            "<text class=\"{class}\" transform=\"translate({:.1} {:.1}) rotate({:.2})\" x=\"{:.1}\" y=\"{:.1}\">{}{fault}</text>",
+            it.at.0, it.at.1, it.turn, it.x, it.y, escaped(&it.words)
         ));
     }
 
-    /// Words where an arrow arrives.
-    pub(super) fn at_the_end(&mut self, from: At, to: At, words: &str) {
-        let (turn, rightwards) = upright(from, to);
-        let (class, x) = if rightwards { ("fault halo r", -BESIDE) } else { ("fault halo", BESIDE) };
+    /// A stretch of time in which a link is cut.
+    pub(super) fn cut(&mut self, left: f64, top: f64, right: f64, bottom: f64) {
         self.draw(format_args!(
-            "<text class=\"{class}\" transform=\"translate({:.1} {:.1}) rotate({turn:.1})\" x=\"{x:.0}\" y=\"-{ABOVE}\">{}</text>",
-            to.0, to.1, escaped(words)
+            "<rect class=\"cut\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\"/>",
+            right - left,
+            bottom - top
         ));
     }
 
@@ -130,13 +139,6 @@ impl Pen {
         self.0.push_str("</svg>\n");
         self.0
     }
-}
-
-/// How far words along a line are turned so that they stand upright, and whether the line goes to the right.
-fn upright(from: At, to: At) -> (f64, bool) {
-    let rightwards = to.0 >= from.0;
-    let (dx, dy) = if rightwards { (to.0 - from.0, to.1 - from.1) } else { (from.0 - to.0, from.1 - to.1) };
-    (dy.atan2(dx).to_degrees(), rightwards)
 }
 
 /// Text as it stands in XML; what XML cannot hold is replaced.
@@ -158,12 +160,4 @@ pub(super) fn escaped(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
-}
-
-/// The words, or as many letters of them as that.
-pub(super) fn clipped(words: &str, letters: usize) -> Cow<'_, str> {
-    if words.chars().count() <= letters {
-        return Cow::Borrowed(words);
-    }
-    Cow::Owned(words.chars().take(letters.saturating_sub(1)).chain(['…']).collect())
 }

@@ -1,7 +1,11 @@
+mod boxes;
+mod legible;
+
 use super::*;
 use crate::fault::{Action, Class};
 use crate::trace::sample::{CLIENT, SERVER, Sample, port_unreachable, udp};
 use crate::trace::{DropReason, LossReason};
+use crate::trace::{HostId, What};
 
 const DATA: &[u8] = &[7; 100];
 
@@ -49,9 +53,15 @@ fn every_packet_is_an_arrow_and_every_fault_is_marked() {
     assert_eq!(count(&svg, "<title>"), 6, "{svg}");
     assert_eq!(count(&svg, "class=\"head\""), 5, "an arrow for each arrival: {svg}");
     assert_eq!(count(&svg, "class=\"packet hit\""), 4, "{svg}");
-    for words in
-        ["✱ dropped", "✱ doubled", "✱ held behind 1", "✱ bit 300 flipped", ">copy<", "link cut", "✗ lost"]
-    {
+    for words in [
+        "✱ dropped",
+        "✱ doubled",
+        "✱ held behind 1",
+        "✱ bit 300 flipped",
+        ">copy<",
+        "link cut",
+        "soft\">lost<",
+    ] {
         assert!(svg.contains(words), "{words}: {svg}");
     }
     assert!(svg.contains("client to server: datagram 1, 100 B, datagram 1 of a plan"), "{svg}");
@@ -101,7 +111,7 @@ fn what_stacks_and_programs_do_stands_beside_the_lines() {
     {
         assert!(svg.contains(words), "{words}: {svg}");
     }
-    assert_eq!(count(&svg, "class=\"dot\""), 1, "{svg}");
+    assert_eq!(count(&svg, "class=\"dot\""), 2, "in the picture and in its legend: {svg}");
 }
 
 #[test]
@@ -128,7 +138,7 @@ fn the_moment_of_truth_is_marked_and_never_left_out() {
     for mark in [0, 1_500, last] {
         let svg = marked(Some(mark));
         assert_eq!(count(&svg, "<g class=\"truth\">"), 1, "{mark}: {svg}");
-        assert!(svg.contains("◆ the moment of truth"), "{svg}");
+        assert!(svg.contains("soft\">the moment of truth<"), "{svg}");
     }
     for mark in [None, Some(last + 1)] {
         assert_eq!(count(&marked(mark), "<g class=\"truth\">"), 0, "{mark:?}");
