@@ -73,6 +73,12 @@ fn the_page_holds_every_claim_and_needs_nothing_else() {
         for words in [claim.text, claim.why, claim.conditions, claim.source] {
             assert!(said.contains(words), "{id}: {words}");
         }
+        let has_chart = entry.contains("class=\"fw-svg chart\"");
+        assert_eq!(
+            has_chart,
+            id == "tcp/initial-window",
+            "{id}: a chart where a window bounds what is in flight"
+        );
         assert!(entry.contains("<svg") && entry.contains("faultwire replay - --testbed"), "{id}: {entry}");
         assert!(said.contains("--seed 7 <<'PLAN'") && said.contains("format = 1"), "{id}: {said}");
     }

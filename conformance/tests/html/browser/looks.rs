@@ -13,8 +13,8 @@ const CROWDED: &str =
   return words.right > own.right - 2 || words.left < own.left;
 }).map(cell => cell.textContent)";
 
-/// Runs whose box is higher than what is in it, pictures that are out of proportion, and commands of which something
-/// is cut off at the right.
+/// Runs whose box is higher than what is in it, pictures that are out of proportion, charts whose words meet, and commands
+/// of which something is cut off at the right.
 const HOLES: &str = "const wrong = [];
 for (const run of document.querySelectorAll('.run')) {
   const within = [...run.children].map(it => it.getBoundingClientRect().bottom);
@@ -26,6 +26,16 @@ for (const run of document.querySelectorAll('.run')) {
     if (off > 0.02) wrong.push('a picture is ' + width + ' by ' + height);
     const frame = svg.parentElement.getBoundingClientRect();
     if (frame.height > height + 24) wrong.push('a frame of ' + frame.height + ' for ' + height);
+  }
+  for (const chart of run.querySelectorAll('svg.chart')) {
+    const own = chart.getBoundingClientRect();
+    const words = [...chart.querySelectorAll('text')].map(it => [it.textContent, it.getBoundingClientRect()]);
+    const out = words.filter(([, it]) => it.right > own.right + 1 || it.left < own.left - 1);
+    wrong.push(...out.map(([text]) => 'outside of its chart: ' + text));
+    words.forEach(([text, one], index) => words.slice(index + 1).forEach(([other, two]) => {
+      const meet = one.right > two.left && one.left < two.right && one.bottom - 2 > two.top && one.top < two.bottom - 2;
+      if (meet) wrong.push(text + ' covers ' + other);
+    }));
   }
   for (const over of run.querySelectorAll('.over')) {
     const top = over.getBoundingClientRect();
