@@ -125,6 +125,15 @@ fn a_shrinking_gives_the_smallest_plan_so_far() {
 }
 
 #[test]
+fn measurements_that_were_not_made_are_not_told() {
+    let mut work = Work::start(&["lesson", "throughput"]);
+    work.press();
+    let (code, stdout) = work.end();
+    assert_eq!(code, Some(130), "{stdout}");
+    assert!(stdout.contains("INTERRUPTED: ") && !stdout.contains("fairness"), "{stdout}");
+}
+
+#[test]
 fn the_second_one_ends_it_at_once() {
     let mut work = Work::start(&["verify", "--thorough", "--testbed", "virtual"]);
     work.press();

@@ -41,9 +41,11 @@ impl RunsBar {
     pub(super) fn new(runs_max: u64) -> RunsBar {
         let bar = ProgressBar::with_draw_target(Some(runs_max), ProgressDrawTarget::stderr());
         let template =
-            "{elapsed} {human_pos} of at most {human_len} runs, {per_sec}, at most {eta} left: {wide_msg}";
+            "{elapsed} {human_pos} of at most {human_len} runs, {per_sec}, at most {left} left: {wide_msg}";
         bar.set_style(
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            ProgressStyle::with_template(template)
+                .unwrap_or_else(|_| ProgressStyle::default_bar())
+                .with_key("left", tell_left),
         );
         bar.enable_steady_tick(Duration::from_millis(200));
         RunsBar(bar)
@@ -76,12 +78,16 @@ fn style(runs: Arc<AtomicU64>) -> ProgressStyle {
             let rate = runs.load(Ordering::Relaxed) as f64 / state.elapsed().as_secs_f64().max(0.001);
             let _ = write!(out, "{}", HumanCount(rate as u64));
         })
-        .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
-            let _ = match left(state.elapsed(), state.pos(), state.len().unwrap_or(0)) {
-                Some(left) => write!(out, "{}s", left.as_secs()),
-                None => write!(out, "?"),
-            };
-        })
+        .with_key("left", tell_left)
+}
+
+/// How long it will take, as far as that is known.
+fn tell_left(state: &ProgressState, out: &mut dyn Write) {
+    // Nobody is told if this fails.
+    let _ = match left(state.elapsed(), state.pos(), state.len().unwrap_or(0)) {
+        Some(left) => write!(out, "{}s", left.as_secs()),
+        None => write!(out, "?"),
+    };
 }
 
 /// How long it will take if the steps that are left take as long as those that are done: nothing is known before the

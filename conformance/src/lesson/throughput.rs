@@ -17,10 +17,12 @@ mod table;
 mod way;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
+use crate::interrupt::Interrupt;
 use crate::plot::{self, Axis, Line, Plot};
+use crate::progress::{Progress, Silent};
 
 pub use experiments::PLANS;
 pub use measure::{Job, Unmeasured};
@@ -87,31 +89,64 @@ pub fn experiments() -> Vec<Experiment> {
 /// # Errors
 /// Where a run did not come to its end, or proves nothing.
 pub fn measure(experiments: Vec<Experiment>) -> Result<Vec<Figure>, Unmeasured> {
-    let jobs: Vec<&Job> =
-        experiments.iter().flat_map(|it| &it.series).flat_map(|it| &it.jobs).map(|(_, job)| job).collect();
+    measure_until(experiments, &mut Silent, &Interrupt::default())
+}
+
+/// The same until it is asked to end: then the first experiments, as far as they were measured to their end.
+///
+/// # Errors
+/// As [`measure`]'s.
+pub fn measure_until(
+    experiments: Vec<Experiment>,
+    progress: &mut dyn Progress,
+    interrupt: &Interrupt,
+) -> Result<Vec<Figure>, Unmeasured> {
+    let jobs: Vec<(&str, &Job)> = experiments
+        .iter()
+        .flat_map(|it| it.series.iter().flat_map(|series| &series.jobs).map(|(_, job)| (it.slug, job)))
+        .collect();
+    progress.begin(jobs.len() as u64);
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<Result<f64, Unmeasured>>>> = Mutex::new(vec![None; jobs.len()]);
+    let (tell, told) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..THREADS {
-            scope.spawn(|| {
+            let tell = tell.clone();
+            let (next, jobs, results) = (&next, &jobs, &results);
+            scope.spawn(move || {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(job) = jobs.get(index) else { break };
+                    let Some((slug, job)) = jobs.get(index).filter(|_| !interrupt.is_asked()) else { break };
+                    // It is heard until all are done.
+                    let _ = tell.send((*slug, None));
                     let result = job.measure();
                     results.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(result);
+                    let _ = tell.send((*slug, Some(job.plans)));
                 }
             });
         }
+        drop(tell);
+        for (slug, done) in told {
+            match done {
+                None => progress.starts(slug),
+                Some(runs) => {
+                    progress.ran(runs);
+                    progress.done(slug);
+                }
+            }
+        }
     });
-    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten();
+    progress.end();
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter();
     let mut figures = Vec::new();
     for experiment in experiments {
         let mut measured = Vec::new();
         for series in &experiment.series {
             let mut points = Vec::new();
             for (x, _) in &series.jobs {
-                // There is a result for each job: every thread has ended.
-                points.extend(results.next().transpose()?.map(|utilisation| (*x, utilisation)));
+                // There is a result for each job unless it was asked to end.
+                let Some(result) = results.next().flatten() else { return Ok(figures) };
+                points.push((*x, result?));
             }
             measured.push(points);
         }

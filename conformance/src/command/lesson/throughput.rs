@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::super::bar::Bar;
 use super::super::error::CommandError;
-use super::super::output;
+use super::super::{ctrl_c, output};
 use crate::exit;
 use crate::lesson::fairness::{LATER, TRAVEL, two_long_flows};
-use crate::lesson::throughput::{experiments, measure};
+use crate::lesson::throughput::{experiments, measure_until};
 
 /// Measure how much of a link the course's machines use, beside the textbook's formulas
 #[derive(Clone, Debug, clap::Args)]
@@ -21,7 +22,14 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         std::fs::create_dir_all(dir).map_err(|source| CommandError::Out { path: dir.clone(), source })?;
     }
     let mut fine = true;
-    for (number, figure) in measure(experiments())?.iter().enumerate() {
+    let experiments = experiments();
+    let count = experiments.len();
+    let interrupt = ctrl_c::listen();
+    let figures = {
+        let mut bar = Bar::new();
+        measure_until(experiments, &mut bar, &interrupt)?
+    };
+    for (number, figure) in figures.iter().enumerate() {
         let gap = if number == 0 { "" } else { "\n\n" };
         output::emit(&format!("{gap}{}", figure.table()))?;
         for point in figure.outliers() {
@@ -36,6 +44,11 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
             let path = dir.join(format!("{}.svg", figure.experiment.slug));
             output::emit_to(Some(&path), &figure.svg())?;
         }
+    }
+    if interrupt.is_asked() {
+        let gap = if figures.is_empty() { "" } else { "\n" };
+        output::emit(&format!("{gap}INTERRUPTED: {} of {count} experiments were measured\n", figures.len()))?;
+        return Ok(if fine { exit::INTERRUPTED } else { exit::CLAIM_FAILED });
     }
     let flows = two_long_flows(TRAVEL, LATER)?;
     output::emit(&format!("\n\n{}", flows.words()))?;

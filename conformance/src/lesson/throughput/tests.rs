@@ -10,6 +10,37 @@ use crate::lesson::datagrams::numbers::Numbered;
 use crate::lesson::datagrams::patience::Fixed;
 use crate::lesson::datagrams::selective_repeat::SelectiveRepeat;
 
+/// Counts what it is told, and asks for the end once so many jobs are done.
+struct EndsAfter<'a>(u64, &'a Interrupt, [u64; 3]);
+
+impl Progress for EndsAfter<'_> {
+    fn begin(&mut self, steps: u64) {
+        self.2[0] += steps;
+    }
+    fn starts(&mut self, _: &str) {
+        self.2[1] += 1;
+    }
+    fn ran(&mut self, _: u64) {}
+    fn done(&mut self, _: &str) {
+        self.2[2] += 1;
+        if self.2[2] == self.0 {
+            self.1.ask();
+        }
+    }
+    fn end(&mut self) {}
+}
+
+#[test]
+fn what_was_not_measured_to_its_end_is_left_out() {
+    let interrupt = Interrupt::default();
+    let mut progress = EndsAfter(1, &interrupt, [0; 3]);
+    let figures = measure_until(experiments(), &mut progress, &interrupt).unwrap();
+    assert!(figures.is_empty(), "one point is no figure");
+    let [steps, begun, done] = progress.2;
+    assert_eq!(begun, done);
+    assert!((1..steps).contains(&done), "{done} of {steps}");
+}
+
 #[test]
 fn every_point_is_near_its_formula() {
     for figure in measure(experiments()).unwrap() {
