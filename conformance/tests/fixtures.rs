@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use faultwire::fault::FaultPlan;
 use faultwire_conformance::check::Verdict;
@@ -108,5 +109,22 @@ fn a_fixture_is_written_as_the_plan_is() {
     for claim in possible() {
         let path = fixtures().join("plans").join(file_name(claim) + ".toml");
         assert_eq!(fs::read_to_string(path).expect("it is there"), witness(claim).to_toml(), "{}", claim.id);
+    }
+}
+
+#[test]
+fn a_picture_is_what_the_command_draws() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let pictures = names("pictures", "svg");
+    assert!(!pictures.is_empty());
+    for name in pictures {
+        let (kept, drawn) = (format!("pictures/{name}.svg"), dir.path().join(&name));
+        let plan = fixtures().join("plans").join(format!("{name}.toml"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_faultwire"));
+        let output = command.arg("replay").arg(plan).arg("--svg").arg(&drawn).output().expect("it starts");
+        assert!(output.status.success(), "{output:?}");
+        let read = |path| fs::read_to_string(path).expect("a picture");
+        let is_it = read(fixtures().join(&kept)) == read(drawn);
+        assert!(is_it, "faultwire replay fixtures/plans/{name}.toml --svg fixtures/{kept}");
     }
 }
