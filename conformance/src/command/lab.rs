@@ -52,6 +52,9 @@ pub(super) struct Args {
     search: Option<Command>,
     #[command(flatten)]
     once: Option<OnceArgs>,
+    // Not among those: what may be left away as a whole must hold its options itself, or clap never finds it there.
+    #[command(flatten)]
+    capture: CaptureArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -104,8 +107,6 @@ struct OnceArgs {
     /// At the end, write all that happened there; - is stdout
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-    #[command(flatten)]
-    capture: CaptureArgs,
 }
 
 /// Find the smallest fault plan that makes the client fail
@@ -165,7 +166,7 @@ pub(super) fn run(args: &Args) -> u8 {
     let _orphans = faultwire::lab::Orphans::adopt();
     let done = match (&args.search, &args.once) {
         (Some(Command::Search(args)), _) => search::run(args),
-        (None, Some(args)) => once::run(args),
+        (None, Some(once)) => once::run(once, &args.capture),
         // Both commands are required.
         (None, None) => Err(live::usage("--server and --client are missing")),
     };

@@ -8,7 +8,7 @@ use super::hosts::{Hosts, NAMES};
 use super::pair::{Ended, Pair};
 use super::program::Output;
 use super::warnings::Beside;
-use crate::command::capture::Subject;
+use crate::command::capture::{CaptureArgs, Subject};
 use crate::command::live::{Failure, failed, tell, usage};
 use crate::command::relay::{took_place, uncaptured, write, write_capture};
 use crate::exit;
@@ -17,7 +17,7 @@ use crate::exit;
 const TOO_LONG: u8 = 124;
 
 /// Runs both, and gives the client's exit code.
-pub(super) fn run(args: &OnceArgs) -> Result<u8, Failure> {
+pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, Failure> {
     let plan = match &args.plan {
         Some(path) => FaultPlan::read(path).map_err(usage)?,
         None => FaultPlan::default(),
@@ -27,7 +27,7 @@ pub(super) fn run(args: &OnceArgs) -> Result<u8, Failure> {
             "a link whose mtu is below 1280 has no IPv6: leave --ipv6 away, or raise the plan's mtu",
         ));
     }
-    let capture = args.capture.create(&NAMES.map(str::to_owned)).map_err(uncaptured)?;
+    let capture = captured.create(&NAMES.map(str::to_owned)).map_err(uncaptured)?;
     let profile = args.profile.profile();
     let hosts = Hosts::start(&plan, profile)?;
     for Setting { name, value } in hosts.unset() {
