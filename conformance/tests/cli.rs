@@ -1,4 +1,5 @@
 //! The `faultwire` command from outside: help, wrong arguments, formats, exit codes, pipes.
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 use std::io::Read;
 use std::path::Path;
@@ -268,4 +269,28 @@ fn a_closed_pipe_is_no_panic() {
     pipe.read_to_string(&mut stderr).expect("UTF-8");
     let status = child.wait().expect("it ends");
     assert_eq!((stderr.as_str(), status.code()), ("", Some(0)));
+}
+
+#[test]
+fn a_page_is_not_written_to_a_terminal() {
+    let line = format!(
+        "'{}' verify udp/size-limit --testbed virtual --format html",
+        env!("CARGO_BIN_EXE_faultwire")
+    );
+    let output = match Command::new("script").args(["-qec", &line, "/dev/null"]).stdin(Stdio::null()).output()
+    {
+        Ok(output) => output,
+        Err(error) => {
+            eprintln!(
+                "skipped: `script`, which gives a terminal, cannot be started: {error}; `apt-get install bsdutils` brings it"
+            );
+            return;
+        }
+    };
+    let said = text(output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("a page of HTML is not for a terminal") && said.contains("--out report.html"),
+        "{said}"
+    );
 }

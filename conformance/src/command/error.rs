@@ -42,6 +42,8 @@ pub(super) enum CommandError {
     Plan(#[from] PlanError),
     #[error("the testbed {testbed} is not to be had here: {step}")]
     Unavailable { testbed: String, step: String, allow: String, source: Option<io::Error> },
+    #[error("a page of HTML is not for a terminal")]
+    PageOnTerminal,
     #[error("cannot write the result to {}", path.display())]
     Out { path: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -71,6 +73,7 @@ impl CommandError {
             | CommandError::NoPlans { .. }
             | CommandError::Plan(_)
             | CommandError::Capture(_)
+            | CommandError::PageOnTerminal
             | CommandError::Out { .. } => exit::USAGE,
             CommandError::Unavailable { .. } => exit::NO_TESTBED,
             CommandError::Lesson { code, .. } => *code,
@@ -121,6 +124,9 @@ impl CommandError {
             CommandError::Lesson { help, .. } => Some(help.clone()),
             CommandError::Out { .. } | CommandError::Capture(CaptureError::File { .. }) => {
                 Some("give a file in a directory that exists and is yours".to_owned())
+            }
+            CommandError::PageOnTerminal => {
+                Some("write it to a file with --out report.html, and open that in a browser".to_owned())
             }
             CommandError::ForeignClaim { known, .. } => Some(format!("it looks at: {}", known.join(", "))),
             CommandError::NoPlans { .. } => Some("plan files have names that end in .toml".to_owned()),

@@ -1,5 +1,6 @@
 //! `faultwire verify`.
 
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -70,6 +71,9 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         lab_plans: lab_plans(args),
         seed: args.seed,
     };
+    if args.format == Format::Html && args.out.is_none() && io::stdout().is_terminal() {
+        return Err(CommandError::PageOnTerminal);
+    }
     output::check_writable(args.out.as_deref())?;
     let interrupt = ctrl_c::listen();
     let mut report = {
