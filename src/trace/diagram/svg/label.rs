@@ -18,6 +18,8 @@ const AHEAD: f64 = 13.0;
 const BEYOND: f64 = 10.0;
 /// Words are tried at places so many pixels apart.
 const STEP: f64 = 9.0;
+/// Along one line they are tried at so many places at most.
+const TRIES: f64 = 48.0;
 
 /// Where words on no packet are tried, in shares of the room to each side.
 const SIDES: [f64; 11] = [0.0, -0.2, 0.2, -0.4, 0.4, -0.6, 0.6, -0.8, 0.8, -1.0, 1.0];
@@ -202,8 +204,9 @@ fn along(track: &Track, words: &str, fault: &str, at_start: bool) -> Vec<Choice>
         return Vec::new();
     }
     let turn = direction.1.atan2(direction.0).to_degrees();
-    let steps = (room / STEP).floor() as usize;
-    let shifts = (0..=steps).map(|step| step as f64 * STEP);
+    let pitch = STEP.max(room / TRIES);
+    let steps = (room / pitch).floor() as usize;
+    let shifts = (0..=steps).map(|step| step as f64 * pitch);
     let place = |(shift, foot): (f64, f64)| {
         let from_start = AHEAD + if at_start { shift } else { room - shift };
         let (left, right) =

@@ -17,6 +17,8 @@ use crate::trace::{Event, PacketId, Trace, What, words};
 
 /// How often all is placed anew so that words get room.
 const ROUNDS: usize = 8;
+/// Where there are more packets than that, the first round is the last: each takes time.
+const MANY: usize = 400;
 /// How much more room each time.
 const MORE: f64 = 15.0;
 
@@ -40,7 +42,8 @@ pub(super) struct Scene<'a> {
 impl<'a> Scene<'a> {
     pub(super) fn draw(self, options: &SvgOptions) -> String {
         let mut more = BTreeMap::new();
-        for _ in 0..ROUNDS {
+        let rounds = if self.flights.len() > MANY { 0 } else { ROUNDS };
+        for _ in 0..rounds {
             let (picture, homeless) = self.picture(&more, false);
             if homeless.is_empty() {
                 return picture.drawn(options);
