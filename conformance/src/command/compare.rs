@@ -65,6 +65,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
 /// The result, and the exit code for it.
 #[cfg(target_os = "linux")]
 fn measured(args: &Args) -> Result<(String, u8), Failure> {
+    use super::bar::Bar;
     use crate::figures::{CompareError, Options, compare};
     let program = std::env::current_exe().map_err(live::failed)?;
     let profile = match args.profile {
@@ -72,7 +73,8 @@ fn measured(args: &Args) -> Result<(String, u8), Failure> {
         Profile::Stock => faultwire::lab::Profile::Stock,
     };
     let options = Options { profile, mutant: None, figures: &args.figures, program: &program };
-    let comparison = compare(&options).map_err(|error| match error {
+    let measured = compare(&options, &mut Bar::new());
+    let comparison = measured.map_err(|error| match error {
         CompareError::Refused(_) => Failure { code: exit::NO_TESTBED, message: error.to_string() },
         _ => live::usage(error),
     })?;

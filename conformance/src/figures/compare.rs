@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc;
 use std::thread;
 
 use faultwire::lab::{LabError, Profile, Refusal, Setting};
@@ -13,6 +14,7 @@ use super::experiments::{ALL, Experiment};
 use super::figure::{Allowed, Figure, Measured};
 use super::seen::Seen;
 use super::value::Value;
+use crate::progress::Progress;
 
 /// The version of the comparison's JSON.
 pub const FORMAT: u32 = 1;
@@ -121,12 +123,13 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// What a run of one side gave.
 type Shown = Result<(Seen, Vec<Setting>), Trouble>;
 
-/// Measures figures on both sides, all experiments side by side, and compares them.
+/// Measures figures on both sides, all experiments side by side, and compares them. A step of its progress is an experiment; one
+/// that nothing explains is made again, and is a further step.
 ///
 /// # Errors
 /// [`CompareError::UnknownFigure`]; [`CompareError::Refused`] where the machine refuses the lab. What goes wrong in a run is
 /// said of its figures: they are not measured.
-pub fn compare(options: &Options<'_>) -> Result<Comparison, CompareError> {
+pub fn compare(options: &Options<'_>, progress: &mut dyn Progress) -> Result<Comparison, CompareError> {
     if let Some(found) = options.figures.iter().find(|wanted| !names().any(|name| name == **wanted)) {
         return Err(CompareError::UnknownFigure { found: found.clone() });
     }
@@ -144,7 +147,7 @@ pub fn compare(options: &Options<'_>) -> Result<Comparison, CompareError> {
             is_asked_for && !is_settled
         };
         let todo: Vec<usize> = (0..ALL.len()).filter(is_open).collect();
-        for (index, [kernel, ours]) in todo.iter().copied().zip(side_by_side(options, &todo)) {
+        for (index, [kernel, ours]) in todo.iter().copied().zip(side_by_side(options, &todo, progress)) {
             for side in [&kernel, &ours] {
                 match side {
                     Ok((_, absent)) => unset.clone_from(absent),
@@ -156,6 +159,7 @@ pub fn compare(options: &Options<'_>) -> Result<Comparison, CompareError> {
             rounds[index].push(figures.map(|figure| line(figure, &kernel, &ours)).collect());
         }
     }
+    progress.end();
     let unset = unset.into_iter().map(|setting| format!("{}: {}", setting.name, setting.value)).collect();
     Ok(Comparison {
         format: FORMAT,
@@ -179,17 +183,31 @@ fn most(rounds: Vec<Vec<Line>>) -> Vec<Line> {
 }
 
 /// Makes experiments, by their index: each for both subjects, and all at once.
-fn side_by_side(options: &Options<'_>, which: &[usize]) -> Vec<[Shown; 2]> {
+fn side_by_side(options: &Options<'_>, which: &[usize], progress: &mut dyn Progress) -> Vec<[Shown; 2]> {
+    progress.begin(which.len() as u64);
     thread::scope(|scope| {
-        let begin = |index: &usize| {
+        let (done, results) = mpsc::channel();
+        for (place, index) in which.iter().enumerate() {
             let experiment = ALL[*index];
-            [Subject::Kernel, Subject::Ours(options.mutant)]
-                .map(|subject| scope.spawn(move || run(options, experiment, subject)))
-        };
-        let running: Vec<_> = which.iter().map(begin).collect();
-        let join =
-            |run: thread::ScopedJoinHandle<'_, Shown>| run.join().unwrap_or(Err(LabError::Gone.into()));
-        running.into_iter().map(|both| both.map(join)).collect()
+            progress.starts(experiment.name);
+            for (side, subject) in [Subject::Kernel, Subject::Ours(options.mutant)].into_iter().enumerate() {
+                let done = done.clone();
+                scope.spawn(move || done.send((place, side, run(options, experiment, subject))));
+            }
+        }
+        drop(done);
+        let gone = || Err(LabError::Gone.into());
+        let mut shown: Vec<[Shown; 2]> = which.iter().map(|_| [gone(), gone()]).collect();
+        let mut halves = vec![0; which.len()];
+        for (place, side, result) in results {
+            shown[place][side] = result;
+            halves[place] += 1;
+            progress.ran(1);
+            if halves[place] == 2 {
+                progress.done(ALL[which[place]].name);
+            }
+        }
+        shown
     })
 }
 

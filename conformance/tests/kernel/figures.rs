@@ -7,13 +7,15 @@ use std::thread;
 use faultwire::lab::Profile;
 use faultwire::stack::Mutant;
 use faultwire_conformance::figures::{CompareError, Comparison, Line, Options, Verdict, compare, names};
+use faultwire_conformance::progress::Silent;
 
 const FAULTWIRE: &str = env!("CARGO_BIN_EXE_faultwire");
 
 /// `None`, and a line that says why, where the machine refuses.
 fn measured(profile: Profile, mutant: Option<Mutant>, figures: &[&str]) -> Option<Comparison> {
     let figures: Vec<String> = figures.iter().map(|name| (*name).to_owned()).collect();
-    match compare(&Options { profile, mutant, figures: &figures, program: Path::new(FAULTWIRE) }) {
+    let options = Options { profile, mutant, figures: &figures, program: Path::new(FAULTWIRE) };
+    match compare(&options, &mut Silent) {
         Ok(comparison) => Some(comparison),
         Err(CompareError::Refused(refusal)) => {
             eprintln!("skipped: {refusal}");
