@@ -181,6 +181,16 @@ impl Browser {
         self.tell("Emulation.setDeviceMetricsOverride", size);
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         self.tell("Emulation.setEmulatedMedia", json!({ "media": media, "features": features }));
+        // The browser takes it in after its answer, and has drawn it so only with a later frame.
+        let is_so = format!(
+            "return innerWidth === {width} && matchMedia('{media}').matches \
+             && matchMedia('(prefers-color-scheme: {scheme})').matches"
+        );
+        self.wait_until(&is_so, &json!(true));
+        let frames = "window.drawn = 0; const draw = () => ++window.drawn < 2 && requestAnimationFrame(draw); \
+                      requestAnimationFrame(draw)";
+        self.script(frames, json!([]));
+        self.wait_until("return window.drawn", &json!(2));
     }
 
     /// Files that are saved go to a directory.

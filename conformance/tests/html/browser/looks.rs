@@ -87,7 +87,7 @@ pub(crate) fn prints(page: &str) {
     assert_eq!(browser.script(closed, json!([])), 0, "nobody opened them");
     let hidden = "return [...document.querySelectorAll('.entry .facts, .entry figcaption, .picture svg')]\
                   .filter(it => !it.checkVisibility({contentVisibilityAuto: true}) || !it.getClientRects().length).length";
-    assert_eq!(browser.script(hidden, json!([])), 0);
+    browser.wait_until(hidden, &json!(0));
     let high = "return [...document.querySelectorAll('.picture:not(.tall) svg')]\
                 .map(it => it.getBoundingClientRect().height).filter(it => it > 269 / 25.4 * 96)";
     assert_eq!(browser.script(high, json!([])), json!([]));
