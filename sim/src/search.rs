@@ -7,6 +7,7 @@
 //! and a plan is decided by what it is, never by the plans that came before it.
 
 mod grid;
+mod kinds;
 mod ladder;
 mod parts;
 mod random;
@@ -16,6 +17,7 @@ mod sweep;
 mod tried;
 
 pub use grid::Grid;
+pub use kinds::{FaultKind, FaultKinds};
 pub use random::{RandomSearch, StormSearch, fit};
 pub use shrink::{ShrinkLimits, Shrunk, is_minimal, is_minimal_from, shrink, shrink_from};
 pub use storm::Storm;

@@ -76,6 +76,11 @@ impl PlanSpace {
         self
     }
 
+    /// The plan that the faults are added to.
+    pub(crate) fn base(&self) -> &FaultPlan {
+        &self.base
+    }
+
     /// How many packets the plans can name.
     pub fn packets(&self) -> usize {
         self.targets.len()

@@ -47,6 +47,40 @@ fn a_failure_comes_with_its_smallest_plan_a_diagram_and_a_replay_line() {
     insta::assert_snapshot!(message);
 }
 
+/// What is said of a search follows from the runs that it made.
+#[test]
+fn a_search_that_finds_nothing_names_what_it_did_not_try() {
+    let answered = scenario("answered").server(counter).client(|net: Net| async move {
+        let socket = net.datagram("0.0.0.0:0", &[]).await?;
+        socket.send_to(b"add", net.resolve("server:7000").await?[0]).await?;
+        net.sleep(Duration::from_secs(1)).await;
+        Result::Ok(())
+    });
+    let not_tried =
+        |scenario: Scenario| scenario.find_failure(&mut |_| {}).expect_err("nothing breaks it").not_tried();
+    let all = not_tried(answered.clone());
+    for kind in ["lost packets", "outages of a link", "crashes", "restarts", "injected packets"] {
+        assert!(all.contains(&kind), "without any fault: {all:?}");
+    }
+    let single = not_tried(answered.clone().exhaustive(1));
+    assert_eq!(
+        single,
+        [
+            "outages of a link",
+            "crashes",
+            "restarts",
+            "injected packets",
+            "two or more faults at once",
+            "random plans"
+        ]
+    );
+    let more = not_tried(answered.clone().exhaustive(2).random(20).crashes("server"));
+    assert!(!more.contains(&"crashes") && !more.contains(&"random plans"), "{more:?}");
+    assert!(more.contains(&"three or more faults at once other than at random"), "{more:?}");
+    let few = not_tried(answered.exhaustive(1).runs_max(2));
+    assert!(few.contains(&"some plans of the grid (only a sample ran)"), "{few:?}");
+}
+
 fn regex_free_redaction(text: &str, from: &str, to: &str, with: &str) -> String {
     let start = text.find(from).expect("a replay line") + from.len();
     let end = start + text[start..].find(to).expect("a replay line");

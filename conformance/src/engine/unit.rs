@@ -325,19 +325,10 @@ fn sweep(
     }
     for plan in further {
         let run = scenario.run_in_full(&plan);
-        let planned = plan.faults.len() + plan.events.len();
-        tried.again += u64::from(run.repeats);
-        tried.faults_planned += planned as u64;
-        tried.faults_fired += run.fired.count() as u64;
-        let counts = if matches!(run.end, End::Refused { .. }) {
-            &mut tried.refused
-        } else if run.fired.all() {
-            &mut tried.singles
-        } else {
-            tried.inert += 1;
+        let counts = tried.count(&run, &FaultPlan::default(), |tried| &mut tried.singles);
+        if !counts && !matches!(run.end, End::Refused { .. }) {
             continue;
-        };
-        *counts += 1;
+        }
         if visit(&run).is_break() {
             tried.stopped = true;
             break;

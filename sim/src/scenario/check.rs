@@ -18,6 +18,9 @@ const REPEATS: usize = 8;
 impl Scenario {
     /// Searches for a plan under which the scenario fails.
     ///
+    /// Finding none does not mean that there is none: what was tried, and which kinds of fault were not, is printed (the test
+    /// harness shows it with `--nocapture`), and [`find_failure`](Self::find_failure) returns it.
+    ///
     /// With `FAULTWIRE_PLAN` set to a plan file, that plan alone is run: one whose `scenario` is another's is left
     /// to that one.
     ///
@@ -44,6 +47,7 @@ impl Scenario {
                 if let Some(why) = self.worthless(&tried) {
                     panic!("{}: {why}", self.name);
                 }
+                tell(&format!("{}: no plan was found that breaks it under {tried}", self.name));
             }
             Ok(failure) => panic!("{}", self.report(&failure, kept)),
         }
@@ -129,8 +133,8 @@ impl Scenario {
         let size = |plan: &FaultPlan| plan.faults.len() + plan.events.len();
         writeln!(
             text,
-            "found after {}, made smaller from {} to {} in {shrink_runs} runs; {}",
-            words(tried),
+            "found after {}\nmade smaller from {} to {} in {shrink_runs} runs; {}",
+            tried.counts(),
             counted(size(&found.plan), "fault"),
             size(&smallest.plan),
             if *is_minimal { "nothing can be left out or lessened" } else { "it may not be the smallest" },
@@ -151,13 +155,10 @@ impl Scenario {
     }
 }
 
-fn words(tried: &Tried) -> String {
-    let grid = counted(usize::try_from(tried.exhaustive()).unwrap_or(usize::MAX), "plan");
-    if tried.random == 0 {
-        format!("{grid} of the grid")
-    } else {
-        format!("{grid} of the grid and {} random ones", tried.random)
-    }
+/// Prints a line to stdout, which a test harness captures.
+#[expect(clippy::print_stdout, reason = "a passing test has no other way to say what it did not try")]
+fn tell(line: &str) {
+    println!("{line}");
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -128,7 +128,7 @@ impl Scenario {
             plan.events.push(PlanEvent { kind: EventKind::Crash(host.clone()), when: When::After(anchor) });
             tried.singles_of += 1;
             let run = self.run(&plan);
-            let counts = tried.count(&run, |tried| &mut tried.singles);
+            let counts = tried.count(&run, &self.base, |tried| &mut tried.singles);
             if (counts || matches!(run.end, End::Refused { .. })) && visit(&run).is_break() {
                 tried.stopped = true;
                 break;

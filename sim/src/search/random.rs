@@ -63,7 +63,7 @@ impl RandomSearch<'_> {
         let numbers = self.first..self.first.saturating_add(self.count);
         let drawn = |number, draw| self.drawn(&plans, number, draw);
         let adds = |plan: &FaultPlan| self.space.adds_to_base(plan);
-        search(numbers, self.draws_max, &drawn, &adds, run, visit)
+        search(numbers, self.draws_max, self.space.base(), &drawn, &adds, run, visit)
     }
 }
 
@@ -100,7 +100,7 @@ impl StormSearch<'_> {
             self.storm.plan(self.base, self.seed, self.scenario, number, draw, self.tick_us.max(1))
         };
         let adds = |plan: &FaultPlan| plan.faults.len() > self.base.faults.len();
-        search(numbers, self.draws_max, &drawn, &adds, run, visit)
+        search(numbers, self.draws_max, self.base, &drawn, &adds, run, visit)
     }
 }
 
@@ -108,6 +108,7 @@ impl StormSearch<'_> {
 fn search(
     numbers: Range<u64>,
     draws_max: u32,
+    base: &FaultPlan,
     drawn: &dyn Fn(u64, u32) -> FaultPlan,
     adds: &dyn Fn(&FaultPlan) -> bool,
     run: &mut dyn FnMut(&FaultPlan) -> Run,
@@ -127,7 +128,7 @@ fn search(
             tried.barren += 1;
             continue;
         };
-        tried.count(&run, |tried| &mut tried.random);
+        tried.count(&run, base, |tried| &mut tried.random);
         if visit(&run).is_break() {
             tried.stopped = true;
             break;

@@ -158,7 +158,7 @@ impl Search<'_> {
     /// Runs a plan, counts it, shows it to the visitor. Whether it took place in full.
     fn once(&mut self, plan: &FaultPlan, level: usize) -> ControlFlow<(), (Run, bool)> {
         let run = (self.run)(plan);
-        let live = self.tried.count(&run, |tried| match level {
+        let live = self.tried.count(&run, self.sweep.base, |tried| match level {
             0 => &mut tried.fault_free,
             1 => &mut tried.singles,
             2 => &mut tried.pairs,

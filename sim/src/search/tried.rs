@@ -1,7 +1,11 @@
 //! How hard was tried: what a search counts.
 
+use std::fmt;
 use std::ops::AddAssign;
 
+use faultwire::fault::FaultPlan;
+
+use super::FaultKinds;
 use crate::run::{End, Run};
 
 /// How hard was tried, in counts of runs.
@@ -41,6 +45,8 @@ pub struct Tried {
     pub faults_planned: u64,
     /// Faults and events that took place, over all runs.
     pub faults_fired: u64,
+    /// The kinds of fault that took place in the runs that count, beside those of the base plan.
+    pub kinds: FaultKinds,
     /// Whether the visitor ended the search before its end.
     pub stopped: bool,
 }
@@ -64,9 +70,73 @@ impl Tried {
     }
 }
 
+/// What follows "not tried: " for combinations of faults, by how many faults the largest combinations tried had; the second
+/// form if there were random plans.
+const COMBINATIONS: [[&str; 2]; 4] = [
+    ["several faults at once", "single faults one by one"],
+    ["two or more faults at once", "two or more faults at once other than at random"],
+    ["three or more faults at once", "three or more faults at once other than at random"],
+    ["four or more faults at once", "four or more faults at once other than at random"],
+];
+
 impl Tried {
-    /// Counts a run, under its kind if it took place in full; says whether it did.
-    pub(crate) fn count(&mut self, run: &Run, kind: impl FnOnce(&mut Tried) -> &mut u64) -> bool {
+    /// What the search did not try: kinds of fault of the plan language, combinations of faults, random plans.
+    pub fn not_tried(&self) -> Vec<&'static str> {
+        let mut not_tried: Vec<_> = self.kinds.missing().map(super::FaultKind::words).collect();
+        let depth = [self.singles, self.pairs, self.triples].iter().take_while(|runs| **runs > 0).count();
+        not_tried.push(COMBINATIONS[depth][usize::from(self.random > 0)]);
+        if self.sampled().is_some() {
+            not_tried.push("some plans of the grid (only a sample ran)");
+        }
+        if self.random == 0 {
+            not_tried.push("random plans");
+        }
+        not_tried
+    }
+
+    /// [`not_tried`](Tried::not_tried) as a phrase: `not tried: outages of a link, crashes and random plans`.
+    pub fn not_tried_words(&self) -> String {
+        let not_tried = self.not_tried();
+        match not_tried.split_last() {
+            None => String::new(),
+            Some((only, [])) => format!("not tried: {only}"),
+            Some((last, others)) => format!("not tried: {} and {last}", others.join(", ")),
+        }
+    }
+
+    /// How many runs of which kind count, as a phrase: `1 run without faults and 40 plans of one fault`.
+    pub fn counts(&self) -> String {
+        let counts = [
+            (self.fault_free, "run", " without faults"),
+            (self.singles, "plan", " of one fault"),
+            (self.pairs, "plan", " of two faults"),
+            (self.triples, "plan", " of three faults"),
+            (self.random, "random plan", ""),
+        ];
+        let counts: Vec<String> = counts
+            .into_iter()
+            .filter(|(count, ..)| *count > 0)
+            .map(|(count, what, of)| format!("{count} {what}{}{of}", if count == 1 { "" } else { "s" }))
+            .collect();
+        match counts.split_last() {
+            None => "no run".to_owned(),
+            Some((only, [])) => only.clone(),
+            Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        }
+    }
+}
+
+/// How hard was tried, and what was not.
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.counts(), self.not_tried_words())
+    }
+}
+
+impl Tried {
+    /// Counts a run, under its kind if it took place in full; says whether it did. The base plan is what every run of the
+    /// search has.
+    pub fn count(&mut self, run: &Run, base: &FaultPlan, kind: impl FnOnce(&mut Tried) -> &mut u64) -> bool {
         self.again += u64::from(run.repeats);
         if matches!(run.end, End::Refused { .. }) {
             self.refused += 1;
@@ -77,6 +147,9 @@ impl Tried {
         self.faults_planned += planned as u64;
         self.faults_fired += fired as u64;
         let live = fired == planned;
+        if live {
+            self.kinds.add(&run.plan, base);
+        }
         *(if live { kind(self) } else { &mut self.inert }) += 1;
         live
     }
@@ -101,6 +174,7 @@ impl AddAssign for Tried {
             unsteady,
             faults_planned,
             faults_fired,
+            kinds,
             stopped,
         } = other;
         self.fault_free += fault_free;
@@ -119,6 +193,49 @@ impl AddAssign for Tried {
         self.unsteady += unsteady;
         self.faults_planned += faults_planned;
         self.faults_fired += faults_fired;
+        self.kinds = self.kinds.and(kinds);
         self.stopped |= stopped;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use faultwire::fault::{Action, Class, Direction, Fault, Packet};
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_tried_follows_from_what_was() {
+        let nothing = Tried::default();
+        assert_eq!(
+            nothing.to_string(),
+            "no run; not tried: lost packets, duplicate packets, delayed packets, reordered packets, damaged packets, \
+             outages of a link, crashes, restarts, injected packets, several faults at once and random plans"
+        );
+        let mut tried = Tried { fault_free: 1, singles: 4, singles_of: 4, random: 9, ..nothing };
+        for action in [
+            Action::Drop,
+            Action::Duplicate,
+            Action::DelayUs(1),
+            Action::HoldFor(1),
+            Action::CorruptBits(vec![0]),
+        ] {
+            let (direction, packet) = (Direction::new("client", "server"), Packet::nth(Class::Data, 1));
+            let plan =
+                FaultPlan { faults: vec![Fault { direction, packet, action }], ..FaultPlan::default() };
+            tried.kinds.add(&plan, &FaultPlan::default());
+        }
+        assert_eq!(
+            tried.to_string(),
+            "1 run without faults, 4 plans of one fault and 9 random plans; not tried: outages of a link, crashes, \
+             restarts, injected packets and two or more faults at once other than at random"
+        );
+        let sample = Tried { pairs: 1, pairs_of: 7, random: 0, ..tried };
+        assert!(
+            sample.not_tried_words().ends_with(
+                "three or more faults at once, some plans of the grid (only a sample ran) and random plans"
+            ),
+            "{sample}"
+        );
     }
 }
