@@ -19,6 +19,8 @@ mod mutant;
 pub mod network;
 pub mod program;
 pub mod relay;
+#[cfg(test)]
+mod require;
 pub mod stack;
 pub mod tcp;
 pub mod time;

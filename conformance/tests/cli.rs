@@ -1,5 +1,7 @@
 //! The `faultwire` command from outside: help, wrong arguments, formats, exit codes, pipes.
-#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+#[path = "../../src/require.rs"]
+mod require;
 
 use std::io::Read;
 use std::path::Path;
@@ -281,9 +283,7 @@ fn a_page_is_not_written_to_a_terminal() {
     {
         Ok(output) => output,
         Err(error) => {
-            eprintln!(
-                "skipped: `script`, which gives a terminal, cannot be started: {error}; `apt-get install bsdutils` brings it"
-            );
+            require::skipped("script", format_args!("it cannot be started ({error}): install bsdutils"));
             return;
         }
     };

@@ -1,6 +1,6 @@
 //! The page of a verification: what it holds and what it must not, and, where Chromium is at hand, what one does with it.
 
-#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+#![expect(clippy::print_stderr, reason = "a test prints how long a page takes to open")]
 
 #[path = "html/browser.rs"]
 mod browser;
@@ -8,6 +8,8 @@ mod browser;
 mod contrast;
 #[path = "html/markup.rs"]
 mod markup;
+#[path = "../../src/require.rs"]
+mod require;
 
 use std::sync::LazyLock;
 use std::time::Duration;

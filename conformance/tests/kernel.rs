@@ -1,8 +1,9 @@
 //! Our stack against the kernel of this machine: each is a host of a lab, with the wire between them.
 //!
-//! Where the machine refuses a lab, each test prints the step, the error and what would allow it, and passes.
+//! Where the machine refuses a lab, each test is skipped with the step, the error and the remedy, or fails if
+//! FAULTWIRE_REQUIRE names `lab`.
 #![cfg(target_os = "linux")]
-#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+#![expect(clippy::print_stderr, reason = "tests that count print the count")]
 
 #[path = "kernel/bench.rs"]
 mod bench;
@@ -28,6 +29,8 @@ mod loss;
 mod many;
 #[path = "kernel/refused.rs"]
 mod refused;
+#[path = "../../src/require.rs"]
+mod require;
 #[path = "kernel/set_up.rs"]
 mod set_up;
 #[path = "kernel/streams.rs"]

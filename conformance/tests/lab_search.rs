@@ -1,12 +1,13 @@
 //! `faultwire lab search` from outside: what it finds in the beginners' programs, that it finds nothing in right ones, and
 //! that nothing of it is left behind. And `faultwire lab` with programs that are not ours.
 //!
-//! Where the machine refuses a lab, or has no python3, nc or curl, each test says so and passes.
+//! Where the machine refuses a lab, or has no python3, nc or curl, each test is skipped with the reason, or fails if
+//! FAULTWIRE_REQUIRE names it.
 #![cfg(target_os = "linux")]
-#![expect(
-    clippy::print_stderr,
-    reason = "a test that is skipped says so, and one that counts says the count"
-)]
+#![expect(clippy::print_stderr, reason = "a test that counts prints the count")]
+
+#[path = "../../src/require.rs"]
+mod require;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -74,13 +75,13 @@ fn can(tools: &[(&str, &str)]) -> bool {
     for (tool, argument) in tools {
         let found = Command::new(tool).arg(argument).stdin(Stdio::null()).output();
         if let Err(error) = found {
-            eprintln!("skipped: `{tool}` cannot be started ({error}): install it");
+            require::skipped(tool, format_args!("it cannot be started ({error}): install it"));
             return false;
         }
     }
     let output = Pair::of_echo("there").lab(&[]).output().expect("the command starts");
     if output.status.code() == Some(3) {
-        eprintln!("skipped: {}", text(&output.stderr).trim_end());
+        require::skipped("lab", text(&output.stderr).trim_end());
         return false;
     }
     assert!(output.status.success(), "{output:?}");

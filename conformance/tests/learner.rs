@@ -2,9 +2,11 @@
 //! mended one passes, and whatever a program does, it is told, and nothing of it is left running.
 //!
 //! With `FAULTWIRE_LESSON_CRATE=1` the crate is built here, offline, beside what is built for the tests. Without, or where
-//! there is no cargo, that test says so and passes.
+//! there is no cargo, that test is skipped with the reason, or fails if FAULTWIRE_REQUIRE names it.
 #![cfg(target_os = "linux")] // It looks into /proc for what is left.
-#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+#[path = "../../src/require.rs"]
+mod require;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -93,7 +95,7 @@ fn contains(said: &str, words: &[&str]) {
 fn has(tool: &str, argument: &str) -> bool {
     let found = Command::new(tool).arg(argument).stdin(Stdio::null()).output();
     if let Err(error) = &found {
-        eprintln!("skipped: `{tool}` cannot be started ({error}): install it");
+        require::skipped(tool, format_args!("it cannot be started ({error}): install it"));
     }
     found.is_ok()
 }
@@ -159,7 +161,10 @@ fn hints_come_one_by_one_and_the_list_knows_how_far_one_is() {
 fn is_built() -> bool {
     let asked = std::env::var_os("FAULTWIRE_LESSON_CRATE").is_some();
     if !asked {
-        eprintln!("skipped: a learner's crate takes minutes to build; FAULTWIRE_LESSON_CRATE=1 asks for it");
+        require::skipped(
+            "learner-crate",
+            "building a crate takes minutes: FAULTWIRE_LESSON_CRATE=1 runs this test",
+        );
     }
     asked
 }

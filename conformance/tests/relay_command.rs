@@ -1,6 +1,8 @@
 //! `faultwire relay` between programs that know nothing of it.
 #![cfg(unix)]
-#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+#[path = "../../src/require.rs"]
+mod require;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{SocketAddr, UdpSocket};
@@ -109,7 +111,7 @@ fn exactly_the_planned_datagram_is_hit() {
 fn python_loses_the_planned_answer_and_the_trace_tells() {
     let found = Command::new("python3").arg("-V").output();
     if let Err(error) = found {
-        eprintln!("skipped: `python3` cannot be started ({error}): install it");
+        require::skipped("python3", format_args!("it cannot be started ({error}): install it"));
         return;
     }
     const CLIENT: &str = "

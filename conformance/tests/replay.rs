@@ -1,9 +1,9 @@
 //! `faultwire replay`: whether a plan still shows what it showed, of one plan and of a folder of them.
 
-#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-
 #[path = "replay/pictures.rs"]
 mod pictures;
+#[path = "../../src/require.rs"]
+mod require;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -2,7 +2,9 @@
 //!
 //! Where `python3` or `nc` is missing a test says so and is skipped.
 #![cfg(unix)]
-#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+#[path = "../../src/require.rs"]
+mod require;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Output, Stdio};
@@ -72,11 +74,11 @@ fn have(tool: &str, probe: &[&str]) -> bool {
     match found {
         Ok(output) if tool != "nc" || text(&output.stderr).contains("[-46CDdFhklNnrStUuvZz]") => true,
         Ok(_) => {
-            eprintln!("skipped: `{tool}` is not OpenBSD's, whose -N this test needs: install netcat-openbsd");
+            require::skipped(tool, "only OpenBSD's has the option -N: install netcat-openbsd");
             false
         }
         Err(error) => {
-            eprintln!("skipped: `{tool}` cannot be started ({error}): install it");
+            require::skipped(tool, format_args!("it cannot be started ({error}): install it"));
             false
         }
     }

@@ -197,11 +197,15 @@ async fn the_largest_datagrams_pass_whatever_the_links_mtu() {
 }
 
 #[tokio::test]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 async fn it_works_over_ipv6() {
     let server = match UdpSocket::bind("[::1]:0").await {
         Ok(server) => server,
-        Err(error) => return eprintln!("skipped: binding to [::1] fails: {error}; enable IPv6 on `lo`"),
+        Err(error) => {
+            return crate::require::skipped(
+                "ipv6",
+                format_args!("binding to [::1] fails: {error}; enable IPv6 on `lo`"),
+            );
+        }
     };
     let client = UdpSocket::bind("[::1]:0").await.expect("bind");
     let relay = Relay::new(&plan([(1, Action::Drop)]), RelayConfig::default()).expect("a relay");

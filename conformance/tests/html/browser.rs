@@ -23,7 +23,10 @@ fn shown(page: &str) -> Option<(tempfile::TempDir, Browser)> {
             Some((dir, browser))
         }
         Err(why) => {
-            eprintln!("skipped: {why}; Debian's packages `chromium` and `chromium-driver` would allow it");
+            crate::require::skipped(
+                "chromium",
+                format_args!("{why}: install Debian's packages chromium and chromium-driver"),
+            );
             None
         }
     }

@@ -76,7 +76,7 @@ pub(crate) fn lab(config: HostConfig) -> Option<(Lab, KernelHost, Box<dyn Device
             Some((lab, made.host, made.device))
         }
         Err(LabError::Refused(refusal)) => {
-            eprintln!("skipped: {refusal}");
+            crate::require::skipped("lab", refusal);
             None
         }
         Err(error) => panic!("the lab does not start: {error:?}"),

@@ -17,7 +17,7 @@ const SUBJECTS: [Testbed; 3] = [Testbed::Lab, Testbed::LabOursClient, Testbed::L
 /// Whether this machine has a lab; says why not.
 fn is_here() -> bool {
     faultwire_sim::lab::set_helper(|| Ok(helper()));
-    faultwire_sim::lab::probe().inspect_err(|error| eprintln!("skipped: {error}")).is_ok()
+    faultwire_sim::lab::probe().inspect_err(|error| crate::require::skipped("lab", error)).is_ok()
 }
 
 fn plan(text: &str) -> FaultPlan {

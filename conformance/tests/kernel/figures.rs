@@ -18,7 +18,7 @@ fn measured(profile: Profile, mutant: Option<Mutant>, figures: &[&str]) -> Optio
     match compare(&options, &mut Silent) {
         Ok(comparison) => Some(comparison),
         Err(CompareError::Refused(refusal)) => {
-            eprintln!("skipped: {refusal}");
+            crate::require::skipped("lab", refusal);
             None
         }
         Err(error) => panic!("{error}"),
@@ -97,7 +97,7 @@ fn a_comparison_is_json_with_a_version() {
         .output()
         .expect("it starts");
     if output.status.code() == Some(3) {
-        eprintln!("skipped: {}", String::from_utf8_lossy(&output.stderr));
+        crate::require::skipped("lab", String::from_utf8_lossy(&output.stderr));
         return;
     }
     assert_eq!(output.status.code(), Some(0), "{output:?}");

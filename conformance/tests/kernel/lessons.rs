@@ -14,7 +14,7 @@ use crate::bench::helper;
 fn recorded_plans_break_the_believed_programs_on_the_real_kernel_too() {
     faultwire_sim::lab::set_helper(|| Ok(helper()));
     if let Err(error) = faultwire_sim::lab::probe() {
-        eprintln!("skipped: {error}");
+        crate::require::skipped("lab", error);
         return;
     }
     thread::scope(|scope| {

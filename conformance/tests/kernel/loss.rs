@@ -9,7 +9,7 @@ use crate::bench::helper;
 /// Whether this machine has a lab; says why not.
 fn is_here() -> bool {
     faultwire_sim::lab::set_helper(|| Ok(helper()));
-    faultwire_sim::lab::probe().inspect_err(|error| eprintln!("skipped: {error}")).is_ok()
+    faultwire_sim::lab::probe().inspect_err(|error| crate::require::skipped("lab", error)).is_ok()
 }
 
 /// A client sends datagrams to a server, in a run that loses one of them outside of any plan as often as `lossy` says.

@@ -1,7 +1,8 @@
 //! A machine that refuses a lab: here one where nobody may make a user namespace, or a network namespace.
 //!
 //! It is made of a user namespace that allows none inside: user_namespaces(7), namespaces(7). Where the tools for that (unshare, setpriv of
-//! util-linux) are missing, or the machine allows no user namespace in the first place, a test says so and passes.
+//! util-linux) are missing, or the machine allows no user namespace in the first place, a test is skipped with
+//! the reason, or fails if FAULTWIRE_REQUIRE names it.
 
 use std::process::{Command, Output};
 
@@ -19,11 +20,14 @@ fn without(limit: &str, rights: &str, args: &[&str]) -> Option<Output> {
     match run(&["true"]) {
         Ok(output) if output.status.success() => {}
         Ok(output) => {
-            eprintln!("skipped: {}", String::from_utf8_lossy(&output.stderr).trim_end());
+            crate::require::skipped("lab", String::from_utf8_lossy(&output.stderr).trim_end());
             return None;
         }
         Err(error) => {
-            eprintln!("skipped: unshare cannot be started ({error}): install util-linux");
+            crate::require::skipped(
+                "unshare",
+                format_args!("it cannot be started ({error}): install util-linux"),
+            );
             return None;
         }
     }

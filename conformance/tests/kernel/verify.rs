@@ -23,7 +23,7 @@ fn rows(args: &[&str]) -> Option<Vec<Value>> {
         .expect("it starts");
     let said = String::from_utf8_lossy(&output.stderr);
     if output.status.code() == Some(3) {
-        eprintln!("skipped: {said}");
+        crate::require::skipped("lab", said);
         return None;
     }
     assert_eq!(output.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&output.stdout));
@@ -86,7 +86,7 @@ fn idle(testbed: Testbed) -> Run {
 fn nothing_of_a_run_is_left_for_the_next_one() {
     faultwire_sim::lab::set_helper(|| Ok(helper()));
     if let Err(error) = faultwire_sim::lab::probe() {
-        eprintln!("skipped: {error}");
+        crate::require::skipped("lab", error);
         return;
     }
     for testbed in SUBJECTS {
@@ -109,7 +109,7 @@ fn nothing_of_a_run_is_left_for_the_next_one() {
 fn no_side_gives_up_before_the_faults_are_over() {
     faultwire_sim::lab::set_helper(|| Ok(helper()));
     if let Err(error) = faultwire_sim::lab::probe() {
-        eprintln!("skipped: {error}");
+        crate::require::skipped("lab", error);
         return;
     }
     let drops: String = (1..=5)
@@ -139,7 +139,7 @@ fn no_side_gives_up_before_the_faults_are_over() {
 fn a_run_is_ended_when_the_work_is_interrupted() {
     faultwire_sim::lab::set_helper(|| Ok(helper()));
     if let Err(error) = faultwire_sim::lab::probe() {
-        eprintln!("skipped: {error}");
+        crate::require::skipped("lab", error);
         return;
     }
     let dir = tempfile::TempDir::new().expect("a directory");

@@ -17,7 +17,7 @@ fn a_file_goes_through_netcat() {
     }
     let help = Command::new("nc").arg("-h").output().expect("nc");
     if !text(&help.stderr).contains("[-46CDdFhklNnrStUuvZz]") {
-        eprintln!("skipped: `nc` is not OpenBSD's, whose -N this test needs: install netcat-openbsd");
+        crate::require::skipped("nc", "only OpenBSD's has the option -N: install netcat-openbsd");
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");

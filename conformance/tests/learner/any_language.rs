@@ -15,7 +15,7 @@ fn testbeds() -> Vec<&'static str> {
     let args = ["check", "0", "--server", "false", "--client", "true", "--testbed", "lab"];
     let output = learner.command(&args).output().expect("the command starts");
     if output.status.code() == Some(3) {
-        eprintln!("skipped for the lab: {}", said(&output).trim());
+        crate::require::skipped("lab", said(&output).trim());
         return vec!["relay"];
     }
     vec!["relay", "lab"]

@@ -18,8 +18,9 @@ impl Tshark {
             Ok(output) if output.status.success() => Some(Tshark(())),
             Ok(output) => panic!("tshark is broken: {}", String::from_utf8_lossy(&output.stderr)),
             Err(error) => {
-                eprintln!(
-                    "{test}: skipped: tshark cannot be started: {error}; `apt-get install tshark` brings it"
+                crate::require::skipped(
+                    "tshark",
+                    format_args!("{test}: it cannot be started ({error}): install Debian's package tshark"),
                 );
                 None
             }

@@ -56,7 +56,7 @@ fn no_words_lie_on_others_in_a_browser() {
     let browser =
         Command::new("chromium").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !browser.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no `chromium` to be had; Debian's package of that name would allow it");
+        crate::require::skipped("chromium", "it cannot be started: install Debian's package chromium");
         return;
     }
     std::fs::write(&file, page(&dir)).expect("a file");

@@ -12,13 +12,15 @@ use crate::network::{Datagram as _, Listener as _, Network as _, Stream as _};
 use crate::stack::{KeepAlive, OptionName, SocketOption};
 
 /// The loopback addresses of the families that this machine has; says so where one is missing.
-#[expect(clippy::print_stderr, reason = "a test that skips a family says so")]
 fn families() -> Vec<IpAddr> {
     let mut found = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
     match std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)) {
         Ok(_) => found.push(IpAddr::V6(Ipv6Addr::LOCALHOST)),
         Err(error) => {
-            eprintln!("skipped: IPv6, because binding to [::1] fails: {error}; enable IPv6 on `lo`")
+            crate::require::skipped(
+                "ipv6",
+                format_args!("binding to [::1] fails: {error}; enable IPv6 on `lo`"),
+            );
         }
     }
     found
