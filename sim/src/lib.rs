@@ -19,6 +19,7 @@ mod testbed;
 mod world;
 
 pub use net::{Net, NetDatagram, NetListener, NetStream};
+pub use program::handled;
 pub use run::{End, Run};
 pub use scenario::{BoxError, Ending, Failure, Result, Scenario, scenario};
 pub use settings::Settings;

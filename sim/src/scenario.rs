@@ -90,8 +90,10 @@ pub(crate) struct HostSpec {
 
 /// What the hosts of a run do, and how hard to search for a plan that breaks it.
 ///
-/// The run ends when every client's future has ended; servers are stopped then. A client's error or panic, a server's
-/// error or panic, a broken invariant, and a run that stalls are failures.
+/// The run ends when every client's future has ended; servers are stopped then. A program's error or panic, a panic in a task
+/// that it spawned, a broken invariant, and a run that stalls are failures. A spawned task's panic that the program
+/// handles is none: caught with `catch_unwind`, or reported with [`handled`](crate::handled). Threads and `spawn_blocking` are
+/// outside of this.
 ///
 /// A program's tasks belong in a `JoinSet`, which ends with the program: on [`Testbed::Virtual`], where all hosts share
 /// a runtime, a task started with `tokio::spawn` outlives a crash of its host (its sockets do not).

@@ -12,6 +12,9 @@ pub struct Settings {
     pub time_max: Duration,
     /// Events (socket calls, packets, timers) after which a simulated run of our stack counts as stalled.
     pub events_max: u64,
+    /// Polls of a host's program after which a run counts as stalled: a program that never waits for anything that takes time
+    /// would run forever. A task that the program spawned, and that only yields, is not counted.
+    pub polls_max: u64,
     /// Real time after which a run over real sockets counts as stalled.
     pub real_time_max: Duration,
     /// Timers and limits of the TCP in the simulated stacks.
@@ -30,6 +33,7 @@ impl Default for Settings {
             seed: 0,
             time_max: Duration::from_secs(600),
             events_max: 1_000_000,
+            polls_max: 10_000_000,
             real_time_max: Duration::from_secs(20),
             tcp: faultwire::tcp::Config::default(),
             trace: true,

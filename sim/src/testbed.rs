@@ -21,7 +21,7 @@ use faultwire::fault::FaultPlan;
 use faultwire::time::Time;
 use faultwire::trace::Trace;
 
-use crate::program::message;
+use crate::program::{end_after_panics, message};
 use crate::run::{End, Run};
 use crate::scenario::Scenario;
 use crate::world::Shared;
@@ -191,6 +191,7 @@ fn conclude(shared: &Shared, plan: &FaultPlan) -> Run {
     } else {
         End::Finished
     };
+    let end = end_after_panics(end, |host| world.trace.host_name(host).to_owned());
     Run {
         plan: plan.clone(),
         trace: std::mem::take(&mut world.trace),

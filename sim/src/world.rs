@@ -21,6 +21,7 @@ use faultwire::trace::{HostId, LossReason, Note, TcpNote, Trace, What};
 pub(crate) use host::{Host, Waiters};
 pub(crate) use timers::{TimerId, Timers};
 
+use crate::program::{Trouble, polls_of};
 use crate::settings::Settings;
 
 /// How a fabric takes part in what programs do.
@@ -150,11 +151,15 @@ impl World {
     }
 
     /// A host's program came to its end.
-    pub(crate) fn program_ended(&mut self, host: HostId, result: Result<(), String>) {
+    pub(crate) fn program_ended(&mut self, host: HostId, result: Result<(), Trouble>) {
         match result {
             Ok(()) => self.waits_for[usize::from(host.0)] = false,
-            Err(message) => {
+            Err(Trouble::Failed(message)) => {
                 self.failure.get_or_insert((host, message));
+            }
+            Err(Trouble::Spins(polls)) => {
+                let limit = || polls_of(polls, self.trace.host_name(host));
+                self.limit_hit.get_or_insert_with(limit);
             }
         }
         if self.is_decided() {

@@ -16,6 +16,8 @@ use faultwire::time::Time;
 use faultwire::trace::{Call, HostId, SocketId, Trace, What};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::program::calls_at;
+
 /// A host's network, with a record of the calls that its programs make.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorded<N> {
@@ -70,6 +72,7 @@ struct SocketLog {
 
 impl SocketLog {
     fn push<T>(&self, call: Call, result: &io::Result<T>) {
+        calls_at(self.log.host);
         // An error without a number that is known here still goes down as an error.
         let error = result.as_ref().err().map(|error| Errno::of(error).unwrap_or(Errno::EIO));
         let what = What::Call { host: self.log.host, socket: self.id, call, error };

@@ -22,6 +22,7 @@ pub(crate) use datagram::StackDatagram;
 pub(crate) use stream::{StackListener, StackStream};
 
 use super::address;
+use crate::program::calls_at;
 use crate::world::{Shared, World};
 
 /// A simulated host's network, on either fabric.
@@ -45,6 +46,7 @@ impl StackNet {
     /// Does something with the host's stack and lets what follows from it happen; `None` if the host has lost
     /// power since, or the run is over.
     fn with<R>(&self, call: impl FnOnce(&mut World) -> R) -> Option<R> {
+        calls_at(self.host);
         let mut world = self.shared.lock();
         let now = world.now;
         // A program that calls and never waits would run for ever: its calls count, and past the limit none comes back.

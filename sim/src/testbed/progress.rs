@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::program::{Trouble, polls_of};
 use crate::run::End;
 use crate::scenario::Scenario;
 
@@ -19,13 +20,14 @@ pub(super) struct Progress {
 struct State {
     /// Clients that are still at work.
     clients: BTreeSet<String>,
-    failure: Option<(String, String)>,
+    /// How the first program that failed ended the run.
+    trouble: Option<End>,
 }
 
 impl Progress {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let clients = scenario.hosts.iter().filter(|host| host.is_client).map(|host| host.name.clone());
-        let state = State { clients: clients.collect(), failure: None };
+        let state = State { clients: clients.collect(), trouble: None };
         Progress { state: Mutex::new(state), changed: Notify::new() }
     }
 
@@ -34,14 +36,19 @@ impl Progress {
     }
 
     /// A host's program came to its end.
-    pub(super) fn ended(&self, host: &str, result: Result<(), String>) {
+    pub(super) fn ended(&self, host: &str, result: Result<(), Trouble>) {
         let mut state = self.state();
         match result {
             Ok(()) => {
                 state.clients.remove(host);
             }
-            Err(message) => {
-                state.failure.get_or_insert((host.to_owned(), message));
+            Err(Trouble::Failed(message)) => {
+                let failed = End::Failed { host: Some(host.to_owned()), message };
+                state.trouble.get_or_insert(failed);
+            }
+            Err(Trouble::Spins(polls)) => {
+                let stalled = End::Stalled { limit: polls_of(polls, host), sockets: Vec::new() };
+                state.trouble.get_or_insert(stalled);
             }
         }
         self.changed.notify_one();
@@ -50,8 +57,8 @@ impl Progress {
     /// How the run ended, if it has.
     pub(super) fn end(&self) -> Option<End> {
         let state = self.state();
-        match &state.failure {
-            Some((host, message)) => Some(End::Failed { host: Some(host.clone()), message: message.clone() }),
+        match &state.trouble {
+            Some(end) => Some(end.clone()),
             None if state.clients.is_empty() => Some(End::Finished),
             None => None,
         }

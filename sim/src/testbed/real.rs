@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use super::progress::Progress;
 use crate::net::Net;
 use crate::net::recorded::{Log, Recorded};
-use crate::program::{Guarded, QuietPanics};
+use crate::program::{Guarded, QuietPanics, end_after_panics};
 use crate::run::{End, Run};
 use crate::scenario::Scenario;
 use crate::world::host_id;
@@ -66,7 +66,8 @@ async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
         let net = network(index, &names, &addrs, relay.as_ref());
         let clock = clock.clone();
         let log = Log::new(trace.clone(), host_id(index), move || clock.now());
-        let program = Guarded::new((spec.program)(Net::from(Recorded::new(net, log))));
+        let program =
+            Guarded::new((spec.program)(Net::from(Recorded::new(net, log))), scenario.settings.polls_max);
         let (name, progress) = (spec.name.clone(), progress.clone());
         programs.spawn(async move { progress.ended(&name, program.await) });
     }
@@ -77,6 +78,7 @@ async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
         end = tokio::time::timeout(limit, progress.ending()) => end.unwrap_or_else(stalled),
         end = scenario.asked_to_end() => end,
     };
+    let end = end_after_panics(end, |host| names[usize::from(host.0)].clone());
     let calls = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
     let (trace, fired) = match &relay {
         Some(relay) => (merged(&calls, &relay.trace()), relay.fired()),

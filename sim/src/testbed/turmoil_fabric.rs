@@ -115,13 +115,14 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         state.addrs = names.iter().map(|name| sim.lookup(name.as_str())).collect();
         state.sockets = std::iter::repeat_with(Weak::new).take(names.len() + 1).collect();
     }
+    let polls_max = settings.polls_max;
     for (index, spec) in scenario.hosts.iter().cloned().enumerate() {
         let (shared, fabric) = (shared.clone(), fabric.clone());
         let host = host_id(index);
         sim.host(names[index].as_str(), move || {
             let generation = shared.lock().host(host).generation;
             let net = Net::from(StackNet::new(shared.clone(), host, generation));
-            let program = Guarded::new((spec.program)(net));
+            let program = Guarded::new((spec.program)(net), polls_max);
             let (shared, fabric) = (shared.clone(), fabric.clone());
             async move {
                 let socket = attach(&fabric, index).await?;

@@ -11,7 +11,7 @@ use super::turmoil_fabric::builder;
 use crate::net::Net;
 use crate::net::recorded::{Log, Recorded};
 use crate::net::turmoil_net::TurmoilNet;
-use crate::program::{Guarded, QuietPanics};
+use crate::program::{Guarded, QuietPanics, end_after_panics};
 use crate::run::{End, Run};
 use crate::scenario::Scenario;
 use crate::world::host_id;
@@ -23,6 +23,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let trace = Arc::new(Mutex::new(Trace::new(names.iter().cloned())));
     let progress = Arc::new(Progress::new(scenario));
     let mut sim = builder(scenario.settings.seed).build();
+    let polls_max = scenario.settings.polls_max;
     for (index, spec) in scenario.hosts.iter().enumerate() {
         let (spec, trace, progress, names) = (spec.clone(), trace.clone(), progress.clone(), names.clone());
         let host = host_id(index);
@@ -32,7 +33,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
                 TurmoilNet::new(names.clone()),
                 Log::new(trace.clone(), host, clock),
             ));
-            let program = Guarded::new((spec.program)(net));
+            let program = Guarded::new((spec.program)(net), polls_max);
             let (name, progress) = (spec.name.clone(), progress.clone());
             async move {
                 let result = program.await;
@@ -55,6 +56,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     };
     let elapsed = Time::from(sim.elapsed());
     let trace = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
+    let end = end_after_panics(end, |host| trace.host_name(host).to_owned());
     drop(sim);
     Run { plan: plan.clone(), trace, end, fired: Fired::default(), elapsed, repeats: 0 }
 }

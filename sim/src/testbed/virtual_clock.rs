@@ -133,7 +133,7 @@ impl Driver<'_> {
         let spec = &self.scenario.hosts[index];
         let host = host_id(index);
         let net = Net::from(StackNet::new(self.shared.clone(), host, generation));
-        let program = Guarded::new((spec.program)(net));
+        let program = Guarded::new((spec.program)(net), self.scenario.settings.polls_max);
         let shared = self.shared.clone();
         tokio::spawn(async move {
             let result = program.await;

@@ -23,7 +23,7 @@ use super::pool::Bench;
 use crate::net::Net;
 use crate::net::our_net::{Names, OurNet};
 use crate::net::recorded::{Log, Recorded};
-use crate::program::{Guarded, QuietPanics};
+use crate::program::{Guarded, QuietPanics, end_after_panics};
 use crate::run::{End, Run};
 use crate::scenario::Scenario;
 use crate::testbed::progress::Progress;
@@ -61,6 +61,9 @@ pub(super) fn run(
             limit = stalls(patience, forwarder, &calls, clock) => Ok(End::Stalled { limit: limit?, sockets: Vec::new() }),
         }
     })?;
+    let end = end_after_panics(end, |host| {
+        programs.trace.lock().unwrap_or_else(PoisonError::into_inner).host_name(host).to_owned()
+    });
     // What programs still do as they are stopped does not count.
     let concluded = forwarder.conclude().map_err(|error| format!("a device tells nothing: {error}"))?;
     let elapsed = clock.now();
@@ -171,7 +174,8 @@ impl<'a> Programs<'a> {
                 Net::from(Recorded::new(OurNet::new(ours, self.clock.clone(), self.names.clone()), log))
             }
         };
-        let program = Guarded::new((self.scenario.hosts[index].program)(net));
+        let program =
+            Guarded::new((self.scenario.hosts[index].program)(net), self.scenario.settings.polls_max);
         let (name, progress, power) = (host.name.clone(), self.progress.clone(), self.power.clone());
         self.running[index] = Some(tokio::spawn(async move {
             let result = program.await;
