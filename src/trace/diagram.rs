@@ -16,10 +16,14 @@ use super::{HostId, Trace, What};
 
 pub use svg::{SVG_STYLE, SvgOptions};
 
+/// The narrowest and the widest that a diagram is drawn, in columns.
+const WIDTH_MIN: usize = 40;
+const WIDTH_MAX: usize = 1_000;
+
 /// How a diagram is drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiagramOptions {
-    /// The widest line, in columns; at least 40.
+    /// The widest line, in columns; values outside 40 to 1000 count as the nearest of these.
     pub width: usize,
     /// The most lines; at least 12. What is too much is left out in the middle, and the diagram says how much.
     pub lines_max: usize,
@@ -63,5 +67,7 @@ fn is_mirrored(trace: &Trace) -> bool {
     trace.hosts().len() == 2 && first == Some(HostId(1))
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -57,6 +57,11 @@ impl Sample {
     }
 
     pub(super) fn of<const N: usize>(hosts: [&str; N]) -> Sample {
+        Sample::named(hosts)
+    }
+
+    /// Hosts with these names, as many as there are.
+    pub(super) fn named(hosts: impl IntoIterator<Item = impl Into<String>>) -> Sample {
         Sample { trace: Trace::new(hosts), now: Time::ZERO, nth: Vec::new(), faults: 0 }
     }
 
@@ -65,7 +70,11 @@ impl Sample {
     }
 
     pub(super) fn at_us(&mut self, us: u64) -> &mut Self {
-        self.now = Time::from_micros(us);
+        self.at_time(Time::from_micros(us))
+    }
+
+    pub(super) fn at_time(&mut self, now: Time) -> &mut Self {
+        self.now = now;
         self
     }
 

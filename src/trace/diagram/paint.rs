@@ -1,7 +1,9 @@
 //! From rows to text: where the hosts' lines stand, and the characters.
 
-use super::DiagramOptions;
+use std::collections::BTreeSet;
+
 use super::layout::{Arrow, Note, Row, Shape};
+use super::{DiagramOptions, WIDTH_MAX, WIDTH_MIN};
 use crate::time::Time;
 use crate::trace::{Trace, words};
 
@@ -70,11 +72,17 @@ struct Columns {
     times: usize,
     /// Where the sign of the moment of truth stands, if there is one.
     truth: Option<usize>,
-    /// The hosts' lines.
+    /// The hosts' lines. None where there is no room for them: then the words in the margin say who sends to
+    /// whom.
     hosts: Vec<usize>,
     /// The start of the margin with the words, if there is one.
     margin: Option<usize>,
 }
+
+/// The least room for an arrow between two hosts' lines.
+const ARROW_MIN: usize = 2;
+/// The most lines that the hosts' names take.
+const NAME_LINES_MAX: usize = 3;
 
 /// The width of the times, and of the gap behind them.
 const GAP: usize = 2;
@@ -89,10 +97,12 @@ impl Columns {
                 let notes = rows.iter().flat_map(|row| &row.notes).filter(|note| note.host == host);
                 notes.map(|note| note.words.chars().count()).max().unwrap_or(0)
             };
-            // Words take half of the width at most; what one side leaves, the other has.
+            // Words take half of the width at most; what one side leaves, the other has. Arrows keep some
+            // room.
+            let each = width.saturating_sub(times + GAP + 9) / 2;
             let beside = |host: usize| {
                 let room = width / 2 - longest(1 - host).clamp(4, width / 4);
-                longest(host).min(room).min(width * 3 / 10).max(4)
+                longest(host).min(room).min(width * 3 / 10).min(each).max(4)
             };
             let (first, second) = if mirrored { (1, 0) } else { (0, 1) };
             let mut hosts = vec![times + GAP + beside(first) + 1, (width - 2).saturating_sub(beside(second))];
@@ -103,9 +113,11 @@ impl Columns {
         }
         let margin = width - (width * 9 / 20).clamp(1, 44);
         let (first, last) = (times + GAP + 2, margin.saturating_sub(4));
-        let hosts = (0..hosts)
-            .map(|host| first + last.saturating_sub(first) * host / hosts.saturating_sub(1).max(1))
-            .collect();
+        let (room, gaps) = (last.saturating_sub(first), hosts.saturating_sub(1).max(1));
+        if first > last || room / gaps <= ARROW_MIN {
+            return Columns { width, times, truth, hosts: Vec::new(), margin: Some(times + GAP) };
+        }
+        let hosts = (0..hosts).map(|host| first + room * host / gaps).collect();
         Columns { width, times, truth, hosts, margin: Some(margin) }
     }
 }
@@ -162,16 +174,20 @@ fn moment(at: Time, whole_ms: bool) -> String {
 /// Draws the rows.
 pub(super) fn paint(trace: &Trace, rows: &[Row], options: &DiagramOptions, mirrored: bool) -> String {
     let pens = if options.ascii { &ASCII } else { &UNICODE };
-    let width = options.width.max(40);
+    let width = options.width.clamp(WIDTH_MIN, WIDTH_MAX);
     let whole_ms = rows.iter().all(|row| row.at.as_nanos() % 1_000_000 == 0);
     let columns = Columns::new(trace.hosts().len(), rows, whole_ms, width, mirrored);
     let mut out = String::new();
-    heading(trace, &columns, pens, &mut out);
-    let keep = kept(rows, options.lines_max.max(12) - 2);
+    let head = heading(trace, &columns, pens, &mut out);
+    let mut signs = String::new();
+    legend(rows, &columns, pens, &mut signs);
+    let names = told_apart(trace.hosts(), columns.margin.map_or(width, |margin| (width - margin) / 3), pens);
+    // Where there is no legend its line stays empty.
+    let keep = kept(rows, options.lines_max.max(12) - head - signs.lines().count().max(1));
     let mut index = 0;
     while index < rows.len() {
         if keep[index] {
-            row(trace, &rows[index], whole_ms, &columns, pens).finish(&mut out);
+            row(&names, &rows[index], whole_ms, &columns, pens).finish(&mut out);
             index += 1;
             continue;
         }
@@ -187,11 +203,14 @@ pub(super) fn paint(trace: &Trace, rows: &[Row], options: &DiagramOptions, mirro
         let mut canvas = Canvas::new(width);
         let until = left_out.last().map_or(Time::ZERO, |row| row.at);
         let words = format!("{0} {what}, until {1} ms {0}", pens.ellipsis, moment(until, whole_ms));
-        canvas.write(if columns.hosts.is_empty() { 0 } else { columns.leftmost() + 2 }, &words);
+        canvas.write(
+            if columns.hosts.is_empty() { columns.times + GAP } else { columns.leftmost() + 2 },
+            &words,
+        );
         canvas.finish(&mut out);
         index = end;
     }
-    legend(rows, &columns, pens, &mut out);
+    out.push_str(&signs);
     out
 }
 
@@ -214,6 +233,11 @@ fn kept(rows: &[Row], lines: usize) -> Vec<bool> {
     for (index, _) in truth.chain(numbered().filter(|(_, row)| row.marked && !row.is_truth)) {
         let before = keep.clone();
         keep[index.saturating_sub(1)..(index + 2).min(rows.len())].fill(true);
+        if drawn(&keep) > lines && rows[index].is_truth {
+            // It alone, where its neighbors have no room.
+            keep.clone_from(&before);
+            keep[index] = true;
+        }
         if drawn(&keep) > lines {
             keep = before;
             break;
@@ -226,20 +250,55 @@ fn kept(rows: &[Row], lines: usize) -> Vec<bool> {
     keep
 }
 
-fn heading(trace: &Trace, columns: &Columns, pens: &Pens, out: &mut String) {
-    let mut canvas = Canvas::new(columns.width);
-    canvas.write(columns.moments() - 2, "ms");
-    let room = match columns.hosts.as_slice() {
-        [a, b, ..] => a.abs_diff(*b).saturating_sub(1),
-        _ => columns.width / 2,
+/// Writes the hosts' names above their lines, on as many lines as they need to stand apart; tells how many
+/// those are.
+fn heading(trace: &Trace, columns: &Columns, pens: &Pens, out: &mut String) -> usize {
+    let closest = columns.hosts.windows(2).map(|pair| pair[0].abs_diff(pair[1])).min();
+    let longest = trace.hosts().iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let (lines, room) = match closest {
+        Some(gap) if trace.hosts().len() > 2 => {
+            let lines = (longest + 1).div_ceil(gap).clamp(1, NAME_LINES_MAX);
+            (lines, gap * lines - 1)
+        }
+        Some(gap) => (1, gap.saturating_sub(1)),
+        None => (1, columns.width / 2),
     };
-    for (name, at) in trace.hosts().iter().zip(&columns.hosts) {
-        let name = clip(name, room.max(1), pens);
-        let len = name.chars().count();
-        let start = at.saturating_sub(len / 2).max(columns.times + 1);
-        canvas.write(start.min(columns.width.saturating_sub(len)), &name);
+    let names = told_apart(trace.hosts(), room.max(1), pens);
+    for line in 0..lines {
+        let mut canvas = Canvas::new(columns.width);
+        if line == 0 {
+            canvas.write(columns.moments() - 2, "ms");
+        }
+        let mut free = columns.times + 1;
+        let mut places: Vec<_> = names.iter().zip(&columns.hosts).skip(line).step_by(lines).collect();
+        places.sort_by_key(|(_, at)| **at);
+        for (name, at) in places {
+            let len = name.chars().count();
+            let start = at.saturating_sub(len / 2).max(free);
+            canvas.write(start.min(columns.width.saturating_sub(len)), name);
+            free = start + len + 1;
+        }
+        canvas.finish(out);
     }
-    canvas.finish(out);
+    lines
+}
+
+/// The names, no longer than `room`, and shortened such that no two of them become alike: at their ends, else
+/// at their beginnings, else to their numbers.
+fn told_apart(names: &[String], room: usize, pens: &Pens) -> Vec<String> {
+    let backwards = |name: &String| name.chars().rev().collect::<String>();
+    let heads = || names.iter().map(|name| clip(name, room, pens)).collect::<Vec<_>>();
+    let tails =
+        || names.iter().map(|name| backwards(&clip(&backwards(name), room, pens))).collect::<Vec<_>>();
+    let numbers = || (1..=names.len()).map(|number| clip(&number.to_string(), room, pens)).collect();
+    let alike = |short: &[String]| short.iter().collect::<BTreeSet<_>>().len();
+    let wanted = alike(names);
+    let heads = heads();
+    if alike(&heads) == wanted {
+        return heads;
+    }
+    let tails = tails();
+    if alike(&tails) == wanted { tails } else { numbers() }
 }
 
 fn legend(rows: &[Row], columns: &Columns, pens: &Pens, out: &mut String) {
@@ -279,7 +338,7 @@ fn legend(rows: &[Row], columns: &Columns, pens: &Pens, out: &mut String) {
     }
 }
 
-fn row(trace: &Trace, row: &Row, whole_ms: bool, columns: &Columns, pens: &Pens) -> Canvas {
+fn row(names: &[String], row: &Row, whole_ms: bool, columns: &Columns, pens: &Pens) -> Canvas {
     let mut canvas = Canvas::new(columns.width);
     let time = moment(row.at, whole_ms);
     canvas.write(columns.moments().saturating_sub(time.len()), &time);
@@ -294,24 +353,33 @@ fn row(trace: &Trace, row: &Row, whole_ms: bool, columns: &Columns, pens: &Pens)
         canvas.put(*at, pens.crash);
     }
     let mut margin = Vec::new();
+    let name = |host: usize| names.get(host).map_or("?", String::as_str);
     if let Some((a, b, words)) = row.banner {
-        let (a, b) = (columns.hosts[a], columns.hosts[b]);
-        let (left, right) = (a.min(b), a.max(b));
-        canvas.fill(left + 1, right, pens.banner);
-        if columns.margin.is_some() {
-            margin.push(words.to_owned());
-        } else {
-            canvas.write((left + right).saturating_sub(words.len() + 2) / 2, &format!(" {words} "));
+        match columns.hosts.get(a).zip(columns.hosts.get(b)) {
+            Some((a, b)) => {
+                let (left, right) = (*a.min(b), *a.max(b));
+                canvas.fill(left + 1, right, pens.banner);
+                if columns.margin.is_some() {
+                    margin.push(words.to_owned());
+                } else {
+                    canvas.write((left + right).saturating_sub(words.len() + 2) / 2, &format!(" {words} "));
+                }
+            }
+            None => margin.push(format!("{} {} {}: {words}", name(a), pens.banner, name(b))),
         }
     }
     if let Some(arrow) = &row.arrow {
         draw(arrow, &mut canvas, columns, pens);
-        if columns.margin.is_some() {
+        if columns.hosts.is_empty() {
+            let (from, to) = (name(arrow.from), name(arrow.to));
+            margin.push(format!("{from} {} {to}: {}", pens.right, arrow.sentence(pens)));
+        } else if columns.margin.is_some() {
             margin.push(arrow.sentence(pens));
         }
     }
     for Note { host, words, of_stack } in &row.notes {
         let Some(at) = columns.hosts.get(*host).copied() else {
+            margin.push(format!("{} {words}", name(*host)));
             continue;
         };
         let departs = |arrow: &Arrow| arrow.from == *host && arrow.shape.departs();
@@ -320,16 +388,16 @@ fn row(trace: &Trace, row: &Row, whole_ms: bool, columns: &Columns, pens: &Pens)
             canvas.put(at, pens.dot);
         }
         if columns.margin.is_some() {
-            margin.push(format!("{} {words}", trace.hosts()[*host]));
+            margin.push(format!("{} {words}", name(*host)));
         } else if at == columns.leftmost() {
-            let words = clip(words, at - columns.times - GAP - 1, pens);
-            canvas.write(at - 1 - words.chars().count(), &words);
+            let words = clip(words, at.saturating_sub(columns.times + GAP + 1), pens);
+            canvas.write(at.saturating_sub(1 + words.chars().count()), &words);
         } else {
-            canvas.write(at + 2, &clip(words, columns.width - at - 2, pens));
+            canvas.write(at + 2, &clip(words, columns.width.saturating_sub(at + 2), pens));
         }
     }
     if let Some(at) = columns.margin {
-        canvas.write(at, &clip(&margin.join("; "), columns.width - at, pens));
+        canvas.write(at, &clip(&margin.join("; "), columns.width.saturating_sub(at), pens));
     }
     canvas
 }
@@ -393,12 +461,12 @@ fn draw(arrow: &Arrow, canvas: &mut Canvas, columns: &Columns, pens: &Pens) {
     let (Some(from), Some(to)) = (columns.hosts.get(arrow.from), columns.hosts.get(arrow.to)) else {
         return;
     };
-    if from == to {
-        return;
-    }
     let rightwards = from < to;
     let (left, right) = (*from.min(to), *from.max(to));
-    let room = right - left - 1;
+    let room = (right - left).saturating_sub(1);
+    if room < ARROW_MIN {
+        return;
+    }
     let (head, tail) = match columns.margin {
         Some(_) => (String::new(), String::new()),
         None => arrow.labels(room, pens),

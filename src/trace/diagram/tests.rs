@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use super::*;
@@ -339,4 +341,36 @@ fn a_narrow_diagram_keeps_names_and_faults() {
             assert!(line.contains('✱'), "{width}: {text}");
         }
     }
+}
+
+/// With many hosts their names stand on several lines, whole or shortened where they differ; where there is
+/// no room for the hosts' lines either, each line says who sends to whom.
+#[test]
+fn many_hosts_can_be_told_apart() {
+    for (prefix, hosts) in [("node-", 9), ("node-", 25), ("a-replica-of-the-database-", 9)] {
+        let names: Vec<String> = (1..=hosts).map(|host| format!("{prefix}{host}")).collect();
+        let mut sample = Sample::named(&names);
+        for to in 1..hosts {
+            sample.carried(u64::from(to), HostId(0), HostId(to), DATA);
+        }
+        for width in [40, 60, 80, 120, 300] {
+            let text =
+                sample.trace.diagram(&DiagramOptions { width, lines_max: 200, ..DiagramOptions::default() });
+            // Who gets a packet is said on its line, or its line stands below its name.
+            let said = text.lines().filter_map(|line| line.split_once("▶ ")?.1.split_once(':'));
+            let said: BTreeSet<&str> = said.map(|(name, _)| name).collect();
+            let head = text.lines().take_while(|line| !line.contains("send"));
+            let head: BTreeSet<&str> = head.flat_map(str::split_whitespace).collect();
+            let all = names.len();
+            assert!(said.len() + 1 == all || head.len() == all + 1, "{width}: {head:?}\n{text}");
+        }
+    }
+    let mut sample = Sample::named((1..=9).map(|host| format!("node-{host}")));
+    for to in 1..9 {
+        sample.carried(u64::from(to), HostId(0), HostId(to), DATA);
+    }
+    sample.push(What::Partitioned(Some([HostId(1), HostId(4)])));
+    let at =
+        |width| sample.trace.diagram(&DiagramOptions { width, lines_max: 12, ..DiagramOptions::default() });
+    insta::assert_snapshot!(format!("{}\n{}", at(40), at(100)));
 }

@@ -201,5 +201,5 @@ pub(super) struct Band {
 /// A span of time, to three digits.
 fn about(nanos: u64) -> String {
     let step = 10_u64.pow(nanos.max(1).ilog10().saturating_sub(2));
-    words::span((nanos + step / 2) / step * step)
+    words::span(nanos.saturating_add(step / 2) / step * step)
 }
