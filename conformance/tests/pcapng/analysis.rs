@@ -174,6 +174,41 @@ fn by_tshark(tshark: &Tshark, file: &Path) -> Vec<Said> {
     said.collect()
 }
 
+/// tcpdump, which refuses several types of link in one file, reads all that is there.
+#[test]
+fn tcpdump_reads_every_packet() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for (name, scenario) in [
+        ("transfer", transfer()),
+        ("ipv4", datagram("10.0.0.1:7000", "0.0.0.0:0")),
+        ("ipv6", datagram("[fd00::1]:7000", "[::]:0")),
+    ] {
+        let trace = ran(&scenario, &FaultPlan::default());
+        let file = dir.path().join(name);
+        let captured = trace.write_pcapng("", File::create(&file).expect("a file")).expect("written");
+        let output = std::process::Command::new("tcpdump").arg("-nr").arg(&file).output();
+        let output = match output {
+            Ok(output) => output,
+            Err(error) => {
+                crate::require::skipped(
+                    "tcpdump",
+                    format_args!("it cannot be started ({error}): install tcpdump"),
+                );
+                return;
+            }
+        };
+        let (stdout, stderr) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{name}: {stderr}");
+        let packets = stdout.lines().filter(|line| line.contains(" IP ") || line.contains(" IP6 ")).count();
+        assert_eq!(
+            packets as u64,
+            captured.sent + captured.arrived + captured.lost,
+            "{name}: {stdout}{stderr}"
+        );
+    }
+}
+
 #[test]
 fn what_tshark_makes_of_a_transfer_is_what_happened() {
     let Some(tshark) = Tshark::find("what_tshark_makes_of_a_transfer_is_what_happened") else { return };

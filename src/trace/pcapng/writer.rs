@@ -33,6 +33,8 @@ const OUTBOUND: u32 = 2;
 /// A capture file in the making.
 pub(super) struct Writer<W: Write> {
     blocks: PcapNgWriter<W>,
+    /// That of every interface: tcpdump refuses a file with several.
+    link_type: DataLink,
     /// The interfaces of the hosts that have one.
     hosts: BTreeMap<HostId, u32>,
     /// The interfaces that are no host's, by name.
@@ -63,7 +65,8 @@ impl<W: Write> Writer<W> {
         let section =
             SectionHeaderBlock { endianness: Endianness::Little, options, ..SectionHeaderBlock::default() };
         let blocks = PcapNgWriter::with_section_header(out, section).map_err(io_error)?;
-        let mut writer = Writer { blocks, hosts: BTreeMap::new(), others: BTreeMap::new() };
+        let link_type = link_type(trace);
+        let mut writer = Writer { blocks, link_type, hosts: BTreeMap::new(), others: BTreeMap::new() };
         for (host, name) in (0..).map(HostId).zip(trace.hosts()) {
             if seen_by.is_none_or(|it| it == host) {
                 let about = format!("what left the host {name} and what arrived there");
@@ -86,7 +89,7 @@ impl<W: Write> Writer<W> {
         }
         let number = self.blocks.interfaces().len();
         let interface = InterfaceDescriptionBlock {
-            linktype: DataLink::RAW,
+            linktype: self.link_type,
             snaplen: NO_LIMIT,
             options: vec![
                 InterfaceDescriptionOption::IfName(Cow::Borrowed(name)),
@@ -143,6 +146,15 @@ impl<W: Write> Writer<W> {
     pub(super) fn finish(self) -> io::Result<()> {
         self.blocks.into_inner().flush()
     }
+}
+
+/// What packets of the file begin with: an IPv4 header, or an IPv6 header where all have one. `RAW`, which
+/// allows both, has one number in files and another within libpcap, and release 1.10 takes its second
+/// interface for one of another type.
+fn link_type(trace: &Trace) -> DataLink {
+    let is_v6 = |bytes: &[u8]| bytes.first().is_some_and(|first| first >> 4 == 6);
+    let mut packets = trace.sendings().map(|sending| is_v6(sending.bytes)).peekable();
+    if packets.peek().is_some() && packets.all(|is_v6| is_v6) { DataLink::IPV6 } else { DataLink::IPV4 }
 }
 
 /// A text in as many comments as it needs, none of them empty.
