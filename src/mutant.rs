@@ -116,6 +116,9 @@ mutants! {
     /// However many come.
     NeverFastRetransmits = "never-fast-retransmits" breaks "tcp/fast-retransmit":
         "duplicate acknowledgements are not looked at";
+    /// With each new segment, the first one that is not acknowledged goes out once more.
+    RepeatsUnasked = "repeats-unasked" breaks "tcp/sends-once":
+        "segments are sent again though no timer expired and nothing was missing";
     /// All that the peer's window takes is sent at once.
     IgnoresCongestion = "ignores-congestion" breaks "tcp/slow-start":
         "there is no congestion window";

@@ -111,6 +111,9 @@ impl Connection {
         } else if self.snd.timed.is_none() {
             self.snd.timed = Some((piece.end(), now));
         }
+        if first_time && self.is(Mutant::RepeatsUnasked) {
+            self.snd.resend_first = true;
+        }
         self.snd.max = self.snd.max.max(piece.end());
         self.snd.last = now;
         self.ack_sent();

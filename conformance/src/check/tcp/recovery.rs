@@ -1,11 +1,12 @@
 //! The claims of *Stream sockets* about what TCP does with packets: repeats, timers, windows, acknowledgements.
 //!
 //! `segments` reads a run's packets into connections and tells what each side knew when; `scenarios` says what the hosts
-//! do; the checks stand by subject: `timers`, `congestion`, `acknowledging`, `windows`. A check holds any TCP to what the
+//! do; the checks stand by subject: `timers`, `congestion`, `acknowledging`, `windows`, `cost`. A check holds any TCP to what the
 //! RFCs require, not to what ours does: where two readings are possible, both are allowed.
 
 mod acknowledging;
 mod congestion;
+mod cost;
 mod scenarios;
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,9 @@ const FLOW_CONTROL: CheckSpec = CheckSpec::of_packets("tcp/flow-control", window
 const GOES_ON: CheckSpec = CheckSpec::of_packets("tcp/flow-control", windows::goes_on)
     .not_in_lab("at once is within 10 ms there, and a busy machine lets a program wait for longer");
 const BUFFER: CheckSpec = CheckSpec::of_packets("tcp/window-is-the-buffer", windows::offers_the_buffer);
+
+const SENDS_ONCE: CheckSpec = CheckSpec::of_packets("tcp/sends-once", cost::sends_once)
+    .not_in_lab("a kernel that waits for the processor repeats what is only late, as RFC 6298 allows");
 
 /// The studies of recovery, timers and windows.
 pub fn studies() -> &'static [Study] {
@@ -91,6 +95,7 @@ static RECOVERY: [Study; 9] = [
             BACKS_OFF,
             ACKNOWLEDGES,
             EVERY_SECOND,
+            SENDS_ONCE,
             CheckSpec::of_packets("tcp/head-of-line", acknowledging::head_of_line).under_faults(),
         ],
         ..STUDY
@@ -117,6 +122,7 @@ static RECOVERY: [Study; 9] = [
             FLOW_CONTROL,
             ACKNOWLEDGES,
             EVERY_SECOND,
+            SENDS_ONCE,
         ],
         search: Search::of(1, 256),
         ..STUDY

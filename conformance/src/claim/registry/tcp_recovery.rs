@@ -65,6 +65,17 @@ pub(super) const CLAIMS: &[Claim] = &[
     )
     .over_plans(),
     claim(
+        "tcp/sends-once",
+        Guaranteed,
+        "Where nothing is lost, late or out of order, each SYN, each byte and each FIN is sent once.",
+        "Only two things make a sender repeat: the timer, and three duplicate acknowledgements. Neither comes up while \
+         acknowledgements arrive in time and in order, so reliability costs headers and acknowledgements and no second \
+         copy of the data. The minimum of one second that RFC 6298 recommends for the timer is there to avoid repeats \
+         of what is only slow. On a real path a spurious repeat is allowed and harmless: it costs capacity.",
+        "RFC 6298 2.4, 5.4; RFC 5681 3.2",
+    )
+    .given("No round trip takes as long as the timeout, and no window is closed: its probe may be repeated."),
+    claim(
         "tcp/initial-window",
         Guaranteed,
         "Before anything is acknowledged no more is sent than ten segments or 14 600 bytes, whichever is less (two \

@@ -9,7 +9,7 @@ use faultwire::stack::Mutant;
 use faultwire_sim::{Settings, Testbed};
 
 use self::tape::{CLIENT, FULL, SERVER, Tape};
-use super::{acknowledging, congestion, studies, timers, windows};
+use super::{acknowledging, congestion, cost, studies, timers, windows};
 use crate::check::tcp::segments::{Flow, OPENER, flows};
 use crate::check::{Check, Seen, Verdict};
 use crate::claim::{Claim, Modality};
@@ -50,6 +50,20 @@ fn what_is_lost_must_be_sent_again_in_time() {
     assert!(broken(timers::retransmits, &tape, 200_000));
     tape.at(210).carried(CLIENT, 1, 50);
     fine(timers::retransmits, &tape, 200_000, 1);
+}
+
+#[test]
+fn what_is_not_lost_is_sent_once() {
+    let mut tape = Tape::connected(2);
+    tape.at(10).carried(CLIENT, 1, 100).carried(CLIENT, 101, 100).ack(SERVER, 1, 201);
+    // The SYN, the SYN-ACK and two segments.
+    fine(cost::sends_once, &tape, 1_000, 4);
+    tape.at(20).carried(CLIENT, 101, 100);
+    assert!(broken(cost::sends_once, &tape, 1_000));
+    let mut tape = Tape::connected(2);
+    // Half of it is new.
+    tape.at(10).carried(CLIENT, 1, 100).carried(CLIENT, 51, 100);
+    assert!(broken(cost::sends_once, &tape, 1_000));
 }
 
 #[test]
