@@ -6,7 +6,10 @@ mod figure;
 mod view;
 
 use askama::Template;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use faultwire::trace::SVG_STYLE;
+use sha2::{Digest as _, Sha256};
 
 use super::Report;
 use super::words::{grouped, plan as plan_in_words};
@@ -18,6 +21,28 @@ use view::{Failure, Group, Stat};
 const PICTURES_BYTES_MAX: usize = 3_500_000;
 /// Events of a picture at most; longer runs are summed up.
 const EVENTS_MAX: usize = 150;
+
+/// The page's style and script.
+const STYLE: &str = concat!(
+    include_str!("html/page.css"),
+    include_str!("html/page/claim.css"),
+    include_str!("html/page/narrow.css"),
+    include_str!("html/page/print.css"),
+);
+const SCRIPT: &str = concat!(
+    include_str!("html/page.js"),
+    include_str!("html/page/filter.js"),
+    include_str!("html/page/copy.js"),
+    include_str!("html/page/enlarge.js"),
+    include_str!("html/page/save.js"),
+);
+
+/// The hash by which a page's policy names an element that holds this text between two ends of lines (Content
+/// Security Policy Level 3, section 2.3.1).
+fn csp_hash(text: &str) -> String {
+    let digest = Sha256::digest(format!("\n{text}\n"));
+    format!("'sha256-{}'", BASE64_STANDARD.encode(digest))
+}
 
 /// Text inside a page's script and style elements, which end nowhere but where they should.
 #[derive(Template)]
@@ -42,8 +67,11 @@ struct Page<'a> {
     /// Pictures that the page has no room for.
     left_out: usize,
     style: &'static str,
-    picture_style: String,
+    picture_style: &'a str,
     script: &'static str,
+    /// What a browser may apply and run of the page: its own elements, and nothing that a text brings along.
+    style_hashes: String,
+    script_hash: String,
     version: &'static str,
 }
 
@@ -73,6 +101,7 @@ impl Report {
         subjects.dedup();
         let groups = view::groups(self, &beds, figures);
         let (standing, verdict) = view::verdict(self);
+        let picture_style = format!("{SVG_STYLE}{}", include_str!("html/chart/style.css"));
         Page {
             verdict,
             standing,
@@ -89,20 +118,11 @@ impl Report {
             groups,
             beds,
             left_out,
-            style: concat!(
-                include_str!("html/page.css"),
-                include_str!("html/page/claim.css"),
-                include_str!("html/page/narrow.css"),
-                include_str!("html/page/print.css"),
-            ),
-            picture_style: format!("{SVG_STYLE}{}", include_str!("html/chart/style.css")),
-            script: concat!(
-                include_str!("html/page.js"),
-                include_str!("html/page/filter.js"),
-                include_str!("html/page/copy.js"),
-                include_str!("html/page/enlarge.js"),
-                include_str!("html/page/save.js"),
-            ),
+            style: STYLE,
+            style_hashes: format!("{} {}", csp_hash(&picture_style), csp_hash(STYLE)),
+            picture_style: &picture_style,
+            script: SCRIPT,
+            script_hash: csp_hash(SCRIPT),
             version: env!("CARGO_PKG_VERSION"),
         }
         .render()

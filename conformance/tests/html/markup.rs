@@ -1,5 +1,9 @@
 //! Whether a page is well-formed and keeps to itself, as far as that can be seen without a browser.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest as _, Sha256};
+
 /// Elements that have no end.
 const VOID: [&str; 7] = ["meta", "link", "input", "br", "hr", "img", "!DOCTYPE"];
 
@@ -39,6 +43,9 @@ pub(crate) fn check(page: &str) {
                 !rest[..end].contains("@import") && !rest[..end].contains("url("),
                 "{name} fetches something"
             );
+            // The page's policy lets a browser use this element and no other.
+            let hash = BASE64_STANDARD.encode(Sha256::digest(&rest[..end]));
+            assert!(policy(page).contains(&format!("'sha256-{hash}'")), "{name} is not in the policy");
             rest = &rest[end..];
         }
     }
@@ -52,6 +59,14 @@ pub(crate) fn check(page: &str) {
     }
     let foreign = page.replace("http://www.w3.org/2000/svg", "");
     assert!(!foreign.contains("http:") && !foreign.contains("https:"), "an address of elsewhere");
+}
+
+/// The page's Content Security Policy, which lets no script run but those that it names by their hashes.
+fn policy(page: &str) -> &str {
+    let (_, policy) = page.split_once("Content-Security-Policy\" content=\"").expect("a policy");
+    let policy = policy.split('"').next().expect("its end");
+    assert!(!policy.contains("nonce"), "{policy}");
+    policy
 }
 
 /// Where a tag ends: a `>` within quotes is none.
