@@ -16,6 +16,19 @@ fn refused(files: &[(&str, &str)]) -> String {
     said.join("\n")
 }
 
+/// Whatever is wrong further down, and in whatever order the parser finds it.
+#[test]
+fn the_first_mistake_is_told() {
+    for text in [
+        "format = 1\ntitle = \"\nscenario = [\n[[fault]\n",
+        "format = 1\ntitle = ?\nscenario = ?\n",
+        "format = 1\ntitle = 'a' 'b'\n[link\nprofile = \"lan\"\n",
+    ] {
+        let error = FaultPlan::parse(text, "plan.toml").expect_err(text).to_string();
+        assert!(error.starts_with("plan.toml:2:"), "{text}{error}");
+    }
+}
+
 /// A plan with one fault on a datagram; `line` replaces the line that begins with the same key.
 fn with(line: &str) -> String {
     let lines = [

@@ -18,8 +18,13 @@ pub(super) fn read(text: &str) -> Result<FaultPlan, Wrong> {
         let expected = format!("at most {}", bounds::FILE_BYTES_MAX);
         return Err(Wrong::new(0..0, "a file of too many bytes", expected));
     }
-    let root = DeTable::parse(text).map_err(|error| syntax(&error))?;
-    plan(&Section::root(&root))
+    let (root, mistakes) = DeTable::parse_recoverable(text);
+    // The parser finds them in no order of their own.
+    let place = |error: &&toml::de::Error| error.span().map_or(0, |span| span.start);
+    match mistakes.iter().min_by_key(place) {
+        Some(first) => Err(syntax(first)),
+        None => plan(&Section::root(&root)),
+    }
 }
 
 /// What the TOML parser refused.
