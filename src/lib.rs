@@ -5,13 +5,14 @@
 //! and the wire that makes it go wrong; [`network`] is the seam that lets one program run over real sockets and in
 //! simulation; [`program`] holds the clients and servers written against it, [`machine`] protocols as pure machines and what runs
 //! one over a socket, [`adaptive`] a datagram socket that does as much for each message as that asks for; [`trace`] is what
-//! happened;
+//! happened; [`files`] reads and writes what a user names;
 //! [`relay`] puts the wire between two real UDP sockets, and `lab` (Linux, with the feature of that name) between hosts of
 //! the real kernel.
 
 pub mod adaptive;
 pub mod errno;
 pub mod fault;
+pub mod files;
 #[cfg(all(target_os = "linux", feature = "lab"))]
 pub mod lab;
 pub mod machine;

@@ -18,20 +18,28 @@ mod lesson;
 mod live;
 mod mutants;
 mod output;
+mod plan;
 mod relay;
 mod replay;
+mod scenarios;
 mod select;
 mod serve;
 mod shrink;
 mod testbeds;
+mod topic;
 mod verify;
 
+use std::env::VarError;
 use std::ffi::OsString;
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
+use std::sync::Once;
 
 use clap::{Parser, Subcommand};
 
 use crate::exit;
+use error::CommandError;
 
 /// What TCP and UDP promise, settled by experiment; and any network fault, reproduced on demand.
 #[derive(Debug, Parser)]
@@ -40,10 +48,11 @@ use crate::exit;
     version,
     max_term_width = 100,
     after_help = "Without a command: verify, with every claim on every testbed.\n\n\
-                  Exit codes: 0 all as claimed; 1 a claim failed; 2 wrong usage or input;\n\
-                  3 a testbed that was asked for is not to be had; 4 an internal fault;\n\
-                  130 ended early by Ctrl-C, with the results so far, and nothing had failed.\n\
-                  FAULTWIRE_LOG=debug shows what goes on (on stderr); NO_COLOR=1 switches colours off."
+                  Exit codes: 0 all as claimed; 1 a claim failed; 2 wrong usage or input,\n\
+                  or a result that cannot be written; 3 a testbed requested by name is unavailable;\n\
+                  4 an internal fault; 130 ended early by Ctrl-C or SIGTERM, with the results so far,\n\
+                  and nothing had failed.\n\
+                  FAULTWIRE_LOG=debug logs to stderr; NO_COLOR=1 switches colors off; COLUMNS sets the width."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -61,8 +70,11 @@ enum Command {
     /// Run a scenario once under a plan of faults, and draw what happened
     Replay(replay::Args),
     Shrink(shrink::Args),
-    /// List the testbeds: where scenarios run, what each can show, and whether it is to be had here
+    /// List the testbeds: where scenarios run, what each can show, and whether it is available here
     Testbeds(testbeds::Args),
+    /// List the scenarios that `replay` and `shrink` run, with the claims that each settles
+    Scenarios(scenarios::Args),
+    Plan(plan::Args),
     /// Break the stack and the programs on purpose, and tell which checks notice
     Mutants(mutants::Args),
     Serve(serve::Args),
@@ -76,18 +88,47 @@ enum Command {
     LabHelper(lab_helper::Args),
 }
 
-/// Runs the command with these arguments, the program's name first.
+/// Runs the command with these arguments, the program's name first. A panic ends it with [`exit::INTERNAL`].
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    logs();
+    report_panics();
+    guarded(|| dispatch(args)).into()
+}
+
+/// Has each panic that is printed, on whatever thread, followed by what to do about it.
+fn report_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            before(info);
+            output::tell(
+                "error: an internal fault: please report it, with the lines above and the command line",
+            );
+        }));
+    });
+}
+
+/// The exit code of some work; that of an internal fault if it panics.
+fn guarded(work: impl FnOnce() -> u8) -> u8 {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(exit::INTERNAL)
+}
+
+fn dispatch(args: impl IntoIterator<Item = OsString>) -> u8 {
+    if let Err(error) = logs() {
+        output::complain(&error);
+        return error.exit_code();
+    }
     #[cfg(target_os = "linux")]
     faultwire_sim::lab::set_helper(lab::helper);
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(usage) => {
-            // Help and version go to stdout and are no error. A closed pipe is nobody's concern.
+            // Help and version go to stdout and are no error.
             let code = if usage.use_stderr() { exit::USAGE } else { exit::AS_CLAIMED };
-            let _ = usage.print();
-            return code.into();
+            return match usage.print() {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => exit::USAGE,
+                _ => code,
+            };
         }
     };
     let result = match cli.command.unwrap_or_else(|| Command::Verify(verify::Args::default())) {
@@ -97,6 +138,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Shrink(args) => shrink::run(&args),
         Command::Testbeds(args) => testbeds::run(&args),
+        Command::Scenarios(args) => scenarios::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Serve(args) => Ok(serve::run(&args)),
         Command::Call(args) => Ok(call::run(&args)),
@@ -108,22 +151,65 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::LabHelper(args) => Ok(lab_helper::run(&args)),
     };
     match result {
-        Ok(code) => code.into(),
+        Ok(code) => code,
         Err(error) => {
             output::complain(&error);
-            error.exit_code().into()
+            error.exit_code()
         }
     }
 }
 
-/// Logs go to stderr, as much of them as FAULTWIRE_LOG asks for: nothing below a warning if it says nothing.
-fn logs() {
+/// Logs go to stderr, as much of them as FAULTWIRE_LOG asks for; by default nothing below a warning.
+fn logs() -> Result<(), CommandError> {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("FAULTWIRE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let wanted = match std::env::var("FAULTWIRE_LOG") {
+        Ok(wanted) if !wanted.is_empty() => wanted,
+        Ok(_) | Err(VarError::NotPresent) => "warn".to_owned(),
+        Err(VarError::NotUnicode(found)) => found.to_string_lossy().into_owned(),
+    };
+    let refused = || CommandError::Log { found: wanted.clone() };
+    if !wanted.split(',').all(is_log_directive) {
+        return Err(refused());
+    }
+    let filter = EnvFilter::try_new(&wanted).map_err(|_| refused())?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(output::colour_on_stderr());
     // A second one in the same process (a test) changes nothing.
     let _ = logs.try_init();
+    Ok(())
+}
+
+/// Whether it is a level, or a target with one. A word alone would be the target of that name, which is a
+/// level misspelled.
+fn is_log_directive(text: &str) -> bool {
+    let level = text.rsplit_once('=').map_or(text, |(_, level)| level);
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    levels.iter().any(|it| it.eq_ignore_ascii_case(level.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_internal_fault() {
+        assert_eq!(guarded(|| exit::CLAIM_FAILED), exit::CLAIM_FAILED);
+        assert_eq!(guarded(|| panic!("on purpose, in a test")), exit::INTERNAL);
+        // Workers' panics reach the thread that waits for them.
+        let by_a_worker = || {
+            std::thread::scope(|scope| crate::workers::start(scope, || panic!("on purpose, in a test")));
+            exit::AS_CLAIMED
+        };
+        assert_eq!(guarded(by_a_worker), exit::INTERNAL);
+    }
+
+    #[test]
+    fn a_log_filter_names_levels() {
+        assert!(
+            ["debug", "WARN", "faultwire=trace", "faultwire::tcp=debug"].into_iter().all(is_log_directive)
+        );
+        assert!(!["nonsense", "", "faultwire=loud", "faultwire"].into_iter().any(is_log_directive));
+    }
 }

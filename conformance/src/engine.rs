@@ -29,6 +29,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::report::{LabSettings, Report};
 use crate::study::{CheckSpec, Search, Study};
+use crate::workers;
 
 pub use exhibit::{Exhibit, Reason, exhibits};
 pub use explain::{Explanation, explain};
@@ -213,7 +214,7 @@ pub fn verify_until(options: &VerifyOptions, progress: &mut dyn Progress, interr
         for ((queue, at_once), next) in queues.into_iter().zip(&next) {
             for _ in 0..at_once.min(queue.len()) {
                 let (tell, work) = (tell.clone(), &work);
-                scope.spawn(move || work(queue, next, &tell));
+                workers::start(scope, move || work(queue, next, &tell));
             }
         }
         drop(tell);

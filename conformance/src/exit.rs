@@ -4,11 +4,12 @@
 pub const AS_CLAIMED: u8 = 0;
 /// A claim failed: broken, unwitnessed, unproven or stalled.
 pub const CLAIM_FAILED: u8 = 1;
-/// Wrong usage, or wrong input.
+/// Wrong usage, wrong input, or a result that cannot be written where it was asked for.
 pub const USAGE: u8 = 2;
-/// A testbed that was asked for by name is not to be had.
+/// A testbed requested by name is unavailable.
 pub const NO_TESTBED: u8 = 3;
-/// An internal fault.
+/// An internal fault, any panic included.
 pub const INTERNAL: u8 = 4;
-/// Ended early by Ctrl-C, and nothing had failed by then: 128 and the number of the signal, as shells have it.
+/// Ended early by Ctrl-C or SIGTERM, and nothing had failed by then: 128 and the number of the signal, as
+/// shells have it.
 pub const INTERRUPTED: u8 = 130;

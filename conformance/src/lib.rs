@@ -20,3 +20,4 @@ pub mod plot;
 pub mod progress;
 pub mod report;
 pub mod study;
+mod workers;

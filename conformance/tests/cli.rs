@@ -3,6 +3,11 @@
 #[path = "../../src/require.rs"]
 mod require;
 
+#[path = "cli/lists.rs"]
+mod lists;
+#[path = "cli/trouble.rs"]
+mod trouble;
+
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -48,6 +53,7 @@ fn help() {
         "replay",
         "shrink",
         "testbeds",
+        "scenarios",
         "mutants",
         "serve",
         "call",
@@ -92,7 +98,7 @@ fn wrong_words() {
 fn wrong_names() {
     insta::assert_snapshot!(all_refused(&[
         &["verify", "udp/may-loose"],
-        &["verify", "may-lose"],
+        &["verify", "may-los"],
         &["claims", "sctp"],
         &["explain", "udp/may-loose"],
         &["explain", "zzzz"],

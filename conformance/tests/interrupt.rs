@@ -44,7 +44,11 @@ impl Work {
     }
 
     fn press(&self) {
-        let kill = format!("kill -INT {}", self.child.id());
+        self.signal("INT");
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh").success());
     }
 
@@ -90,6 +94,18 @@ fn a_verification_ends_with_the_rows_that_it_has() {
         .collect();
     assert!(!cut.is_empty(), "a thorough search takes longer than that: {stdout}");
     assert!(cut.iter().all(|row| row["outcome"] == "skipped"), "{cut:?}");
+}
+
+#[test]
+fn sigterm_ends_work_with_its_results_too() {
+    for args in [&["verify", "--thorough", "--testbed", "virtual"][..], &["mutants"]] {
+        let mut work = Work::start(args);
+        work.signal("TERM");
+        work.wait_for("interrupted: here are the results so far");
+        let (code, stdout) = work.end();
+        assert_eq!(code, Some(130), "{stdout}");
+        assert!(stdout.contains("INTERRUPTED") || args == ["mutants"], "{stdout}");
+    }
 }
 
 #[test]

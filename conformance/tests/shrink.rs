@@ -58,11 +58,12 @@ fn the_path_and_the_plan_are_one_plan_file() {
     assert_eq!(code, 0, "{said}");
     let plan = FaultPlan::parse(&said, "stdout").expect("a plan");
     assert_eq!(plan.faults.len(), 1);
-    // The line that replays it does.
-    let replay =
-        said.lines().find_map(|line| line.strip_prefix("# replay: faultwire replay ")).expect("a line");
-    let saved = replay.split(' ').next().expect("a file");
-    let (code, replayed) = place.run("replay", Path::new(saved), &[]);
+    // Nothing is left but that: no file was asked for.
+    assert_eq!(std::fs::read_dir(place.dir.path()).expect("a folder").count(), 1);
+    assert!(said.contains("# replay: faultwire replay - --testbed virtual/ours\n"), "{said}");
+    let saved = place.dir.path().join("saved.toml");
+    std::fs::write(&saved, &said).expect("written");
+    let (code, replayed) = place.run("replay", &saved, &[]);
     assert_eq!(code, 0, "{replayed}");
     assert!(replayed.contains("\nstill shows it: udp/may-lose: "), "{replayed}");
     let here = place.dir.path().canonicalize().expect("a path");

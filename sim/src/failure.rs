@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use faultwire::fault::{FaultPlan, PlanError};
 
@@ -22,26 +21,13 @@ pub const PLAN_VARIABLE: &str = "FAULTWIRE_PLAN";
 /// # Errors
 /// Those of creating the directory, and of writing and renaming the file.
 pub fn save(name: &str, plan: &FaultPlan, target_dir: &Path) -> io::Result<PathBuf> {
-    static SERIAL: AtomicU32 = AtomicU32::new(0);
     let text = plan.to_toml();
     let short = derive(0, &("failure file", &text)) >> 32;
     let directory = target_dir.join("faultwire");
     fs::create_dir_all(&directory)?;
     let path = directory.join(format!("{}-{short:08x}.toml", file_name(name)));
-    // Tests run side by side in threads and in processes: no two may write the same file.
-    let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-    let aside = directory.join(format!(".{short:08x}-{}-{serial}.tmp", std::process::id()));
-    let written = fs::File::create(&aside)
-        .and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(&aside, &path));
-    if written.is_err() {
-        // What is left is of no use to anybody; that it cannot be removed adds nothing to the first error.
-        let _ = fs::remove_file(&aside);
-    }
-    written.map(|()| path)
+    faultwire::files::replace(&path, |file| file.write_all(text.as_bytes()))?;
+    Ok(path)
 }
 
 /// The name as a part of a file's name.

@@ -72,7 +72,7 @@ impl FaultPlan {
         let path = path.as_ref();
         let file = path.display().to_string();
         let unreadable = |source| PlanError::Unreadable { file: file.clone(), source };
-        FaultPlan::read_from(std::fs::File::open(path).map_err(unreadable)?, &file)
+        FaultPlan::read_from(crate::files::open(path).map_err(unreadable)?, &file)
     }
 
     /// Reads a plan from anything that can be read; `file_name` is what errors call it.

@@ -53,13 +53,10 @@ impl Namespace {
     ///
     /// # Errors
     /// [`Refusal`] of the network namespace.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the helper is not simulated: each of its hosts is a thread"
-    )]
     pub(super) fn new() -> Result<Namespace, Refusal> {
         let (jobs, todo) = mpsc::channel::<Job>();
-        thread::spawn(move || todo.into_iter().for_each(|job| job()));
+        let work = move || todo.into_iter().for_each(|job: Job| job());
+        thread::Builder::new().spawn(work).map_err(Refusal::at(Step::NetworkNamespace))?;
         let namespace = Namespace { jobs };
         namespace
             .run(|| sys::unshare(UnshareFlags::NEWNET))

@@ -24,7 +24,7 @@ impl Bar {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
         let runs = Arc::new(AtomicU64::new(0));
         bar.set_style(style(runs.clone()));
-        bar.enable_steady_tick(Duration::from_millis(200));
+        tick(&bar);
         Bar { bar, runs, running: Vec::new() }
     }
 
@@ -47,7 +47,7 @@ impl RunsBar {
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
                 .with_key("left", tell_left),
         );
-        bar.enable_steady_tick(Duration::from_millis(200));
+        tick(&bar);
         RunsBar(bar)
     }
 
@@ -61,6 +61,17 @@ impl RunsBar {
 impl Drop for RunsBar {
     fn drop(&mut self) {
         self.0.finish_and_clear();
+    }
+}
+
+/// Draws the bar five times a second, where a thread can be started for that; else whenever something is
+/// told.
+fn tick(bar: &ProgressBar) {
+    let can_start = std::thread::Builder::new()
+        .spawn(|| ())
+        .and_then(|thread| thread.join().map_err(|_| std::io::Error::other("it panicked")));
+    if can_start.is_ok() {
+        bar.enable_steady_tick(Duration::from_millis(200));
     }
 }
 

@@ -1,6 +1,5 @@
 //! `faultwire call`: a client on real sockets.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -100,7 +99,7 @@ async fn call(args: &Args) -> Result<u8, Failure> {
 async fn send(args: &Args, path: &Path) -> Result<u8, Failure> {
     let mut data = Vec::new();
     let cannot = |why: &dyn std::fmt::Display| usage(format_args!("cannot read {}: {why}", path.display()));
-    let read = File::open(path).and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut data));
+    let read = faultwire::files::open(path).and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut data));
     read.map_err(|error| cannot(&error))?;
     if data.len() as u64 > FILE_MAX {
         return Err(cannot(&format_args!("it is longer than {FILE_MAX} bytes")));

@@ -1,10 +1,10 @@
 //! `--pcapng FILE`: what was on the wire, for Wireshark.
 
-use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use faultwire::fault::FaultPlan;
+use faultwire::files;
 use faultwire::trace::{Captured, HostId, Trace};
 
 use crate::report::plan_in_words;
@@ -43,22 +43,25 @@ pub(super) enum CaptureError {
 #[derive(Debug)]
 pub(super) struct Capture<'a> {
     path: &'a Path,
-    file: File,
     seen_by: Option<&'a str>,
 }
 
 impl CaptureArgs {
-    /// Makes the file, if one is wanted. It is empty until [`write`](Capture::write): whether that is possible is told now, not
-    /// after hours. `hosts`: those of the trace to come.
+    /// The capture, if one is wanted. Whether its file can be written is told now, not after hours. `hosts`:
+    /// those of the trace to come.
     pub(super) fn create(&self, hosts: &[String]) -> Result<Option<Capture<'_>>, CaptureError> {
         let Some(path) = self.pcapng.as_deref() else { return Ok(None) };
         let seen_by = self.seen_by.as_deref();
         if let Some(name) = seen_by {
             find(hosts, name)?;
         }
-        let file =
-            File::create(path).map_err(|source| CaptureError::File { path: path.to_owned(), source })?;
-        Ok(Some(Capture { path, file, seen_by }))
+        files::can_replace(path).map_err(|source| CaptureError::File { path: path.to_owned(), source })?;
+        Ok(Some(Capture { path, seen_by }))
+    }
+
+    /// Where the packets are to be written.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.pcapng.as_deref()
     }
 }
 
@@ -68,11 +71,16 @@ impl Capture<'_> {
     pub(super) fn write(self, trace: &Trace, subject: Subject<'_>) -> Result<String, CaptureError> {
         let Subject { what, plan } = subject;
         let comment = format!("{what}\nplan: {}\n\n{}", plan_in_words(plan), plan.to_toml());
-        let out = BufWriter::new(self.file);
-        let captured = match self.seen_by {
-            None => trace.write_pcapng(&comment, out),
-            Some(name) => trace.write_pcapng_seen_by(find(trace.hosts(), name)?, &comment, out),
-        };
+        let host = self.seen_by.map(|name| find(trace.hosts(), name)).transpose()?;
+        let captured = files::replace(self.path, |file| {
+            let mut out = BufWriter::new(file);
+            let captured = match host {
+                None => trace.write_pcapng(&comment, &mut out),
+                Some(host) => trace.write_pcapng_seen_by(host, &comment, &mut out),
+            }?;
+            out.flush()?;
+            Ok(captured)
+        });
         let captured =
             captured.map_err(|source| CaptureError::File { path: self.path.to_owned(), source })?;
         Ok(format!("{}: {}", self.path.display(), in_words(captured, self.seen_by)))

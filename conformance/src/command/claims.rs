@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::error::CommandError;
+use super::topic::claims_about;
 use super::{output, select};
 use crate::claim::{Claim, FAMILIES, Modality};
 use crate::exit;
@@ -14,7 +15,8 @@ use crate::report::paragraph;
 /// List the claims.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
-    /// The claims to list: ids such as `udp/may-lose`, or a family such as `udp`; all, if none is named
+    /// The claims to list: ids such as `udp/may-lose` or `may-lose`, a family such as `udp`, or what claims
+    /// speak of: a word (`reorder`), an errno (`ECONNRESET`), a socket option (`TCP_NODELAY`) [default: all]
     #[arg(value_name = "CLAIM")]
     claims: Vec<String>,
 
@@ -50,7 +52,7 @@ struct Entry {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
-    let claims = select::claims(&args.claims)?;
+    let claims = listed(&args.claims)?;
     let text = match args.format {
         Format::Human => human(&claims, output::width()),
         Format::Json => json(&claims)?,
@@ -58,6 +60,20 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     };
     output::emit(&text)?;
     Ok(exit::AS_CLAIMED)
+}
+
+/// The claims of these names, and those that speak of what else is named, in the order of the registry.
+fn listed(names: &[String]) -> Result<Vec<&'static Claim>, CommandError> {
+    let (mut ids, mut unknown) = (Vec::new(), Vec::new());
+    for name in names {
+        let about = if select::is_claims(name) { Vec::new() } else { claims_about(name) };
+        match about.as_slice() {
+            [] => unknown.push(name.clone()),
+            _ => ids.extend(about.into_iter().map(|claim| claim.id.to_owned())),
+        }
+    }
+    ids.extend(unknown);
+    select::claims(&ids)
 }
 
 fn families<'a>(
@@ -75,7 +91,7 @@ fn human(claims: &[&'static Claim], width: usize) -> String {
         let _ = writeln!(out, "{title}\n");
         for claim in members {
             let plans = if claim.over_plans { ", tried under fault plans" } else { "" };
-            let _ = writeln!(out, "{}  ({}{plans})", claim.id, claim.modality);
+            paragraph(&mut out, &format!("{}  ", claim.id), &format!("({}{plans})", claim.modality), width);
             paragraph(&mut out, "    ", claim.text, width);
             if !claim.conditions.is_empty() {
                 paragraph(&mut out, "    given: ", claim.conditions, width);
@@ -138,8 +154,10 @@ mod tests {
     #[test]
     fn no_line_of_the_list_is_too_wide() {
         let all: Vec<_> = crate::claim::CLAIMS.iter().collect();
-        for line in human(&all, 80).lines() {
-            assert!(line.chars().count() <= 80, "{line}");
+        for width in [40, 80] {
+            for line in human(&all, width).lines() {
+                assert!(line.chars().count() <= width, "{line}");
+            }
         }
     }
 }

@@ -1,72 +1,70 @@
-//! Ctrl-C while long work goes on: the first one ends it with the results so far, the second one ends it at once.
+//! Ctrl-C and SIGTERM during long work: the first one ends it with the results so far, the second one ends it
+//! at once.
 
 use std::io::{self, Write as _};
+use std::sync::mpsc;
 use std::thread;
 
 use crate::exit;
 use crate::interrupt::Interrupt;
 
-/// Listens for Ctrl-C from here on, in a thread of its own. Where the system does not allow that, Ctrl-C ends the
-/// process as it always does.
+/// Listens for the signals from here on, in a thread of its own. Where the system does not allow that, they
+/// end the process as they always do.
 pub(super) fn listen() -> Interrupt {
-    listen_for(false, "here are the results so far")
+    listen_saying("here are the results so far")
 }
 
-/// The same where programs were started that have to be ended first: then for SIGTERM too.
+/// Like [`listen`], for work that has started programs and must end them first.
 pub(super) fn listen_for_the_end() -> Interrupt {
-    listen_for(true, "ending what was started")
+    listen_saying("ending what was started")
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command is not simulated: a signal comes from outside")]
-fn listen_for(and_terminate: bool, what: &'static str) -> Interrupt {
+fn listen_saying(what: &'static str) -> Interrupt {
     let interrupt = Interrupt::default();
-    match presses(and_terminate) {
-        Ok(mut wait) => {
-            tracing::debug!("Ctrl-C ends the work with the results so far");
-            let asked = interrupt.clone();
-            thread::spawn(move || {
-                wait();
-                asked.ask();
-                // Nobody may be there to read it.
-                let _ = writeln!(io::stderr().lock(), "\ninterrupted: {what}; once more ends it at once");
-                wait();
-                std::process::exit(exit::INTERRUPTED.into());
-            });
-        }
-        Err(error) => tracing::warn!(%error, "Ctrl-C cannot be listened for: it ends the work at once"),
+    let asked = interrupt.clone();
+    let (ready, is_ready) = mpsc::sync_channel(1);
+    // The thread first: signals that are taken and not waited for would do nothing at all.
+    let listening = thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let mut wait = match presses() {
+            Ok(wait) => wait,
+            Err(error) => return drop(ready.send(Err(error))),
+        };
+        drop(ready.send(Ok(())));
+        wait();
+        asked.ask();
+        // Nobody may be there to read it.
+        let _ = writeln!(io::stderr().lock(), "\ninterrupted: {what}; once more ends it at once");
+        wait();
+        std::process::exit(exit::INTERRUPTED.into());
+    });
+    let gone = || Err(io::ErrorKind::BrokenPipe.into());
+    match listening.and_then(|_| is_ready.recv().unwrap_or_else(|_| gone())) {
+        Ok(()) => tracing::debug!("Ctrl-C ends the work with the results so far"),
+        Err(error) => tracing::warn!(%error, "cannot listen for Ctrl-C: it ends the work at once"),
     }
     interrupt
 }
 
-/// What waits for the next Ctrl-C, or SIGTERM. From here on they no longer end the process by themselves.
-fn presses(and_terminate: bool) -> io::Result<impl FnMut() + Send + 'static> {
+/// Waits for the next Ctrl-C or SIGTERM. From here on they no longer end the process by themselves.
+fn presses() -> io::Result<impl FnMut()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     #[cfg(unix)]
-    let mut signals = {
+    let (mut interrupt, mut terminate) = {
         use tokio::signal::unix::{SignalKind, signal};
         let _inside = runtime.enter();
-        let terminate = and_terminate.then(|| signal(SignalKind::terminate())).transpose()?;
-        (signal(SignalKind::interrupt())?, terminate)
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
     };
     #[cfg(windows)]
-    let mut signals = {
-        let _ = and_terminate;
+    let (mut interrupt, mut terminate) = {
         let _inside = runtime.enter();
-        (tokio::signal::windows::ctrl_c()?, None::<tokio::signal::windows::CtrlBreak>)
+        (tokio::signal::windows::ctrl_c()?, tokio::signal::windows::ctrl_close()?)
     };
     Ok(move || {
         runtime.block_on(async {
-            let (interrupt, terminate) = &mut signals;
-            let terminated = async {
-                match terminate {
-                    Some(terminate) => terminate.recv().await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 biased;
                 _ = interrupt.recv() => {}
-                _ = terminated => {}
+                _ = terminate.recv() => {}
             }
         });
     })

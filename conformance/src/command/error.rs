@@ -12,7 +12,7 @@ use crate::exit;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CommandError {
     #[error("there is no claim `{found}`")]
-    UnknownClaim { found: String, nearest: Option<String> },
+    UnknownClaim { found: String, nearest: Option<String>, about: Vec<&'static str> },
     #[error("there is no testbed `{found}`")]
     UnknownTestbed { found: String, nearest: Option<String> },
     #[error("there is no scenario `{found}`")]
@@ -46,10 +46,14 @@ pub(super) enum CommandError {
     PageOnTerminal,
     #[error("cannot write the result to {}", path.display())]
     Out { path: PathBuf, source: io::Error },
+    #[error("{} would be written over", path.display())]
+    SameFile { path: PathBuf },
     #[error(transparent)]
     Capture(#[from] CaptureError),
     #[error("cannot write the result to stdout")]
     Stdout(#[source] io::Error),
+    #[error("FAULTWIRE_LOG says `{found}`")]
+    Log { found: String },
     #[error("cannot write the result as JSON")]
     Json(#[from] serde_json::Error),
     #[error("cannot write the result as JUnit XML")]
@@ -74,13 +78,15 @@ impl CommandError {
             | CommandError::Plan(_)
             | CommandError::Capture(_)
             | CommandError::PageOnTerminal
+            | CommandError::SameFile { .. }
+            | CommandError::Log { .. }
+            | CommandError::Stdout(_)
             | CommandError::Out { .. } => exit::USAGE,
             CommandError::Unavailable { .. } => exit::NO_TESTBED,
             CommandError::Lesson { code, .. } => *code,
             CommandError::Undone { .. }
             | CommandError::Worthless(_)
             | CommandError::Unmeasured(_)
-            | CommandError::Stdout(_)
             | CommandError::Json(_)
             | CommandError::Junit(_)
             | CommandError::Html(_) => exit::INTERNAL,
@@ -103,6 +109,10 @@ impl CommandError {
             })
         };
         match self {
+            CommandError::UnknownClaim { found, about, .. } if !about.is_empty() => Some(format!(
+                "these speak of it: {}; `faultwire claims {found}` lists them all",
+                about.join(", ")
+            )),
             CommandError::UnknownClaim { nearest, .. } => did_you_mean(
                 nearest,
                 "`faultwire claims` lists them; a family (`udp`) stands for all of its claims",
@@ -124,6 +134,13 @@ impl CommandError {
             CommandError::Lesson { help, .. } => Some(help.clone()),
             CommandError::Out { .. } | CommandError::Capture(CaptureError::File { .. }) => {
                 Some("give a file in a directory that exists and is yours".to_owned())
+            }
+            CommandError::Log { .. } => Some(
+                "expected off, error, warn, info, debug or trace, or a target with one: faultwire=debug"
+                    .to_owned(),
+            ),
+            CommandError::SameFile { .. } => {
+                Some("give each result a file of its own, other than the plan that is read".to_owned())
             }
             CommandError::PageOnTerminal => {
                 Some("write it to a file with --out report.html, and open that in a browser".to_owned())

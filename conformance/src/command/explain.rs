@@ -7,6 +7,7 @@ use faultwire::trace::DiagramOptions;
 use faultwire_sim::Testbed;
 
 use super::error::CommandError;
+use super::topic::claims_about;
 use super::{output, select};
 use crate::check::{Seen, Verdict};
 use crate::claim::{Claim, Modality};
@@ -21,7 +22,9 @@ const LINES_MAX: usize = 40;
 /// Explain a claim: what it says, why it is so, how it is tried, and a run that shows it.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
-    /// The claims: ids such as `udp/may-lose`, their second parts such as `may-lose`, or a family such as `udp`
+    /// The claims: ids such as `udp/may-lose` or `may-lose`, or a family such as `udp`. Given a word
+    /// (`reorder`), an errno (`ECONNRESET`) or a socket option (`TCP_NODELAY`), lists the claims that speak
+    /// of it
     #[arg(value_name = "CLAIM", required = true)]
     claims: Vec<String>,
 
@@ -35,8 +38,19 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
-    let claims = select::claims(&select::by_slug(&args.claims))?;
-    let width = output::narrow_width();
+    let width = output::width();
+    let (topics, names): (Vec<_>, Vec<_>) = args
+        .claims
+        .iter()
+        .cloned()
+        .partition(|name| !select::is_claims(name) && !claims_about(name).is_empty());
+    for topic in &topics {
+        output::emit(&of_topic(topic, width))?;
+    }
+    if names.is_empty() {
+        return Ok(exit::AS_CLAIMED);
+    }
+    let claims = select::claims(&names)?;
     let mut all_shown = true;
     for (index, claim) in claims.into_iter().enumerate() {
         let explanation = engine::explain(claim, args.seed);
@@ -48,6 +62,20 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         ))?;
     }
     Ok(if all_shown { exit::AS_CLAIMED } else { exit::CLAIM_FAILED })
+}
+
+/// The claims that speak of something, to choose from.
+fn of_topic(topic: &str, width: usize) -> String {
+    let claims = claims_about(topic);
+    let mut out = format!("{topic} is no claim; these speak of it, and `faultwire explain` explains them:\n");
+    let mut said = String::new();
+    paragraph(&mut said, "", out.trim_end(), width);
+    out = said;
+    for claim in claims {
+        let _ = writeln!(out, "\n{}", claim.id);
+        paragraph(&mut out, "    ", claim.text, width);
+    }
+    out
 }
 
 /// All that is said of a claim.

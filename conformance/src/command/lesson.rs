@@ -8,14 +8,11 @@ mod run;
 mod start;
 mod throughput;
 
-use std::fmt::Write as _;
-
 use clap::Subcommand;
 
 use super::error::CommandError;
 use super::output;
 use crate::exit;
-use crate::lesson::words::WIDTH;
 use crate::lesson::{LESSONS, Lesson};
 use crate::report::paragraph;
 use folder::Folder;
@@ -66,7 +63,7 @@ impl Named {
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     match &args.what {
-        What::List => output::emit(&list(&Folder::all_here()))?,
+        What::List => output::emit(&list(&Folder::all_here(), output::width()))?,
         What::Show { lesson } => output::emit(&show(lesson.find()?))?,
         What::Run(args) => return run::run(args),
         What::Start(args) => return start::run(args),
@@ -79,21 +76,25 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     Ok(exit::AS_CLAIMED)
 }
 
-fn list(folders: &[Folder]) -> String {
+fn list(folders: &[Folder], width: usize) -> String {
     let mut out = String::new();
     for lesson in LESSONS {
-        let _ = writeln!(out, "{:>3}  {}\n     {}", lesson.name, lesson.title, lesson.line);
+        paragraph(&mut out, &format!("{:>3}  ", lesson.name), lesson.title, width);
+        paragraph(&mut out, "     ", lesson.line, width);
         for folder in folders.iter().filter(|folder| folder.lesson.name == lesson.name) {
-            paragraph(&mut out, "     → ", &format!("{}: {}", folder.path.display(), folder.words()), WIDTH);
+            paragraph(&mut out, "     → ", &format!("{}: {}", folder.path.display(), folder.words()), width);
         }
     }
-    out.push_str(
-        "\nfaultwire lesson run N: see the program of lesson N break, and how it is mended\n\
-         faultwire lesson start N: do it yourself\n\
-         faultwire lesson overview: all of it as a page, with what to do next\n\
-         faultwire lesson throughput: what the programs of the lessons make of a link\n\
-         conformance/lessons/README.md: the whole course, with its plans and diagrams\n",
-    );
+    out.push('\n');
+    for (command, what) in [
+        ("faultwire lesson run N", "see the program of lesson N break, and how it is mended"),
+        ("faultwire lesson start N", "do it yourself"),
+        ("faultwire lesson overview", "all of it as a page, with what to do next"),
+        ("faultwire lesson throughput", "what the programs of the lessons make of a link"),
+        ("conformance/lessons/README.md", "the whole course, with its plans and diagrams"),
+    ] {
+        paragraph(&mut out, &format!("{command}: "), what, width);
+    }
     out
 }
 
@@ -113,8 +114,8 @@ mod tests {
         let texts: String = LESSONS.iter().map(|lesson| lesson.text).collect();
         let mut folder = Folder::new(Folder::name_of(LESSONS[3]).into(), LESSONS[3], Language::Rust);
         folder.progress.checked(false);
-        for line in list(&[folder]).lines().chain(texts.lines()) {
-            assert!(line.chars().count() <= 80, "{line}");
+        for (text, width) in [(list(&[folder.clone()], 40), 40), (list(&[folder], 80), 80), (texts, 80)] {
+            assert!(text.lines().all(|line| line.chars().count() <= width), "{width}: {text}");
         }
     }
 }

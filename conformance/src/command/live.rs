@@ -89,7 +89,7 @@ pub(super) fn run(work: impl Future<Output = Result<u8, Failure>>) -> u8 {
 pub(super) fn result(line: std::fmt::Arguments<'_>) -> Result<(), Failure> {
     match writeln!(io::stdout().lock(), "{line}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(failed(format_args!("cannot write the result to stdout: {error}")))
+            Err(usage(format_args!("cannot write the result to stdout: {error}")))
         }
         _ => Ok(()),
     }

@@ -3,11 +3,13 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
+use faultwire::files;
+
 use super::error::CommandError;
 
-/// The width where there is no terminal, and the least that tables use.
+/// The width where none is known.
 const WIDTH: usize = 80;
-/// The least that running text and diagrams use.
+/// The least that is used.
 const WIDTH_MIN: usize = 40;
 /// The widest that is used on a terminal: longer lines do not read well.
 const WIDTH_MAX: usize = 110;
@@ -26,7 +28,8 @@ pub(super) fn emit_to(out: Option<&Path>, text: &str) -> Result<(), CommandError
     match out {
         None => emit(text),
         Some(path) => {
-            std::fs::write(path, text).map_err(|source| CommandError::Out { path: path.to_owned(), source })
+            let written = files::replace(path, |file| file.write_all(text.as_bytes()));
+            written.map_err(|source| CommandError::Out { path: path.to_owned(), source })
         }
     }
 }
@@ -34,8 +37,19 @@ pub(super) fn emit_to(out: Option<&Path>, text: &str) -> Result<(), CommandError
 /// Whether a file can be written: told before hours of work, not after them.
 pub(super) fn check_writable(out: Option<&Path>) -> Result<(), CommandError> {
     let Some(path) = out else { return Ok(()) };
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-    file.map(drop).map_err(|source| CommandError::Out { path: path.to_owned(), source })
+    files::can_replace(path).map_err(|source| CommandError::Out { path: path.to_owned(), source })
+}
+
+/// Refuses to write over a file that is read, or twice to the same file.
+pub(super) fn check_distinct(read: Option<&Path>, written: &[Option<&Path>]) -> Result<(), CommandError> {
+    let mut others: Vec<&Path> = read.into_iter().collect();
+    for path in written.iter().flatten() {
+        if others.iter().any(|other| files::are_same(path, other)) {
+            return Err(CommandError::SameFile { path: path.to_path_buf() });
+        }
+        others.push(path);
+    }
+    Ok(())
 }
 
 /// Says a line about the work on stderr. Nobody may be there to read it.
@@ -98,14 +112,13 @@ fn colour_is_welcome() -> bool {
     !refused && !dumb
 }
 
-/// The width of the terminal, within reason; 80 where there is none.
+/// The width of the terminal, within reason; else that of COLUMNS; else 80.
 pub(super) fn width() -> usize {
-    comfy_table::Table::new().width().map_or(WIDTH, |width| usize::from(width).clamp(WIDTH, WIDTH_MAX))
-}
-
-/// The same for what can be narrower than a table: it keeps to a narrow terminal too.
-pub(super) fn narrow_width() -> usize {
-    comfy_table::Table::new().width().map_or(WIDTH, |width| usize::from(width).clamp(WIDTH_MIN, WIDTH_MAX))
+    // A terminal that does not know its size says 0.
+    let terminal = comfy_table::Table::new().width().map(usize::from);
+    let columns = || std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let known = terminal.filter(|width| *width > 0).or_else(columns).filter(|width| *width > 0);
+    known.map_or(WIDTH, |width| width.clamp(WIDTH_MIN, WIDTH_MAX))
 }
 
 /// Whether stdout is a terminal whose locale has ASCII characters only (or others that are not Unicode).

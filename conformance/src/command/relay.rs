@@ -1,6 +1,6 @@
 //! `faultwire relay`: a fault plan between two programs on real UDP sockets.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use faultwire::trace::Trace;
 
 use super::capture::{Capture, CaptureArgs, CaptureError, Subject};
 use super::live::{self, Failure, Stop, about_address, failed, result, tell, usage};
+use super::output::check_distinct;
 
 /// Put a fault plan between two UDP programs: clients send to --listen instead of to --to
 #[derive(Debug, clap::Args)]
@@ -70,10 +71,12 @@ async fn relay(args: &Args) -> Result<u8, Failure> {
     let Some(listen) = listen else {
         return Err(failed(format_args!("`{}` has no address", args.listen)));
     };
-    if let Some(path) = &args.trace {
+    if let Some(path) = args.trace.as_deref().filter(|path| *path != Path::new("-")) {
         // Now, not after hours of relaying.
-        write(path, "")?;
+        faultwire::files::can_replace(path).map_err(|error| unwritten(path, &error))?;
     }
+    let written = [args.trace.as_deref(), args.capture.path()];
+    check_distinct(Some(&args.plan), &written).map_err(usage)?;
     let capture = args.capture.create(&[args.client.clone(), args.server.clone()]).map_err(uncaptured)?;
     let stop = Stop::new()?;
     let relay = Relay::new(&plan, config).map_err(refused)?;
@@ -138,16 +141,20 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let written = if path == Path::new("-") {
         std::io::stdout().lock().write_all(text.as_bytes())
     } else {
-        std::fs::write(path, text)
+        faultwire::files::replace(path, |file| file.write_all(text.as_bytes()))
     };
-    written.map_err(|error| failed(format_args!("cannot write the trace to {}: {error}", path.display())))
+    written.map_err(|error| unwritten(path, &error))
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    usage(format_args!("cannot write the trace to {}: {error}", path.display()))
 }
 
 /// Wrong usage, or a file that cannot be written.
 pub(super) fn uncaptured(error: CaptureError) -> Failure {
     match error {
         CaptureError::NoSuchHost { .. } => usage(error),
-        CaptureError::File { ref source, .. } => failed(format_args!("{error}: {source}")),
+        CaptureError::File { ref source, .. } => usage(format_args!("{error}: {source}")),
     }
 }
 

@@ -70,6 +70,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
 }
 
 fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
+    output::check_distinct(Some(path), &[args.svg.as_deref(), args.capture.path()])?;
     output::check_writable(args.svg.as_deref())?;
     let given = given(path, args.scenario.as_deref())?;
     let study = given.study;
@@ -84,7 +85,7 @@ fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
         return Err(undone(study, testbed, why.clone(), *is_trouble));
     }
     let mark = replayed.moment(given.claim, study);
-    let width = output::narrow_width();
+    let width = output::width();
     let mut out = String::new();
     if let Some(title) = &replayed.run.plan.title {
         paragraph(&mut out, "title     ", title, width);

@@ -9,49 +9,57 @@ use faultwire_sim::Testbed;
 
 use super::error::CommandError;
 use super::lab;
+use super::topic::claims_about;
 use crate::claim::{CLAIMS, Claim, FAMILIES};
 use crate::engine;
 use crate::study::Study;
 
 /// Names that are less alike than this are not proposed.
 const LIKENESS_MIN: f64 = 0.7;
+/// How many claims that speak of something an error names.
+const ABOUT_MAX: usize = 4;
 
-/// The claims of these names, in the order of the registry; all of them if there is no name.
+/// The claims of these names (ids, their second parts, families), in the order of the registry; all of them
+/// if there is no name. Two families may have a claim of the same second part: it stands for both.
 pub(super) fn claims(names: &[String]) -> Result<Vec<&'static Claim>, CommandError> {
-    let named = |name: &str, claim: &Claim| claim.id == name || claim.family() == name.trim_end_matches('/');
-    for name in names {
-        if !CLAIMS.iter().any(|claim| named(name, claim)) {
-            let families = FAMILIES.iter().map(|(family, _)| *family);
-            let slugs = CLAIMS.iter().find(|claim| claim.slug() == name).map(|claim| claim.id);
-            return Err(CommandError::UnknownClaim {
-                found: name.clone(),
-                nearest: slugs
-                    .map(str::to_owned)
-                    .or_else(|| nearest(name, CLAIMS.iter().map(|claim| claim.id).chain(families))),
-            });
-        }
+    if let Some(name) = names.iter().find(|name| !CLAIMS.iter().any(|claim| is_named(claim, name))) {
+        return Err(unknown_claim(name));
     }
-    let wanted = |claim: &&Claim| names.is_empty() || names.iter().any(|name| named(name, claim));
+    let wanted = |claim: &&Claim| names.is_empty() || names.iter().any(|name| is_named(claim, name));
     Ok(CLAIMS.iter().filter(wanted).collect())
 }
 
-/// The one claim of that name.
-pub(super) fn claim(id: &str) -> Result<&'static Claim, CommandError> {
-    let slug = || CLAIMS.iter().find(|claim| claim.slug() == id).map(|claim| claim.id.to_owned());
-    Claim::of(id).ok_or_else(|| CommandError::UnknownClaim {
-        found: id.to_owned(),
-        nearest: slug().or_else(|| nearest(id, CLAIMS.iter().map(|claim| claim.id))),
-    })
+/// The one claim of that id, or of that second part of an id if no other claim has it.
+pub(super) fn claim(name: &str) -> Result<&'static Claim, CommandError> {
+    let mut of_slug = CLAIMS.iter().filter(|claim| claim.slug() == name);
+    let only = of_slug.next().filter(|_| of_slug.next().is_none());
+    Claim::of(name).or(only).ok_or_else(|| unknown_claim(name))
 }
 
-/// The same names, with ids in place of second parts of ids: two of them, where two families have that part.
-pub(super) fn by_slug(names: &[String]) -> Vec<String> {
-    let ids = |name: &String| -> Vec<String> {
-        let ids: Vec<String> =
-            CLAIMS.iter().filter(|claim| claim.slug() == name).map(|claim| claim.id.to_owned()).collect();
-        if ids.is_empty() { vec![name.clone()] } else { ids }
-    };
-    names.iter().flat_map(ids).collect()
+/// Whether a name stands for claims, rather than being a word to look for in them.
+pub(super) fn is_claims(name: &str) -> bool {
+    CLAIMS.iter().any(|claim| is_named(claim, name))
+}
+
+fn is_named(claim: &Claim, name: &str) -> bool {
+    claim.id == name || claim.slug() == name || claim.family() == name.trim_end_matches('/')
+}
+
+fn unknown_claim(name: &str) -> CommandError {
+    let families = FAMILIES.iter().map(|(family, _)| *family);
+    let slugs = CLAIMS.iter().find(|claim| claim.slug() == name).map(|claim| claim.id.to_owned());
+    CommandError::UnknownClaim {
+        found: name.to_owned(),
+        nearest: slugs.or_else(|| {
+            let names = CLAIMS.iter().flat_map(|claim| [claim.id, claim.slug()]);
+            nearest(name, names.chain(families))
+        }),
+        // What is written like an id is one misspelled, and no word.
+        about: match name.contains(['/', '-']) {
+            true => Vec::new(),
+            false => claims_about(name).into_iter().map(|claim| claim.id).take(ABOUT_MAX).collect(),
+        },
+    }
 }
 
 /// A testbed's name with its subject, which no two share: `turmoil/ours`.
@@ -230,11 +238,14 @@ mod tests {
 
     #[test]
     fn the_second_part_of_an_id_stands_for_all_that_have_it() {
-        let ids = |name: &str| by_slug(&[name.to_owned()]);
-        assert_eq!(ids("may-lose"), ["udp/may-lose"]);
-        assert_eq!(ids("nothing-altered"), ["udp/nothing-altered", "tcp/nothing-altered"]);
-        assert_eq!(ids("udp"), ["udp"]);
-        assert_eq!(ids("no-such"), ["no-such"]);
+        assert_eq!(ids(&["may-lose"]), ["udp/may-lose"]);
+        assert_eq!(ids(&["nothing-altered"]), ["udp/nothing-altered", "tcp/nothing-altered"]);
+        // Where one is needed it must be the only one.
+        assert_eq!(claim("may-lose").unwrap().id, "udp/may-lose");
+        let CommandError::UnknownClaim { nearest, .. } = claim("nothing-altered").unwrap_err() else {
+            panic!("no claim is named");
+        };
+        assert_eq!(nearest.as_deref(), Some("udp/nothing-altered"));
     }
 
     #[test]
@@ -244,7 +255,6 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(proposed("udp/may-loose").as_deref(), Some("udp/may-lose"));
-        assert_eq!(proposed("may-lose").as_deref(), Some("udp/may-lose"));
         assert_eq!(proposed("UDP/may-lose").as_deref(), Some("udp/may-lose"));
         assert_eq!(proposed("zzzz"), None);
     }

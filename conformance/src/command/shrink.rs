@@ -1,10 +1,9 @@
 //! `faultwire shrink`.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use faultwire::fault::FaultPlan;
-use faultwire_sim::failure;
 
 use super::bar::RunsBar;
 use super::error::CommandError;
@@ -62,6 +61,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     if let Some(why) = (study.refuses)(testbed) {
         return Err(undone(study, testbed, why.to_owned(), false));
     }
+    output::check_distinct(Some(&args.plan), &[args.out.as_deref()])?;
     output::check_writable(args.out.as_deref())?;
     let options = ShrinkOptions { study, plan, testbed, seed: args.seed, claim, runs_max: args.runs };
     let interrupt = ctrl_c::listen();
@@ -82,10 +82,13 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
             return Ok(exit::CLAIM_FAILED);
         }
     };
-    let file = keep(&done, args.out.as_deref())?;
+    if args.out.is_some() {
+        output::emit_to(args.out.as_deref(), &done.plan.to_toml())?;
+    }
     let seed = if args.seed == 0 { String::new() } else { format!(" --seed {}", args.seed) };
-    let replay = file.map(|file| format!("faultwire replay {} --testbed {bed}{seed}", file.display()));
-    let said = path(&done, &options.plan, &bed, replay.as_deref());
+    // What stands on stdout is a plan file itself.
+    let file = args.out.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string());
+    let said = path(&done, &options.plan, &bed, &format!("faultwire replay {file} --testbed {bed}{seed}"));
     output::emit(&if args.out.is_some() { said } else { as_comments(&said) + &done.plan.to_toml() })?;
     Ok(match (done.stopped, done.repeats) {
         (Stopped::Interrupted, _) => exit::INTERRUPTED,
@@ -93,23 +96,6 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         (_, Some((0, _))) => exit::CLAIM_FAILED,
         _ => exit::AS_CLAIMED,
     })
-}
-
-/// Writes the plan where it was asked for, or else where failures are kept; says where.
-fn keep(done: &Shrinking, out: Option<&Path>) -> Result<Option<PathBuf>, CommandError> {
-    if let Some(path) = out {
-        output::emit_to(Some(path), &done.plan.to_toml())?;
-        return Ok(Some(path.to_owned()));
-    }
-    let name = done.goal.claim().or(done.plan.scenario.as_deref()).unwrap_or_default();
-    let dir = failure::target_dir();
-    match failure::save(name, &done.plan, &dir) {
-        Ok(path) => Ok(Some(path)),
-        Err(error) => {
-            tracing::warn!(dir = %dir.display(), %error, "the plan was not saved: it is on stdout alone");
-            Ok(None)
-        }
-    }
 }
 
 /// How large a plan is.
@@ -122,7 +108,7 @@ fn items(plan: &FaultPlan) -> String {
 }
 
 /// What it shows, the steps, and how sure it is that it ends there.
-fn path(done: &Shrinking, from: &FaultPlan, bed: &str, replay: Option<&str>) -> String {
+fn path(done: &Shrinking, from: &FaultPlan, bed: &str, replay: &str) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "what it shows on {bed}: {}", done.goal);
     let _ = writeln!(out, "from {}:", items(from));
@@ -141,9 +127,7 @@ fn path(done: &Shrinking, from: &FaultPlan, bed: &str, replay: Option<&str>) -> 
     if let Some((again, of)) = done.repeats {
         let _ = writeln!(out, "run again, it shows it in {again} of {of} runs: runs there do not repeat");
     }
-    if let Some(line) = replay {
-        let _ = writeln!(out, "replay: {line}");
-    }
+    let _ = writeln!(out, "replay: {replay}");
     out
 }
 

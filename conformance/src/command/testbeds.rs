@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
             yes(testbed.shows_packets(), "shows packets", "shows the programs' calls only"),
             yes(testbed.is_simulated(), "repeats bit for bit", "real time"),
         ];
-        let _ = writeln!(out, "    {}", can.join(" · "));
+        paragraph(&mut out, "    ", &can.join(" · "), output::width());
         match select::probe(testbed) {
             Ok(()) => match lab::probe() {
                 Ok(how) if testbed.is_lab() => {
@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         out.push('\n');
     }
     if lab::probe().is_ok() {
-        out.push_str("kernel settings of a lab (verify uses the profile fast)\n");
+        paragraph(&mut out, "", "kernel settings of a lab (verify uses the profile fast)", output::width());
         lab::profiles(&mut out, args.settings, output::width());
         out.push('\n');
     }

@@ -15,7 +15,7 @@ use crate::report::{Report, Row, Standing, TableOptions};
 /// Try every claim on every testbed, and tell which hold.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Args {
-    /// The claims to try: ids such as `udp/may-lose`, or a family such as `udp`; all, if none is named
+    /// The claims to try: ids such as `udp/may-lose` or `may-lose`, or a family such as `udp` [default: all]
     #[arg(value_name = "CLAIM")]
     claims: Vec<String>,
 

@@ -15,6 +15,7 @@ use super::figure::{Allowed, Figure, Measured};
 use super::seen::Seen;
 use super::value::Value;
 use crate::progress::Progress;
+use crate::workers;
 
 /// The version of the comparison's JSON.
 pub const FORMAT: u32 = 1;
@@ -192,7 +193,10 @@ fn side_by_side(options: &Options<'_>, which: &[usize], progress: &mut dyn Progr
             progress.starts(experiment.name);
             for (side, subject) in [Subject::Kernel, Subject::Ours(options.mutant)].into_iter().enumerate() {
                 let done = done.clone();
-                scope.spawn(move || done.send((place, side, run(options, experiment, subject))));
+                workers::start(scope, move || {
+                    // It is heard until all are done.
+                    let _ = done.send((place, side, run(options, experiment, subject)));
+                });
             }
         }
         drop(done);

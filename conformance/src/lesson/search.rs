@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 
 use faultwire::fault::{Action, FaultPlan};
@@ -10,6 +10,7 @@ use faultwire_sim::search::Tried;
 use faultwire_sim::{End, Run, Scenario};
 
 use crate::progress::Progress;
+use crate::workers;
 
 /// How many random plans are tried for a failure that no single fault shows, before all pairs are.
 const RANDOM_PLANS: u64 = 500;
@@ -185,10 +186,11 @@ pub fn hold(
     let (tell, told) = mpsc::channel::<u64>();
     // The first job that failed: those behind it need not go on.
     let failed_at = AtomicUsize::new(usize::MAX);
-    let results: Vec<(Tried, Option<Run>)> = thread::scope(|scope| {
-        let work = |(index, (link, kind)): (usize, &(usize, Kind))| {
+    let results: Vec<OnceLock<(Tried, Option<Run>)>> = jobs.iter().map(|_| OnceLock::new()).collect();
+    thread::scope(|scope| {
+        for (index, ((link, kind), result)) in jobs.iter().zip(&results).enumerate() {
             let (tell, failed_at, link, kind) = (tell.clone(), &failed_at, *link, *kind);
-            scope.spawn(move || {
+            workers::start(scope, move || {
                 let scenario = scenarios().swap_remove(link).exhaustive(options.exhaustive);
                 let mut failed = None;
                 let mut runs = 0;
@@ -209,21 +211,18 @@ pub fn hold(
                     Kind::Sweep => scenario.search(visit),
                     Kind::Random => scenario.search_random(0, options.random, visit),
                 };
-                (tried, failed)
-            })
-        };
-        let workers: Vec<_> = jobs.iter().enumerate().map(work).collect();
+                // Nobody else sets it.
+                let _ = result.set((tried, failed));
+            });
+        }
         drop(tell);
         told.into_iter().for_each(|runs| progress.ran(runs));
-        let joined = |worker: thread::ScopedJoinHandle<'_, _>| {
-            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        workers.into_iter().map(joined).collect()
     });
     progress.end();
     let mut tried = Tried::default();
     let mut first = None;
-    for ((link, _), (of_job, failed)) in jobs.iter().zip(results) {
+    for ((link, _), result) in jobs.iter().zip(results) {
+        let (of_job, failed) = result.into_inner().unwrap_or_default();
         tried += of_job;
         first = failed.map(|run| (*link, run));
         if first.is_some() {

@@ -23,6 +23,7 @@ use std::thread;
 use crate::interrupt::Interrupt;
 use crate::plot::{self, Axis, Line, Plot};
 use crate::progress::{Progress, Silent};
+use crate::workers;
 
 pub use experiments::PLANS;
 pub use measure::{Job, Unmeasured};
@@ -113,7 +114,7 @@ pub fn measure_until(
         for _ in 0..THREADS {
             let tell = tell.clone();
             let (next, jobs, results) = (&next, &jobs, &results);
-            scope.spawn(move || {
+            workers::start(scope, move || {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some((slug, job)) = jobs.get(index).filter(|_| !interrupt.is_asked()) else { break };

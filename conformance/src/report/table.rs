@@ -208,7 +208,8 @@ impl Report {
         if smallest.is_empty() {
             return;
         }
-        out.push_str("\nThe smallest plans that show what is possible\n");
+        out.push('\n');
+        paragraph(out, "", "The smallest plans that show what is possible", width);
         let widest = smallest.values().map(|(row, _)| row.claim.len()).max().unwrap_or(0).min(36);
         for (row, _) in smallest.values() {
             let words = row.plan.as_ref().map_or_else(|| "no fault at all".to_owned(), plan);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 
 use faultwire::fault::FaultPlan;
 
@@ -53,10 +54,21 @@ pub(crate) fn replay_command(plan: &str, testbed: &str, seed: u64) -> String {
     format!("faultwire replay - --testbed {testbed}{seed} <<'{end}'\n{}\n{end}", plan.trim_end())
 }
 
+/// Unicode's Bidi_Control (UAX 9), and other characters that end a line or stand for nothing visible.
+const UNSEEN: [RangeInclusive<char>; 5] = [
+    '\u{61c}'..='\u{61c}',
+    '\u{200b}'..='\u{200f}',
+    '\u{2028}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{feff}'..='\u{feff}',
+];
+
 /// Text of somebody else's (a title, a file's name, what a program said) as it may stand on a terminal: what would move the
-/// cursor or do worse is replaced. Ends of lines, those of other systems too, and tabs stay.
+/// cursor, turn the direction of writing or do worse is replaced. Ends of lines, those of other systems too,
+/// and tabs stay.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
-    let is_harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
+    let is_harmful =
+        |c: char| c.is_control() && c != '\n' && c != '\t' || UNSEEN.iter().any(|them| them.contains(&c));
     if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
@@ -66,9 +78,17 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
 /// Writes a paragraph: `first` before its first line, as many blanks before the others, `width` columns at most. No line ends
 /// within a number (`10 000`). What is not text is replaced.
 pub(crate) fn paragraph(out: &mut String, first: &str, words: &str, width: usize) {
-    let indent = first.chars().count();
+    let mut indent = first.chars().count();
+    if indent > width / 2 + 2 {
+        // Where that leaves little room, the words begin below.
+        let blanks = first.chars().take_while(|c| *c == ' ').count();
+        out.push_str(first.trim_end());
+        indent = blanks + 2;
+        let _ = write!(out, "\n{:indent$}", "");
+    } else {
+        out.push_str(first);
+    }
     let mut column = indent;
-    out.push_str(first);
     let mut fresh = true;
     for word in unbroken(&harmless(words)) {
         let len = word.chars().count();
@@ -126,10 +146,20 @@ mod tests {
     }
 
     #[test]
+    fn a_long_beginning_stands_above_the_words() {
+        let mut out = String::new();
+        paragraph(&mut out, "  udp/refused-when-connected  ", "held, its situation occurred 3 times", 40);
+        assert_eq!(out, "  udp/refused-when-connected\n    held, its situation occurred 3 times\n");
+    }
+
+    #[test]
     fn what_somebody_else_wrote_does_nothing_to_a_terminal() {
         let mut out = String::new();
         paragraph(&mut out, "title  ", "\u{1b}[31mred\u{1b}]0;mine\u{7} \u{9b}2J", 80);
         assert!(!out.trim_end().contains(char::is_control), "{out:?}");
+        for turning in ['\u{61c}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}'] {
+            assert_eq!(harmless(&format!("a{turning}b")), "a\u{fffd}b");
+        }
         assert_eq!(harmless("two\tcolumns\nand an end"), "two\tcolumns\nand an end");
     }
 }

@@ -10,6 +10,7 @@ use super::program::Output;
 use super::warnings::Beside;
 use crate::command::capture::{CaptureArgs, Subject};
 use crate::command::live::{Failure, failed, tell, usage};
+use crate::command::output::check_distinct;
 use crate::command::relay::{took_place, uncaptured, write, write_capture};
 use crate::exit;
 
@@ -27,6 +28,7 @@ pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, Failure
             "a link whose mtu is below 1280 has no IPv6: leave --ipv6 away, or raise the plan's mtu",
         ));
     }
+    check_distinct(args.plan.as_deref(), &[args.trace.as_deref(), captured.path()]).map_err(usage)?;
     let capture = captured.create(&NAMES.map(str::to_owned)).map_err(uncaptured)?;
     let profile = args.profile.profile();
     let hosts = Hosts::start(&plan, profile)?;

@@ -4,11 +4,12 @@
 //! which lesson it is, and counting begins anew.
 
 use std::fs;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use chrono::DateTime;
+use faultwire::files;
 use serde::{Deserialize, Serialize};
 
 use super::super::error::CommandError;
@@ -138,9 +139,8 @@ impl Folder {
         let path = self.path.join(FILE);
         let failed = |source| CommandError::Out { path: path.clone(), source };
         let text = toml::to_string(&self.progress).map_err(|error| failed(io::Error::other(error)))?;
-        let new = self.path.join(format!("{FILE}.new"));
         let text = format!("# How far you are, for `faultwire lesson`. It can be deleted.\n{text}");
-        fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).map_err(failed)
+        files::replace(&path, |file| file.write_all(text.as_bytes())).map_err(failed)
     }
 
     /// How far the learner is, in words.
@@ -187,11 +187,7 @@ fn now() -> u64 {
 /// A file's text, if it is not too long.
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    let file = fs::File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no file"));
-    }
-    file.take(BYTES_MAX).read_to_string(&mut text)?;
+    files::open(path)?.take(BYTES_MAX).read_to_string(&mut text)?;
     Ok(text)
 }
 

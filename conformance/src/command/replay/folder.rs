@@ -116,7 +116,7 @@ pub(super) fn run(folder: &Path, testbed: Testbed, seed: u64) -> Result<u8, Comm
         bar.end();
         lines
     };
-    let width = output::narrow_width();
+    let width = output::width();
     let mut said = if lines.is_empty() { String::new() } else { list(&lines, testbed, width) };
     let code = exit_code(&lines);
     let left = files.len() - lines.len();

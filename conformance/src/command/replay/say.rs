@@ -75,7 +75,9 @@ pub(super) fn conclusion(
     }
     for (claim, seen) in &replayed.seen {
         let verdict = match &seen.verdict {
-            Verdict::Fine if seen.exercised == 0 => "its situation did not occur".to_owned(),
+            Verdict::Fine if seen.exercised == 0 => {
+                "not exercised: the run has no case that its check counts".to_owned()
+            }
             Verdict::Fine if claim.modality == Modality::Possible => "not shown by this run".to_owned(),
             Verdict::Fine => format!("held, its situation occurred {}", times(seen.exercised)),
             Verdict::Shown(how) => format!("shown: {how}"),

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
+use crate::workers;
+
 /// What to do after a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -34,8 +36,8 @@ pub(super) fn side_by_side<T: Send>(
         let (done, results) = mpsc::channel();
         for _ in 0..jobs.clamp(1, count.max(1)) {
             let done = done.clone();
-            scope.spawn(|| {
-                let done = done;
+            let (next, last, ends) = (&next, &last, &ends);
+            workers::start(scope, move || {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= count || ends() || last.load(Ordering::Relaxed) < number {

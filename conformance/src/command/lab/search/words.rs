@@ -80,7 +80,7 @@ pub(super) fn finding(finding: &Finding, args: &SearchArgs, limit: Duration) -> 
     if !case.said.is_empty() {
         let _ = write!(text, "\n{}", case.said);
     }
-    let (width, ascii) = (output::narrow_width(), output::is_without_unicode());
+    let (width, ascii) = (output::width(), output::is_without_unicode());
     let options = DiagramOptions { width, ascii, ..DiagramOptions::default() };
     let _ = writeln!(text, "\n{}", case.run.trace.diagram(&options));
     if let Some((with, without)) = rates {
