@@ -141,7 +141,7 @@ impl Stack {
         let tcp_config = tcp::Config {
             #[cfg(feature = "mutants")]
             mutant: config.mutant,
-            ..config.tcp.clone()
+            ..config.tcp.clone().bounded()
         };
         Stack {
             next_id: ports::first_id(&config),

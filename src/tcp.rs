@@ -6,10 +6,15 @@
 //! offer), `congestion` (RFC 5681, RFC 6582), `rtt` (RFC 6298), `invariants` (what holds between any two calls). LISTEN,
 //! the table of connections and the sockets above them are the stack's ([`crate::stack`]).
 //!
-//! Policies where the RFC leaves room: urgent data stays in line; text beside a SYN is not kept; after a timeout all that
-//! is outstanding is sent again in slow start (there is no SACK); a closed window is probed with one octet; a reset does not end TIME-WAIT (RFC 1337). Left out, with
-//! their places marked: window scaling, timestamps and PAWS (RFC 7323), SACK (RFC 2018, RFC 6675), keep-alive, the
-//! challenge acknowledgements of RFC 5961.
+//! Policies where the RFC leaves room: urgent data stays in line; text beside a SYN is not kept; after a
+//! timeout all that is outstanding is sent again in slow start (there is no SACK); a closed window is probed
+//! with one octet; a reset does not end TIME-WAIT (RFC 1337); a reset or a SYN in the window that does not
+//! fit is answered with a challenge acknowledgement (RFC 5961, sections 3 and 4); soft ICMP errors are
+//! remembered until the connection gives up.
+//!
+//! Left out, with their places marked: window scaling, timestamps and PAWS (RFC 7323), SACK (RFC 2018, RFC
+//! 6675), keep-alive. Left out altogether: the check of old acknowledgements (RFC 5961, section 5), ECN (RFC
+//! 3168), the notification of urgent data, DSCP, the user timeout (RFC 5482).
 
 mod arrives;
 mod calls;
@@ -26,6 +31,8 @@ mod segment;
 mod send_buffer;
 mod seq;
 mod state;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 pub use config::Config;

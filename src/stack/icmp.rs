@@ -1,9 +1,15 @@
 //! ICMP (RFC 792, RFC 4443): echo replies, errors that this host reports, and errors that it is told of.
 //!
-//! What an error does to a socket is what Linux does without IP_RECVERR: the *hard* ones (port and protocol
-//! unreachable, administratively prohibited, parameter problem, fragmentation needed) become the pending error of a
-//! connected socket, once; the *soft* ones (network and host unreachable, time exceeded) say nothing, and an
-//! unconnected socket is never told of any. As in `udp(7)`, `icmp_err_convert` and `icmpv6_err_convert`.
+//! What an error does to a datagram socket is what Linux does without IP_RECVERR: the *hard* ones (port and
+//! protocol unreachable, administratively prohibited, parameter problem, fragmentation needed) become the
+//! pending error of a connected socket, once; the *soft* ones (network and host unreachable, time exceeded)
+//! say nothing, and an unconnected socket is never told of any. As in `udp(7)`, `icmp_err_convert` and
+//! `icmpv6_err_convert`.
+//!
+//! A TCP connection that is being opened ends with a hard error. A parameter problem is among these, as in
+//! Linux, though RFC 9293 (3.9.2.2, MUST-56) counts it among the soft ones. Every other error ends nothing:
+//! SO_ERROR tells it, and it takes the place of ETIMEDOUT if the connection gives up before anything is
+//! acknowledged. (In Linux a soft error ends a connect too.)
 
 use etherparse::checksum::Sum16BitWords;
 use etherparse::{IpNumber, icmpv4, icmpv6};
@@ -24,6 +30,60 @@ const MAX_ERROR_V4: usize = 576;
 const MAX_ERROR_V6: usize = 1_280;
 /// Hop limit of what this module sends.
 const HOP_LIMIT: u8 = 64;
+
+/// What an ICMP error means to those who sent the packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Complaint {
+    pub(super) error: Errno,
+    /// It will not pass by itself.
+    pub(super) is_hard: bool,
+}
+
+impl Complaint {
+    const fn hard(error: Errno) -> Option<Complaint> {
+        Some(Complaint { error, is_hard: true })
+    }
+
+    const fn soft(error: Errno) -> Option<Complaint> {
+        Some(Complaint { error, is_hard: false })
+    }
+
+    /// Linux's `icmp_err_convert`. `None` for what is no error, and for codes that nobody defined.
+    fn of_v4(kind: u8, code: u8) -> Option<Complaint> {
+        match (kind, code) {
+            // Network unreachable, and for a type of service; host unreachable, likewise; source route
+            // failed.
+            (icmpv4::TYPE_DEST_UNREACH, 0 | 11) => Complaint::soft(Errno::ENETUNREACH),
+            (icmpv4::TYPE_DEST_UNREACH, 1 | 12) => Complaint::soft(Errno::EHOSTUNREACH),
+            (icmpv4::TYPE_DEST_UNREACH, 5) => Complaint::soft(Errno::EOPNOTSUPP),
+            (icmpv4::TYPE_DEST_UNREACH, 2) => Complaint::hard(Errno::ENOPROTOOPT),
+            (icmpv4::TYPE_DEST_UNREACH, 3) => Complaint::hard(Errno::ECONNREFUSED),
+            (icmpv4::TYPE_DEST_UNREACH, 4) => Complaint::hard(Errno::EMSGSIZE),
+            (icmpv4::TYPE_DEST_UNREACH, 6 | 9) => Complaint::hard(Errno::ENETUNREACH),
+            (icmpv4::TYPE_DEST_UNREACH, 7) => Complaint::hard(Errno::EHOSTDOWN),
+            // Linux's ENONET for 8, source host isolated, is not available elsewhere.
+            (icmpv4::TYPE_DEST_UNREACH, 8 | 10 | 13..=15) => Complaint::hard(Errno::EHOSTUNREACH),
+            (icmpv4::TYPE_TIME_EXCEEDED, _) => Complaint::soft(Errno::EHOSTUNREACH),
+            (icmpv4::TYPE_PARAMETER_PROBLEM, _) => Complaint::hard(Errno::EPROTO),
+            _ => None,
+        }
+    }
+
+    /// Linux's `icmpv6_err_convert`. `None` for what is no error, and for codes that nobody defined.
+    fn of_v6(kind: u8, code: u8) -> Option<Complaint> {
+        match (kind, code) {
+            // No route; beyond the scope of the source address, address unreachable.
+            (icmpv6::TYPE_DST_UNREACH, 0) => Complaint::soft(Errno::ENETUNREACH),
+            (icmpv6::TYPE_DST_UNREACH, 2 | 3) => Complaint::soft(Errno::EHOSTUNREACH),
+            (icmpv6::TYPE_DST_UNREACH, 1 | 5 | 6) => Complaint::hard(Errno::EACCES),
+            (icmpv6::TYPE_DST_UNREACH, 4) => Complaint::hard(Errno::ECONNREFUSED),
+            (icmpv6::TYPE_PACKET_TOO_BIG, _) => Complaint::hard(Errno::EMSGSIZE),
+            (icmpv6::TYPE_TIME_EXCEEDED, _) => Complaint::soft(Errno::EHOSTUNREACH),
+            (icmpv6::TYPE_PARAMETER_PROBLEM, _) => Complaint::hard(Errno::EPROTO),
+            _ => None,
+        }
+    }
+}
 
 /// What this host reports to the sender of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,57 +155,30 @@ impl Stack {
 
     pub(super) fn icmp_v4_input(&mut self, arrived: &Arrived<'_>) -> Result<(), DropReason> {
         let (head, body) = split(arrived)?;
-        match head[0] {
-            // An echo to everybody goes unanswered (RFC 1122, section 3.2.2.6; Linux's default).
-            icmpv4::TYPE_ECHO_REQUEST if arrived.reach == Reach::Own => {
-                self.icmp_send(arrived.parsed.path, [icmpv4::TYPE_ECHO_REPLY, 0], last4(head), body);
-            }
-            icmpv4::TYPE_DEST_UNREACH => {
-                let error = match head[1] {
-                    // Network and host unreachable, source route failed, and the two for a type of service are soft;
-                    // so are codes that nobody defined.
-                    0 | 1 | 5 | 11 | 12 | 16.. => return Ok(()),
-                    2 => Errno::ENOPROTOOPT,
-                    3 => Errno::ECONNREFUSED,
-                    4 => Errno::EMSGSIZE,
-                    6 | 9 => Errno::ENETUNREACH,
-                    7 => Errno::EHOSTDOWN,
-                    // Linux's ENONET for 8, source host isolated, is not to be had elsewhere.
-                    8 | 10 | 13..=15 => Errno::EHOSTUNREACH,
-                };
-                return self.told_of(body, error);
-            }
-            icmpv4::TYPE_PARAMETER_PROBLEM => return self.told_of(body, Errno::EPROTO),
-            _ => {}
+        // An echo to everybody goes unanswered (RFC 1122, section 3.2.2.6; Linux's default).
+        if head[0] == icmpv4::TYPE_ECHO_REQUEST && arrived.reach == Reach::Own {
+            self.icmp_send(arrived.parsed.path, [icmpv4::TYPE_ECHO_REPLY, 0], last4(head), body);
         }
-        Ok(())
+        match Complaint::of_v4(head[0], head[1]) {
+            Some(complaint) => self.told_of(body, complaint),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn icmp_v6_input(&mut self, arrived: &Arrived<'_>) -> Result<(), DropReason> {
         let (head, body) = split(arrived)?;
-        match head[0] {
-            // RFC 4443, section 4.2: answered even where it came by multicast.
-            icmpv6::TYPE_ECHO_REQUEST => {
-                self.icmp_send(arrived.parsed.path, [icmpv6::TYPE_ECHO_REPLY, 0], last4(head), body);
-            }
-            icmpv6::TYPE_DST_UNREACH => {
-                let error = match head[1] {
-                    // No route, beyond scope and address unreachable are soft.
-                    0 | 2 | 3 | 7.. => return Ok(()),
-                    1 | 5 | 6 => Errno::EACCES,
-                    4 => Errno::ECONNREFUSED,
-                };
-                return self.told_of(body, error);
-            }
-            icmpv6::TYPE_PACKET_TOO_BIG => return self.told_of(body, Errno::EMSGSIZE),
-            icmpv6::TYPE_PARAMETER_PROBLEM => return self.told_of(body, Errno::EPROTO),
-            _ => {}
+        // RFC 4443, section 4.2: answered even where it came by multicast.
+        if head[0] == icmpv6::TYPE_ECHO_REQUEST {
+            self.icmp_send(arrived.parsed.path, [icmpv6::TYPE_ECHO_REPLY, 0], last4(head), body);
         }
-        Ok(())
+        match Complaint::of_v6(head[0], head[1]) {
+            Some(complaint) => self.told_of(body, complaint),
+            None => Ok(()),
+        }
     }
 
-    /// Tells a connected socket of an error, where `quoted` is the beginning of a datagram that it sent.
-    fn told_of(&mut self, quoted: &[u8], error: Errno) -> Result<(), DropReason> {
+    /// Tells a connected socket of an error, where `quoted` is the beginning of a packet that it sent.
+    fn told_of(&mut self, quoted: &[u8], complaint: Complaint) -> Result<(), DropReason> {
         let parsed = packet::parse(quoted, Strictness::Quoted)?;
         let first = parsed.fragment.is_none_or(|fragment| fragment.offset == 0);
         if !matches!(parsed.protocol, IpNumber::UDP | IpNumber::TCP) || !first {
@@ -156,7 +189,7 @@ impl Stack {
             return Err(DropReason::Malformed);
         };
         if parsed.protocol == IpNumber::TCP {
-            return self.tcp_told_of(&parsed.path, header, error);
+            return self.tcp_told_of(&parsed.path, header, complaint);
         }
         let [s0, s1, d0, d1, ..] = header;
         let ours = (parsed.path.src(), u16::from_be_bytes([s0, s1]));
@@ -166,8 +199,8 @@ impl Stack {
         let Ok(socket) = self.datagrams.get_mut(fd) else {
             return Ok(());
         };
-        if socket.peer.is_some() || told_anyway {
-            socket.error = Some(error);
+        if complaint.is_hard && (socket.peer.is_some() || told_anyway) {
+            socket.error = Some(complaint.error);
             self.changed(fd);
         }
         Ok(())
@@ -198,4 +231,4 @@ fn checksum(path: &Path, head: &[u8; HEADER_LEN], body: &[u8]) -> u16 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

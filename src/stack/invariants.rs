@@ -59,7 +59,7 @@ impl Stack {
             Role::Connected { .. } => Err("a socket's connection is not its own".to_owned()),
             Role::Listener(listener) => {
                 let (half_open, waiting) = (count(Owner::HalfOpen(fd)), count(Owner::Waiting(fd)));
-                if listener.pending != half_open + waiting || listener.queue.len() != waiting {
+                if listener.half_open != half_open || listener.queue.len() != waiting {
                     return Err(format!(
                         "a listener counts wrong: {half_open} are half-open, {waiting} wait"
                     ));

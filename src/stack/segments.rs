@@ -9,6 +9,7 @@ use etherparse::IpNumber;
 use super::Stack;
 use super::connections::{CONNECTIONS_MAX, ConnectionId, Entry, Owner};
 use super::datagram::Peer;
+use super::icmp::Complaint;
 use super::input::Arrived;
 use super::mutant::Mutant;
 use super::packet::{Outgoing, Path};
@@ -46,6 +47,9 @@ impl Stack {
         let Some(id) = found.or_else(|| self.connections.find(ours, theirs)) else {
             return self.tcp_listen(ours, theirs, &segment, None);
         };
+        if self.must_wait(id, &segment) {
+            return Err(DropReason::BufferFull);
+        }
         match self.drive(id, |connection, now| connection.arrives(&segment, now)) {
             Some(Outcome::Refuse) => self.refuse(ours, theirs, &segment),
             // As Linux has it: where nobody listens, TIME-WAIT goes on, and answers.
@@ -89,7 +93,8 @@ impl Stack {
             }
             return self.refuse(ours, theirs, segment);
         }
-        if !segment.syn {
+        // As in Linux a FIN beside a SYN is nothing that a peer means.
+        if !segment.syn || segment.fin {
             return Err(DropReason::NoSocket);
         }
         let listener = self.streams.get(fd).ok().and_then(Stream::listener);
@@ -112,11 +117,22 @@ impl Stack {
             connection: Connection::answer(self.tcp.clone(), options, iss, segment),
         };
         if let Some(listener) = self.streams.get_mut(fd).ok().and_then(Stream::listener_mut) {
-            listener.pending += 1;
+            listener.half_open += 1;
         }
         let id = self.connections.add(entry);
         self.drive(id, |_, _| ());
         Ok(())
+    }
+
+    /// Whether a segment would complete a handshake whose listener has no room for another connection. As in
+    /// Linux it is dropped; the SYN-ACK goes out again by its timer, and its answer is another chance.
+    fn must_wait(&self, id: ConnectionId, segment: &Segment<'_>) -> bool {
+        let Some(Entry { owner: Owner::HalfOpen(fd), connection, .. }) = self.connections.get(id) else {
+            return false;
+        };
+        let listener = self.streams.get(*fd).ok().and_then(Stream::listener);
+        let full = listener.is_some_and(Listener::is_full) && !self.is(Mutant::OverfillsBacklog);
+        full && connection.is_completed_by(segment)
     }
 
     /// The listener that a segment is for: as with datagrams, one bound to the very address before a wildcard.
@@ -161,6 +177,9 @@ impl Stack {
 
     /// The initial sequence number of a connection that begins now.
     pub(super) fn iss(&self, ours: Peer, theirs: Peer) -> Seq {
+        if let Some(number) = self.tcp.initial_sequence_number {
+            return Seq(number);
+        }
         initial_sequence_number(self.config.seed, &(ours, theirs), self.now)
     }
 
@@ -229,12 +248,8 @@ impl Stack {
             Owner::Nobody if state == State::Closed => return self.connections.forget(id, &entry),
             Owner::HalfOpen(fd) if state != State::SynReceived || self.is(Mutant::AcceptsEarly) => {
                 if let Some(listener) = self.streams.get_mut(fd).ok().and_then(Stream::listener_mut) {
-                    if state == State::Closed {
-                        listener.pending -= 1;
-                        return self.connections.forget(id, &entry);
-                    }
-                    if overfills && listener.pending > listener.backlog + 1 {
-                        listener.pending -= 1;
+                    listener.half_open -= 1;
+                    if state == State::Closed || (overfills && listener.is_full()) {
                         return self.connections.forget(id, &entry);
                     }
                     listener.queue.push_back(id);
@@ -275,7 +290,7 @@ impl Stack {
         &mut self,
         path: &Path,
         quoted: [u8; 8],
-        error: Errno,
+        complaint: Complaint,
     ) -> Result<(), DropReason> {
         let [s0, s1, d0, d1, seq @ ..] = quoted;
         let (ours, theirs): (Peer, Peer) =
@@ -284,8 +299,8 @@ impl Stack {
         let seq = Seq(u32::from_be_bytes(seq));
         self.drive(id, |connection, _| {
             // A packet that is too big says nothing of the peer.
-            if error != Errno::EMSGSIZE && connection.is_outstanding(seq) {
-                connection.unreachable(error);
+            if complaint.error != Errno::EMSGSIZE && connection.is_outstanding(seq) {
+                connection.unreachable(complaint.error, complaint.is_hard);
             }
         });
         Ok(())
@@ -299,3 +314,6 @@ impl Stack {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,9 @@ const SEND_BUFFER_MIN: usize = 4_608;
 /// What TCP_MAXSEG may be (Linux's `TCP_MIN_MSS` and `MAX_TCP_WINDOW`), in bytes.
 const MAX_SEGMENT: std::ops::RangeInclusive<u16> = 88..=32_767;
 
+/// Half-open connections of a listener at most (the least of Linux's `tcp_max_syn_backlog`).
+const HALF_OPEN_MAX: usize = 128;
+
 /// A stream socket.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -55,17 +58,23 @@ pub(super) enum Role {
 #[derive(Debug)]
 pub(super) struct Listener {
     pub(super) backlog: usize,
-    /// Half-open connections and those in `queue`.
-    pub(super) pending: usize,
+    /// Connections whose handshake is not complete.
+    pub(super) half_open: usize,
     /// Connections that wait for `accept`.
     pub(super) queue: VecDeque<ConnectionId>,
 }
 
 impl Listener {
-    /// Whether one more may begin. Each has its place in the queue from the start, so that none that was completed is
-    /// dropped. As in Linux a backlog of n lets n + 1 wait.
+    /// Whether one more may begin. As in Linux a half-open connection takes no place in the queue, so that a
+    /// client that never completes its handshake keeps nobody out. (Linux holds no more of them than the
+    /// backlog, and answers further SYNs with cookies.)
     pub(super) fn has_room(&self) -> bool {
-        self.pending <= self.backlog
+        !self.is_full() && self.half_open < HALF_OPEN_MAX
+    }
+
+    /// Whether no more may wait for `accept`. As in Linux a backlog of n lets n + 1 wait.
+    pub(super) fn is_full(&self) -> bool {
+        self.queue.len() > self.backlog
     }
 }
 

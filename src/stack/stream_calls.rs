@@ -79,7 +79,7 @@ impl Stack {
         let port = if binding.port == 0 { self.free_stream_port(fd)? } else { binding.port };
         let socket = self.streams.get_mut(fd)?;
         socket.binding.port = port;
-        socket.role = Role::Listener(Listener { backlog, pending: 0, queue: VecDeque::new() });
+        socket.role = Role::Listener(Listener { backlog, half_open: 0, queue: VecDeque::new() });
         Ok(())
     }
 
@@ -94,7 +94,6 @@ impl Stack {
         let accepted = self.streams.open(&mut self.numbers, accepted)?;
         if let Some(listener) = self.streams.get_mut(fd)?.listener_mut() {
             listener.queue.pop_front();
-            listener.pending -= 1;
         }
         if let Some(entry) = self.connections.get_mut(id) {
             entry.owner = Owner::Socket(accepted);
@@ -317,7 +316,7 @@ impl Stack {
     pub(super) fn stream_take_error(&mut self, fd: Fd) -> Result<Option<Errno>, Errno> {
         let id = self.streams.get(fd)?.connection();
         let entry = id.and_then(|id| self.connections.get_mut(id));
-        Ok(entry.and_then(|entry| entry.connection.take_error()))
+        Ok(entry.and_then(|entry| entry.connection.take_any_error()))
     }
 
     pub(super) fn stream_readiness(&self, fd: Fd) -> Result<Readiness, Errno> {

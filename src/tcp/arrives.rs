@@ -13,8 +13,8 @@ use crate::errno::Errno;
 use crate::mutant::Mutant;
 use crate::time::Time;
 
-/// Empty segments from outside the window are answered no more often than this (as Linux's
-/// `tcp_invalid_ratelimit`): else two ends that disagree would answer each other for ever.
+/// Empty segments from outside the window, and resets and SYNs within it, are answered no more often than
+/// this (as Linux's `tcp_invalid_ratelimit`): else two ends that disagree would answer each other for ever.
 const ANSWER_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What the stack is to do with a segment that its connection did not take.
@@ -43,10 +43,10 @@ impl Connection {
         if self.state == State::TimeWait && self.opens_anew(&segment) {
             return Outcome::OpensAnew;
         }
-        if segment.syn && !segment.rst && segment.seq == self.rcv.irs {
-            // The peer's SYN again. In SYN-RECEIVED it may be the SYN-ACK of a simultaneous open: that its SYN is old does
-            // not make its acknowledgement so. Elsewhere it asks for an acknowledgement, as all that is old.
-            if self.state == State::SynReceived && segment.ack.is_none() {
+        if self.state == State::SynReceived && segment.syn && !segment.rst && segment.seq == self.rcv.irs {
+            // The peer's SYN again. It may be the SYN-ACK of a simultaneous open: that its SYN is old does
+            // not make its acknowledgement so.
+            if segment.ack.is_none() {
                 if self.is(Mutant::ResetsOnSecondSyn) {
                     self.abort(Some(Errno::ECONNRESET));
                 }
@@ -54,9 +54,6 @@ impl Connection {
                 return Outcome::Done;
             }
             self.ack_due = true;
-            if self.state != State::SynReceived {
-                return Outcome::Done;
-            }
             segment.syn = false;
             segment.seq += 1;
         }
@@ -70,14 +67,17 @@ impl Connection {
         }
         // Second, the RST bit.
         if segment.rst {
-            if !self.is(Mutant::IgnoresResets) {
-                self.reset();
-            }
+            self.take_reset(&segment, now);
             return Outcome::Done;
         }
-        // Fourth, the SYN bit (RFC 5961's challenge instead of a reset has its place here).
+        // Fourth, the SYN bit. A peer that has started anew answers the challenge with a reset that fits (RFC
+        // 5961, section 4.2).
         if segment.syn {
-            self.abort(Some(Errno::ECONNRESET));
+            if self.state == State::SynReceived {
+                self.abort(Some(Errno::ECONNRESET));
+            } else {
+                self.challenge(now);
+            }
             return Outcome::Done;
         }
         // Fifth, the ACK field.
@@ -96,7 +96,7 @@ impl Connection {
     /// MAY-2).
     fn opens_anew(&self, segment: &Segment<'_>) -> bool {
         let fresh = segment.seq.after(self.rcv.nxt) || self.is(Mutant::ReopensForOldSyns);
-        segment.syn && segment.ack.is_none() && !segment.rst && fresh
+        segment.syn && segment.ack.is_none() && !segment.rst && !segment.fin && fresh
     }
 
     /// Says again what came.
@@ -119,22 +119,43 @@ impl Connection {
         if segment.rst {
             return;
         }
-        if self.state == State::TimeWait && segment.fin {
+        // The peer's FIN again, and nothing else (section 3.10.7.4, "the only thing that can arrive in this
+        // state").
+        if self.state == State::TimeWait && segment.fin && segment.end() == self.rcv.nxt {
             self.wait_out(now);
         }
-        if segment.len() == 0 && !self.may_answer(now) {
-            return;
+        if segment.len() == 0 {
+            return self.challenge(now);
         }
         self.ack_due = true;
     }
 
-    /// Whether an empty segment from outside the window may be answered by now.
+    /// Says what is expected next, unless that was said a moment ago (RFC 5961, section 7).
+    pub(super) fn challenge(&mut self, now: Time) {
+        self.ack_due |= self.may_answer(now);
+    }
+
+    /// Whether a segment that is out of place may be answered by now.
     fn may_answer(&mut self, now: Time) -> bool {
         let recently = self.last_answer.is_some_and(|last| now.since(last) < ANSWER_INTERVAL);
         if !recently {
             self.last_answer = Some(now);
         }
         !recently
+    }
+
+    /// A reset that is acceptable. Only the very number that is expected next ends the connection (RFC 5961,
+    /// section 3.2). For any other the peer, if it is no impostor, answers a challenge with a reset that
+    /// fits.
+    fn take_reset(&mut self, segment: &Segment<'_>, now: Time) {
+        if self.is(Mutant::IgnoresResets) || segment.seq.before(self.rcv.nxt) {
+            return;
+        }
+        if segment.seq == self.rcv.nxt {
+            self.reset();
+        } else {
+            self.challenge(now);
+        }
     }
 
     /// The peer's reset.

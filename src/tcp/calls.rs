@@ -82,8 +82,8 @@ impl Connection {
         self.woken = true;
     }
 
-    /// `close(2)`. With text that nobody will read, or with `at_once` (linger 0), it is a reset (RFC 9293, section 3.6;
-    /// RFC 2525, section 2.17).
+    /// `close(2)`. With text that nobody will read, or with `at_once` (linger 0), it is a reset (RFC 9293,
+    /// section 3.6.1; RFC 2525, section 2.17).
     pub(crate) fn close(&mut self, at_once: bool, now: Time) {
         self.orphan = true;
         if self.state != State::TimeWait && (at_once || self.rcv.readable() > 0) {
@@ -106,17 +106,25 @@ impl Connection {
         self.buffer.truncate(sent);
     }
 
-    /// A hard ICMP error about the connection's SYN ends the attempt (RFC 9293, section 3.9.2.2). Linux lets the soft ones do
-    /// so too.
-    pub(crate) fn unreachable(&mut self, error: Errno) {
-        if matches!(self.state, State::SynSent | State::SynReceived) {
-            self.end(Some(error));
+    /// An ICMP error about something that is outstanding. A hard one ends the attempt to connect (RFC 9293,
+    /// section 3.9.2.2). Any other is remembered, in case the connection gives up: a soft one ends nothing
+    /// (MUST-56; Linux lets it end a connect), and no error ends a connection that exists, as in Linux.
+    pub(crate) fn unreachable(&mut self, error: Errno, is_hard: bool) {
+        match self.state {
+            State::SynSent | State::SynReceived if is_hard => self.end(Some(error)),
+            State::Closed => {}
+            _ => self.soft_error = Some(error),
         }
     }
 
     /// The pending error, once.
     pub(crate) fn take_error(&mut self) -> Option<Errno> {
         self.error.take()
+    }
+
+    /// SO_ERROR: the pending error, or the soft one; once.
+    pub(crate) fn take_any_error(&mut self) -> Option<Errno> {
+        self.error.take().or_else(|| self.soft_error.take())
     }
 
     fn send_space(&self) -> usize {

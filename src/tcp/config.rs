@@ -4,7 +4,16 @@ use std::time::Duration;
 
 use crate::mutant::Mutant;
 
+/// The longest duration that a [`Config`] has: a year.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3_600);
+/// The shortest retransmission timeout: with less a lost segment would be sent again and again at one moment.
+const RTO_LEAST: Duration = Duration::from_millis(1);
+
 /// Timers and limits of a host's TCP. All its connections share them.
+///
+/// Any values will do. A stack clamps them when it is made: durations to a year at most, `rto_min` and
+/// `rto_max` to a millisecond at least, `rto_max` to `rto_min` at least, and `rto_initial` to between these
+/// two.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
@@ -30,6 +39,11 @@ pub struct Config {
     /// How long a connection that no program has any more waits in FIN-WAIT-2 for the peer's FIN (Linux's
     /// `tcp_fin_timeout`).
     pub fin_wait_2: Duration,
+    /// The initial sequence number (ISS) of every connection. `None`, the default, picks them by RFC 6528. It
+    /// is for tests whose sequence numbers shall pass 2^31 or 2^32 within a few segments. A new connection
+    /// between the same addresses and ports does not end the TIME-WAIT of the last one then, as its number is
+    /// not larger.
+    pub initial_sequence_number: Option<u32>,
     /// The bug that this TCP has on purpose; the stack sets it.
     #[cfg(feature = "mutants")]
     pub(crate) mutant: Option<Mutant>,
@@ -47,6 +61,7 @@ impl Default for Config {
             retries: 15,
             time_wait: Duration::from_secs(60),
             fin_wait_2: Duration::from_secs(60),
+            initial_sequence_number: None,
             #[cfg(feature = "mutants")]
             mutant: None,
         }
@@ -54,6 +69,17 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Every value within its bounds.
+    pub(crate) fn bounded(mut self) -> Config {
+        self.rto_min = self.rto_min.clamp(RTO_LEAST, LONGEST);
+        self.rto_max = self.rto_max.clamp(self.rto_min, LONGEST);
+        self.rto_initial = self.rto_initial.clamp(self.rto_min, self.rto_max);
+        for duration in [&mut self.delayed_ack, &mut self.time_wait, &mut self.fin_wait_2] {
+            *duration = (*duration).min(LONGEST);
+        }
+        self
+    }
+
     /// Whether the stack, its TCP included, has that bug.
     #[cfg(feature = "mutants")]
     pub(crate) fn is(&self, mutant: Mutant) -> bool {

@@ -54,11 +54,12 @@ impl Congestion {
         }
     }
 
-    /// The handshake is complete: the segment size is settled. After a lost SYN the window begins with one segment
-    /// (RFC 5681, section 3.1).
-    pub(crate) fn begin(&mut self, mss: u32, lost_syn: bool) {
+    /// The handshake is complete: the segment size is settled. If the SYN timed out more than once, the
+    /// window begins with one segment (RFC 6928, section 2, which forgives the one lost SYN of RFC 5681,
+    /// section 3.1).
+    pub(crate) fn begin(&mut self, mss: u32, syn_timeouts: u32) {
         self.mss = mss;
-        self.cwnd = if lost_syn { mss } else { initial_window(mss) };
+        self.cwnd = if syn_timeouts > 1 { mss } else { initial_window(mss) };
     }
 
     /// What may be in flight beyond the window: a segment for each of the first two duplicates (RFC 3042).
@@ -75,6 +76,10 @@ impl Congestion {
     pub(crate) fn acknowledged(&mut self, acked: u32, una: Seq, flight: u32) -> Advice {
         if self.recovery.is_none() {
             self.duplicates = 0;
+            // It must not fall 2^31 behind, or it would seem to lie ahead.
+            if una.after(self.recover) {
+                self.recover = una - 1;
+            }
             self.grow(acked);
             return Advice::Nothing;
         }
@@ -131,8 +136,8 @@ impl Congestion {
         Advice::ResendFirst
     }
 
-    /// The retransmission timer expired (RFC 5681, section 3.1; RFC 6582, section 3.2, step 6). `again` is whether it
-    /// did so before for the same data: then the threshold stays.
+    /// The retransmission timer expired (RFC 5681, section 3.1; RFC 6582, section 3.2, step 4). `again` is
+    /// whether it did so before for the same data: then the threshold stays.
     pub(crate) fn timed_out(&mut self, una: Seq, nxt: Seq, again: bool) {
         if !again {
             self.halve(nxt - una);
@@ -147,5 +152,63 @@ impl Congestion {
     fn halve(&mut self, flight: u32) {
         self.ssthresh = (flight / 2).max(2 * self.mss);
         self.acked = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MSS: u32 = 1_000;
+
+    /// A connection with `iss` that has had `bytes` acknowledged, a window of 64 000 bytes at a time.
+    fn carried(iss: Seq, bytes: u64) -> (Congestion, Seq) {
+        let (mut congestion, mut una) = (Congestion::new(MSS, iss), iss + 1);
+        for _ in 0..bytes / 64_000 {
+            una += 64_000;
+            congestion.acknowledged(64_000, una, 0);
+        }
+        (congestion, una)
+    }
+
+    #[test]
+    fn fast_retransmit_works_however_much_went_before() {
+        for gib in 0..=9 {
+            let (mut congestion, una) = carried(Seq(7), gib << 30);
+            let advice = [(); 3].map(|()| congestion.duplicate(una, una + 10 * MSS));
+            assert_eq!(advice, [Advice::Nothing, Advice::Nothing, Advice::ResendFirst], "after {gib} GiB");
+            // A partial and a full acknowledgement; then the next loss is as far away again.
+            assert_eq!(congestion.acknowledged(MSS, una + MSS, 9 * MSS), Advice::ResendFirst);
+            assert_eq!(congestion.acknowledged(9 * MSS, una + 10 * MSS, 0), Advice::Nothing);
+            assert_eq!(congestion.duplicates, 0);
+        }
+    }
+
+    #[test]
+    fn duplicates_of_what_was_sent_before_a_loss_was_found_start_no_recovery() {
+        let (mut congestion, una) = carried(Seq(7), 0);
+        congestion.timed_out(una, una + 5 * MSS, false);
+        for acked in 1..=5 {
+            let una = una + acked * MSS;
+            congestion.acknowledged(MSS, una, (5 - acked) * MSS);
+            for _ in 0..5 {
+                assert_eq!(congestion.duplicate(una, una + 9 * MSS), Advice::Nothing, "{acked} acknowledged");
+            }
+        }
+        let una = una + 5 * MSS + 1;
+        congestion.acknowledged(1, una, MSS);
+        let advice = [(); 3].map(|()| congestion.duplicate(una, una + 9 * MSS));
+        assert_eq!(advice[2], Advice::ResendFirst, "more than `recover` is acknowledged");
+    }
+
+    #[test]
+    fn one_lost_syn_costs_no_window_and_two_leave_a_segment() {
+        let window = |mss, timeouts| {
+            let mut congestion = Congestion::new(mss, Seq(0));
+            congestion.begin(mss, timeouts);
+            congestion.cwnd
+        };
+        assert_eq!([0, 1, 2, 7].map(|timeouts| window(1_460, timeouts)), [14_600, 14_600, 1_460, 1_460]);
+        assert_eq!([536, 1_500, 9_000].map(|mss| window(mss, 0)), [5_360, 14_600, 18_000]);
     }
 }

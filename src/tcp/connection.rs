@@ -82,8 +82,8 @@ pub(crate) struct Connection {
     pub(super) timers: Timers,
     /// The SYN, or SYN-ACK, is to be sent (again).
     pub(super) syn_due: bool,
-    /// It was sent more than once.
-    pub(super) syn_lost: bool,
+    /// How often the timer had it sent again.
+    pub(super) syn_timeouts: u32,
     /// The window that was offered last.
     pub(super) offered: u16,
     /// An acknowledgement is to be sent at once.
@@ -96,13 +96,15 @@ pub(crate) struct Connection {
     pub(super) reset_due: bool,
     /// What a call will be told, once.
     pub(super) error: Option<Errno>,
+    /// The last ICMP error that does not end a connection, until an acknowledgement shows that it has passed.
+    pub(super) soft_error: Option<Errno>,
     /// The program has closed the socket: nobody will read.
     pub(super) orphan: bool,
     /// SHUT_RD.
     pub(super) read_shut: bool,
     /// The socket may have become ready.
     pub(super) woken: bool,
-    /// When an acknowledgement last answered a segment that is out of the window and carries nothing.
+    /// When an acknowledgement last answered a segment that is out of place.
     pub(super) last_answer: Option<Time>,
     /// What it did, for the trace: at most a handful between two polls.
     pub(super) notes: Vec<TcpNote>,
@@ -139,13 +141,14 @@ impl Connection {
             congestion: Congestion::new(mss, iss),
             timers: Timers::default(),
             syn_due: true,
-            syn_lost: false,
+            syn_timeouts: 0,
             offered: 0,
             ack_due: false,
             unacknowledged: 0,
             close_follows: false,
             reset_due: false,
             error: None,
+            soft_error: None,
             orphan: false,
             read_shut: false,
             woken: false,
@@ -172,9 +175,10 @@ impl Connection {
     /// Takes in what the peer's SYN says.
     pub(super) fn learn_syn(&mut self, syn: &Segment<'_>) {
         self.rcv.begin(syn.seq);
-        let named = syn.mss.unwrap_or(self.options.mss_default);
+        // As in Linux a size of 0 is as good as none.
+        let named = syn.mss.filter(|mss| *mss > 0).unwrap_or(self.options.mss_default);
         self.mss = u32::from(named).max(MSS_MIN).min(u32::from(self.options.mss));
-        self.congestion.begin(self.mss, false);
+        self.congestion.begin(self.mss, 0);
     }
 
     pub(crate) fn state(&self) -> State {
@@ -232,6 +236,11 @@ impl Connection {
         self.snd.nxt
     }
 
+    /// Whether a segment would complete the handshake.
+    pub(crate) fn is_completed_by(&self, segment: &Segment<'_>) -> bool {
+        self.state == State::SynReceived && !segment.rst && segment.ack == Some(self.snd.nxt)
+    }
+
     /// Whether a sequence number was sent and is not acknowledged.
     pub(crate) fn is_outstanding(&self, seq: Seq) -> bool {
         !seq.before(self.snd.una) && seq.before(self.snd.max)
@@ -251,11 +260,18 @@ impl Connection {
     pub(super) fn end(&mut self, error: Option<Errno>) {
         self.enter(State::Closed);
         self.error = error.or(self.error);
+        self.soft_error = None;
         self.timers = Timers::default();
         self.buffer.clear();
         (self.syn_due, self.ack_due) = (false, false);
         (self.snd.again, self.snd.resend_first) = (None, false);
         self.woken = true;
+    }
+
+    /// The peer has been silent for too long. If routers have reported why, that is what the program is told
+    /// (RFC 9293, section 3.9.1.8, MUST-47; Linux's `sk_err_soft`).
+    pub(super) fn give_up_waiting(&mut self) {
+        self.end(self.soft_error.or(Some(Errno::ETIMEDOUT)));
     }
 
     /// Sends a reset and ends.

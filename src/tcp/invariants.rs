@@ -20,7 +20,7 @@ impl Connection {
                 Some(_) => fail("a timer runs"),
             };
         }
-        if self.state.is_synchronized() && snd.nxt.after(snd.edge.max(snd.iss + 1)) {
+        if self.state.is_synchronized() && snd.nxt.after(snd.edge) {
             return fail("SND.NXT lies beyond every window that was offered");
         }
         if self.state.is_synchronized() && (snd.una + snd.wnd).after(snd.edge) {

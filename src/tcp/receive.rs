@@ -136,13 +136,21 @@ impl Receive {
         !self.ahead.is_empty()
     }
 
-    /// A FIN stands at `at`, within the window. The first one counts.
-    pub(crate) fn note_fin(&mut self, at: Seq) {
-        self.fin.get_or_insert(at);
+    /// A FIN stands at `at`, within the window, behind text from `start` on. If that follows on what has
+    /// come, it is the end: whatever is held beyond was a stray. Of FINs ahead the first one is kept.
+    pub(crate) fn note_fin(&mut self, start: Seq, at: Seq) {
+        if start.after(self.nxt) {
+            self.fin.get_or_insert(at);
+        } else {
+            self.fin = Some(at);
+            self.ahead.clear();
+        }
     }
 
-    /// Whether the FIN's turn has come: it is taken in, once.
+    /// Whether the FIN's turn has come: it is taken in, once. One that text has passed was a stray, and is
+    /// forgotten.
     pub(crate) fn take_fin(&mut self) -> bool {
+        self.fin.take_if(|at| at.before(self.nxt));
         if self.ended || self.fin != Some(self.nxt) {
             return false;
         }

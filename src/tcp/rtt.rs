@@ -39,13 +39,13 @@ impl Rtt {
 
     /// The timer expired (section 5.5).
     pub(crate) fn back_off(&mut self, config: &Config) {
-        self.rto = (self.rto * 2).min(config.rto_max);
+        self.rto = self.rto.saturating_mul(2).min(config.rto_max);
     }
 
     /// Data follows a SYN that was repeated (section 5.7): at least three seconds, until a sample says better.
     pub(crate) fn after_lost_syn(&mut self, config: &Config) {
         if self.smoothed.is_none() {
-            self.rto = Duration::from_secs(3).min(config.rto_max);
+            self.rto = Duration::from_secs(3).clamp(config.rto_min, config.rto_max);
         }
     }
 }

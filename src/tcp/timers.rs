@@ -4,16 +4,24 @@ use std::time::Duration;
 
 use super::connection::Connection;
 use super::state::State;
-use crate::errno::Errno;
 use crate::mutant::Mutant;
 use crate::time::Time;
 use crate::trace::TcpNote;
+
+/// The override of the sender's silly-window avoidance waits so long (RFC 9293, section 3.8.6.2.1: 0.1 to 1
+/// s).
+const OVERRIDE_MIN: Duration = Duration::from_millis(100);
+const OVERRIDE_MAX: Duration = Duration::from_secs(1);
+/// How long a SYN waits that goes out again after a challenge acknowledgement.
+const SYN_SOON: Duration = Duration::from_millis(10);
 
 /// When what is due; `None` where a timer does not run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timers {
     /// Something was sent and is not acknowledged.
     pub(super) retransmit: Option<Time>,
+    /// The SYN goes out again sooner than that.
+    pub(super) syn_soon: Option<Time>,
     /// The window does not let out what is to be sent, and nothing is outstanding (RFC 9293, section 3.8.6.1); also the
     /// override of the sender's silly-window avoidance (section 3.8.6.2.1).
     pub(super) persist: Option<Time>,
@@ -32,8 +40,8 @@ pub(crate) struct Timers {
 impl Connection {
     /// When [`expire`](Self::expire) must be called at the latest.
     pub(crate) fn next_timeout(&self) -> Option<Time> {
-        let Timers { retransmit, persist, delayed_ack, end, .. } = self.timers;
-        [retransmit, persist, delayed_ack, end].into_iter().flatten().min()
+        let Timers { retransmit, syn_soon, persist, delayed_ack, end, .. } = self.timers;
+        [retransmit, syn_soon, persist, delayed_ack, end].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -44,6 +52,9 @@ impl Connection {
         }
         if due(&mut self.timers.delayed_ack) {
             self.ack_due = true;
+        }
+        if due(&mut self.timers.syn_soon) {
+            self.syn_due = true;
         }
         if due(&mut self.timers.retransmit) {
             self.retransmission_timeout();
@@ -56,7 +67,7 @@ impl Connection {
     /// RFC 6298, section 5.4 to 5.7.
     fn retransmission_timeout(&mut self) {
         if self.gives_up() {
-            return self.end(Some(Errno::ETIMEDOUT));
+            return self.give_up_waiting();
         }
         self.note(TcpNote::Timeout);
         let again = self.timers.unanswered > 0;
@@ -66,7 +77,7 @@ impl Connection {
         }
         if matches!(self.state, State::SynSent | State::SynReceived) {
             self.syn_due = true;
-            self.syn_lost = true;
+            self.syn_timeouts += 1;
             return;
         }
         self.snd.timed = None;
@@ -84,17 +95,33 @@ impl Connection {
     }
 
     fn persist_timeout(&mut self) {
-        if self.gives_up() {
-            return self.end(Some(Errno::ETIMEDOUT));
+        if self.snd.wnd == 0 {
+            if self.gives_up() {
+                return self.give_up_waiting();
+            }
+            self.timers.unanswered += 1;
+            self.timers.probes += 1;
         }
-        self.timers.unanswered += 1;
-        self.timers.probes += 1;
         self.timers.probe_due = true;
     }
 
-    /// When the next probe is due: each wait is twice the last (RFC 9293, section 3.8.6.1).
+    /// When the persist timer expires. For probes of a closed window each wait is twice the last (RFC 9293,
+    /// section 3.8.6.1); what a small window takes goes out soon, whatever the timeout was backed off to.
     pub(super) fn next_probe(&self, now: Time) -> Time {
-        now + (self.rtt.rto() * 2_u32.pow(self.timers.probes.min(16))).min(self.config.rto_max)
+        if self.snd.wnd > 0 {
+            return now + self.rtt.rto().clamp(OVERRIDE_MIN, OVERRIDE_MAX);
+        }
+        now + self.rtt.rto().saturating_mul(2_u32.pow(self.timers.probes.min(16))).min(self.config.rto_max)
+    }
+
+    /// The peer has an older connection with these addresses and ports, which the reset that goes out now
+    /// ends: the SYN goes out again behind it, without waiting for its timer, as in Linux
+    /// (`TCP_TIMEOUT_MIN`). It does so once: RFC 9293, section 3.5.1, figure 9, does not say when.
+    pub(super) fn send_syn_soon(&mut self, now: Time) {
+        let sent_once = self.snd.timed.is_some();
+        if sent_once {
+            self.timers.syn_soon.get_or_insert(now + SYN_SOON);
+        }
     }
 
     /// Whether the peer has been silent for too long (RFC 9293, section 3.8.3).

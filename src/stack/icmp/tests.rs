@@ -2,15 +2,16 @@
 
 use bytes::Bytes;
 
-use super::super::testing::{Link, addr};
+use super::super::testing::{Link, addr, host};
 use super::super::{Domain, SocketOption, Sockets};
 use super::*;
 use crate::trace::Note;
 
-/// A message from host 1 to host 2's address, or to another.
-fn message(dst: &str, kind: u8, code: u8, body: &[u8]) -> Bytes {
+/// A message to an address, from host 1; to host 1 from host 2.
+pub(in super::super) fn message(dst: &str, kind: u8, code: u8, body: &[u8]) -> Bytes {
     let dst = addr(dst).ip();
-    let src = addr(if dst.is_ipv4() { "10.0.0.1:0" } else { "[fd00::1]:0" }).ip();
+    let from = if dst == addr("10.0.0.1:0").ip() { 2 } else { 1 };
+    let src = host(if dst.is_ipv4() { Domain::Inet } else { Domain::Inet6 }, from);
     let path = Path::new(src, dst).unwrap();
     let mut head = [kind, code, 0, 0, 1, 2, 3, 4];
     let sum = checksum(&path, &head, body);

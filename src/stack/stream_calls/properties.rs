@@ -80,6 +80,13 @@ fn script() -> impl Strategy<Value = Script> {
         .prop_map(|(steps, reads, recv_buffer, ending)| Script { steps, reads, recv_buffer, ending })
 }
 
+/// Initial sequence numbers of both hosts: as they come, or such that what they send passes 2^31 or 2^32.
+fn numbers() -> impl Strategy<Value = Option<u32>> {
+    let edge = prop_oneof![Just(1_u32 << 31), Just(0)];
+    let before = prop_oneof![0_u32..4, 0_u32..40_000];
+    prop::option::of((edge, before).prop_map(|(edge, before)| edge.wrapping_sub(before)))
+}
+
 /// By direction, and by the packet's number in it.
 fn fates() -> impl Strategy<Value = BTreeMap<(usize, u32), Fate>> {
     let fate = prop_oneof![
@@ -237,13 +244,14 @@ struct Run {
 }
 
 impl Run {
-    fn new(scripts: &[Script; 2], fates: &BTreeMap<(usize, u32), Fate>) -> Run {
+    fn new(scripts: &[Script; 2], fates: &BTreeMap<(usize, u32), Fate>, iss: Option<u32>) -> Run {
         let mut stacks = [1, 2].map(|n| {
             let mut config = config(n);
             // A plan may hit one segment many times.
             (config.tcp.syn_retries, config.tcp.syn_ack_retries) = (60, 60);
             config.tcp.retries = 60;
             config.tcp.rto_max = Duration::from_secs(5);
+            config.tcp.initial_sequence_number = iss;
             Stack::new(config)
         });
         let mut programs = scripts.each_ref().map(Program::new);
@@ -357,8 +365,9 @@ proptest! {
     fn what_is_read_is_what_was_written_and_nothing_stalls_or_is_left(
         scripts in [script(), script()],
         fates in fates(),
+        iss in numbers(),
     ) {
-        let mut run = Run::new(&scripts, &fates);
+        let mut run = Run::new(&scripts, &fates, iss);
         run.run();
         let [client, server] = &run.programs;
         prop_assert!(client.read <= server.written && server.read <= client.written);

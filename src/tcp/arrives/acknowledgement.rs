@@ -28,11 +28,11 @@ impl Connection {
         }
         if ack.after(self.snd.max) {
             // It acknowledges what was not sent.
-            if self.may_answer(now) {
-                self.ack_due = true;
-            }
+            self.challenge(now);
             return Some(Outcome::Done);
         }
+        // Whatever routers reported, something got through.
+        self.soft_error = None;
         // The peer is there, even if it does not take what is sent to it. Nobody waits for ever with an orphan, though (as
         // Linux's `tcp_orphan_retries`): else a peer that never opens its window could fill the host with them.
         if (self.snd.wnd == 0 || self.flight() == 0) && !self.orphan {
@@ -116,13 +116,16 @@ impl Connection {
 
     /// Whatever was known of the window before.
     pub(super) fn take_window(&mut self, segment: &Segment<'_>, ack: Seq) {
+        let was_closed = self.snd.wnd == 0;
         self.snd.wnd = segment.window.into();
         self.snd.wl1 = segment.seq;
         self.snd.wl2 = ack;
         self.snd.wnd_max = self.snd.wnd_max.max(self.snd.wnd);
         self.snd.edge = self.snd.edge.max(ack + self.snd.wnd);
-        if self.snd.wnd > 0 && std::mem::take(&mut self.timers.probes) > 0 {
-            // From the shortest wait again, should the window be too small to be used.
+        if was_closed != (self.snd.wnd == 0) {
+            // It waits for something else from now on: a closed window is probed, a small one is used after a
+            // while.
+            self.timers.probes = 0;
             self.timers.persist = None;
         }
     }

@@ -12,6 +12,9 @@ impl Connection {
     pub(super) fn arrives_in_syn_sent(&mut self, segment: &Segment<'_>, now: Time) -> Outcome {
         // First, the ACK bit: nothing but the SYN can be acknowledged.
         if segment.ack.is_some_and(|ack| ack != self.snd.nxt) {
+            if !segment.rst {
+                self.send_syn_soon(now);
+            }
             return Outcome::Refuse;
         }
         // Second, the RST bit.
@@ -33,7 +36,7 @@ impl Connection {
             self.learn_syn(segment);
             self.enter(State::SynReceived);
             self.timers.unanswered = 0;
-            self.timers.retransmit = None;
+            (self.timers.retransmit, self.timers.syn_soon) = (None, None);
             self.syn_due = true;
             return Outcome::Done;
         };
@@ -49,15 +52,16 @@ impl Connection {
     pub(super) fn establish(&mut self, segment: &Segment<'_>, now: Time) {
         if let Some((_, sent)) = self.snd.timed.take() {
             self.rtt.sample(now.since(sent), &self.config);
-        } else if self.syn_lost {
+        } else if self.syn_timeouts > 0 {
             self.rtt.after_lost_syn(&self.config);
         }
-        self.congestion.begin(self.mss, self.syn_lost);
+        self.congestion.begin(self.mss, self.syn_timeouts);
         if self.is(Mutant::BeginsLarge) {
             self.congestion.cwnd = 64 * self.mss;
         }
         self.timers.unanswered = 0;
-        self.timers.retransmit = None;
+        (self.timers.retransmit, self.timers.syn_soon) = (None, None);
+        self.soft_error = None;
         self.syn_due = false;
         self.take_window(segment, self.snd.una);
         self.enter(State::Established);

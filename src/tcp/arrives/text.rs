@@ -12,24 +12,25 @@ impl Connection {
         if !self.state.receives() {
             return;
         }
-        // What lies beyond the window is trimmed, and a FIN behind it with it.
+        // What lies beyond the window is trimmed, and a FIN behind it with it. A FIN right at the edge needs
+        // no room (as in Linux).
         let room = self.rcv.edge.past(segment.seq) as usize;
         let text = &segment.text[..segment.text.len().min(room)];
         let whole = text.len() == segment.text.len();
         let new = !text.is_empty() && (segment.seq + text.len() as u32).after(self.rcv.nxt);
         let unread = self.orphan || (self.read_shut && self.state.has_closed());
         if new && unread {
-            // Nobody will read it (RFC 9293, section 3.6, MAY-1; RFC 2525, section 2.17).
+            // Nobody will read it (RFC 9293, section 3.6.1, MAY-1; RFC 2525, section 2.17).
             return self.abort(Some(Errno::ECONNRESET));
+        }
+        if segment.fin && whole {
+            self.rcv.note_fin(segment.seq, segment.end() - 1);
         }
         if !segment.text.is_empty() {
             self.take_in(segment, text, now);
         }
-        if segment.fin && whole {
-            self.rcv.note_fin(segment.end() - 1);
-            if self.is(Mutant::EndsEarly) {
-                self.rcv.skip_to(segment.end() - 1);
-            }
+        if segment.fin && whole && self.is(Mutant::EndsEarly) {
+            self.rcv.skip_to(segment.end() - 1);
         }
         if segment.fin {
             self.ack_due = true;

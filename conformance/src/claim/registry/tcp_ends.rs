@@ -14,7 +14,7 @@ pub(super) const CLAIMS: &[Claim] = &[
          long as it likes; the other side, in FIN-WAIT-2, receives. To ask for it a program calls shutdown with \
          SHUT_WR: close gives up both directions at once, and data that comes after that is answered with a reset. So \
          a connection is not closed once but twice, once for each direction.",
-        "RFC 9293 3.6; shutdown(2)",
+        "RFC 9293 3.6.1; shutdown(2)",
     )
     .over_plans(),
     claim(
@@ -25,7 +25,7 @@ pub(super) const CLAIMS: &[Claim] = &[
          come. The system goes on sending, and repeating, after close has returned: close waits for nothing, and \
          cannot tell of a failure. If something that was received lies unread, a reset goes out in place of the FIN \
          (RFC 1122, 4.2.2.13), and may destroy what was written before: many a last answer has been lost like that.",
-        "RFC 9293 3.6; RFC 1122 4.2.2.13",
+        "RFC 9293 3.6.1; RFC 1122 4.2.2.13",
     )
     .given("The closing side has read all that it received (else it sends a reset), and linger is not zero.")
     .over_plans(),
@@ -48,12 +48,12 @@ pub(super) const CLAIMS: &[Claim] = &[
         Possible,
         "A reader waits for ever for a peer that is gone: a reset that was lost is not repeated, and to read sends \
          nothing that would bring about another.",
-        "TCP sends nothing when there is nothing to send, so a quiet connection costs no packet, and a peer that is \
-         quiet looks just like one that is gone. A reset has no sequence number: it is not acknowledged, and nobody \
-         learns that it was lost. Only a send of its own would bring the reader another one. \"A broken connection \
-         gives an error\" is true for writers alone; a reader needs a timeout, or keep-alive, which is off by default \
-         and waits two hours.",
-        "RFC 9293 3.5.1, 3.5.2",
+        "TCP sends nothing when there is nothing to send, so a quiet connection costs no packet, and a peer \
+         that is quiet looks just like one that is gone. A reset occupies no sequence number: it is not \
+         acknowledged, and nobody learns that it was lost. Only a send of its own would bring the reader \
+         another one. \"A broken connection gives an error\" is true for writers alone; a reader needs a \
+         timeout, or keep-alive, which is off by default and waits two hours.",
+        "RFC 9293 3.5.1, 3.5.2, 3.8.4",
     )
     .over_plans(),
     claim(
@@ -65,22 +65,24 @@ pub(super) const CLAIMS: &[Claim] = &[
          the send puts bytes into the buffer and returns. They go out, and are answered with a reset since no program \
          can read them any more; by then the call has long succeeded. Who reads before writing sees the end of the \
          stream, and knows.",
-        "RFC 9293 3.6; RFC 1122 4.2.2.13; send(2)",
+        "RFC 9293 3.6.1; RFC 1122 4.2.2.13; send(2)",
     ),
     claim(
         "tcp/gives-up",
         Guaranteed,
         "With something outstanding, a peer that falls silent ends in ETIMEDOUT after a bounded number of retries, and \
          not before 100 s. RFC 9293 asks for three minutes where it is a SYN: Linux's default is a minute short of that.",
-        "Repeats cannot go on for ever, so a TCP has a bound, which RFC 9293 wants to be no less than 100 s, and more for \
-         a SYN. As each wait is twice the last, a dozen repeats fill many minutes: by default Linux gives up on data \
-         after about a quarter of an hour, not after the half minute that users expect. Only who has something \
-         outstanding has a timer running, and gives up: an idle reader waits on.",
-        "RFC 9293 3.8.3; connect(2), tcp(7)",
+        "Repeats cannot go on for ever, so a TCP has a bound, which RFC 9293 wants to be no less than 100 \
+         s, and more for a SYN. As each wait is twice the last, a dozen repeats fill many minutes: by \
+         default Linux gives up on data after about a quarter of an hour, not after the half minute that \
+         users expect. If routers reported meanwhile that the network or the host is unreachable, that is \
+         the error, in place of ETIMEDOUT. Only who has something outstanding has a timer running, and gives \
+         up: an idle reader waits on.",
+        "RFC 9293 3.8.3, 3.9.2.2; connect(2), tcp(7)",
     )
     .given(
-        "Data or a SYN is outstanding. An idle reader is never told, nor is a writer whose probes of a closed window are \
-         answered.",
+        "Data or a SYN is outstanding, and no router reports an error. An idle reader is never told, nor is \
+         a writer whose probes of a closed window are answered.",
     )
     .over_plans(),
     claim(

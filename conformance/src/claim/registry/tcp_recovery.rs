@@ -9,11 +9,11 @@ pub(super) const CLAIMS: &[Claim] = &[
         "tcp/retransmits",
         Guaranteed,
         "A segment that is lost, SYN and FIN included, is sent again without the program doing anything.",
-        "The sender keeps what is not acknowledged, and a timer runs while there is anything; when it expires, the \
-         earliest segment goes out again. SYN and FIN have a sequence number each, so they are acknowledged and \
-         repeated like data. It is often said that the receiver asks for what is missing: it only says how far it has \
-         everything. A bare acknowledgement and a reset have no number: they are never repeated, and what a lost \
-         acknowledgement said the next one says again.",
+        "The sender keeps what is not acknowledged, and a timer runs while there is anything; when it \
+         expires, the earliest segment goes out again. SYN and FIN have a sequence number each, so they are \
+         acknowledged and repeated like data. It is often said that the receiver asks for what is missing: \
+         it only says how far it has everything. A bare acknowledgement and a reset occupy no number: they \
+         are never repeated, and what a lost acknowledgement said the next one says again.",
         "RFC 9293 3.8.1; RFC 6298 5.4",
     )
     .given("The connection is not reset, and the loss ends before the sender gives up.")
@@ -44,9 +44,12 @@ pub(super) const CLAIMS: &[Claim] = &[
          their variation. Of a segment that was sent twice nobody can tell which copy was acknowledged, so it is not \
          measured (Karn's algorithm). Before there is any measurement the timeout is one second; the three seconds of \
          many textbooks come from an older RFC.",
-        "RFC 6298 2, 3, 5.7",
+        "RFC 6298 2, 3, 5.7; RFC 7323 4",
     )
-    .given("The least timeout is the implementation's choice, up to a second.")
+    .given(
+        "The connection is without timestamps (RFC 7323), with which an acknowledgement says which copy it \
+         answers. The least timeout is the implementation's choice, up to a second.",
+    )
     .over_plans(),
     claim(
         "tcp/fast-retransmit",

@@ -138,7 +138,7 @@ pub(super) const CLAIMS: &[Claim] = &[
          what is there. The PSH bit is no mark of a record: it only asks that data be handed on without delay. That \
          one write comes as one read in a test on one machine is chance: programs need a length before each message, \
          or a mark behind it.",
-        "RFC 9293 3.1, 3.8; recv(2)",
+        "RFC 9293 3.1, 3.8, 3.9.1.2; recv(2)",
     ),
     claim(
         "tcp/acked-is-not-read",
@@ -149,7 +149,7 @@ pub(super) const CLAIMS: &[Claim] = &[
          it says. If the program closes without having read it, the data is thrown away and a reset goes out (RFC \
          1122, 4.2.2.13); if the program crashes, the same happens. A write that succeeded says even less: the bytes \
          are in the buffer of the own host. Only an answer by the peer's program shows that it has read something.",
-        "RFC 9293 3.8, 3.9.1.4; RFC 1122 4.2.2.13",
+        "RFC 9293 3.8, 3.10.3; RFC 1122 4.2.2.13",
     ),
     claim(
         "tcp/flow-control",

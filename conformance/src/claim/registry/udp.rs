@@ -195,7 +195,7 @@ pub(super) const CLAIMS: &[Claim] = &[
          datagram into fragments. The numbers 512 and 1 472 that are often named are the limit of an old DNS and what \
          Ethernet carries in one piece; to stay below them is wise, since one lost fragment loses all, but nothing \
          forces it.",
-        "RFC 768; RFC 791 3.1; RFC 8200 4.5; udp(7)",
+        "RFC 768; RFC 791 3.1; RFC 8200 3, 4.5; udp(7)",
     )
     .over_plans(),
     claim(
