@@ -308,20 +308,31 @@ fn a_small_window_is_used_within_a_second_whatever_the_timeout_was_backed_off_to
 
 #[test]
 fn a_window_that_opens_a_little_is_not_left_to_the_timer_of_the_probe() {
-    let mut connection = established(NUMBERS[0]);
-    let closed = Segment { window: 0, ..from_peer(&connection, connection.rcv.nxt) };
-    said(&mut connection, Time::ZERO, &closed);
-    connection.send(&[7; 1_000]).unwrap();
-    let mut now = Time::ZERO;
-    assert_eq!(sent(&mut connection, now), []);
-    for _ in 0..6 {
-        now = connection.next_timeout().unwrap();
-        connection.expire(now);
-        assert_eq!(sent(&mut connection, now)[0].len, 1, "a probe");
+    for probes in [0, 3] {
+        let mut connection = established(NUMBERS[0]);
+        connection.send(&[7; 1_000]).unwrap();
+        let mut now = Time::ZERO;
+        sent(&mut connection, now);
+        // The timeout is backed off, so that the first probe is a minute away.
+        for _ in 0..8 {
+            now = connection.next_timeout().unwrap();
+            connection.expire(now);
+            sent(&mut connection, now);
+        }
+        let closed = Segment { window: 0, ..from_peer(&connection, connection.rcv.nxt) };
+        said(&mut connection, now, &closed);
+        connection.send(&[7; 1_000]).unwrap();
+        assert_eq!(sent(&mut connection, now), []);
+        for _ in 0..probes {
+            now = connection.next_timeout().unwrap();
+            connection.expire(now);
+            assert_eq!(sent(&mut connection, now)[0].len, 1, "a probe");
+        }
+        assert!(connection.next_timeout().unwrap().since(now) > Duration::from_secs(40));
+        let small = Segment { window: 100, ..from_peer(&connection, connection.rcv.nxt) };
+        assert_eq!(said(&mut connection, now, &small), []);
+        assert!(connection.next_timeout().unwrap().since(now) <= Duration::from_secs(1), "{probes} probes");
     }
-    let small = Segment { window: 100, ..from_peer(&connection, connection.rcv.nxt) };
-    assert_eq!(said(&mut connection, now, &small), []);
-    assert!(connection.next_timeout().unwrap().since(now) <= Duration::from_secs(1));
 }
 
 #[test]
@@ -385,13 +396,15 @@ fn a_soft_error_is_told_when_the_connection_gives_up_unless_something_got_throug
 
 #[test]
 fn the_invariants_hold_however_much_went_before() {
-    for gib in 0..8 {
+    // As if so many bytes had gone each way already: both streams began that far behind. Sometimes 2^31 or 2^32
+    // falls between SND.NXT and the right edge of the window.
+    for before in [0, 1 << 30, (1 << 31) - 30_000, 1 << 31, 3 << 30, 0_u32.wrapping_sub(30_000)] {
         let mut connection = established(NUMBERS[1]);
         connection.send(&[7; 9_000]).unwrap();
-        // As if so much had gone each way already: where it began lies that far behind.
-        connection.snd.iss = connection.snd.iss - (gib << 29);
-        connection.rcv.irs = connection.rcv.irs - (gib << 29);
-        assert_eq!(sent(&mut connection, Time::ZERO).len(), 9, "{gib} times 512 MiB");
+        connection.snd.iss = connection.snd.iss - before;
+        connection.rcv.irs = connection.rcv.irs - before;
+        connection.check().unwrap();
+        assert_eq!(sent(&mut connection, Time::ZERO).len(), 9, "{before} bytes");
         let ack = from_peer(&connection, connection.rcv.nxt);
         said(&mut connection, Time::ZERO, &ack);
         let syn = Segment { syn: true, ..Segment::at(connection.rcv.irs) };
