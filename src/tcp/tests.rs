@@ -396,8 +396,8 @@ fn a_soft_error_is_told_when_the_connection_gives_up_unless_something_got_throug
 
 #[test]
 fn the_invariants_hold_however_much_went_before() {
-    // As if so many bytes had gone each way already: both streams began that far behind. Sometimes 2^31 or 2^32
-    // falls between SND.NXT and the right edge of the window.
+    // As if so many bytes had gone each way already: both streams began that far behind. Sometimes 2^31 or
+    // 2^32 falls between SND.NXT and the right edge of the window.
     for before in [0, 1 << 30, (1 << 31) - 30_000, 1 << 31, 3 << 30, 0_u32.wrapping_sub(30_000)] {
         let mut connection = established(NUMBERS[1]);
         connection.send(&[7; 9_000]).unwrap();
