@@ -69,7 +69,8 @@ fn a_panic_that_makes_the_client_stall_is_named() {
         })
         .client(|net: Net| async move {
             let mut stream = net.connect("server:7000", &[]).await?;
-            stream.read(&mut [0; 8]).await?;
+            let len = stream.read(&mut [0; 8]).await?;
+            assert_eq!(len, 0);
             Ok(())
         });
     let End::Failed { message, .. } = scenario.run(&FaultPlan::default()).end else { panic!("it fails") };
