@@ -14,8 +14,15 @@
 //!          Device ◄─────────── Forwarder: Wire ────────────►┘
 //! ```
 //!
-//! Nothing of it has a name in the file system, and nothing outlives its processes: namespaces and devices go with
-//! the last descriptor that is open on them, and the helper goes when its channel closes, however this process ends.
+//! Nothing of it has a name in the file system, and nothing outlives its processes: namespaces and devices go
+//! with the last descriptor that is open on them, and the helper goes when its channel closes, however this
+//! process ends. Programs run in a PID namespace whose first process is the helper's worker, so that the
+//! kernel kills all of them when that ends, daemons included. Where the machine refuses one
+//! ([`Lab::processes_refused`]), they are killed by hand.
+//!
+//! **A lab is not a sandbox.** Its hosts have networks of their own, and its programs process numbers of
+//! their own. They share the machine's files, sockets that are named by a path, and, where root runs them,
+//! root's capabilities.
 //!
 //! What a machine may refuse is a [`Refusal`], with the step, the error, the likely cause and what would allow it.
 //!

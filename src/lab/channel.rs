@@ -44,7 +44,9 @@ pub(super) enum Request {
     Listening { host: usize },
     /// A signal for a program and what it has started.
     Signal { program: u32, signal: i32 },
-    /// How a program ended.
+    /// How a program ended, if it has.
+    Peek { program: u32 },
+    /// How a program ended; what is left of its process group is killed.
     Reap { program: u32 },
 }
 
@@ -52,9 +54,9 @@ pub(super) enum Request {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "kebab-case")]
 pub(super) enum Answer {
-    /// The hosts are there; with a device for each. The kinds of the devices, and the settings that could not be made,
-    /// with the error number.
-    Hosts { kinds: Vec<DeviceKind>, unset: Vec<(String, i32)> },
+    /// The hosts are there; with a device for each. The kinds of the devices; the settings that could not be
+    /// made, with the error number; the error number of a PID namespace that the machine refuses.
+    Hosts { kinds: Vec<DeviceKind>, unset: Vec<(String, i32)>, processes: Option<i32> },
     /// The machine refuses.
     Refused { refusal: Refusal },
     /// A socket comes with this.
@@ -67,6 +69,8 @@ pub(super) enum Answer {
     Listening { listening: bool },
     /// It was done.
     Done,
+    /// The status as wait(2) gives it, if the program has ended.
+    Peeked { status: Option<i32> },
     /// The program has ended, with this status as wait(2) gives it.
     Ended { status: i32 },
     /// A call failed with this error number.

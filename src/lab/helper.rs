@@ -2,12 +2,12 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::ExitStatusExt;
 
 use super::channel::{Answer, Channel, DESCRIPTORS_MAX, Request};
 use super::device::{DeviceKind, Tun};
 use super::host::{HostConfig, Setting};
-use super::namespace::{self, Namespace};
+use super::namespace::{self, Namespace, Part};
 use super::netlink::Netlink;
 use super::packet::PacketSocket;
 use super::programs::{self, Programs};
@@ -53,17 +53,23 @@ pub fn serve() -> Result<(), HelperError> {
         Some((Request::Hosts { hosts, device }, _)) => (hosts, device),
         Some(_) => return Err(HelperError::OutOfOrder),
     };
+    let refuse = |refusal| channel.send(&Answer::Refused { refusal }, &[]).map_err(HelperError::Channel);
+    if let Err(refusal) = namespace::enter() {
+        return refuse(refusal);
+    }
+    let processes = match namespace::split() {
+        Part::Done => return Ok(()),
+        Part::Worker(processes) => processes.err(),
+    };
     let mut configs = hosts.0.clone();
     let made = match make(hosts.0, hosts.1) {
         Ok(made) => made,
-        Err(refusal) => {
-            return channel.send(&Answer::Refused { refusal }, &[]).map_err(HelperError::Channel);
-        }
+        Err(refusal) => return refuse(refusal),
     };
     let devices: Vec<_> = made.iter().map(|host| host.device.as_fd()).collect();
     let unset = made.iter().flat_map(|host| host.unset.clone()).collect();
     let kinds = made.iter().map(|host| host.kind).collect();
-    channel.send(&Answer::Hosts { unset, kinds }, &devices).map_err(HelperError::Channel)?;
+    channel.send(&Answer::Hosts { unset, kinds, processes }, &devices).map_err(HelperError::Channel)?;
     // The lab has them now; a device goes when its last descriptor is closed.
     let hosts: Vec<Namespace> = made.into_iter().map(|host| host.namespace).collect();
     let mut programs = Programs::new();
@@ -88,7 +94,6 @@ struct Made {
 }
 
 fn make(configs: Vec<HostConfig>, device: Option<DeviceKind>) -> Result<Vec<Made>, Refusal> {
-    namespace::enter()?;
     let hosts = configs.into_iter().enumerate().take(DESCRIPTORS_MAX);
     hosts.map(|(number, config)| make_one(number, config, device)).collect()
 }
@@ -210,6 +215,9 @@ fn answer(
         Request::Signal { program, signal } => {
             programs.signal(program, signal)?;
             Answer::Done
+        }
+        Request::Peek { program } => {
+            Answer::Peeked { status: programs.peek(program)?.map(ExitStatusExt::into_raw) }
         }
         Request::Reap { program } => Answer::Ended { status: programs.reap(program)?.into_raw() },
     };

@@ -95,6 +95,7 @@ pub enum LabError {
 pub struct Lab {
     helper: Arc<Helper>,
     unset: Vec<Setting>,
+    processes: Option<i32>,
 }
 
 /// A host that a lab made, and its end of the wire.
@@ -140,9 +141,9 @@ impl Lab {
         let helper = Arc::new(Helper { channel: Mutex::new(Some(channel)), process: Mutex::new(process) });
         let (answer, devices) = helper.ask(&Request::Hosts { hosts: hosts.to_vec(), device })?;
         let wanted = hosts.len();
-        let (unset, kinds) = match answer {
-            Answer::Hosts { unset, kinds } if devices.len() == wanted && kinds.len() == wanted => {
-                (unset, kinds)
+        let (unset, kinds, processes) = match answer {
+            Answer::Hosts { unset, kinds, processes } if devices.len() == wanted && kinds.len() == wanted => {
+                (unset, kinds, processes)
             }
             Answer::Refused { refusal } => return Err(refusal.into()),
             _ => return Err(LabError::Gone),
@@ -161,13 +162,20 @@ impl Lab {
                 kind,
             })
             .collect();
-        Ok((Lab { helper, unset }, hosts))
+        Ok((Lab { helper, unset, processes }, hosts))
     }
 
     /// The settings that the kernel did not take, each with its error: it does not have them, or they are not for
     /// everybody.
     pub fn unset(&self) -> &[Setting] {
         &self.unset
+    }
+
+    /// Why the programs have no PID namespace of their own, if they have none. With one, the kernel kills all
+    /// that they have started when the lab ends, whatever was killed before; without it, a daemon outlives a
+    /// helper that is killed together with the process that started the lab.
+    pub fn processes_refused(&self) -> Option<io::Error> {
+        self.processes.map(io::Error::from_raw_os_error)
     }
 
     /// The helper's process number.

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use rustix::io::Errno;
+use rustix::process::{Signal, WaitOptions, set_parent_process_death_signal, waitpid};
 use rustix::thread::UnshareFlags;
 
 use super::refusal::{Refusal, Step};
@@ -38,6 +39,48 @@ pub(super) fn enter() -> Result<(), Refusal> {
         fs::write(file, text).map_err(Refusal::at(Step::Identity))?;
     }
     sys::unshare(UnshareFlags::NEWNET).map_err(Refusal::at(Step::NetworkNamespace))
+}
+
+/// The exit code of a child that cannot have processes of its own. Nothing else exits with it.
+const NO_PROC: i32 = 77;
+
+/// Which part of the helper this process is, once it has split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// It does the work. When it ends, the kernel kills every process that was started in it, daemons
+    /// included; if the machine refuses that (the error number), whatever is its child or grandchild by then
+    /// is killed by hand.
+    Worker(Result<(), i32>),
+    /// The worker was its child, and has ended.
+    Done,
+}
+
+/// Goes on in a PID namespace of its own, with a `/proc` that shows it: pid_namespaces(7). This process waits
+/// for the one inside. Where the machine refuses that, or the `/proc`, without which programs would mistake
+/// their numbers, this process itself goes on.
+///
+/// The process must have one thread only.
+pub(super) fn split() -> Part {
+    let child = match sys::fork_apart() {
+        Ok(Some(child)) => child,
+        Ok(None) => {
+            let is_inside = set_parent_process_death_signal(Some(Signal::KILL)).is_ok();
+            if is_inside && sys::mount_own_proc().is_ok() {
+                return Part::Worker(Ok(()));
+            }
+            std::process::exit(NO_PROC);
+        }
+        Err(error) => return Part::Worker(Err(error.raw_os_error().unwrap_or(0))),
+    };
+    loop {
+        match waitpid(Some(child), WaitOptions::empty()) {
+            Err(Errno::INTR) | Ok(None) => {}
+            Ok(Some((_, status))) if status.exit_status() == Some(NO_PROC) => {
+                return Part::Worker(Err(libc::EACCES));
+            }
+            _ => return Part::Done,
+        }
+    }
 }
 
 /// A network namespace of its own, and the thread in it that does what needs to be done inside.

@@ -60,24 +60,46 @@ impl KernelHost {
 }
 
 impl Program {
-    /// Waits until it has ended, no longer than `limit`; `None` if it runs on.
+    /// Waits until it has ended, no longer than `limit`; `None` if it runs on. What is left of its process
+    /// group is killed then.
     ///
     /// # Errors
     /// [`LabError::Call`], [`LabError::Gone`]; also where this was answered before.
     pub fn wait(&self, limit: Duration) -> Result<Option<ExitStatus>, LabError> {
-        let limit = Timespec::try_from(limit).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
-        let mut descriptors = [PollFd::from_borrowed_fd(self.ended.as_fd(), PollFlags::IN)];
-        match poll(&mut descriptors, Some(&limit)) {
-            Ok(0) | Err(Errno::INTR) => return Ok(None),
-            Ok(_) => {}
-            Err(error) => {
-                return Err(LabError::Call { call: "waiting for the program", source: error.into() });
-            }
+        if !self.is_over(limit)? {
+            return Ok(None);
         }
         match self.helper.ask(&Request::Reap { program: self.number })?.0 {
             Answer::Ended { status } => Ok(Some(ExitStatus::from_raw(status))),
             Answer::Failed { errno } => Err(failed("waiting for the program", errno)),
             _ => Err(LabError::Gone),
+        }
+    }
+
+    /// Like [`wait`](Program::wait), but leaves what it has started running, and may be asked again. An error
+    /// once [`wait`](Program::wait) has answered.
+    ///
+    /// # Errors
+    /// [`LabError::Call`], [`LabError::Gone`].
+    pub fn peek(&self, limit: Duration) -> Result<Option<ExitStatus>, LabError> {
+        if !self.is_over(limit)? {
+            return Ok(None);
+        }
+        match self.helper.ask(&Request::Peek { program: self.number })?.0 {
+            Answer::Peeked { status } => Ok(status.map(ExitStatus::from_raw)),
+            Answer::Failed { errno } => Err(failed("looking at the program", errno)),
+            _ => Err(LabError::Gone),
+        }
+    }
+
+    /// Whether it has ended, within `limit`.
+    fn is_over(&self, limit: Duration) -> Result<bool, LabError> {
+        let limit = Timespec::try_from(limit).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
+        let mut descriptors = [PollFd::from_borrowed_fd(self.ended.as_fd(), PollFlags::IN)];
+        match poll(&mut descriptors, Some(&limit)) {
+            Ok(0) | Err(Errno::INTR) => Ok(false),
+            Ok(_) => Ok(true),
+            Err(error) => Err(LabError::Call { call: "waiting for the program", source: error.into() }),
         }
     }
 

@@ -7,8 +7,8 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus};
 
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, kill_process_group, pidfd_open,
-    set_child_subreaper, waitpid,
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, kill_process, kill_process_group,
+    pidfd_open, set_child_subreaper, waitid, waitpid,
 };
 
 use super::sys;
@@ -24,15 +24,15 @@ pub(super) struct Programs {
     were_any: bool,
 }
 
-/// Starts a shell's command in the calling thread's namespaces, in a process group of its own, with these as its
-/// stdin, stdout and stderr.
+/// Starts a shell's command in the calling thread's namespaces, in a session and a process group of its own,
+/// with these as its stdin, stdout and stderr. It has no terminal: one that opened `/dev/tty` from the
+/// background would be stopped.
 pub(super) fn start(line: &str, environment: &[(String, String)], stdio: [OwnedFd; 3]) -> io::Result<Child> {
-    use std::os::unix::process::CommandExt as _;
     let [stdin, stdout, stderr] = stdio;
     let mut command = Command::new("/bin/sh");
     command.arg("-c").arg(line).envs(environment.iter().map(|(name, value)| (name, value)));
-    command.stdin(stdin).stdout(stdout).stderr(stderr).process_group(0);
-    sys::die_with_this_thread(&mut command);
+    command.stdin(stdin).stdout(stdout).stderr(stderr);
+    sys::set_apart(&mut command);
     command.spawn()
 }
 
@@ -59,6 +59,16 @@ impl Programs {
         let group = self.running.get(&program).map(Child::id).ok_or_else(gone)?;
         let signal = Signal::from_named_raw(signal).ok_or(io::ErrorKind::InvalidInput)?;
         Ok(kill_process_group(process(group)?, signal)?)
+    }
+
+    /// How a program ended, if it has. Its number and its process group stay as they are.
+    pub(super) fn peek(&self, program: u32) -> io::Result<Option<ExitStatus>> {
+        use std::os::unix::process::ExitStatusExt as _;
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let Some(ended) = waitid(WaitId::Pid(process(program)?), look)? else { return Ok(None) };
+        // As wait(2) gives it: the exit code in the second byte, a signal in the first.
+        let code = ended.exit_status().map(|code| (code & 0xff) << 8);
+        Ok(code.or(ended.terminating_signal()).map(ExitStatus::from_raw))
     }
 
     /// How a program ended, which it has to have; what it has started and left behind is killed.

@@ -1,13 +1,17 @@
 //! The few calls of the system that no safe library offers as they are needed here.
-#![expect(unsafe_code, reason = "unshare(2), ioctl(2) and the options of packet(7) have no safe wrapper")]
+#![expect(
+    unsafe_code,
+    reason = "unshare(2), clone(2), ioctl(2) and the options of packet(7) have no safe wrapper"
+)]
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use rustix::io;
-use rustix::ioctl::{Opcode, Setter, ioctl};
-use rustix::process::{Signal, set_parent_process_death_signal};
+use rustix::ioctl::{Opcode, Updater, ioctl};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::process::{Pid, Signal, set_parent_process_death_signal, setsid};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 /// TUNSETIFF of `linux/if_tun.h`: `_IOW('T', 202, int)`, though its argument is an `ifreq`.
@@ -39,8 +43,9 @@ pub(super) fn make_tun(node: impl AsFd, name: &str) -> io::Result<()> {
     debug_assert_eq!(end, [0]);
     let bytes = name.as_bytes();
     place.get_mut(..bytes.len()).ok_or(io::Errno::NAMETOOLONG)?.copy_from_slice(bytes);
-    // SAFETY: the opcode is TUNSETIFF, whose argument is an `ifreq`; `Request` has its layout and at least its length.
-    unsafe { ioctl(node, Setter::<TUNSETIFF, Request>::new(request)) }
+    // SAFETY: the opcode is TUNSETIFF, whose argument is an `ifreq` that the kernel reads and writes;
+    // `Request` has its layout and at least its length, and `Updater` lends it for writing.
+    unsafe { ioctl(node, Updater::<TUNSETIFF, Request>::new(&mut request)) }
 }
 
 /// `ETH_P_ALL` of `linux/if_ether.h`, in network byte order: packets of every protocol.
@@ -107,7 +112,7 @@ pub(super) fn unread(socket: impl AsFd) -> std::io::Result<u32> {
     if done == 0 { Ok(counts[1]) } else { Err(std::io::Error::last_os_error()) }
 }
 
-/// `struct ifreq` of `linux/if.h` as SIOCETHTOOL reads it, with room to spare.
+/// `struct ifreq` of `linux/if.h` as SIOCETHTOOL reads it and writes it back, with room to spare.
 #[repr(C)]
 struct FeatureRequest {
     name: [u8; 16],
@@ -124,14 +129,40 @@ pub(super) fn switch_off(socket: impl AsFd, device: &str, command: u32) -> io::R
     request.name.get_mut(..device.len()).ok_or(io::Errno::NAMETOOLONG)?.copy_from_slice(device.as_bytes());
     request.name[15] = 0;
     // SAFETY: the opcode is SIOCETHTOOL, whose argument is an `ifreq` with a pointer to an `ethtool_value`; both have the
-    // system's layout and live until the call is over.
-    unsafe { ioctl(socket, Setter::<SIOCETHTOOL, FeatureRequest>::new(request)) }
+    // system's layout, may be written to, and live until the call is over.
+    unsafe { ioctl(socket, Updater::<SIOCETHTOOL, FeatureRequest>::new(&mut request)) }
 }
 
-/// Has a program killed when the thread dies that starts it: PR_SET_PDEATHSIG.
-pub(super) fn die_with_this_thread(command: &mut Command) {
-    // SAFETY: what runs between fork and exec is one system call: it allocates nothing and takes no lock.
+/// Runs a program in a session and a process group of its own, without a terminal, and has it killed when the
+/// thread that starts it dies: setsid(2), PR_SET_PDEATHSIG.
+pub(super) fn set_apart(command: &mut Command) {
+    // SAFETY: what runs between fork and exec is two system calls: they allocate nothing and take no lock.
     unsafe {
-        command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
+        command.pre_exec(|| {
+            setsid()?;
+            Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
+        });
     }
+}
+
+/// Forks this process, which must have one thread, into new PID and mount namespaces: clone(2) without a
+/// stack. Gives the child's number to the parent, and `None` to the child, which is process 1 of its
+/// namespace. Unlike unshare(2), this leaves the parent able to start threads.
+pub(super) fn fork_apart() -> std::io::Result<Option<Pid>> {
+    let flags = libc::c_long::from(libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::SIGCHLD);
+    // SAFETY: like fork(2), as no memory is shared and no stack given. The process has one thread, so that no
+    // other thread holds a lock that the child would wait for.
+    let child = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
+    match i32::try_from(child) {
+        Ok(-1) | Err(_) => Err(std::io::Error::last_os_error()),
+        Ok(child) => Ok(Pid::from_raw(child)),
+    }
+}
+
+/// Mounts a proc file system of the calling process's PID namespace over `/proc`, for this mount namespace
+/// alone.
+pub(super) fn mount_own_proc() -> io::Result<()> {
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount("proc", "/proc", "proc", flags, None)
 }
