@@ -9,6 +9,12 @@
 //! claim = "udp/may-reorder"       # optional: what replay looks for
 //! [link]
 //! profile = "lan"                 # pan, lan, man or wan; or numbers: delay_us, mtu and, if limited, rate_kbps
+//! [lab]                           # optional: the commands that `faultwire lab --plan` runs by default
+//! server = "python3 server.py"
+//! client = "python3 client.py {server}"
+//! ipv6 = true                     # optional, as the next two
+//! profile = "fast"                # the kernel's settings: own, fast or stock
+//! timeout_ms = 5_000              # how long the client may take
 //! [[fault]]
 //! direction = "client->server"
 //! packet = { class = "datagram", nth = 1 }   # optional: flow; transmission (class data only)
@@ -41,7 +47,7 @@ mod words;
 
 pub use file::{Mistake, PlanError, bounds};
 pub use plan::{
-    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, Label, Link, LinkNumbers, Packet,
+    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, LabPair, Label, Link, LinkNumbers, Packet,
     PlanEvent, Profile, When,
 };
 pub use wire::{Delivery, Due, DueWhat, Fired, UnknownHost, Wire};

@@ -36,6 +36,12 @@ pub mod bounds {
     pub const CLAIM_CHARS_MAX: usize = 100;
     /// Characters of a host's name (`a`-`z`, `0`-`9` and `-`), as in a DNS label.
     pub const HOST_CHARS_MAX: usize = 63;
+    /// Characters of a command of `[lab]`.
+    pub const COMMAND_CHARS_MAX: usize = 10_000;
+    /// Characters of the name of a kernel's settings (`a`-`z`, `0`-`9` and `-`).
+    pub const PROFILE_CHARS_MAX: usize = 63;
+    /// The timeout of `[lab]`, in milliseconds: up to a day.
+    pub const TIMEOUT_MS: RangeInclusive<u64> = 1..=86_400_000;
     /// A link's one-way delay, in microseconds.
     pub const LINK_DELAY_US: RangeInclusive<u64> = 0..=600_000_000;
     /// A link's largest packet, in bytes: from the least that IPv4 allows (RFC 791). Below 1280, what IPv6

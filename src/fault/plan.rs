@@ -15,10 +15,27 @@ pub struct FaultPlan {
     pub claim: Option<String>,
     /// The link between the hosts.
     pub link: Link,
+    /// The commands of `faultwire lab` that it was found with.
+    pub lab: Option<LabPair>,
     /// What happens to which packet, in the order of the file.
     pub faults: Vec<Fault>,
     /// What happens to hosts and links, and when.
     pub events: Vec<PlanEvent>,
+}
+
+/// Two commands for the hosts `server` and `client` of `faultwire lab`, and how they are run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LabPair {
+    /// The server's command, for the shell.
+    pub server: String,
+    /// The client's command, for the shell.
+    pub client: String,
+    /// Whether the addresses in them are of IPv6.
+    pub ipv6: bool,
+    /// The name of the kernel's settings.
+    pub profile: Option<String>,
+    /// How long the client may take, in whole milliseconds.
+    pub timeout: Option<Duration>,
 }
 
 /// The link between the hosts: a named profile or numbers.

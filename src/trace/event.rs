@@ -346,6 +346,18 @@ impl Trace {
         self.windows.truncate(kept);
     }
 
+    /// Counts all times from the first packet. What comes before it is at zero then.
+    pub fn count_from_first_packet(&mut self) {
+        let is_sent = |event: &&Event| matches!(event.what, What::Sent { .. } | What::Injected { .. });
+        let Some(first) = self.events.iter().find(is_sent).map(|event| event.at) else { return };
+        for at in self.events.iter_mut().map(|event| &mut event.at) {
+            *at = Time::from(at.since(first));
+        }
+        for window in &mut self.windows {
+            window.at = Time::from(window.at.since(first));
+        }
+    }
+
     /// Gives each fault that took place the number that `number` gives for its own: where a plan has lost other faults.
     pub fn renumber_faults(&mut self, number: impl Fn(usize) -> usize) {
         for event in &mut self.events {
@@ -411,6 +423,21 @@ mod tests {
         let mut silent = Trace::silent(["client", "server"]);
         silent.push(Time::ZERO, told(1));
         assert_eq!(bytes(&silent), [0; 0]);
+    }
+
+    #[test]
+    fn times_count_from_the_first_packet() {
+        let mut trace = Trace::new(["client", "server"]);
+        trace.count_from_first_packet();
+        assert_eq!(trace.events(), []);
+        let from = HostId(0);
+        trace.push(Time::from_millis(5), What::Crashed(HostId(1)));
+        let bytes = bytes::Bytes::from_static(&[0x45]);
+        trace.push(Time::from_millis(90), What::Injected { from, to: HostId(1), packet: PacketId(0), bytes });
+        trace.push(Time::from_millis(92), What::Restarted(HostId(1)));
+        trace.count_from_first_packet();
+        let at: Vec<Time> = trace.events().iter().map(|event| event.at).collect();
+        assert_eq!(at, [Time::ZERO, Time::ZERO, Time::from_millis(2)]);
     }
 
     #[test]

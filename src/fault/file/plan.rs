@@ -1,13 +1,14 @@
 //! From parsed TOML to a plan.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use toml::de::{DeTable, DeValue};
 
 use super::super::{
-    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, Link, LinkNumbers, Packet, PlanEvent,
-    Profile, When,
+    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, LabPair, Link, LinkNumbers, Packet,
+    PlanEvent, Profile, When,
 };
 use super::bounds;
 use super::section::{Section, Value, Wrong, describe, number, number32, text, unexpected, word};
@@ -37,12 +38,13 @@ fn syntax(error: &toml::de::Error) -> Wrong {
 fn plan(root: &Section<'_, '_>) -> Result<FaultPlan, Wrong> {
     let format = root.need("format", "`format = 1`, which says how the rest is to be read")?;
     number(format, 1..=1).map_err(|_| unexpected(format, "1, the format that this version reads"))?;
-    root.only(&["format", "title", "scenario", "claim", "link", "fault", "event"])?;
+    root.only(&["format", "title", "scenario", "claim", "link", "lab", "fault", "event"])?;
     Ok(FaultPlan {
         title: root.get("title").map(title).transpose()?,
         scenario: root.get("scenario").map(scenario).transpose()?,
         claim: root.get("claim").map(claim).transpose()?,
         link: root.get("link").map_or(Ok(Link::default()), link)?,
+        lab: root.get("lab").map(lab).transpose()?,
         faults: faults(root)?,
         events: tables(root, "event", bounds::EVENTS_MAX)?.map(event).collect::<Result<_, _>>()?,
     })
@@ -104,6 +106,35 @@ fn link(value: &Value<'_>) -> Result<Link, Wrong> {
         mtu: u16::try_from(number(mtu, bounds::MTU)?).map_err(|_| unexpected(mtu, "16 bits"))?,
         rate_kbps: section.get("rate_kbps").map(|rate| number(rate, bounds::RATE_KBPS)).transpose()?,
     }))
+}
+
+fn lab(value: &Value<'_>) -> Result<LabPair, Wrong> {
+    let section = Section::new(value, "a table `[lab]` with the commands `server` and `client`")?;
+    section.only(&["server", "client", "ipv6", "profile", "timeout_ms"])?;
+    let command = |key| {
+        let expected = format!("a command of 1 to {} characters", bounds::COMMAND_CHARS_MAX);
+        let value = section.need(key, &expected)?;
+        let command = text(value, &expected)?;
+        let fits = !command.trim().is_empty() && command.chars().nth(bounds::COMMAND_CHARS_MAX).is_none();
+        if fits { Ok(command.to_owned()) } else { Err(unexpected(value, expected)) }
+    };
+    let profile = |value| {
+        const EXPECTED: &str = "the name of the kernel's settings, such as `\"fast\"`";
+        let name = text(value, EXPECTED)?;
+        if Direction::is_host_name(name) { Ok(name.to_owned()) } else { Err(unexpected(value, EXPECTED)) }
+    };
+    let truth = |value: &Value<'_>| match value.get_ref() {
+        DeValue::Boolean(truth) => Ok(*truth),
+        _ => Err(unexpected(value, "true or false")),
+    };
+    let timeout = section.get("timeout_ms").map(|value| number(value, bounds::TIMEOUT_MS)).transpose()?;
+    Ok(LabPair {
+        server: command("server")?,
+        client: command("client")?,
+        ipv6: section.get("ipv6").map(truth).transpose()?.unwrap_or(false),
+        profile: section.get("profile").map(profile).transpose()?,
+        timeout: timeout.map(Duration::from_millis),
+    })
 }
 
 /// The tables of a list `[[name]]`, none if it is not there.

@@ -2,7 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::super::{Action, Anchor, EventKind, Fault, FaultPlan, Link, Packet, PlanEvent, When};
+use super::super::{Action, Anchor, EventKind, Fault, FaultPlan, LabPair, Link, Packet, PlanEvent, When};
 
 /// The entries of a packet's selector, in a map that may hold others.
 fn selector<M: SerializeMap>(map: &mut M, packet: &Packet) -> Result<(), M::Error> {
@@ -31,11 +31,32 @@ impl Serialize for FaultPlan {
             map.serialize_entry("claim", claim)?;
         }
         map.serialize_entry("link", &self.link)?;
+        if let Some(lab) = &self.lab {
+            map.serialize_entry("lab", lab)?;
+        }
         if !self.faults.is_empty() {
             map.serialize_entry("fault", &self.faults)?;
         }
         if !self.events.is_empty() {
             map.serialize_entry("event", &self.events)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for LabPair {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("server", &self.server)?;
+        map.serialize_entry("client", &self.client)?;
+        if self.ipv6 {
+            map.serialize_entry("ipv6", &true)?;
+        }
+        if let Some(profile) = &self.profile {
+            map.serialize_entry("profile", profile)?;
+        }
+        if let Some(timeout) = self.timeout.and_then(|it| u64::try_from(it.as_millis()).ok()) {
+            map.serialize_entry("timeout_ms", &timeout)?;
         }
         map.end()
     }

@@ -156,6 +156,14 @@ fn link() -> impl Strategy<Value = Link> {
     ]
 }
 
+fn lab() -> impl Strategy<Value = LabPair> {
+    let command = "\\PC{0,9}[!-~][\\x00-\\xff]{0,9}";
+    let timeout = option::of((1_u64..=86_400_000).prop_map(std::time::Duration::from_millis));
+    (command, command, any::<bool>(), option::of("[a-z][a-z0-9]{0,9}"), timeout).prop_map(
+        |(server, client, ipv6, profile, timeout)| LabPair { server, client, ipv6, profile, timeout },
+    )
+}
+
 fn plan() -> impl Strategy<Value = FaultPlan> {
     let fault = (direction(), packet(), action()).prop_map(|(direction, packet, action)| Fault {
         direction,
@@ -168,17 +176,18 @@ fn plan() -> impl Strategy<Value = FaultPlan> {
         option::of(scenario),
         option::of("[a-z0-9-]{1,20}/[a-z0-9-]{1,79}"),
         link(),
+        option::of(lab()),
         vec(fault, 0..6),
         vec(event(), 0..4),
     );
-    parts.prop_map(|(title, scenario, claim, link, mut faults, events)| {
+    parts.prop_map(|(title, scenario, claim, link, lab, mut faults, events)| {
         let name = |fault: &Fault| {
             let once = Packet { transmission: fault.packet.transmission.or(Some(1)), ..fault.packet };
             (fault.direction.clone(), once)
         };
         let mut seen = std::collections::BTreeSet::new();
         faults.retain(|fault| seen.insert(name(fault)));
-        FaultPlan { title, scenario, claim, link, faults, events }
+        FaultPlan { title, scenario, claim, link, lab, faults, events }
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::super::{Action, Anchor, EventKind, Fault, FaultPlan, Link, Packet, When};
+use super::super::{Action, Anchor, EventKind, Fault, FaultPlan, LabPair, Link, Packet, When};
 
 /// Writes into a `String`, which cannot fail.
 macro_rules! put {
@@ -33,6 +33,20 @@ pub(super) fn toml(plan: &FaultPlan) -> String {
             if let Some(rate) = numbers.rate_kbps {
                 put!(out, "rate_kbps = {rate}");
             }
+        }
+    }
+    if let Some(LabPair { server, client, ipv6, profile, timeout }) = &plan.lab {
+        put!(out, "[lab]");
+        put!(out, "server = {}", quoted(server));
+        put!(out, "client = {}", quoted(client));
+        if *ipv6 {
+            put!(out, "ipv6 = true");
+        }
+        if let Some(profile) = profile {
+            put!(out, "profile = {}", quoted(profile));
+        }
+        if let Some(timeout) = timeout {
+            put!(out, "timeout_ms = {}", timeout.as_millis());
         }
     }
     for Fault { direction, packet, action } in &plan.faults {
