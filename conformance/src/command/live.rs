@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use crate::exit;
+use crate::report::harmless;
 use clap::ValueEnum;
 
 /// Which of the programs.
@@ -82,12 +83,12 @@ pub(super) fn run(work: impl Future<Output = Result<u8, Failure>>) -> u8 {
     })
 }
 
-/// A line of the result, on stdout.
+/// A line of the result, on stdout; what is not text in it is replaced.
 ///
 /// # Errors
 /// As writing's. A reader that has seen enough and went away is none.
 pub(super) fn result(line: std::fmt::Arguments<'_>) -> Result<(), Failure> {
-    match writeln!(io::stdout().lock(), "{line}") {
+    match writeln!(io::stdout().lock(), "{}", harmless(&line.to_string())) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(usage(format_args!("cannot write the result to stdout: {error}")))
         }
@@ -95,9 +96,9 @@ pub(super) fn result(line: std::fmt::Arguments<'_>) -> Result<(), Failure> {
     }
 }
 
-/// A line about the work, on stderr. Nobody may be there to read it.
+/// A line about the work, on stderr; what is not text in it is replaced. Nobody may be there to read it.
 pub(super) fn tell(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(&line.to_string()));
 }
 
 /// Ctrl-C, and on Unix SIGTERM.
