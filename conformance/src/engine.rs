@@ -8,12 +8,12 @@ mod explain;
 mod finding;
 mod moment;
 mod mutants;
+mod rounds;
 mod rows;
 mod shrink;
 mod still;
 mod unit;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
@@ -181,15 +181,49 @@ pub fn verify_until(options: &VerifyOptions, progress: &mut dyn Progress, interr
         })
         .flat_map(|(study, testbed)| Unit::all(study, testbed, options))
         .collect();
-    let (mut labs, rest): (Vec<_>, Vec<_>) =
-        units.iter().enumerate().partition(|(_, unit)| unit.testbed.is_lab());
+    let mut done = rounds::Done::new();
+    let mut places: Vec<usize> = (0..units.len()).collect();
+    for _ in 0..=rounds::ROUNDS_MAX {
+        for (place, unit) in run_units(options, &units, &places, progress, interrupt) {
+            rounds::enter(&mut done, place, unit);
+        }
+        places = rounds::open(options, &units, &done);
+        if places.is_empty() || interrupt.is_asked() {
+            break;
+        }
+    }
+    progress.end();
+    let mut tried = Tried::default();
+    let mut parts = Vec::new();
+    for (of_unit, of_claims) in done.into_values() {
+        tried += of_unit;
+        parts.extend(of_claims);
+    }
+    let mut report = Report::new(options.seed, rows::rows(options, &parts), tried, begun.elapsed());
+    report.interrupted = interrupt.is_asked();
+    let has_lab = options.testbeds.iter().any(|it| it.is_lab() && options.unavailable(*it).is_none());
+    report.lab = options.lab_settings.clone().filter(|_| has_lab);
+    report
+}
+
+/// Runs the units at these places once.
+#[expect(clippy::disallowed_methods, reason = "the engine is not simulated: it uses all cores")]
+fn run_units(
+    options: &VerifyOptions,
+    units: &[Unit],
+    places: &[usize],
+    progress: &mut dyn Progress,
+    interrupt: &Interrupt,
+) -> rounds::Done {
+    let chosen = places.iter().filter_map(|place| Some((*place, units.get(*place)?)));
+    let (mut labs, rest): (Vec<_>, Vec<_>) = chosen.partition(|(_, unit)| unit.testbed.is_lab());
     labs.sort_by_key(|(_, unit)| unit.rank());
     let (simulated, real): (Vec<_>, Vec<_>) =
         rest.into_iter().partition(|(_, unit)| unit.testbed.is_simulated());
-    let steps = units.iter().filter(|unit| unit.has_work(options)).count();
-    progress.begin(steps as u64);
+    let all = labs.iter().chain(&simulated).chain(&real);
+    progress.begin(all.filter(|(_, unit)| unit.has_work(options)).count() as u64);
 
-    let parts: Mutex<BTreeMap<usize, (Tried, Vec<Part>)>> = Mutex::default();
+    let parts: Mutex<rounds::Done> = Mutex::default();
     let (tell, told) = mpsc::channel::<Tell>();
     let work = |queue: &[(usize, &Unit)], next: &AtomicUsize, tell: &mpsc::Sender<Tell>| {
         while let Some((index, unit)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -226,19 +260,7 @@ pub fn verify_until(options: &VerifyOptions, progress: &mut dyn Progress, interr
             }
         }
     });
-    progress.end();
-    let done = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut tried = Tried::default();
-    let mut parts = Vec::new();
-    for (of_unit, of_claims) in done.into_values() {
-        tried += of_unit;
-        parts.extend(of_claims);
-    }
-    let mut report = Report::new(options.seed, rows::rows(options, &parts), tried, begun.elapsed());
-    report.interrupted = interrupt.is_asked();
-    let has_lab = options.testbeds.iter().any(|it| it.is_lab() && options.unavailable(*it).is_none());
-    report.lab = options.lab_settings.clone().filter(|_| has_lab);
-    report
+    parts.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Units over real sockets that run side by side: they wait more than they work.

@@ -74,8 +74,9 @@ pub struct Row {
     pub plan: Option<FaultPlan>,
     /// Real time that its runs took, in milliseconds.
     pub elapsed_ms: u64,
-    /// In a lab, how many runs were made anew: packets were lost outside of the plan, or something planned did not take
-    /// place.
+    /// How many runs were retries, in a lab and where there were any: packets were lost outside of the plan,
+    /// something planned did not take place, or the claim was still open (unwitnessed, unproven) after runs
+    /// in real time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repeats: Option<u64>,
     /// The command line that replays the plan; of the table and of JUnit.

@@ -38,7 +38,8 @@ fn row(claim: &'static Claim, testbed: Testbed, parts: &[&Part]) -> Row {
     row.faults_planned = sum(|part| part.tried.faults_planned);
     row.faults_fired = sum(|part| part.tried.faults_fired);
     row.elapsed_ms = sum(|part| part.elapsed_ms);
-    row.repeats = testbed.is_lab().then(|| sum(|part| part.tried.again));
+    let again = sum(|part| part.tried.again);
+    row.repeats = (testbed.is_lab() || again > 0).then_some(again);
     let (outcome, why, plan) = outcome(claim, &tried, row.exercised);
     (row.outcome, row.why, row.plan) = (outcome, why, plan);
     if outcome == Outcome::Skipped {

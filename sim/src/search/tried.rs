@@ -37,7 +37,8 @@ pub struct Tried {
     pub refused: u64,
     /// Runs made a second time to learn again what packets they have; they count nowhere else.
     pub repeated: u64,
-    /// Runs in a lab that were made anew: packets were lost outside of the plan, or something planned did not take place.
+    /// Runs in real time that were retries: packets were lost outside of the plan, something planned did not
+    /// take place, or nothing was settled before.
     pub again: u64,
     /// Of the runs made a second time, the ones that then had other packets: the runs depend on more than the plan.
     pub unsteady: u64,
