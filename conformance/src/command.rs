@@ -24,6 +24,7 @@ mod replay;
 mod scenarios;
 mod select;
 mod serve;
+mod server_end;
 mod shrink;
 mod testbeds;
 mod topic;

@@ -18,6 +18,8 @@ use faultwire::fault::FaultPlan;
 mod ended;
 #[path = "lab_search/real.rs"]
 mod real;
+#[path = "lab_search/server.rs"]
+mod server;
 
 const FAULTWIRE: &str = env!("CARGO_BIN_EXE_faultwire");
 
@@ -171,7 +173,7 @@ fn nothing_is_found_in_a_right_pair() {
     let output = search.expect("the command starts");
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}\n{}", text(&output.stderr));
-    let tried = "nothing found: the client succeeds under 60 of 60 plans of one fault on 6 packets";
+    let tried = "nothing found: both programs succeed under 60 of 60 plans of one fault on 6 packets";
     assert!(said.starts_with(tried), "{said}");
     assert!(!path.exists());
 }

@@ -28,6 +28,8 @@ pub(super) enum CommandError {
     Unmeasured(#[from] crate::lesson::throughput::Unmeasured),
     #[error("the plan {} does not say which scenario it belongs to", path.display())]
     NoScenario { path: PathBuf, known: Vec<&'static str> },
+    #[error("the plan {} belongs to two commands and not to a scenario", path.display())]
+    LabPlan { path: PathBuf },
     #[error("the scenario `{scenario}` does not run on the testbed {testbed}: {why}")]
     CannotRun { scenario: &'static str, testbed: String, why: String },
     #[error("the run of `{scenario}` on the testbed {testbed} could not be made: {why}")]
@@ -71,6 +73,7 @@ impl CommandError {
             | CommandError::UnknownScenario { .. }
             | CommandError::UnknownLesson { .. }
             | CommandError::NoScenario { .. }
+            | CommandError::LabPlan { .. }
             | CommandError::CannotRun { .. }
             | CommandError::ForeignClaim { .. }
             | CommandError::Folder { .. }
@@ -129,6 +132,9 @@ impl CommandError {
             }
             CommandError::NoScenario { known, .. } => {
                 Some(format!("name it with --scenario; there are: {}", known.join(", ")))
+            }
+            CommandError::LabPlan { path } => {
+                Some(format!("run it with `faultwire lab --plan {}`", path.display()))
             }
             CommandError::Unavailable { allow, .. } => Some(allow.clone()),
             CommandError::Lesson { help, .. } => Some(help.clone()),

@@ -29,6 +29,9 @@ pub(super) fn given(path: &Path, scenario: Option<&str>) -> Result<Given, Comman
     let plan = read(path)?;
     let studies = [engine::studies(), lesson::studies()].concat();
     let Some(name) = scenario.or(plan.scenario.as_deref()) else {
+        if plan.lab.is_some() {
+            return Err(CommandError::LabPlan { path: path.to_owned() });
+        }
         let known = studies.iter().map(|study| study.name).collect();
         return Err(CommandError::NoScenario { path: path.to_owned(), known });
     };

@@ -8,6 +8,8 @@ use super::capture::CaptureArgs;
 use super::live;
 
 #[cfg(target_os = "linux")]
+mod commands;
+#[cfg(target_os = "linux")]
 mod hosts;
 #[cfg(target_os = "linux")]
 mod once;
@@ -33,19 +35,33 @@ pub(super) use hosts::{Hosts, addresses, helper};
     disable_help_subcommand = true,
     after_help = "\
 Linux only; no root needed. The shell runs each command in a network namespace with one interface,
-as the user who calls this. {server} and {client} in a command stand for the addresses, and so do
-FAULTWIRE_SERVER and FAULTWIRE_CLIENT in its environment. The client is started once a socket of the
-server waits for it. A host that a plan has crash is cut off and its program killed; at its restart
-the command is run again, in a host that nobody has used. A client that is not to start again ends
-all of it, with 137. Events at a time (at_us) are for simulation only and refused.
+as the user who calls this, in a session of its own without a terminal. {server} and {client} in a
+command stand for the addresses, and so do FAULTWIRE_SERVER and FAULTWIRE_CLIENT in its environment;
+PYTHONUNBUFFERED=1 is there too. The client starts once a socket of the server waits for it: the
+server has as long for that as the client for all, at least 1 s and at most 30.
+
+A lab is not a sandbox. Network and process numbers are its own; files, sockets named by a path, and
+what root may do are not. Run only commands that you would run without it, a plan's [lab] included.
+When the lab ends, so does every process that was started in it, daemons too.
+
+The end of both programs counts. Once the client has ended and nothing is under way any more, the
+server is asked to end (SIGTERM). It failed if it ended before with another code than 0, or then
+with another code than 0 and not by that signal. A server that ends by itself with 0 is fine.
+A host that a plan has crash is cut off and its program killed; at its restart the command runs again
+in a new host. A client that does not start again ends all of it, with 137. Events at a time (at_us)
+are for simulation only and refused.
+
+With --plan the run is drawn at the end. Programs' output passes unchanged into a pipe or a file; on a
+terminal, control characters in it are replaced.
 
 Example, with a plan that drops the first data segment from client to server:
   faultwire lab --plan drop.toml --server 'python3 -m http.server' \\
     --client 'curl -sS http://{server}:8000/'
 To find a plan that makes them fail: faultwire lab search --help
 
-Exit: the client's own code, 128 + n where signal n ended it, 124 where it took too long. Before it
-is started: 2 wrong usage or a wrong plan, 3 the machine refuses the lab, 1 anything else."
+Exit: the client's own code, 128 + n where signal n ended it, 124 where it took too long; 1 where the
+client exited with 0 and the server failed. Before it starts: 2 wrong usage, a wrong plan or a file
+that cannot be written, 3 the machine refuses the lab, 1 anything else."
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -71,16 +87,16 @@ enum Settings {
     Stock,
 }
 
+/// Reads a command.
 #[cfg(target_os = "linux")]
-impl Settings {
-    /// The pinned settings, if there are any.
-    fn profile(self) -> Option<faultwire::lab::Profile> {
-        match self {
-            Settings::Own => None,
-            Settings::Fast => Some(faultwire::lab::Profile::Fast),
-            Settings::Stock => Some(faultwire::lab::Profile::Stock),
-        }
-    }
+fn command(text: &str) -> Result<String, String> {
+    commands::checked(text)
+}
+
+/// Reads a command; there is nothing to run it in.
+#[cfg(not(target_os = "linux"))]
+fn command(text: &str) -> Result<String, std::convert::Infallible> {
+    Ok(text.to_owned())
 }
 
 /// What one run under one plan is told.
@@ -89,38 +105,45 @@ struct OnceArgs {
     /// The fault plan; without one nothing goes wrong
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
-    /// The server's command
-    #[arg(long, value_name = "COMMAND")]
-    server: String,
-    /// The client's command
-    #[arg(long, value_name = "COMMAND")]
-    client: String,
+    /// The server's command [default: the plan's]
+    #[arg(long, value_name = "COMMAND", value_parser = command)]
+    server: Option<String>,
+    /// The client's command [default: the plan's]
+    #[arg(long, value_name = "COMMAND", value_parser = command)]
+    client: Option<String>,
     /// {server} and {client} are IPv6 addresses
     #[arg(long)]
     ipv6: bool,
-    /// The kernel's settings in the hosts: its own, or pinned ones that `faultwire testbeds` tells of
-    #[arg(long, value_name = "NAME", value_enum, default_value_t = Settings::Own)]
-    profile: Settings,
-    /// How long the client may take
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = live::seconds)]
-    timeout: Duration,
-    /// At the end, write all that happened there; - is stdout
+    /// The hosts' kernel settings: its own, or pinned ones (`faultwire testbeds`) [default: the plan's,
+    /// or own]
+    #[arg(long, value_name = "NAME", value_enum)]
+    profile: Option<Settings>,
+    /// How long the client may take [default: the plan's, or 60]
+    #[arg(long, value_name = "SECONDS", value_parser = live::seconds)]
+    timeout: Option<Duration>,
+    /// Write every event to this file at the end; - is stdout
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Draw the run as an SVG picture into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
 }
 
-/// Find the smallest fault plan that makes the client fail
+/// Find the smallest fault plan that makes the client fail or kills the server
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 First the pair runs without faults, and must succeed. Then it runs under every plan of one fault on
 a packet that those runs had: each dropped, then each doubled, held back, delayed, damaged. Then
 under random plans of two to four faults. Several runs go on side by side, each in hosts of its own;
-commands that write files should not write the same ones, or --jobs 1 keeps them apart.
+commands that write files should not write the same ones, or --jobs 1 keeps them apart. A lab is not
+a sandbox: see faultwire lab --help.
 
-The client fails where it exits with another code than 0, is ended by a signal, or takes longer than
-it may. The first plan that does it twice in the same way is made smaller as long as the client
-fails in that way, and written to a file that `faultwire lab --plan` takes. A run in which packets
-were lost outside of the plan, or the plan did not take place, is repeated, twice at most.
+The client fails if it exits with another code than 0, is ended by a signal, or takes longer than it
+may. The server fails if it ends with another code than 0 or by a signal, SIGTERM aside when it is
+asked to end after the client. The first plan that makes the pair fail twice in the same way is made
+smaller as long as it fails in that way, and written with both commands to a file that
+`faultwire lab --plan` takes. A run in which packets were lost outside of the plan, or the plan did
+not take place, is repeated, twice at most.
 
 Example:
   faultwire lab search --server 'python3 server.py' --client 'python3 client.py {server}'
@@ -130,10 +153,10 @@ took place with a result that can be relied on, 2 wrong usage, or the pair fails
 3 the machine refuses the lab, 4 an internal fault, 130 stopped (Ctrl-C) with nothing found.")]
 struct SearchArgs {
     /// The server's command
-    #[arg(long, value_name = "COMMAND")]
+    #[arg(long, value_name = "COMMAND", value_parser = command)]
     server: String,
     /// The client's command: exits with 0 if all is well, and with another code if not
-    #[arg(long, value_name = "COMMAND")]
+    #[arg(long, value_name = "COMMAND", value_parser = command)]
     client: String,
     /// {server} and {client} are IPv6 addresses
     #[arg(long)]
@@ -167,12 +190,12 @@ pub(super) fn run(args: &Args) -> u8 {
     let done = match (&args.search, &args.once) {
         (Some(Command::Search(args)), _) => search::run(args),
         (None, Some(once)) => once::run(once, &args.capture),
-        // Both commands are required.
-        (None, None) => Err(live::usage("--server and --client are missing")),
+        (None, None) => Err(live::usage(
+            "--server and --client are missing; a plan that holds both commands is enough: --plan FILE",
+        )),
     };
     done.unwrap_or_else(|failure| {
-        // It may name what stands in a plan.
-        live::tell(format_args!("error: {}", crate::report::harmless(&failure.message)));
+        live::tell(format_args!("error: {}", failure.message));
         failure.code
     })
 }

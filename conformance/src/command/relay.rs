@@ -107,18 +107,32 @@ fn refused(error: RelayError) -> Failure {
     }
 }
 
-/// Says of each fault and event whether it took place.
+/// Faults and events that did not take place are named up to this many; beyond, they are counted.
+const MISSED_MAX: usize = 8;
+
+/// Says of each fault and event whether it took place; of many that did not, how many they are.
 pub(super) fn took_place(plan: &FaultPlan, fired: &Fired) -> Result<(), Failure> {
     let word = |fired: Option<&bool>| {
         if fired == Some(&true) { "took place" } else { "did not take place" }
     };
+    let planned = plan.faults.len() + plan.events.len();
+    let missed = planned.saturating_sub(fired.count());
+    let is_told = |fired: Option<&bool>| missed <= MISSED_MAX || fired == Some(&true);
     for (index, fault) in plan.faults.iter().enumerate() {
-        result(format_args!("fault {}: {}: {fault}", index + 1, word(fired.faults.get(index))))?;
+        let fired = fired.faults.get(index);
+        if is_told(fired) {
+            result(format_args!("fault {}: {}: {fault}", index + 1, word(fired)))?;
+        }
     }
     for (index, event) in plan.events.iter().enumerate() {
-        result(format_args!("event {}: {}: {event}", index + 1, word(fired.events.get(index))))?;
+        let fired = fired.events.get(index);
+        if is_told(fired) {
+            result(format_args!("event {}: {}: {event}", index + 1, word(fired)))?;
+        }
     }
-    let planned = plan.faults.len() + plan.events.len();
+    if missed > MISSED_MAX {
+        result(format_args!("{missed} others did not take place"))?;
+    }
     result(format_args!("{} of {planned} took place", fired.count()))
 }
 

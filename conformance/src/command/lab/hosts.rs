@@ -10,6 +10,7 @@ use faultwire::lab::{
     Profile, Setting,
 };
 use faultwire::network::os::OsNetwork;
+use faultwire::trace::Trace;
 
 use super::NoLab;
 use crate::command::live::{Failure, failed, usage};
@@ -84,6 +85,21 @@ impl Hosts {
         self.lives.get(end)?.get(usize::try_from(generation).ok()?)
     }
 
+    /// The host at an end that has power, or had it last.
+    pub(super) fn last(&self, end: usize) -> Option<&KernelHost> {
+        let power = self.forwarder.power();
+        let generation = (0..).take(self.lives.get(end)?.len()).find(|it| power.is_on(end, *it));
+        generation.and_then(|generation| self.host(end, generation))
+    }
+
+    /// What happened so far. Its times count from the first packet: what came before, the start of the server
+    /// and of the client, is the machine's matter.
+    pub(in crate::command) fn trace(&self) -> Trace {
+        let mut trace = self.forwarder.trace();
+        trace.count_from_first_packet();
+        trace
+    }
+
     /// The server's host, as it is at first.
     pub(in crate::command) fn server(&self) -> &KernelHost {
         &self.lives[SERVER_END][0]
@@ -107,6 +123,11 @@ impl Hosts {
         let all = self.lab.unset();
         // Every host was given the same ones.
         &all[..all.len() / self.all().count().max(1)]
+    }
+
+    /// Why programs that leave their process group may outlive the lab, if they may.
+    pub(super) fn processes_refused(&self) -> Option<io::Error> {
+        self.lab.processes_refused()
     }
 
     /// Whether the plan has a host lose power.

@@ -1,16 +1,19 @@
 //! A program in a host of the lab, and what becomes of its output.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{
     self, BufRead as _, BufReader, IsTerminal as _, PipeReader, PipeWriter, Read as _, Write as _,
 };
 use std::os::fd::AsFd as _;
+use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use faultwire::lab::{KernelHost, Program};
 
+use super::commands::filled;
 use super::hosts::addresses;
 use super::pair::PairError;
 use crate::command::live::tell;
@@ -28,7 +31,8 @@ const KEPT_MAX: usize = 256 * 1024;
 /// What becomes of the programs' output.
 #[derive(Clone, Debug)]
 pub(super) enum Output {
-    /// It is shown as it comes, each line with its host's name in front: stdout there, stderr there.
+    /// It is shown as it comes, each line with its host's name in front: stdout on stdout, stderr on stderr.
+    /// What a pipe or a file gets is unchanged; on a terminal, control characters are replaced.
     Shown,
     /// It is kept, in the same form, and perhaps shown later.
     Kept(Kept),
@@ -69,16 +73,24 @@ impl Output {
     }
 
     /// Where the lines of a stream go.
-    fn sink(&self, shown: fn() -> Box<dyn io::Write>) -> Sink {
+    fn sink(&self, shown: fn() -> Box<dyn io::Write>, is_terminal: bool) -> Sink {
         match self {
             // A reader that has gone away has seen enough; the program is not to notice.
-            Output::Shown => Box::new(move |line| drop(shown().write_all(line))),
+            Output::Shown => Box::new(move |line| drop(shown().write_all(&as_shown(line, is_terminal)))),
             Output::Kept(kept) => {
                 let kept = kept.clone();
                 Box::new(move |line| kept.push(line))
             }
         }
     }
+}
+
+/// A line of a program's output, as it may be shown.
+fn as_shown(line: &[u8], is_terminal: bool) -> Cow<'_, [u8]> {
+    if !is_terminal {
+        return Cow::Borrowed(line);
+    }
+    Cow::Owned(harmless(&String::from_utf8_lossy(line)).into_owned().into_bytes())
 }
 
 /// A program that was started.
@@ -102,8 +114,13 @@ impl Started {
     ) -> Result<Started, PairError> {
         let (client, server) = addresses(ipv6);
         let (client, server) = (client.to_string(), server.to_string());
-        let line = line.replace("{client}", &client).replace("{server}", &server);
-        let environment = [("FAULTWIRE_CLIENT".to_owned(), client), ("FAULTWIRE_SERVER".to_owned(), server)];
+        let line = filled(line, ipv6);
+        let environment = [
+            ("FAULTWIRE_CLIENT".to_owned(), client),
+            ("FAULTWIRE_SERVER".to_owned(), server),
+            // Into a pipe, Python would say nothing until it ends.
+            ("PYTHONUNBUFFERED".to_owned(), "1".to_owned()),
+        ];
         let (said, stdout) = io::pipe()?;
         let (complained, stderr) = io::pipe()?;
         // The client gets what is piped into this command, if it is run once. A terminal belongs to one program
@@ -115,8 +132,9 @@ impl Started {
         let program = host.start(&line, &environment, [stdin, stdout.as_fd(), stderr.as_fd()])?;
         drop::<[PipeWriter; 2]>([stdout, stderr]);
         let (end, ends) = mpsc::channel();
-        carry(said, name, end.clone(), output.sink(|| Box::new(io::stdout())))?;
-        carry(complained, name, end, output.sink(|| Box::new(io::stderr())))?;
+        let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        carry(said, name, end.clone(), output.sink(|| Box::new(io::stdout()), out))?;
+        carry(complained, name, end, output.sink(|| Box::new(io::stderr()), err))?;
         Ok(Started { name, program, output: output.clone(), ends })
     }
 
@@ -127,18 +145,19 @@ impl Started {
         }
     }
 
-    /// Asks it, and what it has started, to end; kills what does not.
-    pub(super) fn end(&mut self) -> Result<(), PairError> {
+    /// Asks it, and what it has started, to end, and gives its status; kills what does not, which has none.
+    pub(super) fn end(&mut self) -> Result<Option<ExitStatus>, PairError> {
         self.program.terminate()?;
         // What it has started may end later than it does, and have something to say: once it is reaped, they are killed.
         self.finish_output();
-        if self.program.wait(END_LIMIT)?.is_none() {
+        let status = self.program.wait(END_LIMIT)?;
+        if status.is_none() {
             self.output
                 .note(format_args!("the {} does not end when it is asked to: it is killed", self.name));
             self.kill()?;
         }
         self.finish_output();
-        Ok(())
+        Ok(status)
     }
 
     /// Kills it.
@@ -181,5 +200,9 @@ mod tests {
             "client | \u{fffd}[2J\u{fffd}]0;mine\u{fffd}\u{fffd}2J\u{fffd}over\tthere\n\
              client | \u{fffd}\u{fffd}\n"
         );
+        // What is not shown on a terminal stays as it is.
+        let line = b"client | \x1b[2J\xff\n";
+        assert_eq!(*as_shown(line, false), *line);
+        assert_eq!(*as_shown(line, true), *"client | \u{fffd}[2J\u{fffd}\n".as_bytes());
     }
 }

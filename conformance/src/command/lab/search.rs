@@ -1,7 +1,8 @@
-//! `faultwire lab search`: the smallest plan that makes a pair's client fail.
+//! `faultwire lab search`: the smallest plan that makes a client fail, or kills its server.
 //!
-//! Read on in this order: `plans` and `random` (which are tried), `case` (what a run is, and what it proves), `crew` (many side by side),
-//! `verdict` (what a plan came to), `finding` (what becomes of a plan that makes the client fail), `words` (what is said at the end).
+//! Read on in this order: `plans` and `random` (which are tried), `case` (what a run is, and what it proves),
+//! `crew` (many side by side), `verdict` (what a plan came to), `finding` (what becomes of a plan that makes
+//! the pair fail), `words` (what is said at the end).
 
 use std::fs::OpenOptions;
 use std::io;
@@ -9,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::SearchArgs;
-use super::pair::Pair;
+use super::pair::{Pair, listen_limit};
 use crate::command::bar::Bar;
 use crate::command::ctrl_c;
 use crate::command::live::{Failure, failed, result, tell, usage};
@@ -25,7 +26,7 @@ mod random;
 mod verdict;
 mod words;
 
-use case::{Bench, Case, Counts, Tried};
+use case::{Bench, Case, Counts, Fails, Tried};
 use crew::{Next, side_by_side};
 use plans::Plans;
 use random::Pool;
@@ -52,11 +53,11 @@ struct Search<'a> {
 /// What one kind of plans gave.
 #[derive(Debug, Default)]
 struct Level {
-    /// The number of the first plan that makes the client fail, and its run.
+    /// The number of the first plan that makes the pair fail, and its run.
     found: Option<(usize, Case)>,
-    /// Under how many plans the client succeeds.
+    /// Under how many plans the pair succeeds.
     done: u64,
-    /// Of how many plans nothing is known: no run of them counts, or the client failed once only.
+    /// Of how many plans nothing is known: no run of them counts, or the pair failed once only.
     open: u64,
 }
 
@@ -82,6 +83,8 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
                 client: &args.client,
                 ipv6: args.ipv6,
                 profile: args.profile.profile(),
+                listen_limit: listen_limit(args.timeout),
+                ends_with_server: true,
             },
             limit: args.timeout.unwrap_or(BASE_LIMIT),
         },
@@ -89,6 +92,10 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
         interrupt: ctrl_c::listen(),
         counts: Counts::default(),
     };
+    tell(format_args!(
+        "runs without faults first; the server has {:?} to listen",
+        search.bench.pair.listen_limit
+    ));
     let Some(plans) = search.without_faults()? else {
         return search.stopped("before it was known whether the pair works without faults");
     };
@@ -99,7 +106,7 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
     let try_one: &TryOne<'_, '_> =
         &|search, number, is_to_stop| search.bench.try_plan(&plans.singles[number], is_to_stop);
     let one = search.level("one fault", singles, try_one, &mut |number, case| {
-        pool.learn(number, &case.trace_of_client());
+        pool.learn(number, &case.trace_to_the_end());
     })?;
     if let Some((number, case)) = one.found {
         let number = number + 1;
@@ -114,9 +121,7 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
     }
     let cases = args.cases;
     if cases > 0 {
-        tell(format_args!(
-            "no plan of one fault was found to make the client fail; {cases} random plans of 2 to 4 faults"
-        ));
+        tell(format_args!("no plan of one fault makes the pair fail; {cases} random plans of 2 to 4 faults"));
     }
     let count = usize::try_from(cases).unwrap_or(usize::MAX);
     let try_one: &TryOne<'_, '_> = &|search, number, is_to_stop| {
@@ -183,10 +188,10 @@ impl<'a> Search<'a> {
         }
         let (runs, seconds, limit) = (cases.len(), slowest.as_secs_f64(), self.bench.limit);
         tell(format_args!(
-            "without faults the client succeeds in {runs} of {runs} runs, in {seconds:.2} s at most; under one fault it \
-             may take {limit:?}"
+            "without faults both programs succeed in {runs} of {runs} runs, in {seconds:.2} s at most; under one \
+             fault the client may take {limit:?}"
         ));
-        let traces: Vec<_> = cases.iter().map(Case::trace_of_client).collect();
+        let traces: Vec<_> = cases.iter().map(Case::trace_to_the_end).collect();
         match Plans::of(&traces) {
             Some(plans) if plans.packets > 0 => Ok(Some(plans)),
             _ => Err(usage(
@@ -195,8 +200,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Tries plans by their numbers, until one makes the client fail and all before it do not; `learn` is told of those
-    /// that do not.
+    /// Tries plans by their numbers, until one makes the pair fail and all before it do not; `learn` is told
+    /// of those that do not.
     fn level(
         &mut self,
         name: &str,
@@ -278,7 +283,11 @@ fn fails_without_faults(case: &Case, run: usize) -> Failure {
     if !said.is_empty() {
         tell(format_args!("{said}"));
     }
-    usage(format_args!("without any fault the client {how} (run {run}): it has to exit with 0"))
+    let expected = match case.fails {
+        Some(Fails::Server(_)) => "it has to end with 0, or by SIGTERM when it is asked to",
+        _ => "it has to exit with 0",
+    };
+    usage(format_args!("without any fault {how} (run {run}): {expected}"))
 }
 
 /// Whether the plan can be written: told now, not after the search. Leaves no file where there was none.

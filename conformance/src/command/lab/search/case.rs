@@ -16,25 +16,37 @@ use crate::command::lab::pair::{Ended, Pair, PairError};
 use crate::command::lab::program::{Kept, Output};
 use crate::command::lab::warnings::Beside;
 use crate::command::live::{Failure, failed};
+use crate::command::server_end::Death;
 
 /// A run that proves nothing is made so often in all.
 const ATTEMPTS: u32 = 3;
 
-/// How a client failed.
+/// How a pair failed. Where the server died that is it, whatever the client made of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fails {
-    /// Its exit code was not 0.
+    /// The client's exit code was not 0.
     Exits(i32),
-    /// A signal ended it.
+    /// A signal ended the client.
     Signalled(i32),
-    /// It took longer than it might.
+    /// The client took longer than it might.
     TooLong,
+    /// The server died.
+    Server(Death),
+}
+
+impl Fails {
+    /// The host whose program failed.
+    fn host(self) -> &'static str {
+        if let Fails::Server(_) = self { "server" } else { "client" }
+    }
 }
 
 impl fmt::Display for Fails {
-    /// What the client does: `exits with 1`.
+    /// Who does what: `the client exits with 1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} ", self.host())?;
         match self {
+            Fails::Server(death) => death.fmt(f),
             Fails::Exits(code) => write!(f, "exits with {code}"),
             Fails::Signalled(signal) => write!(f, "is ended by signal {signal}"),
             Fails::TooLong => f.write_str("takes longer than it may"),
@@ -46,13 +58,13 @@ impl fmt::Display for Fails {
 #[derive(Debug)]
 pub(super) struct Case {
     pub(super) run: Run,
-    /// How its client failed, if it did.
+    /// How it failed, if it did.
     pub(super) fails: Option<Fails>,
     /// How long its client ran.
     pub(super) took: Duration,
     /// What both programs wrote.
     pub(super) said: String,
-    /// How many packets had been sent when the client ended.
+    /// How many packets had been sent when the client ended, or, if it died, the server.
     packets: u64,
     /// How many packets were lost outside of the plan.
     lost: u64,
@@ -64,8 +76,8 @@ impl Case {
         self.lost == 0 && self.run.fired.all()
     }
 
-    /// What happened until the client ended: what came after it can have done nothing to it.
-    pub(super) fn trace_of_client(&self) -> Trace {
+    /// What happened until the pair's end: what came after it can have done nothing to it.
+    pub(super) fn trace_to_the_end(&self) -> Trace {
         let mut trace = self.run.trace.clone();
         let later = trace.events().iter().position(
             |event| matches!(event.what, What::Sent { packet, .. } if u64::from(packet.0) >= self.packets),
@@ -151,20 +163,19 @@ impl Bench<'_> {
         let course = self.pair.run(&hosts, limit, &Output::Kept(kept.clone()), is_to_stop)?;
         let fails = match course.ended {
             Ended::Stopped => return Ok(None),
-            Ended::Exited(0) => None,
+            _ if course.death.is_some() => course.death.map(Fails::Server),
+            Ended::Exited(0) | Ended::WithServer => None,
             Ended::Exited(code) => Some(Fails::Exits(code)),
             Ended::Signalled(signal) => Some(Fails::Signalled(signal)),
             Ended::TooLong => Some(Fails::TooLong),
         };
         let end = match fails {
             None => End::Finished,
-            Some(how) => {
-                End::Failed { host: Some("client".to_owned()), message: format!("the client {how}") }
-            }
+            Some(how) => End::Failed { host: Some(how.host().to_owned()), message: how.to_string() },
         };
         let run = Run {
             plan: plan.clone(),
-            trace: hosts.forwarder.trace(),
+            trace: hosts.trace(),
             end,
             fired: hosts.forwarder.fired(),
             elapsed: Time::from(course.took),

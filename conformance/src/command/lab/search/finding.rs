@@ -1,28 +1,33 @@
-//! A plan that makes the client fail: written, made smaller, tried ten times, told.
+//! A plan that makes the pair fail: written, made smaller, tried ten times, told.
 
-use faultwire::fault::FaultPlan;
+use std::path::Path;
+
+use faultwire::fault::{FaultPlan, LabPair, bounds};
 use faultwire_sim::search::{ShrinkLimits, shrink};
 
 use super::case::{Case, Counts, Fails, Tried};
 use super::crew::{Next, side_by_side};
 use super::{Search, words};
 use crate::command::bar::Bar;
+use crate::command::lab::SearchArgs;
 use crate::command::live::{Failure, result, tell};
+use crate::command::output;
 use crate::exit;
 use crate::progress::Progress as _;
+use crate::report::plan_in_words;
 
-/// A step of the shrinker counts if the client fails in each of so many runs.
+/// A step of the shrinker counts if the pair fails in each of so many runs.
 const RUNS_PER_STEP: usize = 3;
 /// Plans that the shrinker runs at most.
 const STEPS_MAX: u64 = 200;
-/// Runs that tell how often the client fails.
+/// Runs that tell how often the pair fails.
 const RUNS: usize = 10;
 /// In so many of them it is to fail, or the last plan but one is taken.
 const FAILURES_MIN: usize = 9;
 /// Plans that are gone back at most.
 const BACK_MAX: usize = 4;
 
-/// How often the client fails under a plan.
+/// How often the pair fails under a plan.
 #[derive(Debug, Default)]
 pub(super) struct Rate {
     /// In so many runs it failed,
@@ -49,7 +54,7 @@ impl Rate {
 /// What is known of a plan in the end.
 #[derive(Debug)]
 pub(super) struct Finding {
-    /// A run in which the client failed, under the plan that is told of.
+    /// A run in which the pair failed, under the plan that is told of.
     pub(super) case: Case,
     /// How it failed in that run.
     pub(super) fails: Fails,
@@ -58,17 +63,17 @@ pub(super) struct Finding {
     /// How many plans were run to make it smaller, and whether nothing can be left out of it.
     pub(super) steps: u64,
     pub(super) is_minimal: bool,
-    /// How often the client fails under it, and without faults; not known where it was stopped.
+    /// How often the pair fails under it, and without faults; not known where it was stopped.
     pub(super) rates: Option<(Rate, Rate)>,
 }
 
 impl Finding {
-    /// Whether the client failed in the runs that tell how often it does; as long as there are none, it may.
+    /// Whether the pair failed in the runs that tell how often it does; as long as there are none, it may.
     pub(super) fn is_seen_again(&self) -> bool {
         self.rates.as_ref().is_none_or(|(with, _)| with.failed > 0)
     }
 
-    /// Takes a run in which the client failed as that which is told of.
+    /// Takes a run in which the pair failed as that which is told of.
     fn take(&mut self, case: Case) {
         if let Some(fails) = case.fails {
             self.fails = fails;
@@ -76,9 +81,10 @@ impl Finding {
         }
     }
 
-    /// Goes on with the plan under which the client fails nearly always, or else with that under which it does so most;
-    /// gives how often. `rates` are those of the plans that were tried, the smallest first, which is told of by now. Where
-    /// the client failed under none of them, that stays, and is not known to be what makes the client fail.
+    /// Goes on with the plan under which the pair fails nearly always, or else with that under which it does
+    /// so most; gives how often. `rates` are those of the plans that were tried, the smallest first, which is
+    /// told of by now. Where the pair failed under none of them, that stays, and is not known to be what
+    /// makes the pair fail.
     fn choose(&mut self, mut rates: Vec<Rate>) -> Rate {
         let most = rates.iter().map(|rate| rate.failed).max().unwrap_or_default();
         let back = rates.iter().position(|rate| rate.failed == most).unwrap_or_default();
@@ -92,28 +98,47 @@ impl Finding {
 }
 
 impl Search<'_> {
-    /// Makes the most of a case in which the client failed; gives the exit code.
+    /// Makes the most of a case in which the pair failed; gives the exit code.
     pub(super) fn finding(mut self, case: Case, found: &str) -> Result<u8, Failure> {
         let Some(fails) = case.fails else { return Ok(exit::INTERNAL) };
         let path = self.args.out.clone();
         // Before anything else can go wrong.
-        write(&path, &case.run.plan, fails, true)?;
-        tell(format_args!("{found}: the client {fails}; making it smaller"));
+        self.write(&path, &case.run.plan, fails, true)?;
+        tell(format_args!("{found}: {fails}; making it smaller"));
         // Those that only wait take no processor's time.
         let jobs = if fails == Fails::TooLong { RUNS } else { self.jobs };
         let mut finding =
             Finding { case, fails, found: found.to_owned(), steps: 0, is_minimal: false, rates: None };
         let accepted = self.shrink(&mut finding, jobs)?;
         self.settle(&mut finding, accepted, jobs)?;
-        write(&path, &finding.case.run.plan, finding.fails, finding.is_seen_again())?;
-        let limit = self.bench.limit_under(&finding.case.run.plan);
-        result(format_args!("{}", words::finding(&finding, self.args, limit)))?;
+        self.write(&path, &finding.case.run.plan, finding.fails, finding.is_seen_again())?;
+        result(format_args!("{}", words::finding(&finding, self.args)))?;
         self.tell_counts()?;
         Ok(exit::CLAIM_FAILED)
     }
 
-    /// Makes the plan smaller; gives all plans on the way that make the client fail each time, the smallest first. That is
-    /// what the finding tells of then, with a run of its own.
+    /// Writes the plan, with a title that says what it does, and the commands that it does it to.
+    fn write(&self, path: &Path, plan: &FaultPlan, fails: Fails, is_seen_again: bool) -> Result<(), Failure> {
+        let at_times = if is_seen_again { "" } else { " at times" };
+        let title = format!("{fails}{at_times}: {}", plan_in_words(plan));
+        let title = title.chars().take(bounds::TITLE_CHARS_MAX).collect();
+        let SearchArgs { server, client, ipv6, profile, .. } = self.args;
+        let lab = LabPair {
+            server: server.clone(),
+            client: client.clone(),
+            ipv6: *ipv6,
+            profile: profile.profile().map(|profile| profile.name().to_owned()),
+            timeout: Some(self.bench.limit_under(plan)),
+        };
+        let text = FaultPlan { title: Some(title), lab: Some(lab), ..plan.clone() }.to_toml();
+        output::emit_to(Some(path), &text).map_err(|error| Failure {
+            code: exit::INTERNAL,
+            message: format!("{}\n{text}", error.in_a_line()),
+        })
+    }
+
+    /// Makes the plan smaller; gives all plans on the way that make the pair fail each time, the smallest
+    /// first. That is what the finding tells of then, with a run of its own.
     fn shrink(&mut self, finding: &mut Finding, jobs: usize) -> Result<Vec<FaultPlan>, Failure> {
         let mut bar = Bar::new();
         bar.starts("smaller plans");
@@ -154,7 +179,8 @@ impl Search<'_> {
         Ok(accepted)
     }
 
-    /// Takes the smallest plan under which the client fails nearly always, or the one under which it does so most.
+    /// Takes the smallest plan under which the pair fails nearly always, or the one under which it does so
+    /// most.
     fn settle(&mut self, finding: &mut Finding, plans: Vec<FaultPlan>, jobs: usize) -> Result<(), Failure> {
         let mut rates = Vec::new();
         for plan in plans.iter().take(BACK_MAX) {
@@ -176,7 +202,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The last of a few runs, if the client fails in that way in each of them.
+    /// The last of a few runs, if the pair fails in that way in each of them.
     fn fails_always(&self, plan: &FaultPlan, how: Fails, jobs: usize) -> Result<Tried, Failure> {
         let (mut always, mut last, mut counts, mut trouble) = (true, None, Counts::default(), None);
         let work = |_: usize, is_to_stop: &dyn Fn() -> bool| self.bench.try_once(plan, is_to_stop);
@@ -196,7 +222,8 @@ impl Search<'_> {
         }
     }
 
-    /// How often the client fails under a plan, in whatever way; a run in which it does so as it did before is kept.
+    /// How often the pair fails under a plan, in whatever way; a run in which it does so as it did before is
+    /// kept.
     fn rate(&mut self, plan: &FaultPlan, how: Fails, jobs: usize) -> Result<Rate, Failure> {
         let (mut rate, mut counts, mut trouble) = (Rate::default(), Counts::default(), None);
         let this = &*self;
@@ -221,17 +248,6 @@ impl Search<'_> {
             None => Ok(rate),
         }
     }
-}
-
-/// Writes the plan, with a title that says what it does.
-fn write(path: &std::path::Path, plan: &FaultPlan, fails: Fails, is_seen_again: bool) -> Result<(), Failure> {
-    let at_times = if is_seen_again { "" } else { " at times" };
-    let title = format!("the client {fails}{at_times}: {}", crate::report::plan_in_words(plan));
-    let plan = FaultPlan { title: Some(title), ..plan.clone() };
-    std::fs::write(path, plan.to_toml()).map_err(|error| Failure {
-        code: exit::INTERNAL,
-        message: format!("cannot write the plan to {}: {error}\n{}", path.display(), plan.to_toml()),
-    })
 }
 
 #[cfg(test)]

@@ -10,15 +10,16 @@ use crate::command::live::Failure;
 pub(super) enum Verdict {
     /// Nothing: no run counts, or it was stopped.
     Open,
-    /// The client succeeds under it.
+    /// Both programs succeed under it.
     Harmless(Case),
-    /// The client failed once, and a second run did not show the same.
+    /// The pair failed once, and a second run did not show the same.
     Once,
-    /// The client failed twice, in the same way.
+    /// The pair failed twice, in the same way.
     Fails(Case),
 }
 
-/// What a plan came to that was tried: `again` tries it a second time, which is asked for where the client failed.
+/// What a plan came to that was tried: `again` tries it a second time, which is asked for where the pair
+/// failed.
 pub(super) fn judge(
     tried: Tried,
     again: impl FnOnce(&FaultPlan) -> Result<Tried, Failure>,

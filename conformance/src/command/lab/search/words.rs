@@ -1,19 +1,16 @@
 //! What a search says at the end.
 
 use std::fmt::{self, Write as _};
-use std::time::Duration;
-
-use faultwire::trace::DiagramOptions;
 
 use super::case::Counts;
 use super::finding::{Finding, Rate};
-use crate::command::lab::{SearchArgs, Settings};
-use crate::command::output;
+use crate::command::lab::SearchArgs;
+use crate::command::lab::once::diagram;
 
 /// What was tried and did no harm.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Harmless {
-    /// Plans of one fault under which the client succeeds,
+    /// Plans of one fault under which the pair succeeds,
     pub(super) singles: u64,
     /// of so many,
     pub(super) singles_of: usize,
@@ -33,8 +30,8 @@ impl fmt::Display for Harmless {
         let Harmless { singles, singles_of, packets, random } = self;
         write!(
             f,
-            "the client succeeds under {singles} of {singles_of} plans of one fault on {packets} packets, and under \
-             {random} random plans of 2 to 4 faults"
+            "both programs succeed under {singles} of {singles_of} plans of one fault on {packets} packets, and \
+             under {random} random plans of 2 to 4 faults"
         )
     }
 }
@@ -55,7 +52,8 @@ pub(super) fn counts(counts: &Counts) -> String {
         (undrawn, "random plans could not be drawn: the runs have too few packets"),
         (
             not_again,
-            "plans made the client fail once and not again in the same way: they count neither as found nor as harmless",
+            "plans made the pair fail once and not again in the same way: they count neither as found nor as \
+             harmless",
         ),
     ] {
         if count > 0 {
@@ -66,13 +64,13 @@ pub(super) fn counts(counts: &Counts) -> String {
 }
 
 /// The plan, what the programs said, the picture, how often it fails, and how to see it again.
-pub(super) fn finding(finding: &Finding, args: &SearchArgs, limit: Duration) -> String {
+pub(super) fn finding(finding: &Finding, args: &SearchArgs) -> String {
     let Finding { case, fails, found, steps, is_minimal, rates } = finding;
     let plan = &case.run.plan;
     let mut text = if finding.is_seen_again() {
-        format!("the client {fails} under this plan:\n")
+        format!("{fails} under this plan:\n")
     } else {
-        format!("the client {fails} under this plan at times, and did not do so again in the end:\n")
+        format!("{fails} under this plan at times, and did not do so again in the end:\n")
     };
     for fault in &plan.faults {
         let _ = writeln!(text, "  {fault}");
@@ -80,9 +78,7 @@ pub(super) fn finding(finding: &Finding, args: &SearchArgs, limit: Duration) -> 
     if !case.said.is_empty() {
         let _ = write!(text, "\n{}", case.said);
     }
-    let (width, ascii) = (output::width(), output::is_without_unicode());
-    let options = DiagramOptions { width, ascii, ..DiagramOptions::default() };
-    let _ = writeln!(text, "\n{}", case.run.trace.diagram(&options));
+    let _ = writeln!(text, "\n{}", diagram(&case.run.trace));
     if let Some((with, without)) = rates {
         let _ = writeln!(text, "{}", how_often(with, without));
     }
@@ -90,19 +86,10 @@ pub(super) fn finding(finding: &Finding, args: &SearchArgs, limit: Duration) -> 
         if *is_minimal { "nothing can be left out or lessened" } else { "it may not be the smallest" };
     let _ = writeln!(text, "found by {found}; made smaller in {steps} steps: {smallest}");
     let path = args.out.display().to_string();
-    let ipv6 = if args.ipv6 { " --ipv6" } else { "" };
-    let profile = match args.profile {
-        Settings::Own => "",
-        Settings::Fast => " --profile fast",
-        Settings::Stock => " --profile stock",
-    };
     let _ = write!(
         text,
-        "the plan is in {path}; to see it again:\n  faultwire lab --plan {} --timeout {}{ipv6}{profile} --server {} --client {}",
+        "the plan and both commands are in {path}; to see it again:\n  faultwire lab --plan {}",
         quoted(&path),
-        limit.as_secs_f64(),
-        quoted(&args.server),
-        quoted(&args.client),
     );
     text
 }
@@ -165,8 +152,8 @@ mod tests {
         let once = Counts { runs: 7, not_again: 1, ..Counts::default() };
         assert_eq!(
             counts(&once),
-            "7 runs; 1 plans made the client fail once and not again in the same way: they count neither as found nor as \
-             harmless"
+            "7 runs; 1 plans made the pair fail once and not again in the same way: they count neither as found \
+             nor as harmless"
         );
         let lossy = Counts { runs: 7, lost: 2, ..Counts::default() };
         assert_eq!(counts(&lossy), "7 runs; 2 lost packets outside of the plan");
