@@ -207,7 +207,6 @@ pub fn verify_until(options: &VerifyOptions, progress: &mut dyn Progress, interr
 }
 
 /// Runs the units at these places once.
-#[expect(clippy::disallowed_methods, reason = "the engine is not simulated: it uses all cores")]
 fn run_units(
     options: &VerifyOptions,
     units: &[Unit],
