@@ -9,6 +9,9 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use faultwire::fault::FaultPlan;
+use faultwire_sim::search::FaultKinds;
+
 use super::SearchArgs;
 use super::pair::{Pair, listen_limit};
 use crate::command::bar::Bar;
@@ -59,6 +62,8 @@ struct Level {
     done: u64,
     /// Of how many plans nothing is known: no run of them counts, or the pair failed once only.
     open: u64,
+    /// The kinds of fault that took place under the former.
+    kinds: FaultKinds,
 }
 
 impl Level {
@@ -132,7 +137,9 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
         let number = number + 1;
         return search.finding(case, &format!("random plan {number} of {cases}"));
     }
-    let tried = words::Harmless { singles: one.done, singles_of: singles, packets, random: several.done };
+    let kinds = one.kinds.and(several.kinds);
+    let tried =
+        words::Harmless { singles: one.done, singles_of: singles, packets, random: several.done, kinds };
     if search.interrupt.is_asked() {
         return search.stopped(&format!("{tried}"));
     }
@@ -237,6 +244,7 @@ impl<'a> Search<'a> {
                 Verdict::Open | Verdict::Once => Next::GoOn,
                 Verdict::Harmless(case) => {
                     level.done += 1;
+                    level.kinds.add(&case.run.plan, &FaultPlan::default());
                     learn(number, &case);
                     Next::GoOn
                 }
@@ -310,7 +318,7 @@ mod tests {
 
     #[test]
     fn plans_of_which_nothing_is_known_prove_nothing() {
-        let level = |done, open| Level { found: None, done, open };
+        let level = |done, open| Level { done, open, ..Level::default() };
         assert!(level(0, 20).is_unproven());
         assert!(!level(1, 19).is_unproven());
         // There were none to try.

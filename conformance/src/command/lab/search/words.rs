@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use faultwire_sim::search::{FaultKinds, Tried};
+
 use super::case::Counts;
 use super::finding::{Finding, Rate};
 use crate::command::lab::SearchArgs;
@@ -18,6 +20,8 @@ pub(super) struct Harmless {
     pub(super) packets: usize,
     /// Random plans under which it does.
     pub(super) random: u64,
+    /// The kinds of fault that took place in all of these.
+    pub(super) kinds: FaultKinds,
 }
 
 /// What is said where many plans were tried, and nothing is known of any.
@@ -27,11 +31,20 @@ pub(super) fn nothing_proven(plans: &str) -> String {
 
 impl fmt::Display for Harmless {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Harmless { singles, singles_of, packets, random } = self;
+        let Harmless { singles, singles_of, packets, random, kinds } = *self;
+        let tried = Tried {
+            fault_free: 1,
+            singles,
+            singles_of: singles_of as u64,
+            random,
+            kinds,
+            ..Tried::default()
+        };
         write!(
             f,
             "both programs succeed under {singles} of {singles_of} plans of one fault on {packets} packets, and \
-             under {random} random plans of 2 to 4 faults"
+             under {random} random plans of 2 to 4 faults; {}",
+            tried.not_tried_words()
         )
     }
 }
@@ -128,6 +141,24 @@ mod tests {
         assert_eq!(quoted("two words"), "'two words'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn what_was_not_tried_is_named() {
+        use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+        let mut kinds = FaultKinds::default();
+        let fault = |action| Fault {
+            direction: Direction::new("client", "server"),
+            packet: Packet::nth(Class::Data, 1),
+            action,
+        };
+        let drop = FaultPlan { faults: vec![fault(Action::Drop)], ..FaultPlan::default() };
+        kinds.add(&drop, &FaultPlan::default());
+        let said = Harmless { singles: 4, singles_of: 4, packets: 4, random: 0, kinds }.to_string();
+        for kind in ["outages of a link", "crashes", "restarts", "duplicate packets", "random plans"] {
+            assert!(said.contains(kind), "{kind}: {said}");
+        }
+        assert!(!said.contains("lost packets"), "{said}");
     }
 
     #[test]
