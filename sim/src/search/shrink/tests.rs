@@ -132,6 +132,7 @@ fn words_bits_links_and_events_that_do_not_matter_go() {
         scenario: Some("kept".to_owned()),
         claim: Some("udp/kept".to_owned()),
         link: Link::Numbers(LinkNumbers { delay_us: 7, ..Profile::Lan.numbers() }),
+        lab: None,
         faults: vec![Fault { direction: there(), packet, action: Action::CorruptBits(vec![300, 70, 1_000]) }],
         events: vec![
             PlanEvent { kind: EventKind::Partition(None), when: anchor.clone() },
