@@ -5,7 +5,6 @@ use faultwire::lab::Profile;
 
 use super::Settings;
 use super::hosts::addresses;
-use crate::command::select::nearest;
 
 /// What stands for an address in a command.
 const PLACEHOLDERS: [&str; 2] = ["server", "client"];
@@ -23,8 +22,10 @@ pub(super) fn checked(command: &str) -> Result<String, String> {
         return Err(format!("expected a command of up to {most} characters"));
     }
     for (_, name) in placeholders(command) {
+        // One slip in three letters is a slip; more is another word.
+        let is_near = |near: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), near) * 3 <= near.len();
         if !PLACEHOLDERS.contains(&name)
-            && let Some(near) = nearest(name, PLACEHOLDERS.into_iter())
+            && let Some(near) = PLACEHOLDERS.into_iter().find(is_near)
         {
             return Err(format!("there is no placeholder {{{name}}}; did you mean {{{near}}}?"));
         }
