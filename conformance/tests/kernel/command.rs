@@ -254,7 +254,9 @@ fn programs_say_at_once_what_they_have_to_say_and_have_no_terminal() {
     let on_a_terminal =
         Command::new("python3").args(["-c", ON_A_TERMINAL, FAULTWIRE]).args(arguments).output();
     match on_a_terminal {
-        Err(error) => eprintln!("skipped: `python3` cannot be started ({error}): install it"),
+        Err(error) => {
+            crate::require::skipped("python3", format_args!("it cannot be started ({error}): install it"));
+        }
         Ok(output) => assert_eq!(output.status.code(), Some(5), "{output:?}"),
     }
 }
@@ -353,7 +355,7 @@ fn nothing_runs_on_when_the_lab_s_helper_is_killed() {
 fn nothing_runs_on_when_the_command_and_its_helper_are_killed_at_once() {
     let Some(lab) = lab(kernel_config()) else { return };
     if let Some(error) = lab.0.processes_refused() {
-        eprintln!("skipped: this machine refuses PID namespaces ({error}): run it as root");
+        crate::require::skipped("lab", format_args!("PID namespaces are refused ({error}): run it as root"));
         return;
     }
     let mark = format!("31.{}6", std::process::id());
