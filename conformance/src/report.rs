@@ -166,6 +166,17 @@ pub struct Summary {
     pub known: u64,
 }
 
+/// How the settings of a subject differ from its defaults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Deviation {
+    /// Where.
+    pub testbed: &'static str,
+    /// Whose TCP and UDP.
+    pub subject: &'static str,
+    /// Each difference with its reason.
+    pub settings: &'static [&'static str],
+}
+
 /// All that a verification found: the JSON contract, format 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -180,6 +191,13 @@ pub struct Report {
     /// The kernel's settings in the lab, where there are rows of one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lab: Option<LabSettings>,
+    /// Subjects among the rows that did not run with their defaults.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deviations: Vec<Deviation>,
+    /// Claims, families and testbeds that were requested by name and of which nothing was tried; of the exit code and of the
+    /// verdict.
+    #[serde(skip)]
+    pub untried: Vec<String>,
     /// What was run in all, each run once, however many claims it served; of the table only.
     #[serde(skip)]
     pub tried: Tried,
@@ -210,7 +228,19 @@ impl Report {
             };
             *count += 1;
         }
-        Report { format: 1, seed, results, summary, lab: None, tried, elapsed, interrupted: false }
+        let deviations = deviations(&results);
+        Report {
+            format: 1,
+            seed,
+            results,
+            summary,
+            lab: None,
+            deviations,
+            untried: Vec::new(),
+            tried,
+            elapsed,
+            interrupted: false,
+        }
     }
 
     /// The exit code that goes with it: an internal fault first, since nothing else can be trusted then.
@@ -222,6 +252,8 @@ impl Report {
             exit::CLAIM_FAILED
         } else if self.interrupted {
             exit::INTERRUPTED
+        } else if !self.untried.is_empty() {
+            exit::NO_TESTBED
         } else {
             exit::AS_CLAIMED
         }
@@ -233,6 +265,30 @@ impl Report {
     /// Where serde cannot write it; no value of these types is known to be such.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+}
+
+/// The subjects of rows that were tried and did not run with their defaults.
+fn deviations(rows: &[Row]) -> Vec<Deviation> {
+    let tried = |testbed: &Testbed| {
+        let is_here = |row: &Row| (row.testbed, row.subject) == (testbed.name(), testbed.subject());
+        rows.iter().any(|row| is_here(row) && row.outcome != Outcome::Skipped)
+    };
+    Testbed::ALL
+        .into_iter()
+        .filter(|testbed| !testbed.deviations().is_empty() && tried(testbed))
+        .map(|testbed| Deviation {
+            testbed: testbed.name(),
+            subject: testbed.subject(),
+            settings: testbed.deviations(),
+        })
+        .collect()
+}
+
+impl Deviation {
+    /// All of it, in a line.
+    fn words(&self) -> String {
+        format!("its own sockets run with its defaults but for this: {}", self.settings.join("; "))
     }
 }
 

@@ -81,6 +81,32 @@ fn help() {
     }
 }
 
+/// What was requested by name and was tried nowhere is no success.
+#[test]
+fn a_name_of_which_nothing_was_tried_is_no_success() {
+    let lines: [(&[&str], &[&str]); 4] = [
+        // It looks at packets, or takes a fault: the loopback interface shows none and carries none.
+        (&["tcp/initial-window"], &["tcp/initial-window", "loopback"]),
+        (&["tcp/listens-and-connects", "udp/may-lose"], &["udp/may-lose"]),
+        (&["udp/may-lose", "--format", "json"], &["udp/may-lose", "loopback"]),
+        // Where one claim of a family is tried the family is, too.
+        (&["udp"], &[]),
+    ];
+    for (args, untried) in lines {
+        let args = [&["verify", "--testbed", "loopback"], args].concat();
+        let output = run(&args);
+        let code = if untried.is_empty() { 0 } else { 3 };
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {output:?}");
+        let told = text(output.stderr);
+        for name in ["tcp/listens-and-connects", "tcp/initial-window", "udp/may-lose", "loopback"] {
+            let is_told = told.contains(&format!("{name}: nothing was tried: it "));
+            assert_eq!(is_told, untried.contains(&name), "{args:?}: {name}: {told}");
+        }
+        let table = text(output.stdout);
+        assert_eq!(table.contains("All as claimed"), untried.is_empty(), "{args:?}: {table}");
+    }
+}
+
 #[test]
 fn wrong_words() {
     insta::assert_snapshot!(all_refused(&[

@@ -16,7 +16,7 @@ use faultwire::trace::Trace;
 use crate::net::Net;
 use crate::program::ProgramFuture;
 use crate::run::{End, Run};
-use crate::search::Storm;
+use crate::search::{Family, Member, Storm};
 use crate::settings::Settings;
 use crate::testbed::{Testbed, refused};
 
@@ -111,6 +111,7 @@ pub struct Scenario {
     pub(crate) timeout: Option<Duration>,
     pub(crate) storm: Option<Storm>,
     pub(crate) variants: Option<Variants>,
+    pub(crate) family: Option<Arc<Family>>,
     pub(crate) crashes: Option<String>,
     pub(crate) cancelling_bits: u32,
     pub(crate) asked_to_end: Arc<AtomicBool>,
@@ -160,6 +161,7 @@ pub fn scenario(name: impl Into<String>) -> Scenario {
         timeout: None,
         storm: None,
         variants: None,
+        family: None,
         crashes: None,
         cancelling_bits: 0,
     }
@@ -276,6 +278,46 @@ impl Scenario {
         self
     }
 
+    /// What varies in runs without faults, which come before those with faults. `member` returns the scenario whose hosts a
+    /// member runs; this scenario is the ordinary member. A failure names its member in the plan, which replays it.
+    ///
+    /// ```
+    /// use faultwire::network::Network as _;
+    /// use faultwire_sim::search::Family;
+    /// use faultwire_sim::{Net, Result, Scenario, scenario};
+    /// use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    ///
+    /// /// A client that writes `count` times `size` bytes.
+    /// fn upload(count: usize, size: usize) -> Scenario {
+    ///     let server = |net: Net| async move {
+    ///         let (mut stream, _) = net.listen("0.0.0.0:80", 1, &[]).await?.accept().await?;
+    ///         let len = stream.read_to_end(&mut Vec::new()).await?;
+    ///         stream.write_u64(len as u64).await
+    ///     };
+    ///     scenario("upload").server(server).client(move |net: Net| async move {
+    ///         let mut stream = net.connect("server:80", &[]).await?;
+    ///         for _ in 0..count {
+    ///             stream.write_all(&vec![7; size]).await?;
+    ///         }
+    ///         stream.shutdown().await?;
+    ///         assert_eq!(stream.read_u64().await?, (count * size) as u64);
+    ///         Ok(())
+    ///     })
+    /// }
+    /// let family = Family::new().axis("count", 1..=20).axis("size", Family::around([1, 1_460]));
+    /// upload(1, 1).family(family, |member| Some(upload(member.get("count")?, member.get("size")?))).check();
+    /// ```
+    #[must_use]
+    pub fn family(
+        mut self,
+        family: Family,
+        member: impl Fn(&Member<'_>) -> Option<Scenario> + Send + Sync + 'static,
+    ) -> Self {
+        let family = Arc::new(family);
+        self.family = Some(family.clone());
+        self.variants(move |words| member(&family.parse(words)?))
+    }
+
     /// The virtual time after which a run counts as stalled; 600 s if nothing is said.
     #[must_use]
     pub fn time_max(mut self, time_max: Duration) -> Self {
@@ -389,6 +431,9 @@ impl Scenario {
         if self.hosts.len() > HOSTS_MAX {
             return Some(format!("it has {} hosts, more than {HOSTS_MAX}", self.hosts.len()));
         }
+        if let Some(why) = self.family.as_ref().and_then(|family| family.refusal()) {
+            return Some(why);
+        }
         for (index, host) in self.hosts.iter().enumerate() {
             if !Direction::is_host_name(&host.name) {
                 return Some(format!("`{}` is no host name: 1 to 63 of a-z, 0-9 and -", host.name));
@@ -405,12 +450,17 @@ impl Scenario {
         self.hosts.iter().map(|host| host.name.clone()).collect()
     }
 
+    /// The words of a plan's `scenario` behind this one's name, if it names a variant of it.
+    pub(crate) fn variant_of<'a>(&self, plan: &'a FaultPlan) -> Option<&'a str> {
+        plan.scenario.as_ref()?.strip_prefix(&self.name)?.strip_prefix('/')
+    }
+
     /// Runs it once under a plan, on its testbed.
     pub fn run(&self, plan: &FaultPlan) -> Run {
         if let Some(why) = self.refusal() {
             return refused(self, plan, why);
         }
-        let words = plan.scenario.as_ref().and_then(|name| name.strip_prefix(&self.name)?.strip_prefix('/'));
+        let words = self.variant_of(plan);
         let mut run = match (words, &self.variants) {
             (Some(words), Some(variants)) => match variants(words) {
                 Some(variant) => self.testbed.run(&Scenario { hosts: variant.hosts, ..self.clone() }, plan),

@@ -103,6 +103,21 @@ impl Testbed {
         matches!(self, Testbed::Virtual | Testbed::Turmoil) || self.is_lab()
     }
 
+    /// Whether packets go over a link whose delay a plan says.
+    pub fn has_link(self) -> bool {
+        self != Testbed::Loopback
+    }
+
+    /// How the subject's settings differ from its defaults, each with the reason; empty if they do not.
+    ///
+    /// The lab is not among them: its reports name the profile of kernel settings that the hosts had.
+    pub fn deviations(self) -> &'static [&'static str] {
+        match self {
+            Testbed::TurmoilOwn => turmoil_own::DEVIATIONS,
+            _ => &[],
+        }
+    }
+
     /// Whether time goes by in ticks of a millisecond, so that a plan's times are rounded up to them.
     pub fn has_ticks(self) -> bool {
         matches!(self, Testbed::Turmoil | Testbed::TurmoilOwn)

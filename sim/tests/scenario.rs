@@ -1,10 +1,12 @@
 //! The scenario as a test: a program that a fault breaks fails with the smallest plan, and its mended form holds.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use faultwire::fault::{Action, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Datagram as _, Network as _};
+use faultwire_sim::search::Family;
 use faultwire_sim::{End, Net, Result, Scenario, Settings, Testbed, scenario};
 
 async fn counter(net: Net) -> std::io::Result<()> {
@@ -79,6 +81,70 @@ fn a_search_that_finds_nothing_names_what_it_did_not_try() {
     assert!(more.contains(&"three or more faults at once other than at random"), "{more:?}");
     let few = not_tried(answered.exhaustive(1).runs_max(2));
     assert!(few.contains(&"some plans of the grid (only a sample ran)"), "{few:?}");
+}
+
+/// A client that sends `count` datagrams of `size` bytes; it fails if `fails` says so.
+fn sending(count: usize, size: usize, fails: fn(usize, usize, Duration) -> bool) -> Scenario {
+    scenario("sending").server(counter).client(move |net: Net| async move {
+        let socket = net.datagram("0.0.0.0:0", &[]).await?;
+        socket.connect("server:7000").await?;
+        let start = net.now();
+        let mut buffer = [0; 16];
+        for _ in 0..count {
+            socket.send(&vec![7; size]).await?;
+            net.timeout(Duration::from_secs(1), socket.recv_from(&mut buffer)).await??;
+        }
+        let took = net.now().since(start);
+        if fails(count, size, took) { Err("it fails".into()) } else { Ok(()) }
+    })
+}
+
+fn family_of(fails: fn(usize, usize, Duration) -> bool) -> Scenario {
+    let family = Family::new()
+        .axis("count", 1..=9)
+        .axis("size", Family::around([1, 64]))
+        .link_delays([Duration::from_millis(40)]);
+    sending(1, 1, fails)
+        .family(family, move |member| Some(sending(member.get("count")?, member.get("size")?, fails)))
+        .exhaustive(1)
+}
+
+#[test]
+fn a_family_runs_before_any_fault_and_a_failure_is_its_smallest_member() {
+    let failure = |fails| family_of(fails).find_failure(&mut |_| {}).expect("it fails");
+    let by_count = failure(|count, _, _| count >= 7);
+    assert_eq!(by_count.smallest.plan.scenario.as_deref(), Some("sending/count=7"));
+    assert!(by_count.smallest.plan.faults.is_empty() && by_count.tried.singles == 0, "{:?}", by_count.tried);
+    let by_both = failure(|count, size, _| count >= 3 && size > 2);
+    assert_eq!(by_both.smallest.plan.scenario.as_deref(), Some("sending/count=3/size=63"));
+    let by_delay = failure(|_, _, took| took >= Duration::from_millis(80));
+    let plan = &by_delay.smallest.plan;
+    assert_eq!((plan.scenario.as_deref(), plan.link.numbers().delay_us), (Some("sending"), 40_000));
+    // The plan alone replays it, from its file as well.
+    let kept = FaultPlan::parse(&by_count.smallest.plan.to_toml(), "kept").expect("it can be read");
+    assert!(!family_of(|count, _, _| count >= 7).run(&kept).end.is_finished());
+}
+
+#[test]
+fn a_failure_without_faults_names_its_member() {
+    let message = complaint(family_of(|count, size, _| count >= 3 && size > 2));
+    assert!(
+        message.contains("sending: it fails without any fault\n\n  with count=3, size=63\n"),
+        "{message}"
+    );
+    let by_delay = complaint(family_of(|_, _, took| took >= Duration::from_millis(80)));
+    assert!(by_delay.contains("  over a link that delays packets by 40ms\n"), "{by_delay}");
+}
+
+#[test]
+fn members_count_as_runs_without_faults() {
+    // 8 counts, 4 sizes, 1 delay; 32, 8 and 4 pairs.
+    let tried = family_of(|_, _, _| false).search(&mut |_| ControlFlow::Continue(()));
+    assert_eq!((tried.fault_free, tried.fault_free_of, tried.inert), (58, 58, 0));
+    assert!(tried.singles > 0 && tried.singles == tried.singles_of);
+    // A link's delay is nothing on the loopback interface.
+    let real = family_of(|_, _, _| false).exhaustive(0).on(Testbed::Loopback);
+    assert_eq!(real.search(&mut |_| ControlFlow::Continue(())).fault_free, 45);
 }
 
 fn regex_free_redaction(text: &str, from: &str, to: &str, with: &str) -> String {

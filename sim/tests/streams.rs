@@ -6,7 +6,7 @@ use std::time::Duration;
 use faultwire::errno::Errno;
 use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
 use faultwire::network::{Listener as _, Network as _, Stream as _};
-use faultwire_sim::search::Storm;
+use faultwire_sim::search::{Family, Storm};
 use faultwire_sim::{End, Net, Result, Scenario, Testbed, scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -93,15 +93,9 @@ fn a_stall_tells_the_states_of_the_connections() {
 
 /// With the length of the question as a variant.
 fn varied() -> Scenario {
-    let storm = Storm {
-        mtus: &[576, 9000],
-        variant: |any| format!("len={}", 1000 * (1 + any % 4)),
-        bytes: 4_000,
-        every: &[5],
-        delay_us_max: 300_000,
-    };
-    let variant = |words: &str| Some(echoing(words.strip_prefix("len=")?.parse().ok()?));
-    echoing(500).variants(variant).storm(storm)
+    let storm = Storm { mtus: &[576, 9000], bytes: 4_000, every: &[5], delay_us_max: 300_000 };
+    let family = Family::new().axis("len", [500, 1_000, 2_000, 3_000, 4_000]);
+    echoing(500).family(family, |member| Some(echoing(member.get("len")?))).storm(storm)
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod talk;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod writes;
 
 use faultwire_sim::Testbed;
 
@@ -83,7 +84,7 @@ const fn mutant(
     ProgramMutant { name, about, breaks, scenario }
 }
 
-static STUDIES: [Study; 12] = [
+static STUDIES: [Study; 13] = [
     study(
         "tcp-connect",
         "A client connects to a port where the server listens, and to one where nobody does.",
@@ -157,6 +158,29 @@ static STUDIES: [Study; 12] = [
         ],
     )
     .searched(Search::of(0, 64)),
+    study(
+        writes::NAME,
+        "Both sides write and read over one connection; sizes, numbers of writes, readers, closings and the link vary.",
+        writes::scenario,
+        &[
+            CheckSpec::of_calls("tcp/every-byte", writes::every_byte),
+            CheckSpec::of_calls("tcp/close-flushes", writes::close_flushes),
+        ],
+        &[
+            mutant(
+                "loses-a-write",
+                "tcp/every-byte",
+                |testbed| writes::broken(testbed, Bug::LosesAPiece),
+                "one of several writes is left out",
+            ),
+            mutant(
+                "ends-both-directions",
+                "tcp/close-flushes",
+                |testbed| writes::broken(testbed, Bug::ShutsBoth),
+                "who has closed its direction sees the end before it comes",
+            ),
+        ],
+    ),
     study(
         "tcp-boundaries",
         "Two short writes and a long one wait at the reader, who then reads in pieces of another length.",

@@ -10,7 +10,7 @@ use super::bar::Bar;
 use super::error::CommandError;
 use super::{ctrl_c, output, select};
 use crate::engine::{self, VerifyOptions};
-use crate::report::{Report, Row, Standing, TableOptions};
+use crate::report::{Outcome, Report, Row, Standing, TableOptions};
 
 /// Try every claim on every testbed, and tell which hold.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -81,6 +81,12 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         engine::verify_until(&options, &mut bar, &interrupt)
     };
     keep_failures(&mut report);
+    if !report.interrupted {
+        for (name, why) in untried(&report.results, args) {
+            output::tell(&format!("{name}: nothing was tried: {why}"));
+            report.untried.push(name);
+        }
+    }
     let text = match args.format {
         Format::Human => report.to_table(TableOptions {
             width: output::width(),
@@ -96,6 +102,23 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         output::tell(&ending(&report, args));
     }
     Ok(report.exit_code())
+}
+
+/// The claims, families and testbeds on the command line of which nothing was tried, each with the first reason.
+fn untried(rows: &[Row], args: &Args) -> Vec<(String, String)> {
+    let of_claim = |name: &str, row: &Row| {
+        row.claim == name || row.claim.split('/').next() == Some(name.trim_end_matches('/'))
+    };
+    let on_testbed =
+        |name: &str, row: &Row| row.testbed == name || format!("{}/{}", row.testbed, row.subject) == name;
+    let reason = |name: &String, is_of: &dyn Fn(&str, &Row) -> bool| {
+        let mut rows = rows.iter().filter(|row| is_of(name, row)).peekable();
+        let first = rows.peek()?.why.clone();
+        let nothing = rows.all(|row| row.outcome == Outcome::Skipped);
+        nothing.then(|| (name.clone(), first.unwrap_or_default()))
+    };
+    let claims = args.claims.iter().filter_map(|name| reason(name, &of_claim));
+    claims.chain(args.testbeds.iter().filter_map(|name| reason(name, &on_testbed))).collect()
 }
 
 /// How it ended, in a line, and where the result is.
@@ -155,7 +178,6 @@ mod tests {
     use super::*;
     use crate::claim::Claim;
     use crate::command::select;
-    use crate::report::Outcome;
 
     #[test]
     fn the_line_that_replays_a_row_names_its_testbed_and_seed() {

@@ -57,6 +57,8 @@ struct Page<'a> {
     seconds: String,
     /// What there is to say of the kernel's settings in the lab.
     lab: Option<String>,
+    /// Subjects that did not run with their defaults, and how.
+    deviations: Vec<(&'static str, String)>,
     beds: Vec<view::Bed>,
     subjects: Vec<&'static str>,
     kinds: Vec<view::Kind>,
@@ -110,6 +112,7 @@ impl Report {
             fired: format!("{} of {}", grouped(self.tried.faults_fired), grouped(self.tried.faults_planned)),
             seconds: format!("{:.1}", self.elapsed.as_secs_f64()),
             lab: self.lab.as_ref().map(super::LabSettings::words),
+            deviations: self.deviations.iter().map(|it| (it.subject, it.words())).collect(),
             subjects,
             kinds: view::kinds(self),
             stats: view::stats(self),

@@ -192,6 +192,9 @@ impl Report {
         if let Some(lab) = &self.lab {
             tell(true, "lab", &lab.words());
         }
+        for deviation in &self.deviations {
+            tell(true, deviation.subject, &deviation.words());
+        }
     }
 
     /// The smallest plan for each possible claim that was shown.
@@ -346,6 +349,7 @@ impl Report {
         let errors = count(&[Standing::Error]);
         match (failed, errors) {
             (0, 0) if self.interrupted => "INTERRUPTED; what was done by then is as claimed.".to_owned(),
+            (0, 0) if !self.untried.is_empty() => format!("NOT TRIED: {}.", self.untried.join(", ")),
             (0, 0) if count(&[Standing::AsClaimed]) == 0 => "Nothing was tried.".to_owned(),
             (0, 0) => "All as claimed.".to_owned(),
             (failed, errors) => {

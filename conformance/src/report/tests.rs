@@ -155,6 +155,29 @@ fn the_json_contract() {
     insta::assert_snapshot!(report.to_json().unwrap());
 }
 
+/// A subject that does not run with its defaults is told in every form of the report, unless nothing of it ran.
+#[test]
+fn each_form_of_the_report_states_how_settings_differ_from_the_defaults() {
+    let report = |outcome| {
+        let rows = vec![row("tcp/reset", Testbed::TurmoilOwn, outcome)];
+        Report::new(0, rows, Tried::default(), Duration::ZERO)
+    };
+    let held = report(Outcome::Held);
+    let json: serde_json::Value = serde_json::from_str(&held.to_json().unwrap()).unwrap();
+    let settings = json["deviations"][0]["settings"].as_array().unwrap();
+    assert_eq!(json["deviations"][0]["subject"], "turmoil");
+    assert_eq!(settings.len(), Testbed::TurmoilOwn.deviations().len());
+    let table = held.to_table(TableOptions { width: 1_000, ..PLAIN });
+    let page = held.to_html(&[]).unwrap();
+    for setting in settings {
+        let setting = setting.as_str().unwrap();
+        assert!(table.contains(setting) && page.contains(setting), "{setting}");
+    }
+    assert_eq!(report(Outcome::Skipped).deviations, []);
+    let ours = vec![row("tcp/reset", Testbed::Virtual, Outcome::Held)];
+    assert_eq!(Report::new(0, ours, Tried::default(), Duration::ZERO).deviations, []);
+}
+
 #[test]
 fn counts_fit_their_column() {
     for number in

@@ -41,7 +41,12 @@ pub(crate) fn plan(plan: &FaultPlan) -> String {
     let faults = plan.faults.iter().map(ToString::to_string);
     let events = plan.events.iter().map(ToString::to_string);
     let all: Vec<String> = faults.chain(events).collect();
-    if all.is_empty() { "no fault at all".to_owned() } else { all.join("; ") }
+    let mut words = if all.is_empty() { "no fault at all".to_owned() } else { all.join("; ") };
+    // The member of a family, or a variant, that the plan is of.
+    if let Some((_, member)) = plan.scenario.as_deref().and_then(|name| name.split_once('/')) {
+        let _ = write!(words, " ({member})");
+    }
+    words
 }
 
 /// What a POSIX shell replays the plan with: the plan is in it, so that no file is needed.

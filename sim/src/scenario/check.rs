@@ -31,7 +31,7 @@ impl Scenario {
     #[track_caller]
     pub fn check(&self) {
         match planned_by_environment() {
-            Some(Ok(plan)) if plan.scenario.as_ref().is_none_or(|name| *name == self.name) => {
+            Some(Ok(plan)) if plan.scenario.is_none() || self.is_named_by(&plan) => {
                 return self.check_plan(&plan);
             }
             Some(Err(error)) => panic!("{error}"),
@@ -93,6 +93,11 @@ impl Scenario {
         ))
     }
 
+    /// Whether a plan names this scenario or a variant of it.
+    fn is_named_by(&self, plan: &FaultPlan) -> bool {
+        plan.scenario.as_ref() == Some(&self.name) || self.variant_of(plan).is_some()
+    }
+
     /// Runs one plan.
     #[track_caller]
     fn check_plan(&self, plan: &FaultPlan) {
@@ -109,7 +114,9 @@ impl Scenario {
     /// Puts a plan that fails where it can be found again, before anything else can go wrong.
     fn keep(&self, plan: &FaultPlan) -> Result<PathBuf, String> {
         let mut plan = plan.clone();
-        plan.scenario = Some(self.name.clone());
+        if !self.is_named_by(&plan) {
+            plan.scenario = Some(self.name.clone());
+        }
         let dir = target_dir();
         save(&self.name, &plan, &dir).map_err(|error| format!("{}: {error}", dir.join("faultwire").display()))
     }
@@ -119,9 +126,17 @@ impl Scenario {
         let Failure { found, smallest, is_minimal, shrink_runs, tried } = failure;
         let mut text = String::new();
         let writing = "writing to a String does not fail";
-        writeln!(text, "{}: a plan of faults breaks it\n", self.name).expect(writing);
         if smallest.plan.faults.is_empty() && smallest.plan.events.is_empty() {
-            writeln!(text, "  no fault at all").expect(writing);
+            writeln!(text, "{}: it fails without any fault\n", self.name).expect(writing);
+        } else {
+            writeln!(text, "{}: a plan of faults breaks it\n", self.name).expect(writing);
+        }
+        if let Some(member) = self.variant_of(&smallest.plan) {
+            writeln!(text, "  with {}", member.replace('/', ", ")).expect(writing);
+        }
+        if smallest.plan.link != self.base.link {
+            let delay = smallest.plan.link.numbers().delay();
+            writeln!(text, "  over a link that delays packets by {delay:?}").expect(writing);
         }
         for fault in &smallest.plan.faults {
             writeln!(text, "  {fault}").expect(writing);

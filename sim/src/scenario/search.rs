@@ -65,15 +65,23 @@ impl Scenario {
         run
     }
 
-    /// Runs the scenario under every plan of the search, the smallest first, and hands each run that counts to
+    /// Runs the scenario under every plan of the search, the smallest first (a family's members before any fault), and hands each run that counts to
     /// `visit`, until that breaks.
     pub fn search(&self, visit: &mut dyn FnMut(&Run) -> ControlFlow<()>) -> Tried {
         let grid = self.grid();
         let run = &mut |plan: &FaultPlan| self.run_in_full(plan);
         let depth = u8::try_from(self.exhaustive).unwrap_or(u8::MAX);
-        let sweep =
-            Sweep { base: &self.base, grid: &grid, depth, runs_max: self.runs_max, seed: self.settings.seed };
+        let (members, of) = self.members();
+        let sweep = Sweep {
+            base: &self.base,
+            members: &members,
+            grid: &grid,
+            depth,
+            runs_max: self.runs_max,
+            seed: self.settings.seed,
+        };
         let mut tried = sweep.search(run, visit);
+        tried.fault_free_of = 1 + of;
         if !tried.stopped && self.exhaustive > 0 {
             tried += self.search_crashes(visit);
         }
@@ -81,6 +89,13 @@ impl Scenario {
             tried += self.search_random(0, self.random, visit);
         }
         tried
+    }
+
+    /// The plans of the members of its family that run, and how many members there are beside the ordinary one.
+    fn members(&self) -> (Vec<FaultPlan>, u64) {
+        let Some(family) = &self.family else { return (Vec::new(), 0) };
+        let (members, of) = family.members(self.testbed.has_link(), self.settings.seed);
+        (members.iter().map(|member| member.plan(&self.base, &self.name)).collect(), of)
     }
 
     /// Runs the scenario under `count` random plans from the one numbered `first` on, and hands each run that counts
@@ -96,7 +111,9 @@ impl Scenario {
         let tick_us = if self.testbed.has_ticks() { 1_000 } else { 1 };
         if let Some(storm) = &self.storm {
             let base = &self.base;
-            let search = StormSearch { storm, base, seed, scenario, first, count, draws_max, tick_us };
+            let family = self.family.as_deref();
+            let search =
+                StormSearch { storm, base, family, seed, scenario, first, count, draws_max, tick_us };
             return search.search(run, visit);
         }
         let fault_free = run(&self.base);

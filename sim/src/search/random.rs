@@ -9,7 +9,7 @@ use faultwire::trace::{HostId, PacketId, PacketView, Trace, Transport, What};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::{Parts, Storm, Tried};
+use super::{Family, Parts, Storm, Tried};
 use crate::run::{End, Run};
 use crate::seed::derive;
 use crate::strategy::{HITS_PER_ITEM_MAX, PlanSpace, plans};
@@ -74,6 +74,8 @@ pub struct StormSearch<'a> {
     pub storm: &'a Storm,
     /// The plan that theirs is added to.
     pub base: &'a FaultPlan,
+    /// The scenario's family, if it has one: each plan is of one of its members.
+    pub family: Option<&'a Family>,
     /// Decides the plans, together with the scenario's name and a plan's number.
     pub seed: u64,
     /// The scenario's name.
@@ -96,9 +98,7 @@ impl StormSearch<'_> {
         visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
     ) -> Tried {
         let numbers = self.first..self.first.saturating_add(self.count);
-        let drawn = |number, draw| {
-            self.storm.plan(self.base, self.seed, self.scenario, number, draw, self.tick_us.max(1))
-        };
+        let drawn = |number, draw| self.storm.plan(self, number, draw);
         let adds = |plan: &FaultPlan| plan.faults.len() > self.base.faults.len();
         search(numbers, self.draws_max, self.base, &drawn, &adds, run, visit)
     }

@@ -1,12 +1,13 @@
 //! Storms: random plans that hit the packets of a whole transfer, up to every fifth of them.
 //!
 //! [`PlanSpace`](crate::strategy::PlanSpace) draws a few faults on the packets of one fault-free run. A storm goes on
-//! for as long as the transfer does, and each of its plans may have another link and another variant of the scenario
-//! as well. All of it stands in the plan: the faults one by one, the link's numbers, the variant behind the scenario's
+//! for as long as the transfer does, and each of its plans may have another link and another member of the scenario's
+//! family. All of it stands in the plan: the faults one by one, the link's numbers, the member behind the scenario's
 //! name. So a plan replays and shrinks without the seed that it was drawn from.
 
 use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Link, LinkNumbers, Packet, bounds};
 
+use super::StormSearch;
 use crate::seed::derive;
 
 /// Random plans for a transfer between the hosts `client` and `server`.
@@ -14,8 +15,6 @@ use crate::seed::derive;
 pub struct Storm {
     /// The MTUs of the links, in bytes: one is drawn.
     pub mtus: &'static [u16],
-    /// Names a variant of the scenario from a random number; an empty name is none.
-    pub variant: fn(u64) -> String,
     /// Bytes that go each way.
     pub bytes: u32,
     /// On average every nth packet is hit: one is drawn.
@@ -45,19 +44,13 @@ impl Draw<'_> {
 }
 
 impl Storm {
-    /// The plan of that number, as it is drawn the nth time (from 0), before it is fitted.
+    /// The plan of that number of a search, as it is drawn the nth time (from 0), before it is fitted.
     ///
     /// It names more packets than the transfer is likely to have; [`fit`](crate::search::fit) leaves out what did not
     /// take place.
-    pub(crate) fn plan(
-        &self,
-        base: &FaultPlan,
-        seed: u64,
-        scenario: &str,
-        number: u64,
-        again: u32,
-        tick_us: u64,
-    ) -> FaultPlan {
+    pub(crate) fn plan(&self, search: &StormSearch<'_>, number: u64, again: u32) -> FaultPlan {
+        let StormSearch { base, family, seed, scenario, .. } = *search;
+        let tick_us = search.tick_us.max(1);
         let case = Draw { seed, scenario, number, again: 0 };
         let draw = Draw { again, ..case };
         let mut plan = base.clone();
@@ -66,7 +59,8 @@ impl Storm {
             link = LinkNumbers { mtu, ..link };
             plan.link = Link::Numbers(link);
         }
-        let variant = (self.variant)(case.of("variant", 0));
+        let member = family.map(|family| family.drawn(|axis| case.of("member", axis)));
+        let variant = member.map_or_else(String::new, |member| member.to_string());
         if !variant.is_empty() {
             plan.scenario = Some(format!("{scenario}/{variant}"));
         }
@@ -134,17 +128,18 @@ impl Storm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::search::Family;
 
-    const STORM: Storm = Storm {
-        mtus: &[576, 9000],
-        variant: |any| format!("buffer={}", any % 3),
-        bytes: 20_000,
-        every: &[5, 50],
-        delay_us_max: 1_000_000,
-    };
+    const STORM: Storm =
+        Storm { mtus: &[576, 9000], bytes: 20_000, every: &[5, 50], delay_us_max: 1_000_000 };
 
     fn plan(number: u64, again: u32) -> FaultPlan {
-        STORM.plan(&FaultPlan::default(), 7, "echo", number, again, 1)
+        let family = Family::new().axis("buffer", ["own", "0", "1", "2"]);
+        let (base, family, scenario) = (&FaultPlan::default(), Some(&family), "echo");
+        let (seed, first, count, draws_max, tick_us) = (7, 0, 0, 1, 1);
+        let search =
+            StormSearch { storm: &STORM, base, family, seed, scenario, first, count, draws_max, tick_us };
+        STORM.plan(&search, number, again)
     }
 
     #[test]

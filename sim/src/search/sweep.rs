@@ -24,11 +24,13 @@ const KEPT_SITES_MAX: usize = 50_000;
 pub struct Sweep<'a> {
     /// The plan that the faults are added to: its link, its events, and faults that every run has.
     pub base: &'a FaultPlan,
+    /// Further plans without faults, which run right after the base plan: the members of a [`Family`](super::Family).
+    pub members: &'a [FaultPlan],
     /// The single faults.
     pub grid: &'a Grid,
     /// How many of them are combined: 0 is the fault-free run alone. More than 3 is 3.
     pub depth: u8,
-    /// How many runs count at most. Where there are more plans than that, an even sample of the first level that
+    /// How many runs count at most, the members aside. Where there are more plans than that, an even sample of the first level that
     /// does not fit is run: drawn by the seed, the same in every process.
     pub runs_max: Option<u64>,
     /// Decides the sample.
@@ -96,6 +98,9 @@ impl Search<'_> {
     fn all(&mut self) -> ControlFlow<()> {
         let depth = usize::from(self.sweep.depth.min(3));
         let (run, live) = self.once(self.sweep.base, 0)?;
+        for member in self.sweep.members {
+            self.once(member, 0)?;
+        }
         self.hosts = run.trace.hosts().to_vec();
         if depth == 0 || !live {
             return ControlFlow::Continue(());
@@ -116,7 +121,9 @@ impl Search<'_> {
             2 => self.tried.pairs_of = of,
             _ => self.tried.triples_of = of,
         }
-        let left = self.sweep.runs_max.map_or(u64::MAX, |max| max.saturating_sub(self.tried.exhaustive()));
+        // The members of a family are outside of this budget.
+        let ran = self.tried.exhaustive() - self.tried.fault_free.saturating_sub(1);
+        let left = self.sweep.runs_max.map_or(u64::MAX, |max| max.saturating_sub(ran));
         let mut chosen = Sample::new(self.sweep.seed, level as u64, of, left).peekable();
         let mut parents = Vec::new();
         let mut before = 0;
@@ -234,7 +241,7 @@ fn extensions(sweep: &Sweep<'_>, level: usize, trace: &Trace) -> Vec<Site> {
 }
 
 /// Some of the numbers below `of`, ascending: all of them, or one from each of `take` stretches of equal length.
-struct Sample {
+pub(super) struct Sample {
     seed: u64,
     level: u64,
     of: u64,
@@ -243,7 +250,7 @@ struct Sample {
 }
 
 impl Sample {
-    fn new(seed: u64, level: u64, of: u64, take: u64) -> Sample {
+    pub(super) fn new(seed: u64, level: u64, of: u64, take: u64) -> Sample {
         Sample { seed, level, of, take: take.min(of), next: 0 }
     }
 }

@@ -42,7 +42,7 @@ fn swept(sweep: &Sweep<'_>, messages: u8) -> (Vec<FaultPlan>, Tried) {
 }
 
 fn sweep<'a>(base: &'a FaultPlan, grid: &'a Grid, depth: u8) -> Sweep<'a> {
-    Sweep { base, grid, depth, runs_max: None, seed: 1 }
+    Sweep { base, members: &[], grid, depth, runs_max: None, seed: 1 }
 }
 
 #[test]

@@ -13,8 +13,10 @@ use crate::run::{End, Run};
 /// A run counts under its kind only if all faults and events of its plan took place; else it is `inert`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tried {
-    /// Runs without any fault of the search.
+    /// Runs without any fault of the search: the base plan's, and those of a family's members.
     pub fault_free: u64,
+    /// How many of those there are.
+    pub fault_free_of: u64,
     /// Runs with one fault of the grid.
     pub singles: u64,
     /// How many of those there are.
@@ -86,6 +88,9 @@ impl Tried {
         let mut not_tried: Vec<_> = self.kinds.missing().map(super::FaultKind::words).collect();
         let depth = [self.singles, self.pairs, self.triples].iter().take_while(|runs| **runs > 0).count();
         not_tried.push(COMBINATIONS[depth][usize::from(self.random > 0)]);
+        if !self.stopped && self.fault_free < self.fault_free_of {
+            not_tried.push("some members of the family (only a sample ran)");
+        }
         if self.sampled().is_some() {
             not_tried.push("some plans of the grid (only a sample ran)");
         }
@@ -160,6 +165,7 @@ impl AddAssign for Tried {
     fn add_assign(&mut self, other: Tried) {
         let Tried {
             fault_free,
+            fault_free_of,
             singles,
             singles_of,
             pairs,
@@ -179,6 +185,7 @@ impl AddAssign for Tried {
             stopped,
         } = other;
         self.fault_free += fault_free;
+        self.fault_free_of += fault_free_of;
         self.singles += singles;
         self.singles_of += singles_of;
         self.pairs += pairs;

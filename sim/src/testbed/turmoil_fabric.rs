@@ -109,7 +109,8 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     };
     let fabric = Arc::new(TurmoilFabric { state: Mutex::default(), link: Notify::new() });
     let shared = Shared::new(world, Box::new(fabric.clone()));
-    let mut sim = builder(settings.seed).build();
+    // turmoil's sockets are only the road here: they must not lose what the wire lets through.
+    let mut sim = builder(settings.seed, TICK).udp_capacity(1 << 16).build();
     {
         let mut state = fabric.state();
         state.addrs = names.iter().map(|name| sim.lookup(name.as_str())).collect();
@@ -170,17 +171,15 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     run
 }
 
-/// turmoil with every setting pinned.
-pub(crate) fn builder(seed: u64) -> turmoil::Builder {
+/// turmoil with what makes runs repeat and last, and this latency; the rest is turmoil's default.
+pub(crate) fn builder(seed: u64, latency: Duration) -> turmoil::Builder {
     let mut builder = turmoil::Builder::new();
     builder
         .tick_duration(TICK)
-        .min_message_latency(TICK)
-        .max_message_latency(TICK)
+        .min_message_latency(latency)
+        .max_message_latency(latency)
         .epoch(SystemTime::UNIX_EPOCH)
         .rng_seed(seed)
-        .udp_capacity(1 << 16)
-        .tcp_capacity(1 << 16)
         .simulation_duration(Duration::from_secs(1 << 32));
     builder
 }

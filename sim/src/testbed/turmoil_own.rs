@@ -1,13 +1,14 @@
 //! turmoil's own sockets as the subject: the same programs, no stack of ours, no faults.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use faultwire::fault::{FaultPlan, Fired};
 use faultwire::time::Time;
 use faultwire::trace::Trace;
 
 use super::progress::Progress;
-use super::turmoil_fabric::builder;
+use super::turmoil_fabric::{TICK, builder};
 use crate::net::Net;
 use crate::net::recorded::{Log, Recorded};
 use crate::net::turmoil_net::TurmoilNet;
@@ -16,13 +17,27 @@ use crate::run::{End, Run};
 use crate::scenario::Scenario;
 use crate::world::host_id;
 
+/// How turmoil's settings differ from its defaults: see [`Testbed::deviations`](super::Testbed::deviations).
+pub(super) const DEVIATIONS: &[&str] = &[
+    "messages take the delay of the plan's link, 1 ms by default, and not a random time of up to 100 ms: a plan says what a \
+     link does",
+    "the clock starts at the Unix epoch and random numbers come from the seed, not from the system: runs repeat",
+    "a simulation lasts as long as its scenario, not 10 s: some programs wait for minutes",
+];
+
+/// The latency that comes nearest to the link's delay: whole ticks, at least one.
+fn latency(plan: &FaultPlan) -> Duration {
+    let ticks = plan.link.numbers().delay().as_micros().div_ceil(TICK.as_micros()).max(1);
+    TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX))
+}
+
 /// Runs a scenario once.
 pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let _quiet = QuietPanics::new();
     let names: Arc<[String]> = scenario.host_names().into();
     let trace = Arc::new(Mutex::new(Trace::new(names.iter().cloned())));
     let progress = Arc::new(Progress::new(scenario));
-    let mut sim = builder(scenario.settings.seed).build();
+    let mut sim = builder(scenario.settings.seed, latency(plan)).build();
     let polls_max = scenario.settings.polls_max;
     for (index, spec) in scenario.hosts.iter().enumerate() {
         let (spec, trace, progress, names) = (spec.clone(), trace.clone(), progress.clone(), names.clone());

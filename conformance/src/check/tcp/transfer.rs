@@ -11,7 +11,7 @@ use faultwire::fault::{
 };
 use faultwire::network::{Network, Stream};
 use faultwire::stack::SocketOption;
-use faultwire_sim::search::Storm;
+use faultwire_sim::search::{Family, Member, Storm};
 use faultwire_sim::{Net, Scenario, Testbed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -69,23 +69,23 @@ struct Buffers {
     snd: Option<usize>,
 }
 
-/// The sizes that are drawn, in bytes.
-const SIZES: [usize; 7] = [4, 8, 16, 32, 64, 128, 256];
+/// The buffer sizes that vary, beside the system's own.
+fn buffers(testbed: Testbed) -> Family {
+    let sizes = || {
+        let kib = [4, 8, 16, 32, 64, 128, 256].map(|kib: u32| (kib * 1024).to_string());
+        std::iter::once("own".to_owned()).chain(kib)
+    };
+    let family = Family::new().axis("rcv", sizes()).axis("snd", sizes());
+    match testbed {
+        Testbed::Turmoil => family.runs_max(20),
+        lab if lab.is_lab() => family.runs_max(2),
+        _ => family,
+    }
+}
 
 impl Buffers {
-    /// In the words of a variant: `rcv=4096/snd=65536`.
-    fn name(any: u64) -> String {
-        let size = |any: u64| SIZES[usize::try_from(any % SIZES.len() as u64).unwrap_or(0)] * 1024;
-        format!("rcv={}/snd={}", size(any), size(any >> 32))
-    }
-
-    fn parse(words: &str) -> Option<Buffers> {
-        let (rcv, snd) = words.split_once('/')?;
-        let size = |text: &str| text.parse().ok().filter(|size| (1..=1 << 20).contains(size));
-        Some(Buffers {
-            rcv: Some(size(rcv.strip_prefix("rcv=")?)?),
-            snd: Some(size(snd.strip_prefix("snd=")?)?),
-        })
+    fn of(member: &Member<'_>) -> Buffers {
+        Buffers { rcv: member.get("rcv"), snd: member.get("snd") }
     }
 
     fn options(self) -> Vec<SocketOption> {
@@ -219,26 +219,26 @@ pub(super) fn long(_: Testbed) -> Scenario {
     scenario::<Long>(Buffers::default())
 }
 
-/// With a storm, and with a variant for each choice of buffers.
-fn stormy<S: Side + Streams>(every: &'static [u32]) -> Scenario {
+/// With a storm, and with a member for each choice of buffers.
+fn stormy<S: Side + Streams>(testbed: Testbed, every: &'static [u32]) -> Scenario {
     let (_, up) = S::UP;
-    scenario::<S>(Buffers::default()).variants(|words| Buffers::parse(words).map(scenario::<S>)).storm(
-        Storm {
-            mtus: &[576, 1500, 9000],
-            variant: Buffers::name,
-            bytes: u32::try_from(up).unwrap_or(u32::MAX),
-            every,
-            delay_us_max: DELAY_US_MAX,
-        },
-    )
+    let storm = Storm {
+        mtus: &[576, 1500, 9000],
+        bytes: u32::try_from(up).unwrap_or(u32::MAX),
+        every,
+        delay_us_max: DELAY_US_MAX,
+    };
+    scenario::<S>(Buffers::default())
+        .family(buffers(testbed), |member| Some(scenario::<S>(Buffers::of(member))))
+        .storm(storm)
 }
 
-pub(super) fn echo(_: Testbed) -> Scenario {
-    stormy::<Echo>(&[5, 10, 20, 50, 100])
+pub(super) fn echo(testbed: Testbed) -> Scenario {
+    stormy::<Echo>(testbed, &[5, 10, 20, 50, 100])
 }
 
-pub(super) fn bulk(_: Testbed) -> Scenario {
-    stormy::<Bulk>(&[5, 10, 20, 50, 100])
+pub(super) fn bulk(testbed: Testbed) -> Scenario {
+    stormy::<Bulk>(testbed, &[5, 10, 20, 50, 100])
 }
 
 /// A byte more than the receiver has room for, and a receiver that is in no hurry.
@@ -335,17 +335,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_variant_that_is_drawn_is_known() {
-        for any in (0..2_000_u64).map(|any| any.wrapping_mul(0x9e37_79b9_7f4a_7c15)) {
-            let buffers = Buffers::parse(&Buffers::name(any)).expect("it is known");
-            for size in [buffers.rcv, buffers.snd].into_iter().flatten() {
-                assert!((4 * 1024..=256 * 1024).contains(&size), "{size}");
-            }
-        }
-        for wrong in
-            ["", "rcv=4096", "rcv=0/snd=1", "snd=1/rcv=1", "rcv=4096/snd=16384/", "rcv=9999999999/snd=1"]
-        {
-            assert_eq!(Buffers::parse(wrong), None, "{wrong}");
+    fn a_member_says_its_buffers() {
+        let family = buffers(Testbed::Virtual);
+        let of = |words: &str| family.parse(words).map(|member| Buffers::of(&member));
+        assert_eq!(of("rcv=4096/snd=65536"), Some(Buffers { rcv: Some(4_096), snd: Some(65_536) }));
+        assert_eq!(of("snd=8192"), Some(Buffers { rcv: None, snd: Some(8_192) }));
+        assert_eq!(Buffers::of(&family.ordinary()), Buffers::default());
+        for wrong in ["", "rcv=0/snd=1", "rcv=4096/snd=16384/", "rcv=9999999999/snd=1"] {
+            assert_eq!(of(wrong), None, "{wrong}");
         }
     }
 }

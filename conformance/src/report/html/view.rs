@@ -184,6 +184,9 @@ pub(super) fn verdict(report: &Report) -> (&'static str, String) {
         (0, 0) if report.interrupted => {
             ("nothing", format!("Interrupted: what was done by then is as claimed; {missing} missing."))
         }
+        (0, 0) if !report.untried.is_empty() => {
+            ("nothing", format!("Not tried: {}.", report.untried.join(", ")))
+        }
         (0, 0) if count(&[Standing::AsClaimed]) == 0 => ("nothing", "Nothing was tried.".to_owned()),
         (0, 0) => ("fine", "All as claimed.".to_owned()),
         (failed, errors) => {
