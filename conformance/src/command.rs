@@ -7,6 +7,7 @@ mod call;
 mod capture;
 mod claims;
 mod compare;
+mod crew;
 mod ctrl_c;
 mod error;
 mod explain;

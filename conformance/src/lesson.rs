@@ -25,6 +25,7 @@ pub mod streams;
 mod text;
 pub mod throughput;
 pub mod transport;
+mod trials;
 pub(crate) mod words;
 
 use faultwire::fault::{Action, FaultPlan, PlanError};
@@ -37,6 +38,7 @@ pub use flows::{Flows, Narrow, Share, Shares};
 pub use replay::studies;
 pub use search::{Broken, Held, HoldOptions, Worthless, find, hold};
 pub use sources::{PYTHON, PythonPair, PythonProgram, RUST, RustProgram, RustSource};
+pub use trials::{Programs, Trial};
 
 /// The lessons, in the order of the course.
 pub static LESSONS: &[&Lesson] = &[
@@ -132,9 +134,9 @@ impl Lesson {
         text::section(self.text, heading)
     }
 
-    /// The hints, in order.
-    pub fn hints(&self) -> Vec<&'static str> {
-        text::hints(self.text)
+    /// The hints for programs in a language (`Rust`), in order.
+    pub fn hints(&self, language: &str) -> Vec<&'static str> {
+        text::hints(self.text, language)
     }
 
     /// The smallest plan that breaks the believed program, as recorded.

@@ -14,6 +14,8 @@ use std::process::{Command, Output, Stdio};
 
 #[path = "learner/any_language.rs"]
 mod any_language;
+#[path = "learner/wrong.rs"]
+mod wrong;
 
 /// The build directory of the tests: most of what the crate needs lies there.
 const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/..");
@@ -155,6 +157,20 @@ fn hints_come_one_by_one_and_the_list_knows_how_far_one_is() {
     contains(&learner.says(&["hint", "2"], 0), &["Hint 1 of 3", "hint 2 --number 2"]);
     contains(&learner.says(&["hint", "2", "--number", "9"], 0), &["Hint 3 of 3", "lesson solution 2"]);
     contains(&learner.says(&["solution", "2", "--language", "python"], 0), &["# client.py", "expected = 0"]);
+    // A folder's language is that of its hints and its solution.
+    learner.says(&["start", "2", "--dir", "snake", "--language", "python"], 0);
+    let next = ["hint", "snake"];
+    learner.says(&next, 0);
+    contains(&learner.says(&next, 0), &["Hint 2 of 3", "struct.pack"]);
+    contains(&learner.says(&next, 0), &["Hint 3 of 3", "lesson solution 2 --language python"]);
+    contains(
+        &learner.says(&["hint", "snake", "--number", "2", "--language", "rust"], 0),
+        &["lesson::packet"],
+    );
+    for of in ["snake", "2"] {
+        contains(&learner.says(&["solution", of], 0), &["# client.py", "expected = 0"]);
+    }
+    contains(&learner.says(&["solution", "mine"], 0), &["impl Machine for Repeat"]);
 }
 
 /// Whether the crate is to be built here: that takes minutes.
@@ -224,7 +240,7 @@ fn a_crate_fails_its_check_until_it_is_mended_and_leaves_nothing_behind() {
     learner.write("mine/src/lib.rs", &solution);
     contains(
         &check(&[], 0),
-        &["It holds: the machine of lesson 1 under every plan", "The question", "lesson start 2"],
+        &["Not broken: the machine of lesson 1, under every plan", "The question", "lesson start 2"],
     );
     contains(&learner.says(&["list"], 0), &["→ mine: passes, 8 checks"]);
     streams(&learner);
@@ -254,7 +270,7 @@ fn streams(learner: &Learner) {
     client("while desk.messages().len() > 1 {}");
     contains(&check(1), &["It hangs: a step of the client's program has not come back for 10 s"]);
     learner.write("stream/src/lib.rs", &learner.says(&["solution", "s4"], 0));
-    contains(&check(0), &["It holds: the program of lesson s4"]);
+    contains(&check(0), &["Not broken: the program of lesson s4"]);
 }
 
 /// Every template is a crate whose check fails, and every solution one whose check passes; all of them in one crate.

@@ -15,7 +15,7 @@ use super::output;
 use crate::exit;
 use crate::lesson::{LESSONS, Lesson};
 use crate::report::paragraph;
-use folder::Folder;
+use folder::{Folder, shown};
 
 /// The course: from a datagram to a reliable stream, by programs that break and the ideas that mend them
 #[derive(Clone, Debug, clap::Args)]
@@ -82,7 +82,7 @@ fn list(folders: &[Folder], width: usize) -> String {
         paragraph(&mut out, &format!("{:>3}  ", lesson.name), lesson.title, width);
         paragraph(&mut out, "     ", lesson.line, width);
         for folder in folders.iter().filter(|folder| folder.lesson.name == lesson.name) {
-            paragraph(&mut out, "     → ", &format!("{}: {}", folder.path.display(), folder.words()), width);
+            paragraph(&mut out, "     → ", &format!("{}: {}", shown(&folder.path), folder.words()), width);
         }
     }
     out.push('\n');

@@ -1,5 +1,6 @@
 //! What the checks of the lessons are made of. Each says in words what is wrong.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use faultwire::fault::Action;
@@ -11,6 +12,11 @@ use super::{Delivery, TIMEOUT, Transfer};
 /// So many deliveries are shown at most.
 const SHOWN_MAX: usize = 16;
 
+/// A message that is longer, in bytes, is told by what it begins with,
+const LONGEST_SHOWN: usize = 60;
+/// by so many of its bytes.
+const BEGINNING: usize = 10;
+
 /// What is delivered is what was handed over, whole.
 ///
 /// # Errors
@@ -19,31 +25,46 @@ pub fn intact(run: &Transfer<'_>) -> Result<(), String> {
     let strange = run.delivered.iter().find(|delivery| !run.messages.contains(&delivery.message));
     match strange {
         None => Ok(()),
-        Some(delivery) => {
-            let shown = delivery.message.escape_ascii();
-            Err(format!("\"{shown}\" was delivered, which nobody sent"))
-        }
+        Some(delivery) => Err(format!("{} was delivered, which nobody sent", shown(&delivery.message))),
     }
 }
 
-/// Each message is delivered, at least once.
+/// A message in quotation marks; of a long one what it begins with.
+pub(super) fn shown(message: &[u8]) -> String {
+    if message.len() > LONGEST_SHOWN {
+        let start = &message[..BEGINNING.min(message.len())];
+        format!("\"{}…\" ({} bytes)", start.escape_ascii(), message.len())
+    } else {
+        format!("\"{}\"", message.escape_ascii())
+    }
+}
+
+/// Each message is delivered, at least once: as often, at least, as it was handed over.
 ///
 /// # Errors
 /// The first that is not.
 pub fn all_delivered(run: &Transfer<'_>) -> Result<(), String> {
-    let missing = run.messages.iter().position(|message| !is_among(run, message));
+    let numbers: BTreeSet<usize> = numbers(run).into_iter().flatten().collect();
+    let missing = (0..run.messages.len()).find(|index| !numbers.contains(index));
     missing.map_or(Ok(()), |index| Err(format!("message {} was never delivered ({})", index + 1, order(run))))
 }
 
-/// No message is delivered twice.
+/// No message is delivered twice: none more often than it was handed over.
 ///
 /// # Errors
 /// The first that is.
 pub fn none_twice(run: &Transfer<'_>) -> Result<(), String> {
     for (index, message) in run.messages.iter().enumerate() {
-        let count = run.delivered.iter().filter(|delivery| delivery.message == *message).count();
-        if count > 1 {
-            return Err(format!("message {} was delivered {count} times ({})", index + 1, order(run)));
+        let (count, given) = (delivered(run, index), run.messages.iter().filter(|it| *it == message).count());
+        if count > given {
+            let number = index + 1;
+            let how = match given {
+                1 => format!("message {number} was delivered {count} times"),
+                _ => format!(
+                    "message {number} and its like were delivered {count} times, and sent {given} times"
+                ),
+            };
+            return Err(format!("{how} ({})", order(run)));
         }
     }
     Ok(())
@@ -54,8 +75,7 @@ pub fn none_twice(run: &Transfer<'_>) -> Result<(), String> {
 /// # Errors
 /// The first that comes before one that it follows.
 pub fn in_order(run: &Transfer<'_>) -> Result<(), String> {
-    let number = |message: &Vec<u8>| run.messages.iter().position(|it| it == message);
-    let numbers: Vec<usize> = run.delivered.iter().filter_map(|it| number(&it.message)).collect();
+    let numbers: Vec<usize> = numbers(run).into_iter().flatten().collect();
     match numbers.windows(2).find(|pair| pair[0] > pair[1]) {
         None => Ok(()),
         Some([before, after]) => {
@@ -64,6 +84,33 @@ pub fn in_order(run: &Transfer<'_>) -> Result<(), String> {
         }
         Some(_) => Ok(()),
     }
+}
+
+/// How often a message was delivered.
+fn delivered(run: &Transfer<'_>, index: usize) -> usize {
+    run.delivered.iter().filter(|delivery| delivery.message == run.messages[index]).count()
+}
+
+/// Which message each delivery is of, by its index. Of messages that are alike it is the next one behind the
+/// delivery before, else the first that was not delivered yet, else the last.
+fn numbers(run: &Transfer<'_>) -> Vec<Option<usize>> {
+    let mut left: BTreeMap<&[u8], BTreeSet<usize>> = BTreeMap::new();
+    for (index, message) in run.messages.iter().enumerate() {
+        left.entry(message).or_default().insert(index);
+    }
+    let mut before = 0;
+    let number = |delivery: &Delivery| {
+        let left = left.get_mut(delivery.message.as_slice())?;
+        let next = left.range(before..).next().or_else(|| left.first()).copied();
+        if let Some(next) = next {
+            left.remove(&next);
+        }
+        let number =
+            next.or_else(|| run.messages.iter().rposition(|message| *message == delivery.message))?;
+        before = number + 1;
+        Some(number)
+    };
+    run.delivered.iter().map(number).collect()
 }
 
 /// Each message is delivered once, whole and in order: what a stream of messages promises.
@@ -82,19 +129,24 @@ fn order(run: &Transfer<'_>) -> String {
     if run.delivered.is_empty() {
         return "nothing was delivered".to_owned();
     }
-    let number = |delivery: &Delivery| match run.messages.iter().position(|it| *it == delivery.message) {
-        Some(index) => (index + 1).to_string(),
-        None => "?".to_owned(),
-    };
-    let mut numbers: Vec<String> = run.delivered.iter().take(SHOWN_MAX).map(number).collect();
+    let number = |index: Option<usize>| index.map_or_else(|| "?".to_owned(), |index| (index + 1).to_string());
+    let mut numbers: Vec<String> = numbers(run).into_iter().take(SHOWN_MAX).map(number).collect();
     if run.delivered.len() > SHOWN_MAX {
         numbers.push("…".to_owned());
     }
     format!("delivered: {}", numbers.join(", "))
 }
 
-fn is_among(run: &Transfer<'_>, message: &Vec<u8>) -> bool {
-    run.delivered.iter().any(|delivery| delivery.message == *message)
+/// In a run in which nothing goes wrong, each message is delivered.
+///
+/// # Errors
+/// The first that is not.
+pub fn all_delivered_without_faults(run: &Transfer<'_>) -> Result<(), String> {
+    let is_fault = |what: &What| matches!(what, What::Fault { .. } | What::Lost { .. });
+    match run.trace.events().iter().any(|event| is_fault(&event.what)) {
+        true => Ok(()),
+        false => all_delivered(run),
+    }
 }
 
 /// All is across and acknowledged in the time that is allowed: `quick`, and `more` for each fault that took place.

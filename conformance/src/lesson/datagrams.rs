@@ -24,7 +24,9 @@ use std::time::Duration;
 use faultwire::fault::{Action, Link, LinkNumbers, Profile};
 use faultwire::machine::Machine;
 
-use super::check::{all_delivered, frugal, intact, none_twice, notices_losses, reliable, within};
+use super::check::{
+    all_delivered, all_delivered_without_faults, frugal, intact, none_twice, notices_losses, reliable, within,
+};
 use super::exchange::{Exchange, Program, World, numbered_messages};
 use super::{Lesson, Task};
 
@@ -71,7 +73,7 @@ pub(super) static PLAIN: Lesson = Lesson {
         messages: || numbered_messages(3),
         links: lan,
         world: World::PLAIN,
-        check: intact,
+        check: |run| intact(run).and_then(|()| all_delivered_without_faults(run)),
         believed: both::<stream_of_bytes::Bytes>(),
         mended: PLAIN_PROGRAM,
     }),

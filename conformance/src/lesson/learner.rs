@@ -14,8 +14,11 @@ use std::time::Duration;
 use faultwire::machine::Machine;
 use faultwire_sim::Scenario;
 
+use super::search::under;
 use super::words::{WIDTH, counts, shown};
-use super::{Broken, HoldOptions, Lesson, Program, StreamProgram, Talker, Task, Worthless, find, hold};
+use super::{
+    Broken, HoldOptions, Lesson, Program, Programs, StreamProgram, Talker, Task, Worthless, find, hold,
+};
 use crate::progress::Silent;
 use crate::report::paragraph;
 use watch::{CLIENT, EITHER, Patience, SERVER, watched, watched_run, watched_talker};
@@ -116,12 +119,12 @@ fn conclude(verdict: &Verdict) {
 
 /// What [`check`] finds, as a value: with so many random plans, and so long for each call of the machine.
 pub fn examine<M: Machine + Default>(lesson: &str, random: u64, call_max: Duration) -> Verdict {
-    let scenarios = |lesson: &Lesson| match &lesson.task {
+    let scenarios = |name: &str, task: &Task| match task {
         Task::Datagrams(exchange) => {
             let program = Program { client: watched::<M, CLIENT>, server: watched::<M, SERVER> };
-            Some(exchange.scenarios(&lesson.scenario_name(), &program))
+            Some(exchange.scenarios(name, &program))
         }
-        Task::Flows(flows) => Some(flows.scenarios(&lesson.scenario_name(), watched::<M, EITHER>)),
+        Task::Flows(flows) => Some(flows.scenarios(name, watched::<M, EITHER>)),
         Task::Conversations(_) | Task::Stream(_) => None,
     };
     examined(lesson, random, Patience::new::<M>(call_max), scenarios)
@@ -129,8 +132,8 @@ pub fn examine<M: Machine + Default>(lesson: &str, random: u64, call_max: Durati
 
 /// What [`check_talker`] finds, as [`examine`].
 pub fn examine_talker<M: Talker + Default>(lesson: &str, random: u64, call_max: Duration) -> Verdict {
-    let scenarios = |lesson: &Lesson| match &lesson.task {
-        Task::Conversations(task) => Some(task.scenarios(&lesson.scenario_name(), watched_talker::<M>)),
+    let scenarios = |name: &str, task: &Task| match task {
+        Task::Conversations(task) => Some(task.scenarios(name, watched_talker::<M>)),
         Task::Datagrams(_) | Task::Flows(_) | Task::Stream(_) => None,
     };
     examined(lesson, random, Patience::new::<M>(call_max), scenarios)
@@ -139,10 +142,8 @@ pub fn examine_talker<M: Talker + Default>(lesson: &str, random: u64, call_max: 
 /// What [`check_stream`] finds, as [`examine`]. One at a time in a process: whose call it is that never comes back is told
 /// by the kind of program.
 pub fn examine_stream(lesson: &str, program: StreamProgram, random: u64, call_max: Duration) -> Verdict {
-    let scenarios = move |lesson: &Lesson| match &lesson.task {
-        Task::Stream(dialogue) => {
-            Some(dialogue.scenarios_within(&lesson.scenario_name(), &[program], watched_run))
-        }
+    let scenarios = move |name: &str, task: &Task| match task {
+        Task::Stream(dialogue) => Some(dialogue.scenarios_within(name, &[program], watched_run)),
         Task::Datagrams(_) | Task::Conversations(_) | Task::Flows(_) => None,
     };
     examined(lesson, random, Patience::new::<StreamProgram>(call_max), scenarios)
@@ -153,7 +154,7 @@ fn examined(
     lesson: &str,
     random: u64,
     mut patience: Patience,
-    scenarios: impl Fn(&Lesson) -> Option<Vec<Scenario>> + Send + Sync + 'static,
+    scenarios: impl Fn(&str, &Task) -> Option<Vec<Scenario>> + Send + Sync + 'static,
 ) -> Verdict {
     let nothing = |text: String| Verdict { kind: Kind::Nothing, text };
     let Some(lesson) = Lesson::named(lesson) else {
@@ -183,44 +184,76 @@ fn examined(
     }
 }
 
-type Found = Result<Result<super::Held, Box<Broken>>, Worthless>;
+/// What a search comes to.
+enum Found {
+    /// Nothing breaks the program: what was tried, and how many cases of [`Lesson::trials`].
+    Nothing(super::Held, usize),
+    /// A plan breaks it; in a case, where there is one.
+    Broken(Box<Broken>, Option<&'static str>),
+}
 
-/// First for the smallest plan of the kind that the lesson is about; then for any.
+/// First for the smallest plan of the kind that the lesson is about; then in the lesson's cases; then for any
+/// plan.
 fn search(
     lesson: &'static Lesson,
     random: u64,
-    scenarios: &(impl Fn(&Lesson) -> Option<Vec<Scenario>> + Sync),
-) -> Found {
-    let Some(first) = scenarios(lesson) else {
+    scenarios: &(impl Fn(&str, &Task) -> Option<Vec<Scenario>> + Sync),
+) -> Result<Found, Worthless> {
+    let name = lesson.scenario_name();
+    let Some(first) = scenarios(&name, &lesson.task) else {
         let name = lesson.name;
         return Err(Worthless(format!("lesson {name} is about programs of another kind than this one")));
     };
     if let Some(broken) = find(&first, lesson.shows, &mut Silent)? {
-        return Ok(Err(broken));
+        return Ok(Found::Broken(broken, None));
     }
-    let scenarios = || scenarios(lesson).unwrap_or_default();
-    hold(&scenarios, HoldOptions { exhaustive: EXHAUSTIVE, random }, &mut Silent)
+    let trials = lesson.trials(Programs::Simulated);
+    for trial in &trials {
+        let task = lesson.task.with(trial).and_then(|task| scenarios(&name, &task));
+        // The links of a lesson differ in what the plan of a case says itself.
+        let Some(scenario) = task.and_then(|scenarios| scenarios.into_iter().next()) else { continue };
+        if let Some(broken) = under(&scenario, &trial.plan)? {
+            return Ok(Found::Broken(broken, Some(trial.about)));
+        }
+    }
+    let scenarios = || scenarios(&name, &lesson.task).unwrap_or_default();
+    let options = HoldOptions { exhaustive: EXHAUSTIVE, random };
+    Ok(match hold(&scenarios, options, &mut Silent)? {
+        Ok(held) => Found::Nothing(held, trials.len()),
+        Err(broken) => Found::Broken(broken, None),
+    })
 }
 
-fn verdict(lesson: &Lesson, found: Found) -> Verdict {
+fn verdict(lesson: &Lesson, found: Result<Found, Worthless>) -> Verdict {
     let mut text = String::new();
     let (program, programs) = match lesson.task {
         Task::Stream(_) => ("program", "programs"),
         _ => ("machine", "machine"),
     };
     let kind = match found {
-        Ok(Ok(held)) => {
-            let held = format!("the {program} of lesson {} {}", lesson.name, counts(&held.tried));
-            paragraph(&mut text, "It holds: ", &held, WIDTH);
+        Ok(Found::Nothing(held, cases)) => {
+            let cases = match cases {
+                0 => String::new(),
+                cases => format!("; nor any of {cases} cases of common mistakes"),
+            };
+            let words = format!("the {program} of lesson {}, {}{cases}", lesson.name, counts(&held.tried));
+            paragraph(&mut text, "Not broken: ", &words, WIDTH);
+            paragraph(&mut text, "Not tried:  ", &held.tried.not_tried().join(", "), WIDTH);
             Kind::Holds
         }
-        Ok(Err(broken)) => {
+        Ok(Found::Broken(broken, case)) => {
             let _ =
                 write!(text, "Lesson {}: a plan breaks the {programs}.\n\n{}", lesson.name, shown(&broken));
+            if let Some(about) = case {
+                paragraph(&mut text, "Case:     ", about, WIDTH);
+            }
             let plan = &broken.run.plan;
-            let is_recorded = lesson.recorded().is_ok_and(|recorded| {
-                recorded.faults == plan.faults && recorded.events == plan.events && recorded.link == plan.link
-            });
+            let is_recorded = case.is_none()
+                && lesson.recorded().is_ok_and(|recorded| {
+                    recorded.faults == plan.faults
+                        && recorded.events == plan.events
+                        && recorded.link == plan.link
+                });
             if is_recorded && lesson.to_record(&broken).to_toml() == lesson.breaks {
                 paragraph(&mut text, "Why:      ", lesson.why, WIDTH);
             }

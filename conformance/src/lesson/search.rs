@@ -243,6 +243,31 @@ pub fn hold(
     Ok(Err(Box::new(Broken { run, how, is_minimal: shrunk.minimal, tried, shrink_runs: shrunk.runs })))
 }
 
+/// Runs a scenario under one plan, which is made smaller if it fails. A plan that does not take place proves
+/// nothing, and is no failure.
+///
+/// # Errors
+/// [`Worthless`] where the run was refused.
+pub(super) fn under(scenario: &Scenario, plan: &FaultPlan) -> Result<Option<Box<Broken>>, Worthless> {
+    let base = FaultPlan { link: plan.link, ..FaultPlan::default() };
+    let scenario = scenario.clone().base_plan(base);
+    let run = scenario.run(plan);
+    let how = match &run.end {
+        End::Finished => return Ok(None),
+        End::Refused { why, .. } => return Err(Worthless(why.clone())),
+        _ => failure(&run).unwrap_or_default(),
+    };
+    let tried = Tried::default();
+    if !run.fired.all() {
+        // It fails, and not for the faults that are missing.
+        return Ok(Some(Box::new(Broken { run, how, is_minimal: false, tried, shrink_runs: 0 })));
+    }
+    let shrunk = scenario.shrink(plan, &mut shows_failure);
+    let run = scenario.run(&shrunk.plan);
+    let how = failure(&run).unwrap_or_default();
+    Ok(Some(Box::new(Broken { run, how, is_minimal: shrunk.minimal, tried, shrink_runs: shrunk.runs })))
+}
+
 /// What a thread of [`hold`] does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {

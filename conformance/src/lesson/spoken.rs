@@ -7,7 +7,7 @@ use faultwire::trace::Trace;
 
 use super::check::reliable;
 use super::dialogue::Outcome;
-use super::{Delivery, Lesson, Talk, Task, Transfer};
+use super::{Delivery, Lesson, Talk, Task, Transfer, Trial};
 
 /// What the two commands speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,12 @@ impl Spoken {
             }),
             Task::Conversations(_) | Task::Flows(_) => None,
         }
+    }
+
+    /// The same with the messages of a case, if it has some.
+    pub fn with(&self, trial: &Trial) -> Spoken {
+        let messages = trial.messages.map_or_else(|| self.messages.clone(), |messages| messages());
+        Spoken { messages, ..self.clone() }
     }
 
     /// The lines that the client and the server are given.

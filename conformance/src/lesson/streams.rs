@@ -25,6 +25,7 @@ use faultwire::fault::{Action, Link};
 use faultwire::stack::SocketOption;
 use faultwire::trace::What;
 
+use super::check::shown;
 use super::dialogue::{Dialogue, Outcome, StreamProgram, Talk};
 use super::{Lesson, Task, numbered_messages};
 
@@ -62,7 +63,7 @@ fn all_at_the_server(talk: &Talk<'_>) -> Result<(), String> {
     for delivery in &talk.server.delivered {
         match expected.next() {
             Some(message) if *message == delivery.message => {}
-            _ => return Err(format!("{} was delivered, which nobody sent", shown(talk, &delivery.message))),
+            _ => return Err(format!("{} was delivered, which nobody sent", shown(&delivery.message))),
         }
     }
     match expected.len() {
@@ -75,19 +76,7 @@ fn all_at_the_server(talk: &Talk<'_>) -> Result<(), String> {
     }
 }
 
-/// What was delivered, in a few words: long messages are told by what they begin with.
-fn shown(talk: &Talk<'_>, delivered: &[u8]) -> String {
-    const LONGEST: usize = 60;
-    let is_long = delivered.len() > LONGEST || talk.messages.iter().any(|message| message.len() > LONGEST);
-    if is_long {
-        let start = &delivered[..delivered.len().min(10)];
-        format!("\"{}…\" ({} bytes)", start.escape_ascii(), delivered.len())
-    } else {
-        format!("\"{}\"", delivered.escape_ascii())
-    }
-}
-
-/// The client's program got the answer: the one message.
+/// The client's program got the answer, once.
 fn answered(talk: &Talk<'_>) -> Result<(), String> {
     let Outcome { delivered, error } = talk.client;
     let got: Vec<&[u8]> = delivered.iter().map(|delivery| delivery.message.as_slice()).collect();
@@ -95,12 +84,13 @@ fn answered(talk: &Talk<'_>) -> Result<(), String> {
     match (got.as_slice(), talk.messages) {
         ([], _) => Err(format!("the client never got the answer{why}")),
         ([answer], [.., expected]) if answer == expected => Ok(()),
-        ([other, ..], _) => Err(format!("the client got another answer: {}", shown(talk, other))),
+        ([other], _) => Err(format!("the client got another answer: {}", shown(other))),
+        (several, _) => Err(format!("the client delivered {} answers, and there is one", several.len())),
     }
 }
 
-/// The client comes to an end: with the answer, or, if the server lost power (or is cut off for ever, which looks the same),
-/// knowing that there will be none.
+/// The client comes to an end: with the answer, or, if the server lost power (or is cut off forever, which
+/// looks the same), with an error, as there will be none.
 fn answered_or_told(talk: &Talk<'_>) -> Result<(), String> {
     let is_gone = |what: &What| matches!(what, What::Crashed(_) | What::Partitioned(_));
     let is_dead = talk.trace.events().iter().any(|event| is_gone(&event.what));

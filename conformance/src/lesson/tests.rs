@@ -116,7 +116,20 @@ fn every_text_is_whole() {
         for heading in ["What one believes", "The idea", "The question"] {
             assert!(!lesson.section(heading).is_empty(), "lesson {}: {heading}", lesson.name);
         }
-        assert!(lesson.hints().len() >= 2, "lesson {}", lesson.name);
+        let hints = lesson.hints("Rust");
+        assert!(hints.len() >= 2, "lesson {}", lesson.name);
+        if lesson.in_python().is_none() {
+            continue;
+        }
+        // No hint speaks of the other language's calls.
+        let python = lesson.hints("Python");
+        assert_eq!(python.len(), hints.len(), "lesson {}", lesson.name);
+        for word in ["on_datagram", "next_timer", "is_ready", "lesson::packet", "read_exact", "net."] {
+            assert!(!python.concat().contains(word), "lesson {}: {word}", lesson.name);
+        }
+        for word in ["recvfrom", "sock.", "struct.", "socket.", "`recv`"] {
+            assert!(!hints.concat().contains(word), "lesson {}: {word}", lesson.name);
+        }
     }
 }
 
@@ -153,4 +166,25 @@ fn a_search_that_hits_nothing_is_worth_nothing() {
     assert!(worthless.to_string().contains("nothing was put on the wire"), "{worthless}");
     let found = find(&silent(), |_| true, &mut Silent).unwrap();
     assert!(found.is_none());
+}
+
+#[test]
+fn the_mended_programs_pass_the_cases_and_each_case_takes_place() {
+    for lesson in LESSONS {
+        for trial in lesson.trials(super::Programs::Simulated) {
+            let task = lesson.task.with(&trial).expect("a task with other messages");
+            let name = &lesson.scenario_name();
+            let scenarios = match &task {
+                super::Task::Datagrams(exchange) => exchange.scenarios(name, &exchange.mended),
+                // The first of several ways is the one that takes messages of any length.
+                super::Task::Stream(dialogue) => dialogue.scenarios(name, &dialogue.mended[..1]),
+                _ => panic!("lesson {} has cases", lesson.name),
+            };
+            for scenario in scenarios {
+                let run = scenario.run(&trial.plan);
+                assert_eq!(run.end, End::Finished, "lesson {}: {}", lesson.name, trial.about);
+                assert!(run.fired.all(), "lesson {}: {}", lesson.name, trial.about);
+            }
+        }
+    }
 }

@@ -5,9 +5,15 @@ pub(super) fn section<'a>(text: &'a str, heading: &str) -> &'a str {
     cut(text, "## ").find(|(title, _)| *title == heading).map_or("", |(_, body)| body)
 }
 
-/// The parts of `## Hints`: each under a heading of the third level.
-pub(super) fn hints(text: &str) -> Vec<&str> {
-    cut(section(text, "Hints"), "### ").map(|(_, body)| body).collect()
+/// The parts of `## Hints`, each under a heading of the third level: `### 2` for programs in any language,
+/// `### 2 (Rust)` for those in one.
+pub(super) fn hints<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    let is_for = |title: &str| match title.split_once('(') {
+        None => true,
+        Some((_, of)) => of.strip_suffix(')') == Some(language),
+    };
+    let all = cut(section(text, "Hints"), "### ");
+    all.filter(|(title, _)| is_for(title)).map(|(_, body)| body).collect()
 }
 
 /// The parts of a text that begin with a line of this kind: the rest of that line, and what follows it.
@@ -34,11 +40,14 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_at_its_headings() {
-        let text = "# T\n\nfirst\n\n## A\n\none\n\ntwo\n\n## Hints\n\n### 1\n\nh1\n\n### 2\nh2\n\n## B\nlast";
+        let text = "# T\n\nfirst\n\n## A\n\none\n\ntwo\n\n## Hints\n\n### 1\n\nh1\n\n\
+                    ### 2 (Rust)\nh2\n\n### 2 (Python)\np2\n\n## B\nlast";
         assert_eq!(section(text, "A"), "one\n\ntwo");
         assert_eq!(section(text, "B"), "last");
         assert_eq!(section(text, "C"), "");
-        assert_eq!(hints(text), ["h1", "h2"]);
-        assert!(hints("").is_empty());
+        assert_eq!(hints(text, "Rust"), ["h1", "h2"]);
+        assert_eq!(hints(text, "Python"), ["h1", "p2"]);
+        assert_eq!(hints(text, "C"), ["h1"]);
+        assert!(hints("", "Rust").is_empty());
     }
 }

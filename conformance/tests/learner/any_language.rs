@@ -1,16 +1,17 @@
 //! A client and a server in Python, and worse ones, in a lab or with a relay between them.
 
 use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
 use super::{Learner, contains, has, said};
 
-const PYTHON: (&str, &str) = ("python3", "-V");
+pub(super) const PYTHON: (&str, &str) = ("python3", "-V");
 
 /// Where a lab is refused, the lab's part of a test says so and is left out.
-fn testbeds() -> Vec<&'static str> {
+pub(super) fn testbeds() -> Vec<&'static str> {
     let learner = Learner::new();
     let args = ["check", "0", "--server", "false", "--client", "true", "--testbed", "lab"];
     let output = learner.command(&args).output().expect("the command starts");
@@ -55,7 +56,7 @@ fn done_in_python(lessons: &[(&str, &str, &str)]) {
         let carried = || testbeds.iter().filter(|testbed| !is_stream || **testbed == "lab");
         let folder = format!("./{lesson}");
         let check = |testbed, code| {
-            let args = ["check", &folder, "--testbed", testbed, "--plans", "1", "--timeout", "5"];
+            let args = ["check", &folder, "--testbed", testbed, "--plans", "1", "--timeout", "8"];
             let said = learner.says(&args, code);
             learner.left_nothing();
             said
@@ -63,12 +64,12 @@ fn done_in_python(lessons: &[(&str, &str, &str)]) {
         for testbed in carried() {
             contains(&check(testbed, 1), &[when, how, "lesson hint"]);
         }
-        let solution = learner.says(&["solution", lesson, "--language", "python"], 0);
+        let solution = learner.says(&["solution", &folder], 0);
         let (client, server) = solution.split_once("# server.py").expect("two programs");
         learner.write(&format!("{lesson}/client.py"), client);
         learner.write(&format!("{lesson}/server.py"), server);
         for testbed in carried() {
-            contains(&check(testbed, 0), &["It holds: under no fault", "is done."]);
+            contains(&check(testbed, 0), &["Not broken: by", "Not tried: ", "is done."]);
         }
         if is_stream {
             contains(&check("relay", 2), &["a relay carries datagrams only"]);
@@ -182,6 +183,51 @@ sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for line in sys.stdin:
     sock.sendto(line.strip().encode(), (os.environ['FAULTWIRE_SERVER'], int(os.environ['FAULTWIRE_PORT'])))
 ";
+
+#[test]
+fn an_exception_in_a_thread_of_the_server_is_a_failure_though_it_lives_on() {
+    if !has(PYTHON.0, PYTHON.1) {
+        return;
+    }
+    let learner = Learner::new();
+    learner.says(&["start", "0", "--dir", "mine", "--language", "python"], 0);
+    let solution = learner.says(&["solution", "mine"], 0);
+    let (client, server) = solution.split_once("# server.py").expect("two programs");
+    learner.write("mine/client.py", client);
+    let dies = "import threading\ndef die():\n    raise Exception('no more')\n\
+                threading.Thread(target=die).start()\nwhile True:";
+    learner.write("mine/server.py", &server.replacen("while True:", dies, 1));
+    let said = learner.says(&["check", "mine", "--plans", "1", "--timeout", "5"], 1);
+    contains(&said, &["an exception ended the server, or a thread of it", "no more"]);
+}
+
+#[test]
+fn a_folder_is_checked_again_when_a_file_changes_until_ctrl_c() {
+    if !has(PYTHON.0, PYTHON.1) || !has("kill", "-l") {
+        return;
+    }
+    let learner = Learner::new();
+    learner.says(&["start", "0", "--dir", "mine", "--language", "python"], 0);
+    let solution = learner.says(&["solution", "mine"], 0);
+    let (client, server) = solution.split_once("# server.py").expect("two programs");
+    let args = ["check", "mine", "--watch", "--plans", "1", "--testbed", "relay"];
+    let mut child = learner.command(&args).spawn().expect("the command starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("waiting for a change in mine")));
+    learner.write("mine/client.py", client);
+    learner.write("mine/server.py", server);
+    assert!(lines.any(|line| line.contains("waiting for a change in mine")));
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(killed.success());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130), "{}", said(&output));
+    let said = said(&output);
+    let (fails, passes) = (said.find("a plan breaks the programs"), said.find("Lesson 0 is done."));
+    assert!(fails.is_some_and(|fails| passes.is_some_and(|passes| fails < passes)), "{said}");
+    learner.left_nothing();
+    let args = ["check", "0", "--server", "a", "--client", "b", "--watch"];
+    contains(&learner.says(&args, 2), &["--watch"]);
+}
 
 #[test]
 fn commands_need_each_other_and_a_lesson() {

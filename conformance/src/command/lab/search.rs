@@ -1,8 +1,8 @@
 //! `faultwire lab search`: the smallest plan that makes a client fail, or kills its server.
 //!
 //! Read on in this order: `plans` and `random` (which are tried), `case` (what a run is, and what it proves),
-//! `crew` (many side by side), `verdict` (what a plan came to), `finding` (what becomes of a plan that makes
-//! the pair fail), `words` (what is said at the end).
+//! `command/crew.rs` (many side by side), `verdict` (what a plan came to), `finding` (what becomes of a plan
+//! that makes the pair fail), `words` (what is said at the end).
 
 use std::fs::OpenOptions;
 use std::io;
@@ -15,6 +15,7 @@ use faultwire_sim::search::FaultKinds;
 use super::SearchArgs;
 use super::pair::{Pair, listen_limit};
 use crate::command::bar::Bar;
+use crate::command::crew::{Next, side_by_side};
 use crate::command::ctrl_c;
 use crate::command::live::{Failure, failed, result, tell, usage};
 use crate::exit;
@@ -22,7 +23,6 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress as _;
 
 mod case;
-mod crew;
 mod finding;
 mod plans;
 mod random;
@@ -30,7 +30,6 @@ mod verdict;
 mod words;
 
 use case::{Bench, Case, Counts, Fails, Tried};
-use crew::{Next, side_by_side};
 use plans::Plans;
 use random::Pool;
 use verdict::{Verdict, judge};

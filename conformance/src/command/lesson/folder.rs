@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::super::error::CommandError;
 use crate::exit;
 use crate::lesson::{LESSONS, Lesson};
+use crate::report::harmless;
 
 /// The file's name.
 pub(super) const FILE: &str = ".faultwire-progress.toml";
@@ -37,6 +38,16 @@ pub(super) enum Language {
     Rust,
     // A client and a server over real sockets.
     Python,
+}
+
+impl Language {
+    /// Its name, as the headings of hints have it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Language::Rust => "Rust",
+            Language::Python => "Python",
+        }
+    }
 }
 
 /// How far a learner is.
@@ -86,11 +97,29 @@ impl Folder {
     /// Where it is none of a lesson.
     pub(super) fn open(path: &Path) -> Result<Folder, CommandError> {
         Folder::look(path).ok_or_else(|| CommandError::Lesson {
-            what: format!("{} is not the folder of a lesson", path.display()),
+            what: format!("{} is not the folder of a lesson", shown(path)),
             help: "`faultwire lesson start 1` makes one; give its path, or go there".to_owned(),
             code: exit::USAGE,
             source: None,
         })
+    }
+
+    /// What a word on the command line names: a lesson, with a folder of it that lies here, if there is one;
+    /// or a folder.
+    ///
+    /// # Errors
+    /// Where it is neither.
+    pub(super) fn named(word: &str) -> Result<(&'static Lesson, Option<Folder>), CommandError> {
+        match Lesson::named(word) {
+            Some(lesson) if !Path::new(word).is_dir() => {
+                let here = Folder::all_here().into_iter().find(|folder| folder.lesson.name == lesson.name);
+                Ok((lesson, here))
+            }
+            _ => {
+                let folder = Folder::open(Path::new(word))?;
+                Ok((folder.lesson, Some(folder)))
+            }
+        }
     }
 
     /// The folder at a path, if it is one.
@@ -161,6 +190,11 @@ impl Folder {
         let last = self.progress.checked_on().map_or(String::new(), |day| format!(", the last on {day}"));
         format!("{state}{}{last}{}", counted(checks, "check"), counted(hints, "hint"))
     }
+}
+
+/// A path as it may stand on a terminal or a page: a folder's name is anybody's.
+pub(super) fn shown(path: &Path) -> String {
+    harmless(&path.display().to_string()).replace('\n', "\u{fffd}")
 }
 
 impl Progress {

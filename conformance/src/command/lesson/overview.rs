@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::super::error::CommandError;
 use super::super::output;
-use super::folder::Folder;
+use super::folder::{Folder, shown};
 use crate::lesson::spoken::Spoken;
 use crate::lesson::{LESSONS, Lesson, Task};
 
@@ -23,7 +23,7 @@ pub(super) fn run(args: &Args) -> Result<(), CommandError> {
     let failed = |error| CommandError::Out { path: args.out.clone(), source: std::io::Error::other(error) };
     let html = page.render().map_err(failed)?;
     output::emit_to(Some(&args.out), &html)?;
-    let mut said = format!("{}: {} of {} lessons pass\n", args.out.display(), page.passing, page.lessons);
+    let mut said = format!("{}: {} of {} lessons pass\n", shown(&args.out), page.passing, page.lessons);
     if let Some(next) = &page.next {
         said.push_str(&format!("Next: {}  (lesson {}, {})\n", next.command, next.name, next.title));
     }
@@ -141,7 +141,7 @@ impl Page {
             let Lesson { name, title, line, .. } = *row.lesson;
             let begun = folders.iter().find(|folder| folder.lesson.name == name);
             let command = match begun {
-                Some(folder) => format!("faultwire lesson check {}", folder.path.display()),
+                Some(folder) => format!("faultwire lesson check {}", shown(&folder.path)),
                 None => format!("faultwire lesson start {name}"),
             };
             Next { name, title, line, command }
@@ -156,7 +156,7 @@ impl Row {
     fn new(lesson: &'static Lesson, folders: &[Folder]) -> Row {
         let own = || folders.iter().filter(|folder| folder.lesson.name == lesson.name);
         let state = own().map(State::of).max().unwrap_or(State::Untouched);
-        let folders = own().map(|folder| [folder.path.display().to_string(), folder.words()]).collect();
+        let folders = own().map(|folder| [shown(&folder.path), folder.words()]).collect();
         let any = match (&lesson.task, Spoken::of(lesson)) {
             (_, None) => "",
             (Task::Stream(_), Some(_)) => ", any language over TCP",
@@ -199,6 +199,18 @@ mod tests {
         assert_eq!(next(&twice).as_deref(), Some("faultwire lesson start 1"));
         let all: Vec<Folder> = LESSONS.iter().map(|lesson| folder(lesson.name, "x", 1, true)).collect();
         assert_eq!(next(&all), None);
+    }
+
+    #[test]
+    fn a_folder_s_name_controls_neither_terminal_nor_page() {
+        let page = Page::new(&[folder("1", "red\u{1b}[31m\u{202e}\n\u{7}", 1, false)]);
+        let html = page.render().unwrap();
+        let next = page.next.expect("it was begun").command;
+        assert!(next.starts_with("faultwire lesson check red"), "{next}");
+        for text in [next, html.replace(['\n', '\t'], "")] {
+            let is_bad = |c: char| c.is_control() || c == '\u{202e}';
+            assert!(!text.contains(is_bad), "{text:?}");
+        }
     }
 
     #[test]

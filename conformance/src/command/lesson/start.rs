@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::super::error::CommandError;
 use super::super::output;
 use super::Named;
-use super::folder::{Folder, Language};
+use super::folder::{Folder, Language, shown};
 use crate::exit;
 use crate::lesson::spoken::Spoken;
 use crate::lesson::{Lesson, Task};
@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     };
     write(&path, &files).map_err(|error| not_made(&path, error))?;
     Folder::new(path.clone(), lesson, args.language).save()?;
-    let shown = path.display();
+    let shown = shown(&path);
     let program = match args.language {
         Language::Rust => "src/lib.rs",
         Language::Python => "client.py and server.py",
@@ -86,7 +86,7 @@ fn in_rust(lesson: &Lesson, source: Option<&Path>) -> Result<(Vec<File>, String)
     if matches!(lesson.task, Task::Stream(_)) {
         depends.push_str("tokio = { version = \"1\", features = [\"io-util\"] }\n");
     }
-    let said = format!("It depends on the source in {}.\n", tree.display());
+    let said = format!("It depends on the source in {}.\n", shown(&tree));
     let mut files: Vec<File> = vec![
         ("Cargo.toml", manifest(lesson, &depends).into_bytes()),
         (".cargo/config.toml", config().into_bytes()),
@@ -106,7 +106,7 @@ fn in_rust(lesson: &Lesson, source: Option<&Path>) -> Result<(Vec<File>, String)
 fn source_tree(asked: Option<&Path>, built_from: &Path) -> Result<PathBuf, CommandError> {
     let (what, help) = match asked {
         Some(path) => (
-            format!("there is no source tree of faultwire in {}", path.display()),
+            format!("there is no source tree of faultwire in {}", shown(path)),
             "give the folder with the workspace's Cargo.toml",
         ),
         None => (
@@ -172,7 +172,7 @@ fn not_made(path: &Path, source: io::Error) -> CommandError {
         _ => "give a place that is yours with --dir",
     };
     CommandError::Lesson {
-        what: format!("cannot make {}", path.display()),
+        what: format!("cannot make {}", shown(path)),
         help: help.to_owned(),
         code: exit::USAGE,
         source: Some(source),

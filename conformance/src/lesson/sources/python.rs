@@ -29,27 +29,29 @@ pub static PYTHON: &[PythonProgram] = &[
             server: lesson_file!("00-plain-datagrams/python/believed_server.py"),
         },
         mended: PYTHON_PLAIN,
-        gap_client: "what belongs together is spread over several datagrams. Let each datagram make sense without any \
-                     other.",
-        gap_server: "the server takes the bytes of all datagrams for one stream. It has to go with what the client \
-                     sends.",
+        gap_client: "the bytes of a message are spread over several datagrams, of which each may be lost, \
+                     late or doubled. Change what is sent, such that only messages that were sent are \
+                     delivered.",
+        gap_server: "the server takes what comes for one stream of bytes. Change that, such that it goes \
+                     with what the client sends.",
     },
     PythonProgram {
         slug: "acknowledge-and-repeat",
         believed: PYTHON_PLAIN,
         mended: PYTHON_REPEAT,
-        gap_client: "nobody learns that a datagram was lost. Wait for an answer to each message, for 0.2 s \
-                     (`sock.settimeout`), and send it again if none comes; an answer to another message is none.",
-        gap_server: "the server answers nothing. `sender` is whom to answer; the answer has to say what it answers.",
+        gap_client: "a lost datagram is lost for good, and the client does not notice. Every message has \
+                     to arrive at least once, and the client ends when all have. No two messages are \
+                     alike.",
+        gap_server: "the client cannot know what has arrived here. Change that. (`sender` is the client's \
+                     address.)",
     },
     PythonProgram {
         slug: "sequence-numbers",
         believed: PYTHON_REPEAT,
         mended: PYTHON_NUMBERED,
-        gap_client: "give each message a number (`struct.pack(\">I\", number)` makes four bytes of it), and wait for the \
-                     answer to that number.",
-        gap_server: "a repeat is delivered as if it were new. Remember which number comes next; answer a repeat, but \
-                     do not print it again.",
+        gap_client: "a message whose answer was lost is sent again, and delivered again. Each has to be \
+                     delivered once, and in order. Two messages may be alike.",
+        gap_server: "the server cannot tell a repeat from a new message. Two messages may be alike.",
     },
     PythonProgram {
         slug: "one-bit-is-not-enough",
@@ -58,9 +60,9 @@ pub static PYTHON: &[PythonProgram] = &[
             server: lesson_file!("03-one-bit-is-not-enough/python/believed_server.py"),
         },
         mended: PYTHON_NUMBERED,
-        gap_client: "a datagram that was held back looks like a new one, for its bit has come round. Widen the number: \
-                     `struct.pack(\">I\", number)` makes four bytes of one that does not come round so soon.",
-        gap_server: "deliver what has exactly the number that is expected; answer what has a lower one, and nothing else.",
+        gap_client: "a datagram may be held back until many more messages were delivered. Then its bit is \
+                     the one that is expected.",
+        gap_server: "deliver each message once, and in order, whatever old datagrams come.",
     },
     PythonProgram {
         slug: "one-read-is-not-one-message",
@@ -72,9 +74,9 @@ pub static PYTHON: &[PythonProgram] = &[
             client: lesson_file!("s1-one-read-is-not-one-message/python/client.py"),
             server: PYTHON_FRAMED_SERVER,
         },
-        gap_client: "nothing in the stream says where a message ends. Write that too.",
-        gap_server: "one `recv` gives what there is: less than a message, or more. Read until there is a whole message, \
-                     however many reads that takes, and keep what comes behind it.",
+        gap_client: "nothing tells the server where a message ends. Change that.",
+        gap_server: "one `recv` gives what there is: less than a message, or more. Deliver the messages, \
+                     each whole, however the stream is cut.",
     },
     PythonProgram {
         slug: "a-short-write",
@@ -86,7 +88,8 @@ pub static PYTHON: &[PythonProgram] = &[
             client: lesson_file!("s2-a-short-write/python/client.py"),
             server: PYTHON_FRAMED_SERVER,
         },
-        gap_client: "`send` says how much it took, and nobody looks. Send the rest again, in a loop of your own.",
+        gap_client: "some of a message may not be written, and the client does not notice. Write all of \
+                     each.",
         gap_server: "",
     },
     PythonProgram {
@@ -97,8 +100,8 @@ pub static PYTHON: &[PythonProgram] = &[
         },
         mended: PythonPair { client: PYTHON_ASKS, server: lesson_file!("s3-half-close/python/server.py") },
         gap_client: "",
-        gap_server: "`close` closes both directions, while something of the client's may lie unread. Close the one that is \
-                     done with (`shutdown`), and read the other to its end.",
+        gap_server: "the way in which the server ends the connection can cost the client the answer. \
+                     Change that, such that the client always gets it.",
     },
     PythonProgram {
         slug: "a-dead-peer",
@@ -110,8 +113,9 @@ pub static PYTHON: &[PythonProgram] = &[
             client: lesson_file!("s4-a-dead-peer/python/client.py"),
             server: lesson_file!("s4-a-dead-peer/python/server.py"),
         },
-        gap_client: "the client waits for ever where nobody is left. Give up when nothing comes for too long (`settimeout`), \
-                     with an exit code that is not 0.",
-        gap_server: "while it thinks, the server is as silent as a dead one. Say now and then that it is still there.",
+        gap_client: "where the server's host has lost power, the client waits forever. It has to end \
+                     then, with an exit code that is not 0; but a server that is alive may take its time, \
+                     and so may the network.",
+        gap_server: "while it thinks, the server looks as a dead one does. Change that.",
     },
 ];

@@ -46,60 +46,63 @@ pub static RUST: &[RustProgram] = &[
         slug: "plain-datagrams",
         believed: single(lesson_file!("00-plain-datagrams/believed.rs"), "Bytes"),
         mended: PLAIN,
-        gap: "What belongs together is spread over several datagrams, of which each may be lost, late or doubled. \
-              Change `send`, `on_datagram` and `next_message` such that each datagram makes sense without any other.",
+        gap: "The bytes of a message are spread over several datagrams, of which each may be lost, \
+              late or doubled. Change `send`, `on_datagram` and `next_message`, such that only \
+              messages that were sent are delivered.",
         gap_below: MACHINE,
     },
     RustProgram {
         slug: "acknowledge-and-repeat",
         believed: PLAIN,
         mended: REPEAT,
-        gap: "Nobody learns that a datagram was lost. Let the receiver answer each message, and the sender repeat what \
-              is not answered. A datagram then has to say whether it is a message or an answer; `is_ready`, \
-              `next_timer`, `on_timer` and `is_done` are missing here (the trait says what they are for), and \
-              `faultwire_conformance::lesson::TIMEOUT` is how long to wait.",
+        gap: "A lost datagram is lost for good, and no machine notices. Every message has to arrive at \
+              least once; no two are alike. `is_ready`, `next_timer`, `on_timer` and `is_done` are \
+              missing here (the trait says what they are for), and \
+              `faultwire_conformance::lesson::TIMEOUT` is how long to wait before anything is tried \
+              once more.",
         gap_below: MACHINE,
     },
     RustProgram {
         slug: "sequence-numbers",
         believed: REPEAT,
         mended: NUMBERED,
-        gap: "A repeat is delivered as if it were a new message. Give each message a number, and let the receiver \
-              remember which one it expects. `faultwire_conformance::lesson::packet::Packet` writes and reads \
-              datagrams with numbers.",
+        gap: "A message whose answer was lost is sent again, and delivered again. Each has to be \
+              delivered once, and in order. Two messages may be alike. \
+              (`faultwire_conformance::lesson::packet` may be of use.)",
         gap_below: MACHINE,
     },
     RustProgram {
         slug: "one-bit-is-not-enough",
         believed: single(lesson_file!("03-one-bit-is-not-enough/believed.rs"), "AlternatingBit"),
         mended: NUMBERED,
-        gap: "A datagram that was held back looks like a new one, for its bit has come round. Widen the number: \
-              `next`, `expected`, and what is done with a message that is not the expected one.",
+        gap: "A datagram may be held back until many more messages were delivered. Then its bit is the \
+              one that is expected. Deliver each message once, and in order, whatever old datagrams \
+              come.",
         gap_below: MACHINE,
     },
     RustProgram {
         slug: "go-back-n",
         believed: NUMBERED,
         mended: GO_BACK_N,
-        gap: "The link is empty most of the time: the next message waits for the acknowledgement of the one before. \
-              Keep several messages in `waiting`, and let `is_ready` be true while there are fewer than four.",
+        gap: "The link is empty most of the time: eight messages take eight round trips. They have to \
+              be across in half of that, each once, and in order.",
         gap_below: MACHINE,
     },
     RustProgram {
         slug: "selective-repeat",
         believed: GO_BACK_N,
         mended: SELECTIVE,
-        gap: "What comes early is thrown away, and has to be sent again. Let the receiver keep it until its turn \
-              comes and acknowledge it for itself, and the sender repeat only what was not acknowledged: a timer for \
-              each message.",
+        gap: "One lost datagram has four messages sent again. Only what was lost may be sent again, \
+              and each message still has to be delivered once, and in order.",
         gap_below: MACHINE,
     },
     RustProgram {
         slug: "adaptive-time-out",
         believed: SELECTIVE,
         mended: ADAPTIVE,
-        gap: "The machine itself is fine: it asks a `Patience` how long to wait, and tells it what it sees. \
-              `patience::Fixed`, below, does not listen. Write another one that measures, and put it into `Mine`.",
+        gap: "The machine itself is fine: it asks a `Patience` how long to wait, and tells it what it \
+              sees. `patience::Fixed`, below, waits 200 ms on every link. Write another one that suits \
+              each link, and put it into `Mine`.",
         gap_below: MACHINE,
     },
     RustProgram {
@@ -110,8 +113,9 @@ pub static RUST: &[RustProgram] = &[
             modules: &[("selective_repeat", SELECTIVE_TEXT), PATIENCE, ADAPTIVE_MODULE],
             machine: Some("Checked<selective_repeat::SelectiveRepeat<adaptive::Adaptive>>"),
         },
-        gap: "Whatever comes is believed. Write a machine around this one that adds a remainder to each datagram \
-              that goes out, and throws away what comes with a wrong one; put it into `Mine` below.",
+        gap: "The machine believes whatever comes, damaged or not, and UDP's sum does not see all \
+              damage. Write a machine around this one that lets only whole messages through, and put \
+              it into `Mine` below.",
         gap_below: MACHINE,
     },
     RustProgram {
@@ -122,8 +126,8 @@ pub static RUST: &[RustProgram] = &[
             machine: Some("Bounded<selective_repeat::SelectiveRepeat<adaptive::Adaptive>>"),
         },
         mended: single(lesson_file!("08-flow-control/rung.rs"), "Windowed"),
-        gap: "The sender does not know how much room the receiver has. Let each acknowledgement say it, and the sender \
-              keep to it; and think of the acknowledgement that is lost when there was no room.",
+        gap: "The sender sends more than the receiver has room for. Nothing may be thrown away for \
+              want of room; and no loss may stop the flow forever.",
         gap_below: MACHINE,
     },
     RustProgram {
@@ -134,9 +138,10 @@ pub static RUST: &[RustProgram] = &[
             modules: &[("segment", lesson_file!("09-opening-and-closing/segment.rs"))],
             machine: Some("Conversation"),
         },
-        gap: "An old datagram can begin a conversation, and nobody learns whether the end arrived. Give each \
-              conversation a name that both sides have agreed on before anything counts (`open` begins that; `is_ready` \
-              is false until then); and number, acknowledge and repeat the end like a message.",
+        gap: "An old datagram can begin a conversation, and neither side learns whether the end \
+              arrived. Each conversation has to bring its own messages, all of them, and nothing of \
+              another's. (`open` and `close` say when the program begins and ends one; `is_ready` may \
+              be false for a while.)",
         gap_below: "impl Talker for ",
     },
     RustProgram {
@@ -151,16 +156,18 @@ pub static RUST: &[RustProgram] = &[
             modules: &[FLOW],
             machine: Some("flow::Flow<Aimd>"),
         },
-        gap: "Sixteen messages are on their way, whatever becomes of them. Keep a window that grows while messages are \
-              acknowledged and shrinks when one is lost. The machine itself, `flow::Flow` below, is fine.",
+        gap: "Sixteen messages are on their way, whatever becomes of them, and the narrow link drops \
+              some. Keep it busy, share it with others, and lose little. The machine itself, \
+              `flow::Flow` below, is fine.",
         gap_below: "impl Control for ",
     },
     RustProgram {
         slug: "one-read-is-not-one-message",
         believed: pair(lesson_file!("s1-one-read-is-not-one-message/believed.rs")),
         mended: pair(lesson_file!("s1-one-read-is-not-one-message/length.rs")),
-        gap: "Nothing in the stream says where a message ends. Write that too, and let the server read until it has a \
-              whole message, however many reads that takes.",
+        gap: "Nothing tells the server where a message ends, and one `read` gives what there is. \
+              Change both programs, such that the server delivers the messages, each whole, however \
+              the stream is cut.",
         gap_below: CLIENT,
     },
     RustProgram {
@@ -171,7 +178,7 @@ pub static RUST: &[RustProgram] = &[
             modules: &[SHORT_WRITE],
             machine: None,
         },
-        gap: "`write` says how much it took, and nobody looks. Write the rest again, in a loop of your own.",
+        gap: "Some of a message may not be written, and the client does not notice. Write all of each.",
         gap_below: CLIENT,
     },
     RustProgram {
@@ -182,16 +189,17 @@ pub static RUST: &[RustProgram] = &[
             modules: &[HALF_CLOSE],
             machine: None,
         },
-        gap: "The server closes both directions while something of the client's may lie unread. Close the one that it is \
-              done with, and read the other to its end.",
+        gap: "The way in which the server ends the connection can cost the client the answer. Change \
+              that, such that the client always gets it.",
         gap_below: SERVER,
     },
     RustProgram {
         slug: "a-dead-peer",
         believed: pair(lesson_file!("s4-a-dead-peer/believed.rs")),
         mended: pair(lesson_file!("s4-a-dead-peer/rung.rs")),
-        gap: "The client waits for ever where nobody is left. Let the server say now and then that it is still there, and \
-              the client give up when it hears nothing for too long: `net.timeout(span, work).await` ends a wait.",
+        gap: "Where the server's host has lost power, the client waits forever. It has to end then, \
+              with an error; but a server that is alive may take its time, and so may the network. \
+              (`net.timeout(span, work).await` bounds a wait.)",
         gap_below: CLIENT,
     },
 ];

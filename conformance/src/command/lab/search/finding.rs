@@ -6,9 +6,9 @@ use faultwire::fault::{FaultPlan, LabPair, bounds};
 use faultwire_sim::search::{ShrinkLimits, shrink};
 
 use super::case::{Case, Counts, Fails, Tried};
-use super::crew::{Next, side_by_side};
 use super::{Search, words};
 use crate::command::bar::Bar;
+use crate::command::crew::{Next, side_by_side};
 use crate::command::lab::SearchArgs;
 use crate::command::live::{Failure, result, tell};
 use crate::command::output;

@@ -1,28 +1,28 @@
-//! A learner's client and server of any language, under the lesson's plan and plans of one fault.
+//! A learner's client and server of any language: where they run, and what is said of their check.
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use faultwire::fault::{Action, Class, FaultPlan, Link};
-use faultwire::trace::Trace;
-use faultwire_sim::search::Grid;
+use faultwire_sim::search::{FaultKind, FaultKinds};
 
 use super::Outcome;
-use super::pair::{Course, Pair};
+use super::pair::Pair;
 use super::place::Testbed;
-use crate::command::bar::RunsBar;
-use crate::command::ctrl_c;
+use super::suite::{Counts, Found, Suite};
 use crate::command::error::CommandError;
 use crate::command::lab;
 use crate::command::live::{Failure, tell};
 use crate::command::output;
 use crate::exit;
 use crate::interrupt::Interrupt;
+use crate::lesson::Lesson;
 use crate::lesson::spoken::{Speech, Spoken};
 use crate::lesson::words::{WIDTH, plan_and_diagram};
-use crate::lesson::{Lesson, TIMEOUT};
-use crate::report::{paragraph, plan_in_words};
+use crate::report::paragraph;
+
+/// So many runs go on side by side, at most: each has two programs, and they are to be in time.
+const JOBS_MAX: usize = 8;
 
 /// The commands, and how hard they are tried.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub(super) struct Asked<'a> {
     pub(super) server: &'a str,
     pub(super) client: &'a str,
     pub(super) testbed: Option<Testbed>,
-    /// How many plans of one fault are tried.
+    /// How many plans are tried beside the lesson's suite.
     pub(super) plans: usize,
     /// How long the client may take in a run.
     pub(super) limit: Duration,
@@ -39,11 +39,15 @@ pub(super) struct Asked<'a> {
 /// The commands of a folder with Python programs.
 pub(super) fn of_python(folder: &Path) -> [String; 2] {
     let quoted = folder.display().to_string().replace('\'', "'\\''");
-    ["server.py", "client.py"].map(|file| format!("cd '{quoted}' && exec python3 -B {file}"))
+    ["server.py", "client.py"].map(|file| format!("cd -- '{quoted}' && exec python3 -B {file}"))
 }
 
 /// Checks both programs; says what came of it.
-pub(super) fn check(lesson: &Lesson, asked: &Asked<'_>) -> Result<Outcome, CommandError> {
+pub(super) fn check(
+    lesson: &Lesson,
+    asked: &Asked<'_>,
+    stopping: &Interrupt,
+) -> Result<Outcome, CommandError> {
     let Some(spoken) = Spoken::of(lesson) else {
         return Err(CommandError::Lesson {
             what: format!("lesson {} has no check for programs of any language", lesson.name),
@@ -59,7 +63,7 @@ pub(super) fn check(lesson: &Lesson, asked: &Asked<'_>) -> Result<Outcome, Comma
         source: None,
     };
     let testbed = testbed(asked.testbed, lesson, spoken.speech)?;
-    let pair = Pair { server: asked.server, client: asked.client, spoken: &spoken, limit: asked.limit };
+    let pair = Pair { server: asked.server, client: asked.client, limit: asked.limit };
     let place = match testbed {
         Testbed::Lab => "between two hosts of the kernel",
         Testbed::Relay => "on this host, with a relay between the two",
@@ -68,39 +72,69 @@ pub(super) fn check(lesson: &Lesson, asked: &Asked<'_>) -> Result<Outcome, Comma
     if let Some(note) = spoken.note {
         tell(format_args!("note: {note}"));
     }
-    let stopping = ctrl_c::listen_for_the_end();
-    // No fault, the lesson's own plan, the others.
-    let bar = RunsBar::new(2 + asked.plans as u64);
-    let mut search = Search { pair, testbed, stopping: &stopping, tried: 0, inert: 0, unsteady: 0, bar };
-    let found = search.run(lesson, asked.plans).map_err(failed)?;
-    let Search { tried, inert, unsteady, bar, .. } = search;
-    drop(bar);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = (2 * processors).clamp(2, JOBS_MAX);
+    let suite = Suite { pair, testbed, plans: asked.plans, jobs, stopping };
+    let (found, counts) = suite.run(lesson, &spoken).map_err(failed)?;
     if stopping.is_asked() {
         return Ok(Outcome::Stopped);
     }
     let mut out = String::new();
     let outcome = match found {
-        None => {
-            let held = format!(
-                "under no fault, and under {} plans of faults that took place, {place}",
-                tried.saturating_sub(1)
-            );
-            paragraph(&mut out, "It holds: ", &held, WIDTH);
-            Outcome::Passes
-        }
         Some(found) => {
-            out.push_str(&found.words(lesson));
+            out.push_str(&words(lesson, &found));
             Outcome::Fails
         }
+        None if counts.kinds == FaultKinds::default() => {
+            let why = "no fault of any plan took place: do the two talk to each other over the address \
+                       that they are given?";
+            paragraph(&mut out, "Nothing is proven: ", why, WIDTH);
+            Outcome::Fails
+        }
+        None => {
+            paragraph(&mut out, "Not broken: ", &format!("by {}, {place}", tried(&counts)), WIDTH);
+            paragraph(&mut out, "Not tried:  ", &not_tried(&counts), WIDTH);
+            Outcome::Passes
+        }
     };
-    if unsteady > 0 {
-        let _ = writeln!(out, "({} plans broke it once and not a second time: they do not count)", unsteady);
+    let some_plans = |count: usize| if count == 1 { "1 plan".to_owned() } else { format!("{count} plans") };
+    if counts.unsteady > 0 {
+        let _ = writeln!(out, "({} broke it in one run of three)", some_plans(counts.unsteady));
     }
-    if inert > 0 {
-        let _ = writeln!(out, "({} plans did not take place: the packet that they name did not come)", inert);
+    if counts.inert > 0 {
+        let what = "did not take place: a packet that was to be hit never came";
+        let _ = writeln!(out, "({} {what})", some_plans(counts.inert));
     }
     output::emit(&out)?;
     Ok(outcome)
+}
+
+/// What did not break them.
+fn tried(counts: &Counts) -> String {
+    let mut tried = vec![match counts.fault_free {
+        1 => "a run without faults".to_owned(),
+        runs => format!("{runs} runs without faults"),
+    }];
+    if counts.recorded > 0 {
+        tried.push("the plan that breaks the program you start from".to_owned());
+    }
+    if counts.trials > 0 {
+        tried.push(format!("{} cases of common mistakes", counts.trials));
+    }
+    tried.push(format!("{} of {} plans of one fault", counts.singles, counts.singles_of));
+    tried.push(format!("{} of {} of two", counts.pairs, counts.pairs_of));
+    let last = tried.pop().unwrap_or_default();
+    format!("{}, and {last}", tried.join(", "))
+}
+
+/// What it does not say anything about. (What is damaged a kernel drops, as if it were lost.)
+fn not_tried(counts: &Counts) -> String {
+    let mut not_tried: Vec<_> = counts.kinds.missing().map(FaultKind::words).collect();
+    if counts.singles < counts.singles_of || counts.pairs < counts.pairs_of {
+        not_tried.push("the other plans of one and two faults (--plans tries more)");
+    }
+    not_tried.extend(["three or more faults at once other than in the cases", "random plans"]);
+    not_tried.join(", ")
 }
 
 /// Where they run: in a lab, where it is to be had and nothing else was asked for. Of a stream a relay carries nothing.
@@ -136,17 +170,6 @@ fn testbed(asked: Option<Testbed>, lesson: &Lesson, speech: Speech) -> Result<Te
     }
 }
 
-struct Search<'a> {
-    pair: Pair<'a>,
-    testbed: Testbed,
-    stopping: &'a Interrupt,
-    /// Runs that prove something.
-    tried: u64,
-    inert: u64,
-    unsteady: u64,
-    bar: RunsBar,
-}
-
 /// What is said of a program that waits for ever in simulation, and of a command that does.
 const NEVER_ENDS: &str = "it never comes to an end";
 const NOT_ENDED: &str = "the client had not ended";
@@ -162,118 +185,40 @@ fn gist(how: &str) -> String {
     open.split_once(": ").map_or(open, |(gist, _)| gist).to_owned()
 }
 
-/// A plan under which the programs do not do what they should.
-struct Found {
-    plan: FaultPlan,
-    course: Course,
-    is_recorded: bool,
-}
-
-impl Search<'_> {
-    /// The first plan that breaks the pair: no fault, the lesson's own, plans of one fault.
-    fn run(&mut self, lesson: &Lesson, plans: usize) -> Result<Option<Found>, Failure> {
-        let recorded = self.pair.spoken.plan(lesson).map_err(super::pair::ours)?;
-        let base = FaultPlan { link: recorded.link, ..FaultPlan::default() };
-        let Some(first) = self.once(&base)? else { return Ok(None) };
-        self.tried += 1;
-        if first.wrong.is_some() {
-            return Ok(Some(Found { plan: base, course: first, is_recorded: false }));
-        }
-        if !(recorded.faults.is_empty() && recorded.events.is_empty())
-            && let Some(course) = self.breaks(&recorded)?
-        {
-            return Ok(Some(Found { plan: recorded, course, is_recorded: true }));
-        }
-        for plan in
-            singles(&first.trace, &base).into_iter().filter(|it| it.faults != recorded.faults).take(plans)
-        {
-            if self.stopping.is_asked() {
-                return Ok(None);
-            }
-            if let Some(course) = self.breaks(&plan)? {
-                return Ok(Some(Found { plan, course, is_recorded: false }));
-            }
-        }
-        Ok(None)
+/// A failure: its plan, its diagram, what is wrong.
+fn words(lesson: &Lesson, found: &Found) -> String {
+    let Found { attempt, course } = found;
+    let (plan, how) = (&attempt.plan, course.wrong.as_deref().unwrap_or_default());
+    let mut out = format!("Lesson {}: ", lesson.name);
+    if plan.faults.is_empty() && plan.events.is_empty() {
+        out.push_str("it does not work without any fault.\n\n");
+    } else {
+        out.push_str("a plan breaks the programs.\n\n");
     }
-
-    fn once(&mut self, plan: &FaultPlan) -> Result<Option<Course>, Failure> {
-        let course = self.pair.run(self.testbed, plan, &|| self.stopping.is_asked())?;
-        self.bar.ran(&plan_in_words(plan));
-        Ok(course)
+    out.push_str(&plan_and_diagram(plan, &course.trace));
+    paragraph(&mut out, "It fails: ", how, WIDTH);
+    if let Some(about) = attempt.about {
+        paragraph(&mut out, "Case:     ", about, WIDTH);
     }
-
-    /// The run, if the plan breaks the pair, twice.
-    fn breaks(&mut self, plan: &FaultPlan) -> Result<Option<Course>, Failure> {
-        for attempt in 0..2 {
-            let Some(course) = self.once(plan)? else { return Ok(None) };
-            if !course.fired.all() && course.wrong.is_none() {
-                self.inert += 1;
-                return Ok(None);
-            }
-            if course.wrong.is_none() {
-                self.unsteady += attempt;
-                break;
-            }
-            if attempt == 1 {
-                return Ok(Some(course));
-            }
-        }
-        self.tried += 1;
-        Ok(None)
+    if !course.fired.all() {
+        let note = "not all of the plan took place in this run: they fail without it too, now and then";
+        paragraph(&mut out, "Note:     ", note, WIDTH);
     }
-}
-
-impl Found {
-    fn words(&self, lesson: &Lesson) -> String {
-        let mut out = format!("Lesson {}: ", lesson.name);
-        let how = self.course.wrong.as_deref().unwrap_or_default();
-        if self.plan.faults.is_empty() && self.plan.events.is_empty() {
-            out.push_str("it does not work without any fault.\n\n");
-        } else {
-            out.push_str("a plan breaks the programs.\n\n");
+    if found.is_recorded() {
+        paragraph(&mut out, "Plan:     ", "the smallest that breaks the program you start from", WIDTH);
+        if !plan.events.is_empty() {
+            let note = "the server is cut off forever; no host can tell that from one without power";
+            paragraph(&mut out, "          ", note, WIDTH);
         }
-        out.push_str(&plan_and_diagram(&self.plan, &self.course.trace));
-        paragraph(&mut out, "It fails: ", how, WIDTH);
-        if !self.course.fired.all() {
-            let note = "not all of the plan took place in this run: they fail without it too, now and then";
-            paragraph(&mut out, "Note:     ", note, WIDTH);
+        // It fails as that one does, and for the same reason.
+        if plan.title.as_deref().is_some_and(|title| gist(title) == gist(how)) {
+            paragraph(&mut out, "Why:      ", lesson.why, WIDTH);
         }
-        if self.is_recorded {
-            paragraph(&mut out, "Plan:     ", "the smallest that breaks the program that believes", WIDTH);
-            if !self.plan.events.is_empty() {
-                let note = "the server is cut off for ever; nobody can tell that from a host without power";
-                paragraph(&mut out, "          ", note, WIDTH);
-            }
-            // It fails as that one does, and for the same reason.
-            if self.plan.title.as_deref().is_some_and(|title| gist(title) == gist(how)) {
-                paragraph(&mut out, "Why:      ", lesson.why, WIDTH);
-            }
-        }
-        if !self.course.complaints.is_empty() {
-            let _ = write!(out, "\n{}", self.course.complaints);
-        }
-        out
     }
-}
-
-/// The plans of one fault on a datagram of a run: the simplest first, each kind in the order of the datagrams.
-fn singles(trace: &Trace, base: &FaultPlan) -> Vec<FaultPlan> {
-    let rtt = Duration::from_micros(2 * Link::numbers(&base.link).delay_us);
-    let mut faults = Grid::new(rtt, TIMEOUT).faults(trace);
-    // What is damaged is thrown away by the kernel, as if it were lost; and when a kernel sends a bare acknowledgement
-    // depends on the moment.
-    let class = [Class::Datagram, Class::Data, Class::Fin, Class::Syn];
-    faults.retain(|fault| {
-        class.contains(&fault.packet.class) && !matches!(fault.action, Action::CorruptBits(_))
-    });
-    faults.sort_by_key(|fault| match fault.action {
-        Action::Drop => 0,
-        Action::Duplicate => 1,
-        Action::HoldFor(_) => 2,
-        _ => 3,
-    });
-    faults.into_iter().map(|fault| FaultPlan { faults: vec![fault], ..base.clone() }).collect()
+    if !course.complaints.is_empty() {
+        let _ = write!(out, "\n{}", course.complaints);
+    }
+    out
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::Outcome;
 use super::group::{Group, Waited};
 use super::output_of::{Keep, Kept};
-use crate::command::ctrl_c;
 use crate::command::error::CommandError;
+use crate::command::lesson::folder::shown;
 use crate::command::live::tell;
 use crate::command::output;
 use crate::exit;
@@ -35,10 +35,10 @@ const REPORT_FILE: &str = ".faultwire-verdict";
 const OUTPUT_MAX: Duration = Duration::from_secs(1);
 
 /// Builds the crate in a folder, and runs its check for no longer than `limit`.
-pub(super) fn check(folder: &Path, limit: Duration) -> Result<Outcome, CommandError> {
+pub(super) fn check(folder: &Path, limit: Duration, stopping: &Interrupt) -> Result<Outcome, CommandError> {
     if !folder.join("Cargo.toml").is_file() {
         return Err(CommandError::Lesson {
-            what: format!("{} has no Cargo.toml", folder.display()),
+            what: format!("{} has no Cargo.toml", shown(folder)),
             help: "`faultwire lesson start` makes a folder that has one".to_owned(),
             code: exit::USAGE,
             source: None,
@@ -53,7 +53,6 @@ pub(super) fn check(folder: &Path, limit: Duration) -> Result<Outcome, CommandEr
             source: None,
         });
     }
-    let stopping = ctrl_c::listen_for_the_end();
     let is_first = is_first(folder);
     let why = if is_first {
         " (the first time this takes minutes: it builds what the check is made of)"
@@ -61,7 +60,7 @@ pub(super) fn check(folder: &Path, limit: Duration) -> Result<Outcome, CommandEr
         ""
     };
     tell(format_args!("building{why}"));
-    match build(folder, is_first, &stopping)? {
+    match build(folder, is_first, stopping)? {
         Waited::Ended(status) if status.success() => {}
         Waited::Ended(_) => {
             output::emit("It does not compile: the compiler says above what it does not understand.\n")?;
@@ -74,7 +73,7 @@ pub(super) fn check(folder: &Path, limit: Duration) -> Result<Outcome, CommandEr
         Waited::Stopped => return Ok(Outcome::Stopped),
     }
     tell(format_args!("checking"));
-    test(folder, limit, &stopping)
+    test(folder, limit, stopping)
 }
 
 /// The source tree that a crate depends on, where that is no longer there.

@@ -27,15 +27,16 @@ const LINGER: Duration = Duration::from_millis(300);
 const END_MAX: Duration = Duration::from_secs(2);
 /// A datagram that is held back is let go after that time.
 const HELD_MAX: Duration = Duration::from_millis(1_100);
+/// So much a program may print in any case, in bytes; more where the messages are larger.
+const PRINTED_MIN: usize = 256 * 1024;
 /// So much of what the programs wrote to stderr is told, in bytes.
 const COMPLAINTS_MAX: usize = 2_048;
 
-/// The learner's commands, and what they have to do.
+/// The learner's commands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pair<'a> {
     pub(super) server: &'a str,
     pub(super) client: &'a str,
-    pub(super) spoken: &'a Spoken,
     /// How long the client may take.
     pub(super) limit: Duration,
 }
@@ -52,32 +53,33 @@ pub(super) struct Course {
 }
 
 impl Pair<'_> {
-    /// Runs both under a plan; `None` where it is to stop.
+    /// Runs both under a plan, with what they have to do; `None` where it is to stop.
     pub(super) fn run(
         &self,
+        spoken: &Spoken,
         testbed: Testbed,
         plan: &FaultPlan,
         is_to_stop: &dyn Fn() -> bool,
     ) -> Result<Option<Course>, Failure> {
         let place = Place::new(testbed, plan)?;
-        let [client_lines, server_lines] = self
-            .spoken
+        let [client_lines, server_lines] = spoken
             .lines()
             .map(|lines| lines.iter().flat_map(|line| [line, &b"\n"[..]].concat()).collect::<Vec<u8>>());
-        let mut server = place.start(Who::Server, self.server, server_lines)?;
-        let mut wrong = self.until_it_listens(&place, &mut server, is_to_stop)?;
+        let printed_max = PRINTED_MIN.max(2 * (client_lines.len() + server_lines.len()));
+        let mut server = place.start(Who::Server, self.server, server_lines, printed_max)?;
+        let mut wrong = until_it_listens(spoken.speech, &place, &mut server, is_to_stop)?;
         let clock = OsNetwork::new();
         let (mut complaints, mut client_outcome) = (String::new(), Outcome::default());
         if wrong.is_none() && !is_to_stop() {
-            let mut client = place.start(Who::Client, self.client, client_lines)?;
-            wrong = self.until_it_ends(&mut client, &mut server, is_to_stop)?;
+            let mut client = place.start(Who::Client, self.client, client_lines, printed_max)?;
+            wrong = self.until_it_ends(&mut client, &mut server, plan, is_to_stop)?;
             client.end();
             client_outcome = outcome(&mut client)?;
             complaints.push_str(&complaint("client", &client));
         }
         let done = clock.now();
         if wrong.is_none() {
-            wrong = self.after_the_client(&mut server, plan, is_to_stop)?;
+            wrong = after_the_client(spoken.speech, &mut server, plan, is_to_stop)?;
         }
         let ended = server.status()?;
         server.end();
@@ -90,8 +92,8 @@ impl Pair<'_> {
             let server_outcome =
                 Outcome { delivered: lines(&server.out.bytes()), error: ended.and_then(failure) };
             let run = Printed { client: &client_outcome, server: &server_outcome, done, trace: &trace };
-            wrong = self.spoken.check(&run).err();
-            let (name, printed) = match self.spoken.client_prints {
+            wrong = spoken.check(&run).err();
+            let (name, printed) = match spoken.client_prints {
                 true => ("client", &client_outcome),
                 false => ("server", &server_outcome),
             };
@@ -101,65 +103,15 @@ impl Pair<'_> {
                 ));
             }
         }
+        // How a server ends that is cut off forever, no other host can know; and its client may give up.
+        if wrong.is_none() && plan.events.is_empty() {
+            let server_error = ended.and_then(failure);
+            let ends = [("client", client_outcome.error), ("server", server_error)];
+            let mut errors = ends.into_iter().filter_map(|(name, error)| Some((name, error?)));
+            wrong = errors.next().map(|(name, error)| format!("the {name} ended with {error}"));
+            wrong = wrong.or_else(|| exception(&server));
+        }
         Ok(Some(Course { wrong, complaints, trace, fired: place.fired() }))
-    }
-
-    /// What the server does when the client has ended; what is wrong with it.
-    fn after_the_client(
-        &self,
-        server: &mut Process,
-        plan: &FaultPlan,
-        is_to_stop: &dyn Fn() -> bool,
-    ) -> Result<Option<String>, Failure> {
-        match self.spoken.speech {
-            Speech::Datagrams => wait(late(plan), &mut || Ok(server.out.is_cut() || is_to_stop()))?,
-            // What the kernel has still to send again comes too. A server that is done may end; one that serves others
-            // need not.
-            Speech::Stream => wait(late(plan) + END_MAX, &mut || {
-                Ok(server.out.is_cut() || is_to_stop() || server.status()?.is_some())
-            })?,
-        }
-        Ok(match server.status()? {
-            Some(status) if self.spoken.speech == Speech::Datagrams => {
-                Some(format!("the server ended by itself ({})", how(status)))
-            }
-            _ => flood(server, "server"),
-        })
-    }
-
-    /// Waits until the server's socket is there; what is wrong if it does not come.
-    fn until_it_listens(
-        &self,
-        place: &Place,
-        server: &mut Process,
-        is_to_stop: &dyn Fn() -> bool,
-    ) -> Result<Option<String>, Failure> {
-        let clock = OsNetwork::new();
-        while !place.is_listening()? {
-            if let Some(status) = server.status()? {
-                return Ok(Some(format!("the server ended before its socket was there ({})", how(status))));
-            }
-            if server.out.is_cut() {
-                return Ok(flood(server, "server"));
-            }
-            if is_to_stop() {
-                return Ok(None);
-            }
-            if clock.now().since_start() >= LISTEN_MAX {
-                let (socket, binds) = match self.spoken.speech {
-                    Speech::Datagrams => ("UDP socket", "bind one to"),
-                    Speech::Stream => ("TCP socket that listens", "listen at"),
-                };
-                return Ok(Some(format!(
-                    "the server has no {socket} at port {} after {} s: does it {binds} FAULTWIRE_SERVER and \
-                     FAULTWIRE_PORT?",
-                    place.server_port(),
-                    LISTEN_MAX.as_secs()
-                )));
-            }
-            thread::park_timeout(LOOK);
-        }
-        Ok(None)
     }
 
     /// Waits until the client has ended; what is wrong if it does not, or not well.
@@ -167,15 +119,24 @@ impl Pair<'_> {
         &self,
         client: &mut Process,
         server: &mut Process,
+        plan: &FaultPlan,
         is_to_stop: &dyn Fn() -> bool,
     ) -> Result<Option<String>, Failure> {
         let clock = OsNetwork::new();
         loop {
-            if client.status()?.is_some() {
-                return Ok(flood(client, "client"));
+            if let Some(status) = client.status()? {
+                // No program means to end so, whatever it has found out.
+                let killed = signal(status).map(|_| format!("the client ended with {}", how(status)));
+                return Ok(flood(client, "client").or(killed));
             }
             if let Some(flood) = flood(client, "client").or_else(|| flood(server, "server")) {
                 return Ok(Some(flood));
+            }
+            if let Some(status) = server.status()?
+                && !status.success()
+                && plan.events.is_empty()
+            {
+                return Ok(Some(format!("the server ended by itself ({})", how(status))));
             }
             if is_to_stop() {
                 return Ok(None);
@@ -194,6 +155,64 @@ impl Pair<'_> {
             thread::park_timeout(LOOK);
         }
     }
+}
+
+/// What the server does when the client has ended; what is wrong with it.
+fn after_the_client(
+    speech: Speech,
+    server: &mut Process,
+    plan: &FaultPlan,
+    is_to_stop: &dyn Fn() -> bool,
+) -> Result<Option<String>, Failure> {
+    match speech {
+        Speech::Datagrams => wait(late(plan), &mut || Ok(server.out.is_cut() || is_to_stop()))?,
+        // What the kernel has still to send again comes too. A server that is done may end; one that serves
+        // others need not.
+        Speech::Stream => wait(late(plan) + END_MAX, &mut || {
+            Ok(server.out.is_cut() || is_to_stop() || server.status()?.is_some())
+        })?,
+    }
+    Ok(match server.status()? {
+        Some(status) if speech == Speech::Datagrams => {
+            Some(format!("the server ended by itself ({})", how(status)))
+        }
+        _ => flood(server, "server"),
+    })
+}
+
+/// Waits until the server's socket is there; what is wrong if it does not come.
+fn until_it_listens(
+    speech: Speech,
+    place: &Place,
+    server: &mut Process,
+    is_to_stop: &dyn Fn() -> bool,
+) -> Result<Option<String>, Failure> {
+    let clock = OsNetwork::new();
+    while !place.is_listening()? {
+        if let Some(status) = server.status()? {
+            return Ok(Some(format!("the server ended before its socket was there ({})", how(status))));
+        }
+        if server.out.is_cut() {
+            return Ok(flood(server, "server"));
+        }
+        if is_to_stop() {
+            return Ok(None);
+        }
+        if clock.now().since_start() >= LISTEN_MAX {
+            let (socket, binds) = match speech {
+                Speech::Datagrams => ("UDP socket", "bind one to"),
+                Speech::Stream => ("TCP socket that listens", "listen at"),
+            };
+            return Ok(Some(format!(
+                "the server has no {socket} at port {} after {} s: does it {binds} FAULTWIRE_SERVER and \
+                 FAULTWIRE_PORT?",
+                place.server_port(),
+                LISTEN_MAX.as_secs()
+            )));
+        }
+        thread::park_timeout(LOOK);
+    }
+    Ok(None)
 }
 
 /// Waits for that long, or until something is so.
@@ -226,9 +245,17 @@ fn late(plan: &FaultPlan) -> Duration {
     plan.faults.iter().map(|fault| of(&fault.action)).max().unwrap_or_default() + 2 * link + LINGER
 }
 
+/// That an exception ended a part of the server, a thread, while the server lives on.
+fn exception(server: &Process) -> Option<String> {
+    const BEGINS: [&str; 2] = ["Traceback (most recent call last):", "' panicked at "];
+    let text = server.err.text();
+    let is_one = BEGINS.iter().any(|begin| text.contains(begin));
+    is_one.then(|| "an exception ended the server, or a thread of it: stderr says which".to_owned())
+}
+
 fn flood(process: &Process, name: &str) -> Option<String> {
     process.out.is_cut().then(|| {
-        let max = super::place::PRINTED_MAX / 1024;
+        let max = process.printed_max / 1024;
         format!(
             "the {name} printed more than {max} KiB, and was ended: does it print in a loop that never ends?"
         )
@@ -236,11 +263,20 @@ fn flood(process: &Process, name: &str) -> Option<String> {
 }
 
 fn how(status: ExitStatus) -> String {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+    if let Some(signal) = signal(status) {
         return format!("signal {signal}");
     }
     status.code().map_or_else(|| "no exit code".to_owned(), |code| format!("exit code {code}"))
+}
+
+#[cfg(unix)]
+fn signal(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+#[cfg(not(unix))]
+fn signal(_: ExitStatus) -> Option<i32> {
+    None
 }
 
 /// What a program wrote to stderr, the end of it, if it wrote anything.

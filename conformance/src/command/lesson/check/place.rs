@@ -18,8 +18,6 @@ use super::relayed::Relayed;
 use crate::command::lab::{Hosts, addresses};
 use crate::command::live::Failure;
 
-/// So much may a program print, in bytes.
-pub(super) const PRINTED_MAX: usize = 256 * 1024;
 /// Where the server listens in a lab, where every port is free.
 const LAB_PORT: u16 = 7000;
 /// How long the rest of a program's output is waited for.
@@ -75,8 +73,14 @@ impl Place {
         }
     }
 
-    /// Starts a command of the shell, with that on its stdin.
-    pub(super) fn start(&self, who: Who, line: &str, stdin: Vec<u8>) -> Result<Process, Failure> {
+    /// Starts a command of the shell, with that on its stdin. It may print so many bytes.
+    pub(super) fn start(
+        &self,
+        who: Who,
+        line: &str,
+        stdin: Vec<u8>,
+        printed_max: usize,
+    ) -> Result<Process, Failure> {
         let (host, port) = match self {
             #[cfg(target_os = "linux")]
             Place::Lab(_) => (addresses(false).1.to_string(), LAB_PORT),
@@ -88,7 +92,8 @@ impl Place {
             ("FAULTWIRE_PORT".to_owned(), port.to_string()),
             ("PYTHONUNBUFFERED".to_owned(), "1".to_owned()),
         ];
-        self.spawn(who, &line, &environment, feed(stdin).map_err(ours)?).map_err(ours)
+        let stdin = feed(stdin).map_err(ours)?;
+        self.spawn(who, &line, &environment, stdin, printed_max).map_err(ours)
     }
 
     fn spawn(
@@ -97,6 +102,7 @@ impl Place {
         line: &str,
         environment: &[(String, String)],
         stdin: PipeReader,
+        printed_max: usize,
     ) -> io::Result<Process> {
         let (out, stdout) = io::pipe()?;
         let (err, stderr) = io::pipe()?;
@@ -120,9 +126,9 @@ impl Place {
                 Running::Here(Group::start(&mut command)?)
             }
         };
-        let out = Kept::of(out, Keep::First(PRINTED_MAX))?;
+        let out = Kept::of(out, Keep::First(printed_max))?;
         let err = Kept::of(err, Keep::Last(complaints_max()))?;
-        Ok(Process { running, status: None, out, err })
+        Ok(Process { running, status: None, out, err, printed_max })
     }
 
     /// Whether the server's socket is there.
@@ -169,6 +175,7 @@ pub(super) struct Process {
     status: Option<ExitStatus>,
     pub(super) out: Kept,
     pub(super) err: Kept,
+    pub(super) printed_max: usize,
 }
 
 #[derive(Debug)]

@@ -9,12 +9,33 @@ pub(super) fn of(lesson: &Lesson, language: Language) -> String {
     let (name, title) = (lesson.name, lesson.title);
     let believes = lesson.section("What one believes");
     let question = lesson.section("The question");
-    let to_do = to_do(lesson, language).replace("{lesson}", name);
+    let to_do = to_do(lesson, language);
+    let messages = messages(lesson);
     format!(
-        "# Lesson {name}: {title}\n\n## What one believes\n\n{believes}\n\n## What to do\n\n{to_do}\n\
+        "# Lesson {name}: {title}\n\n## What one believes\n\n{believes}\n\n\
+         ## What to do\n\n{to_do}{messages}\n\
          The idea, if you would rather read it than find it: `faultwire lesson show {name}`.\n\n\
          ## The question\n\nWhen it passes:\n\n{question}\n",
     )
+}
+
+/// What the messages may be like, where that matters.
+fn messages(lesson: &Lesson) -> &'static str {
+    match lesson.slug {
+        "plain-datagrams" => "\nA message has up to 1400 bytes.\n",
+        "acknowledge-and-repeat" => "\nA message has up to 1400 bytes. No two of them are alike.\n",
+        "sequence-numbers" => "\nA message has up to 1400 bytes. Two in a row may be alike.\n",
+        "one-bit-is-not-enough" => {
+            "\nA message has up to 1400 bytes. Two in a row may be alike, and there may be\n\
+             hundreds of them.\n"
+        }
+        "one-read-is-not-one-message" => {
+            "\nA message has up to 5000 bytes (in Rust 1000), all of them printable text.\n"
+        }
+        "a-short-write" => "\nThere may be more to write than any buffer holds.\n",
+        "half-close" => "\nBehind the question may come much more than one read gives.\n",
+        _ => "",
+    }
 }
 
 fn to_do(lesson: &Lesson, language: Language) -> String {
@@ -76,10 +97,12 @@ a check takes seconds in which hours pass.
 const IN_RUST: &str = "\
     faultwire lesson check      # finds the smallest plan that breaks it
     faultwire lesson hint       # a hint, and another one each time
-    faultwire lesson solution {lesson}
+    faultwire lesson solution
 
-Mend it where it says THE GAP. It passes when no plan of up to two faults breaks
-it, nor any of a thousand random ones. (`cargo test` makes the same check.)
+Mend it where it says THE GAP. It passes when none of the lesson's cases, no
+plan of up to two faults and none of a thousand random ones breaks it. (`cargo
+test` makes the same check; `faultwire lesson check --watch` makes it whenever
+you save a file.)
 ";
 
 const DAMAGED: &str = "\
@@ -118,18 +141,21 @@ The client is started when the server listens.
 const IN_PYTHON: &str = "
     faultwire lesson check      # runs both with faults between them
     faultwire lesson hint       # a hint, and another one each time
-    faultwire lesson solution {lesson} --language python
+    faultwire lesson solution
 
-Mend them where they say THE GAP.";
+Mend them where they say THE GAP. (`faultwire lesson check --watch` checks again
+whenever you save a file.)";
 
-const IN_THE_LAB: &str = " Each run has a real network between the
-two, in the kernel: this takes Linux, and no root. It passes when none of the
-plans breaks it: no fault, the lesson's own plan, and single faults.
+const IN_THE_LAB: &str = " Each run has a real network between the two, in
+the kernel: this takes Linux, and no root. It passes when nothing of this breaks
+it: no fault, the lesson's own plan, its cases, and some plans of one and two
+faults.
 ";
 
-const IN_THE_LAB_OR_NOT: &str = " Each run has a real network between the
-two, in the kernel where the machine allows it. It passes when none of the plans
-breaks it: no fault, the lesson's own plan, and single faults.
+const IN_THE_LAB_OR_NOT: &str = " Each run has a real network between the two,
+in the kernel where the machine allows it. It passes when nothing of this breaks
+it: no fault, the lesson's own plan, its cases, and some plans of one and two
+faults.
 ";
 
 #[cfg(test)]
