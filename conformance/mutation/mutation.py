@@ -88,7 +88,8 @@ def build(args):
 # --- run
 
 
-def limited():
+def limited(seconds):
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.nice(19)
@@ -98,15 +99,20 @@ def attempt(command, number, folder, timeout):
     """Runs one judge against one mutant: how it ended, and what it printed."""
     environment = {**os.environ, schemata.VARIABLE: str(number), "RUST_BACKTRACE": "0"}
     child = subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE,
-                             stderr=subprocess.DEVNULL, preexec_fn=limited, start_new_session=True)
+                             stderr=subprocess.DEVNULL, preexec_fn=lambda: limited(timeout),
+                             start_new_session=True)
     try:
-        output, _ = child.communicate(timeout=timeout)
+        # On a busy machine much time passes that is not the judge's.
+        output, _ = child.communicate(timeout=20 * timeout)
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
         return "timeout", ""
-    return ("survived" if child.returncode == 0 else f"exit-{child.returncode}" if child.returncode > 0
-            else f"signal-{-child.returncode}"), output
+    if child.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        return "timeout", ""
+    if child.returncode < 0:
+        return f"signal-{-child.returncode}", ""
+    return f"exit-{child.returncode}" if child.returncode else "survived", output
 
 
 def verify(work, mutant, timeout):
@@ -242,7 +248,7 @@ def main():
     it.add_argument("--sample", type=int, metavar="COUNT", help="so many mutants, drawn by the seed")
     it.add_argument("--seed", type=int, default=0)
     it.add_argument("--only", metavar="RESULTS", help="only the survivors of these results")
-    it.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="for each run of a judge")
+    it.add_argument("--timeout", type=int, default=60, metavar="SECONDS", help="CPU time of a judge for one mutant")
     it.set_defaults(act=judge)
 
     it = commands.add_parser("report", help="the shares caught, and the survivors")
