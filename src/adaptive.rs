@@ -71,20 +71,21 @@
 //!
 //! Nothing is encrypted, and nobody's identity is proven: it is for networks that are trusted with the content. What it
 //! does against strangers: an address that has not shown that it receives there gets no state and never more bytes than it
-//! sent; the peers, and the room for each, have bounds; no packet may panic, hang, or grow memory beyond them. The size of
-//! datagrams is configured ([`Config::datagram_max`]) and not discovered.
+//! sent; the peers, and the room for each, have bounds, and no address gets more than its share of them; no packet may panic,
+//! hang, or grow memory beyond them. The size of datagrams is configured ([`Config::datagram_max`]) and not discovered.
 //!
 //! # How it is made
 //!
 //! [`Machine`] is the protocol as a pure machine: datagrams in and out as bytes, the time told from outside.
 //! [`AdaptiveSocket`] runs it over the seam, so in simulation and over real sockets. Read on in this order: `packet` (what is
 //! on the wire), `outgoing` and `incoming` (messages, from the two sides), `recovery` and `congestion` (what was lost, and how
-//! much may be under way), `connection` (all of these for a peer), `machine` (all peers; how a connection begins).
+//! much may be under way), `connection` (all of these for a peer), `machine` and `ids` (all peers; how a connection begins).
 
 mod config;
 mod congestion;
 mod connection;
 mod event;
+mod ids;
 mod incoming;
 mod machine;
 mod numbers;

@@ -50,7 +50,8 @@ impl Delivery {
     }
 }
 
-/// What a socket is set to. Both ends may differ in all of it.
+/// What a socket is set to. Both ends may differ in all of it. A number out of its bounds is taken as the nearest one
+/// within them; no time is above a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
@@ -64,7 +65,8 @@ pub struct Config {
     pub send_buffer: u64,
     /// The longest message that is sent, in bytes. Besides, with 128 bytes more it must fit the buffers of both ends. 256 KiB.
     pub message_max: usize,
-    /// Peers at once. 64.
+    /// Peers at once. 64. An address (with IPv6: a network of 64 bits) cannot connect while it has as many connections as are
+    /// free for others, so it gets no more than half of them.
     pub peers_max: usize,
     /// Whether others may connect to it. Yes.
     pub accepting: bool,
@@ -90,6 +92,8 @@ pub struct Config {
 const DATAGRAM_MIN: usize = 256;
 /// The most of it: what IPv4 carries.
 const DATAGRAM_MOST: usize = 65_507;
+/// The longest time.
+const TIME_MOST: Duration = Duration::from_secs(86_400);
 /// The least that a buffer has, at either end.
 pub(super) const BUFFER_MIN: u64 = 4_096;
 
@@ -149,6 +153,13 @@ impl Config {
         self
     }
 
+    /// The same, with whether others may connect to it.
+    #[must_use]
+    pub fn with_accepting(mut self, accepting: bool) -> Self {
+        self.accepting = accepting;
+        self
+    }
+
     /// The same, giving a peer up after that many time-outs in a row.
     #[must_use]
     pub fn with_tries_max(mut self, tries: u32) -> Self {
@@ -162,7 +173,11 @@ impl Config {
         self.message_max = self.message_max.min(1 << 29);
         self.receive_buffer = self.receive_buffer.clamp(BUFFER_MIN, 1 << 30);
         self.send_buffer = self.send_buffer.clamp(BUFFER_MIN, 1 << 30);
-        self.timeout_min = self.timeout_min.max(Duration::from_millis(1));
+        for time in [&mut self.timeout_initial, &mut self.timeout_max, &mut self.ack_delay] {
+            *time = (*time).min(TIME_MOST);
+        }
+        self.keep_alive = self.keep_alive.map(|time| time.min(TIME_MOST));
+        self.timeout_min = self.timeout_min.clamp(Duration::from_millis(1), TIME_MOST);
         self.timeout_max = self.timeout_max.max(self.timeout_min);
         self
     }

@@ -1,29 +1,21 @@
 //! All peers of a socket: how a connection begins, and which one a packet is for.
 //!
-//! A client asks for a connection with an id of its own. The answer is an id that the server makes of a secret, the
-//! client's address, the client's id and the time (an *epoch* of a minute), and the server keeps nothing. The first packet
-//! with data that carries both ids from that address proves that the address receives there, and makes the connection. An
-//! id makes one in its own epoch and the next; what is closed is remembered for as long, so that no old packet brings it back.
+//! A client asks for a connection with an id of its own. The server answers with an id for this client and keeps nothing.
+//! The first packet with data that carries both ids from that address proves that the address receives there, and makes
+//! the connection (`ids`). No source gets more connections than are still free for the others.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::hash::Hasher as _;
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
-use siphasher::sip::SipHasher13;
 
 use super::config::{Config, Delivery};
 use super::connection::Connection;
 use super::event::{Event, MessageId, PeerId, SendError, Status, Transmit, Vitals};
+use super::ids::{Ids, source};
 use super::packet::{Body, Packet};
 use crate::time::Time;
 
-/// For how long an id is given out. It makes a connection for that long at the least, which is longer than a client with the
-/// usual configuration tries to, and for up to twice that.
-const EPOCH: Duration = Duration::from_secs(60);
-/// Connections that are remembered. With more in two epochs none is made for a while.
-const REMEMBERED_MAX: usize = 16_384;
 /// Answers that wait to be sent at most. More are left out: they are asked for again.
 const ANSWERS_MAX: usize = 256;
 
@@ -57,11 +49,9 @@ const ANSWERS_MAX: usize = 256;
 #[derive(Debug)]
 pub struct Machine {
     config: Config,
-    secret: u64,
+    ids: Ids,
     made: u64,
     connections: BTreeMap<u64, Connection>,
-    /// Ids that have made a connection, by the epoch in which they did.
-    remembered: BTreeMap<u64, BTreeSet<u64>>,
     answers: VecDeque<Transmit>,
     accepted: VecDeque<u64>,
     /// Connections that may have something to send, or to tell, and when each has a timer.
@@ -77,14 +67,11 @@ impl Machine {
     /// others.
     pub fn new(config: Config, now: Time) -> Machine {
         let config = config.bounded();
-        let mut hasher = SipHasher13::new_with_keys(config.seed, now.as_nanos());
-        hasher.write(b"adaptive");
         Machine {
-            secret: hasher.finish(),
+            ids: Ids::new(config.seed, now),
             config,
             made: 0,
             connections: BTreeMap::new(),
-            remembered: BTreeMap::new(),
             answers: VecDeque::new(),
             accepted: VecDeque::new(),
             sending: BTreeSet::new(),
@@ -100,22 +87,6 @@ impl Machine {
         &self.config
     }
 
-    /// A hash that nobody else can make. It is not 0, which is no id.
-    fn mint(&self, addr: SocketAddr, numbers: [u64; 2]) -> u64 {
-        let mut hasher = SipHasher13::new_with_keys(self.secret, self.config.seed);
-        match addr.ip().to_canonical() {
-            IpAddr::V4(ip) => hasher.write(&ip.octets()),
-            IpAddr::V6(ip) => hasher.write(&ip.octets()),
-        }
-        hasher.write(&addr.port().to_be_bytes());
-        numbers.iter().for_each(|number| hasher.write(&number.to_be_bytes()));
-        hasher.finish().max(1)
-    }
-
-    fn epoch(now: Time) -> u64 {
-        now.as_nanos() / u64::try_from(EPOCH.as_nanos()).unwrap_or(u64::MAX)
-    }
-
     /// Asks `addr` for a connection. Messages may be sent at once.
     ///
     /// # Errors
@@ -125,7 +96,7 @@ impl Machine {
             return Err(SendError::TooManyPeers);
         }
         self.made += 1;
-        let id = self.mint(addr, [self.made, u64::MAX]);
+        let id = self.ids.own(addr, self.made);
         self.connections.insert(id, Connection::open(now, &self.config, addr, id));
         self.touched(id);
         Ok(PeerId(id))
@@ -215,7 +186,7 @@ impl Machine {
         }
         match packet.body {
             Body::Open(_) if self.config.accepting => {
-                let id = self.mint(from, [packet.from, Machine::epoch(now)]);
+                let id = self.ids.give(now, from, packet.from);
                 let body = Body::Opened(self.config.receive_buffer);
                 self.answer(from, &Packet { to: packet.from, from: id, body });
             }
@@ -254,24 +225,26 @@ impl Machine {
     /// A packet of a connection that is not there: makes it, if its id says so, or says that it is gone. Whether it is
     /// there now.
     fn accept(&mut self, now: Time, from: SocketAddr, to: u64, peer: u64) -> bool {
-        let epoch = Machine::epoch(now);
-        self.remembered.retain(|made, _| made + 1 >= epoch);
-        let epochs = [epoch, epoch.saturating_sub(1)];
-        let is_ours = epochs.into_iter().any(|epoch| self.mint(from, [peer, epoch]) == to);
-        let was_there = self.remembered.values().any(|ids| ids.contains(&to));
-        if !self.config.accepting || !is_ours || was_there {
+        let given = self.ids.valid(now, from, peer, to).filter(|_| self.config.accepting);
+        let Some(given) = given else {
             self.answer(from, &Packet { to: peer, from: to, body: Body::Gone });
             return false;
-        }
-        let remembered: usize = self.remembered.values().map(BTreeSet::len).sum();
-        if self.connections.len() >= self.config.peers_max || remembered >= REMEMBERED_MAX {
+        };
+        if !self.has_room_for(from) {
             // Its client asks again.
             return false;
         }
-        self.remembered.entry(epoch).or_default().insert(to);
+        self.ids.use_up(from, given, to);
         self.connections.insert(to, Connection::accept(now, &self.config, from, (to, peer)));
         self.accepted.push_back(to);
         true
+    }
+
+    /// Whether there is room for another connection from there: its source must not have more than are free.
+    fn has_room_for(&self, addr: SocketAddr) -> bool {
+        let free = self.config.peers_max.saturating_sub(self.connections.len());
+        let from = source(addr);
+        self.connections.values().filter(|connection| source(connection.addr) == from).count() < free
     }
 
     fn answer(&mut self, to: SocketAddr, packet: &Packet<'_>) {
@@ -382,6 +355,7 @@ impl Machine {
             assert_eq!(connection.incoming.held(), connection.incoming.counted());
             assert!(connection.outgoing.held() <= self.config.send_buffer);
         }
+        self.ids.assert_invariants();
         assert!(self.timer_of.len() == self.timers.len() && self.timers.len() <= self.connections.len());
     }
 }

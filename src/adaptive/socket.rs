@@ -230,10 +230,10 @@ impl<N: Network> AdaptiveSocket<N> {
                 self.pending = self.machine.poll_transmit(self.net.now());
             }
             let Some(datagram) = &self.pending else { return Ok(()) };
-            let sent = self.socket.send_to(&datagram.data, datagram.to).await.map(drop);
+            // Whatever is wrong with the way to one peer is nothing to the others: it is as good as a lost datagram. A
+            // socket that is broken says so when it receives.
+            let _ = self.socket.send_to(&datagram.data, datagram.to).await;
             self.pending = None;
-            // Whatever is wrong with the way to one peer is nothing to the others.
-            self.judge(sent, |_| true)?;
         }
     }
 
@@ -269,17 +269,17 @@ impl<N: Network> AdaptiveSocket<N> {
         if self.machine.next_timer().is_some_and(|due| due <= now) {
             self.machine.on_timer(now);
         }
-        self.judge(judged, is_passing)
+        self.judge(judged)
     }
 
-    /// An error that `passes` says nothing about the next call: it is as good as a lost datagram.
-    fn judge(&mut self, result: io::Result<()>, passes: fn(Errno) -> bool) -> Result<(), Error> {
+    /// An error that passes is as good as a lost datagram.
+    fn judge(&mut self, result: io::Result<()>) -> Result<(), Error> {
         let Err(error) = result else {
             self.failures = 0;
             return Ok(());
         };
         self.failures += 1;
-        let passes = Errno::of(&error).is_some_and(passes);
+        let passes = Errno::of(&error).is_some_and(is_passing);
         if passes && self.failures < FAILURES { Ok(()) } else { Err(Error::Socket(error)) }
     }
 }

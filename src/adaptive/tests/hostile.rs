@@ -1,6 +1,8 @@
 //! Packets that nobody honest sends, packets of long ago, and strangers.
 
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -63,7 +65,7 @@ proptest! {
             let data = Data { number: *number, floor, floor_start: *floor_start, limit: *limit, frames };
             server.input(now, client, &Packet { to, from, body: Body::Data(data) }.encode());
             server.assert_invariants();
-            now += std::time::Duration::from_millis(*later);
+            now += Duration::from_millis(*later);
             server.on_timer(now);
             let mut sent = 0;
             while let Some(datagram) = server.poll_transmit(now) {
@@ -111,7 +113,7 @@ fn old_packets_bring_nothing_back() {
         }
         assert_eq!(pair.machines.iter().map(Machine::peers).sum::<usize>(), 0);
         pair.collect();
-        pair.now += std::time::Duration::from_secs(70);
+        pair.now += Duration::from_secs(70);
     }
     pair.restart(1);
     for (end, data) in &old {
@@ -154,10 +156,148 @@ fn a_stranger_gets_neither_state_nor_more_bytes_than_it_sent() {
     machine.input(now, "10.0.0.8:9".parse().expect("an address"), &data(given));
     assert_eq!(machine.peers(), 0);
     // Too late: nothing. In time, from its own: a peer.
-    machine.input(now + std::time::Duration::from_secs(121), stranger, &data(given));
+    machine.input(now + Duration::from_secs(121), stranger, &data(given));
     assert_eq!(machine.peers(), 0);
     machine.input(now, stranger, &data(given));
     assert_eq!(machine.peers(), 1);
+}
+
+/// All that is on its way between a client and a server, until both are silent.
+fn exchange(now: Time, (client, from): (&mut Machine, SocketAddr), server: &mut Machine) -> Vec<Vec<u8>> {
+    let mut sent = Vec::new();
+    let at = "10.0.0.1:1".parse().expect("an address");
+    loop {
+        let before = sent.len();
+        while let Some(datagram) = client.poll_transmit(now) {
+            server.input(now, from, &datagram.data);
+            sent.push(datagram.data);
+        }
+        while let Some(datagram) = server.poll_transmit(now) {
+            if datagram.to == from {
+                client.input(now, at, &datagram.data);
+            }
+        }
+        if sent.len() == before {
+            return sent;
+        }
+    }
+}
+
+/// Connects from there; the server's program lets go of it at once, or not. What the client sent, if it was served.
+fn visit(now: Time, from: SocketAddr, seed: u64, server: &mut Machine, stays: bool) -> Option<Vec<Vec<u8>>> {
+    let mut client = Machine::new(Config::default().with_seed(seed), Time::ZERO);
+    client.connect(now, "10.0.0.1:1".parse().expect("an address")).expect("its first");
+    let sent = exchange(now, (&mut client, from), server);
+    let mut peer = None;
+    while let Some(event) = server.poll_event() {
+        if let Event::Opened { peer: opened, addr } = event {
+            assert_eq!(addr, from);
+            peer = Some(opened);
+        }
+    }
+    if !stays && let Some(peer) = peer {
+        server.forget(peer);
+    }
+    peer.map(|_| sent)
+}
+
+/// However many connections one address makes one after the other, others are served, and so is that address.
+#[test]
+fn an_address_that_connects_all_the_time_keeps_nobody_out() {
+    let mut server = Machine::new(Config::default().with_seed(9), Time::ZERO);
+    let attacker = |port| SocketAddr::new([10, 0, 0, 66].into(), port);
+    let mut old = Vec::new();
+    let mut now = Time::from_millis(1);
+    for number in 0..20_000 {
+        // All of them in ten seconds.
+        now += Duration::from_micros(500);
+        let from = attacker(1 + (number % 60_000) as u16);
+        old.push((from, visit(now, from, number, &mut server, false).expect("it is served")));
+    }
+    server.assert_invariants();
+    for (number, ip) in [[10, 0, 0, 7], [10, 0, 0, 66]].into_iter().enumerate() {
+        let from = SocketAddr::new(ip.into(), 61_000);
+        assert!(visit(now, from, 70_000 + number as u64, &mut server, false).is_some(), "{from}");
+    }
+    // And what it sent long ago, or just now, makes no connection again.
+    for (from, sent) in old.iter().take(100).chain(&old[19_900..]) {
+        sent.iter().for_each(|data| server.input(now, *from, data));
+        assert_eq!(server.peers(), 0, "{from}");
+        while server.poll_transmit(now).is_some() {}
+    }
+}
+
+/// However many connections one address holds, others are served.
+#[test]
+fn an_address_that_holds_connections_leaves_room_for_others() {
+    let mut server = Machine::new(Config::default().with_peers_max(16).with_seed(9), Time::ZERO);
+    let now = Time::from_millis(1);
+    for (ip, served) in [([10, 0, 0, 66], 8), ([10, 0, 0, 67], 4), ([10, 0, 0, 68], 2), ([10, 0, 0, 69], 1)] {
+        let visits = (1..=50).filter(|port| {
+            let from = SocketAddr::new(ip.into(), *port);
+            visit(now, from, u64::from(ip[3]) << 16 | u64::from(*port), &mut server, true).is_some()
+        });
+        assert_eq!(visits.count(), served);
+        server.assert_invariants();
+    }
+}
+
+/// Many addresses at once make ids expire early, and no more than that.
+#[test]
+fn addresses_that_connect_all_the_time_keep_nobody_out() {
+    let mut server = Machine::new(Config::default().with_seed(9), Time::ZERO);
+    let mut now = Time::from_millis(1);
+    for number in 0..20_000 {
+        now += Duration::from_micros(500);
+        let ip = 0x0a01_0000 + (number % 5_000) as u32;
+        let from = SocketAddr::new(std::net::Ipv4Addr::from_bits(ip).into(), 5_000);
+        assert!(visit(now, from, number, &mut server, false).is_some());
+    }
+    server.assert_invariants();
+    let from = "10.0.0.7:61000".parse().expect("an address");
+    assert!(visit(now, from, 70_000, &mut server, false).is_some());
+}
+
+/// A server and a client answer each other's packets, whatever they are, no more than once: there is no loop.
+#[test]
+fn two_that_answer_do_not_answer_each_other_for_ever() {
+    let addrs: [SocketAddr; 2] = ["10.0.0.1:1", "10.0.0.2:2"].map(|addr| addr.parse().expect("an address"));
+    let frames = vec![Frame::Ping];
+    let data = Data { number: 0, floor: 1, floor_start: 0, limit: 1 << 20, frames };
+    let bodies = [Body::Open(1 << 20), Body::Opened(1 << 20), Body::Gone, Body::Data(data)];
+    for (body, accepting) in bodies.into_iter().flat_map(|body| [(body.clone(), true), (body, false)]) {
+        let config = Config::default().with_accepting(accepting);
+        let mut machines = [1, 2].map(|seed| Machine::new(config.clone().with_seed(seed), Time::ZERO));
+        let now = Time::from_millis(1);
+        let forged = Packet { to: 5, from: 6, body }.encode();
+        machines[0].input(now, addrs[1], &forged);
+        let (mut to, mut answers) = (1, 0);
+        while let Some(datagram) = machines[1 - to].poll_transmit(now) {
+            assert!(datagram.data.len() <= forged.len());
+            machines[to].input(now, addrs[1 - to], &datagram.data);
+            (to, answers) = (1 - to, answers + 1);
+            assert!(answers <= 1);
+        }
+        assert_eq!(machines.iter().map(Machine::peers).sum::<usize>(), 0);
+    }
+}
+
+/// Times without a bound are taken as the longest that there is.
+#[test]
+fn no_time_is_too_long() {
+    for time in [Duration::ZERO, Duration::MAX] {
+        let mut config = Config::default();
+        (config.timeout_initial, config.timeout_min, config.timeout_max) = (time, time, time);
+        (config.ack_delay, config.keep_alive) = (time, Some(time));
+        let mut pair = Pair::unopened(&config);
+        pair.fates = vec![Fate::Arrives, Fate::Arrives, Fate::Lost].into();
+        for reliability in [Delivery::RELIABLE, Delivery::within(time), Delivery::ONCE] {
+            pair.send(0, b"hello", reliability);
+        }
+        for _ in 0..200 {
+            pair.step();
+        }
+    }
 }
 
 #[test]
@@ -168,7 +308,7 @@ fn there_are_no_more_peers_than_allowed() {
     let now = Time::from_millis(1);
     for port in 1..=5 {
         let mut client = Machine::new(Config::default().with_seed(port), Time::ZERO);
-        let from = format!("10.0.0.2:{port}").parse().expect("an address");
+        let from = format!("10.0.0.{}:9", port + 1).parse().expect("an address");
         client.connect(now, own).expect("its first");
         for _ in 0..2 {
             while let Some(datagram) = client.poll_transmit(now) {
