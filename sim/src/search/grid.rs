@@ -29,9 +29,9 @@ impl Grid {
     /// The delays are half a round trip, and a millisecond more than one and than two time-outs: the packet then
     /// comes just after what was sent in its place.
     pub fn new(rtt: Duration, timeout: Duration) -> Grid {
-        let just_over = Duration::from_millis(1);
+        let just_over = |time: Duration| time.saturating_add(Duration::from_millis(1));
         Grid { delays_us: Vec::new(), holds: vec![1, 3], bits_per_part: 1, steady: false, cancelling_bits: 0 }
-            .delays([rtt / 2, timeout + just_over, timeout.saturating_mul(2) + just_over])
+            .delays([rtt / 2, just_over(timeout), just_over(timeout.saturating_mul(2))])
     }
 
     /// Other delays. Those of no length and repetitions are left out; what is longer than a plan may say is cut.

@@ -36,7 +36,7 @@ pub(super) struct Patience {
 impl Patience {
     /// For a run under a plan.
     pub(super) fn under(plan: &FaultPlan, settings: &Settings) -> Patience {
-        let whole = settings.real_time_max * SLOWER + waits(plan);
+        let whole = settings.real_time_max.saturating_mul(SLOWER).saturating_add(waits(plan));
         // Programs that say nothing for that long do not wait for a timer.
         Patience { whole: whole.min(RUN_MAX), silence: (TIMER_MAX + LATE_MAX).min(whole) }
     }
