@@ -199,6 +199,8 @@ pub async fn send<N: Network>(
 
 /// Receives a series of `count` datagrams of up to `length` bytes, until nothing has come for as long as `quiet`.
 ///
+/// The series is that of the first sender whose datagram belongs to one: what comes from others does not count.
+///
 /// It waits so long even when all have come: a duplicate may follow.
 ///
 /// # Errors
@@ -213,10 +215,19 @@ pub async fn receive<N: Network>(
     let mut collector = Collector::new(count);
     // One byte more: a longer datagram is not taken for a whole one.
     let mut buffer = vec![0; length.clamp(SHORTEST, u16::MAX.into()) + 1];
+    let mut sender = None;
+    let mut end = net.now() + quiet;
     loop {
-        match net.timeout(quiet, socket.recv_from(&mut buffer)).await {
+        match net.timeout(end.since(net.now()), socket.recv_from(&mut buffer)).await {
             Ok(Ok(received)) => {
-                collector.take(&buffer[..received.len]);
+                let data = &buffer[..received.len];
+                if sender.is_none() && read(data) != Piece::Altered {
+                    sender = Some(received.from);
+                }
+                if sender.is_none_or(|sender| sender == received.from) {
+                    collector.take(data);
+                    end = net.now() + quiet;
+                }
             }
             Ok(Err(source)) => return Err(ServerError::Receive { source }),
             Err(_) => return Ok(collector.report()),

@@ -227,9 +227,14 @@ impl<N: Network> Client<N> {
         let room = expected.len() + 1;
         buffer.resize(buffer.len().max(room), 0);
         let answer = async {
+            let peer = socket.peer_addr()?;
             loop {
-                let len = socket.recv_from(buffer).await?.len;
-                let got = &buffer[..len];
+                let received = socket.recv_from(buffer).await?;
+                if (received.from.ip(), received.from.port()) != (peer.ip(), peer.port()) {
+                    // It came before the socket was connected.
+                    continue;
+                }
+                let got = &buffer[..received.len];
                 if got == expected {
                     return Ok(None);
                 }
