@@ -22,33 +22,72 @@ pub fn open(path: &Path) -> io::Result<File> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
 }
 
-/// Writes a file: beside its place, then synced, then renamed. On an error the file stays as it was.
-///
-/// A link is followed, and permissions are kept. What is no regular file (`/dev/null`, a pipe) is written to
-/// directly.
+/// Writes a file as a [`Replacement`].
 ///
 /// # Errors
 /// Those of creating, writing, syncing and renaming the file, and those of `write`.
 pub fn replace<T>(path: &Path, write: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
-    let (path, before) = found(path)?;
-    if before.as_ref().is_some_and(|before| !before.is_file()) {
-        return write(&mut open_special(&path)?);
-    }
-    let beside = beside(&path)?;
-    let written = File::options().write(true).create_new(true).open(&beside).and_then(|mut file| {
-        let done = write(&mut file)?;
-        if let Some(before) = &before {
-            file.set_permissions(before.permissions())?;
+    let mut replacement = Replacement::begin(path)?;
+    let done = write(replacement.file())?;
+    replacement.finish()?;
+    Ok(done)
+}
+
+/// A file on its way into the place of another: written beside it, then synced, then renamed. Dropped before that, it is
+/// removed, and the other one stays as it was.
+///
+/// A link is followed, and permissions are kept. What is no regular file (`/dev/null`, a pipe) is written to
+/// directly.
+#[derive(Debug)]
+pub struct Replacement {
+    file: File,
+    /// The name beside the place, the place, and what is there; `None` for what is written to directly, and at the end.
+    beside: Option<(PathBuf, PathBuf, Option<fs::Metadata>)>,
+}
+
+impl Replacement {
+    /// Creates the file.
+    ///
+    /// # Errors
+    /// Those of creating it.
+    pub fn begin(path: &Path) -> io::Result<Replacement> {
+        let (path, before) = found(path)?;
+        if before.as_ref().is_some_and(|before| !before.is_file()) {
+            return Ok(Replacement { file: open_special(&path)?, beside: None });
         }
-        file.sync_all()?;
-        fs::rename(&beside, &path)?;
-        Ok(done)
-    });
-    if written.is_err() {
-        // It is of no use to anybody; that it cannot be removed adds nothing to the first error.
-        let _ = fs::remove_file(&beside);
+        let beside = beside(&path)?;
+        let file = File::options().write(true).create_new(true).open(&beside)?;
+        Ok(Replacement { file, beside: Some((beside, path, before)) })
     }
-    written
+
+    /// What is written to.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Puts it in its place.
+    ///
+    /// # Errors
+    /// Those of syncing and renaming it.
+    pub fn finish(mut self) -> io::Result<()> {
+        let Some((beside, path, before)) = &self.beside else { return Ok(()) };
+        if let Some(before) = before {
+            self.file.set_permissions(before.permissions())?;
+        }
+        self.file.sync_all()?;
+        fs::rename(beside, path)?;
+        self.beside = None;
+        Ok(())
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        if let Some((beside, ..)) = &self.beside {
+            // It is of no use to anybody; that it cannot be removed adds nothing to what went wrong before.
+            let _ = fs::remove_file(beside);
+        }
+    }
 }
 
 /// Whether [`replace`] can write a file, without touching what is there: worth asking before hours of work.

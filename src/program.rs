@@ -56,10 +56,15 @@ pub struct Limits {
     pub reflections: u32,
     /// Answers that a datagram peer gets at all, until it has been quiet for [`idle`](Limits::idle).
     pub answers: u32,
+    /// The longest file that is taken, in bytes.
+    pub file: u64,
+    /// The least rate of a file, in bytes a second: one that falls behind it by [`idle`](Limits::idle) is refused.
+    pub file_rate: u32,
 }
 
 impl Default for Limits {
-    /// 1024 clients, 60 s of idleness, messages of 64 KiB, 1 s of grace, 10 000 reflections, 1 000 000 answers.
+    /// 1024 clients, 60 s of idleness, messages of 64 KiB, 1 s of grace, 10 000 reflections, 1 000 000 answers, files of
+    /// 1 GiB, 1 KiB/s.
     fn default() -> Self {
         Limits {
             clients: 1024,
@@ -68,6 +73,8 @@ impl Default for Limits {
             grace: Duration::from_secs(1),
             reflections: 10_000,
             answers: 1_000_000,
+            file: 1 << 30,
+            file_rate: 1 << 10,
         }
     }
 }
@@ -91,6 +98,13 @@ impl Limits {
     #[must_use]
     pub fn with_message(mut self, message: usize) -> Self {
         self.message = message.max(1);
+        self
+    }
+
+    /// The same, with files of up to that many bytes.
+    #[must_use]
+    pub fn with_file(mut self, file: u64) -> Self {
+        self.file = file;
         self
     }
 

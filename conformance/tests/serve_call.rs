@@ -3,69 +3,21 @@
 //! Where `python3` or `nc` is missing a test says so and is skipped.
 #![cfg(unix)]
 
+#[path = "serve_call/process.rs"]
+mod process;
 #[path = "../../src/require.rs"]
 mod require;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-const FAULTWIRE: &str = env!("CARGO_BIN_EXE_faultwire");
+use process::{FAULTWIRE, Server, call, text};
+
 const PROGRAMS: [&str; 4] = ["tcp-echo", "tcp-reply", "udp-echo", "udp-reply"];
 
-/// A process that says `listening on ADDRESS …` on its stderr; killed if the test ends before it.
-struct Server {
-    child: Child,
-    addr: String,
-}
-
-impl Server {
-    fn start(command: &mut Command) -> Server {
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server starts");
-        let mut line = String::new();
-        let stderr = child.stderr.take().expect("piped");
-        BufReader::new(stderr).read_line(&mut line).expect("a line");
-        let told = line.strip_prefix("listening on ").and_then(|rest| rest.split([' ', ',', '\n']).next());
-        let addr = told.unwrap_or_else(|| panic!("no address in {line:?}")).to_owned();
-        Server { child, addr }
-    }
-
-    fn serve(program: &str, more: &[&str]) -> Server {
-        let args = ["serve", program, "--listen", "127.0.0.1:0"];
-        Server::start(Command::new(FAULTWIRE).args(args).args(more))
-    }
-
-    fn port(&self) -> &str {
-        self.addr.rsplit(':').next().expect("a port")
-    }
-
-    /// Sends a signal and gives what the process said on stdout, once it has ended well.
-    fn stop(mut self, signal: &str) -> String {
-        let id = self.child.id().to_string();
-        let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {id}")]).status().expect("sh");
-        assert!(sent.success());
-        let mut said = String::new();
-        self.child.stdout.take().expect("piped").read_to_string(&mut said).expect("text");
-        assert_eq!(self.child.wait().expect("it ends").code(), Some(0), "{said}");
-        said
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It has ended already where all went well.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn call(args: &[&str]) -> Output {
-    Command::new(FAULTWIRE).arg("call").args(args).output().expect("the client starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+fn port(server: &Server) -> &str {
+    server.addr.rsplit(':').next().expect("a port")
 }
 
 /// Whether a tool is there; says so if it is not.
@@ -134,7 +86,7 @@ for text in b'one', b'', b'two':
         ("udp-reply", UDP, "b'ACK\\n'\nb'ACK\\n'\nb'ACK\\n'\n"),
     ] {
         let server = Server::serve(program, &[]);
-        assert_eq!(python(script, &[server.port()]), expected, "{program}");
+        assert_eq!(python(script, &[port(&server)]), expected, "{program}");
         server.stop("INT");
     }
 }
@@ -154,7 +106,7 @@ fn nc_talks_to_each_server() {
         let server = Server::serve(program, &[]);
         let mut nc = Command::new("nc")
             .args(args)
-            .args(["127.0.0.1", server.port()])
+            .args(["127.0.0.1", port(&server)])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

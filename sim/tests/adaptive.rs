@@ -1,5 +1,6 @@
 //! The adaptive socket under fault plans: what each message asks for it gets.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use faultwire::fault::{
     Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When,
 };
 use faultwire::network::Network as _;
-use faultwire::program::file::{self, Part};
+use faultwire::program::file::{self, Incoming, Store};
 use faultwire::program::{Limits, listen};
 use faultwire_sim::seed::derive;
 use faultwire_sim::{End, Net, Result, Scenario, Testbed, scenario};
@@ -285,6 +286,33 @@ fn one_socket_serves_many() {
     assert_eq!(run.end, End::Finished);
 }
 
+/// Compares a file with what was sent.
+struct Expect(Bytes);
+
+struct Expecting {
+    expected: Bytes,
+    kept: Vec<u8>,
+}
+
+impl Store for Expect {
+    fn begin(&self, length: u64) -> std::io::Result<Box<dyn Incoming>> {
+        assert_eq!(length, self.0.len() as u64);
+        Ok(Box::new(Expecting { expected: self.0.clone(), kept: Vec::new() }))
+    }
+}
+
+impl Incoming for Expecting {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.kept.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn end(self: Box<Self>) -> std::io::Result<()> {
+        assert!(self.kept == self.expected, "what has come is not what was sent");
+        Ok(())
+    }
+}
+
 /// The same file over our TCP and over the adaptive socket: what is kept is what was sent.
 #[test]
 fn a_file_arrives_as_it_was_sent() {
@@ -295,23 +323,15 @@ fn a_file_arrives_as_it_was_sent() {
             .server(move |net: Net| {
                 let expected = expected.clone();
                 async move {
-                    let mut kept = Vec::new();
-                    let mut keep = |part: Part<'_>| {
-                        match part {
-                            Part::Begin(_) => kept.clear(),
-                            Part::Bytes(bytes) => kept.extend_from_slice(bytes),
-                            Part::End => assert!(kept == expected, "what has come is not what was sent"),
-                        }
-                        Ok(())
-                    };
+                    let keep = Arc::new(Expect(expected));
                     let (limits, never) = (Limits::default(), std::future::pending());
                     if over_tcp {
                         let listener = listen(&net, "0.0.0.0:7000").await?;
-                        file::tcp_server(&net, listener, &limits, never, &mut keep).await?;
+                        file::tcp_server(&net, listener, &limits, never, keep).await?;
                     } else {
                         let config = Config::default().with_seed(1).with_peers_max(1);
                         let socket = AdaptiveSocket::bind(&net, "0.0.0.0:7000", config).await?;
-                        file::adaptive_server(&net, socket, &limits, never, &mut keep).await?;
+                        file::adaptive_server(&net, socket, &limits, never, keep).await?;
                     }
                     Result::<()>::Ok(())
                 }

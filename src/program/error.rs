@@ -117,12 +117,6 @@ pub enum ServerError {
         /// Why.
         source: adaptive::Error,
     },
-    /// What was sent cannot be kept.
-    #[error("cannot keep what was sent: {source}")]
-    Keep {
-        /// Why.
-        source: io::Error,
-    },
     /// No datagram can be received any more.
     #[error("cannot receive datagrams any more: {source}{}", hint(source))]
     Receive {

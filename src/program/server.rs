@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ pub async fn bind<N: Network>(net: &N, addr: &str) -> Result<N::Datagram, Server
 pub(super) struct Connection<N: Network> {
     pub(super) net: N,
     pub(super) stream: N::Stream,
+    pub(super) peer: SocketAddr,
     pub(super) limits: Limits,
     stop: watch::Receiver<bool>,
 }
@@ -65,11 +67,16 @@ pub(super) enum Next {
 impl<N: Network> Connection<N> {
     /// Waits for more bytes.
     pub(super) async fn next(&mut self, buffer: &mut [u8]) -> Next {
-        let Connection { net, stream, limits, stop } = self;
+        self.next_within(self.limits.idle, buffer).await
+    }
+
+    /// Waits for more bytes, for that long.
+    pub(super) async fn next_within(&mut self, span: Duration, buffer: &mut [u8]) -> Next {
+        let Connection { net, stream, stop, .. } = self;
         tokio::select! {
             biased;
             _ = stop.changed() => Next::Stop,
-            read = net.timeout(limits.idle, stream.read(buffer)) => match read {
+            read = net.timeout(span, stream.read(buffer)) => match read {
                 Ok(Ok(0)) => Next::End,
                 Ok(Ok(len)) => Next::Data(len),
                 Ok(Err(_)) => Next::Failed,
@@ -125,10 +132,10 @@ where
             () = &mut stop => break,
             Some(ended) = clients.join_next() => tally.add(outcome(ended)),
             accepted = listener.accept(), if clients.len() < limits.clients => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     tally.clients += 1;
                     let (net, limits, stop) = (net.clone(), limits.clone(), told.clone());
-                    clients.spawn(handle(Connection { net, stream, limits, stop }));
+                    clients.spawn(handle(Connection { net, stream, peer, limits, stop }));
                 }
                 Err(error) if may_pass(&error) => net.sleep(PAUSE).await,
                 Err(source) => return Err(ServerError::Accept { source }),

@@ -1,12 +1,15 @@
 //! The file over the adaptive socket.
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Count, Delivered, Keep, Part, compare, header, promised};
+use super::{Delivered, Store, Taking, compare, header};
 use crate::adaptive::{AdaptiveSocket, Config, Delivery, Ended, Error, Event, PeerId};
 use crate::network::Network;
 use crate::program::{ClientError, Limits, ServerError, Tally};
@@ -39,6 +42,8 @@ pub async fn adaptive_send<N: Network>(
         Ok(_) => "0.0.0.0:0",
         Err(source) => return Err(ClientError::Address { addr: addr.to_owned(), source }),
     };
+    // Nobody but the server counts: a client takes no connections.
+    let config = config.with_accepting(false);
     let mut socket = AdaptiveSocket::bind(net, any, config).await.map_err(failed)?;
     let peer = net.timeout(timeout, socket.connect(addr)).await.map_err(|_| silent())?.map_err(failed)?;
     let head = Bytes::copy_from_slice(&header(data.len() as u64));
@@ -51,8 +56,10 @@ pub async fn adaptive_send<N: Network>(
     let mut left = socket.machine().unsent(peer);
     let receipt = loop {
         match net.timeout(timeout, socket.next()).await {
-            Ok(Ok(Event::Message { data, .. })) => break data,
-            Ok(Ok(Event::Closed { why, unsent, .. })) => return Err(failed(Error::Ended { why, unsent })),
+            Ok(Ok(Event::Message { peer: from, data, .. })) if from == peer => break data,
+            Ok(Ok(Event::Closed { peer: from, why, unsent })) if from == peer => {
+                return Err(failed(Error::Ended { why, unsent }));
+            }
             Ok(Ok(_)) => {}
             Ok(Err(error)) => return Err(failed(error)),
             Err(_) => {
@@ -72,108 +79,81 @@ pub async fn adaptive_send<N: Network>(
     Ok(Delivered { length: data.len() as u64, taken, vitals })
 }
 
-/// Takes files, one after the other, until `stop` completes. A client that is silent for longer than the idle time-out, or
-/// sends something else, is let go.
+/// Takes files into `store`, of as many clients at once as the socket allows, until `stop` completes. A client that is
+/// silent, too slow, or sends something else is let go, and so is one whose file cannot be kept.
 ///
 /// # Errors
-/// [`ServerError::Adaptive`] when the socket fails; [`ServerError::Keep`] where `keep` fails.
+/// [`ServerError::Adaptive`] when the socket fails.
 pub async fn adaptive_server<N: Network>(
     net: &N,
     mut socket: AdaptiveSocket<N>,
     limits: &Limits,
     stop: impl Future<Output = ()> + Send,
-    keep: Keep<'_>,
+    store: Arc<dyn Store>,
 ) -> Result<Tally, ServerError> {
     let mut stop = pin!(stop);
     let mut tally = Tally::default();
-    let mut current: Option<Taking> = None;
+    let mut clients: BTreeMap<PeerId, (SocketAddr, Taking)> = BTreeMap::new();
     loop {
+        let now = net.now();
+        let due = clients.values().map(|(_, taking)| taking.due(limits)).min();
         let event = tokio::select! {
             biased;
-            () = &mut stop => return Ok(tally),
-            event = net.timeout(limits.idle, socket.next()) => event,
+            () = &mut stop => {
+                tally.refused += clients.values().filter(|(_, taking)| !taking.is_whole()).count() as u64;
+                return Ok(tally);
+            }
+            event = next_until(net, &mut socket, due.map(|due| due.since(now))) => event,
         };
-        match (event, &mut current) {
-            (Err(_), Some(taking)) => {
-                socket.forget(taking.peer);
-                current = None;
-                tally.idle += 1;
-            }
-            (Err(_), None) => {}
-            (Ok(Err(source)), _) => return Err(ServerError::Adaptive { source }),
-            (Ok(Ok(Event::Opened { peer, .. })), None) => {
+        match event.map_err(|source| ServerError::Adaptive { source })? {
+            Some(Event::Opened { peer, addr }) => {
                 tally.clients += 1;
-                current = Some(Taking { peer, length: None, count: Count::default() });
+                clients.insert(peer, (addr, Taking::new(net.now())));
             }
-            // One file at a time.
-            (Ok(Ok(Event::Opened { peer, .. })), Some(_)) => {
-                socket.forget(peer);
-                tally.refused += 1;
-            }
-            (Ok(Ok(Event::Message { peer, data, .. })), Some(taking)) if peer == taking.peer => {
-                match taking.take(&data, keep).map_err(|source| ServerError::Keep { source })? {
-                    Taken::More => {}
-                    Taken::All(length) => {
+            Some(Event::Message { peer, data, .. }) => {
+                let Some((addr, taking)) = clients.get_mut(&peer) else { continue };
+                match taking.take(net.now(), &data, limits, &*store) {
+                    Ok(None) => {}
+                    Ok(Some(receipt)) => {
                         tally.messages += 1;
-                        tally.bytes += length;
-                        let receipt = taking.count.receipt();
+                        tally.bytes += taking.count.length;
                         // Whether the client has it is its own affair.
                         let _ = socket.send(peer, receipt.to_vec(), DELIVERY).await;
                     }
-                    Taken::SomethingElse => {
-                        socket.forget(peer);
-                        current = None;
+                    Err(refusal) => {
+                        refusal.tell(*addr);
                         tally.refused += 1;
+                        clients.remove(&peer);
+                        socket.forget(peer);
                     }
                 }
             }
-            (Ok(Ok(Event::Closed { peer, .. })), Some(taking)) if peer == taking.peer => {
-                let is_whole = taking.length == Some(taking.count.length);
-                tally.refused += u64::from(!is_whole);
-                current = None;
+            Some(Event::Closed { peer, .. }) => {
+                let taking = clients.remove(&peer);
+                tally.refused += u64::from(taking.is_some_and(|(_, taking)| !taking.is_whole()));
             }
-            (Ok(Ok(_)), _) => {}
+            Some(_) | None => {}
         }
+        let now = net.now();
+        clients.retain(|peer, (_, taking)| {
+            let is_late = taking.due(limits) <= now;
+            if is_late {
+                socket.forget(*peer);
+                tally.idle += 1;
+            }
+            !is_late
+        });
     }
 }
 
-/// A file that is being taken.
-struct Taking {
-    peer: PeerId,
-    /// What was promised, once it was.
-    length: Option<u64>,
-    count: Count,
-}
-
-/// What a message meant.
-enum Taken {
-    More,
-    All(u64),
-    SomethingElse,
-}
-
-impl Taking {
-    fn take(&mut self, data: &[u8], keep: Keep<'_>) -> std::io::Result<Taken> {
-        let length = match self.length {
-            None => {
-                let Some(length) = promised(data) else { return Ok(Taken::SomethingElse) };
-                self.length = Some(length);
-                keep(Part::Begin(length))?;
-                length
-            }
-            Some(length) if data.is_empty() || self.count.length + data.len() as u64 > length => {
-                return Ok(Taken::SomethingElse);
-            }
-            Some(length) => {
-                self.count.take(data);
-                keep(Part::Bytes(data))?;
-                length
-            }
-        };
-        if self.count.length < length {
-            return Ok(Taken::More);
-        }
-        keep(Part::End)?;
-        Ok(Taken::All(length))
+/// The next event, if one comes in time.
+async fn next_until<N: Network>(
+    net: &N,
+    socket: &mut AdaptiveSocket<N>,
+    span: Option<Duration>,
+) -> Result<Option<Event>, Error> {
+    match span {
+        Some(span) => net.timeout(span, socket.next()).await.ok().transpose(),
+        None => socket.next().await.map(Some),
     }
 }

@@ -1,14 +1,14 @@
 //! The file over TCP.
 
 use std::future::Future;
-use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{Count, Delivered, HEADER, Keep, Part, RECEIPT, compare, header, promised};
-use crate::network::{Listener as _, Network, Stream};
-use crate::program::server::{PAUSE, may_pass, write_all};
+use super::{Delivered, RECEIPT, Store, Taking, compare, header};
+use crate::network::Network;
+use crate::program::server::{Connection, Next, serve, write_all};
 use crate::program::{ClientError, Limits, ServerError, Tally};
 
 const CHUNK: usize = 64 * 1024;
@@ -50,90 +50,57 @@ pub async fn tcp_send<N: Network>(
     Ok(Delivered { length: data.len() as u64, taken, vitals: None })
 }
 
-/// Takes files, one after the other, until `stop` completes. A client that is silent for longer than the idle time-out, or
-/// sends something else, is cut off.
+/// Takes files into `store`, of as many clients at once as the limits allow, until `stop` completes. A client that is
+/// silent, too slow, or sends something else is cut off, and so is one whose file cannot be kept.
 ///
 /// # Errors
-/// [`ServerError::Accept`] when no connection can be accepted any more; [`ServerError::Keep`] where `keep` fails.
+/// [`ServerError::Accept`] when no connection can be accepted any more.
 pub async fn tcp_server<N: Network>(
     net: &N,
     listener: N::Listener,
     limits: &Limits,
     stop: impl Future<Output = ()> + Send,
-    keep: Keep<'_>,
+    store: Arc<dyn Store>,
 ) -> Result<Tally, ServerError> {
-    let mut stop = pin!(stop);
-    let mut tally = Tally::default();
-    loop {
-        let next = async {
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    tally.clients += 1;
-                    take(net, stream, limits.idle, keep, &mut tally).await
-                }
-                Err(error) if may_pass(&error) => {
-                    net.sleep(PAUSE).await;
-                    Ok(())
-                }
-                Err(source) => Err(ServerError::Accept { source }),
-            }
-        };
-        tokio::select! {
-            biased;
-            () = &mut stop => return Ok(tally),
-            done = next => done?,
-        }
-    }
+    serve(net, listener, limits, stop, |peer| take(peer, store.clone())).await
 }
 
 /// Takes a file from a client.
-async fn take<N: Network>(
-    net: &N,
-    mut stream: N::Stream,
-    idle: Duration,
-    keep: Keep<'_>,
-    tally: &mut Tally,
-) -> Result<(), ServerError> {
-    match take_all(net, &mut stream, idle, keep).await {
-        Ok(Some(length)) => {
-            tally.messages += 1;
-            tally.bytes += length;
-            // Whether the client has the receipt is its own affair.
-            let _ = net.timeout(idle, stream.shutdown()).await;
-            Ok(())
-        }
-        Ok(None) => {
-            tally.refused += 1;
-            Ok(())
-        }
-        Err(source) => Err(ServerError::Keep { source }),
-    }
-}
-
-/// The length of the file, if all of it has come and the receipt was sent. An error is that of `keep`.
-async fn take_all<N: Network>(
-    net: &N,
-    stream: &mut impl Stream,
-    idle: Duration,
-    keep: Keep<'_>,
-) -> std::io::Result<Option<u64>> {
-    let mut head = [0; HEADER];
-    if !matches!(net.timeout(idle, stream.read_exact(&mut head)).await, Ok(Ok(_))) {
-        return Ok(None);
-    }
-    let Some(length) = promised(&head) else { return Ok(None) };
-    keep(Part::Begin(length))?;
-    let (mut count, mut buffer) = (Count::default(), vec![0; CHUNK]);
-    while count.length < length {
-        match net.timeout(idle, stream.read(&mut buffer)).await {
-            Ok(Ok(len @ 1..)) if count.length + len as u64 <= length => {
-                count.take(&buffer[..len]);
-                keep(Part::Bytes(&buffer[..len]))?;
+async fn take<N: Network>(mut peer: Connection<N>, store: Arc<dyn Store>) -> Tally {
+    let mut tally = Tally::default();
+    let mut taking = Taking::new(peer.net.now());
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let now = peer.net.now();
+        let due = taking.due(&peer.limits);
+        let next = if due <= now { Next::Idle } else { peer.next_within(due.since(now), &mut buffer).await };
+        let len = match next {
+            Next::Data(len) => len,
+            Next::Idle => {
+                tally.idle += 1;
+                return tally;
             }
-            _ => return Ok(None),
+            Next::End | Next::Stop | Next::Failed => {
+                tally.refused += 1;
+                return tally;
+            }
+        };
+        match taking.take(peer.net.now(), &buffer[..len], &peer.limits, &*store) {
+            Ok(None) => {}
+            Ok(Some(receipt)) => {
+                tally.messages += 1;
+                tally.bytes += taking.count.length;
+                // Whether the client has the receipt is its own affair.
+                if peer.write_all(&receipt).await.is_ok() {
+                    let _ = peer.net.timeout(peer.limits.idle, peer.stream.shutdown()).await;
+                }
+                return tally;
+            }
+            Err(refusal) => {
+                refusal.tell(peer.peer);
+                tally.refused += 1;
+                return tally;
+            }
         }
     }
-    keep(Part::End)?;
-    let sent = write_all(net, stream, &count.receipt(), idle).await;
-    Ok(sent.is_ok().then_some(length))
 }
