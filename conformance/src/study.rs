@@ -23,8 +23,9 @@ pub struct Study {
     pub refuses: fn(Testbed) -> Option<&'static str>,
     /// How hard its plans are searched.
     pub search: Search,
-    /// Plans that no grid holds, tried one after the other.
-    pub plans: fn() -> Vec<FaultPlan>,
+    /// Plans that no grid holds, tried one after the other. Where runs repeat they may follow from one of the
+    /// scenario.
+    pub plans: fn(&Scenario) -> Vec<FaultPlan>,
     /// Deliberately broken programs in place of the scenario's own.
     pub mutants: &'static [ProgramMutant],
 }
@@ -121,6 +122,6 @@ pub fn runs_everywhere(_: Testbed) -> Option<&'static str> {
 }
 
 /// For [`Study::plans`]: none beyond the grid and the random ones.
-pub fn no_further_plans() -> Vec<FaultPlan> {
+pub fn no_further_plans(_: &Scenario) -> Vec<FaultPlan> {
     Vec::new()
 }

@@ -12,6 +12,7 @@ mod closing;
 mod connecting;
 mod flow;
 pub mod life;
+mod lingering;
 mod mangled;
 mod many_clients;
 mod opening;
@@ -21,6 +22,7 @@ mod reset;
 mod reuse;
 mod segments;
 mod silence;
+mod strays;
 mod streams;
 mod talk;
 #[cfg(test)]
@@ -119,10 +121,10 @@ static STUDIES: [Study; 13] = [
         scenario_of_both::<bytes::BothWays>,
         &[
             CheckSpec::of_calls("tcp/both-ways", bytes::both_ways),
-            CheckSpec::of_calls("tcp/every-byte", streams::every_byte::<bytes::BothWays>),
-            CheckSpec::of_calls("tcp/in-order", streams::in_order::<bytes::BothWays>),
-            CheckSpec::of_calls("tcp/no-duplicates", streams::no_duplicates::<bytes::BothWays>),
-            CheckSpec::of_calls("tcp/nothing-altered", streams::nothing_altered::<bytes::BothWays>),
+            life::every_byte::<bytes::BothWays>(),
+            life::in_order::<bytes::BothWays>(),
+            life::no_duplicates::<bytes::BothWays>(),
+            life::nothing_altered::<bytes::BothWays>(),
         ],
         &[
             mutant(

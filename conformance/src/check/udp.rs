@@ -17,7 +17,7 @@ mod tests;
 mod transit;
 
 use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
-use faultwire_sim::Testbed;
+use faultwire_sim::{Scenario, Testbed};
 
 use self::scenarios::{FULL_ROOM, ROOM, SHORT_ROOM, TWO_BITS};
 use crate::study::{CheckSpec, Search, Study, no_further_plans, runs_everywhere};
@@ -152,6 +152,7 @@ const STUDIES: &[Study] = &[
         checks: &[
             SENDER_NEVER_KNOWS,
             CheckSpec::of_calls("udp/refused-when-connected", refusal::refused_when_connected),
+            CheckSpec::of_packets("udp/nothing-altered", content::damaged_refusals).under_faults(),
             NEVER_REPEATS,
         ],
         refuses: no_icmp,
@@ -301,7 +302,7 @@ fn ours_only(testbed: Testbed) -> Option<&'static str> {
 
 /// Plans of one fault that flips the same bit of two 16-bit words of a payload, where the one has it set and the other
 /// has not: what the one adds to the sum the other takes away (RFC 1071).
-fn cancelling_bits() -> Vec<FaultPlan> {
+fn cancelling_bits(_: &Scenario) -> Vec<FaultPlan> {
     /// IPv4's header and UDP's: where the payload begins, in bytes.
     const PAYLOAD: usize = 28;
     const PLANS: usize = 16;

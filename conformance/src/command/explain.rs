@@ -173,7 +173,7 @@ fn how_hard(study: &Study) -> String {
         1 => "every plan of up to one fault of the grid".to_owned(),
         depth => format!("every plan of up to {depth} faults of the grid"),
     }];
-    match (study.plans)().len() {
+    match (study.plans)(&(study.scenario)(Testbed::Virtual).on(Testbed::Virtual)).len() {
         0 => {}
         1 => parts.push("one plan of its own".to_owned()),
         count => parts.push(format!("{count} plans of its own")),

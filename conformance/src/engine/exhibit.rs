@@ -150,7 +150,7 @@ pub(super) fn witness(claim: &'static Claim, seed: u64) -> Option<Exhibit> {
             if shown.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         if !scenario.search(&mut look).stopped {
-            for plan in (study.plans)() {
+            for plan in (study.plans)(&scenario) {
                 if look(&scenario.run(&plan)).is_break() {
                     break;
                 }

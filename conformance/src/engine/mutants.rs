@@ -220,7 +220,7 @@ impl Trial {
         let tried = scenario.search(&mut look);
         let mut runs = tried.runs();
         if concerns && !tried.stopped && takes_faults {
-            for plan in (study.plans)() {
+            for plan in (study.plans)(&scenario) {
                 runs += 1;
                 if look(&scenario.run(&plan)).is_break() {
                     break;

@@ -316,7 +316,7 @@ fn sweep(
     if !testbed.carries_faults() || tried.stopped {
         return tried;
     }
-    let mut further = (study.plans)();
+    let mut further = (study.plans)(scenario);
     if testbed == Testbed::Relay && search == Search::FAULT_FREE {
         further.extend(relay_plans());
     }

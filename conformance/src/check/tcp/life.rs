@@ -4,7 +4,7 @@ use faultwire_sim::{Scenario, Testbed};
 
 use super::talk::ours_only;
 use super::transfer::{Bulk, Echo, Long, Pause, Short};
-use super::{opening, reuse, silence, streams, talk, transfer};
+use super::{lingering, opening, recovery, reuse, silence, strays, streams, talk, transfer};
 use crate::study::{CheckSpec, Search, Study, no_further_plans};
 
 /// The studies.
@@ -16,20 +16,20 @@ const fn finite_delay<S: streams::Streams>() -> CheckSpec {
     CheckSpec::of_calls("tcp/finite-faults-finite-delay", streams::finite_delay::<S>).under_faults()
 }
 
-const fn every_byte<S: streams::Streams>() -> CheckSpec {
+pub(super) const fn every_byte<S: streams::Streams>() -> CheckSpec {
     CheckSpec::of_calls("tcp/every-byte", streams::every_byte::<S>)
 }
 
-const fn in_order<S: streams::Streams>() -> CheckSpec {
-    CheckSpec::of_calls("tcp/in-order", streams::in_order::<S>)
+pub(super) const fn in_order<S: streams::Streams>() -> CheckSpec {
+    CheckSpec::of_packets("tcp/in-order", streams::in_order::<S>).under_faults()
 }
 
-const fn no_duplicates<S: streams::Streams>() -> CheckSpec {
-    CheckSpec::of_calls("tcp/no-duplicates", streams::no_duplicates::<S>)
+pub(super) const fn no_duplicates<S: streams::Streams>() -> CheckSpec {
+    CheckSpec::of_packets("tcp/no-duplicates", streams::no_duplicates::<S>).under_faults()
 }
 
-const fn nothing_altered<S: streams::Streams>() -> CheckSpec {
-    CheckSpec::of_calls("tcp/nothing-altered", streams::nothing_altered::<S>)
+pub(super) const fn nothing_altered<S: streams::Streams>() -> CheckSpec {
+    CheckSpec::of_packets("tcp/nothing-altered", streams::nothing_altered::<S>).under_faults()
 }
 
 const HANDSHAKE_FIRST: CheckSpec = CheckSpec::of_packets("tcp/handshake-first", opening::handshake_first);
@@ -117,7 +117,7 @@ const STUDIES: &[Study] = &[
         name: "tcp-long-pause",
         about: "A client sends one byte more than the server has room for; the server reads half an hour later.",
         scenario: transfer::pause,
-        checks: &[finite_delay::<Pause>(), every_byte::<Pause>()],
+        checks: &[finite_delay::<Pause>(), every_byte::<Pause>(), recovery::PROBE],
         search: Search::of(1, 64),
         refuses: silence::on_virtual_only,
         ..STUDY
@@ -191,6 +191,31 @@ const STUDIES: &[Study] = &[
         search: Search::FAULT_FREE,
         plans: reuse::late_fast_segments,
         refuses: silence::on_virtual_only,
+        ..STUDY
+    },
+    Study {
+        name: "tcp-time-wait-length",
+        about: "A client closes first, and stays for longer than its TIME-WAIT; the server's FIN comes \
+                again.",
+        scenario: lingering::scenario,
+        checks: &[CheckSpec::of_packets("tcp/time-wait", lingering::answers_late_fins).under_faults()],
+        search: Search::of(1, 0),
+        plans: lingering::late_fins,
+        refuses: silence::on_virtual_only,
+        ..STUDY
+    },
+    Study {
+        name: "tcp-strays",
+        about: "Questions and answers in turns; a reset, a SYN or an acknowledgement comes that nobody sent.",
+        scenario: |testbed: Testbed| -> Scenario { talk::scenario::<strays::Strays>(testbed) },
+        checks: &[
+            CheckSpec::of_packets("tcp/reset", strays::only_what_fits).under_faults(),
+            HANDSHAKE_FIRST,
+            every_byte::<strays::Strays>(),
+        ],
+        search: Search::FAULT_FREE,
+        plans: strays::plans,
+        refuses: strays::refuses,
         ..STUDY
     },
 ];

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::backlog::echo;
 use super::calls::{accepted, all_passed, connected};
 use super::pattern::pattern;
-use super::talk::{DATA, LITTLE_PATIENCE, calling, connect, listen, patience, serving};
+use super::talk::{DATA, LITTLE_PATIENCE, address_of, calling, connect, listen, patience, serving};
 use crate::check::Seen;
 
 /// The hosts of the clients.
@@ -22,22 +22,26 @@ const LEN: usize = 2_000;
 /// What a client sends before it waits for the echo, in bytes.
 const PIECE: usize = 500;
 
+/// The first of the ports that the clients of each host have, where hosts have addresses of their own.
+const FROM: u16 = 6_000;
+
 /// The scenario.
 pub(super) fn scenario(testbed: Testbed) -> Scenario {
     let server = faultwire_sim::scenario("tcp-many-clients").server(|net: Net| serving(serve(net)));
-    with_clients(server, patience(testbed))
+    let is_ours = matches!(testbed, Testbed::Virtual | Testbed::Turmoil) || testbed.is_lab();
+    with_clients(server, is_ours.then_some(FROM), patience(testbed))
 }
 
 /// The same with a server that gives every second connection's answers to the one before, and the other way round.
 pub(super) fn crossed(_: Testbed) -> Scenario {
     let server = faultwire_sim::scenario("tcp-many-clients").server(|net: Net| serving(serve_crossed(net)));
-    with_clients(server, LITTLE_PATIENCE)
+    with_clients(server, None, LITTLE_PATIENCE)
 }
 
-fn with_clients(mut scenario: Scenario, patience: std::time::Duration) -> Scenario {
+fn with_clients(mut scenario: Scenario, from: Option<u16>, patience: std::time::Duration) -> Scenario {
     for (host, name) in (0..).zip(HOSTS) {
-        scenario =
-            scenario.client_on(name, move |net: Net| calling(net.clone(), patience, call(net, host * EACH)));
+        scenario = scenario
+            .client_on(name, move |net: Net| calling(net.clone(), patience, call(net, from, host * EACH)));
     }
     scenario
 }
@@ -67,11 +71,21 @@ async fn serve_crossed<N: Network>(net: N) -> io::Result<()> {
     }
 }
 
-async fn call<N: Network>(net: N, first_key: u8) -> io::Result<()> {
+async fn call<N: Network>(net: N, from: Option<u16>, first_key: u8) -> io::Result<()> {
     let mut clients = JoinSet::new();
-    for key in (first_key..).take(usize::from(EACH)) {
+    for (nth, key) in (0..).zip((first_key..).take(usize::from(EACH))) {
         let net = net.clone();
-        clients.spawn(async move { talk(&mut connect(&net, DATA).await?, key).await });
+        clients.spawn(async move {
+            let mut stream = match from {
+                // Nothing but their hosts' addresses tells these from the other hosts' connections.
+                Some(from) => {
+                    let server = address_of(&net, "server", DATA).await?;
+                    net.connect_from(&format!("0.0.0.0:{}", from + nth), &server, &[]).await?
+                }
+                None => connect(&net, DATA).await?,
+            };
+            talk(&mut stream, key).await
+        });
     }
     while let Some(ended) = clients.join_next().await {
         // Why one could not is in the trace.

@@ -57,11 +57,13 @@ fn is_shaken(
             continue;
         };
         let arrivals = || flow.arrivals_from(1 - side).filter(|(at, _)| *at < place).map(|(_, it)| it);
-        let has_sent = flow.sent_by(side).any(|it| it.place < place && it.is(TcpFlags::SYN));
+        let before = |it: &&Segment| it.place < place;
+        let has_sent = flow.sent_by(side).filter(before).any(|it| it.is(TcpFlags::SYN));
+        let top = flow.sent_by(side).filter(before).map(Segment::end).max().unwrap_or(0);
         let has_heard = has_sent && arrivals().any(|it| it.is(TcpFlags::SYN));
         sent |= has_sent;
         heard |= has_heard;
-        shaken |= has_heard && arrivals().any(|it| it.ack.is_some_and(|ack| ack >= 1));
+        shaken |= has_heard && arrivals().any(|it| it.ack.is_some_and(|ack| (1..=top).contains(&ack)));
     }
     match (sent, heard, shaken) {
         (false, ..) => Err("before a SYN had been sent"),

@@ -15,9 +15,11 @@ mod windows;
 
 use faultwire_sim::{Run, Testbed};
 
+pub(super) use windows::is_ours;
+
 use self::scenarios::{
-    Dialogue, LateWindow, Offers, SlowReader, SmallWrites, Transfer, TwoBits, cancelling_bits, outage, plain,
-    questions, two_bits_data,
+    BusyReader, Dialogue, LateWindow, Offers, ServerFirst, SlowReader, SmallWrites, Transfer, TwoBits,
+    cancelling_bits, outage, plain, questions, two_bits_data,
 };
 use super::segments::Flow;
 use crate::check::Seen;
@@ -40,6 +42,9 @@ const BACKS_OFF: CheckSpec =
         "it reckons with a window that grows by RFC 5681, and Linux's grows faster: see tcp/slow-start",
     );
 const ACKNOWLEDGES: CheckSpec = CheckSpec::of_packets("tcp/acknowledges", acknowledging::acknowledges);
+const AT_ONCE: CheckSpec = CheckSpec::of_packets("tcp/acknowledges", acknowledging::answers_at_once)
+    .under_faults()
+    .not_in_lab(REAL_TIMERS);
 const EVERY_SECOND: CheckSpec =
     CheckSpec::of_packets("tcp/every-second-segment", acknowledging::every_second_segment).not_in_lab(
         "a kernel whose program is just reading acknowledges a third segment later; RFC 9293, 3.8.6.3, says SHOULD",
@@ -47,6 +52,13 @@ const EVERY_SECOND: CheckSpec =
 const FLOW_CONTROL: CheckSpec = CheckSpec::of_packets("tcp/flow-control", windows::within_the_offer);
 const GOES_ON: CheckSpec = CheckSpec::of_packets("tcp/flow-control", windows::goes_on)
     .not_in_lab("at once is within 10 ms there, and a busy machine lets a program wait for longer");
+const TELLS: CheckSpec = CheckSpec::of_packets("tcp/flow-control", windows::tells_of_room).not_in_lab(
+    "at once is within 10 ms there, and how much room is worth an update is a system's own choice",
+);
+pub(super) const PROBE: CheckSpec =
+    CheckSpec::of_packets("tcp/zero-window-probe", windows::zero_window_probe).under_faults().not_in_lab(
+        "it takes a lost window update, a bare acknowledgement, and no plan of a lab names those",
+    );
 const BUFFER: CheckSpec = CheckSpec::of_packets("tcp/window-is-the-buffer", windows::offers_the_buffer);
 
 const SENDS_ONCE: CheckSpec = CheckSpec::of_packets("tcp/sends-once", cost::sends_once)
@@ -82,7 +94,7 @@ const STUDY: Study = Study {
     mutants: &[],
 };
 
-static RECOVERY: [Study; 9] = [
+static RECOVERY: [Study; 11] = [
     Study {
         name: "tcp-dialogue",
         about: "A client sends five segments, the server answers with two, and both close.",
@@ -94,6 +106,7 @@ static RECOVERY: [Study; 9] = [
             INITIAL_WINDOW,
             BACKS_OFF,
             ACKNOWLEDGES,
+            AT_ONCE,
             EVERY_SECOND,
             SENDS_ONCE,
             CheckSpec::of_packets("tcp/head-of-line", acknowledging::head_of_line).under_faults(),
@@ -121,10 +134,27 @@ static RECOVERY: [Study; 9] = [
             RETRANSMITS,
             FLOW_CONTROL,
             ACKNOWLEDGES,
+            AT_ONCE,
             EVERY_SECOND,
             SENDS_ONCE,
         ],
         search: Search::of(1, 256),
+        ..STUDY
+    },
+    Study {
+        name: "tcp-busy-reader",
+        about: "A client writes now and then to a server that reads nothing for two seconds.",
+        scenario: plain::<BusyReader>,
+        checks: &[ACKNOWLEDGES],
+        search: Search::FAULT_FREE,
+        ..STUDY
+    },
+    Study {
+        name: "tcp-server-first",
+        about: "A server speaks first, to a client that sends nothing.",
+        scenario: plain::<ServerFirst>,
+        checks: &[RETRANSMITS],
+        search: Search::of(1, 64),
         ..STUDY
     },
     Study {
@@ -140,23 +170,14 @@ static RECOVERY: [Study; 9] = [
         name: "tcp-slow-reader",
         about: "A client writes more than fits into the receive buffer of a server that pauses before it reads.",
         scenario: plain::<SlowReader>,
-        checks: &[
-            CheckSpec::of_packets("tcp/zero-window-probe", windows::zero_window_probe)
-                .under_faults()
-                .not_in_lab(
-                    "it takes a lost window update, a bare acknowledgement, and no plan of a lab names those",
-                ),
-            FLOW_CONTROL,
-            GOES_ON,
-            BUFFER,
-        ],
+        checks: &[PROBE, FLOW_CONTROL, GOES_ON, TELLS, BUFFER],
         ..STUDY
     },
     Study {
         name: "tcp-late-window",
         about: "A server says something while its window is closed, and reads; the client writes more later.",
         scenario: plain::<LateWindow>,
-        checks: &[GOES_ON, FLOW_CONTROL, BUFFER],
+        checks: &[GOES_ON, FLOW_CONTROL, TELLS, BUFFER],
         search: Search::of(1, 64),
         ..STUDY
     },

@@ -6,6 +6,7 @@ use std::time::Duration;
 use faultwire::errno::Errno;
 use faultwire::network::{Network, Stream};
 use faultwire::stack::SocketOption;
+use faultwire::time::Time;
 use faultwire::trace::{Call, Event, ProgramCall, TcpFlags};
 use faultwire_sim::Run;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -90,6 +91,11 @@ pub(super) fn reset(run: &Run) -> Seen {
     let mut seen = 0;
     for (port, how) in [(DATA, "with linger 0"), (OTHER, "with data unread")] {
         for connection in connections(trace, port) {
+            if let Some(at) = is_told_early(run, connection) {
+                let how =
+                    format!("the peer aborted {how}: ECONNRESET at {at}, and no reset had come that fits");
+                return Seen::broken(seen, how);
+            }
             let Some(after) = after_the_reset(run, connection) else {
                 continue;
             };
@@ -137,6 +143,18 @@ fn after_the_reset(run: &Run, connection: Connection) -> Option<Vec<ProgramCall<
         |call: &ProgramCall<'_>| matches!(call.call, Call::Recv { data, .. } if LAST_WORDS == data);
     let says_nothing = after.is_empty() || (shows_packets && after.iter().all(is_silent));
     (!says_nothing).then_some(after)
+}
+
+/// When the client was told of a reset before one had come that it must heed, if it was. One whose number
+/// lies in the window, but is not the next, comes where what was sent before it is lost: it asks for an
+/// answer, no more.
+fn is_told_early(run: &Run, connection: Connection) -> Option<Time> {
+    let trace = &run.trace;
+    trace.sendings().next()?;
+    let place = reset_place(run, connection).unwrap_or(usize::MAX);
+    let before = trace.events().iter().take(place).filter_map(Event::program_call);
+    let mut told = before.filter(|call| side(call) == connection.client);
+    told.find(|call| call.error == Some(Errno::ECONNRESET)).map(|call| call.at)
 }
 
 /// Where in the trace the first reset of a connection's server comes that its client must heed: one whose sequence

@@ -108,12 +108,12 @@ async fn reconnect<N: Network>(net: &N, server: &str) -> io::Result<N::Stream> {
 }
 
 /// Each data segment of the first connection comes when that is over.
-pub(super) fn late_segments() -> Vec<FaultPlan> {
+pub(super) fn late_segments(_: &Scenario) -> Vec<FaultPlan> {
     late(&[1, 2, 3, 4], &[400_000, 700_000, 1_100_000])
 }
 
 /// Some segments of much data come when that is over.
-pub(super) fn late_fast_segments() -> Vec<FaultPlan> {
+pub(super) fn late_fast_segments(_: &Scenario) -> Vec<FaultPlan> {
     late(&[15, 20, 25, 30, 35, 45, 55, 65, 75], &[300_000, 600_000])
 }
 

@@ -85,6 +85,8 @@ pub(super) enum Moment {
     Sent,
     /// A copy arrived as it was sent.
     Arrived,
+    /// A copy arrived damaged.
+    Damaged,
 }
 
 /// Something that happened to a segment of a connection.
@@ -228,8 +230,9 @@ pub(super) fn flows(run: &Run) -> Vec<Flow> {
         let flow = &mut flows[flow];
         flow.segments[segment].arrived |= is_whole;
         flow.segments[segment].hit |= !is_whole;
-        if is_whole {
-            flow.steps.push(Step { at: event.at, place: at, moment: Moment::Arrived, segment });
+        if matches!(event.what, What::Arrived { .. }) {
+            let moment = if is_whole { Moment::Arrived } else { Moment::Damaged };
+            flow.steps.push(Step { at: event.at, place: at, moment, segment });
         }
     }
     flows
@@ -247,9 +250,11 @@ fn enter(
     let view = sending.view()?;
     let Transport::Tcp { flags, .. } = view.transport else { return None };
     let (from, to) = (view.source()?, view.destination()?);
+    // Nobody opens a connection with it.
+    let is_stray = sending.label.is_none();
     let (flow, side) = match index.get(&(from, to)) {
-        Some((flow, side)) if !flows[*flow].is_over_for(*side, &view) => (*flow, *side),
-        _ if is_opening(flags) => {
+        Some((flow, side)) if is_stray || !flows[*flow].is_over_for(*side, &view) => (*flow, *side),
+        _ if is_opening(flags) && !is_stray => {
             flows.push(Flow {
                 addrs: [from, to],
                 hosts: [None; 2],
@@ -272,7 +277,7 @@ fn enter(
     let segment = entered.read(side, at, sending, &view)?;
     entered.segments.push(segment);
     let segment = entered.segments.len() - 1;
-    if sending.label.is_some() {
+    if !is_stray {
         entered.hosts[side] = Some(sending.from);
         entered.steps.push(Step { at: sending.at, place: at, moment: Moment::Sent, segment });
     }

@@ -189,7 +189,7 @@ pub(super) fn gives_up_scenario(testbed: Testbed) -> Scenario {
 }
 
 /// The peer falls silent for good, after each of the client's and the server's first packets, or loses power.
-pub(super) fn silences() -> Vec<FaultPlan> {
+pub(super) fn silences(_: &Scenario) -> Vec<FaultPlan> {
     let ways = [("client", "server"), ("server", "client")].map(|(from, to)| Direction::new(from, to));
     let mut plans = Vec::new();
     for direction in ways {

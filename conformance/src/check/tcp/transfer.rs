@@ -302,7 +302,7 @@ async fn stay(net: &Net) -> faultwire_sim::Result {
 
 /// Partitions of every length from every packet of a fault-free exchange on, as far as it goes before the close; and the
 /// same with a packet lost before them.
-pub(super) fn partitions() -> Vec<FaultPlan> {
+pub(super) fn partitions(_: &Scenario) -> Vec<FaultPlan> {
     let ways = [("client", "server"), ("server", "client")].map(|(from, to)| Direction::new(from, to));
     let packets = [
         Packet::nth(Class::Syn, 1),

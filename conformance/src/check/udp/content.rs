@@ -1,18 +1,22 @@
 //! What a receive gives: whole datagrams, their length and sender, and nothing that was not sent.
 
 use bytes::Bytes;
+use faultwire::errno::Errno;
 use faultwire::fault::Action;
-use faultwire::trace::{Fate, IcmpMessage, PacketView, Transport};
+use faultwire::trace::{Fate, IcmpMessage, PacketId, PacketView, Transport};
 use faultwire_sim::Run;
 
-use super::datagrams::{OnWire, Sent, Talk, carriers, must_have_reached, name, packets};
+use super::datagrams::{Got, OnWire, Sent, Talk, carriers, must_have_reached, name, packets};
 use super::transit::duplications;
 use crate::check::Seen;
 
-/// udp/keeps-boundaries, where every receiver gives a buffer of `ROOM` bytes.
+/// udp/keeps-boundaries, where every receiver gives a buffer of `ROOM` bytes. It counts the receives at which
+/// another datagram was sent already, or which filled the buffer.
 pub(super) fn keeps_boundaries<const ROOM: usize>(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
-    let receives = talk.got.len() as u64;
+    // Where another one waits, or the buffer is too short, a boundary can be lost.
+    let at_stake = |got: &&Got<'_>| got.others || got.data.len() == ROOM;
+    let receives = talk.got.iter().filter(at_stake).count() as u64;
     for got in &talk.got {
         let Some(sent) = talk.origin(got) else {
             let how = format!("{} was received: no send was of that", name(got.data));
@@ -113,6 +117,31 @@ pub(super) fn nothing_altered(run: &Run) -> Seen {
         }
         None => Seen::fine(damaged),
     }
+}
+
+/// udp/nothing-altered, of what tells of errors: a refusal is told only after an ICMP message that came
+/// whole. It counts those that came damaged.
+pub(super) fn damaged_refusals(run: &Run) -> Seen {
+    let trace = &run.trace;
+    let of_icmp = |id: PacketId| {
+        trace.sending(id).and_then(|sending| sending.view()).is_some_and(|view| view.icmp().is_some())
+    };
+    let (mut damaged, mut whole, mut told) = (0, 0, 0);
+    for event in trace.events() {
+        if let Some(arrival) = event.arrival().filter(|arrival| of_icmp(arrival.packet)) {
+            *(if arrival.altered.is_some() { &mut damaged } else { &mut whole }) += 1;
+        }
+        if event.program_call().is_some_and(|call| call.error == Some(Errno::ECONNREFUSED)) {
+            told += 1;
+        }
+        if told > whole {
+            return Seen::broken(
+                damaged,
+                "a refusal was told, and no whole ICMP message had come that says so",
+            );
+        }
+    }
+    Seen::fine(damaged)
 }
 
 /// Whether damage left the datagram good: it is in a field of IPv6's header that no checksum covers (traffic class,

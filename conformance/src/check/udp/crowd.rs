@@ -1,14 +1,14 @@
 //! More than two: many peers at one socket, broadcast, groups.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use faultwire::errno::Errno;
 use faultwire::stack::SocketOption;
-use faultwire::time::Time;
 use faultwire::trace::{Call, HostId, SocketId};
 use faultwire_sim::Run;
 
-use super::datagrams::{Opened, Talk, carriers, must_have_reached, name, packets};
+use super::datagrams::{Opened, Sent, Talk, carriers, must_have_reached, name, packets};
 use crate::check::Seen;
 
 /// What the server answers: this, the request, and the answer's number.
@@ -66,10 +66,36 @@ pub(super) fn many_peers(run: &Run) -> Seen {
     if several { Seen::fine(answered.len() as u64) } else { Seen::NOTHING }
 }
 
-/// When an option was set on a socket first, without an error.
-fn set_at(run: &Run, host: HostId, socket: SocketId, wanted: impl Fn(SocketOption) -> bool) -> Option<Time> {
-    let mut calls = run.trace.calls_of(host).filter(|call| call.socket == socket && call.error.is_none());
-    calls.find(|call| matches!(call.call, Call::Option(option) if wanted(*option))).map(|call| call.at)
+/// For each send of a run, in order, whether its socket had SO_BROADCAST by then.
+fn asked(run: &Run) -> Vec<bool> {
+    let mut on: BTreeSet<(HostId, SocketId)> = BTreeSet::new();
+    let mut asked = Vec::new();
+    for call in run.trace.calls() {
+        let socket = (call.host, call.socket);
+        match call.call {
+            Call::Option(SocketOption::Broadcast(true)) if call.error.is_none() => {
+                on.insert(socket);
+            }
+            Call::Option(SocketOption::Broadcast(false)) if call.error.is_none() => {
+                on.remove(&socket);
+            }
+            Call::Send { .. } => asked.push(on.contains(&socket)),
+            _ => {}
+        }
+    }
+    asked
+}
+
+/// Whether a host has no way to the broadcast address for sockets that are bound to none of its own
+/// addresses: then these are told ENETUNREACH, whether they asked or not.
+fn has_no_way(talk: &Talk<'_>, asked: &[bool], of: &Sent<'_>) -> bool {
+    let is_unbound = |sent: &Sent<'_>| {
+        talk.opened(sent.host, sent.socket).is_some_and(|opened| opened.local.ip().is_unspecified())
+    };
+    let to_all = |sent: &Sent<'_>| sent.host == of.host && sent.to.is_some_and(|to| is_broadcast(to.ip()));
+    let mut tried =
+        talk.sent.iter().zip(asked).filter(|(sent, asked)| **asked && to_all(sent) && is_unbound(sent));
+    is_unbound(of) && tried.any(|(sent, _)| sent.error == Some(Errno::ENETUNREACH))
 }
 
 /// udp/broadcast-needs-asking: EACCES until SO_BROADCAST is set; then it reaches every host. It counts the receives,
@@ -78,14 +104,15 @@ pub(super) fn broadcast_needs_asking(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     let packets = packets(&run.trace);
     let (mut refused, mut received) = (0, 0);
-    for sent in &talk.sent {
+    let asked = asked(run);
+    for (sent, may) in talk.sent.iter().zip(&asked) {
         let Some(to) = sent.to.filter(|to| is_broadcast(to.ip())) else {
             continue;
         };
-        let asked = set_at(run, sent.host, sent.socket, |option| option == SocketOption::Broadcast(true));
-        // Both stand in the trace in their order, even at the same moment.
-        let may = asked.is_some_and(|at| at < sent.at)
-            || sent.error.is_none() && asked == Some(sent.at) && refused > 0;
+        let unreachable = has_no_way(&talk, &asked, sent);
+        if unreachable && sent.error == Some(Errno::ENETUNREACH) {
+            continue;
+        }
         if !may {
             refused += 1;
             if sent.error != Some(Errno::EACCES) {

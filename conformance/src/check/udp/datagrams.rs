@@ -56,6 +56,8 @@ pub(super) struct Got<'a> {
     pub(super) full_len: usize,
     /// The peer, if the socket was connected.
     pub(super) peer: Option<SocketAddr>,
+    /// Other hosts had sent more by then than this host has received.
+    pub(super) others: bool,
 }
 
 impl Got<'_> {
@@ -129,7 +131,9 @@ impl<'a> Talk<'a> {
                 }
                 Call::Recv { from, data, full_len } if error.is_none() => {
                     let peer = talk.opened(host, socket).and_then(|opened| opened.peer);
-                    talk.got.push(Got { host, from: *from, data, full_len: *full_len, peer });
+                    let sent = talk.taken().filter(|sent| sent.host != host).count();
+                    let others = sent > 1 + talk.got.iter().filter(|got| got.host == host).count();
+                    talk.got.push(Got { host, from: *from, data, full_len: *full_len, peer, others });
                 }
                 _ => {}
             }

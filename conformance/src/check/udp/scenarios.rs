@@ -178,8 +178,9 @@ const CONNECTED_PORT: u16 = 7_001;
 /// The port of its other socket, which is not connected.
 const OPEN_PORT: u16 = 7_002;
 
-/// A connected client whose port a stranger has found out. What the stranger sends to another socket of the client
-/// shows, where packets are not seen, that it can be heard there at all.
+/// A connected client whose port a stranger has found out, and another program of its peer's host. What the
+/// stranger sends to another socket of the client shows, where packets are not seen, that it can be heard
+/// there at all.
 pub(super) fn connected(testbed: Testbed) -> Scenario {
     let pace = Pace::of(testbed);
     scenario("udp-connected")
@@ -197,7 +198,22 @@ pub(super) fn connected(testbed: Testbed) -> Scenario {
             hear(&net, &open, ROOM, pace.step, silent).await;
             Ok(())
         })
-        .server(answerer)
+        .client_on("server", move |net| async move {
+            // A peer is an address and a port: what comes from another port of the peer's host is a
+            // stranger's.
+            let beside = own(&net, "server", 0, Family::V4).await?;
+            let client = address(&net, "client", CONNECTED_PORT, Family::V4).await?;
+            let socket = own(&net, "server", PORT, Family::V4).await?;
+            net.sleep(pace.start + pace.step).await;
+            let _ = beside.send_to(&payload("beside", 1, 80), client).await;
+            let mut answers = 0_u8;
+            let answer = |request: &[u8]| {
+                answers = answers.wrapping_add(1);
+                Some([ANSWER, request, &[answers]].concat())
+            };
+            hear(&net, &socket, ROOM, pace.start + pace.step * 2 + pace.quiet, answer).await;
+            Ok(())
+        })
         .client_on("stranger", move |net| async move {
             let socket = own(&net, "stranger", 0, Family::V4).await?;
             let client = address(&net, "client", CONNECTED_PORT, Family::V4).await?;
@@ -257,13 +273,16 @@ pub(super) fn many_peers(testbed: Testbed) -> Scenario {
     clients.server(answerer).on(testbed)
 }
 
-/// A broadcast that was not asked for, and one that was.
+/// Broadcasts that were not asked for and one that was: from a socket before it asks, from two others after
+/// it has asked, of which one is bound to no address, and from the first when it has taken the question back.
 pub(super) fn broadcast(testbed: Testbed) -> Scenario {
     let pace = Pace::of(testbed);
-    let wait = pace.start + pace.step + pace.quiet;
+    let wait = pace.start + pace.step * 2 + pace.quiet;
     scenario("udp-broadcast")
         .client(move |net| async move {
             let socket = own(&net, "client", 0, Family::V4).await?;
+            let other = own(&net, "client", 0, Family::V4).await?;
+            let unbound = net.datagram(&Family::V4.any(0), &[]).await?;
             let everybody = SocketAddr::from((Ipv4Addr::BROADCAST, PORT));
             net.sleep(pace.start).await;
             let _ = socket.send_to(&payload("client", 1, 40), everybody).await;
@@ -271,6 +290,14 @@ pub(super) fn broadcast(testbed: Testbed) -> Scenario {
             if set(&socket, SocketOption::Broadcast(true)) {
                 net.sleep(pace.step).await;
                 let _ = socket.send_to(&payload("client", 2, 40), everybody).await;
+                let _ = other.send_to(&payload("client", 3, 40), everybody).await;
+                let _ = unbound.send_to(&payload("client", 4, 40), everybody).await;
+                if set(&unbound, SocketOption::Broadcast(true)) {
+                    let _ = unbound.send_to(&payload("client", 5, 40), everybody).await;
+                }
+                if set(&socket, SocketOption::Broadcast(false)) {
+                    let _ = socket.send_to(&payload("client", 6, 40), everybody).await;
+                }
             }
             Ok(())
         })

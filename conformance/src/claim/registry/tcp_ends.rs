@@ -32,13 +32,17 @@ pub(super) const CLAIMS: &[Claim] = &[
     claim(
         "tcp/reset",
         Guaranteed,
-        "A reset that arrives ends the connection: a connect is refused, later a call fails with ECONNRESET once. On \
-         Linux data that is already queued is handed out first, and a send after the error is EPIPE.",
-        "A reset says that there is no such connection, and its receiver forgets the connection at once: it answers \
-         nothing, and waits for nothing. To be believed it must fit: in SYN-SENT it acknowledges the SYN, later its \
-         number is the one that is expected next. The error is told once, since no connection is left that could have \
-         another; after it a read gives the end. A reset is not acknowledged, so a lost one is not repeated: it is an \
-         answer and no farewell that could be relied on.",
+        "A reset that fits ends the connection: a connect is refused, later a call fails with ECONNRESET \
+         once. On Linux data that is already queued is handed out first, and a send after the error is \
+         EPIPE. A reset that does not fit changes nothing, nor does a SYN: in the window either is answered \
+         with an acknowledgement, outside of it a reset is dropped.",
+        "A reset says that there is no such connection, and its receiver forgets the connection at once: it \
+         answers nothing, and waits for nothing. To be believed it must fit: in SYN-SENT it acknowledges the \
+         SYN, later its number is the one that is expected next. A stranger who wants to cut the connection \
+         would have to guess that number; the answer to one that is only near lets a peer that is really \
+         gone send a better one. The error is told once, since no connection is left that could have \
+         another; after it a read gives the end. A reset is not acknowledged, so a lost one is not repeated: \
+         it is an answer and no farewell that could be relied on.",
         "RFC 9293 3.5.2, 3.5.3, 3.10.7; RFC 5961 3.2",
     )
     .given("The reset arrives: a lost one is not repeated.")
@@ -113,7 +117,9 @@ pub(super) const CLAIMS: &[Claim] = &[
     claim(
         "tcp/time-wait",
         Guaranteed,
-        "An old duplicate never enters a later connection between the same two addresses and ports.",
+        "An old duplicate never enters a later connection between the same two addresses and ports. The side \
+         that closed first stays in TIME-WAIT for twice the maximum segment lifetime, which Linux and ours \
+         make a minute, and acknowledges a FIN that comes again meanwhile.",
         "A segment that was held up may turn up when its connection is over, and a later connection between the same \
          two ends would take it for its own if its number fits. So the side that closed first keeps the pair of \
          addresses and ports to itself for twice the longest life of a segment. A new SYN may end that sooner, if its \

@@ -37,8 +37,9 @@ pub(super) const CLAIMS: &[Claim] = &[
     claim(
         "tcp/measures-rtt",
         Guaranteed,
-        "The retransmission timeout follows the round trips that were measured. An acknowledgement of what was sent \
-         twice measures nothing: a timeout that was doubled stays so until something that was sent once is acknowledged.",
+        "The retransmission timeout follows the round trips that were measured; before any was, it is one \
+         second, or three by an older rule. An acknowledgement of what was sent twice measures nothing: a \
+         timeout that was doubled stays so until something that was sent once is acknowledged.",
         "A timeout that is too short repeats what is only slow, one that is too long leaves the line idle. So the \
          sender measures the time from a segment to its acknowledgement, and waits for their mean plus four times \
          their variation. Of a segment that was sent twice nobody can tell which copy was acknowledged, so it is not \
@@ -118,7 +119,8 @@ pub(super) const CLAIMS: &[Claim] = &[
     claim(
         "tcp/acknowledges",
         Guaranteed,
-        "Data that came in order is acknowledged within half a second, whatever the program does.",
+        "Data that came in order is acknowledged within half a second, whatever the program does. Data that \
+         came behind a gap is answered at once.",
         "An acknowledgement may wait for data to travel with, or for a second segment to cover, but the sender's \
          timer runs meanwhile, and its measurements suffer. So RFC 9293 (3.8.6.3) bounds the wait: less than half a \
          second. The stack acknowledges and not the program, which may sleep as long as there is room in its buffer.",

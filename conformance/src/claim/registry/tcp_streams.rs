@@ -154,9 +154,10 @@ pub(super) const CLAIMS: &[Claim] = &[
     claim(
         "tcp/flow-control",
         Guaranteed,
-        "A reader that stops makes the writer stop: after a bounded number of bytes a write waits (or is EAGAIN); \
-         nothing is lost, and the flow goes on when the reader does. Never is more sent than the reader's host offered \
-         room for, but for one octet that probes a closed window.",
+        "A reader that stops makes the writer stop: after a bounded number of bytes a write waits (or is \
+         EAGAIN); nothing is lost, and the flow goes on when the reader does: room behind a closed window is \
+         told of at once. Never is more sent than the reader's host offered room for, but for one octet that \
+         probes a closed window.",
         "Every segment carries the window: for how many bytes behind the acknowledged ones there is room. The sender \
          keeps within it, so its own buffer fills, and then a write waits: the reader sets the writer's pace without \
          a message of its own. A receiver should not take back what it offered, but a sender has to cope with it, \

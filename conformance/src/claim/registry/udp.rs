@@ -136,8 +136,9 @@ pub(super) const CLAIMS: &[Claim] = &[
     claim(
         "udp/nothing-altered",
         Guaranteed,
-        "What is received is what was sent: a datagram with a flipped bit is dropped without a word, and not sent \
-         again. Commonly said of TCP only; the checksum is the same one.",
+        "What is received is what was sent: a datagram with a flipped bit is dropped without a word, and not \
+         sent again; a damaged ICMP error tells nobody anything. Commonly said of TCP only; the checksum is \
+         the same one.",
         "The checksum covers the data, the UDP header and the addresses, and one flipped bit always changes such a \
          sum. The receiver drops a datagram whose sum is wrong, and must do so silently (RFC 1122, 4.1.3.4): damage \
          looks like loss. \"UDP has no error checking\" is wrong: over IPv6 the checksum is required, over IPv4 it is \
@@ -226,15 +227,20 @@ pub(super) const CLAIMS: &[Claim] = &[
     claim(
         "udp/broadcast-needs-asking",
         Guaranteed,
-        "A send to the broadcast address fails with EACCES until SO_BROADCAST is set; then it reaches every host of \
-         the link.",
+        "A send to the broadcast address fails with EACCES until SO_BROADCAST is set on that socket, and \
+         again once it is taken back; while it is set the datagram reaches every host of the link.",
         "A broadcast makes work for every host of a link, so the system wants to be told that it is meant: a program \
          that got such an address by mistake is stopped. Only the sender needs the option; to receive, a socket at \
          the port is enough. The address 255.255.255.255 is never forwarded (RFC 919): it reaches the link and not \
          the network behind it. IPv6 has no broadcast at all, multicast takes its place.",
         "RFC 919; socket(7), ip(7)",
     )
-    .given("A copy that the link loses or damages does not arrive, as with any datagram.")
+    .given(
+        "The host has a way to the address: Linux looks for one first. A socket that is bound to an address \
+         of the link has it; another one needs a route, such as a default route over an Ethernet, and else \
+         is told ENETUNREACH whether it asked or not. A copy that the link loses or damages does not arrive, \
+         as with any datagram.",
+    )
     .over_plans(),
     claim(
         "udp/multicast",

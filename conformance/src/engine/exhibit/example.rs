@@ -118,7 +118,7 @@ impl Best {
         };
         let searched = scenario.clone().exhaustive(depth).random(0).search(&mut look);
         if !searched.stopped && over_plans {
-            for plan in (study.plans)() {
+            for plan in (study.plans)(&scenario) {
                 if look(&scenario.run(&plan)).is_break() {
                     break;
                 }

@@ -9,7 +9,7 @@ use faultwire_sim::Run;
 use crate::study::{Search, Study};
 
 /// Studies whose runs take a second or more in a lab. They are begun first, so that none of them is what all wait for in the end.
-const LONG: [&str; 9] = [
+const LONG: [&str; 10] = [
     "tcp-simultaneous-close",
     "tcp-time-wait",
     "tcp-half-open",
@@ -19,6 +19,7 @@ const LONG: [&str; 9] = [
     "tcp-buffers",
     "tcp-stopped-reader",
     "tcp-unread",
+    "tcp-busy-reader",
 ];
 
 /// Where a study stands in the queue: those whose runs are long come first.

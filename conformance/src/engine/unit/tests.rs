@@ -37,7 +37,7 @@ fn run_of(study: &Study, testbed: Testbed) -> Vec<Part> {
 }
 
 /// A plan that no testbed can run: it crashes a host that there is not.
-fn impossible() -> Vec<FaultPlan> {
+fn impossible(_: &Scenario) -> Vec<FaultPlan> {
     let text = "format = 1\n[[event]]\nkind = \"crash\"\nhost = \"nobody\"\nat_us = 5\n";
     vec![FaultPlan::parse(text, "impossible").expect("a plan")]
 }

@@ -53,6 +53,41 @@ pub(super) fn acknowledges(run: &Run) -> Seen {
     count.seen()
 }
 
+/// tcp/acknowledges: what comes behind a gap is answered at once (RFC 5681, section 4.2). It counts those
+/// answers.
+pub(super) fn answers_at_once(run: &Run) -> Seen {
+    let mut count = Count::default();
+    for (flow, side) in sides(&flows(run)).filter(|(flow, _)| !flow.reset) {
+        let mut view = View::new(flow, side);
+        // When what is not answered came.
+        let mut came: Option<Time> = None;
+        let late = |came: Option<Time>, now: Time, count: &mut Count| {
+            if let Some(came) = came.filter(|came| now > *came + SOON) {
+                count.broken(|| format!("what came behind a gap at {came} was not answered at once"));
+            }
+        };
+        while let Some((at, happened)) = view.step() {
+            late(came, at, &mut count);
+            match happened {
+                Happened::Heard { segment, acceptable: true, expected, .. }
+                    if segment.len > 0 && segment.text() > expected =>
+                {
+                    came = came.or(Some(at));
+                }
+                Happened::Sent { segment, .. } if segment.ack.is_some() => {
+                    count.exercised += u64::from(came.take().is_some());
+                }
+                _ => {}
+            }
+        }
+        late(came, flow.end, &mut count);
+    }
+    count.seen()
+}
+
+/// What is answered at once is answered within that.
+const SOON: Duration = Duration::from_millis(10);
+
 /// tcp/every-second-segment. It counts the acknowledgements of two full-sized segments.
 pub(super) fn every_second_segment(run: &Run) -> Seen {
     let mut count = Count::default();

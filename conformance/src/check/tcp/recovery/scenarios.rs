@@ -134,7 +134,7 @@ pub(super) fn questions(_: Testbed) -> Scenario {
     let lost =
         |nth| Fault { direction: upward(), packet: Packet::nth(Class::Data, nth), action: Action::Drop };
     over::<Questions>(FaultPlan {
-        link: Link::Numbers(LinkNumbers { delay_us: 100_000, mtu: 1500, rate_kbps: None }),
+        link: Link::Numbers(LinkNumbers { delay_us: 400_000, mtu: 1500, rate_kbps: None }),
         faults: vec![lost(3), lost(4)],
         ..FaultPlan::default()
     })
@@ -150,6 +150,56 @@ pub(super) fn outage(_: Testbed) -> Scenario {
         ],
         ..FaultPlan::default()
     })
+}
+
+/// A client that writes now and then, to a server that is busy with something else and reads it all later.
+#[derive(Debug)]
+pub(super) struct BusyReader;
+
+/// How long the server reads nothing: longer than an acknowledgement may wait, several times.
+const BUSY: Duration = Duration::from_secs(2);
+
+impl Programs for BusyReader {
+    const NAME: &'static str = "tcp-busy-reader";
+
+    async fn serve<N: Network>(net: N) -> io::Result<()> {
+        let listener = listen(&net, DATA, &[]).await?;
+        let mut stream = accept::<N>(&listener).await?;
+        net.sleep(BUSY).await;
+        read_to_end(&mut stream, 4096).await?;
+        stream.shutdown().await
+    }
+
+    async fn call<N: Network>(net: N) -> io::Result<()> {
+        let mut stream = connect(&net, DATA).await?;
+        for _ in 0..3 {
+            say(&mut stream, &pattern(30, SHORT)).await?;
+            net.sleep(BUSY / 4).await;
+        }
+        stream.shutdown().await?;
+        read_to_end(&mut stream, 16).await
+    }
+}
+
+/// A server that speaks first. Its client sends nothing that would show that the handshake is complete.
+#[derive(Debug)]
+pub(super) struct ServerFirst;
+
+impl Programs for ServerFirst {
+    const NAME: &'static str = "tcp-server-first";
+
+    async fn serve<N: Network>(net: N) -> io::Result<()> {
+        let listener = listen(&net, DATA, &[]).await?;
+        let mut stream = accept::<N>(&listener).await?;
+        say(&mut stream, &pattern(31, SHORT)).await?;
+        read_to_end(&mut stream, 16).await
+    }
+
+    async fn call<N: Network>(net: N) -> io::Result<()> {
+        let mut stream = connect(&net, DATA).await?;
+        stream.read_exact(&mut [0; SHORT]).await?;
+        stream.shutdown().await
+    }
 }
 
 /// A client that writes more than the server's buffer holds, to a server that pauses twice before it reads.
@@ -295,7 +345,7 @@ impl Programs for TwoBits {
 
 /// Plans of one fault that flips the same bit of two 16-bit words of the data, where the one has it set and the other has
 /// not: what the one adds to the sum the other takes away (RFC 1071).
-pub(super) fn cancelling_bits() -> Vec<FaultPlan> {
+pub(super) fn cancelling_bits(_: &Scenario) -> Vec<FaultPlan> {
     /// IPv4's header and TCP's: where the data begins, in bytes.
     const DATA_AT: usize = 40;
     const PLANS: usize = 8;

@@ -9,10 +9,14 @@ use faultwire::stack::Mutant;
 use faultwire_sim::{Settings, Testbed};
 
 use self::tape::{CLIENT, FULL, SERVER, Tape};
+use super::scenarios::SMALL_BUFFER;
 use super::{acknowledging, congestion, cost, studies, timers, windows};
 use crate::check::tcp::segments::{Flow, OPENER, flows};
 use crate::check::{Check, Seen, Verdict};
 use crate::claim::{Claim, Modality};
+
+/// A small receive buffer, in bytes.
+const SMALL: u32 = SMALL_BUFFER as u32;
 
 fn broken(check: Check, tape: &Tape, until: u64) -> bool {
     matches!(check(&tape.until(until)).verdict, Verdict::Broken(_))
@@ -48,7 +52,7 @@ fn what_is_lost_must_be_sent_again_in_time() {
     tape.at(10).lost(CLIENT, 1, 100);
     fine(timers::retransmits, &tape, 100_000, 0);
     assert!(broken(timers::retransmits, &tape, 200_000));
-    tape.at(210).carried(CLIENT, 1, 50);
+    tape.at(210).carried(CLIENT, 1, 50).ack(SERVER, 1, 51).carried(CLIENT, 51, 50).ack(SERVER, 1, 101);
     fine(timers::retransmits, &tape, 200_000, 1);
 }
 
@@ -64,6 +68,51 @@ fn what_is_not_lost_is_sent_once() {
     // Half of it is new.
     tape.at(10).carried(CLIENT, 1, 100).carried(CLIENT, 51, 100);
     assert!(broken(cost::sends_once, &tape, 1_000));
+}
+
+#[test]
+fn what_came_is_sent_again_too_where_its_acknowledgement_is_lost() {
+    let mut tape = Tape::connected(2);
+    tape.at(10).carried(CLIENT, 1, 100).lost_ack(SERVER, 1, 101);
+    assert!(broken(timers::retransmits, &tape, 200_000));
+    tape.at(210).carried(CLIENT, 1, 100).ack(SERVER, 1, 101);
+    fine(timers::retransmits, &tape, 200_000, 0);
+    // The acknowledgement of the SYN-ACK is lost, and nothing follows it.
+    let mut tape = Tape::new();
+    tape.syn(true).answered_in_vain();
+    assert!(broken(timers::retransmits, &tape, 200_000));
+}
+
+#[test]
+fn what_comes_behind_a_gap_is_answered_at_once() {
+    let mut tape = Tape::connected(2);
+    tape.at(10).lost(CLIENT, 1, 100).carried(CLIENT, 101, 100);
+    assert!(broken(acknowledging::answers_at_once, &tape, 100));
+    tape.ack(SERVER, 1, 1);
+    fine(acknowledging::answers_at_once, &tape, 100, 1);
+}
+
+#[test]
+fn before_anything_was_measured_the_timeout_is_a_second_to_three() {
+    for (wait, is_broken) in [(500, true), (1_000, false), (3_000, false), (10_000, true)] {
+        let mut tape = Tape::new();
+        tape.syn(false).at(wait).syn(true);
+        assert_eq!(broken(timers::measures_rtt, &tape, 20_000), is_broken, "{wait}");
+    }
+}
+
+#[test]
+fn a_read_that_opens_the_window_is_told_of() {
+    let of = |told: u64| {
+        let mut tape = Tape::connected(2);
+        tape.window = 0;
+        tape.at(20).calls().carried(CLIENT, 1, SMALL).ack(SERVER, 1, 1 + SMALL);
+        tape.window = SMALL as u16;
+        tape.at(500).read(SMALL).at(told).ack(SERVER, 1, 1 + SMALL);
+        tape
+    };
+    fine(windows::tells_of_room, &of(500), 1_000, 1);
+    assert!(broken(windows::tells_of_room, &of(700), 1_000));
 }
 
 #[test]
@@ -238,6 +287,19 @@ fn after_a_fast_retransmit_it_is_half() {
     });
     tape.carried(CLIENT, 1 + FULL, FULL).at(6).ack(SERVER, 1, 1 + 10 * FULL);
     // Half of nine segments, and two for what is not exact.
+    burst(&mut tape, 10, 16);
+    assert!(!broken(congestion::backs_off, &tape, 100));
+    burst(&mut tape, 16, 18);
+    assert!(broken(congestion::backs_off, &tape, 100));
+}
+
+#[test]
+fn whatever_had_a_segment_sent_again_halves_the_window() {
+    let mut tape = Tape::connected(2);
+    burst(&mut tape, 0, 10);
+    tape.at(4).ack(SERVER, 1, 1 + FULL).ack(SERVER, 1, 1 + FULL).ack(SERVER, 1, 1 + FULL);
+    // The second duplicate is one too few, but it is taken for a loss.
+    tape.carried(CLIENT, 1 + FULL, FULL).at(6).ack(SERVER, 1, 1 + 10 * FULL);
     burst(&mut tape, 10, 16);
     assert!(!broken(congestion::backs_off, &tape, 100));
     burst(&mut tape, 16, 18);

@@ -24,6 +24,9 @@ const TICKS: Duration = Duration::from_millis(2);
 pub(super) fn retransmits(run: &Run) -> Seen {
     let mut count = Count::default();
     for flow in flows(run).iter().filter(|flow| !flow.reset) {
+        for side in [0, 1] {
+            stands_still(flow, side, &mut count);
+        }
         for (index, lost) in flow.segments.iter().enumerate() {
             if !lost.is_lost() || lost.end() == lost.seq {
                 continue;
@@ -40,6 +43,31 @@ pub(super) fn retransmits(run: &Run) -> Seen {
         }
     }
     count.seen()
+}
+
+/// What is not acknowledged is sent again, be it that or its acknowledgement that was lost: a side with
+/// something under way and a window that takes it is not silent for longer than its timer can run.
+fn stands_still(flow: &Flow, side: usize, count: &mut Count) {
+    let mut view = View::new(flow, side);
+    // When the first unacknowledged octet was sent last, or became the first.
+    let mut since: Option<Time> = None;
+    let overdue = |since: Option<Time>, now: Time, count: &mut Count| {
+        if let Some(since) = since.filter(|since| now > *since + LONGEST_WAIT) {
+            count.broken(|| {
+                format!("from {since} on something is not acknowledged, and nothing is sent again")
+            });
+        }
+    };
+    while let Some((at, happened)) = view.step() {
+        overdue(since, at, count);
+        let restarts = match happened {
+            Happened::Sent { segment, .. } => segment.covers(view.una),
+            Happened::Heard { word, .. } => matches!(word, Word::New(_)),
+        };
+        let waits = view.flight() > 0 && (view.window > 0 || view.una == 0);
+        since = waits.then(|| since.filter(|_| !restarts).unwrap_or(at));
+    }
+    overdue(since, flow.end, count);
 }
 
 /// A time that a side waited for an acknowledgement of its first unacknowledged octet, having heard nothing.
@@ -167,7 +195,8 @@ fn follow(flow: &Flow, side: usize, count: &mut Count) {
                 if segment.covers(view.una) {
                     let observed = since.filter(|_| view.window > 0 || view.una == 0);
                     if let Some(begun) = observed.filter(|begun| *begun < at) {
-                        judge(&estimate, at, at.since(begun), count);
+                        let bounds = if view.una == 0 { Some(estimate.initial()) } else { estimate.bounds() };
+                        judge(bounds, at, at.since(begun), count);
                         estimate.timed_out(view.una == 0);
                     } else {
                         estimate.may_have_timed_out();
@@ -196,8 +225,8 @@ fn follow(flow: &Flow, side: usize, count: &mut Count) {
     }
 }
 
-fn judge(estimate: &Estimate, at: Time, waited: Duration, count: &mut Count) {
-    let Some((least, most)) = estimate.bounds() else { return };
+fn judge(bounds: Option<(Duration, Duration)>, at: Time, waited: Duration, count: &mut Count) {
+    let Some((least, most)) = bounds else { return };
     count.exercised += 1;
     let least = least.min(CAP_MIN);
     if waited + TICKS < least * 19 / 20 {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use faultwire::time::Time;
+use faultwire::trace::{HostId, Note, TcpFlags, Trace};
 use faultwire_sim::Run;
 
 use super::acknowledging::{read, written};
@@ -11,7 +12,7 @@ use super::timers::LONGEST_WAIT;
 use super::{Count, sides};
 use crate::check::Seen;
 use crate::check::tcp::calls::connections;
-use crate::check::tcp::segments::{Flow, Happened, OPENER, View, flows};
+use crate::check::tcp::segments::{Flow, Happened, OPENER, Segment, View, flows};
 use crate::check::tcp::talk::{DATA, OTHER};
 
 /// tcp/flow-control: nothing goes beyond the furthest edge that was offered, but for a probe of one octet. It counts the
@@ -80,6 +81,11 @@ pub(super) fn goes_on(run: &Run) -> Seen {
     count.seen()
 }
 
+/// Whether a host has our stack: that tells of its connections' states.
+pub(in super::super) fn is_ours(trace: &Trace, host: HostId) -> bool {
+    trace.notes_of(host).any(|(_, note)| matches!(note, Note::Tcp { .. }))
+}
+
 /// The receive buffer of the server's socket at that port, as it was asked for, in bytes.
 fn buffer(port: u16) -> Option<i64> {
     let bytes = match port {
@@ -90,8 +96,38 @@ fn buffer(port: u16) -> Option<i64> {
     i64::try_from(bytes).ok()
 }
 
-/// tcp/window-is-the-buffer: what is on offer and what waits for the program fit into the buffer together (Linux has
-/// twice what was asked for). It counts the offers.
+/// tcp/flow-control: a read that makes room behind a closed window is told of at once, not when the sender
+/// asks next. It counts the updates.
+pub(super) fn tells_of_room(run: &Run) -> Seen {
+    let mut count = Count::default();
+    for flow in flows(run).iter().filter(|flow| !flow.reset) {
+        let connection = connections(&run.trace, flow.port()).first().copied();
+        let Some((bytes, connection)) = buffer(flow.port()).zip(connection) else { continue };
+        // Half of the buffer is worth an update whatever the size of segments.
+        let worth = bytes / 2;
+        let reads = read(&run.trace, connection.server);
+        let offers: Vec<&Segment> = flow.sent_by(1 - OPENER).filter(|it| it.ack.is_some()).collect();
+        for (index, closed) in offers.iter().enumerate().filter(|(_, it)| it.window == 0) {
+            let end = closed.ack.unwrap_or(0);
+            let Some((roomy, _)) =
+                reads.iter().find(|(at, read)| *at >= closed.at && end - read <= bytes - worth)
+            else {
+                continue;
+            };
+            let told = offers[index + 1..].iter().find(|it| it.window > 0).map_or(flow.end, |it| it.at);
+            if told > *roomy + AT_ONCE {
+                count.broken(|| {
+                    format!("at {roomy} a read made room, and the closed window stays so until {told}")
+                });
+            }
+            count.exercised += 1;
+        }
+    }
+    count.seen()
+}
+
+/// tcp/window-is-the-buffer: what is on offer and what waits for the program fit into the buffer together:
+/// all of what was asked for with our stack, up to twice of that with Linux. It counts the offers.
 pub(super) fn offers_the_buffer(run: &Run) -> Seen {
     let mut count = Count::default();
     let flows = flows(run);
@@ -103,14 +139,17 @@ pub(super) fn offers_the_buffer(run: &Run) -> Seen {
             continue;
         };
         let reads = read(&run.trace, connection.server);
+        let room = if is_ours(&run.trace, connection.server.0) { bytes } else { 2 * bytes };
         let mut offers = 0;
         for offer in flow.segments.iter().filter(|it| it.side != OPENER) {
             let Some(ack) = offer.ack else { continue };
             let taken = reads.iter().rfind(|(when, _)| *when <= offer.at).map_or(1, |(_, end)| *end);
-            let held = ack + offer.window - taken;
+            // The FIN has a number, and takes no room.
+            let fin = i64::from(flow.sent_by(OPENER).any(|it| it.is(TcpFlags::FIN) && it.end() <= ack));
+            let held = ack - fin + offer.window - taken;
             count.exercised += 1;
             offers = offers.max(offer.window);
-            if held > 2 * bytes {
+            if held > room {
                 let at = offer.at;
                 count.broken(|| {
                     format!("at {at} {held} bytes are on offer or unread, with a receive buffer of {bytes}")
@@ -154,7 +193,7 @@ fn probes(flow: &Flow, writes: &[(Time, i64)], count: &mut Count) {
     while let Some((at, happened)) = view.step() {
         overdue(silent, at, count);
         if let Happened::Sent { probe: true, .. } = happened {
-            let opens = |it: &&crate::check::tcp::segments::Segment| {
+            let opens = |it: &&Segment| {
                 it.side != OPENER && it.at < at && it.ack.is_some_and(|ack| ack + it.window > view.edge)
             };
             count.exercised += u64::from(flow.segments.iter().filter(opens).any(|it| it.is_lost()));

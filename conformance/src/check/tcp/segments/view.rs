@@ -100,6 +100,11 @@ impl<'a> View<'a> {
         self.top - self.una
     }
 
+    /// Whether a sequence number lies in the receive window.
+    pub(in super::super) fn in_window(&self, seq: i64) -> bool {
+        self.open && self.expected <= seq && seq < self.offered
+    }
+
     /// Whether a moment is one at which something was heard: what is sent then may be an answer.
     pub(in super::super) fn may_answer(&self, at: Time) -> bool {
         self.heard_at == Some(at)

@@ -42,9 +42,13 @@ impl Calls {
     }
 
     /// A call of a host's second socket.
-    fn second(mut self, host: u16, call: Call) -> Calls {
+    fn second(self, host: u16, call: Call) -> Calls {
+        self.second_ended(host, call, None)
+    }
+
+    fn second_ended(mut self, host: u16, call: Call, error: Option<Errno>) -> Calls {
         let (host, socket) = (HostId(host), SocketId(1));
-        self.0.push(self.now(), What::Call { host, socket, call, error: None });
+        self.0.push(self.now(), What::Call { host, socket, call, error });
         self
     }
 
@@ -119,7 +123,7 @@ fn payloads_differ_and_say_whose_they_are() {
 fn a_receive_more_than_the_network_made_is_a_repetition() {
     let twice = Calls::bound().sends(0, 1, &data()).gets(1, 0, &data()).gets(1, 0, &data());
     broken(content::keeps_boundaries::<64>(&twice.clone().run()), "again");
-    assert_eq!(content::keeps_boundaries::<64>(&twice.under(&[Action::Duplicate])), Seen::fine(2));
+    assert_eq!(content::keeps_boundaries::<64>(&twice.under(&[Action::Duplicate])), Seen::NOTHING);
 }
 
 #[test]
@@ -230,7 +234,26 @@ fn a_broadcast_has_to_be_asked_for() {
         .call(0, Call::Option(SocketOption::Broadcast(true)))
         .call(0, all());
     broken(crowd::broadcast_needs_asking(&asked.clone().run()), "not received by server");
-    assert_eq!(crowd::broadcast_needs_asking(&asked.gets(1, 0, &data()).run()), Seen::fine(1));
+    let heard = asked.gets(1, 0, &data());
+    assert_eq!(crowd::broadcast_needs_asking(&heard.clone().run()), Seen::fine(1));
+    let taken_back = heard.clone().call(0, Call::Option(SocketOption::Broadcast(false)));
+    broken(crowd::broadcast_needs_asking(&taken_back.call(0, all()).run()), "was taken");
+    let by_another = heard.second(0, Call::Bind(addr(2))).second(0, all());
+    broken(crowd::broadcast_needs_asking(&by_another.run()), "was taken");
+}
+
+#[test]
+fn without_a_way_to_everybody_an_unbound_socket_is_told_so_whether_it_asks_or_not() {
+    let all = || send(SocketAddr::from(([255; 4], 7_001)), &data());
+    let unreachable = Some(Errno::ENETUNREACH);
+    let unbound = Calls::bound()
+        .failed(0, all(), Errno::EACCES)
+        .second(0, Call::Bind(SocketAddr::from(([0; 4], 9))))
+        .second_ended(0, all(), unreachable);
+    broken(crowd::broadcast_needs_asking(&unbound.clone().run()), "EACCES is due");
+    let asked =
+        unbound.second(0, Call::Option(SocketOption::Broadcast(true))).second_ended(0, all(), unreachable);
+    assert_eq!(crowd::broadcast_needs_asking(&asked.run()), Seen::fine(0));
 }
 
 #[test]

@@ -13,6 +13,9 @@ pub(super) struct Window {
     recovery: Option<i64>,
     /// What the timer sent again last, while nothing new was acknowledged.
     timed_out: Option<i64>,
+    /// What was under way when the timer expired is sent again as acknowledgements come in, whatever they
+    /// say.
+    again_until: i64,
     after_loss: bool,
 }
 
@@ -25,6 +28,7 @@ impl Window {
             duplicates: 0,
             recovery: None,
             timed_out: None,
+            again_until: 0,
             after_loss: false,
         }
     }
@@ -95,8 +99,10 @@ impl Window {
             self.recovery = None;
             self.duplicates = 0;
             self.timed_out = Some(una);
+            self.again_until = top;
             self.after_loss = true;
-        } else if self.recovery.is_none() && self.duplicates >= DUPLICATES {
+        } else if self.recovery.is_none() && self.duplicates > 0 && una >= self.again_until {
+            // After fewer than three duplicates it takes something for lost all the same.
             self.threshold = half.max(2.0 * self.segment);
             self.size = self.threshold + f64::from(self.duplicates) * self.segment;
             self.recovery = Some(top);

@@ -1,9 +1,11 @@
 //! Connections put together by hand, packet by packet.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use faultwire::fault::{Action, Class, FaultPlan, Fired, Label};
 use faultwire::time::Time;
-use faultwire::trace::{HostId, PacketId, TcpFlags, Trace, What};
+use faultwire::trace::{Call, HostId, PacketId, SocketId, TcpFlags, Trace, What};
 use faultwire_sim::{End, Run};
 
 use crate::check::tcp::talk::DATA;
@@ -78,6 +80,32 @@ impl Tape {
     /// The handshake from the SYN-ACK on.
     pub(super) fn answered(&mut self) -> &mut Tape {
         self.shake_hands(1)
+    }
+
+    /// The SYN-ACK, whose acknowledgement is lost.
+    pub(super) fn answered_in_vain(&mut self) -> &mut Tape {
+        let syn_ack = self.put(Sketch { from: SERVER, flags: SYN | ACK, seq: 0, ack: 1, len: 0 });
+        self.arrives(syn_ack).lost_ack(CLIENT, 1, 1)
+    }
+
+    /// The calls that make the connection known: a listen, a connect and an accept.
+    pub(super) fn calls(&mut self) -> &mut Tape {
+        let [client, server] = [([10, 0, 0, 1], 50_000), ([10, 0, 0, 2], DATA)].map(SocketAddr::from);
+        self.call(SERVER, 0, Call::Listen(server)).call(CLIENT, 1, Call::Connect(server));
+        self.call(SERVER, 0, Call::Accept { socket: SocketId(1), peer: Some(client) })
+    }
+
+    /// The server's program reads so much.
+    pub(super) fn read(&mut self, len: u32) -> &mut Tape {
+        let data = Bytes::from(vec![0; len as usize]);
+        let full_len = data.len();
+        self.call(SERVER, 1, Call::Recv { from: None, data, full_len })
+    }
+
+    fn call(&mut self, host: u16, socket: u32, call: Call) -> &mut Tape {
+        let (host, socket) = (HostId(host), SocketId(socket));
+        self.trace.push(Time::from_millis(self.now), What::Call { host, socket, call, error: None });
+        self
     }
 
     /// A segment with data, put on the wire.

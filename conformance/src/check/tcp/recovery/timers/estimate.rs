@@ -89,6 +89,12 @@ impl Estimate {
         self.doubled.1 += 1;
     }
 
+    /// What the timeout can be before anything was measured (section 2.1): a second, or the three of RFC
+    /// 2988. It is doubled with each repeat, or need not be (Linux's first ones).
+    pub(super) fn initial(&self) -> Range {
+        (LEAST_MAX, AFTER_LOST_SYN * (1 << self.doubled.1.min(DOUBLINGS_MAX)))
+    }
+
     /// What the timeout in force can be, where something is known of it.
     pub(super) fn bounds(&self) -> Option<Range> {
         if self.maybe_none {
@@ -113,7 +119,7 @@ mod tests {
     #[test]
     fn where_every_sample_is_taken_the_bounds_meet() {
         let mut estimate = Estimate::default();
-        assert_eq!(estimate.bounds(), None);
+        assert_eq!((estimate.bounds(), estimate.initial()), (None, (1_000 * MS, 3_000 * MS)));
         estimate.sample(400 * MS, true);
         assert_eq!(estimate.bounds(), Some((1_200 * MS, 1_200 * MS)));
         estimate.sample(400 * MS, true);

@@ -1,0 +1,328 @@
+//! Segments that nobody sent: resets, SYNs and acknowledgements that name a connection and do not fit it.
+//!
+//! Their sequence numbers follow those of the run without faults, so they can be made only where runs repeat.
+
+use std::io;
+
+use bytes::Bytes;
+use faultwire::errno::Errno;
+use faultwire::fault::{Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan};
+use faultwire::fault::{Packet, PlanEvent, When};
+use faultwire::network::Network;
+use faultwire::trace::{HostId, Sending, TcpFlags, Trace, Transport};
+use faultwire_sim::{Run, Scenario, Testbed};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::pattern::pattern;
+use super::segments::{Happened, Segment, View, flows};
+use super::streams::Streams;
+use super::talk::{DATA, Programs, accept, connect, listen, ours_only, read_to_end, say};
+use crate::check::Seen;
+
+/// Questions and answers in turns: a stray finds the connection at rest, and the connection is used after it.
+#[derive(Debug)]
+pub(super) struct Strays;
+
+const TURNS: usize = 4;
+/// A question, or an answer, in bytes.
+const TEXT: usize = 500;
+
+impl Streams for Strays {
+    const UP: (u8, usize) = (41, TURNS * TEXT);
+    const DOWN: (u8, usize) = (42, TURNS * TEXT);
+}
+
+impl Programs for Strays {
+    const NAME: &'static str = "tcp-strays";
+
+    async fn serve<N: Network>(net: N) -> io::Result<()> {
+        let listener = listen(&net, DATA, &[]).await?;
+        let mut stream = accept::<N>(&listener).await?;
+        let (key, len) = Self::DOWN;
+        for answer in pattern(key, len).chunks(TEXT) {
+            stream.read_exact(&mut [0; TEXT]).await?;
+            say(&mut stream, answer).await?;
+        }
+        read_to_end(&mut stream, 16).await?;
+        stream.shutdown().await
+    }
+
+    async fn call<N: Network>(net: N) -> io::Result<()> {
+        let mut stream = connect(&net, DATA).await?;
+        let (key, len) = Self::UP;
+        for question in pattern(key, len).chunks(TEXT) {
+            say(&mut stream, question).await?;
+            stream.read_exact(&mut [0; TEXT]).await?;
+        }
+        stream.shutdown().await?;
+        read_to_end(&mut stream, 16).await
+    }
+}
+
+/// Why a testbed does not carry it, if it does not.
+pub(super) fn refuses(testbed: Testbed) -> Option<&'static str> {
+    if testbed.is_lab() {
+        return Some(
+            "a real kernel draws its sequence numbers anew in each run: no segment made beforehand fits them",
+        );
+    }
+    ours_only(testbed)
+}
+
+/// What a segment says in numbers.
+#[derive(Clone, Copy)]
+struct Numbers {
+    /// The sequence number behind it.
+    end: u32,
+    ack: u32,
+    window: u32,
+}
+
+impl Numbers {
+    fn of(sending: &Sending<'_>) -> Option<Numbers> {
+        let Transport::Tcp { seq, ack, flags, window, ref payload, .. } = sending.view()?.transport else {
+            return None;
+        };
+        let marks = u32::from(flags.has(TcpFlags::SYN)) + u32::from(flags.has(TcpFlags::FIN));
+        let end = seq.wrapping_add(u32::try_from(payload.len()).ok()? + marks);
+        Some(Numbers { end, ack, window: window.into() })
+    }
+}
+
+/// A host that a stray is sent to, at the moment when some segment was sent.
+struct Target {
+    /// The way of the stray.
+    direction: Direction,
+    /// A packet that went this way.
+    model: Bytes,
+    /// What the host expects next, once all that was sent to it by then has come.
+    next: u32,
+    /// Where the window ends that it has offered.
+    edge: u32,
+    /// What it has sent so far.
+    sent: u32,
+}
+
+/// The segment that a stray follows, and the hosts at either end of it: the one that it goes to, then its
+/// sender.
+struct Moment {
+    anchor: Anchor,
+    targets: [Target; 2],
+}
+
+impl Moment {
+    fn of(trace: &Trace, from: &str, to: &str, packet: Packet) -> Option<Moment> {
+        let hosts = [trace.host(from)?, trace.host(to)?];
+        // What either host has sent last.
+        let mut last: [Option<(Numbers, Bytes)>; 2] = [None, None];
+        for sending in trace.sendings() {
+            let (side, numbers) =
+                (hosts.iter().position(|host| *host == sending.from)?, Numbers::of(&sending)?);
+            last[side] = Some((numbers, sending.bytes.clone()));
+            if side == 1 || !sending.label.is_some_and(|label| label.is(&packet)) {
+                continue;
+            }
+            let (sender, model) = last[0].clone()?;
+            // Before the peer's first segment everything but the addresses is unknown.
+            let turned = (Numbers { end: 0, ack: sender.end, window: 0 }, answering(&model));
+            let (receiver, reply) = last[1].clone().unwrap_or(turned);
+            let [there, back] = [Direction::new(from, to), Direction::new(to, from)];
+            let target = |direction, model, of: Numbers, by: Numbers| Target {
+                direction,
+                model,
+                next: by.end,
+                edge: of.ack.wrapping_add(of.window),
+                sent: of.end,
+            };
+            return Some(Moment {
+                anchor: Anchor { direction: there.clone(), packet },
+                targets: [target(there, model, receiver, sender), target(back, reply, sender, receiver)],
+            });
+        }
+        None
+    }
+
+    /// A plan in which that segment comes to one of the two.
+    fn plan(&self, title: &str, target: &Target, flags: &[TcpFlags], seq: u32, ack: u32) -> FaultPlan {
+        let flags = flags.iter().fold(0, |all, flag| all | flag.0);
+        let packet = segment(&target.model, flags, seq, ack);
+        let kind = EventKind::Inject { direction: target.direction.clone(), packet };
+        let when = When::After(self.anchor.clone());
+        let title = Some(format!("{title} comes to the {}", target.direction.to));
+        FaultPlan { title, events: vec![PlanEvent { kind, when }], ..FaultPlan::default() }
+    }
+
+    /// The same, with the segment that it follows lost.
+    fn and_lost(&self, plan: FaultPlan) -> FaultPlan {
+        let Anchor { direction, packet } = self.anchor.clone();
+        FaultPlan { faults: vec![Fault { direction, packet, action: Action::Drop }], ..plan }
+    }
+}
+
+/// The Internet checksum (RFC 1071).
+fn checksum(bytes: impl IntoIterator<Item = u8>) -> [u8; 2] {
+    let sum = bytes
+        .into_iter()
+        .enumerate()
+        .fold(0_u32, |sum, (at, byte)| sum + (u32::from(byte) << if at % 2 == 0 { 8 } else { 0 }));
+    let folded = (sum & 0xffff) + (sum >> 16);
+    let folded = (folded & 0xffff) + (folded >> 16);
+    (!(folded as u16)).to_be_bytes()
+}
+
+/// The length of a header of IPv4, and of one of TCP, in bytes.
+const HEADER: usize = 20;
+
+/// The other way round: addresses and ports.
+fn answering(model: &Bytes) -> Bytes {
+    let mut turned = model.to_vec();
+    for (one, other, len) in [(12, 16, 4), (HEADER, HEADER + 2, 2)] {
+        for at in 0..len {
+            turned.swap(one + at, other + at);
+        }
+    }
+    turned.into()
+}
+
+/// A segment without text, with the addresses and ports of another one (over IPv4, without options).
+fn segment(model: &[u8], flags: u8, seq: u32, ack: u32) -> Bytes {
+    let mut packet = model[..HEADER + 4].to_vec();
+    packet[2..4].copy_from_slice(&(2 * HEADER as u16).to_be_bytes());
+    packet[10..12].fill(0);
+    let sum = checksum(packet[..HEADER].iter().copied());
+    packet[10..12].copy_from_slice(&sum);
+    packet.extend(seq.to_be_bytes());
+    packet.extend(ack.to_be_bytes());
+    // Five words of header; a window, a checksum and no urgent pointer.
+    packet.extend([0x50, flags, 0x40, 0, 0, 0, 0, 0]);
+    let pseudo = packet[12..HEADER].iter().copied().chain([0, 6, 0, HEADER as u8]);
+    let sum = checksum(pseudo.chain(packet[HEADER..].iter().copied()));
+    packet[HEADER + 16..HEADER + 18].copy_from_slice(&sum);
+    packet.into()
+}
+
+const RST: TcpFlags = TcpFlags::RST;
+const SYN: TcpFlags = TcpFlags::SYN;
+const ACK: TcpFlags = TcpFlags::ACK;
+
+/// Further than any window goes.
+const FAR: u32 = 100_000;
+
+/// Resets and SYNs around the window of either host in the middle of the conversation, and what the handshake
+/// must not take. None in a lab: a real kernel draws its numbers anew in each run.
+pub(super) fn plans(scenario: &Scenario) -> Vec<FaultPlan> {
+    if !scenario.testbed().is_simulated() {
+        return Vec::new();
+    }
+    let run = scenario.run(&FaultPlan::default());
+    let moment = |from, to, class, nth| Moment::of(&run.trace, from, to, Packet::nth(class, nth));
+    let mut plans = Vec::new();
+    let talking = [("client", "server"), ("server", "client")];
+    for moment in talking.iter().filter_map(|(from, to)| moment(from, to, Class::Data, 2)) {
+        let target = &moment.targets[0];
+        let &Target { next, edge, sent, .. } = target;
+        let middle = next.wrapping_add(edge.wrapping_sub(next) / 2);
+        let places = [
+            ("the next", next),
+            ("one after the next", next.wrapping_add(1)),
+            ("one in the middle of the window", middle),
+            ("the last of the window", edge.wrapping_sub(1)),
+            ("the first behind the window", edge),
+            ("one far behind the window", edge.wrapping_add(FAR)),
+            ("one before the window", next.wrapping_sub(1)),
+            ("one half of all numbers away", next.wrapping_add(1 << 31)),
+        ];
+        for (place, seq) in places {
+            let kinds: [(&str, &[TcpFlags]); 3] =
+                [("a reset", &[RST]), ("a SYN", &[SYN]), ("a SYN-ACK", &[SYN, ACK])];
+            for (what, flags) in kinds {
+                plans.push(moment.plan(&format!("{what} whose number is {place}"), target, flags, seq, sent));
+            }
+        }
+        // The sender of a segment that is lost is told that more than that has come.
+        let sender = &moment.targets[1];
+        for beyond in [1, FAR] {
+            let ack = sender.sent.wrapping_add(beyond);
+            let title = "an acknowledgement of what was never sent";
+            plans.push(moment.and_lost(moment.plan(title, sender, &[ACK], sender.next, ack)));
+        }
+    }
+    if let Some(moment) = moment("client", "server", Class::Syn, 1) {
+        let client = &moment.targets[1];
+        let ack = client.sent.wrapping_add(FAR);
+        plans.push(moment.plan("a reset of another SYN", client, &[RST, ACK], 0, ack));
+        plans.push(moment.plan("a reset of no SYN", client, &[RST], 0, 0));
+    }
+    if let Some(moment) = moment("server", "client", Class::Syn, 1) {
+        let server = &moment.targets[1];
+        let ack = server.sent.wrapping_add(FAR);
+        let title = "an acknowledgement of another SYN-ACK";
+        plans.push(moment.and_lost(moment.plan(title, server, &[ACK], server.next, ack)));
+    }
+    plans
+}
+
+/// Whether a segment that was heard is a reset that must be believed: one of the SYN (RFC 9293, section
+/// 3.10.7.3), or one whose number is the next that is expected (RFC 5961, section 3.2).
+fn must_be_believed(view: &View<'_>, segment: &Segment, expected: i64) -> bool {
+    let fits = if expected == 0 { segment.ack == Some(view.top) } else { segment.seq == expected };
+    segment.is(RST) && fits
+}
+
+/// The first call of a host that failed, with its place in the trace.
+fn first_error(trace: &Trace, host: HostId) -> Option<(usize, Errno)> {
+    trace.events().iter().enumerate().find_map(|(place, event)| {
+        let call = event.program_call().filter(|call| call.host == host)?;
+        Some((place, call.error?))
+    })
+}
+
+/// tcp/reset: no reset ends the connection but one that fits, and no SYN does. Where one did not fit but lay
+/// in the window it is answered (RFC 5961, sections 3.2 and 4.2). It counts the resets and SYNs that came.
+pub(super) fn only_what_fits(run: &Run) -> Seen {
+    let trace = &run.trace;
+    let mut seen = 0;
+    for flow in flows(run).iter().filter(|flow| flow.port() == DATA) {
+        for side in [0, 1] {
+            let Some(host) = flow.hosts[side] else { continue };
+            let mut view = View::new(flow, side);
+            let (mut believed, mut unanswered) = (None, None);
+            while let Some((at, happened)) = view.step() {
+                if let Some(came) = unanswered.filter(|came| at > *came) {
+                    return Seen::broken(
+                        seen,
+                        format!("what came into the window at {came} was not answered"),
+                    );
+                }
+                match happened {
+                    Happened::Sent { segment, .. } if segment.ack.is_some() => unanswered = None,
+                    // A SYN of another number than the connection's is none of its own.
+                    Happened::Heard { segment, expected, .. }
+                        if segment.is(RST) || (segment.is(SYN) && segment.seq != 0) =>
+                    {
+                        seen += 1;
+                        if believed.is_none() && must_be_believed(&view, segment, expected) {
+                            believed = Some(view.place());
+                        } else if believed.is_none() && view.in_window(segment.seq) {
+                            unanswered = Some(at);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            let told = first_error(trace, host);
+            match (told, believed) {
+                (Some((place, errno)), _) if believed.is_none_or(|believed| place < believed) => {
+                    let name = trace.host_name(host);
+                    let how = format!("a call of {name} failed, and no reset had come that fits: {errno}");
+                    return Seen::broken(seen, how);
+                }
+                (None, Some(_)) => {
+                    return Seen::broken(seen, "a reset came that fits, and no call was told of it");
+                }
+                _ => {}
+            }
+        }
+    }
+    Seen::fine(seen)
+}
