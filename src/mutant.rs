@@ -50,6 +50,9 @@ mutants! {
     /// Anybody's datagrams to its port are handed out.
     HearsStrangers = "hears-strangers" breaks "udp/connected-filters":
         "a connected socket receives from others than its peer";
+    /// The port is not compared.
+    FiltersByAddress = "filters-by-address" breaks "udp/connected-filters":
+        "a connected socket receives from any port of its peer's address";
     /// Where two wait they are one.
     MergesDatagrams = "merges-datagrams" breaks "udp/keeps-boundaries":
         "two waiting datagrams are received as one";
@@ -74,6 +77,9 @@ mutants! {
     /// An ICMP error goes back to whom the damaged header names.
     ComplainsOfDamage = "complains-of-damage" breaks "udp/nothing-altered":
         "a damaged datagram is answered with an ICMP error";
+    /// A damaged error is believed.
+    IgnoresIcmpChecksum = "ignores-icmp-checksum" breaks "udp/nothing-altered":
+        "the ICMP checksum is not verified";
     /// Four bytes behind the datagram, within the IP packet.
     PadsPackets = "pads-packets" breaks "udp/lightweight":
         "packets are longer than header and data";
@@ -98,21 +104,36 @@ mutants! {
     /// On arrival.
     DeafToBroadcast = "deaf-to-broadcast" breaks "udp/broadcast-needs-asking":
         "broadcasts are dropped";
+    /// The option is the host's.
+    BroadcastsForAll = "broadcasts-for-all" breaks "udp/broadcast-needs-asking":
+        "once a socket has asked, every socket of the host may broadcast";
     /// As if every host had joined.
     HearsEveryGroup = "hears-every-group" breaks "udp/multicast":
         "hosts receive what is sent to groups that they are not in";
     /// As if nobody had joined.
     DeafToGroups = "deaf-to-groups" breaks "udp/multicast":
         "members do not receive what is sent to their group";
+    /// The option is taken and does nothing.
+    HearsAfterLeaving = "hears-after-leaving" breaks "udp/multicast":
+        "a host that leaves a group goes on to hear it";
     /// What was sent once is never sent again.
     NeverRetransmits = "never-retransmits" breaks "tcp/retransmits":
         "a lost segment is not sent again";
+    /// Its timer expires, and nothing follows.
+    ForgetsSynAck = "forgets-syn-ack" breaks "tcp/retransmits":
+        "a SYN-ACK is sent again for a SYN that comes again, and never by the timer";
     /// Every wait is as long as the first.
     NeverBacksOff = "never-backs-off" breaks "tcp/waits-longer":
         "repeats follow at equal distances";
     /// A round trip is measured to whatever was sent last.
     TimesRepeats = "times-repeats" breaks "tcp/measures-rtt":
         "segments that were sent again are timed too";
+    /// No round trip counts.
+    NeverMeasures = "never-measures" breaks "tcp/measures-rtt":
+        "the timeout stays at its first value, whatever the round trips are";
+    /// A lost SYN costs that.
+    FirstTimeoutLong = "first-timeout-long" breaks "tcp/measures-rtt":
+        "before a round trip was measured the timeout is ten seconds";
     /// However many come.
     NeverFastRetransmits = "never-fast-retransmits" breaks "tcp/fast-retransmit":
         "duplicate acknowledgements are not looked at";
@@ -125,6 +146,12 @@ mutants! {
     /// After a whole second.
     AcknowledgesLate = "acknowledges-late" breaks "tcp/acknowledges":
         "acknowledgements wait for a second";
+    /// And not before.
+    AcknowledgesReads = "acknowledges-reads" breaks "tcp/acknowledges":
+        "text is acknowledged once the program has read it";
+    /// It waits as text in order does.
+    SilentOnGaps = "silent-on-gaps" breaks "tcp/acknowledges":
+        "text that comes behind a gap is not answered at once";
     /// The others wait for the timer.
     AcknowledgesSeldom = "acknowledges-seldom" breaks "tcp/every-second-segment":
         "only every fourth segment is acknowledged at once";
@@ -134,12 +161,21 @@ mutants! {
     /// Neither the oldest nor a stale one is told from the newest.
     BelievesOldWindows = "believes-old-windows" breaks "tcp/flow-control":
         "the window is taken from segments that were overtaken";
+    /// The probes of the sender find the room.
+    TellsNoNews = "tells-no-news" breaks "tcp/flow-control":
+        "a read that makes room sends no window update";
     /// It waits for the update.
     NeverProbes = "never-probes" breaks "tcp/zero-window-probe":
         "a closed window is not probed";
+    /// As if the peer were gone.
+    StopsProbing = "stops-probing" breaks "tcp/zero-window-probe":
+        "a closed window is probed three times, and never again";
     /// The connection goes on.
     IgnoresResets = "ignores-resets" breaks "tcp/reset":
         "a reset that arrives is dropped";
+    /// Nobody asks where it belongs.
+    BelievesAnyReset = "believes-any-reset" breaks "tcp/reset":
+        "a reset ends the connection whatever its sequence number";
     /// Repeats go on for ever.
     NeverGivesUp = "never-gives-up" breaks "tcp/gives-up":
         "a peer that is silent is waited for without an end";
@@ -149,6 +185,9 @@ mutants! {
     /// As often as it comes.
     TakesTwice = "takes-twice" breaks "tcp/no-duplicates":
         "text that came before is handed out again";
+    /// Old text alone is dropped.
+    TakesOverlaps = "takes-overlaps" breaks "tcp/no-duplicates":
+        "what a segment repeats in front of new text is handed out again";
     /// No RST comes back.
     RefusesNobody = "refuses-nobody" breaks "tcp/listens-and-connects":
         "a SYN to a port where nobody listens is not answered";
@@ -161,9 +200,15 @@ mutants! {
     /// As soon as the SYN is there.
     AcceptsEarly = "accepts-early" breaks "tcp/handshake-first":
         "a connection is accepted, and its text taken, before the handshake is complete";
+    /// Whatever number it has.
+    AcceptsAnyAck = "accepts-any-ack" breaks "tcp/handshake-first":
+        "any acknowledgement completes the handshake";
     /// Whoever it is from.
     MixesPeers = "mixes-peers" breaks "tcp/many-clients":
         "segments go to the connection of the port that was opened first";
+    /// Whatever the address.
+    MixesHosts = "mixes-hosts" breaks "tcp/many-clients":
+        "connections are told apart by their ports alone";
     /// What is missing is passed over.
     HandsOutAhead = "hands-out-ahead" breaks "tcp/in-order":
         "text is handed out as it comes";
@@ -173,9 +218,15 @@ mutants! {
     /// Text that is still on its way is forgotten.
     EndsEarly = "ends-early" breaks "tcp/every-byte":
         "a FIN counts as soon as it comes";
+    /// It should change nothing.
+    BelievesWildAcks = "believes-wild-acks" breaks "tcp/every-byte":
+        "an acknowledgement of what was never sent counts for all that was";
     /// Only text is.
     ForgetsFin = "forgets-fin" breaks "tcp/finite-faults-finite-delay":
         "a FIN that is lost is not sent again";
+    /// Damage to an acknowledgement is believed.
+    TrustsBareSegments = "trusts-bare-segments" breaks "tcp/finite-faults-finite-delay":
+        "the checksum of a segment without text is not verified";
     /// As if it were another's.
     ResetsOnSecondSyn = "resets-on-second-syn" breaks "tcp/finite-faults-finite-delay":
         "a SYN that comes twice ends the connection";
@@ -185,24 +236,51 @@ mutants! {
     /// Neither window nor threshold change.
     NeverHalves = "never-halves" breaks "tcp/backs-off-on-loss":
         "a loss does not change the congestion window";
+    /// No recovery begins.
+    RepeatsAtSecond = "repeats-at-second" breaks "tcp/backs-off-on-loss":
+        "the second duplicate acknowledgement has a segment sent again, and the window stays";
+    /// The threshold is not set.
+    ForgetsThreshold = "forgets-threshold" breaks "tcp/backs-off-on-loss":
+        "after a loss slow start has no end";
+    /// Recovery ends as it was.
+    StaysInflated = "stays-inflated" breaks "tcp/backs-off-on-loss":
+        "the window that duplicates have inflated stays when recovery ends";
     /// 65 535 bytes, whatever the buffer.
     OffersTheMost = "offers-the-most" breaks "tcp/window-is-the-buffer":
         "the window on offer has nothing to do with the buffer";
+    /// All of what SO_RCVBUF reads counts as room for text.
+    OffersDouble = "offers-double" breaks "tcp/window-is-the-buffer":
+        "the window on offer goes up to twice the buffer";
     /// The other direction ends with it.
     ClosesBoth = "closes-both" breaks "tcp/half-close":
         "a FIN that arrives closes both directions";
+    /// The FIN follows what was sent.
+    CutsAtShutdown = "cuts-at-shutdown" breaks "tcp/half-close":
+        "a shutdown throws away what was not sent yet";
     /// What is queued is forgotten.
     ClosesAtOnce = "closes-at-once" breaks "tcp/close-flushes":
         "a close throws away what was not sent yet";
     /// To a SYN alone.
     SilentToStrangers = "silent-to-strangers" breaks "tcp/half-open":
         "segments of a connection that is gone are not answered";
+    /// It fits no window.
+    ResetsWithZero = "resets-with-zero" breaks "tcp/half-open":
+        "a reset has the sequence number 0 whatever it answers";
     /// And forgets the last one that was completed.
     OverfillsBacklog = "overfills-backlog" breaks "tcp/backlog":
         "a connection beyond the backlog is completed and then forgotten";
+    /// As if it bounded all connections.
+    CountsAccepted = "counts-accepted" breaks "tcp/backlog":
+        "connections that were accepted count for the backlog until they end";
     /// The state is left out.
     SkipsTimeWait = "skips-time-wait" breaks "tcp/time-wait":
         "a connection is over as soon as both have closed";
+    /// Long enough for what is only a little late.
+    ShortTimeWait = "short-time-wait" breaks "tcp/time-wait":
+        "TIME-WAIT lasts 50 ms";
+    /// Its sender repeats it in vain.
+    SilentInTimeWait = "silent-in-time-wait" breaks "tcp/time-wait":
+        "a FIN that comes again in TIME-WAIT is not acknowledged";
     /// Whatever its sequence number.
     ReopensForOldSyns = "reopens-for-old-syns" breaks "tcp/time-wait":
         "any SYN ends TIME-WAIT";

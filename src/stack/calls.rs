@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::Stack;
 use super::datagram::{BUFFER_DEFAULT, Datagram, RECV_BUFFER_MIN, SEND_BUFFER_MIN};
+use super::mutant::Mutant;
 use super::sockets::{
     Domain, Fd, How, KeepAlive, Kind, OptionName, Protocol, Readiness, Received, SocketOption, Sockets,
 };
@@ -135,9 +136,12 @@ impl Sockets for Stack {
         if self.streams.is_open(fd) {
             return self.stream_set_option(fd, option);
         }
+        let deaf = matches!(option, SocketOption::LeaveGroup(_)) && self.is(Mutant::HearsAfterLeaving);
         let socket = self.datagrams.get_mut(fd)?;
         let was_writable = socket.is_writable();
-        socket.set(option)?;
+        if !deaf {
+            socket.set(option)?;
+        }
         if socket.is_writable() && !was_writable {
             self.changed(fd);
         }

@@ -154,7 +154,7 @@ impl Stack {
     }
 
     pub(super) fn icmp_v4_input(&mut self, arrived: &Arrived<'_>) -> Result<(), DropReason> {
-        let (head, body) = split(arrived)?;
+        let (head, body) = self.split(arrived)?;
         // An echo to everybody goes unanswered (RFC 1122, section 3.2.2.6; Linux's default).
         if head[0] == icmpv4::TYPE_ECHO_REQUEST && arrived.reach == Reach::Own {
             self.icmp_send(arrived.parsed.path, [icmpv4::TYPE_ECHO_REPLY, 0], last4(head), body);
@@ -166,7 +166,7 @@ impl Stack {
     }
 
     pub(super) fn icmp_v6_input(&mut self, arrived: &Arrived<'_>) -> Result<(), DropReason> {
-        let (head, body) = split(arrived)?;
+        let (head, body) = self.split(arrived)?;
         // RFC 4443, section 4.2: answered even where it came by multicast.
         if head[0] == icmpv6::TYPE_ECHO_REQUEST {
             self.icmp_send(arrived.parsed.path, [icmpv6::TYPE_ECHO_REPLY, 0], last4(head), body);
@@ -175,6 +175,15 @@ impl Stack {
             Some(complaint) => self.told_of(body, complaint),
             None => Ok(()),
         }
+    }
+
+    /// The ICMP header and what follows it, if the checksum holds.
+    fn split<'a>(&self, arrived: &'a Arrived<'_>) -> Result<(&'a [u8; HEADER_LEN], &'a [u8]), DropReason> {
+        let (head, body) = arrived.payload().split_first_chunk().ok_or(DropReason::Malformed)?;
+        if checksum(&arrived.parsed.path, head, body) != 0 && !self.is(Mutant::IgnoresIcmpChecksum) {
+            return Err(DropReason::IcmpChecksum);
+        }
+        Ok((head, body))
     }
 
     /// Tells a connected socket of an error, where `quoted` is the beginning of a packet that it sent.
@@ -205,15 +214,6 @@ impl Stack {
         }
         Ok(())
     }
-}
-
-/// The ICMP header and what follows it, if the checksum holds.
-fn split<'a>(arrived: &'a Arrived<'_>) -> Result<(&'a [u8; HEADER_LEN], &'a [u8]), DropReason> {
-    let (head, body) = arrived.payload().split_first_chunk().ok_or(DropReason::Malformed)?;
-    if checksum(&arrived.parsed.path, head, body) != 0 {
-        return Err(DropReason::IcmpChecksum);
-    }
-    Ok((head, body))
 }
 
 /// Identifier and sequence number of an echo.

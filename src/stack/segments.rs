@@ -15,7 +15,7 @@ use super::mutant::Mutant;
 use super::packet::{Outgoing, Path};
 use super::route::{Reach, Route};
 use super::sockets::{Domain, Fd};
-use super::stream::{Listener, Stream};
+use super::stream::Stream;
 use crate::errno::Errno;
 use crate::tcp::{Connection, MSS_DEFAULT, Options, Outcome, Segment, Seq, State, initial_sequence_number};
 use crate::time::Time;
@@ -35,15 +35,22 @@ impl Stack {
         }
         let (bytes, path) = (arrived.payload(), arrived.parsed.path);
         let sound = path.pseudo_header(IpNumber::TCP, bytes.len()).add_slice(bytes).ones_complement() == 0;
-        if !sound && !self.is(Mutant::IgnoresTcpChecksum) {
+        let trusts_bare = self.is(Mutant::TrustsBareSegments);
+        if !sound && !self.is(Mutant::IgnoresTcpChecksum) && !trusts_bare {
             return Err(DropReason::TransportChecksum);
         }
         let (src, dst, segment) = Segment::read(bytes).ok_or(DropReason::Malformed)?;
+        if !sound && trusts_bare && !segment.text.is_empty() {
+            return Err(DropReason::TransportChecksum);
+        }
         let (ours, theirs) = ((path.dst(), dst), (path.src(), src));
-        let found = match self.is(Mutant::MixesPeers) {
-            true => self.connections.iter().find(|(_, e)| e.ours.1 == dst && !segment.syn).map(|(id, _)| id),
+        let any_peer = self.is(Mutant::MixesPeers) && !segment.syn;
+        let any_host = self.is(Mutant::MixesHosts);
+        let found = match any_peer || any_host {
+            true => self.connections.iter().find(|(_, e)| e.ours.1 == dst && (any_peer || e.theirs.1 == src)),
             false => None,
         };
+        let found = found.map(|(id, _)| id);
         let Some(id) = found.or_else(|| self.connections.find(ours, theirs)) else {
             return self.tcp_listen(ours, theirs, &segment, None);
         };
@@ -98,7 +105,13 @@ impl Stack {
             return Err(DropReason::NoSocket);
         }
         let listener = self.streams.get(fd).ok().and_then(Stream::listener);
-        let room = listener.is_some_and(Listener::has_room) || self.is(Mutant::OverfillsBacklog);
+        let is_accepted = |entry: &Entry| entry.ours == ours && matches!(entry.owner, Owner::Socket(_));
+        let held = match self.is(Mutant::CountsAccepted) {
+            true => self.connections.iter().filter(|(_, entry)| is_accepted(entry)).count(),
+            false => 0,
+        };
+        let room = listener.is_some_and(|it| it.has_room() && it.pending + held <= it.backlog)
+            || self.is(Mutant::OverfillsBacklog);
         if !(room && self.has_room_for_connection()) {
             return Err(DropReason::BufferFull);
         }
@@ -151,7 +164,9 @@ impl Stack {
 
     /// Answers a segment for which there is no connection.
     fn refuse(&mut self, ours: Peer, theirs: Peer, segment: &Segment<'_>) -> Result<(), DropReason> {
-        if let Some(refusal) = segment.refusal()
+        let zero = self.is(Mutant::ResetsWithZero);
+        let refusal = segment.refusal().map(|it| Segment { seq: if zero { Seq(0) } else { it.seq }, ..it });
+        if let Some(refusal) = refusal
             && let Ok(route) = self.config.route(theirs.0, Some(ours.0))
         {
             self.emit_segment(&route, 64, ours.1, theirs.1, &refusal);
@@ -170,7 +185,11 @@ impl Stack {
             mss: socket.max_segment.map_or(room, |most| most.min(room)),
             mss_default: MSS_DEFAULT[usize::from(!route.path.is_v4())],
             send_buffer: socket.send_buffer / 2,
-            recv_buffer: socket.recv_buffer / 2,
+            recv_buffer: if self.is(Mutant::OffersDouble) {
+                socket.recv_buffer
+            } else {
+                socket.recv_buffer / 2
+            },
             no_delay: socket.no_delay,
         }
     }

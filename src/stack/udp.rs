@@ -38,7 +38,8 @@ impl Stack {
         let to = self.misdirected(fd, to);
         let route = self.config.route(to.0, socket.source)?;
         let unasked = route.reach == Reach::Broadcast && !socket.broadcast;
-        if unasked && !self.is(Mutant::BroadcastsUnasked) {
+        let others = self.is(Mutant::BroadcastsForAll) && self.datagrams.iter().any(|(_, it)| it.broadcast);
+        if unasked && !others && !self.is(Mutant::BroadcastsUnasked) {
             return Err(Errno::EACCES);
         }
         let longest = match max_payload(&route.path) {
@@ -197,7 +198,9 @@ impl Stack {
 
     /// A connected socket hears its peer alone.
     fn hears(&self, socket: &Datagram, from: Peer) -> bool {
-        self.is(Mutant::HearsStrangers) || socket.peer.is_none_or(|peer| peer == from)
+        let any_port = self.is(Mutant::FiltersByAddress);
+        self.is(Mutant::HearsStrangers)
+            || socket.peer.is_none_or(|peer| peer == from || (any_port && peer.0 == from.0))
     }
 
     /// Delivers a broadcast or multicast datagram to every socket that matches. As with Linux's IP_MULTICAST_ALL, which is

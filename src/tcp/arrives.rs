@@ -57,6 +57,10 @@ impl Connection {
             segment.syn = false;
             segment.seq += 1;
         }
+        if segment.rst && self.is(Mutant::BelievesAnyReset) {
+            self.reset();
+            return Outcome::Done;
+        }
         // First, the sequence number.
         if !self.is_acceptable(&segment) {
             if self.is(Mutant::TakesTwice) && segment.end() == self.rcv.nxt {
@@ -116,7 +120,7 @@ impl Connection {
 
     /// "If an incoming segment is not acceptable, an acknowledgment should be sent in reply, unless the RST bit is set."
     fn answer_unacceptable(&mut self, segment: &Segment<'_>, now: Time) {
-        if segment.rst {
+        if segment.rst || (self.state == State::TimeWait && self.is(Mutant::SilentInTimeWait)) {
             return;
         }
         // The peer's FIN again, and nothing else (section 3.10.7.4, "the only thing that can arrive in this

@@ -36,7 +36,8 @@ impl Connection {
     pub(crate) fn receive(&mut self, into: &mut [u8]) -> Result<usize, Errno> {
         if self.rcv.readable() > 0 {
             let len = self.rcv.read(into);
-            if self.state.receives() && self.rcv.has_news(self.mss) {
+            let has_news = self.rcv.has_news(self.mss) && !self.is(Mutant::TellsNoNews);
+            if self.state.receives() && (has_news || self.is(Mutant::AcknowledgesReads)) {
                 self.ack_due = true;
             }
             return Ok(len);
@@ -67,6 +68,9 @@ impl Connection {
             State::Established => self.enter(State::FinWait1),
             State::CloseWait => self.enter(State::LastAck),
             _ => {}
+        }
+        if self.is(Mutant::CutsAtShutdown) && !self.orphan {
+            self.forget_unsent();
         }
         self.woken = true;
     }
@@ -100,7 +104,7 @@ impl Connection {
         self.limit_fin_wait_2(now);
     }
 
-    /// For [`Mutant::ClosesAtOnce`].
+    /// For [`Mutant::ClosesAtOnce`] and [`Mutant::CutsAtShutdown`].
     fn forget_unsent(&mut self) {
         let sent = self.snd.nxt.past(self.snd.text) as usize;
         self.buffer.truncate(sent);

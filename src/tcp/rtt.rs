@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Config;
+use crate::mutant::Mutant;
 
 /// A round-trip estimator.
 #[derive(Clone, Debug)]
@@ -14,7 +15,8 @@ pub(crate) struct Rtt {
 
 impl Rtt {
     pub(crate) fn new(config: &Config) -> Rtt {
-        Rtt { smoothed: None, rto: config.rto_initial }
+        let long = config.is(Mutant::FirstTimeoutLong);
+        Rtt { smoothed: None, rto: if long { Duration::from_secs(10) } else { config.rto_initial } }
     }
 
     /// The timeout in force.
@@ -29,6 +31,9 @@ impl Rtt {
 
     /// A round trip of a segment that was sent once (sections 2.2, 2.3, 3). It ends the back-off.
     pub(crate) fn sample(&mut self, rtt: Duration, config: &Config) {
+        if config.is(Mutant::NeverMeasures) {
+            return;
+        }
         let (srtt, rttvar) = match self.smoothed {
             None => (rtt, rtt / 2),
             Some((srtt, rttvar)) => ((srtt * 7 + rtt) / 8, (rttvar * 3 + srtt.abs_diff(rtt)) / 4),

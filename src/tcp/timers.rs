@@ -76,7 +76,7 @@ impl Connection {
             self.rtt.back_off(&self.config);
         }
         if matches!(self.state, State::SynSent | State::SynReceived) {
-            self.syn_due = true;
+            self.syn_due = self.state == State::SynSent || !self.is(Mutant::ForgetsSynAck);
             self.syn_timeouts += 1;
             return;
         }
@@ -89,6 +89,9 @@ impl Connection {
         self.timers.probe_due = self.snd.wnd == 0;
         if !self.is(Mutant::NeverHalves) {
             self.congestion.timed_out(self.snd.una, self.snd.nxt, again);
+        }
+        if self.is(Mutant::ForgetsThreshold) {
+            self.congestion.ssthresh = u32::MAX;
         }
         self.snd.again = Some(self.snd.una);
         self.snd.resend_first = false;
@@ -148,7 +151,8 @@ impl Connection {
 
     /// Runs the persist timer while something is to be sent, nothing can be, and nothing is outstanding.
     pub(super) fn settle_persist(&mut self, now: Time) {
-        let stuck = self.has_unsent() && self.timers.retransmit.is_none();
+        let weary = self.timers.probes >= 3 && self.is(Mutant::StopsProbing);
+        let stuck = self.has_unsent() && self.timers.retransmit.is_none() && !weary;
         if !stuck {
             self.timers.persist = None;
         } else if !self.is(Mutant::NeverProbes) {
@@ -163,7 +167,11 @@ impl Connection {
             return self.end(None);
         }
         self.enter(State::TimeWait);
-        self.timers = Timers { end: Some(now + self.config.time_wait), ..Timers::default() };
+        let wait = match self.is(Mutant::ShortTimeWait) {
+            true => Duration::from_millis(50),
+            false => self.config.time_wait,
+        };
+        self.timers = Timers { end: Some(now + wait), ..Timers::default() };
     }
 
     /// An orphan in FIN-WAIT-2 does not wait for ever.

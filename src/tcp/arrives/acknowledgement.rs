@@ -19,13 +19,15 @@ impl Connection {
         now: Time,
     ) -> Option<Outcome> {
         if self.state == State::SynReceived {
-            if ack != self.snd.nxt {
+            if ack != self.snd.nxt && !self.is(Mutant::AcceptsAnyAck) {
                 return Some(Outcome::Refuse);
             }
-            self.snd.una = ack;
+            self.snd.una = self.snd.nxt;
             self.establish(segment, now);
             return None;
         }
+        let ack =
+            if self.is(Mutant::BelievesWildAcks) && ack.after(self.snd.max) { self.snd.nxt } else { ack };
         if ack.after(self.snd.max) {
             // It acknowledges what was not sent.
             self.challenge(now);
@@ -64,7 +66,11 @@ impl Connection {
             self.rtt.sample(now.since(sent), &self.config);
         }
         let restarts = self.congestion.restarts_timer();
+        let inflated = self.congestion.cwnd;
         let advice = self.congestion.acknowledged(acked, ack, self.flight());
+        if self.is(Mutant::StaysInflated) {
+            self.congestion.cwnd = self.congestion.cwnd.max(inflated);
+        }
         if advice == Advice::ResendFirst && self.flight() > 0 {
             self.snd.resend_first = true;
         }
@@ -90,10 +96,18 @@ impl Connection {
         if self.is(Mutant::NeverFastRetransmits) {
             return;
         }
+        if self.is(Mutant::RepeatsAtSecond) {
+            self.congestion.duplicates += 1;
+            self.snd.resend_first |= self.congestion.duplicates == 2;
+            return;
+        }
         let before = (self.congestion.cwnd, self.congestion.ssthresh);
         let advice = self.congestion.duplicate(self.snd.una, self.snd.nxt);
         if self.is(Mutant::NeverHalves) {
             (self.congestion.cwnd, self.congestion.ssthresh) = before;
+        }
+        if self.is(Mutant::ForgetsThreshold) {
+            self.congestion.ssthresh = u32::MAX;
         }
         if advice == Advice::ResendFirst {
             self.note(TcpNote::FastRetransmit);

@@ -50,6 +50,10 @@ impl Connection {
                 self.rcv.skip_to(segment.seq);
             }
         }
+        if self.is(Mutant::TakesOverlaps) {
+            let known = self.rcv.nxt.past(segment.seq) as usize;
+            self.rcv.hand_out(text.get(..known).unwrap_or_default());
+        }
         let moved = self.rcv.take_in(segment.seq, text);
         if moved {
             self.woken = true;
@@ -57,7 +61,10 @@ impl Connection {
         // RFC 5681, section 4.2: at once where something is missing, or no longer is; and where something is there already,
         // or does not fit.
         let regular = moved && !had_gap && text.len() == segment.text.len();
-        if regular {
+        if self.is(Mutant::AcknowledgesReads) && moved {
+            return;
+        }
+        if regular || self.is(Mutant::SilentOnGaps) {
             self.acknowledge_soon(now);
         } else {
             self.ack_due = true;
