@@ -31,7 +31,7 @@ const LEN: usize = 3_000;
 pub(super) struct Backlog;
 
 /// Sends back what comes, until it ends.
-pub(super) async fn echo<S: Stream>(mut stream: S) -> io::Result<()> {
+async fn echo<S: Stream>(mut stream: S) -> io::Result<()> {
     loop {
         let data = read_once(&mut stream, 1024).await?;
         if data.is_empty() {

@@ -3,7 +3,7 @@
 use faultwire_sim::{Scenario, Testbed};
 
 use super::talk::ours_only;
-use super::transfer::{Bulk, Echo, Long, Pause, Short};
+use super::transfer::{Bulk, Echo, Long, Overlap, Pause, Short};
 use super::{lingering, opening, recovery, reuse, silence, strays, streams, talk, transfer};
 use crate::study::{CheckSpec, Search, Study, no_further_plans};
 
@@ -59,6 +59,17 @@ const STUDIES: &[Study] = &[
             HANDSHAKE_FIRST,
         ],
         search: Search::of(2, 0),
+        plans: transfer::damaged_headers,
+        ..STUDY
+    },
+    Study {
+        name: "tcp-overlap",
+        about: "Two short writes leave at once; an answer comes when both have come.",
+        scenario: transfer::overlap,
+        checks: &[no_duplicates::<Overlap>(), every_byte::<Overlap>()],
+        search: Search::FAULT_FREE,
+        plans: transfer::lost_halves,
+        refuses: transfer::names_acknowledgements,
         ..STUDY
     },
     Study {

@@ -5,18 +5,22 @@ use std::io;
 use faultwire::network::{Listener as _, Network, Stream};
 use faultwire_sim::{Net, Run, Scenario, Testbed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::backlog::echo;
 use super::calls::{accepted, all_passed, connected};
 use super::pattern::pattern;
-use super::talk::{DATA, LITTLE_PATIENCE, address_of, calling, connect, listen, patience, serving};
+use super::talk::{
+    DATA, LITTLE_PATIENCE, address_of, calling, connect, listen, patience, read_once, read_to_end, serving,
+};
 use crate::check::Seen;
 
 /// The hosts of the clients.
 const HOSTS: [&str; 3] = ["client-1", "client-2", "client-3"];
 /// Connections from each host.
 const EACH: u8 = 4;
+/// Clients in all.
+const CLIENTS: usize = HOSTS.len() * EACH as usize;
 /// What goes through each connection, in bytes.
 const LEN: usize = 2_000;
 /// What a client sends before it waits for the echo, in bytes.
@@ -49,9 +53,24 @@ fn with_clients(mut scenario: Scenario, from: Option<u16>, patience: std::time::
 async fn serve<N: Network>(net: N) -> io::Result<()> {
     let listener = listen(&net, DATA, &[]).await?;
     let mut served = JoinSet::new();
+    let (tell, all) = watch::channel(0);
     loop {
         let (stream, _) = listener.accept().await?;
-        served.spawn(echo(stream));
+        tell.send_modify(|accepted| *accepted += 1);
+        served.spawn(echo_until_all(stream, all.clone()));
+    }
+}
+
+/// Sends back what comes, and closes when all clients are there: all connections are open at once.
+async fn echo_until_all<S: Stream>(mut stream: S, mut all: watch::Receiver<usize>) -> io::Result<()> {
+    loop {
+        let data = read_once(&mut stream, 1024).await?;
+        if data.is_empty() {
+            // The server is gone only when the run is over.
+            let _ = all.wait_for(|accepted| *accepted >= CLIENTS).await;
+            return stream.shutdown().await;
+        }
+        stream.write_all(&data).await?;
     }
 }
 
@@ -100,14 +119,14 @@ async fn talk<S: Stream>(stream: &mut S, key: u8) -> io::Result<()> {
         stream.write_all(piece).await?;
         stream.read_exact(&mut vec![0; piece.len()]).await?;
     }
-    stream.shutdown().await
+    stream.shutdown().await?;
+    read_to_end(stream, 16).await
 }
 
 /// tcp/many-clients.
 pub(super) fn many_clients(run: &Run) -> Seen {
     let passed = all_passed(&run.trace);
-    let expected: Vec<Vec<u8>> =
-        (0..).take(HOSTS.len() * usize::from(EACH)).map(|key| pattern(key, LEN)).collect();
+    let expected: Vec<Vec<u8>> = (0..).take(CLIENTS).map(|key| pattern(key, LEN)).collect();
     let mut served = Vec::new();
     for server in accepted(&run.trace, DATA) {
         let Some(it) = passed.get(&server).filter(|it| !it.received.is_empty()) else {
@@ -129,6 +148,10 @@ pub(super) fn many_clients(run: &Run) -> Seen {
     served.dedup();
     if served.len() as u64 != seen {
         return Seen::broken(seen, "one client's stream came out of two accepted connections");
+    }
+    let clients = connected(&run.trace, DATA).count();
+    if clients < CLIENTS && run.end.is_finished() {
+        return Seen::broken(seen, format!("of {CLIENTS} clients only {clients} were connected"));
     }
     for client in connected(&run.trace, DATA) {
         let Some(it) = passed.get(&client) else { continue };

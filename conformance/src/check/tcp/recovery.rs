@@ -18,7 +18,7 @@ use faultwire_sim::{Run, Testbed};
 pub(super) use windows::is_ours;
 
 use self::scenarios::{
-    BusyReader, Dialogue, LateWindow, Offers, ServerFirst, SlowReader, SmallWrites, Transfer, TwoBits,
+    Dialogue, LateWindow, Offers, ServerFirst, SlowReader, SmallWrites, Transfer, TwoBits, busy_reader,
     cancelling_bits, outage, plain, questions, two_bits_data,
 };
 use super::segments::Flow;
@@ -144,7 +144,7 @@ static RECOVERY: [Study; 11] = [
     Study {
         name: "tcp-busy-reader",
         about: "A client writes now and then to a server that reads nothing for two seconds.",
-        scenario: plain::<BusyReader>,
+        scenario: busy_reader,
         checks: &[ACKNOWLEDGES],
         search: Search::FAULT_FREE,
         ..STUDY

@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::pattern::pattern;
 use super::streams::Streams;
-use super::talk::{DATA, accept, address_of, read_to_end};
+use super::talk::{DATA, accept, address_of, ours_only, read_to_end};
 
 /// Virtual time after which a run counts as stalled: longer than any plan here makes a transfer take.
 const TIME_MAX: Duration = Duration::from_secs(3_600);
@@ -271,6 +271,92 @@ impl Side for Pause {
 
 pub(super) fn pause(_: Testbed) -> Scenario {
     scenario::<Pause>(Buffers { rcv: Some(ROOM), snd: None })
+}
+
+/// Two short writes that leave at once, and an answer once both have come.
+#[derive(Debug)]
+pub(super) struct Overlap;
+
+impl Streams for Overlap {
+    const UP: (u8, usize) = (18, 200);
+    const DOWN: (u8, usize) = (19, 100);
+}
+
+impl Side for Overlap {
+    const NAME: &'static str = "tcp-overlap";
+
+    async fn serve<N: Network>(_: N, mut stream: N::Stream) -> io::Result<()> {
+        let (key, len) = Self::DOWN;
+        stream.read_exact(&mut [0; Self::UP.1]).await?;
+        stream.write_all(&pattern(key, len)).await?;
+        read_to_end(&mut stream, 16).await?;
+        stream.shutdown().await
+    }
+
+    async fn call<N: Network>(_: N, mut stream: N::Stream) -> io::Result<()> {
+        stream.set_option(SocketOption::NoDelay(true))?;
+        let (key, len) = Self::UP;
+        for half in pattern(key, len).chunks(len / 2) {
+            stream.write_all(half).await?;
+        }
+        stream.read_exact(&mut [0; Self::DOWN.1]).await?;
+        stream.shutdown().await?;
+        read_to_end(&mut stream, 16).await
+    }
+}
+
+pub(super) fn overlap(_: Testbed) -> Scenario {
+    scenario::<Overlap>(Buffers::default())
+}
+
+/// For what takes the loss of an acknowledgement.
+pub(super) fn names_acknowledgements(testbed: Testbed) -> Option<&'static str> {
+    match testbed.is_lab() {
+        true => Some("it takes a lost acknowledgement, and no plan of a lab names those"),
+        false => ours_only(testbed),
+    }
+}
+
+/// The acknowledgement of the first write is lost, and the second write: both are sent again as one, of which
+/// the first half has come before.
+pub(super) fn lost_halves(_: &Scenario) -> Vec<FaultPlan> {
+    let lost = |from: &str, to: &str, class, nth| Fault {
+        direction: Direction::new(from, to),
+        packet: Packet::nth(class, nth),
+        action: Action::Drop,
+    };
+    let faults = vec![lost("client", "server", Class::Data, 2), lost("server", "client", Class::Ack, 1)];
+    vec![FaultPlan { faults, ..FaultPlan::default() }]
+}
+
+/// Each bit of the TCP header of the first SYN and the first bare acknowledgement of either host is flipped:
+/// no text that is missing or wrong shows such damage.
+pub(super) fn damaged_headers(scenario: &Scenario) -> Vec<FaultPlan> {
+    /// IPv4's header, and TCP's, in bits.
+    const HEADER: u32 = 20 * 8;
+    if scenario.testbed() != Testbed::Virtual {
+        // Elsewhere so many runs take too long.
+        return Vec::new();
+    }
+    let run = scenario.run(&FaultPlan::default());
+    let trace = &run.trace;
+    let mut plans = Vec::new();
+    for sending in trace.sendings() {
+        let Some(packet) = sending.label.map(|label| label.packet()) else { continue };
+        if !matches!(packet.class, Class::Syn | Class::Ack) || packet.nth > 1 {
+            continue;
+        }
+        let direction = Direction::new(trace.host_name(sending.from), trace.host_name(sending.to));
+        plans.extend((HEADER..2 * HEADER).map(|bit| FaultPlan {
+            faults: vec![Fault {
+                direction: direction.clone(),
+                packet,
+                action: Action::CorruptBits(vec![bit]),
+            }],
+            ..FaultPlan::default()
+        }));
+    }
+    plans
 }
 
 /// When the hosts of the partition's scenario end at the earliest: later than most partitions do, which then heal while

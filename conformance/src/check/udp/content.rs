@@ -1,9 +1,11 @@
 //! What a receive gives: whole datagrams, their length and sender, and nothing that was not sent.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use faultwire::errno::Errno;
 use faultwire::fault::Action;
-use faultwire::trace::{Fate, IcmpMessage, PacketId, PacketView, Transport};
+use faultwire::trace::{Fate, IcmpMessage, PacketView, Sending, Transport};
 use faultwire_sim::Run;
 
 use super::datagrams::{Got, OnWire, Sent, Talk, carriers, must_have_reached, name, packets};
@@ -119,29 +121,45 @@ pub(super) fn nothing_altered(run: &Run) -> Seen {
     }
 }
 
-/// udp/nothing-altered, of what tells of errors: a refusal is told only after an ICMP message that came
-/// whole. It counts those that came damaged.
+/// udp/nothing-altered, of what tells of errors: a socket is refused only after an ICMP message about what it
+/// sent that came whole. It counts those that came damaged.
 pub(super) fn damaged_refusals(run: &Run) -> Seen {
     let trace = &run.trace;
-    let of_icmp = |id: PacketId| {
-        trace.sending(id).and_then(|sending| sending.view()).is_some_and(|view| view.icmp().is_some())
-    };
-    let (mut damaged, mut whole, mut told) = (0, 0, 0);
+    let talk = Talk::of(trace);
+    let mut damaged = 0;
+    // By the port of the socket that sent what a message is about: messages that came whole and were not told
+    // yet.
+    let mut whole: BTreeMap<Option<u16>, u64> = BTreeMap::new();
     for event in trace.events() {
-        if let Some(arrival) = event.arrival().filter(|arrival| of_icmp(arrival.packet)) {
-            *(if arrival.altered.is_some() { &mut damaged } else { &mut whole }) += 1;
+        if let Some(arrival) = event.arrival()
+            && let Some(about) = trace.sending(arrival.packet).and_then(|sending| quoted_port(&sending))
+        {
+            match arrival.altered {
+                Some(_) => damaged += 1,
+                None => *whole.entry(Some(about)).or_default() += 1,
+            }
         }
-        if event.program_call().is_some_and(|call| call.error == Some(Errno::ECONNREFUSED)) {
-            told += 1;
-        }
-        if told > whole {
-            return Seen::broken(
-                damaged,
-                "a refusal was told, and no whole ICMP message had come that says so",
-            );
+        let Some(call) = event.program_call().filter(|it| it.error == Some(Errno::ECONNREFUSED)) else {
+            continue;
+        };
+        let port = talk.opened(call.host, call.socket).map(|opened| opened.local.port());
+        match whole.get_mut(&port).filter(|whole| **whole > 0) {
+            Some(whole) => *whole -= 1,
+            None => {
+                return Seen::broken(damaged, "a refusal was told, and no whole ICMP message had come of it");
+            }
         }
     }
     Seen::fine(damaged)
+}
+
+/// Of an ICMP message: the port that the datagram came from that it is about.
+fn quoted_port(sending: &Sending<'_>) -> Option<u16> {
+    let Transport::Icmp { payload, .. } = sending.view()?.transport else { return None };
+    match PacketView::parse(&payload)?.transport {
+        Transport::Udp { src, .. } => Some(src),
+        _ => None,
+    }
 }
 
 /// Whether damage left the datagram good: it is in a field of IPv6's header that no checksum covers (traffic class,

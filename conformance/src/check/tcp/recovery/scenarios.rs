@@ -156,6 +156,13 @@ pub(super) fn outage(_: Testbed) -> Scenario {
 #[derive(Debug)]
 pub(super) struct BusyReader;
 
+/// Over a link so slow that no repeat comes within the time that an acknowledgement may take: a repeat is
+/// answered at once.
+pub(super) fn busy_reader(_: Testbed) -> Scenario {
+    let link = Link::Numbers(LinkNumbers { delay_us: 400_000, mtu: 1500, rate_kbps: None });
+    over::<BusyReader>(FaultPlan { link, ..FaultPlan::default() })
+}
+
 /// How long the server reads nothing: longer than an acknowledgement may wait, several times.
 const BUSY: Duration = Duration::from_secs(2);
 
