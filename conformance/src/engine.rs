@@ -403,8 +403,8 @@ mod tests {
         };
         let mut told = Told::default();
         let report = verify(&options, &mut told);
-        // On virtual the size limit's three studies and the reset's; in turmoil's own there is no IPv6 and no MTU.
-        assert_eq!((told.steps, told.done), (6, 6));
+        // On virtual the size limit's three studies and the reset's two; in turmoil's own there is no IPv6 and no MTU.
+        assert_eq!((told.steps, told.done), (7, 7));
         assert_eq!(told.running, [""; 0]);
         assert!(told.runs > 5);
         assert_eq!(told.runs, report.tried.runs());

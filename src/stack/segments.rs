@@ -106,7 +106,6 @@ impl Stack {
         }
         let listener = self.streams.get(fd).ok().and_then(Stream::listener);
         let room = listener.is_some_and(Listener::has_room) || self.is(Mutant::OverfillsBacklog);
-        let room = room && !(self.is(Mutant::CountsAccepted) && self.is_crowded(ours, listener));
         if !(room && self.has_room_for_connection()) {
             return Err(DropReason::BufferFull);
         }
@@ -130,14 +129,6 @@ impl Stack {
         let id = self.connections.add(entry);
         self.drive(id, |_, _| ());
         Ok(())
-    }
-
-    /// For [`Mutant::CountsAccepted`]: whether as many connections of a listener were accepted, or wait for that, as may
-    /// wait.
-    fn is_crowded(&self, ours: Peer, listener: Option<&Listener>) -> bool {
-        let is_accepted = |entry: &Entry| entry.ours == ours && matches!(entry.owner, Owner::Socket(_));
-        let accepted = self.connections.iter().filter(|(_, entry)| is_accepted(entry)).count();
-        listener.is_some_and(|it| it.queue.len() + it.half_open + accepted > it.backlog)
     }
 
     /// Whether a segment would complete a handshake whose listener has no room for another connection. As in

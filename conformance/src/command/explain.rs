@@ -126,7 +126,7 @@ fn what(out: &mut String, claim: &Claim, width: usize) {
         (Modality::Guaranteed, false) => "guaranteed: under these conditions no plan of faults breaks it",
         (Modality::Possible, _) => "possible: there is a run that shows it",
     };
-    let _ = writeln!(out, "  modality  {modality}");
+    paragraph(out, "  modality  ", modality, width);
     paragraph(out, "  source    ", claim.source, width);
 }
 

@@ -171,7 +171,7 @@ fn each_form_of_the_report_states_how_settings_differ_from_the_defaults() {
     let page = held.to_html(&[]).unwrap();
     for setting in settings {
         let setting = setting.as_str().unwrap();
-        assert!(table.contains(setting) && page.contains(setting), "{setting}");
+        assert!(table.contains(setting) && page.contains(&setting.replace('\'', "&#39;")), "{setting}");
     }
     assert_eq!(report(Outcome::Skipped).deviations, []);
     let ours = vec![row("tcp/reset", Testbed::Virtual, Outcome::Held)];

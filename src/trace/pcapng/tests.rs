@@ -45,7 +45,8 @@ fn read(file: &[u8]) -> Read {
     while let Some(block) = reader.next_block() {
         match block.expect("a block") {
             Block::InterfaceDescription(interface) => {
-                assert_eq!((interface.linktype, interface.snaplen), (DataLink::IPV4, 0));
+                let is_ip = matches!(interface.linktype, DataLink::IPV4 | DataLink::IPV6);
+                assert!(is_ip && interface.snaplen == 0, "{interface:?}");
                 assert!(interface.options.contains(&InterfaceDescriptionOption::IfTsResol(9)));
                 let name = interface.options.iter().find_map(|option| match option {
                     InterfaceDescriptionOption::IfName(name) => Some(name.to_string()),

@@ -31,7 +31,7 @@ const LEN: usize = 3_000;
 pub(super) struct Backlog;
 
 /// Sends back what comes, until it ends.
-async fn echo<S: Stream>(mut stream: S) -> io::Result<()> {
+pub(super) async fn echo<S: Stream>(mut stream: S) -> io::Result<()> {
     loop {
         let data = read_once(&mut stream, 1024).await?;
         if data.is_empty() {
@@ -63,21 +63,19 @@ impl Programs for Backlog {
         let mut clients = JoinSet::new();
         for key in 1..=CLIENTS {
             let net = net.clone();
-            clients.spawn(async move { (key, connect(&net, DATA).await) });
+            clients.spawn(async move {
+                let mut stream = connect(&net, DATA).await?;
+                send(&mut stream, &pattern(key, LEN)).await?;
+                stream.shutdown().await?;
+                read_to_end(&mut stream, 1024).await
+            });
         }
         // That some have to wait can only be seen by waiting.
         net.sleep(QUIET).await;
         say(&mut signal, b"accept").await?;
-        // None ends before all are there: those that were accepted do not count for the backlog.
-        let mut connected = Vec::new();
         while let Some(ended) = clients.join_next().await {
             // Why one could not is in the trace.
-            connected.extend(ended.ok().and_then(|(key, stream)| Some((key, stream.ok()?))));
-        }
-        for (key, mut stream) in connected {
-            send(&mut stream, &pattern(key, LEN)).await?;
-            stream.shutdown().await?;
-            read_to_end(&mut stream, 1024).await?;
+            let _ = ended;
         }
         Ok(())
     }

@@ -222,7 +222,7 @@ const STUDIES: &[Study] = &[
         checks: &[
             CheckSpec::of_packets("tcp/reset", strays::only_what_fits).under_faults(),
             HANDSHAKE_FIRST,
-            every_byte::<strays::Strays>(),
+            CheckSpec::of_calls("tcp/every-byte", strays::every_byte_without_a_reset),
         ],
         search: Search::FAULT_FREE,
         plans: strays::plans,

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::pattern::pattern;
 use super::segments::{Happened, Segment, View, flows};
-use super::streams::Streams;
+use super::streams::{self, Streams};
 use super::talk::{DATA, Programs, accept, connect, listen, ours_only, read_to_end, say};
 use crate::check::Seen;
 
@@ -260,6 +260,15 @@ pub(super) fn plans(scenario: &Scenario) -> Vec<FaultPlan> {
         plans.push(moment.and_lost(moment.plan(title, server, &[ACK], server.next, ack)));
     }
     plans
+}
+
+/// tcp/every-byte, in runs where no connection was reset: whether a reset was right is the matter of [`only_what_fits`].
+pub(super) fn every_byte_without_a_reset(run: &Run) -> Seen {
+    let is_reset = |host| first_error(&run.trace, host).is_some_and(|(_, errno)| errno == Errno::ECONNRESET);
+    if ["server", "client"].iter().filter_map(|name| run.trace.host(name)).any(is_reset) {
+        return Seen::fine(0);
+    }
+    streams::every_byte::<Strays>(run)
 }
 
 /// Whether a segment that was heard is a reset that must be believed: one of the SYN (RFC 9293, section
