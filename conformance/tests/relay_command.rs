@@ -188,7 +188,7 @@ fn what_cannot_be_relayed_is_refused() {
             free,
             "127.0.0.1:9",
             vec!["--trace", nowhere.to_str().expect("text")],
-            1,
+            2,
             "cannot write the trace",
         ),
         (
@@ -196,7 +196,7 @@ fn what_cannot_be_relayed_is_refused() {
             free,
             "127.0.0.1:9",
             vec!["--pcapng", nowhere.to_str().expect("text")],
-            1,
+            2,
             "cannot write the packets",
         ),
         (

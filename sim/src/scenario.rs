@@ -282,7 +282,7 @@ impl Scenario {
     /// member runs; this scenario is the ordinary member. A failure names its member in the plan, which replays it.
     ///
     /// ```
-    /// use faultwire::network::Network as _;
+    /// use faultwire::network::{Listener as _, Network as _};
     /// use faultwire_sim::search::Family;
     /// use faultwire_sim::{Net, Result, Scenario, scenario};
     /// use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
