@@ -22,6 +22,9 @@ use crate::lesson::spoken::Spoken;
 use crate::lesson::{Lesson, Programs, TIMEOUT};
 use crate::report::plan_in_words;
 
+/// A run's number in its list, and its trace.
+type Numbered = (usize, Trace);
+
 /// What is tried in a run.
 #[derive(Clone, Debug)]
 pub(super) struct Attempt {
@@ -172,7 +175,7 @@ impl Suite<'_> {
         attempts: &[Attempt],
         counts: &mut Counts,
         bar: &mut RunsBar,
-    ) -> Result<(Vec<(usize, Trace)>, Option<Found>), Failure> {
+    ) -> Result<(Vec<Numbered>, Option<Found>), Failure> {
         let (mut traces, mut found, mut trouble) = (Vec::new(), None::<(usize, Course)>, None);
         let is_to_stop = || self.stopping.is_asked();
         let work = |number: usize, is_to_stop: &dyn Fn() -> bool| self.judge(&attempts[number], is_to_stop);
