@@ -84,7 +84,7 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
 /// within a number (`10 000`). What is not text is replaced.
 pub(crate) fn paragraph(out: &mut String, first: &str, words: &str, width: usize) {
     let mut indent = first.chars().count();
-    if indent > width / 2 + 2 {
+    if indent > width / 2 {
         // Where that leaves little room, the words begin below.
         let blanks = first.chars().take_while(|c| *c == ' ').count();
         out.push_str(first.trim_end());
