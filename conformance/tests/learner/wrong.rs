@@ -234,7 +234,8 @@ fn of_lesson_s1() {
             Wrong {
                 idea: "reads a message with one read",
                 edits: &[ONE_READ],
-                says: &["Case: messages of up to 5000 bytes", "was delivered, which nobody sent"],
+                // Out of step, it takes text for a length: what comes of that depends on where it was cut.
+                says: &["Case: messages of ", "It fails: "],
             },
             Wrong {
                 idea: "throws a partial message away",
@@ -281,9 +282,9 @@ fn of_lesson_s2() {
         "s2",
         &[
             Wrong {
-                idea: "asks for a buffer that is large enough",
+                idea: "asks for a larger buffer",
                 edits: &[
-                    (CLIENT, "SO_SNDBUF, 8192", "SO_SNDBUF, 4_000_000"),
+                    (CLIENT, "SO_SNDBUF, 8192", "SO_SNDBUF, 32_768"),
                     (CLIENT, LOOP, "    sock.send(rest)"),
                 ],
                 says: &["It fails: "],
