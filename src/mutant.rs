@@ -230,6 +230,18 @@ mutants! {
     /// Sixty-four segments.
     BeginsLarge = "begins-large" breaks "tcp/initial-window":
         "the initial window is 64 segments";
+    /// As it was before.
+    KeepsTheWindow = "keeps-the-window" breaks "tcp/restarts-after-idle":
+        "the congestion window outlasts a pause";
+    /// What this side takes itself counts.
+    IgnoresSegmentSize = "ignores-segment-size" breaks "tcp/segment-size":
+        "the segment size that the peer announces is ignored";
+    /// Each byte that is read.
+    OffersLittle = "offers-little" breaks "tcp/no-silly-windows":
+        "the window grows by a byte at a time";
+    /// Never.
+    NeverPushes = "never-pushes" breaks "tcp/push":
+        "no segment has the PSH bit";
     /// Neither window nor threshold change.
     NeverHalves = "never-halves" breaks "tcp/backs-off-on-loss":
         "a loss does not change the congestion window";

@@ -176,7 +176,10 @@ impl Connection {
     pub(super) fn learn_syn(&mut self, syn: &Segment<'_>) {
         self.rcv.begin(syn.seq);
         // As in Linux a size of 0 is as good as none.
-        let named = syn.mss.filter(|mss| *mss > 0).unwrap_or(self.options.mss_default);
+        let named = match self.is(Mutant::IgnoresSegmentSize) {
+            true => u16::MAX,
+            false => syn.mss.filter(|mss| *mss > 0).unwrap_or(self.options.mss_default),
+        };
         self.mss = u32::from(named).max(MSS_MIN).min(u32::from(self.options.mss));
         self.congestion.begin(self.mss, 0);
     }

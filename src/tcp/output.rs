@@ -86,7 +86,8 @@ impl Connection {
         if self.is(Mutant::OffersTheMost) {
             self.rcv.set_capacity(self.rcv.readable() + 65_535);
         }
-        let window = self.rcv.offer(self.mss);
+        let worth = if self.is(Mutant::OffersLittle) { 1 } else { self.mss };
+        let window = self.rcv.offer(worth);
         if window == 0 && self.offered != 0 && self.state.receives() {
             self.note(TcpNote::WindowClosed);
         }
@@ -119,10 +120,11 @@ impl Connection {
         self.ack_sent();
         let window = self.offer();
         let start = piece.seq.past(self.snd.text) as usize;
+        let is_pushed = piece.len > 0 && !self.is(Mutant::NeverPushes);
         Segment {
             ack: Some(self.rcv.nxt),
             fin: piece.fin,
-            psh: piece.len > 0 && piece.seq + piece.len == self.text_end(),
+            psh: is_pushed && piece.seq + piece.len == self.text_end(),
             window,
             text: self.buffer.slice(start, piece.len as usize),
             ..Segment::at(piece.seq)
@@ -192,7 +194,8 @@ impl Connection {
         if !self.has_unsent() {
             return None;
         }
-        if self.flight() == 0 && now.since(self.snd.last) > self.rtt.rto() {
+        let idle = self.flight() == 0 && now.since(self.snd.last) > self.rtt.rto();
+        if idle && !self.is(Mutant::KeepsTheWindow) {
             self.congestion.after_idle();
         }
         let (unsent, in_window) = (self.text_end().past(self.snd.nxt), self.send_window());

@@ -8,7 +8,7 @@ use faultwire::trace::Call;
 use faultwire_sim::Run;
 
 use super::calls::{accepted, connected, connections, passed, side};
-use super::talk::{DATA, NOBODY, Programs, QUIET, SIGNAL, accept, connect, listen, read_once, say};
+use super::talk::{DATA, NOBODY, PATIENCE, Programs, QUIET, SIGNAL, accept, connect, listen, read_once, say};
 use crate::check::Seen;
 
 /// A connect to where somebody listens, and one to where nobody does.
@@ -66,6 +66,60 @@ pub(super) fn listens_and_connects(run: &Run) -> Seen {
         Some(Errno::ECONNREFUSED) => Seen::fine(2),
         Some(other) => Seen::broken(2, format!("where nobody listens a connect failed with: {other}")),
         None => Seen::broken(2, "a connect to where nobody listens succeeded"),
+    }
+}
+
+/// A listener that closes while a connection waits for its accept, and a connect after that.
+#[derive(Debug)]
+pub(super) struct ClosedListener;
+
+impl Programs for ClosedListener {
+    const NAME: &'static str = "tcp-closed-listener";
+
+    async fn serve<N: Network>(net: N) -> io::Result<()> {
+        let data = listen(&net, DATA, &[]).await?;
+        let signals = listen(&net, SIGNAL, &[]).await?;
+        let mut signal = accept::<N>(&signals).await?;
+        read_once(&mut signal, 16).await?;
+        drop(data);
+        say(&mut signal, b"closed").await?;
+        read_once(&mut signal, 16).await.map(drop)
+    }
+
+    async fn call<N: Network>(net: N) -> io::Result<()> {
+        let mut signal = connect(&net, SIGNAL).await?;
+        let mut waiting = connect(&net, DATA).await?;
+        say(&mut signal, b"close").await?;
+        read_once(&mut signal, 16).await?;
+        let _ = net.timeout(PATIENCE / 2, read_once(&mut waiting, 16)).await;
+        let _ = connect(&net, DATA).await;
+        Ok(())
+    }
+}
+
+/// tcp/listens-and-connects: once a listener is closed nobody listens, and what waited for accept is over.
+pub(super) fn closed_listener_refuses(run: &Run) -> Seen {
+    let trace = &run.trace;
+    let Some(waiting) = connected(trace, DATA).next() else { return Seen::NOTHING };
+    let closed = connections(trace, SIGNAL)
+        .first()
+        .is_some_and(|signal| passed(trace, signal.client).received == b"closed");
+    if !closed {
+        return Seen::NOTHING;
+    }
+    match passed(trace, waiting).errors[..] {
+        [Errno::ECONNRESET] => {}
+        [] => return Seen::broken(1, "a connection that nobody accepted outlasts its listener"),
+        [other, ..] => {
+            return Seen::broken(1, format!("what a closed listener left behind failed with: {other}"));
+        }
+    }
+    let to_data = |call: &Call| matches!(call, Call::Connect(to) if to.port() == DATA);
+    match trace.calls().filter(|it| to_data(it.call)).nth(1).map(|it| it.error) {
+        None => Seen::NOTHING,
+        Some(Some(Errno::ECONNREFUSED)) => Seen::fine(2),
+        Some(Some(other)) => Seen::broken(2, format!("after the close a connect failed with: {other}")),
+        Some(None) => Seen::broken(2, "a connect succeeded although the listener was closed"),
     }
 }
 

@@ -4,7 +4,7 @@ use faultwire_sim::{Scenario, Testbed};
 
 use super::talk::ours_only;
 use super::transfer::{Bulk, Echo, Long, Overlap, Pause, Short};
-use super::{lingering, opening, recovery, reuse, silence, strays, streams, talk, transfer};
+use super::{connecting, lingering, opening, recovery, reuse, silence, strays, streams, talk, transfer};
 use crate::study::{CheckSpec, Search, Study, no_further_plans};
 
 /// The studies.
@@ -147,6 +147,14 @@ const STUDIES: &[Study] = &[
         scenario: opening::simultaneous_close,
         checks: &[CheckSpec::of_packets("tcp/simultaneous-close", opening::closes_at_once)],
         search: Search::of(2, 64),
+        ..STUDY
+    },
+    Study {
+        name: "tcp-closed-listener",
+        about: "A server closes its listener while a connection waits for accept; the client connects once more.",
+        scenario: |testbed: Testbed| -> Scenario { talk::scenario::<connecting::ClosedListener>(testbed) },
+        checks: &[CheckSpec::of_calls("tcp/listens-and-connects", connecting::closed_listener_refuses)],
+        search: Search::FAULT_FREE,
         ..STUDY
     },
     Study {

@@ -7,6 +7,7 @@
 mod acknowledging;
 mod congestion;
 mod cost;
+mod economy;
 mod scenarios;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use faultwire_sim::{Run, Testbed};
 
 pub(super) use windows::is_ours;
 
+use self::economy::{Pauses, ShortSegments, SmallReads};
 use self::scenarios::{
     Dialogue, LateWindow, Offers, ServerFirst, SlowReader, SmallWrites, Transfer, TwoBits, busy_reader,
     cancelling_bits, outage, plain, questions, two_bits_data,
@@ -59,6 +61,8 @@ pub(super) const PROBE: CheckSpec =
     CheckSpec::of_packets("tcp/zero-window-probe", windows::zero_window_probe).under_faults().not_in_lab(
         "it takes a lost window update, a bare acknowledgement, and no plan of a lab names those",
     );
+const LINUX_DIFFERS: &str = "Linux has rules of its own here, which the RFCs allow";
+const PUSHES: CheckSpec = CheckSpec::of_packets("tcp/push", economy::pushes).not_in_lab(LINUX_DIFFERS);
 const BUFFER: CheckSpec = CheckSpec::of_packets("tcp/window-is-the-buffer", windows::offers_the_buffer);
 
 const SENDS_ONCE: CheckSpec = CheckSpec::of_packets("tcp/sends-once", cost::sends_once)
@@ -94,7 +98,7 @@ const STUDY: Study = Study {
     mutants: &[],
 };
 
-static RECOVERY: [Study; 11] = [
+static RECOVERY: [Study; 14] = [
     Study {
         name: "tcp-dialogue",
         about: "A client sends five segments, the server answers with two, and both close.",
@@ -195,6 +199,46 @@ static RECOVERY: [Study; 11] = [
         scenario: plain::<SmallWrites>,
         checks: &[CheckSpec::of_packets("tcp/nagle-delays", acknowledging::nagle_delays)],
         search: Search::FAULT_FREE,
+        ..STUDY
+    },
+    Study {
+        name: "tcp-pauses",
+        about: "A client writes thirty segments, pauses for six seconds, and writes thirty more.",
+        scenario: plain::<Pauses>,
+        checks: &[
+            CheckSpec::of_packets("tcp/restarts-after-idle", economy::restarts_after_idle)
+                .not_in_lab(LINUX_DIFFERS),
+            FLOW_CONTROL,
+            PUSHES,
+        ],
+        search: Search::of(1, 32),
+        ..STUDY
+    },
+    Study {
+        name: "tcp-short-segments",
+        about: "Both sides send to each other, first over a socket that takes only short segments.",
+        scenario: plain::<ShortSegments>,
+        checks: &[
+            CheckSpec::of_packets("tcp/segment-size", economy::segment_size)
+                .not_in_lab("Linux counts the options of each segment towards its size"),
+            PUSHES,
+        ],
+        search: Search::of(1, 32),
+        ..STUDY
+    },
+    Study {
+        name: "tcp-small-reads",
+        about: "A client writes in small pieces to a server that reads in small pieces, then all at once.",
+        scenario: plain::<SmallReads>,
+        checks: &[
+            CheckSpec::of_packets("tcp/no-silly-windows", economy::no_silly_offers).not_in_lab(LINUX_DIFFERS),
+            CheckSpec::of_packets("tcp/no-silly-windows", economy::no_silly_segments)
+                .not_in_lab(LINUX_DIFFERS),
+            CheckSpec::of_packets("tcp/flow-control", economy::opens_at_once).not_in_lab(LINUX_DIFFERS),
+            FLOW_CONTROL,
+            ACKNOWLEDGES,
+        ],
+        search: Search::of(1, 32),
         ..STUDY
     },
     Study {

@@ -134,6 +134,11 @@ impl Flow {
         self.hosts.iter().position(|it| *it == Some(host))
     }
 
+    /// The segment size that a side announced, in bytes.
+    pub(super) fn announced(&self, side: usize) -> i64 {
+        self.announced[side]
+    }
+
     /// What a side sent, in order.
     pub(super) fn sent_by(&self, side: usize) -> impl Iterator<Item = &Segment> {
         self.segments.iter().filter(move |it| it.side == side)

@@ -19,7 +19,7 @@ use crate::check::tcp::talk::{
 /// How long a client works at most: longer than any timeout waits, so that what never comes is told from what is late.
 const PATIENCE: Duration = Duration::from_secs(400);
 /// A full segment over an MTU of 1500, in bytes.
-const SEGMENT: usize = 1460;
+pub(super) const SEGMENT: usize = 1460;
 /// A small receive buffer, in bytes: three segments.
 pub(super) const SMALL_BUFFER: usize = 3 * SEGMENT;
 /// A larger one, in bytes.
