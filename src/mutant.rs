@@ -167,6 +167,9 @@ mutants! {
     /// It waits for the update.
     NeverProbes = "never-probes" breaks "tcp/zero-window-probe":
         "a closed window is not probed";
+    /// As if the peer were gone.
+    StopsProbing = "stops-probing" breaks "tcp/zero-window-probe":
+        "a closed window is probed three times, and never again";
     /// The connection goes on.
     IgnoresResets = "ignores-resets" breaks "tcp/reset":
         "a reset that arrives is dropped";
@@ -278,6 +281,9 @@ mutants! {
     /// And forgets the last one that was completed.
     OverfillsBacklog = "overfills-backlog" breaks "tcp/backlog":
         "a connection beyond the backlog is completed and then forgotten";
+    /// As if the backlog bounded all connections.
+    CountsAccepted = "counts-accepted" breaks "tcp/backlog":
+        "accepted connections count for the backlog until they end";
     /// The state is left out.
     SkipsTimeWait = "skips-time-wait" breaks "tcp/time-wait":
         "a connection is over as soon as both have closed";

@@ -151,7 +151,8 @@ impl Connection {
 
     /// Runs the persist timer while something is to be sent, nothing can be, and nothing is outstanding.
     pub(super) fn settle_persist(&mut self, now: Time) {
-        let stuck = self.has_unsent() && self.timers.retransmit.is_none();
+        let weary = self.timers.probes >= 3 && self.is(Mutant::StopsProbing);
+        let stuck = self.has_unsent() && self.timers.retransmit.is_none() && !weary;
         if !stuck {
             self.timers.persist = None;
         } else if !self.is(Mutant::NeverProbes) {

@@ -11,6 +11,7 @@ use faultwire_sim::{Settings, Testbed};
 use self::tape::{CLIENT, FULL, SERVER, Tape};
 use super::scenarios::SMALL_BUFFER;
 use super::{acknowledging, congestion, cost, studies, timers, windows};
+use crate::check::tcp::life;
 use crate::check::tcp::segments::{Flow, OPENER, flows};
 use crate::check::{Check, Seen, Verdict};
 use crate::claim::{Claim, Modality};
@@ -391,7 +392,7 @@ fn base(scenario: &faultwire_sim::Scenario) -> FaultPlan {
 fn sees(mutant: Mutant, claim: &str) -> bool {
     let mut settings = Settings::default();
     settings.mutant = Some(mutant);
-    studies().iter().any(|study| {
+    studies().iter().chain(life::studies()).any(|study| {
         let checks: Vec<Check> =
             study.checks.iter().filter(|spec| spec.claim == claim).map(|spec| spec.check).collect();
         if checks.is_empty() {
