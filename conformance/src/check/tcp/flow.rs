@@ -184,8 +184,9 @@ pub(super) fn window_is_the_buffer(run: &Run) -> Seen {
         return Seen::broken(2, format!("all {TOO_MUCH} bytes were taken though nobody read one"));
     }
     // Our stack takes what the two buffers hold together, and no more; other systems count an overhead of their own.
-    let server = connections(&run.trace, DATA).first().map(|connection| connection.server.0);
-    let is_exact = server.is_some_and(|server| is_ours(&run.trace, server));
+    let is_exact = connections(&run.trace, DATA).first().is_some_and(|connection| {
+        [connection.client, connection.server].iter().all(|(host, _)| is_ours(&run.trace, *host))
+    });
     for (taken, receive) in [(small, SMALL), (large, LARGE)] {
         let most = receive + SMALL;
         if is_exact && taken > most {
