@@ -230,6 +230,7 @@ const STUDIES: &[Study] = &[
         checks: &[
             CheckSpec::of_packets("tcp/reset", strays::only_what_fits).under_faults(),
             HANDSHAKE_FIRST,
+            CheckSpec::of_packets("tcp/listens-and-connects", strays::hears_refusals).under_faults(),
             CheckSpec::of_calls("tcp/every-byte", strays::every_byte_without_a_reset),
         ],
         search: Search::FAULT_FREE,

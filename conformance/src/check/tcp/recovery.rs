@@ -21,7 +21,7 @@ pub(super) use windows::is_ours;
 use self::economy::{Pauses, ShortSegments, SmallReads};
 use self::scenarios::{
     Dialogue, LateWindow, Offers, ServerFirst, SlowReader, SmallWrites, Transfer, TwoBits, busy_reader,
-    cancelling_bits, outage, plain, questions, two_bits_data,
+    cancelling_bits, outage, plain, questions, small_window, two_bits_data,
 };
 use super::segments::Flow;
 use crate::check::Seen;
@@ -62,7 +62,7 @@ pub(super) const PROBE: CheckSpec =
         "it takes a lost window update, a bare acknowledgement, and no plan of a lab names those",
     );
 const LINUX_DIFFERS: &str = "Linux has rules of its own here, which the RFCs allow";
-const PUSHES: CheckSpec = CheckSpec::of_packets("tcp/push", economy::pushes).not_in_lab(LINUX_DIFFERS);
+const PUSHES: CheckSpec = CheckSpec::of_packets("tcp/push", economy::pushes);
 const BUFFER: CheckSpec = CheckSpec::of_packets("tcp/window-is-the-buffer", windows::offers_the_buffer);
 
 const SENDS_ONCE: CheckSpec = CheckSpec::of_packets("tcp/sends-once", cost::sends_once)
@@ -80,11 +80,7 @@ fn refuses(testbed: Testbed) -> Option<&'static str> {
 
 /// For what takes long in real time.
 fn not_in_real_time(testbed: Testbed) -> Option<&'static str> {
-    if testbed.is_lab() {
-        Some("its waits take half a minute, and those of a lab are real")
-    } else {
-        refuses(testbed)
-    }
+    if testbed.is_lab() { Some("its waits take long, and those of a lab are real") } else { refuses(testbed) }
 }
 
 const STUDY: Study = Study {
@@ -98,7 +94,7 @@ const STUDY: Study = Study {
     mutants: &[],
 };
 
-static RECOVERY: [Study; 14] = [
+static RECOVERY: [Study; 15] = [
     Study {
         name: "tcp-dialogue",
         about: "A client sends five segments, the server answers with two, and both close.",
@@ -178,6 +174,14 @@ static RECOVERY: [Study; 14] = [
         ..STUDY
     },
     Study {
+        name: "tcp-small-window",
+        about: "The same over a link whose segments could be larger than the whole buffer.",
+        scenario: small_window,
+        checks: &[FLOW_CONTROL, GOES_ON, TELLS, BUFFER],
+        search: Search::of(1, 32),
+        ..STUDY
+    },
+    Study {
         name: "tcp-late-window",
         about: "A server says something while its window is closed, and reads; the client writes more later.",
         scenario: plain::<LateWindow>,
@@ -206,23 +210,19 @@ static RECOVERY: [Study; 14] = [
         about: "A client writes thirty segments, pauses for six seconds, and writes thirty more.",
         scenario: plain::<Pauses>,
         checks: &[
-            CheckSpec::of_packets("tcp/restarts-after-idle", economy::restarts_after_idle)
-                .not_in_lab(LINUX_DIFFERS),
+            CheckSpec::of_packets("tcp/restarts-after-idle", economy::restarts_after_idle),
             FLOW_CONTROL,
             PUSHES,
         ],
         search: Search::of(1, 32),
+        refuses: not_in_real_time,
         ..STUDY
     },
     Study {
         name: "tcp-short-segments",
         about: "Both sides send to each other, first over a socket that takes only short segments.",
         scenario: plain::<ShortSegments>,
-        checks: &[
-            CheckSpec::of_packets("tcp/segment-size", economy::segment_size)
-                .not_in_lab("Linux counts the options of each segment towards its size"),
-            PUSHES,
-        ],
+        checks: &[CheckSpec::of_packets("tcp/segment-size", economy::segment_size), PUSHES],
         search: Search::of(1, 32),
         ..STUDY
     },

@@ -9,7 +9,8 @@ use faultwire::errno::Errno;
 use faultwire::fault::{Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan};
 use faultwire::fault::{Packet, PlanEvent, When};
 use faultwire::network::Network;
-use faultwire::trace::{HostId, Sending, TcpFlags, Trace, Transport};
+use faultwire::time::Time;
+use faultwire::trace::{HostId, IcmpMessage, Sending, TcpFlags, Trace, Transport};
 use faultwire_sim::{Run, Scenario, Testbed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -145,7 +146,11 @@ impl Moment {
     /// A plan in which that segment comes to one of the two.
     fn plan(&self, title: &str, target: &Target, flags: &[TcpFlags], seq: u32, ack: u32) -> FaultPlan {
         let flags = flags.iter().fold(0, |all, flag| all | flag.0);
-        let packet = segment(&target.model, flags, seq, ack);
+        self.inject(title, target, segment(&target.model, flags, seq, ack))
+    }
+
+    /// A plan in which that packet comes to one of the two.
+    fn inject(&self, title: &str, target: &Target, packet: Bytes) -> FaultPlan {
         let kind = EventKind::Inject { direction: target.direction.clone(), packet };
         let when = When::After(self.anchor.clone());
         let title = Some(format!("{title} comes to the {}", target.direction.to));
@@ -201,6 +206,21 @@ fn segment(model: &[u8], flags: u8, seq: u32, ack: u32) -> Bytes {
     packet.into()
 }
 
+/// ICMP's word for a packet that no socket has the port that it was for (RFC 792), to its sender. Over IPv4.
+fn port_unreachable(about: &[u8]) -> Bytes {
+    let mut packet = answering(&Bytes::copy_from_slice(about))[..HEADER].to_vec();
+    packet[2..4].copy_from_slice(&(2 * HEADER as u16 + 16).to_be_bytes());
+    packet[9] = 1;
+    packet[10..12].fill(0);
+    let sum = checksum(packet.iter().copied());
+    packet[10..12].copy_from_slice(&sum);
+    packet.extend([3, 3, 0, 0, 0, 0, 0, 0]);
+    packet.extend(&about[..HEADER + 8]);
+    let sum = checksum(packet[HEADER..].iter().copied());
+    packet[HEADER + 2..HEADER + 4].copy_from_slice(&sum);
+    packet.into()
+}
+
 const RST: TcpFlags = TcpFlags::RST;
 const SYN: TcpFlags = TcpFlags::SYN;
 const ACK: TcpFlags = TcpFlags::ACK;
@@ -246,12 +266,21 @@ pub(super) fn plans(scenario: &Scenario) -> Vec<FaultPlan> {
             let title = "an acknowledgement of what was never sent";
             plans.push(moment.and_lost(moment.plan(title, sender, &[ACK], sender.next, ack)));
         }
+        // It is at rest: whatever it sends is an answer.
+        let seq = sender.edge.wrapping_add(FAR);
+        plans.push(moment.and_lost(moment.plan("a reset from far away", sender, &[RST], seq, sender.sent)));
     }
     if let Some(moment) = moment("client", "server", Class::Syn, 1) {
         let client = &moment.targets[1];
         let ack = client.sent.wrapping_add(FAR);
         plans.push(moment.plan("a reset of another SYN", client, &[RST, ACK], 0, ack));
         plans.push(moment.plan("a reset of no SYN", client, &[RST], 0, 0));
+        let syn = &moment.targets[0].model;
+        let mut other = syn.to_vec();
+        other[HEADER + 5] ^= 1;
+        for (title, about) in [("that the port is unreachable", &syn[..]), ("that of another SYN", &other)] {
+            plans.push(moment.and_lost(moment.inject(title, client, port_unreachable(about))));
+        }
     }
     if let Some(moment) = moment("server", "client", Class::Syn, 1) {
         let server = &moment.targets[1];
@@ -262,9 +291,41 @@ pub(super) fn plans(scenario: &Scenario) -> Vec<FaultPlan> {
     plans
 }
 
+/// The TCP header that an ICMP message quotes, as far as it does, where nobody sent that message.
+fn complaint(sending: &Sending<'_>) -> Option<Bytes> {
+    let Transport::Icmp { message: IcmpMessage::PortUnreachable, payload } = sending.view()?.transport else {
+        return None;
+    };
+    (sending.label.is_none() && payload.len() >= HEADER + 8).then(|| payload.slice(HEADER..HEADER + 8))
+}
+
+/// tcp/listens-and-connects: an ICMP message about the SYN ends the attempt to connect, one about a segment
+/// that is not on its way does not (RFC 9293, section 3.9.2.2; RFC 5927, section 4.1). It counts the messages.
+pub(super) fn hears_refusals(run: &Run) -> Seen {
+    let trace = &run.trace;
+    let Some(client) = trace.host("client") else { return Seen::NOTHING };
+    let quotes: Vec<Bytes> = trace.sendings().filter_map(|it| complaint(&it)).collect();
+    let is_its_own = |quote: &Bytes| {
+        let mut sent = trace.sendings().filter(|it| it.label.is_some() && it.from == client);
+        sent.any(|it| it.bytes.get(HEADER..HEADER + 8) == Some(&quote[..]))
+    };
+    let seen = quotes.len() as u64;
+    match (quotes.iter().any(is_its_own), first_error(trace, client)) {
+        (true, Some((_, Errno::ECONNREFUSED))) | (false, None) => Seen::fine(seen),
+        _ if quotes.is_empty() => Seen::NOTHING,
+        (true, _) => Seen::broken(seen, "the SYN found no port, and connect did not fail with ECONNREFUSED"),
+        (false, Some((_, errno))) => {
+            Seen::broken(seen, format!("a call failed, as another segment found no port: {errno}"))
+        }
+    }
+}
+
 /// tcp/every-byte, in runs where no connection was reset: whether a reset was right is the matter of [`only_what_fits`].
 pub(super) fn every_byte_without_a_reset(run: &Run) -> Seen {
-    let is_reset = |host| first_error(&run.trace, host).is_some_and(|(_, errno)| errno == Errno::ECONNRESET);
+    let is_reset = |host| {
+        first_error(&run.trace, host)
+            .is_some_and(|(_, errno)| matches!(errno, Errno::ECONNRESET | Errno::ECONNREFUSED))
+    };
     if ["server", "client"].iter().filter_map(|name| run.trace.host(name)).any(is_reset) {
         return Seen::fine(0);
     }
@@ -286,17 +347,49 @@ fn first_error(trace: &Trace, host: HostId) -> Option<(usize, Errno)> {
     })
 }
 
+/// Whether a reset from outside the window is answered: nothing else was heard then, and an acknowledgement
+/// says what was said before (RFC 9293, section 3.10.7.4).
+fn answers(
+    happened: Happened<'_>,
+    at: Time,
+    outside: &mut Option<Time>,
+    said: &mut Option<(i64, i64)>,
+) -> bool {
+    match happened {
+        Happened::Heard { segment, acceptable, .. } => {
+            *outside = Some(at).filter(|_| segment.is(RST) && !acceptable);
+            false
+        }
+        Happened::Sent { segment, .. } => {
+            let says = segment.ack.map(|ack| (ack, segment.window));
+            let before = std::mem::replace(said, says);
+            segment.seq == segment.end() && !segment.is(RST) && says == before && *outside == Some(at)
+        }
+    }
+}
+
 /// tcp/reset: no reset ends the connection but one that fits, and no SYN does. Where one did not fit but lay
-/// in the window it is answered (RFC 5961, sections 3.2 and 4.2). It counts the resets and SYNs that came.
+/// in the window it is answered (RFC 5961, sections 3.2 and 4.2); a reset from outside is not. It counts the resets and SYNs that came.
 pub(super) fn only_what_fits(run: &Run) -> Seen {
     let trace = &run.trace;
+    // That is the matter of `hears_refusals`.
+    if trace.sendings().any(|it| complaint(&it).is_some()) {
+        return Seen::NOTHING;
+    }
     let mut seen = 0;
     for flow in flows(run).iter().filter(|flow| flow.port() == DATA) {
         for side in [0, 1] {
             let Some(host) = flow.hosts[side] else { continue };
             let mut view = View::new(flow, side);
             let (mut believed, mut unanswered) = (None, None);
+            let (mut said, mut outside) = (None, None);
             while let Some((at, happened)) = view.step() {
+                if answers(happened, at, &mut outside, &mut said) {
+                    return Seen::broken(
+                        seen,
+                        format!("a reset from outside the window is answered at {at}"),
+                    );
+                }
                 if let Some(came) = unanswered.filter(|came| at > *came) {
                     return Seen::broken(
                         seen,

@@ -236,6 +236,12 @@ impl Programs for SlowReader {
     }
 }
 
+/// The same over a link whose segments could be larger than the whole buffer.
+pub(super) fn small_window(_: Testbed) -> Scenario {
+    let link = Link::Numbers(LinkNumbers { delay_us: 10_000, mtu: 9_000, rate_kbps: None });
+    over::<SlowReader>(FaultPlan { link, ..FaultPlan::default() })
+}
+
 /// A client that fills the window and writes more later; meanwhile the server says something while its window is closed,
 /// and then reads.
 #[derive(Debug)]

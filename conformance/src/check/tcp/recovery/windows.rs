@@ -49,7 +49,7 @@ pub(super) fn goes_on(run: &Run) -> Seen {
         let Some(connection) = connections(&run.trace, flow.port()).first().copied() else { continue };
         let writes = written(&run.trace, connection.client);
         let mut view = View::new(flow, OPENER);
-        let mut was_closed = false;
+        let (mut was_closed, mut largest) = (false, 0);
         // Since when nothing happens, and how much was sent by then, where more could be.
         let mut idle: Option<(Time, i64)> = None;
         let mut wasted = |idle: Option<(Time, i64)>, now: Time| {
@@ -72,7 +72,10 @@ pub(super) fn goes_on(run: &Run) -> Seen {
                 exercised += u64::from(std::mem::take(&mut was_closed));
             }
             was_closed |= view.window == 0 && view.una > 0;
-            let could = view.una > 0 && view.flight() == 0 && view.window >= flow.segment_max(OPENER);
+            largest = largest.max(view.window);
+            // RFC 9293, section 3.8.6.2.1: half of the largest window is worth a segment too.
+            let worth = flow.segment_max(OPENER).min((largest + 1) / 2).max(1);
+            let could = view.una > 0 && view.flight() == 0 && view.window >= worth;
             idle = could.then_some((at, view.top));
         }
         wasted(idle, flow.end);
@@ -143,7 +146,9 @@ pub(super) fn offers_the_buffer(run: &Run) -> Seen {
         let mut offers = 0;
         for offer in flow.segments.iter().filter(|it| it.side != OPENER) {
             let Some(ack) = offer.ack else { continue };
-            let taken = reads.iter().rfind(|(when, _)| *when <= offer.at).map_or(1, |(_, end)| *end);
+            // On a real clock a read is noted a little later than the update that it sends.
+            let by = offer.at + AT_ONCE;
+            let taken = reads.iter().rfind(|(when, _)| *when <= by).map_or(1, |(_, end)| *end);
             // The FIN has a number, and takes no room.
             let fin = i64::from(flow.sent_by(OPENER).any(|it| it.is(TcpFlags::FIN) && it.end() <= ack));
             let held = ack - fin + offer.window - taken;
