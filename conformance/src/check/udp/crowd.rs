@@ -130,7 +130,7 @@ pub(super) fn broadcast_needs_asking(run: &Run) -> Seen {
         if let Some(error) = sent.error {
             return Seen::broken(refused, format!("a broadcast that was asked for failed: {error}"));
         }
-        for socket in waiting(&talk, to.port(), sent.host) {
+        for socket in waiting(&talk, to.port()).filter(|it| it.host != sent.host) {
             let host = socket.host;
             if talk.got.iter().any(|got| got.host == host && got.is(sent)) {
                 received += 1;
@@ -150,9 +150,9 @@ fn is_broadcast(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V4(ip) if ip.is_broadcast())
 }
 
-/// The other hosts' sockets on a port.
-fn waiting<'t>(talk: &'t Talk<'_>, port: u16, but: HostId) -> impl Iterator<Item = &'t Opened> {
-    talk.sockets.iter().filter(move |it| it.host != but && it.local.port() == port)
+/// The sockets on a port.
+fn waiting<'t>(talk: &'t Talk<'_>, port: u16) -> impl Iterator<Item = &'t Opened> {
+    talk.sockets.iter().filter(move |it| it.local.port() == port)
 }
 
 /// udp/multicast: who joined receives, who did not (or has left) does not. It counts the receives of members, and the
@@ -165,7 +165,7 @@ pub(super) fn multicast(run: &Run) -> Seen {
         let Some(to) = sent.to.filter(|to| to.ip().is_multicast()) else {
             continue;
         };
-        for socket in waiting(&talk, to.port(), sent.host) {
+        for socket in waiting(&talk, to.port()) {
             let host = socket.host;
             let when = |wanted: SocketOption| {
                 let mut calls = run.trace.calls_of(host).filter(|call| call.error.is_none());
@@ -174,7 +174,7 @@ pub(super) fn multicast(run: &Run) -> Seen {
             let joined = when(SocketOption::JoinGroup(to.ip()));
             let left = when(SocketOption::LeaveGroup(to.ip()));
             let whom = run.trace.host_name(host);
-            let has = talk.got.iter().any(|got| got.host == host && got.is(sent));
+            let has = talk.got.iter().any(|got| got.host == host && got.data == sent.data);
             // What is on its way while somebody joins or leaves may go either way.
             let is_member = joined.is_some_and(|joined| joined <= sent.at) && left.is_none();
             let is_stranger = joined.is_none() || left.is_some_and(|left| left <= sent.at);

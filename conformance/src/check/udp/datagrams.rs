@@ -306,6 +306,10 @@ const ON_ITS_WAY: Duration = Duration::from_millis(50);
 /// Whether nothing can have kept a datagram from that socket: the wire brought it whole while the socket was open, or,
 /// where the packets are not seen, the plan has nothing that could go wrong and the socket stayed open for a while.
 pub(super) fn must_have_reached(run: &Run, packets: &[OnWire<'_>], sent: &Sent<'_>, socket: &Opened) -> bool {
+    // A host's copy of what it sends itself is on no link (ip(7), IP_MULTICAST_LOOP).
+    if socket.host == sent.host {
+        return socket.closed.is_some_and(|closed| closed > sent.at);
+    }
     if packets.is_empty() {
         let waited = socket.closed.is_none_or(|closed| closed > sent.at + ON_ITS_WAY);
         return waited && run.plan.faults.is_empty() && run.plan.events.is_empty();

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use faultwire::errno::Errno;
+use faultwire::fault::Action;
 use faultwire::trace::{Call, HostId};
 use faultwire_sim::Run;
 
@@ -67,16 +68,28 @@ fn addressee<'t>(talk: &'t Talk<'_>, to: Option<SocketAddr>, from: HostId) -> Op
     talk.sockets.iter().find(|it| it.host != from && fits(it.local))
 }
 
-/// udp/one-fragment-lost: where a fragment did not arrive, nothing of its datagram was received. It counts the
+/// udp/one-fragment-lost: where a fragment did not arrive, nothing of its datagram was received; where all
+/// arrived, in whatever order, the datagram was. It counts the
 /// datagrams of which some fragments arrived and some did not.
 pub(super) fn one_fragment_lost(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     let packets = packets(&run.trace);
+    // Over IPv6 no checksum protects the numbers that tell which datagram a fragment belongs to.
+    let is_undamaged = !run.plan.faults.iter().any(|it| matches!(it.action, Action::CorruptBits(_)));
     let mut torn = 0;
     for sent in talk.taken() {
         let fragments = carriers(&packets, sent);
         let lost = |packet: &&&OnWire<'_>| packet.fate.is_lost();
         let gone = fragments.iter().filter(lost).count();
+        if fragments.len() > 1
+            && is_undamaged
+            && let Some(socket) = addressee(&talk, sent.to, sent.host)
+            && must_have_reached(run, &packets, sent, socket)
+            && !talk.got.iter().any(|got| got.host == socket.host && got.data == sent.data)
+        {
+            let how = format!("{} was not received, and all its fragments had come", name(sent.data));
+            return Seen::broken(torn, how);
+        }
         if fragments.len() < 2 || gone == 0 || gone == fragments.len() {
             continue;
         }

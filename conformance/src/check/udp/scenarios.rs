@@ -307,7 +307,8 @@ pub(super) fn broadcast(testbed: Testbed) -> Scenario {
         .on(testbed)
 }
 
-/// Two datagrams to a group: the server is a member, the second host leaves between them, the third never joined.
+/// Two datagrams to a group: the sender's own host and the server are members, the second host leaves between
+/// them, the third never joined.
 fn multicast_to(name: &'static str, group: IpAddr, testbed: Testbed) -> Scenario {
     let pace = Pace::of(testbed);
     let family = if group.is_ipv4() { Family::V4 } else { Family::V6 };
@@ -315,11 +316,14 @@ fn multicast_to(name: &'static str, group: IpAddr, testbed: Testbed) -> Scenario
     scenario(name)
         .client(move |net| async move {
             let socket = own(&net, "client", 0, family).await?;
+            let here = net.datagram(&family.any(PORT), &[]).await?;
+            let _ = here.set_option(SocketOption::JoinGroup(group));
             let members = SocketAddr::new(group, PORT);
             net.sleep(pace.start + pace.step).await;
             let _ = socket.send_to(&payload("client", 1, 40), members).await;
             net.sleep(pace.step * 4).await;
             let _ = socket.send_to(&payload("client", 2, 40), members).await;
+            hear(&net, &here, ROOM, pace.step, silent).await;
             Ok(())
         })
         .client_on("server", move |net| async move {
