@@ -96,6 +96,8 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use ids::source;
+
 pub use config::{Config, Delivery, Order, Reliability};
 pub use event::{Ended, Event, MessageId, PeerId, SendError, Status, Transmit, Vitals};
 pub use machine::Machine;

@@ -29,7 +29,7 @@ const USED_MAX: usize = 16_384;
 const USED_OF_SOURCE_MAX: usize = USED_MAX / 4;
 
 /// Whom addresses belong to, as far as that can be told: an IPv4 address, or an IPv6 network of 64 bits.
-pub(super) fn source(addr: SocketAddr) -> IpAddr {
+pub(crate) fn source(addr: SocketAddr) -> IpAddr {
     match addr.ip().to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
         ip => ip,

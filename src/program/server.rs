@@ -1,8 +1,10 @@
 //! What the servers have in common: binding, accepting within limits, and stopping.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
 use super::{Limits, ServerError, Tally};
+use crate::adaptive::source;
 use crate::errno::Errno;
 use crate::network::{Listener as _, Network, Stream};
 use crate::stack::SocketOption;
@@ -109,7 +112,9 @@ pub(super) async fn write_all<N: Network>(
 
 /// Accepts connections and lets `handle` serve each in a task of its own, until `stop` completes.
 ///
-/// When as many are served as the limits allow, no more are accepted: they wait in the backlog.
+/// When as many are served as the limits allow, no more are accepted: they wait in the backlog. An address (with IPv6: a
+/// network of 64 bits) that has as many connections as are free for others gets no further one: it is closed at once, and
+/// counts as refused. So no address takes more than half of the places.
 pub(super) async fn serve<N, H, F>(
     net: &N,
     listener: N::Listener,
@@ -126,16 +131,34 @@ where
     let (tell, told) = watch::channel(false);
     let mut clients = JoinSet::new();
     let mut tally = Tally::default();
+    let mut places: BTreeMap<IpAddr, usize> = BTreeMap::new();
     loop {
         tokio::select! {
             biased;
             () = &mut stop => break,
-            Some(ended) = clients.join_next() => tally.add(outcome(ended)),
+            Some(ended) = clients.join_next() => {
+                let (from, ended) = outcome(ended);
+                if let Entry::Occupied(mut held) = places.entry(from) {
+                    *held.get_mut() -= 1;
+                    if *held.get() == 0 {
+                        held.remove();
+                    }
+                }
+                tally.add(ended);
+            }
             accepted = listener.accept(), if clients.len() < limits.clients => match accepted {
                 Ok((stream, peer)) => {
                     tally.clients += 1;
+                    let from = source(peer);
+                    let held = places.get(&from).copied().unwrap_or(0);
+                    if held > 0 && held >= limits.clients - clients.len() {
+                        tally.refused += 1;
+                        continue;
+                    }
+                    places.insert(from, held + 1);
                     let (net, limits, stop) = (net.clone(), limits.clone(), told.clone());
-                    clients.spawn(handle(Connection { net, stream, peer, limits, stop }));
+                    let served = handle(Connection { net, stream, peer, limits, stop });
+                    clients.spawn(async move { (from, served.await) });
                 }
                 Err(error) if may_pass(&error) => net.sleep(PAUSE).await,
                 Err(source) => return Err(ServerError::Accept { source }),
@@ -147,7 +170,7 @@ where
     let _ = tell.send(true);
     let finish = async {
         while let Some(ended) = clients.join_next().await {
-            tally.add(outcome(ended));
+            tally.add(outcome(ended).1);
         }
     };
     // Those that have not finished by then are cut off when the set is dropped.
@@ -156,13 +179,10 @@ where
     Ok(tally)
 }
 
-/// What a connection's task did. A panic in it is a panic of the server.
-fn outcome(ended: Result<Tally, JoinError>) -> Tally {
-    match ended {
-        Ok(tally) => tally,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Tally::default(),
-    }
+/// What a connection's task did, and for which source. A panic in it is a panic of the server.
+fn outcome(ended: Result<(IpAddr, Tally), JoinError>) -> (IpAddr, Tally) {
+    // No task is cancelled while the set is there.
+    ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// Whether a failed accept says nothing about the next one: accept(2) under "Error handling".

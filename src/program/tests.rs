@@ -152,6 +152,30 @@ async fn connections_beyond_the_limit_wait_their_turn() {
 }
 
 #[tokio::test]
+async fn an_address_gets_no_more_than_half_of_the_places() {
+    let net = OsNetwork::new();
+    let server = start(&net, Kind::TcpEcho, Limits::default().with_clients(4)).await;
+    let mut greedy = Vec::new();
+    for _ in 0..2 {
+        let mut client = tcp::Client::connect(&net, &server.addr, LIMIT).await.expect("connect");
+        client.echo(b"x").await.expect("served");
+        greedy.push(client);
+    }
+    for _ in 0..20 {
+        let mut stream = net.connect(&server.addr, &[]).await.expect("connect");
+        assert_eq!(within(stream.read(&mut [0])).await.expect("closed"), 0);
+    }
+    let mut other = net.connect_from("127.0.0.2:0", &server.addr, &[]).await.expect("connect");
+    other.write_all(b"y\n").await.expect("write");
+    let mut byte = [0];
+    within(other.read_exact(&mut byte)).await.expect("served");
+    greedy.pop().expect("one").finish().await.expect("finish");
+    let mut next = tcp::Client::connect(&net, &server.addr, LIMIT).await.expect("connect");
+    next.echo(b"z").await.expect("its place is free again");
+    assert_eq!(server.stop().await.refused, 20);
+}
+
+#[tokio::test]
 async fn idle_connections_are_closed_and_stop_ends_the_others() {
     let net = OsNetwork::new();
     let server = start(&net, Kind::TcpReply, Limits::default().with_idle(Duration::from_millis(50))).await;

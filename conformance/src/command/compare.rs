@@ -75,7 +75,9 @@ fn measured(args: &Args) -> Result<(String, u8), Failure> {
     let options = Options { profile, mutant: None, figures: &args.figures, program: &program };
     let measured = compare(&options, &mut Bar::new());
     let comparison = measured.map_err(|error| match error {
-        CompareError::Refused(_) => Failure { code: exit::NO_TESTBED, message: error.to_string() },
+        CompareError::Refused(_) | CompareError::Start(_) => {
+            Failure { code: exit::NO_TESTBED, message: error.to_string() }
+        }
         _ => live::usage(error),
     })?;
     let text = match args.format {

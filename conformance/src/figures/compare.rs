@@ -1,5 +1,6 @@
 //! Measures both sides, and compares.
 
+use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
@@ -114,6 +115,9 @@ pub enum CompareError {
     /// The machine refuses the lab.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The machine refuses a process for the lab.
+    #[error("the lab's helper cannot be started: {0}")]
+    Start(io::Error),
 }
 
 /// The names of all figures, in the order of the report.
@@ -128,7 +132,7 @@ type Shown = Result<(Seen, Vec<Setting>), Trouble>;
 /// that nothing explains is made again, and is a further step.
 ///
 /// # Errors
-/// [`CompareError::UnknownFigure`]; [`CompareError::Refused`] where the machine refuses the lab. What goes wrong in a run is
+/// [`CompareError::UnknownFigure`]; [`CompareError::Refused`] or [`CompareError::Start`] where the machine refuses the lab. What goes wrong in a run is
 /// said of its figures: they are not measured.
 pub fn compare(options: &Options<'_>, progress: &mut dyn Progress) -> Result<Comparison, CompareError> {
     if let Some(found) = options.figures.iter().find(|wanted| !names().any(|name| name == **wanted)) {
@@ -153,6 +157,9 @@ pub fn compare(options: &Options<'_>, progress: &mut dyn Progress) -> Result<Com
                 match side {
                     Ok((_, absent)) => unset.clone_from(absent),
                     Err(Trouble::Lab(LabError::Refused(refusal))) => return Err((*refusal).into()),
+                    Err(Trouble::Lab(LabError::Start(error))) => {
+                        return Err(CompareError::Start(io::Error::new(error.kind(), error.to_string())));
+                    }
                     Err(_) => {}
                 }
             }

@@ -175,13 +175,11 @@ pub(super) fn probe() -> Result<&'static str, NoLab> {
     }
 }
 
-/// A lab that is refused is a testbed that is not to be had.
+/// The lab is an unavailable testbed where the machine refuses a step, a process or a thread.
 fn refused(error: LabError) -> Failure {
-    let failure = failed(with_cause(&error));
-    if matches!(error, LabError::Refused(_)) {
-        Failure { code: exit::NO_TESTBED, ..failure }
-    } else {
-        failure
+    match error {
+        LabError::Refused(_) | LabError::Start(_) => unavailable(&error),
+        _ => failed(with_cause(&error)),
     }
 }
 
@@ -189,8 +187,13 @@ fn refused(error: LabError) -> Failure {
 fn not_carried(error: ForwarderError) -> Failure {
     match error {
         ForwarderError::UnknownHost(_) | ForwarderError::Event { .. } => usage(error),
+        ForwarderError::Start(_) => unavailable(&error),
         _ => failed(with_cause(&error)),
     }
+}
+
+fn unavailable(error: &dyn std::error::Error) -> Failure {
+    Failure { code: exit::NO_TESTBED, message: with_cause(error) }
 }
 
 /// An error and its cause, in a line.
@@ -213,10 +216,10 @@ mod tests {
         let full = || io::Error::from_raw_os_error(24);
         let stranger = UnknownHost { name: "mallory".to_owned(), hosts: vec!["client".to_owned()] };
         for (failure, code) in [
-            (not_carried(ForwarderError::Start(full())), exit::CLAIM_FAILED),
+            (not_carried(ForwarderError::Start(full())), exit::NO_TESTBED),
             (not_carried(stranger.into()), exit::USAGE),
             (not_carried(ForwarderError::Event { number: 1, why: "no" }), exit::USAGE),
-            (refused(LabError::Start(full())), exit::CLAIM_FAILED),
+            (refused(LabError::Start(full())), exit::NO_TESTBED),
             (refused(LabError::Gone), exit::CLAIM_FAILED),
             (refused(Refusal::new(Step::TunNode, &full()).into()), exit::NO_TESTBED),
         ] {

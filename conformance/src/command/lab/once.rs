@@ -80,19 +80,27 @@ pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, Failure
     if args.plan.is_some() {
         result(format_args!("\n{}", diagram(&happened).trim_end()))?;
     }
-    if let Some(path) = &args.svg {
+    // A file that cannot be written does not keep the others from being written.
+    let drawn = args.svg.as_ref().map_or(Ok(()), |path| {
         let title = plan.title.clone().unwrap_or_else(|| plan_in_words(&plan));
         let picture = happened.svg(&SvgOptions { title, ..SvgOptions::default() });
-        output::emit_to(Some(path), &picture).map_err(|error| usage(error.in_a_line()))?;
-    }
-    if let Some(path) = &args.trace {
-        write(path, &happened.text())?;
-    }
-    if let Some(capture) = capture {
+        output::emit_to(Some(path), &picture).map_err(|error| usage(error.in_a_line()))
+    });
+    let written = args.trace.as_ref().map_or(Ok(()), |path| write(path, &happened.text()));
+    let captured = capture.map_or(Ok(()), |capture| {
         let what = format!("faultwire lab: {} to {}", asked.client, asked.server);
-        write_capture(capture, &happened, Subject { what: &what, plan: &plan })?;
+        write_capture(capture, &happened, Subject { what: &what, plan: &plan })
+    });
+    let code = exit_code(&course);
+    let files = [drawn, written, captured].into_iter().collect::<Result<(), Failure>>();
+    // How the programs ended says more than that a file is missing.
+    match files {
+        Err(failure) if code != exit::AS_CLAIMED => {
+            tell(format_args!("error: {}", failure.message));
+            Ok(code)
+        }
+        files => files.map(|()| code),
     }
-    Ok(exit_code(&course))
 }
 
 /// The commands and how they are run.

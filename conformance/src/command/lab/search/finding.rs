@@ -131,10 +131,8 @@ impl Search<'_> {
             timeout: Some(self.bench.limit_under(plan)),
         };
         let text = FaultPlan { title: Some(title), lab: Some(lab), ..plan.clone() }.to_toml();
-        output::emit_to(Some(path), &text).map_err(|error| Failure {
-            code: exit::INTERNAL,
-            message: format!("{}\n{text}", error.in_a_line()),
-        })
+        output::emit_to(Some(path), &text)
+            .map_err(|error| Failure { code: exit::USAGE, message: format!("{}\n{text}", error.in_a_line()) })
     }
 
     /// Makes the plan smaller; gives all plans on the way that make the pair fail each time, the smallest
