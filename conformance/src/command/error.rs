@@ -139,7 +139,7 @@ impl CommandError {
             CommandError::Unavailable { allow, .. } => Some(allow.clone()),
             CommandError::Lesson { help, .. } => Some(help.clone()),
             CommandError::Out { .. } | CommandError::Capture(CaptureError::File { .. }) => {
-                Some("give a file in a directory that exists, is yours and has room".to_owned())
+                Some("give a file in a directory that exists and is yours".to_owned())
             }
             CommandError::Log { .. } => Some(
                 "expected off, error, warn, info, debug or trace, or a target with one: faultwire=debug"

@@ -60,9 +60,8 @@ Example, with a plan that drops the first data segment from client to server:
 To find a plan that makes them fail: faultwire lab search --help
 
 Exit: the client's own code, 128 + n where signal n ended it, 124 where it took too long; 1 where
-the client exited with 0 and the server failed, 2 where neither failed and a file could not be
-written. Before it starts: 2 wrong usage, a wrong plan or a file that cannot be written, 3 the
-machine refuses the lab, 1 anything else."
+the client exited with 0 and the server failed. Before it starts: 2 wrong usage, a wrong plan or a
+file that cannot be written, 3 the machine refuses the lab, 1 anything else."
 )]
 pub(super) struct Args {
     #[command(subcommand)]

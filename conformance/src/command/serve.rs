@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Where to listen; port 0 picks a free one, 0.0.0.0 or [::] lets other machines in
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10000")]
     listen: String,
-    /// Clients at once; further ones wait, and one address gets at most half [default: 1024, for files 16]
+    /// Clients at once; further connections wait their turn (1024 if nothing is said, 16 for files)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     max_clients: Option<u32>,
     /// Close a connection, or forget a UDP client, that was silent for that long
