@@ -9,8 +9,11 @@ mod process;
 mod require;
 
 use std::io::{Read as _, Write as _};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 use process::{FAULTWIRE, Server, call, text};
 
@@ -164,6 +167,23 @@ fn many_clients_are_served_at_once() {
     }
     let said = server.stop("INT");
     assert!(said.starts_with("served 20 clients: 400 messages, 2000 bytes"), "{said}");
+}
+
+#[test]
+fn one_address_shuts_no_other_out_even_where_descriptors_are_few() {
+    let shell = format!("ulimit -n 64; exec {FAULTWIRE} serve tcp-echo --listen 127.0.0.1:0");
+    let server = Server::start(Command::new("sh").args(["-c", &shell]));
+    let held: Vec<_> = (0..60).map_while(|_| std::net::TcpStream::connect(&server.addr).ok()).collect();
+    assert_eq!(held.len(), 60);
+    let other = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    other.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into()).expect("bind");
+    other.connect(&server.addr.parse::<SocketAddr>().expect("an address").into()).expect("connect");
+    let mut other = std::net::TcpStream::from(other);
+    other.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+    other.write_all(b"here\n").expect("write");
+    let mut answer = [0; 5];
+    other.read_exact(&mut answer).expect("it is served");
+    assert_eq!(&answer, b"here\n");
 }
 
 #[test]

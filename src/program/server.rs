@@ -112,9 +112,9 @@ pub(super) async fn write_all<N: Network>(
 
 /// Accepts connections and lets `handle` serve each in a task of its own, until `stop` completes.
 ///
-/// When as many are served as the limits allow, no more are accepted: they wait in the backlog. An address (with IPv6: a
-/// network of 64 bits) that has as many connections as are free for others gets no further one: it is closed at once, and
-/// counts as refused. So no address takes more than half of the places.
+/// When all places are taken, further connections wait in the backlog. No address (with IPv6: no network of
+/// 64 bits) takes more than half of the places: while it has as many connections as there are free places,
+/// another one is closed at once and counts as refused.
 pub(super) async fn serve<N, H, F>(
     net: &N,
     listener: N::Listener,

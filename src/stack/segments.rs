@@ -105,13 +105,11 @@ impl Stack {
             return Err(DropReason::NoSocket);
         }
         let listener = self.streams.get(fd).ok().and_then(Stream::listener);
-        let is_accepted = |entry: &Entry| entry.ours == ours && matches!(entry.owner, Owner::Socket(_));
-        let accepted = match self.is(Mutant::CountsAccepted) {
-            true => self.connections.iter().filter(|(_, entry)| is_accepted(entry)).count(),
-            false => 0,
-        };
-        let has_room =
-            |it: &Listener| it.has_room() && (accepted == 0 || it.queue.len() + accepted <= it.backlog);
+        let is_accepted = |it: &Entry| it.ours == ours && matches!(it.owner, Owner::Socket(_));
+        let accepted = || self.connections.iter().filter(|(_, it)| is_accepted(it)).count();
+        let is_crowded =
+            |it: &Listener| self.is(Mutant::CountsAccepted) && it.queue.len() + accepted() > it.backlog;
+        let has_room = |it: &Listener| it.has_room() && !is_crowded(it);
         let room = listener.is_some_and(has_room) || self.is(Mutant::OverfillsBacklog);
         if !(room && self.has_room_for_connection()) {
             return Err(DropReason::BufferFull);

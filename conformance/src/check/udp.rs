@@ -223,7 +223,7 @@ const STUDIES: &[Study] = &[
     },
     Study {
         name: "udp-multicast",
-        about: "A client sends to a group twice: its host and another are members, one leaves, one never joined.",
+        about: "A client sends to a group twice: its host and another stay, one leaves, one never joins.",
         scenario: scenarios::multicast,
         checks: &[CheckSpec::of_calls("udp/multicast", crowd::multicast)],
         refuses: no_link,

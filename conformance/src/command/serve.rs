@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Where to listen; port 0 picks a free one, 0.0.0.0 or [::] lets other machines in
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10000")]
     listen: String,
-    /// Clients at once; further connections wait their turn (1024 if nothing is said, 16 for files)
+    /// Clients at once; further ones wait, and an address gets at most half [default: 1024, files: 16]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     max_clients: Option<u32>,
     /// Close a connection, or forget a UDP client, that was silent for that long
@@ -68,7 +68,7 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
         _ => args.max_clients,
     };
     let clients = clients.map_or(limits.clients, |clients| usize::try_from(clients).unwrap_or(usize::MAX));
-    let limits = limits.with_clients(clients);
+    let limits = limits.with_clients(clients.min(connections_max(args.program)));
     let store = store(args)?;
     let addr = args.listen.as_str();
     let cannot = |error: ServerError| match &error {
@@ -118,6 +118,24 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
         tally.clients, tally.messages, tally.bytes, tally.idle, tally.refused
     ))?;
     Ok(exit::AS_CLAIMED)
+}
+
+/// The most connections for which the process has descriptors, with 32 to spare: each takes one, and its file
+/// another.
+#[cfg(unix)]
+fn connections_max(program: Program) -> usize {
+    let each = match program {
+        Program::TcpEcho | Program::TcpReply => 1,
+        Program::TcpFile => 2,
+        Program::UdpEcho | Program::UdpReply | Program::UdpFile => return usize::MAX,
+    };
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit.saturating_sub(32) / each).unwrap_or(usize::MAX))
+}
+
+#[cfg(not(unix))]
+fn connections_max(_: Program) -> usize {
+    usize::MAX
 }
 
 /// What takes the files: the place that the arguments say, if they do.

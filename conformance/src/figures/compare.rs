@@ -132,8 +132,8 @@ type Shown = Result<(Seen, Vec<Setting>), Trouble>;
 /// that nothing explains is made again, and is a further step.
 ///
 /// # Errors
-/// [`CompareError::UnknownFigure`]; [`CompareError::Refused`] or [`CompareError::Start`] where the machine refuses the lab. What goes wrong in a run is
-/// said of its figures: they are not measured.
+/// [`CompareError::UnknownFigure`]; [`CompareError::Refused`] or [`CompareError::Start`] where the machine
+/// refuses the lab. An error in a run leaves its figures not measured.
 pub fn compare(options: &Options<'_>, progress: &mut dyn Progress) -> Result<Comparison, CompareError> {
     if let Some(found) = options.figures.iter().find(|wanted| !names().any(|name| name == **wanted)) {
         return Err(CompareError::UnknownFigure { found: found.clone() });

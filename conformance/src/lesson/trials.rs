@@ -244,8 +244,8 @@ fn large_messages() -> Vec<Trial> {
     ]
 }
 
-/// Messages longer than a common buffer. A program that asks for a buffer of three times the longest message is
-/// right on Linux if it waits until the socket is writable: it is so only while a third of the buffer is free.
+/// Messages longer than a common buffer. On Linux a program is right without the loop if it waits until the
+/// socket is writable and has a buffer of three messages: writable means that a third of the buffer is free.
 fn full_buffer() -> Trial {
     let messages = || (b'a'..=b'h').map(|letter| vec![letter; 100_000]).collect();
     let link = over(Duration::from_millis(1), 1_500, Some(8_000), []);

@@ -238,6 +238,22 @@ fn the_end_of_the_server_counts() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_hides_neither_the_others_nor_the_client() {
+    if !is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    let picture = folder.path().join("run.svg");
+    let files = ["--trace", "/dev/full", "--svg", picture.to_str().expect("text")];
+    for (client, expected) in [("exit 7", 7), ("exit 0", 2)] {
+        let (code, _, complained) = run(&server(), client, &files);
+        assert_eq!(code, Some(expected), "{complained}");
+        assert!(complained.contains("/dev/full"), "{complained}");
+        std::fs::remove_file(&picture).expect("it is drawn");
+    }
+}
+
+#[test]
 fn programs_say_at_once_what_they_have_to_say_and_have_no_terminal() {
     if !is_here() {
         return;

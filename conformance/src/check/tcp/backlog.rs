@@ -75,7 +75,7 @@ impl Programs for Backlog {
         // That some have to wait can only be seen by waiting.
         net.sleep(QUIET).await;
         say(&mut signal, b"accept").await?;
-        // A connection that was accepted takes no place in the backlog: each stays until all have come through.
+        // An accepted connection takes no place in the backlog, so each stays until all have come through.
         // Why one could not is in the trace.
         let mut streams = Vec::new();
         while let Some(ended) = clients.join_next().await {

@@ -97,7 +97,7 @@ impl Programs for ClosedListener {
     }
 }
 
-/// tcp/listens-and-connects: once a listener is closed nobody listens, and what waited for accept is over.
+/// tcp/listens-and-connects: closing a listener refuses new connections and resets those not accepted yet.
 pub(super) fn closed_listener_refuses(run: &Run) -> Seen {
     let trace = &run.trace;
     let Some(waiting) = connected(trace, DATA).next() else { return Seen::NOTHING };
@@ -109,7 +109,7 @@ pub(super) fn closed_listener_refuses(run: &Run) -> Seen {
     }
     match passed(trace, waiting).errors[..] {
         [Errno::ECONNRESET] => {}
-        [] => return Seen::broken(1, "a connection that nobody accepted outlasts its listener"),
+        [] => return Seen::broken(1, "a connection that was not accepted outlasts its listener"),
         [other, ..] => {
             return Seen::broken(1, format!("what a closed listener left behind failed with: {other}"));
         }

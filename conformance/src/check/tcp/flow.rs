@@ -183,7 +183,7 @@ pub(super) fn window_is_the_buffer(run: &Run) -> Seen {
     if small >= TOO_MUCH || large >= TOO_MUCH {
         return Seen::broken(2, format!("all {TOO_MUCH} bytes were taken though nobody read one"));
     }
-    // Our stack takes what the two buffers hold together, and no more; other systems count an overhead of their own.
+    // Between two of our stacks the sum of both buffers is exact; other systems count an overhead.
     let is_exact = connections(&run.trace, DATA).first().is_some_and(|connection| {
         [connection.client, connection.server].iter().all(|(host, _)| is_ours(&run.trace, *host))
     });

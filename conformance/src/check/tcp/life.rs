@@ -151,7 +151,7 @@ const STUDIES: &[Study] = &[
     },
     Study {
         name: "tcp-closed-listener",
-        about: "A server closes its listener while a connection waits for accept; the client connects once more.",
+        about: "A server closes its listener while a connection waits for accept; the client connects again.",
         scenario: |testbed: Testbed| -> Scenario { talk::scenario::<connecting::ClosedListener>(testbed) },
         checks: &[CheckSpec::of_calls("tcp/listens-and-connects", connecting::closed_listener_refuses)],
         search: Search::FAULT_FREE,

@@ -61,7 +61,7 @@ pub(super) const PROBE: CheckSpec =
     CheckSpec::of_packets("tcp/zero-window-probe", windows::zero_window_probe).under_faults().not_in_lab(
         "it takes a lost window update, a bare acknowledgement, and no plan of a lab names those",
     );
-const LINUX_DIFFERS: &str = "Linux has rules of its own here, which the RFCs allow";
+const LINUX_DIFFERS: &str = "Linux follows other rules here, which the RFCs allow";
 const PUSHES: CheckSpec = CheckSpec::of_packets("tcp/push", economy::pushes);
 const BUFFER: CheckSpec = CheckSpec::of_packets("tcp/window-is-the-buffer", windows::offers_the_buffer);
 

@@ -206,7 +206,7 @@ fn segment(model: &[u8], flags: u8, seq: u32, ack: u32) -> Bytes {
     packet.into()
 }
 
-/// ICMP's word for a packet that no socket has the port that it was for (RFC 792), to its sender. Over IPv4.
+/// The ICMP message to a packet's sender that its port is unreachable (RFC 792). Over IPv4.
 fn port_unreachable(about: &[u8]) -> Bytes {
     let mut packet = answering(&Bytes::copy_from_slice(about))[..HEADER].to_vec();
     packet[2..4].copy_from_slice(&(2 * HEADER as u16 + 16).to_be_bytes());
@@ -291,7 +291,7 @@ pub(super) fn plans(scenario: &Scenario) -> Vec<FaultPlan> {
     plans
 }
 
-/// The TCP header that an ICMP message quotes, as far as it does, where nobody sent that message.
+/// The first bytes of the TCP header that an injected ICMP message quotes.
 fn complaint(sending: &Sending<'_>) -> Option<Bytes> {
     let Transport::Icmp { message: IcmpMessage::PortUnreachable, payload } = sending.view()?.transport else {
         return None;
@@ -299,8 +299,9 @@ fn complaint(sending: &Sending<'_>) -> Option<Bytes> {
     (sending.label.is_none() && payload.len() >= HEADER + 8).then(|| payload.slice(HEADER..HEADER + 8))
 }
 
-/// tcp/listens-and-connects: an ICMP message about the SYN ends the attempt to connect, one about a segment
-/// that is not on its way does not (RFC 9293, section 3.9.2.2; RFC 5927, section 4.1). It counts the messages.
+/// tcp/listens-and-connects: an ICMP message about the SYN ends the attempt to connect. A message about a
+/// segment that was never sent does not (RFC 9293, section 3.9.2.2; RFC 5927, section 4.1). It counts the
+/// messages.
 pub(super) fn hears_refusals(run: &Run) -> Seen {
     let trace = &run.trace;
     let Some(client) = trace.host("client") else { return Seen::NOTHING };
@@ -347,8 +348,8 @@ fn first_error(trace: &Trace, host: HostId) -> Option<(usize, Errno)> {
     })
 }
 
-/// Whether a reset from outside the window is answered: nothing else was heard then, and an acknowledgement
-/// says what was said before (RFC 9293, section 3.10.7.4).
+/// Whether this answers a reset from outside the window, which RFC 9293 (section 3.10.7.4) forbids: a bare
+/// acknowledgement right after it that repeats the last one.
 fn answers(
     happened: Happened<'_>,
     at: Time,
@@ -369,10 +370,11 @@ fn answers(
 }
 
 /// tcp/reset: no reset ends the connection but one that fits, and no SYN does. Where one did not fit but lay
-/// in the window it is answered (RFC 5961, sections 3.2 and 4.2); a reset from outside is not. It counts the resets and SYNs that came.
+/// in the window it is answered (RFC 5961, sections 3.2 and 4.2); a reset from outside is not. It counts the
+/// resets and SYNs that came.
 pub(super) fn only_what_fits(run: &Run) -> Seen {
     let trace = &run.trace;
-    // That is the matter of `hears_refusals`.
+    // `hears_refusals` judges those.
     if trace.sendings().any(|it| complaint(&it).is_some()) {
         return Seen::NOTHING;
     }

@@ -69,8 +69,8 @@ fn addressee<'t>(talk: &'t Talk<'_>, to: Option<SocketAddr>, from: HostId) -> Op
 }
 
 /// udp/one-fragment-lost: where a fragment did not arrive, nothing of its datagram was received; where all
-/// arrived, in whatever order, the datagram was. It counts the
-/// datagrams of which some fragments arrived and some did not.
+/// arrived, in any order, the datagram was. It counts the datagrams of which some fragments arrived and some
+/// did not.
 pub(super) fn one_fragment_lost(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     let packets = packets(&run.trace);

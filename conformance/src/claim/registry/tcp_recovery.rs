@@ -142,35 +142,37 @@ pub(super) const CLAIMS: &[Claim] = &[
     claim(
         "tcp/restarts-after-idle",
         Guaranteed,
-        "After a pause that is longer than the retransmission timeout no more is sent than the initial window, until \
-         something is acknowledged.",
-        "Acknowledgements pace a sender: each lets out about as much as has left the network. After a pause none is on \
-         its way, and a sender that kept its window would send all of it as one burst, into a network that it knew a \
-         while ago. So it starts again with the initial window, and slow start. RFC 5681 says SHOULD. Linux gives up \
-         half of the window for each timeout that has passed.",
+        "After a pause longer than the retransmission timeout a sender sends at most the initial window \
+         until something is acknowledged.",
+        "Acknowledgements pace a sender: each lets out about as much as has left the network. After a \
+         pause none is under way. A sender that kept its window would send all of it as one burst, into a \
+         network that it last saw a while ago. So it starts again with the initial window and slow start. \
+         RFC 5681 says SHOULD. Linux gives up half of the window for each timeout that has passed.",
         "RFC 5681 4.1",
     )
     .over_plans(),
     claim(
         "tcp/segment-size",
         Guaranteed,
-        "No segment carries more data than the peer's SYN announced, or than the MTU takes; a sender with enough data \
-         fills its segments.",
-        "Each side says in its SYN how much data it takes in one segment: the MTU of its link less 40 bytes of headers \
-         over IPv4. It is no negotiation: each direction may use another size, and who hears nothing sends 536 bytes \
-         at most. Options in a segment count, so with timestamps 1448 of 1460 bytes are left for data.",
+        "No segment carries more data than the peer's SYN announced, or than the MTU takes. A sender with \
+         enough data fills its segments.",
+        "Each side says in its SYN how much data it takes in one segment: over IPv4 the MTU of its link \
+         less 40 bytes of headers. Nothing is negotiated: each direction may use another size, and a \
+         sender that hears no size sends at most 536 bytes. Options count: with timestamps, 1448 of 1460 \
+         bytes are left for data.",
         "RFC 9293 3.7.1; RFC 6691; tcp(7)",
     )
     .over_plans(),
     claim(
         "tcp/no-silly-windows",
         Guaranteed,
-        "A receiver whose program reads a little at a time offers more room only by a whole segment, or half of its \
-         buffer; it never takes back an offer. A sender whose program writes a little at a time sends no short segment \
-         while something is under way.",
-        "If every small read were offered, and every small offer used, a connection would end up sending tiny segments \
-         for good: the silly window syndrome. So the receiver waits until the offer is worth a segment, and the sender \
-         waits until it can fill one or has nothing under way (Nagle's algorithm).",
+        "A receiver whose program reads a little at a time offers more room only by a whole segment, or \
+         by half of its buffer, and never takes back an offer. A sender whose program writes a little at \
+         a time sends no short segment while data is unacknowledged.",
+        "If every small read were offered, and every small offer used, a connection would end up sending \
+         tiny segments for good: the silly window syndrome. So the receiver waits until the offer is \
+         worth a segment. The sender waits until it can fill one or has nothing unacknowledged (Nagle's \
+         algorithm).",
         "RFC 9293 3.7.4, 3.8.6, 3.8.6.2",
     )
     .given("TCP_NODELAY is off, and the sending program has not closed.")
@@ -179,9 +181,9 @@ pub(super) const CLAIMS: &[Claim] = &[
         "tcp/push",
         Guaranteed,
         "The segment that carries the last byte of what was written has the PSH bit.",
-        "PSH tells the receiver not to wait for more before it hands the data to the program. A TCP whose programs \
-         cannot ask for it must set it in the last segment that it has. It is no boundary of a message: the \
-         receiver's program does not see it.",
+        "PSH tells the receiver not to wait for more before it hands the data to the program. A TCP whose \
+         programs cannot ask for it must set it in the last segment that it has. It is no boundary of a \
+         message: the receiver's program does not see it.",
         "RFC 9293 3.9.1.2",
     )
     .over_plans(),

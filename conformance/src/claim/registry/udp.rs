@@ -202,8 +202,8 @@ pub(super) const CLAIMS: &[Claim] = &[
     claim(
         "udp/one-fragment-lost",
         Guaranteed,
-        "If one fragment of a datagram is lost the whole datagram is: no part of it is delivered. If none is lost \
-         it is delivered whole, in whatever order the fragments come.",
+        "If one fragment of a datagram is lost, no part of the datagram is delivered. If none is lost, it \
+         is delivered whole, in whatever order the fragments come.",
         "Only the first fragment has the UDP header, and the length and the checksum in it are those of the whole. \
          The receiving host collects the fragments, hands the datagram up when none is missing, and otherwise throws \
          away what it has after a while: a minute or two by RFC 1122 (3.3.2), half a minute on Linux. Nobody sends a \
@@ -246,8 +246,8 @@ pub(super) const CLAIMS: &[Claim] = &[
     claim(
         "udp/multicast",
         Guaranteed,
-        "A datagram to a group is received by the hosts that joined it, the sender's own included, and not by the \
-         others.",
+        "The hosts that joined a group receive a datagram to it, the sender's own host included; the \
+         others do not.",
         "A host says which groups it wants; what comes for another one it drops below its programs. Only receiving \
          takes membership: anybody may send to a group, and is not told who is in it. Membership is that of a host on \
          an interface and not of one socket: on Linux a socket at the port gets what comes for any group that any \

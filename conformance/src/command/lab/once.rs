@@ -91,16 +91,15 @@ pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, Failure
         let what = format!("faultwire lab: {} to {}", asked.client, asked.server);
         write_capture(capture, &happened, Subject { what: &what, plan: &plan })
     });
-    let code = exit_code(&course);
-    let files = [drawn, written, captured].into_iter().collect::<Result<(), Failure>>();
     // How the programs ended says more than that a file is missing.
-    match files {
-        Err(failure) if code != exit::AS_CLAIMED => {
-            tell(format_args!("error: {}", failure.message));
-            Ok(code)
+    let mut code = exit_code(&course);
+    for failure in [drawn, written, captured].into_iter().filter_map(Result::err) {
+        tell(format_args!("error: {}", failure.message));
+        if code == exit::AS_CLAIMED {
+            code = failure.code;
         }
-        files => files.map(|()| code),
     }
+    Ok(code)
 }
 
 /// The commands and how they are run.

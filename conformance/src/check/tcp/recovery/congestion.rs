@@ -93,7 +93,12 @@ fn initial_window(flow: &Flow, side: usize) -> i64 {
             repeats += 1;
         }
     }
-    if repeats > 1 { segment } else { (10 * segment).min((2 * segment).max(14_600)) }
+    if repeats > 1 { segment } else { initial_window_max(segment) }
+}
+
+/// The largest initial window with segments of that size, all in bytes (RFC 6928, section 2).
+pub(super) fn initial_window_max(segment: i64) -> i64 {
+    (10 * segment).min((2 * segment).max(14_600))
 }
 
 /// tcp/initial-window. It counts the first flights that were as large as they may be.

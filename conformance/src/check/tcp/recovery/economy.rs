@@ -12,15 +12,14 @@ use faultwire_sim::Run;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::acknowledging::{read, written};
-use super::scenarios::SEGMENT;
+use super::congestion::initial_window_max;
+use super::scenarios::{SEGMENT, Transfer};
 use super::{Count, sides};
 use crate::check::Seen;
 use crate::check::tcp::calls::connections;
 use crate::check::tcp::pattern::pattern;
 use crate::check::tcp::segments::{Flow, Happened, OPENER, View, Word, flows};
-use crate::check::tcp::talk::{
-    DATA, OTHER, Programs, accept, connect, connect_with, listen, read_to_end, say,
-};
+use crate::check::tcp::talk::{DATA, OTHER, Programs, accept, connect, listen, read_to_end, say};
 
 /// A client writes thirty segments, is idle for a while, and writes thirty more.
 #[derive(Debug)]
@@ -34,9 +33,7 @@ impl Programs for Pauses {
     const NAME: &'static str = "tcp-pauses";
 
     async fn serve<N: Network>(net: N) -> io::Result<()> {
-        let listener = listen(&net, DATA, &[]).await?;
-        let mut stream = accept::<N>(&listener).await?;
-        read_to_end(&mut stream, 16 * 1024).await
+        Transfer::serve(net).await
     }
 
     async fn call<N: Network>(net: N) -> io::Result<()> {
@@ -54,7 +51,7 @@ pub(super) fn restarts_after_idle(run: &Run) -> Seen {
     let mut count = Count::default();
     for (flow, side) in sides(&flows(run)).filter(|(flow, _)| !flow.reset) {
         let segment_max = flow.segment_max(side);
-        let bound = (10 * segment_max).min((2 * segment_max).max(14_600));
+        let bound = initial_window_max(segment_max);
         let mut view = View::new(flow, side);
         let mut last: Option<Time> = None;
         // Where the first flight after a pause begins, until something is heard.
@@ -109,7 +106,7 @@ impl Programs for ShortSegments {
 
     async fn call<N: Network>(net: N) -> io::Result<()> {
         for port in [DATA, OTHER] {
-            let mut stream = connect_with(&net, port, &[]).await?;
+            let mut stream = connect(&net, port).await?;
             say(&mut stream, &pattern(38, PARCEL)).await?;
             stream.shutdown().await?;
             read_to_end(&mut stream, 4096).await?;
