@@ -147,7 +147,7 @@ pub(super) const CLAIMS: &[Claim] = &[
         "Acknowledgements pace a sender: each lets out about as much as has left the network. After a \
          pause none is under way. A sender that kept its window would send all of it as one burst, into a \
          network that it last saw a while ago. So it starts again with the initial window and slow start. \
-         RFC 5681 says SHOULD. Linux gives up half of the window for each timeout that has passed.",
+         RFC 5681 says SHOULD; Linux gives up half of the window for each timeout that has passed.",
         "RFC 5681 4.1",
     )
     .over_plans(),
