@@ -205,3 +205,6 @@ impl Receive {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,8 @@
 //! One connection, and a peer made by hand: which segments it believes, what it answers, and when.
 
+mod receiving;
+mod sending;
+
 use std::sync::Arc;
 use std::time::Duration;
 
