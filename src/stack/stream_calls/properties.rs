@@ -238,6 +238,8 @@ struct Run {
     listener: Fd,
     now: Time,
     fates: BTreeMap<(usize, u32), Fate>,
+    /// Every connection has the same initial sequence numbers.
+    numbers_repeat: bool,
     sent: [u32; 2],
     /// Packets on their way, by when they arrive and the order in which they were sent.
     flying: BTreeMap<(Time, u32, usize), Bytes>,
@@ -273,6 +275,7 @@ impl Run {
             listener,
             now: Time::ZERO,
             fates: fates.clone(),
+            numbers_repeat: iss.is_some(),
             sent: [0; 2],
             flying: BTreeMap::new(),
         }
@@ -304,8 +307,14 @@ impl Run {
             if fd == self.listener {
                 let accepted = self.stacks[1].accept(fd);
                 if let (Ok((fd, _)), program) = (accepted, &mut self.programs[1]) {
-                    assert!(program.fd.is_none() && program.written == 0, "one connection");
-                    (program.fd, program.told) = (Some(fd), true);
+                    if program.fd.is_none() && program.written == 0 {
+                        (program.fd, program.told) = (Some(fd), true);
+                        continue;
+                    }
+                    // Where all connections have one initial sequence number, late duplicates can open again
+                    // what the server has reset.
+                    assert!(self.numbers_repeat, "one connection");
+                    self.stacks[1].close(fd).unwrap();
                 }
             } else {
                 self.programs[1].told = true;
