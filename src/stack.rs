@@ -116,7 +116,7 @@ pub struct Stack {
     /// The configuration of the connections.
     tcp: Arc<tcp::Config>,
     datagrams: Table<Datagram>,
-    /// Counts bindings, to know the last one.
+    /// Counts bindings of datagram sockets, to know the last one.
     bindings: u64,
     reassembly: Reassembly,
     /// Identification of the next datagram that goes out in fragments.

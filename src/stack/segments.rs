@@ -2,7 +2,6 @@
 //! sockets.
 
 use std::net::IpAddr;
-use std::net::SocketAddr;
 
 use etherparse::IpNumber;
 
@@ -14,7 +13,7 @@ use super::input::Arrived;
 use super::mutant::Mutant;
 use super::packet::{Outgoing, Path};
 use super::route::{Reach, Route};
-use super::sockets::{Domain, Fd};
+use super::sockets::Fd;
 use super::stream::{Listener, Stream};
 use crate::errno::Errno;
 use crate::tcp::{Connection, MSS_DEFAULT, Options, Outcome, Segment, Seq, State, initial_sequence_number};
@@ -147,18 +146,14 @@ impl Stack {
         full && connection.is_completed_by(segment)
     }
 
-    /// The listener that a segment is for: as with datagrams, one bound to the very address before a wildcard.
+    /// The listener that a segment is for. There is one at most: `listen` refuses addresses that overlap.
     fn tcp_lookup(&self, to: Peer) -> Option<Fd> {
-        self.streams
-            .iter()
-            .filter(|(_, socket)| socket.binding.port == to.1 && socket.listener().is_some())
-            .filter_map(|(fd, socket)| {
-                let specific = socket.binding.listens_to(to.0)?;
-                let family = Domain::of(&SocketAddr::from(to)) == socket.binding.domain;
-                Some(((specific, family, socket.bound_at), fd))
-            })
-            .max_by_key(|(score, _)| *score)
-            .map(|(_, fd)| fd)
+        let listens = |socket: &Stream| {
+            socket.binding.port == to.1
+                && socket.listener().is_some()
+                && socket.binding.listens_to(to.0).is_some()
+        };
+        self.streams.iter().find(|(_, socket)| listens(socket)).map(|(fd, _)| fd)
     }
 
     /// Answers a segment for which there is no connection.

@@ -27,8 +27,6 @@ const HALF_OPEN_MAX: usize = 128;
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) binding: Binding,
-    /// The order in which sockets were bound: the last one wins among equals.
-    pub(super) bound_at: u64,
     /// The program chose the address; a connection that is undone keeps it.
     pub(super) address_locked: bool,
     /// The program chose the port; likewise.
@@ -82,7 +80,6 @@ impl Stream {
     pub(super) fn new(domain: Domain) -> Self {
         Stream {
             binding: Binding::new(domain),
-            bound_at: 0,
             address_locked: false,
             port_locked: false,
             recv_buffer: BUFFER_DEFAULT,
@@ -97,8 +94,8 @@ impl Stream {
     }
 
     /// What `accept` gives: it inherits the listener's options.
-    pub(super) fn accepted(&self, binding: Binding, bound_at: u64, id: ConnectionId) -> Self {
-        Stream { binding, bound_at, role: Role::Connected { id, told: true }, ..*self }
+    pub(super) fn accepted(&self, binding: Binding, id: ConnectionId) -> Self {
+        Stream { binding, role: Role::Connected { id, told: true }, ..*self }
     }
 
     /// Undoes a connect: what the program did not choose itself is given back.

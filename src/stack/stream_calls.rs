@@ -43,9 +43,8 @@ impl Stack {
                 port
             }
         };
-        self.bindings += 1;
         let socket = self.streams.get_mut(fd)?;
-        (socket.binding.local, socket.binding.port, socket.bound_at) = (ip, port, self.bindings);
+        (socket.binding.local, socket.binding.port) = (ip, port);
         (socket.address_locked, socket.port_locked) = (!ip.is_unspecified(), addr.port() != 0);
         Ok(())
     }
@@ -90,7 +89,7 @@ impl Stack {
         let (ours, theirs) =
             self.connections.get(id).map(|e| (e.ours, e.theirs)).ok_or(Errno::ECONNABORTED)?;
         let binding = Binding { local: ours.0, port: ours.1, ..socket.binding };
-        let accepted = socket.accepted(binding, self.bindings, id);
+        let accepted = socket.accepted(binding, id);
         let accepted = self.streams.open(&mut self.numbers, accepted)?;
         if let Some(listener) = self.streams.get_mut(fd)?.listener_mut() {
             listener.queue.pop_front();

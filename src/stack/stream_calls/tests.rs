@@ -250,6 +250,37 @@ fn a_port_is_shared_if_both_say_so_and_neither_listens() {
 }
 
 #[test]
+fn no_two_listeners_match_one_address() {
+    // Both share the port; the second listens if its addresses do not overlap with the first's.
+    for (first, second, expected) in [
+        ("0.0.0.0:7", "10.0.0.2:7", Err(Errno::EADDRINUSE)),
+        ("10.0.0.2:7", "0.0.0.0:7", Err(Errno::EADDRINUSE)),
+        ("[::]:7", "0.0.0.0:7", Err(Errno::EADDRINUSE)),
+        ("0.0.0.0:7", "[::]:7", Err(Errno::EADDRINUSE)),
+        ("[::]:7", "10.0.0.2:7", Err(Errno::EADDRINUSE)),
+        ("10.0.0.2:7", "[::ffff:10.0.0.2]:7", Err(Errno::EADDRINUSE)),
+        ("127.0.0.1:7", "10.0.0.2:7", Ok(())),
+        ("[fd00::2]:7", "10.0.0.2:7", Ok(())),
+    ] {
+        let mut link = Link::new(2);
+        let fds = [first, second].map(|bind| {
+            let fd = stream(&mut link, 2, Domain::of(&addr(bind)), "");
+            link.set(2, fd, SocketOption::ReuseAddress(true)).unwrap();
+            link.host(2).bind(fd, addr(bind)).unwrap();
+            fd
+        });
+        assert_eq!(link.host(2).listen(fds[0], 1), Ok(()));
+        assert_eq!(link.host(2).listen(fds[1], 1), expected, "{first}, then {second}");
+        if expected.is_ok() {
+            let client = stream(&mut link, 1, Inet, "");
+            connect(&mut link, 1, client, SERVER).unwrap_err();
+            assert_eq!(link.host(2).accept(fds[0]), Err(Errno::EAGAIN), "{first}");
+            assert!(link.host(2).accept(fds[1]).is_ok(), "{second}");
+        }
+    }
+}
+
+#[test]
 fn time_wait_keeps_a_port_from_those_who_do_not_share() {
     for (first, second) in [(false, false), (false, true), (true, false), (true, true)] {
         let mut link = Link::new(2);
