@@ -1,7 +1,7 @@
 //! Hosts on an ideal link: what the calls do, end to end.
 
 use super::testing::{Link, addr, host};
-use super::{Domain, SocketOption, Sockets};
+use super::{Domain, Kind, Protocol, SocketOption, Sockets};
 use crate::errno::Errno;
 use crate::time::Time;
 use crate::trace::{DropReason, Note};
@@ -163,4 +163,60 @@ fn time_does_not_go_back() {
     link.host(2).advance(Time::from_millis(100));
     link.host(2).input(&first);
     assert_eq!(link.host(2).next_timeout(), Some(Time::from_millis(30_500)));
+}
+
+/// Things that a stack holds for others, put there.
+const HELD: [fn(&mut Link); 5] = [
+    |link| {
+        link.socket(2, Domain::Inet, "0.0.0.0:7");
+        let client = link.socket(1, Domain::Inet, "");
+        link.send(1, client, &[7; 500], "10.0.0.2:7").unwrap();
+    },
+    |link| {
+        let client = link.socket(2, Domain::Inet, "");
+        link.host(2).send_to(client, &[7; 700], addr("10.0.0.1:7")).unwrap();
+    },
+    |link| {
+        let client = link.socket(1, Domain::Inet, "");
+        link.host(1).send_to(client, &[7; 2_000], addr("10.0.0.2:7")).unwrap();
+        let first = link.host(1).poll_transmit().unwrap();
+        while link.host(1).poll_transmit().is_some() {}
+        link.host(2).input(&first);
+    },
+    |link| {
+        let listener = link.host(2).socket(Domain::Inet, Kind::Stream, Protocol::Tcp).unwrap();
+        link.host(2).bind(listener, addr("10.0.0.2:80")).unwrap();
+        link.host(2).listen(listener, 1).unwrap();
+        let client = link.host(1).socket(Domain::Inet, Kind::Stream, Protocol::Tcp).unwrap();
+        link.host(1).connect(client, Some(addr("10.0.0.2:80"))).unwrap_err();
+        link.run();
+        link.host(1).send(client, &[7; 900]).unwrap();
+        link.run();
+    },
+    |link| {
+        for _ in 0..3 {
+            link.host(2).input(&bytes::Bytes::from_static(b"noise"));
+        }
+    },
+];
+
+#[test]
+fn memory_is_the_sum_of_what_is_held() {
+    // What waits in a socket and for the wire, a fragment, a connection's text, notes.
+    let least = [500, 700, 1_400, 900, 3];
+    let all = (1_u32 << HELD.len()) - 1;
+    let memory = |chosen: u32| {
+        let mut link = Link::new(2);
+        // The order matters to the ideal link: what is not to leave is sent last.
+        for which in [0, 2, 3, 4, 1] {
+            if chosen & 1 << which != 0 {
+                HELD[which](&mut link);
+            }
+        }
+        link.host(2).memory()
+    };
+    assert_eq!(memory(0), 0, "a fresh stack holds nothing");
+    let each = std::array::from_fn::<_, 5, _>(|which| memory(1 << which));
+    assert!(each.iter().zip(least).all(|(held, least)| *held >= least), "{each:?}, at least {least:?}");
+    assert_eq!(memory(all), each.iter().sum(), "{each:?}");
 }

@@ -177,3 +177,57 @@ fn a_change_is_told_once_and_costs_nothing_if_nobody_asks() {
     link.send(1, fd, b"x", "127.0.0.1:7").unwrap();
     assert_eq!(link.changed(1), [fd]);
 }
+
+#[test]
+fn a_datagram_socket_is_readable_while_something_waits() {
+    let mut link = Link::new(1);
+    let fd = link.socket(1, Inet, "127.0.0.1:7");
+    let idle = Readiness { writable: true, ..Readiness::default() };
+    assert_eq!(link.host(1).poll(fd), Ok(idle));
+    link.send(1, fd, b"", "127.0.0.1:7").unwrap();
+    assert_eq!(link.host(1).poll(fd), Ok(Readiness { readable: true, ..idle }));
+    assert_eq!(link.recv(1, fd).unwrap().0, b"");
+    assert_eq!(link.host(1).poll(fd), Ok(idle));
+    link.host(1).shutdown(fd, How::Write).unwrap_err();
+    assert_eq!(link.host(1).poll(fd), Ok(idle), "one direction is over");
+}
+
+#[test]
+fn options_of_a_stream_socket_are_read_as_they_were_set() {
+    let mut link = Link::new(1);
+    let open = |link: &mut Link, domain| link.host(1).socket(domain, Kind::Stream, Protocol::Tcp).unwrap();
+    let (four, six) = (open(&mut link, Inet), open(&mut link, Inet6));
+    for (name, value) in [
+        (OptionName::RecvBuffer, SocketOption::RecvBuffer(8_000)),
+        (OptionName::SendBuffer, SocketOption::SendBuffer(9_000)),
+        (OptionName::ReuseAddress, SocketOption::ReuseAddress(true)),
+        (OptionName::Broadcast, SocketOption::Broadcast(true)),
+        (OptionName::Linger, SocketOption::Linger(Some(Duration::from_secs(3)))),
+        (OptionName::NoDelay, SocketOption::NoDelay(true)),
+        (OptionName::MaxSegment, SocketOption::MaxSegment(1_000)),
+        (OptionName::Ttl, SocketOption::Ttl(9)),
+        (OptionName::V6Only, SocketOption::V6Only(true)),
+    ] {
+        assert_ne!(link.host(1).option(six, name), Ok(value), "{name:?} is at its default");
+        let asked = match value {
+            SocketOption::RecvBuffer(bytes) => SocketOption::RecvBuffer(bytes / 2),
+            SocketOption::SendBuffer(bytes) => SocketOption::SendBuffer(bytes / 2),
+            value => value,
+        };
+        assert_eq!(link.set(1, six, asked), Ok(()));
+        assert_eq!(link.host(1).option(six, name), Ok(value));
+    }
+    // What AF_INET or a stream does not have.
+    for (fd, name, value, error) in [
+        (four, OptionName::V6Only, SocketOption::V6Only(true), Errno::ENOPROTOOPT),
+        (six, OptionName::MulticastTtl, SocketOption::MulticastTtl(3), Errno::EINVAL),
+        (six, OptionName::MulticastLoop, SocketOption::MulticastLoop(true), Errno::EINVAL),
+    ] {
+        assert_eq!(link.host(1).option(fd, name), Err(Errno::ENOPROTOOPT), "{name:?}");
+        assert_eq!(link.set(1, fd, value), Err(error), "{name:?}");
+    }
+    assert_eq!(link.set(1, four, SocketOption::Ttl(0)), Err(Errno::EINVAL));
+    assert_eq!(link.set(1, six, SocketOption::Ttl(0)), Ok(()));
+    link.host(1).bind(six, addr("[::]:7")).unwrap();
+    assert_eq!(link.set(1, six, SocketOption::V6Only(false)), Err(Errno::EINVAL));
+}

@@ -203,3 +203,17 @@ fn an_error_about_another_protocol_or_a_later_fragment_says_nothing_of_udp() {
     link.host(2).input(&message("10.0.0.2:0", 3, 3, &quoted));
     assert_eq!(link.host(2).take_error(fd), Ok(Some(Errno::ECONNREFUSED)));
 }
+
+#[test]
+fn nothing_is_said_of_an_ipv6_packet_that_carries_nothing() {
+    let mut link = Link::new(2);
+    let path = Path::new(addr("[fd00::1]:0").ip(), addr("[fd00::2]:0").ip()).unwrap();
+    // RFC 8200, section 4.7: bytes behind it are ignored.
+    for (body, protocol) in [(&b""[..], 59), (b"ignored", 59), (b"?", 253)] {
+        let out = Outgoing { path, protocol: IpNumber(protocol), hop_limit: 1, head: &[], body };
+        out.build(1_500, 0, |packet| link.host(2).input(&packet));
+        let reported = usize::from(protocol != 59);
+        assert_eq!(link.notes(2), vec![Note::Dropped(DropReason::NoSocket); reported]);
+        assert_eq!(said(&mut link).len(), reported);
+    }
+}

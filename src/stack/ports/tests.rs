@@ -2,7 +2,7 @@
 //! loopback; the addresses of the link follow from its source.
 
 use super::super::testing::{Link, addr};
-use super::super::{SocketOption, Sockets};
+use super::super::{Kind, Protocol, SocketOption, Sockets};
 use super::*;
 use Domain::{Inet, Inet6};
 
@@ -99,6 +99,20 @@ fn picked_ports_are_free_in_range_and_follow_from_the_seed() {
 }
 
 #[test]
+fn the_one_free_port_of_the_range_is_found_wherever_it_is() {
+    let mut link = Link::new(1);
+    for fd in [Fd(3), Fd(4), Fd(5)] {
+        for only in [32_768, 32_769, 40_000, 60_998, 60_999] {
+            assert_eq!(link.host(1).pick_port("port", fd, |port| port == only), Ok(only));
+        }
+        for outside in [32_767, 61_000] {
+            let picked = link.host(1).pick_port("port", fd, |port| port == outside);
+            assert_eq!(picked, Err(Errno::EADDRINUSE));
+        }
+    }
+}
+
+#[test]
 fn connecting_settles_the_local_address() {
     for (domain, to, local_ip, shown) in [
         (Inet, "10.0.0.2:7", "10.0.0.1", "10.0.0.2:7"),
@@ -138,12 +152,19 @@ fn connecting_is_refused_where_nothing_leads() {
         assert_eq!(sent, Err(error), "{bind} to {to}");
         assert_ne!(link.host(1).local_addr(fd).unwrap().port(), 0, "bound all the same");
     }
-    let mut link = Link::new(1);
-    let fd = link.socket(1, Inet6, "");
-    link.set(1, fd, SocketOption::V6Only(true)).unwrap();
-    let mapped = addr("[::ffff:127.0.0.1]:7");
-    assert_eq!(link.host(1).connect(fd, Some(mapped)), Err(Errno::ENETUNREACH));
-    assert_eq!(link.host(1).send_to(fd, b"x", mapped), Err(Errno::ENETUNREACH));
+    // An IPv6-only socket has no way to IPv4; to connect, AF_INET is no address of its family at all.
+    for (to, connected) in
+        [("[::ffff:127.0.0.1]:7", Errno::ENETUNREACH), ("127.0.0.1:7", Errno::EAFNOSUPPORT)]
+    {
+        let mut link = Link::new(1);
+        let stream = link.host(1).socket(Inet6, Kind::Stream, Protocol::Tcp).unwrap();
+        let datagram = link.socket(1, Inet6, "");
+        for fd in [stream, datagram] {
+            link.set(1, fd, SocketOption::V6Only(true)).unwrap();
+            assert_eq!(link.host(1).connect(fd, Some(addr(to))), Err(connected), "{to}");
+        }
+        assert_eq!(link.host(1).send_to(datagram, b"x", addr(to)), Err(Errno::ENETUNREACH), "{to}");
+    }
     let mut link = Link::with(1, |config| config.mtu = 1_279);
     let fd = link.socket(1, Inet6, "");
     assert_eq!(link.host(1).connect(fd, Some(addr("[fd00::2]:7"))), Err(Errno::ENETUNREACH));

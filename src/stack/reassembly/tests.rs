@@ -246,3 +246,23 @@ fn the_oldest_is_not_evicted_for_its_own_fragment() {
     assert_eq!(payload(&whole), body);
     assert_eq!(reassembly.partials.len(), held - 2, "itself, and the one that made room");
 }
+
+#[test]
+fn nothing_lies_behind_the_end_and_there_is_one_end() {
+    // The last fragment came first: 16 to 24. A fragment in front of it is welcome; what else comes next is not.
+    for (offset, len, more, sound) in [
+        (0, 8, true, true),
+        (8, 8, true, true),
+        (0, 16, true, true),
+        (8, 8, false, false),
+        (24, 8, true, false),
+        (24, 8, false, false),
+        (32, 8, true, false),
+    ] {
+        let mut reassembly = Reassembly::default();
+        assert_eq!(insert(&mut reassembly, &fragment(true, 16, &[1; 8], false)), Ok(None));
+        let next = insert(&mut reassembly, &fragment(true, offset, &vec![1; len], more));
+        assert_eq!(next.is_ok(), sound, "{offset} to {}, more {more}", offset + len);
+        assert_eq!(next.is_ok_and(|whole| whole.is_some()), len == 16);
+    }
+}

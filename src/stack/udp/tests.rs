@@ -136,6 +136,28 @@ fn the_transmit_queue_is_bounded() {
 }
 
 #[test]
+fn the_transmit_queue_takes_4096_packets_and_a_datagram_whole_or_not_at_all() {
+    let mut link = Link::new(2);
+    let mut send = |len| {
+        let fd = link.socket(1, Inet, "");
+        let result = link.host(1).send_to(fd, &vec![0; len], addr("10.0.0.2:7")).err();
+        link.host(1).close(fd).unwrap();
+        assert_eq!(link.host(1).check(), Ok(()));
+        result
+    };
+    // 41 fragments each.
+    for n in 0..99 {
+        assert_eq!(send(60_000), None, "datagram {n}");
+    }
+    assert_eq!(send(60_000), Some(Errno::ENOBUFS));
+    for n in 99 * 41..4_096 {
+        assert_eq!(send(1), None, "packet {n}");
+    }
+    assert_eq!(send(1), Some(Errno::ENOBUFS));
+    assert_eq!(std::iter::from_fn(|| link.host(1).poll_transmit()).count(), 4_096);
+}
+
+#[test]
 fn a_short_buffer_loses_the_rest_and_says_so() {
     let mut link = Link::new(2);
     let server = link.socket(2, Inet, "0.0.0.0:7");
@@ -220,6 +242,7 @@ fn members_of_a_group_receive_and_others_do_not() {
         assert_eq!(link.send(1, fds[0], b"x", &to), Ok(1));
         assert_eq!(got(&mut link), [false, true, false], "{group}");
         assert_eq!(link.notes(3), [Note::Dropped(DropReason::NotForUs)]);
+        assert_eq!(link.notes(1), [], "no copy comes back to a host that is no member");
         assert_eq!(link.wire[0][if domain == Inet { 8 } else { 7 }], 1, "hop limit 1");
         // The sender hears itself if its host is a member, unless it asks not to.
         link.set(1, fds[0], SocketOption::JoinGroup(group.parse().unwrap())).unwrap();
@@ -244,8 +267,8 @@ fn members_of_a_group_receive_and_others_do_not() {
 #[test]
 fn everybody_on_the_port_gets_what_is_for_many() {
     let mut link = Link::new(2);
-    let mut fds = Vec::new();
-    for bind in ["0.0.0.0:7", "0.0.0.0:7", "10.0.0.2:7", "10.0.0.255:7"] {
+    let mut fds = vec![link.socket(2, Inet, "")];
+    for bind in ["0.0.0.0:7", "0.0.0.0:7", "10.0.0.2:7", "10.0.0.255:7", "0.0.0.0:8"] {
         let fd = link.socket(2, Inet, "");
         link.set(2, fd, SocketOption::ReuseAddress(true)).unwrap();
         link.host(2).bind(fd, addr(bind)).unwrap();
@@ -255,11 +278,11 @@ fn everybody_on_the_port_gets_what_is_for_many() {
     link.set(1, client, SocketOption::Broadcast(true)).unwrap();
     link.send(1, client, b"x", "10.0.0.255:7").unwrap();
     let got: Vec<bool> = fds.iter().map(|fd| link.recv(2, *fd).is_ok()).collect();
-    assert_eq!(got, [true, true, false, true], "a socket bound to a unicast address does not");
+    assert_eq!(got, [false, true, true, false, true, false], "not at a unicast address or another port");
     // A socket that is bound to the broadcast address sends from the host's own.
     link.send(
         2,
-        fds[3],
+        fds[4],
         b"y",
         &link.hosts[0].local_addr(client).unwrap().to_string().replace("0.0.0.0", "10.0.0.1"),
     )
@@ -290,6 +313,24 @@ fn the_last_bound_wins_not_the_last_opened() {
     link.host(2).bind(second, addr("0.0.0.0:7")).unwrap();
     link.host(2).bind(first, addr("0.0.0.0:7")).unwrap();
     let client = link.socket(1, Inet, "");
+    link.send(1, client, b"x", "10.0.0.2:7").unwrap();
+    assert_eq!((link.recv(2, first).is_ok(), link.recv(2, second).is_ok()), (true, false));
+}
+
+#[test]
+fn among_sockets_connected_to_one_peer_the_last_one_that_was_connected_wins() {
+    // To connect settles the address of a socket bound to none, and Linux hashes it anew then.
+    let mut link = Link::new(2);
+    let [first, second] = [(); 2].map(|()| {
+        let fd = link.socket(2, Inet, "");
+        link.set(2, fd, SocketOption::ReuseAddress(true)).unwrap();
+        link.host(2).bind(fd, addr("0.0.0.0:7")).unwrap();
+        fd
+    });
+    for fd in [second, first] {
+        link.host(2).connect(fd, Some(addr("10.0.0.1:9"))).unwrap();
+    }
+    let client = link.socket(1, Inet, "0.0.0.0:9");
     link.send(1, client, b"x", "10.0.0.2:7").unwrap();
     assert_eq!((link.recv(2, first).is_ok(), link.recv(2, second).is_ok()), (true, false));
 }

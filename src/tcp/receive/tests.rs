@@ -16,9 +16,13 @@ fn after(capacity: usize, mss: u32, taken: usize, read: usize) -> Receive {
 #[test]
 fn a_silly_window_is_not_offered() {
     // The least that the window opens by: a segment, or half of the buffer.
-    for (capacity, mss, least) in
-        [(10_000, 1_000, 1_000), (1_000, 1_460, 500), (1_000, 499, 499), (1, 1_460, 1), (60_000, 60_000, 30_000)]
-    {
+    for (capacity, mss, least) in [
+        (10_000, 1_000, 1_000),
+        (1_000, 1_460, 500),
+        (1_000, 499, 499),
+        (1, 1_460, 1),
+        (60_000, 60_000, 30_000),
+    ] {
         let too_little = after(capacity, mss, capacity, least - 1).offer(mss);
         assert_eq!(too_little, 0, "{} of {capacity} bytes were read", least - 1);
         let enough = after(capacity, mss, capacity, least).offer(mss);

@@ -65,8 +65,7 @@ fn nothing_is_taken_behind_the_peers_fin() {
 #[test]
 fn a_syn_that_comes_again_is_answered_again() {
     let syn = Segment { syn: true, window: WINDOW, mss: Some(MSS as u16), ..Segment::at(Seq(70)) };
-    let mut connection =
-        Connection::answer(Arc::new(Config::default().bounded()), options(), Seq(9), &syn);
+    let mut connection = Connection::answer(Arc::new(Config::default().bounded()), options(), Seq(9), &syn);
     let first = sent(&mut connection, Time::ZERO);
     assert_eq!((first.len(), first[0].seq, first[0].ack, &*first[0].flags), (1, Seq(9), Some(Seq(71)), "S"));
     for ms in 1..4 {

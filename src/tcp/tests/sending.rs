@@ -67,7 +67,7 @@ fn the_first_timeout_halves_the_threshold_and_the_next_leaves_it() {
 
 #[test]
 fn a_pause_of_more_than_a_timeout_takes_the_window_back_to_the_initial_one() {
-    for (pause, segments) in [(150, 20), (201, 10)] {
+    for (pause, segments) in [(150, 20), (200, 20), (201, 10)] {
         let (mut connection, first) = ten_sent();
         for acked in 1..=10 {
             acknowledged(&mut connection, 0, first + acked * MSS);
@@ -128,6 +128,85 @@ fn memory_counts_what_is_not_acknowledged_not_read_and_ahead_of_its_turn() {
         // The peer has acknowledged all that was sent, and the buffer may keep the memory or not.
         least = if at == 0 { len } else { least + len };
         assert!(connection.memory() >= least, "{} bytes, at least {least}", connection.memory());
+    }
+}
+
+#[test]
+fn a_connection_that_is_over_holds_no_memory() {
+    let (mut connection, first) = ten_sent();
+    let reset = Segment { rst: true, ..from_peer(&connection, connection.rcv.nxt) };
+    said(&mut connection, Time::ZERO, &reset);
+    assert_eq!((connection.state, connection.memory()), (State::Closed, 0));
+    // It is not over, but at rest.
+    let (mut connection, _) = ten_sent();
+    let text = Segment { text: &[7; 30_000], ack: Some(first), ..from_peer(&connection, connection.rcv.nxt) };
+    said(&mut connection, Time::ZERO, &text);
+    assert_eq!(connection.receive(&mut [0; 30_000]), Ok(30_000));
+    acknowledged(&mut connection, 1, first + 10 * MSS);
+    assert_eq!(connection.memory(), 0);
+}
+
+#[test]
+fn the_last_segment_of_what_was_written_is_pushed() {
+    let mut connection = established(NUMBERS[0]);
+    connection.send(&[7; 3 * MSS as usize]).unwrap();
+    let mut pushed = Vec::new();
+    while let Some(segment) = connection.next_segment(Time::ZERO) {
+        pushed.push((segment.text.len(), segment.psh));
+    }
+    assert_eq!(pushed, [(1_000, false), (1_000, false), (1_000, true)]);
+    connection.shut_write();
+    let fin = connection.next_segment(Time::ZERO).unwrap();
+    assert_eq!((fin.fin, fin.psh), (true, false), "there is nothing to push");
+}
+
+#[test]
+fn a_small_segment_waits_for_an_acknowledgement_unless_delay_is_off() {
+    // What is written after a small segment that is outstanding, what is sent of it, and with TCP_NODELAY.
+    for (written, sent_at_once, without_delay) in [
+        (1, &[][..], &[1][..]),
+        (999, &[], &[999]),
+        (1_000, &[1_000], &[1_000]),
+        (1_001, &[1_000], &[1_000, 1]),
+    ] {
+        for no_delay in [false, true] {
+            let mut connection = established(NUMBERS[0]);
+            connection.send(b"x").unwrap();
+            assert_eq!(sent(&mut connection, Time::ZERO).len(), 1);
+            connection.set_no_delay(no_delay);
+            connection.send(&vec![7; written]).unwrap();
+            let lens: Vec<usize> = sent(&mut connection, Time::ZERO).iter().map(|sent| sent.len).collect();
+            let expected = if no_delay { without_delay } else { sent_at_once };
+            assert_eq!(lens, expected, "{written} bytes, TCP_NODELAY {no_delay}");
+        }
+    }
+}
+
+#[test]
+fn half_of_the_largest_window_is_sent_at_once_where_less_waits() {
+    // The peer never offered more than 600 bytes, so that no full segment will ever go out.
+    for (window, len) in [(299, 0), (300, 300), (600, 600)] {
+        let mut connection = open(Seq(9));
+        sent(&mut connection, Time::ZERO);
+        let ack = Some(connection.snd.nxt);
+        let syn = Segment { syn: true, ack, mss: Some(MSS as u16), window: 600, ..Segment::at(Seq(7)) };
+        said(&mut connection, Time::ZERO, &syn);
+        let ack = Segment { window, ..from_peer(&connection, connection.rcv.nxt) };
+        said(&mut connection, Time::ZERO, &ack);
+        connection.send(&[7; 2_000]).unwrap();
+        let total: usize = sent(&mut connection, Time::ZERO).iter().map(|sent| sent.len).sum();
+        assert_eq!(total, len, "a window of {window}");
+    }
+}
+
+#[test]
+fn only_what_is_outstanding_can_be_reported() {
+    let (mut connection, first) = ten_sent();
+    acknowledged(&mut connection, 1, first + 2 * MSS);
+    for (at, outstanding) in
+        [(0, false), (2 * MSS - 1, false), (2 * MSS, true), (10 * MSS - 1, true), (10 * MSS, false)]
+    {
+        assert_eq!(connection.is_outstanding(first + at), outstanding, "{at} behind the first");
     }
 }
 
