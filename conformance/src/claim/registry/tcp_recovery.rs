@@ -120,11 +120,11 @@ pub(super) const CLAIMS: &[Claim] = &[
         "tcp/acknowledges",
         Guaranteed,
         "Data that came in order is acknowledged within half a second, whatever the program does. Data that \
-         came behind a gap is answered at once.",
+         came behind a gap, or that fills one, is answered at once.",
         "An acknowledgement may wait for data to travel with, or for a second segment to cover, but the sender's \
          timer runs meanwhile, and its measurements suffer. So RFC 9293 (3.8.6.3) bounds the wait: less than half a \
          second. The stack acknowledges and not the program, which may sleep as long as there is room in its buffer.",
-        "RFC 9293 3.8.6.3; RFC 1122 4.2.3.2",
+        "RFC 9293 3.8.6.3; RFC 1122 4.2.3.2; RFC 5681 4.2",
     )
     .over_plans(),
     claim(

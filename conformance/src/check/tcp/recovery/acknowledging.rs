@@ -53,8 +53,8 @@ pub(super) fn acknowledges(run: &Run) -> Seen {
     count.seen()
 }
 
-/// tcp/acknowledges: what comes behind a gap is answered at once (RFC 5681, section 4.2). It counts those
-/// answers.
+/// tcp/acknowledges: what comes behind a gap, or fills one, is answered at once (RFC 5681, section 4.2). It
+/// counts those answers.
 pub(super) fn answers_at_once(run: &Run) -> Seen {
     let mut count = Count::default();
     for (flow, side) in sides(&flows(run)).filter(|(flow, _)| !flow.reset) {
@@ -63,14 +63,16 @@ pub(super) fn answers_at_once(run: &Run) -> Seen {
         let mut came: Option<Time> = None;
         let late = |came: Option<Time>, now: Time, count: &mut Count| {
             if let Some(came) = came.filter(|came| now > *came + SOON) {
-                count.broken(|| format!("what came behind a gap at {came} was not answered at once"));
+                count.broken(|| {
+                    format!("what came at {came}, behind a gap or to fill one, was not answered at once")
+                });
             }
         };
         while let Some((at, happened)) = view.step() {
             late(came, at, &mut count);
             match happened {
                 Happened::Heard { segment, acceptable: true, expected, .. }
-                    if segment.len > 0 && segment.text() > expected =>
+                    if segment.len > 0 && (segment.text() > expected || view.expected > segment.end()) =>
                 {
                     came = came.or(Some(at));
                 }

@@ -85,12 +85,19 @@ fn what_came_is_sent_again_too_where_its_acknowledgement_is_lost() {
 }
 
 #[test]
-fn what_comes_behind_a_gap_is_answered_at_once() {
+fn what_comes_behind_a_gap_or_fills_it_is_answered_at_once() {
     let mut tape = Tape::connected(2);
     tape.at(10).lost(CLIENT, 1, 100).carried(CLIENT, 101, 100);
     assert!(broken(acknowledging::answers_at_once, &tape, 100));
     tape.ack(SERVER, 1, 1);
     fine(acknowledging::answers_at_once, &tape, 100, 1);
+    tape.at(210).carried(CLIENT, 1, 100);
+    assert!(broken(acknowledging::answers_at_once, &tape, 300));
+    tape.ack(SERVER, 1, 201);
+    fine(acknowledging::answers_at_once, &tape, 300, 2);
+    // What comes in order afterwards may wait.
+    tape.at(220).carried(CLIENT, 201, 100);
+    fine(acknowledging::answers_at_once, &tape, 300, 2);
 }
 
 #[test]
