@@ -200,7 +200,9 @@ def report(args):
     verified = {}
     for path in args.results:
         verified |= read(Path(path))
-    united = read(Path(args.unit)) if args.unit else {}
+    united = {}
+    for path in args.unit:
+        united |= read(Path(path))
     equivalent = known_equivalent()
     for folder in (*FOLDERS, "src/"):
         mine = {key: it for key, it in verified.items() if key.startswith(folder)}
@@ -253,7 +255,7 @@ def main():
 
     it = commands.add_parser("report", help="the shares caught, and the survivors")
     it.add_argument("results", nargs="+")
-    it.add_argument("--unit", metavar="RESULTS", help="results of the unit tests")
+    it.add_argument("--unit", metavar="RESULTS", nargs="+", default=[], help="results of the unit tests")
     it.set_defaults(act=report)
 
     it = commands.add_parser("show", parents=[common], help="the source lines of the survivors")
