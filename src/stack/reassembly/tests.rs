@@ -249,7 +249,7 @@ fn the_oldest_is_not_evicted_for_its_own_fragment() {
 
 #[test]
 fn nothing_lies_behind_the_end_and_there_is_one_end() {
-    // The last fragment came first: 16 to 24. A fragment in front of it is welcome; what else comes next is not.
+    // The last fragment came first: 16 to 24. A fragment in front of it is welcome, and nothing else.
     for (offset, len, more, sound) in [
         (0, 8, true, true),
         (8, 8, true, true),

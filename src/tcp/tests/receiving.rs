@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn an_acknowledgement_waits_for_company_only_where_nothing_is_missing() {
-    // Where a segment of a hundred bytes begins, after those before it, and whether it is acknowledged at once.
+    // Where segments of a hundred bytes begin, one after the other, and which are acknowledged at once.
     for (segments, what) in [
         (&[(0, false)][..], "the first in order waits"),
         (&[(0, false), (100, true)], "two in order do not"),
