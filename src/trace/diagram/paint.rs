@@ -25,6 +25,8 @@ struct Pens {
     banner: char,
     truth: char,
     ellipsis: &'static str,
+    /// Stands for a character that cannot be drawn.
+    unknown: char,
 }
 
 const UNICODE: Pens = Pens {
@@ -44,6 +46,7 @@ const UNICODE: Pens = Pens {
     banner: '═',
     truth: '◆',
     ellipsis: "…",
+    unknown: '\u{fffd}',
 };
 
 const ASCII: Pens = Pens {
@@ -63,6 +66,7 @@ const ASCII: Pens = Pens {
     banner: '=',
     truth: '!',
     ellipsis: "...",
+    unknown: '?',
 };
 
 /// Where things stand.
@@ -283,13 +287,18 @@ fn heading(trace: &Trace, columns: &Columns, pens: &Pens, out: &mut String) -> u
     lines
 }
 
-/// The names, no longer than `room`, and shortened such that no two of them become alike: at their ends, else
-/// at their beginnings, else to their numbers.
+/// The names, no longer than `room`, and in characters that can be drawn. No two names become alike: they are
+/// shortened at their ends, else at their beginnings, else to their numbers.
 fn told_apart(names: &[String], room: usize, pens: &Pens) -> Vec<String> {
+    let drawn = |c: char| !c.is_control() && (c.is_ascii() || !pens.unknown.is_ascii());
+    let forwards =
+        |name: &String| -> String { name.chars().map(|c| if drawn(c) { c } else { pens.unknown }).collect() };
     let backwards = |name: &String| name.chars().rev().collect::<String>();
-    let heads = || names.iter().map(|name| clip(name, room, pens)).collect::<Vec<_>>();
-    let tails =
-        || names.iter().map(|name| backwards(&clip(&backwards(name), room, pens))).collect::<Vec<_>>();
+    let heads = || names.iter().map(|name| clip(&forwards(name), room, pens)).collect::<Vec<_>>();
+    let tails = || {
+        let clipped = |name| backwards(&clip(&backwards(&forwards(name)), room, pens));
+        names.iter().map(clipped).collect::<Vec<_>>()
+    };
     let numbers = || (1..=names.len()).map(|number| clip(&number.to_string(), room, pens)).collect();
     let alike = |short: &[String]| short.iter().collect::<BTreeSet<_>>().len();
     let wanted = alike(names);

@@ -191,6 +191,17 @@ fn six_hosts() {
 }
 
 #[test]
+fn names_are_drawn_in_characters_that_can_be_drawn() {
+    let heading = |names: [&str; 2], ascii| {
+        let text = Trace::new(names).diagram(&DiagramOptions { ascii, ..DiagramOptions::default() });
+        text.split_whitespace().skip(1).take(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(heading(["caf\u{e9}", "bar\u{1b}"], false), ["caf\u{e9}", "bar\u{fffd}"]);
+    assert_eq!(heading(["caf\u{e9}", "bar\u{1b}"], true), ["caf?", "bar?"]);
+    assert_eq!(heading(["caf\u{e9}", "caf\u{e8}"], true), ["1", "2"], "they would become alike");
+}
+
+#[test]
 fn a_long_trace_keeps_its_ends_and_its_faults() {
     let mut sample = Sample::new();
     for ms in 0..1_000 {
