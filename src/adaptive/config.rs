@@ -51,7 +51,7 @@ impl Delivery {
 }
 
 /// What a socket is set to. Both ends may differ in all of it. A number out of its bounds is taken as the nearest one
-/// within them; no time is above a day.
+/// within them. No time is above a day, and none but [`Config::ack_delay`] below a millisecond.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
@@ -92,6 +92,8 @@ pub struct Config {
 const DATAGRAM_MIN: usize = 256;
 /// The most of it: what IPv4 carries.
 const DATAGRAM_MOST: usize = 65_507;
+/// The shortest time that anything is waited for, acknowledgements aside.
+const TIME_LEAST: Duration = Duration::from_millis(1);
 /// The longest time.
 const TIME_MOST: Duration = Duration::from_secs(86_400);
 /// The least that a buffer has, at either end.
@@ -173,11 +175,11 @@ impl Config {
         self.message_max = self.message_max.min(1 << 29);
         self.receive_buffer = self.receive_buffer.clamp(BUFFER_MIN, 1 << 30);
         self.send_buffer = self.send_buffer.clamp(BUFFER_MIN, 1 << 30);
-        for time in [&mut self.timeout_initial, &mut self.timeout_max, &mut self.ack_delay] {
-            *time = (*time).min(TIME_MOST);
+        self.ack_delay = self.ack_delay.min(TIME_MOST);
+        let times = [&mut self.timeout_initial, &mut self.timeout_min, &mut self.timeout_max];
+        for time in times.into_iter().chain(self.keep_alive.as_mut()) {
+            *time = (*time).clamp(TIME_LEAST, TIME_MOST);
         }
-        self.keep_alive = self.keep_alive.map(|time| time.min(TIME_MOST));
-        self.timeout_min = self.timeout_min.clamp(Duration::from_millis(1), TIME_MOST);
         self.timeout_max = self.timeout_max.max(self.timeout_min);
         self
     }

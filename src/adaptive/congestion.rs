@@ -86,13 +86,10 @@ impl Congestion {
     /// When the pacer lets the next datagram out; `None` is now. A quarter more than a window for each round trip.
     pub(super) fn paced_until(&mut self, now: Time, round_trip: Option<Duration>) -> Option<Time> {
         let round_trip = round_trip.filter(|round_trip| !round_trip.is_zero())?;
-        let nanos = u64::try_from(round_trip.as_nanos()).unwrap_or(u64::MAX).max(1);
-        // Bytes for a nanosecond, times 2^32.
-        let rate = ((u128::from(self.window) * 5 / 4) << 32) / u128::from(nanos);
-        let made = |span: Duration| (rate * span.as_nanos()) >> 32;
-        let burst = (BURST * self.datagram).max(u64::try_from(made(GRAIN)).unwrap_or(MOST));
-        let since = now.since(self.refilled).min(Duration::from_secs(1));
-        let refill = u64::try_from(made(since)).unwrap_or(MOST);
+        let (bytes, nanos) = (u128::from(self.window) * 5 / 4, round_trip.as_nanos());
+        let made = |span: Duration| u64::try_from(bytes * span.as_nanos() / nanos).unwrap_or(MOST);
+        let burst = (BURST * self.datagram).max(made(GRAIN));
+        let refill = made(now.since(self.refilled));
         if refill > 0 {
             self.tokens = self.tokens.saturating_add(refill).min(burst);
             self.refilled = now;
@@ -101,7 +98,7 @@ impl Congestion {
         if lacking == 0 {
             return None;
         }
-        let wait = (lacking << 32).div_ceil(rate.max(1));
+        let wait = (lacking * nanos).div_ceil(bytes);
         Some(now + Duration::from_nanos(u64::try_from(wait).unwrap_or(u64::MAX).max(1)))
     }
 
@@ -160,5 +157,17 @@ mod tests {
             }
         }
         assert!((1_240_000..=1_262_000).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn the_pacer_lets_a_datagram_out_however_long_the_round_trip_is() {
+        for round_trip in
+            [Duration::from_secs(1_000), Duration::from_secs(86_400), Duration::from_secs(1 << 30)]
+        {
+            let mut congestion = Congestion::new(1_000, Time::ZERO);
+            congestion.sent(BURST * 1_000);
+            let until = congestion.paced_until(Time::ZERO, Some(round_trip)).expect("it waits");
+            assert_eq!(congestion.paced_until(until, Some(round_trip)), None, "{round_trip:?}");
+        }
     }
 }

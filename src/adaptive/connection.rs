@@ -263,7 +263,9 @@ impl Connection {
     /// When nothing is under way: when the peer is to be asked for a sign of life, or whether there is room again.
     fn ask_at(&self) -> Option<Time> {
         let wait = if self.outgoing.is_blocked() { Some(self.probe_wait) } else { self.config.keep_alive };
-        wait.filter(|_| self.recovery.in_flight() == 0).map(|wait| self.quiet_since + wait)
+        // A question that waits for the pacer is not asked again.
+        let is_quiet = self.recovery.in_flight() == 0 && !self.wants_ping;
+        wait.filter(|_| is_quiet).map(|wait| self.quiet_since + wait)
     }
 
     /// When [`on_timer`](Self::on_timer) is to be called, or a packet can be sent.

@@ -100,7 +100,8 @@ impl Connection {
 
     /// Whether the congestion window and the pacer let it out.
     fn may_send(&mut self, now: Time) -> bool {
-        let round_trip = self.recovery.round_trip();
+        // A suspended machine measures a round trip of hours: the next datagram does not wait that long.
+        let round_trip = self.recovery.round_trip().map(|trip| trip.min(self.recovery.timeout()));
         if !self.recovery.congestion.has_room(self.recovery.in_flight()) {
             self.recovery.note_full();
             return false;

@@ -300,6 +300,16 @@ fn no_time_is_too_long() {
     }
 }
 
+/// A silent peer is given up, however short the keep-alive is.
+#[test]
+fn a_keep_alive_of_zero_comes_to_an_end() {
+    let config = Config { keep_alive: Some(Duration::ZERO), ..Config::default() };
+    let mut pair = Pair::new(&config, Vec::new());
+    assert_eq!(pair.machines[0].config().keep_alive, Some(Duration::from_millis(1)));
+    pair.is_cut = true;
+    pair.run_until(|pair| pair.ended.iter().all(Option::is_some));
+}
+
 #[test]
 fn there_are_no_more_peers_than_allowed() {
     let config = Config::default().with_peers_max(3);
