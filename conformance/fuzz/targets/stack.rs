@@ -1,24 +1,20 @@
-//! A million random and mutated packets against a stack: no panic, and memory within its bounds throughout.
-//!
-//! Whatever is random here is a function of the packet's number, so that a failure names the packet that replays it.
-
-#[path = "fuzz/forge.rs"]
-mod forge;
+//! Random and mutated packets against a stack, with calls of programs between them: the stack never panics
+//! and never holds more memory than it may.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use bytes::Bytes;
-use faultwire::stack::{Domain, Fd, Kind, Protocol, SocketOption, Sockets, Stack, StackConfig};
+use faultwire::stack::{Domain, Fd, How, Kind, Protocol, SocketOption, Sockets, Stack, StackConfig};
 use faultwire::time::Time;
 use faultwire::trace::{DropReason, Note};
-use forge::{Choice, fix_checksums, fold, sum};
 
-const PACKETS: u64 = 1_000_000;
-/// Of these, so many come while nobody polls, receives or takes packets off.
-const UNATTENDED: u64 = 300_000;
+use super::forge::{Choice, fix_checksums, fold, sum};
+
 const SOCKETS: usize = 8;
-/// Fragments; packets for the wire (a queue of 4096 packets of 1500 bytes); each socket's receive buffer and one
-/// datagram over; notes and the list of changed descriptors.
+/// Fragments; packets for the wire (a queue of 4096 packets of 1500 bytes); each socket's receive buffer and
+/// one datagram over; notes and the list of changed descriptors.
 const BOUND: usize = (4 << 20) + 4_096 * 1_500 + SOCKETS * (212_992 + 70_000) + 64 * 1_024;
 
 fn host(n: u8) -> Stack {
@@ -95,13 +91,12 @@ fn corpus() -> Vec<Vec<u8>> {
     packets
 }
 
-/// Packet number `n`: sound, damaged in some of many ways, or noise.
-fn packet(n: u64, corpus: &[Vec<u8>]) -> Bytes {
-    let mut choice = Choice(n);
+/// A packet: sound, damaged in some of many ways, or noise.
+fn packet(choice: &mut Choice<'_>, corpus: &[Vec<u8>]) -> Bytes {
     let mut packet = corpus[choice.below(corpus.len())].clone();
     let ways = choice.below(4);
     for _ in 0..ways {
-        damage(&mut packet, &mut choice, corpus);
+        damage(&mut packet, choice, corpus);
     }
     // A fragment's payload begins anywhere: there is no checksum of its own to put right.
     let fragment = packet.len() >= 20 && packet[0] >> 4 == 4 && (packet[6] & 0x3f, packet[7]) != (0, 0);
@@ -118,7 +113,7 @@ fn packet(n: u64, corpus: &[Vec<u8>]) -> Bytes {
     packet.into()
 }
 
-fn damage(packet: &mut Vec<u8>, choice: &mut Choice, corpus: &[Vec<u8>]) {
+fn damage(packet: &mut Vec<u8>, choice: &mut Choice<'_>, corpus: &[Vec<u8>]) {
     let len = packet.len().max(1);
     match choice.below(9) {
         0 => {
@@ -184,15 +179,14 @@ impl Seen {
 }
 
 /// What programs and the world do between packets.
-fn attend(n: u64, stack: &mut Stack, fds: &[Fd], seen: &mut Seen) {
-    let mut choice = Choice(!n);
+fn attend(choice: &mut Choice<'_>, now: Time, stack: &mut Stack, fds: &[Fd], seen: &mut Seen) {
     let mut buffer = [0; 2_000];
     let fd = fds[choice.below(fds.len())];
     match choice.below(8) {
         0..=2 => match stack.recv_from(fd, &mut buffer) {
             Ok(received) => {
-                assert_eq!(received.len, received.full_len.min(buffer.len()), "packet {n}");
-                assert!(received.full_len <= 65_527, "packet {n}");
+                assert_eq!(received.len, received.full_len.min(buffer.len()));
+                assert!(received.full_len <= 65_527);
                 seen.datagrams += 1;
                 // Port 0 and the like are refused, and a sender may be anybody.
                 let _ = stack.send_to(fd, &buffer[..received.len], received.from);
@@ -200,7 +194,7 @@ fn attend(n: u64, stack: &mut Stack, fds: &[Fd], seen: &mut Seen) {
             Err(error) => seen.errors += u64::from(error != faultwire::Errno::EAGAIN),
         },
         3 => while stack.poll_changed().is_some_and(|fd| stack.poll(fd).is_ok()) {},
-        4 => stack.advance(Time::from_micros(n * 500)),
+        4 => stack.advance(now),
         5 => {
             while let Some(note) = stack.poll_note() {
                 seen.note(note);
@@ -208,61 +202,146 @@ fn attend(n: u64, stack: &mut Stack, fds: &[Fd], seen: &mut Seen) {
         }
         _ => {
             while let Some(packet) = stack.poll_transmit() {
-                assert!(packet.len() <= 1_500, "packet {n}");
+                assert!(packet.len() <= 1_500);
                 seen.sent += 1;
             }
         }
     }
 }
 
-#[test]
-fn a_million_packets_neither_panic_nor_fill_the_memory() {
-    let corpus = corpus();
-    let (mut stack, fds) = target();
+/// What these bytes say, from the first packet to the last.
+pub(crate) fn fuzz(data: &[u8]) {
+    static CORPUS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    let corpus = CORPUS.get_or_init(corpus);
+    let mut choice = Choice::Bytes(data);
+    let (mut stack, mut fds) = target();
     let mut seen = Seen::default();
-    let mut most = 0;
-    for n in 0..PACKETS {
-        stack.input(&packet(n, &corpus));
-        if n == UNATTENDED {
-            inspect(&mut stack);
+    let mut now = Time::ZERO;
+    while !choice.is_over() {
+        match choice.below(4) {
+            0 | 1 => stack.input(&packet(&mut choice, corpus)),
+            2 => {
+                now += Duration::from_micros(choice.below(100_000) as u64);
+                attend(&mut choice, now, &mut stack, &fds, &mut seen);
+            }
+            _ => call(&mut choice, &mut stack, &mut fds),
         }
-        if n >= UNATTENDED {
-            attend(n, &mut stack, &fds, &mut seen);
+        assert!(stack.memory() <= 2 * BOUND, "{} bytes held", stack.memory());
+        if let Err(what) = stack.check() {
+            panic!("{what}");
         }
-        most = most.max(stack.memory());
-        assert!(most <= BOUND, "packet {n}: {most} bytes held, {BOUND} allowed");
     }
-    assert!(seen.datagrams > 30_000 && seen.sent > 30_000 && seen.errors > 1_000, "{seen:?}");
-    assert!(seen.reassembled > 1_000, "{seen:?}");
-    assert_eq!(seen.drops.len(), 8, "every reason to drop a packet was met: {seen:?}");
-    assert!(most > BOUND / 4, "the bounds were tried: {most}");
-    still_works(stack, &fds);
 }
 
-/// What has piled up while nobody looked: as much as may, and no more.
-fn inspect(stack: &mut Stack) {
-    assert_eq!(std::iter::from_fn(|| stack.poll_transmit()).count(), 4_096, "packets for the wire");
-    assert_eq!(std::iter::from_fn(|| stack.poll_note()).count(), 1_024, "notes");
-    let changed: Vec<Fd> = std::iter::from_fn(|| stack.poll_changed()).collect();
-    assert_eq!(changed.len(), SOCKETS, "each descriptor once");
-    let queues = SOCKETS * 212_992;
-    assert!(stack.memory() > queues, "all receive buffers are full, and there are fragments");
+/// Any call with anything. Whatever it is answered is right.
+fn call(choice: &mut Choice<'_>, stack: &mut Stack, fds: &mut Vec<Fd>) {
+    let addrs = [
+        "0.0.0.0:0",
+        "10.0.0.2:7",
+        "10.0.0.1:1000",
+        "[fd00::1]:9",
+        "[::]:0",
+        "10.0.0.255:7",
+        "239.1.2.3:5353",
+    ];
+    let to = addr(choice.among(&addrs));
+    let fd = choice.among(fds);
+    match choice.below(12) {
+        0 if fds.len() < 2 * SOCKETS => {
+            let kind = choice.among(&[Kind::Stream, Kind::Datagram, Kind::Raw]);
+            fds.extend(stack.socket(Domain::of(&to), kind, Protocol::Default));
+        }
+        1 if fds.len() > 1 => {
+            let _ = stack.close(fd);
+            fds.retain(|other| *other != fd);
+        }
+        2 => drop(stack.bind(fd, to)),
+        3 => drop(stack.connect(fd, choice.is().then_some(to))),
+        4 => drop(stack.listen(fd, choice.below(9) as u32)),
+        5 if fds.len() < 2 * SOCKETS => fds.extend(stack.accept(fd).map(|(fd, _)| fd)),
+        6 => drop(stack.send_to(fd, &vec![7; choice.below(70_000)], to)),
+        7 => drop(stack.send(fd, &vec![7; choice.below(70_000)])),
+        8 => drop(stack.shutdown(fd, choice.among(&[How::Read, How::Write, How::Both]))),
+        9 => {
+            let size = choice.among(&[0, 1, 3_000, 100_000, usize::MAX]);
+            let option = choice.among(&[
+                SocketOption::RecvBuffer(size),
+                SocketOption::SendBuffer(size),
+                SocketOption::Broadcast(true),
+                SocketOption::Ttl(0),
+                SocketOption::MaxSegment(1),
+                SocketOption::NoDelay(true),
+                SocketOption::Linger(Some(Duration::MAX)),
+                SocketOption::JoinGroup(to.ip()),
+                SocketOption::LeaveGroup(to.ip()),
+            ]);
+            let _ = stack.set_option(fd, option);
+        }
+        10 => drop(stack.recv(fd, &mut vec![0; choice.below(3_000)])),
+        _ => drop(stack.poll(fd)),
+    }
 }
 
-/// After all that, the fragments time out, the queues can be emptied, and a datagram gets through.
-fn still_works(mut stack: Stack, fds: &[Fd]) {
-    stack.advance(Time::MAX);
-    assert_eq!(stack.next_timeout(), None);
-    while stack.poll_transmit().is_some() || stack.poll_note().is_some() || stack.poll_changed().is_some() {}
-    let mut buffer = [0; 100];
-    for fd in fds {
-        while stack.recv(*fd, &mut buffer) != Err(faultwire::Errno::EAGAIN) {}
+/// A million packets that numbers stand for, so that a failure names the packet that replays it.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACKETS: u64 = 1_000_000;
+    /// Of these, so many come while nobody polls, receives or takes packets off.
+    const UNATTENDED: u64 = 300_000;
+
+    #[test]
+    fn a_million_packets_neither_panic_nor_fill_the_memory() {
+        let corpus = corpus();
+        let (mut stack, fds) = target();
+        let mut seen = Seen::default();
+        let mut most = 0;
+        for n in 0..PACKETS {
+            stack.input(&packet(&mut Choice::Number(n), &corpus));
+            if n == UNATTENDED {
+                inspect(&mut stack);
+            }
+            if n >= UNATTENDED {
+                attend(&mut Choice::Number(!n), Time::from_micros(n * 500), &mut stack, &fds, &mut seen);
+            }
+            most = most.max(stack.memory());
+            assert!(most <= BOUND, "packet {n}: {most} bytes held, {BOUND} allowed");
+        }
+        assert!(seen.datagrams > 30_000 && seen.sent > 30_000 && seen.errors > 1_000, "{seen:?}");
+        assert!(seen.reassembled > 1_000, "{seen:?}");
+        assert_eq!(seen.drops.len(), 8, "every reason to drop a packet was met: {seen:?}");
+        assert!(most > BOUND / 4, "the bounds were tried: {most}");
+        still_works(stack, &fds);
     }
-    assert_eq!(stack.memory(), 0, "all is let go");
-    let mut peer = host(1);
-    let client = socket(&mut peer, "0.0.0.0:1000");
-    peer.send_to(client, b"hello", addr("10.0.0.2:7")).unwrap();
-    stack.input(&peer.poll_transmit().unwrap());
-    assert_eq!(stack.recv(fds[0], &mut buffer), Ok(5));
-    assert_eq!(&buffer[..5], b"hello");
+
+    /// What has piled up while nobody looked: as much as may, and no more.
+    fn inspect(stack: &mut Stack) {
+        assert_eq!(std::iter::from_fn(|| stack.poll_transmit()).count(), 4_096, "packets for the wire");
+        assert_eq!(std::iter::from_fn(|| stack.poll_note()).count(), 1_024, "notes");
+        let changed: Vec<Fd> = std::iter::from_fn(|| stack.poll_changed()).collect();
+        assert_eq!(changed.len(), SOCKETS, "each descriptor once");
+        let queues = SOCKETS * 212_992;
+        assert!(stack.memory() > queues, "all receive buffers are full, and there are fragments");
+    }
+
+    /// After all that, the fragments time out, the queues can be emptied, and a datagram gets through.
+    fn still_works(mut stack: Stack, fds: &[Fd]) {
+        stack.advance(Time::MAX);
+        assert_eq!(stack.next_timeout(), None);
+        while stack.poll_transmit().is_some() || stack.poll_note().is_some() || stack.poll_changed().is_some()
+        {
+        }
+        let mut buffer = [0; 100];
+        for fd in fds {
+            while stack.recv(*fd, &mut buffer) != Err(faultwire::Errno::EAGAIN) {}
+        }
+        assert_eq!(stack.memory(), 0, "all is let go");
+        let mut peer = host(1);
+        let client = socket(&mut peer, "0.0.0.0:1000");
+        peer.send_to(client, b"hello", addr("10.0.0.2:7")).unwrap();
+        stack.input(&peer.poll_transmit().unwrap());
+        assert_eq!(stack.recv(fds[0], &mut buffer), Ok(5));
+        assert_eq!(&buffer[..5], b"hello");
+    }
 }

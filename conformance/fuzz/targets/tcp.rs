@@ -1,15 +1,11 @@
-//! A million random and mutated segments against TCP, in every state that a connection can be in: no panic, no invariant
-//! broken, and memory within its bounds throughout.
+//! Random and mutated segments against TCP, in every state that a connection can be in: no panic, no
+//! invariant broken, and memory within its bounds throughout.
 //!
-//! A situation is played up to by hand, segment by segment; then come what a peer that lies might send, calls of a program
-//! and steps of the clock. Whatever is random is a function of the episode's number, so that a failure names what
-//! replays it.
+//! An episode brings a connection into a situation, segment by segment. Then a peer that lies sends segments,
+//! a program makes calls, and time passes. The input's bytes decide what happens; in the test it is the
+//! episode's number, so that a failure names what replays it.
 
-#[path = "fuzz/forge.rs"]
-mod forge;
-#[path = "tcp_fuzz/peer.rs"]
 mod peer;
-#[path = "tcp_fuzz/situation.rs"]
 mod situation;
 
 use std::collections::BTreeMap;
@@ -18,16 +14,14 @@ use std::time::Duration;
 use faultwire::stack::{How, SocketOption, Sockets};
 use faultwire::tcp::State;
 
-use forge::Choice;
-use peer::Peer;
-use situation::{SITUATIONS, Situation};
+use self::peer::Peer;
+use self::situation::{SITUATIONS, Situation};
+use super::forge::Choice;
 
-/// Segments in all.
-const SEGMENTS: u64 = 1_000_000;
 /// Segments of one episode.
 const EPISODE: usize = 40;
-/// For each of the two sockets and of the listener's five connections: twice the send buffer, the receive buffer, the
-/// window beyond it with its 1024 pieces; and what waits for the wire and to be told.
+/// For each of the two sockets and of the listener's five connections: twice the send buffer, the receive
+/// buffer, the window beyond it with its 1024 pieces; and what waits for the wire and to be told.
 const BOUND: usize = 7 * (2 * 212_992 + 212_992 + 65_535 + 1_024 * 48) + 4_096 * 1_500 + 64 * 1_024;
 
 /// What a state was met in, and how often.
@@ -38,13 +32,15 @@ fn count(counts: &mut Counts, what: impl Into<String>) {
 }
 
 /// An episode: how many segments arrived, in which states.
-fn episode(n: u64, situation: Situation, counts: &mut Counts) -> u64 {
-    let mut choice = Choice(n);
-    let mut peer = Peer::new(&mut choice);
-    situation.play(&mut peer, &mut choice);
+fn episode(n: u64, choice: &mut Choice<'_>, situation: Situation, counts: &mut Counts) -> u64 {
+    let mut peer = Peer::new(choice);
+    situation.play(&mut peer, choice);
     let mut arrived = 0;
     let mut over = 0;
     for _ in 0..EPISODE {
+        if choice.is_over() {
+            break;
+        }
         // Enough of what is over, unless it is what is tried.
         let live = !matches!(peer.state(), None | Some(State::Closed));
         over += u32::from(!live && !matches!(situation, Situation::Listen | Situation::Closed));
@@ -54,7 +50,7 @@ fn episode(n: u64, situation: Situation, counts: &mut Counts) -> u64 {
         if situation == Situation::Listen {
             peer.from = 1_000 + choice.below(20_000) as u16;
         }
-        let bytes = peer.mutated(&mut choice);
+        let bytes = peer.mutated(choice);
         let (state, orphan) = (peer.state(), peer.fd.is_none());
         match state {
             None => count(counts, "LISTEN, or nothing"),
@@ -78,11 +74,11 @@ fn episode(n: u64, situation: Situation, counts: &mut Counts) -> u64 {
         arrived += 1;
         inspect(n, situation, &mut peer);
         if choice.below(3) == 0 {
-            act(&mut peer, &mut choice);
+            act(&mut peer, choice);
             inspect(n, situation, &mut peer);
         }
         if choice.below(4) == 0 {
-            step(&mut peer, &mut choice);
+            step(&mut peer, choice);
             inspect(n, situation, &mut peer);
         }
     }
@@ -101,7 +97,7 @@ fn inspect(n: u64, situation: Situation, peer: &mut Peer) {
 }
 
 /// What a program does in between. Whatever it is answered is right.
-fn act(peer: &mut Peer, choice: &mut Choice) {
+fn act(peer: &mut Peer, choice: &mut Choice<'_>) {
     let mut buffer = [0; 3_000];
     let Some(fd) = peer.fd else {
         if let (Some(listener), 0) = (peer.listener, choice.below(8)) {
@@ -160,7 +156,7 @@ fn act(peer: &mut Peer, choice: &mut Choice) {
 }
 
 /// Some time passes: a moment, up to the next timer, or minutes.
-fn step(peer: &mut Peer, choice: &mut Choice) {
+fn step(peer: &mut Peer, choice: &mut Choice<'_>) {
     let until = match choice.below(8) {
         0..=2 => peer.now + Duration::from_micros(choice.below(50_000) as u64),
         3..=6 => peer.stack.next_timeout().unwrap_or(peer.now),
@@ -187,39 +183,55 @@ fn comes_to_an_end(n: u64, situation: Situation, mut peer: Peer) {
     panic!("episode {n}, {situation:?}: something stays for ever");
 }
 
-#[test]
-fn a_million_segments_in_every_state_break_nothing() {
-    let mut counts = Counts::new();
-    let mut arrived = 0;
-    for n in 0.. {
-        arrived += episode(n, SITUATIONS[n as usize % SITUATIONS.len()], &mut counts);
-        if arrived >= SEGMENTS {
-            break;
+/// The episode that these bytes say.
+pub(crate) fn fuzz(data: &[u8]) {
+    let mut choice = Choice::Bytes(data);
+    let situation = choice.among(&SITUATIONS);
+    episode(0, &mut choice, situation, &mut Counts::new());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Segments in all.
+    const SEGMENTS: u64 = 1_000_000;
+
+    #[test]
+    fn a_million_segments_in_every_state_break_nothing() {
+        let mut counts = Counts::new();
+        let mut arrived = 0;
+        for n in 0.. {
+            let situation = SITUATIONS[n as usize % SITUATIONS.len()];
+            arrived += episode(n, &mut Choice::Number(n), situation, &mut counts);
+            if arrived >= SEGMENTS {
+                break;
+            }
         }
-    }
-    let all = [
-        "LISTEN, or nothing",
-        "CLOSED",
-        "SYN-SENT",
-        "SYN-RECEIVED",
-        "SYN-RECEIVED, both opened",
-        "ESTABLISHED",
-        "ESTABLISHED, no window on offer",
-        "ESTABLISHED, no window to send into",
-        "ESTABLISHED, an orphan or not accepted",
-        "FIN-WAIT-1",
-        "FIN-WAIT-1, an orphan or not accepted",
-        "FIN-WAIT-2",
-        "FIN-WAIT-2, an orphan or not accepted",
-        "CLOSE-WAIT",
-        "CLOSING",
-        "CLOSING, an orphan or not accepted",
-        "LAST-ACK",
-        "LAST-ACK, an orphan or not accepted",
-        "TIME-WAIT",
-        "TIME-WAIT, an orphan or not accepted",
-    ];
-    for what in all {
-        assert!(counts.get(what).is_some_and(|count| *count > 5_000), "{what} was tried: {counts:#?}");
+        let all = [
+            "LISTEN, or nothing",
+            "CLOSED",
+            "SYN-SENT",
+            "SYN-RECEIVED",
+            "SYN-RECEIVED, both opened",
+            "ESTABLISHED",
+            "ESTABLISHED, no window on offer",
+            "ESTABLISHED, no window to send into",
+            "ESTABLISHED, an orphan or not accepted",
+            "FIN-WAIT-1",
+            "FIN-WAIT-1, an orphan or not accepted",
+            "FIN-WAIT-2",
+            "FIN-WAIT-2, an orphan or not accepted",
+            "CLOSE-WAIT",
+            "CLOSING",
+            "CLOSING, an orphan or not accepted",
+            "LAST-ACK",
+            "LAST-ACK, an orphan or not accepted",
+            "TIME-WAIT",
+            "TIME-WAIT, an orphan or not accepted",
+        ];
+        for what in all {
+            assert!(counts.get(what).is_some_and(|count| *count > 5_000), "{what} was tried: {counts:#?}");
+        }
     }
 }

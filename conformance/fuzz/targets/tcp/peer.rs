@@ -1,4 +1,5 @@
-//! The stack under test, and a peer of its made by hand: it keeps to TCP as long as it is asked to, and then lies.
+//! The stack under test, and a peer of its made by hand: it keeps to TCP as long as it is asked to, and then
+//! lies.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,7 +10,7 @@ use faultwire::tcp::State;
 use faultwire::time::Time;
 use faultwire::trace::{Note, TcpNote};
 
-use crate::forge::{Choice, fix_checksums};
+use super::super::forge::{Choice, fix_checksums};
 
 pub(crate) const FIN: u8 = 1;
 pub(crate) const SYN: u8 = 2;
@@ -46,7 +47,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(choice: &mut Choice) -> Peer {
+    pub(crate) fn new(choice: &mut Choice<'_>) -> Peer {
         let mut config = StackConfig::new(Ipv4Addr::new(10, 0, 0, 2), ip6(2));
         config.seed = choice.next();
         config.mtu = [1_500, 1_500, 1_280, 9_000][choice.below(4)];
@@ -175,7 +176,7 @@ impl Peer {
     }
 
     /// What a peer that lies, or a wire that damages, might send next.
-    pub(crate) fn mutated(&mut self, choice: &mut Choice) -> Bytes {
+    pub(crate) fn mutated(&mut self, choice: &mut Choice<'_>) -> Bytes {
         let forged = Forged {
             seq: self.near(choice, [self.acked, self.seq]),
             ack: self.near(choice, [self.nxt, self.iss.wrapping_add(1)]),
@@ -204,7 +205,7 @@ impl Peer {
     }
 
     /// A sequence number that matters, or one beside it, or one from the other end of the world.
-    fn near(&self, choice: &mut Choice, of: [u32; 2]) -> u32 {
+    fn near(&self, choice: &mut Choice<'_>, of: [u32; 2]) -> u32 {
         let base = match choice.below(16) {
             0..=8 => return of[0],
             9 | 10 => of[1],
@@ -257,7 +258,7 @@ fn ip6(n: u16) -> Ipv6Addr {
 }
 
 /// Any combination of flags; those that end everything more seldom.
-fn flags(choice: &mut Choice) -> u8 {
+fn flags(choice: &mut Choice<'_>) -> u8 {
     let any = choice.next() as u8;
     match choice.below(16) {
         0 => any,
@@ -270,7 +271,7 @@ fn flags(choice: &mut Choice) -> u8 {
 }
 
 /// No options, a segment size, or anything, whole and cut short.
-fn options(choice: &mut Choice) -> Vec<u8> {
+fn options(choice: &mut Choice<'_>) -> Vec<u8> {
     let mut options = match choice.below(8) {
         0 => {
             let mss = [0, 1, 47, 536, 1_460, 65_535, choice.next() as u16][choice.below(7)];
@@ -286,7 +287,7 @@ fn options(choice: &mut Choice) -> Vec<u8> {
 }
 
 /// Bits turned over, an end cut off, more behind the end, a wrong length of the header, or nothing but noise.
-fn damage(packet: &mut Vec<u8>, choice: &mut Choice) {
+fn damage(packet: &mut Vec<u8>, choice: &mut Choice<'_>) {
     let header = if packet[0] >> 4 == 4 { 20 } else { 40 };
     match choice.below(8) {
         0..=2 => {

@@ -3,8 +3,8 @@
 use faultwire::stack::{How, Sockets};
 use faultwire::tcp::State;
 
-use crate::forge::Choice;
-use crate::peer::{ACK, FIN, Peer, RST, SYN};
+use super::super::forge::Choice;
+use super::peer::{ACK, FIN, Peer, RST, SYN};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Situation {
@@ -56,7 +56,7 @@ pub(crate) const SITUATIONS: [Situation; 18] = [
 
 impl Situation {
     /// Brings the connection there.
-    pub(crate) fn play(self, peer: &mut Peer, choice: &mut Choice) {
+    pub(crate) fn play(self, peer: &mut Peer, choice: &mut Choice<'_>) {
         let recv_buffer = match self {
             Situation::WindowClosed => [0, 2_000][choice.below(2)],
             _ => [0, 2_000, 65_536, 1 << 20][choice.below(4)],
@@ -88,7 +88,7 @@ impl Situation {
         assert_eq!(peer.state(), state, "{self:?}");
     }
 
-    fn establish(self, peer: &mut Peer, choice: &mut Choice, recv_buffer: usize) {
+    fn establish(self, peer: &mut Peer, choice: &mut Choice<'_>, recv_buffer: usize) {
         if matches!(self, Situation::PeerWindowClosed | Situation::FinBehindText) {
             peer.offered = 0;
         }
@@ -107,7 +107,7 @@ impl Situation {
     }
 
     /// From ESTABLISHED on; gives the state that it ends in.
-    fn go_on(self, peer: &mut Peer, choice: &mut Choice) -> Option<State> {
+    fn go_on(self, peer: &mut Peer, choice: &mut Choice<'_>) -> Option<State> {
         let text = vec![b'x'; 1 + choice.below(5_000)];
         match self {
             Situation::InFlight | Situation::PeerWindowClosed => {
@@ -163,7 +163,7 @@ impl Situation {
     }
 
     /// The program closes this direction, or the whole socket.
-    fn close(self, peer: &mut Peer, choice: &mut Choice) {
+    fn close(self, peer: &mut Peer, choice: &mut Choice<'_>) {
         let fd = peer.fd.unwrap();
         if choice.below(2) == 0 {
             peer.stack.shutdown(fd, How::Write).unwrap();
