@@ -54,7 +54,7 @@ pub struct VerifyOptions {
     /// How many random plans each study tries on `virtual` in place of its own number, and an eighth of it in turmoil.
     /// A study that tries none of its own tries none.
     pub cases: Option<u64>,
-    /// Searches wider: ten times the random plans, pairs in turmoil too, all singles on the relay.
+    /// Searches wider: ten times the random plans, all singles and pairs in turmoil too, all singles on the relay.
     pub thorough: bool,
     /// How many plans of one fault each study tries in a lab, beside those that show what must be possible.
     pub lab_plans: u64,
@@ -125,7 +125,7 @@ impl VerifyOptions {
 
     /// How hard a study is searched on a testbed.
     ///
-    /// Pairs and the random plans run on `virtual`; singles and a random sample in turmoil. The relay's runs take
+    /// Pairs and the random plans run on `virtual`; a sample of the singles and of the random plans in turmoil. The relay's runs take
     /// real time: it gets the plans of [`unit::relay_plans`]. So do those of a lab: it gets some singles, and, where a wide
     /// search is asked for, some random plans.
     fn search(&self, study: &Study, testbed: Testbed) -> Search {
@@ -154,7 +154,21 @@ impl VerifyOptions {
             _ => Search::FAULT_FREE,
         }
     }
+
+    /// How many runs of a study's sweep count at most on a testbed, if there is a limit: an even sample where there are
+    /// more. turmoil steps through idle time, so a run of ours takes 10 to 50 times as long there as on `virtual`, and
+    /// that tries all of them.
+    fn runs_max(&self, testbed: Testbed) -> Option<u64> {
+        match testbed {
+            Testbed::Turmoil if !self.thorough => Some(TURMOIL_SINGLES_MAX + 1),
+            lab if lab.is_lab() => Some(self.lab_plans + 1),
+            _ => None,
+        }
+    }
 }
+
+/// How many plans of one fault each study tries in turmoil, but for a wide search.
+const TURMOIL_SINGLES_MAX: u64 = 64;
 
 /// Verifies claims.
 pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
@@ -251,13 +265,7 @@ fn run_units(
             }
         }
         drop(tell);
-        for what in told {
-            match what {
-                Tell::Starts(name) => progress.starts(&name),
-                Tell::Ran(runs) => progress.ran(runs),
-                Tell::Done(name) => progress.done(&name),
-            }
-        }
+        told.into_iter().for_each(|what| what.tell(progress));
     });
     parts.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
@@ -273,6 +281,16 @@ pub(crate) enum Tell {
     Starts(String),
     Ran(u64),
     Done(String),
+}
+
+impl Tell {
+    fn tell(self, progress: &mut dyn Progress) {
+        match self {
+            Tell::Starts(name) => progress.starts(&name),
+            Tell::Ran(runs) => progress.ran(runs),
+            Tell::Done(name) => progress.done(&name),
+        }
+    }
 }
 
 #[cfg(test)]

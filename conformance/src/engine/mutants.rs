@@ -1,18 +1,23 @@
 //! Mutants: each must be caught by the check of the claim that it breaks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use faultwire::fault::FaultPlan;
 use faultwire::stack::Mutant;
 use faultwire_sim::{End, Run, Scenario, Testbed};
 
 use super::finding::smallest_of;
-use super::studies;
+use super::{Tell, studies};
 use crate::check::{Seen, Verdict};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::study::{CheckSpec, ProgramMutant, Search, Study};
+use crate::workers;
 
 /// What became of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +107,27 @@ impl AnyMutant {
         Trial { study, broken, sound, search }
     }
 
+    /// Tries it in all of its studies: those of the stack on `virtual`, those of programs over real sockets.
+    fn tried(self, seed: u64, tell: &Sender<Tell>, interrupt: &Interrupt) -> MutantRow {
+        let mut row = MutantRow { cut: interrupt.is_asked(), ..self.row() };
+        if row.cut {
+            return row;
+        }
+        // The receiver is gone only when the whole work is.
+        let _ = tell.send(Tell::Starts(self.name().to_owned()));
+        let (testbed, most) = match self {
+            AnyMutant::Stack(_) => (Testbed::Virtual, SEARCH),
+            AnyMutant::Program(..) => (Testbed::Loopback, Search::FAULT_FREE),
+        };
+        for study in self.studies(testbed) {
+            let search = if study.search == Search::FAULT_FREE { study.search } else { most };
+            let runs = self.trial(study, testbed, search, seed).run(&mut row, interrupt);
+            let _ = tell.send(Tell::Ran(runs));
+        }
+        let _ = tell.send(Tell::Done(self.name().to_owned()));
+        row
+    }
+
     fn row(self) -> MutantRow {
         MutantRow {
             name: self.name().to_owned(),
@@ -123,26 +149,27 @@ pub fn mutants(seed: u64, progress: &mut dyn Progress) -> Vec<MutantRow> {
 pub fn mutants_until(seed: u64, progress: &mut dyn Progress, interrupt: &Interrupt) -> Vec<MutantRow> {
     let all = AnyMutant::all();
     progress.begin(all.len() as u64);
-    let mut rows = Vec::new();
-    for mutant in all {
-        let mut row = mutant.row();
-        row.cut = interrupt.is_asked();
-        if !row.cut {
-            progress.starts(mutant.name());
-            let (testbed, most) = match mutant {
-                AnyMutant::Stack(_) => (Testbed::Virtual, SEARCH),
-                AnyMutant::Program(..) => (Testbed::Loopback, Search::FAULT_FREE),
-            };
-            for study in mutant.studies(testbed) {
-                let search = if study.search == Search::FAULT_FREE { study.search } else { most };
-                progress.ran(mutant.trial(study, testbed, search, seed).run(&mut row, interrupt));
-            }
-            progress.done(mutant.name());
+    let rows: Mutex<BTreeMap<usize, MutantRow>> = Mutex::default();
+    let next = AtomicUsize::new(0);
+    let (tell, told) = mpsc::channel::<Tell>();
+    let work = |tell: &Sender<Tell>| {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(mutant) = all.get(index) else { break };
+            let row = mutant.tried(seed, tell, interrupt);
+            rows.lock().unwrap_or_else(PoisonError::into_inner).insert(index, row);
         }
-        rows.push(row);
-    }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            let (tell, work) = (tell.clone(), &work);
+            workers::start(scope, move || work(&tell));
+        }
+        drop(tell);
+        told.into_iter().for_each(|what| what.tell(progress));
+    });
     progress.end();
-    rows
+    rows.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
 }
 
 /// The smallest run on `virtual` in which the check that must see a mutant does, with that check and what it saw.

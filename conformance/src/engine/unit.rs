@@ -262,7 +262,7 @@ impl Unit {
         let search = options.search(study, testbed);
         let mut tried = Tried::default();
         if numbers.start == 0 {
-            tried += sweep(study, scenario, testbed, search, options.lab_plans, visit);
+            tried += sweep(study, scenario, testbed, search, options, visit);
         }
         if numbers.end > numbers.start && !tried.stopped {
             let count = numbers.end - numbers.start;
@@ -301,11 +301,14 @@ fn sweep(
     scenario: &Scenario,
     testbed: Testbed,
     search: Search,
-    lab_plans: u64,
+    options: &VerifyOptions,
     visit: &mut Visit<'_>,
 ) -> Tried {
     let with = scenario.clone().exhaustive(search.exhaustive).random(0);
-    let with = if testbed.is_lab() { with.runs_max(lab_plans + 1) } else { with };
+    let with = match options.runs_max(testbed) {
+        Some(max) => with.runs_max(max),
+        None => with,
+    };
     let mut fault_free = None;
     let mut tried = with.search(&mut |run| {
         if testbed.is_lab() && fault_free.is_none() {
@@ -321,7 +324,7 @@ fn sweep(
         further.extend(relay_plans());
     }
     if let Some(run) = fault_free {
-        further = lab::plans(study, &run, further, lab_plans);
+        further = lab::plans(study, &run, further, options.lab_plans);
     }
     for plan in further {
         let run = scenario.run_in_full(&plan);

@@ -188,15 +188,17 @@ pub(super) fn gives_up_scenario(testbed: Testbed) -> Scenario {
         .tcp(tcp)
 }
 
-/// The peer falls silent for good, after each of the client's and the server's first packets, or loses power.
-pub(super) fn silences(_: &Scenario) -> Vec<FaultPlan> {
+/// The peer falls silent for good, after each of the client's and the server's first packets, or loses power. Where time is
+/// dear, only after the client's first data.
+pub(super) fn silences(scenario: &Scenario) -> Vec<FaultPlan> {
     let ways = [("client", "server"), ("server", "client")].map(|(from, to)| Direction::new(from, to));
     let mut plans = Vec::new();
     for direction in ways {
         for packet in [Packet::nth(Class::Syn, 1), Packet::nth(Class::Data, 1), Packet::nth(Class::Data, 2)] {
+            // The client is done after the server's second data.
             let is_last = direction.from == "server" && packet == Packet::nth(Class::Data, 2);
-            if is_last {
-                // The client is done then.
+            let is_first_data = direction.from == "client" && packet == Packet::nth(Class::Data, 1);
+            if is_last || (scenario.testbed() == Testbed::Turmoil && !is_first_data) {
                 continue;
             }
             for kind in [EventKind::Partition(None), EventKind::Crash("server".to_owned())] {

@@ -8,10 +8,7 @@ use faultwire_sim::{End, Run, Scenario, Testbed};
 
 use super::{life, studies};
 use crate::check::{Seen, Verdict};
-use crate::claim::{CLAIMS, Claim, Modality};
-use crate::engine::{VerifyOptions, verify};
-use crate::progress::Silent;
-use crate::report::Outcome;
+use crate::claim::{Claim, Modality};
 
 /// What turmoil's own sockets do not do, or cannot be asked. The reasons are in turmoil's source:
 /// net/tcp/listener.rs (`accept` is what completes a connect), net/tcp/stream.rs (`poll_read_priv` gives one segment
@@ -148,32 +145,6 @@ fn every_guaranteed_claim_has_a_mutant_and_each_name_is_used_once() {
 fn our_stack_keeps_every_claim() {
     for testbed in [Testbed::Virtual, Testbed::Turmoil] {
         outcomes(testbed, of_the_kernel);
-    }
-}
-
-/// The searched studies, with few random plans: what takes many is a verification's affair.
-#[test]
-fn our_stack_keeps_every_claim_under_plans() {
-    let claims: Vec<_> = CLAIMS.iter().filter(|claim| claim.family() == "tcp").collect();
-    let testbeds = vec![Testbed::Virtual];
-    let (unavailable, cases, thorough, seed) = (Vec::new(), Some(8), false, 1);
-    let options = VerifyOptions {
-        claims,
-        testbeds,
-        unavailable,
-        cases,
-        thorough,
-        lab_plans: 0,
-        lab_settings: None,
-        seed,
-    };
-    for row in verify(&options, &mut Silent).results {
-        let expected = match row.modality {
-            Modality::Guaranteed => Outcome::Held,
-            Modality::Possible => Outcome::Witnessed,
-        };
-        assert_eq!(row.outcome, expected, "{}: {:?}\n{:?}", row.claim, row.why, row.plan);
-        assert!(row.exercised > 0 && row.faults_planned == row.faults_fired, "{}", row.claim);
     }
 }
 
