@@ -13,7 +13,8 @@ use crate::exit;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Linux only; no root needed. In one run the tried host is the kernel, in the other it is our stack.
-The peer is the kernel in both; plan and programs are the same. It takes about ten seconds.
+The peer is the kernel in both; plan and programs are the same. It takes about ten seconds; Ctrl-C
+or SIGTERM ends it at once, without a result.
 
 Exit: 0 every figure was measured and every difference is allowed by a sentence of an RFC; 1 not so;
 2 wrong usage; 3 the machine refuses the lab.")]

@@ -46,7 +46,8 @@ When the lab ends, so does every process that was started in it, daemons too.
 
 The end of both programs counts. Once the client has ended and nothing is under way any more, the
 server is asked to end (SIGTERM). It failed if it ended before with another code than 0, or then
-with another code than 0 and not by that signal. A server that ends by itself with 0 is fine.
+with another code than 0 and not by that signal. A server that ends by itself with 0 is fine. A
+worker or thread that dies while its server lives on is not seen: let the server end with it.
 A host that a plan has crash is cut off and its program killed; at its restart the command runs
 again in a new host. A client that does not start again ends all of it, with 137. Events at a time
 (at_us) are for simulation only and refused.
@@ -59,9 +60,12 @@ Example, with a plan that drops the first data segment from client to server:
     --client 'curl -sS http://{server}:8000/'
 To find a plan that makes them fail: faultwire lab search --help
 
-Exit: the client's own code, 128 + n where signal n ended it, 124 where it took too long; 1 where
-the client exited with 0 and the server failed. Before it starts: 2 wrong usage, a wrong plan or a
-file that cannot be written, 3 the machine refuses the lab, 1 anything else."
+Ctrl-C or SIGTERM kills both programs; the trace and the pictures of the run so far are written.
+
+Exit: the client's own code, 128 + n where signal n ended it, 124 where it took too long, 130 where
+Ctrl-C or SIGTERM ended the lab. If that is 0: 1 where the server failed, 2 where a file could not
+be written after the run. Before it starts: 2 wrong usage, a wrong plan or a file that cannot be
+written, 3 the machine refuses the lab, 1 anything else."
 )]
 pub(super) struct Args {
     #[command(subcommand)]

@@ -321,6 +321,38 @@ fn nothing_runs_on_when_the_command_is_killed() {
     }
 }
 
+#[test]
+fn a_lab_that_is_asked_to_end_writes_what_it_has() {
+    for (number, signal) in ["INT", "TERM"].into_iter().enumerate() {
+        if !is_here() {
+            return;
+        }
+        let directory = tempfile::tempdir().expect("a directory");
+        let files = ["trace", "svg"].map(|name| directory.path().join(name));
+        let [trace, svg] = files.each_ref().map(|path| path.to_str().expect("text"));
+        let mark = format!("31.{}{}", std::process::id(), number + 6);
+        let call = format!("{FAULTWIRE} call udp-echo {{server}}:7000 --message there");
+        let client = format!("{call}; {}", three_that_sleep(&mark));
+        let mut running = command(&server(), &client, &["--trace", trace, "--svg", svg])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let said = BufReader::new(running.stdout.take().expect("piped"));
+        assert!(said.lines().map_while(Result::ok).any(|line| line == "client | begun"));
+        let kill = format!("kill -{signal} {}", running.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh").success());
+        let output = running.wait_with_output().expect("it is ours");
+        let complained = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{signal}: {complained}");
+        assert!(complained.contains("interrupted: ending what was started"), "{signal}: {complained}");
+        let trace = std::fs::read_to_string(trace).expect("a trace");
+        assert!(trace.contains("client") && trace.lines().count() > 4, "{signal}: {trace}");
+        assert!(std::fs::read_to_string(svg).expect("a picture").starts_with("<svg"), "{signal}");
+        assert!(!is_running(&mark), "{signal}");
+    }
+}
+
 fn nothing_runs_on_after(how: &str, mark: &str) {
     let mut running = command(&server(), &three_that_sleep(mark), &[])
         .stdout(Stdio::piped())

@@ -14,6 +14,7 @@ use super::program::Output;
 use super::warnings::Beside;
 use super::{OnceArgs, commands};
 use crate::command::capture::{CaptureArgs, Subject};
+use crate::command::ctrl_c;
 use crate::command::live::{Failure, failed, result, tell, usage};
 use crate::command::output;
 use crate::command::relay::{took_place, uncaptured, write, write_capture};
@@ -56,6 +57,7 @@ pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, Failure
     }
     let capture = captured.create(&NAMES.map(str::to_owned)).map_err(uncaptured)?;
     let profile = asked.settings.profile();
+    let interrupt = ctrl_c::listen_for_the_end();
     let hosts = Hosts::start(&plan, profile)?;
     for warning in warnings(&hosts, &plan) {
         tell(format_args!("warning: {warning}"));
@@ -68,7 +70,8 @@ pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, Failure
         listen_limit: listen_limit(Some(asked.timeout)),
         ends_with_server: false,
     };
-    let course = pair.run(&hosts, asked.timeout, &Output::Shown, &|| false).map_err(failed)?;
+    let is_to_stop = || interrupt.is_asked();
+    let course = pair.run(&hosts, asked.timeout, &Output::Shown, &is_to_stop).map_err(failed)?;
 
     if args.plan.is_some() {
         took_place(&plan, &hosts.forwarder.fired())?;
@@ -194,8 +197,9 @@ fn exit_code(course: &Course) -> u8 {
         Ended::Exited(code) => u8::try_from(code).unwrap_or(exit::INTERNAL),
         Ended::Signalled(signal) => u8::try_from(signal.saturating_add(128)).unwrap_or(exit::INTERNAL),
         Ended::TooLong => TOO_LONG,
-        // Nobody asks for either.
-        Ended::Stopped | Ended::WithServer => exit::INTERNAL,
+        Ended::Stopped => exit::INTERRUPTED,
+        // Nobody asks for it.
+        Ended::WithServer => exit::INTERNAL,
     };
     let Some(death) = course.death else { return code };
     tell(format_args!("error: the server {death}"));
@@ -217,6 +221,7 @@ mod tests {
         assert_eq!(exit_code(&course(Ended::Exited(0), died)), exit::CLAIM_FAILED);
         assert_eq!(exit_code(&course(Ended::Exited(7), died)), 7);
         assert_eq!(exit_code(&course(Ended::TooLong, died)), TOO_LONG);
+        assert_eq!(exit_code(&course(Ended::Stopped, None)), exit::INTERRUPTED);
     }
 
     #[test]
