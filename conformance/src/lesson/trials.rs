@@ -45,6 +45,10 @@ impl Lesson {
             ("one-read-is-not-one-message", Programs::Commands) => large_messages(),
             ("a-short-write", Programs::Commands) => vec![full_buffer()],
             ("half-close", _) => vec![much_unread(), answer_lost_often(4)],
+            // From here on the search over machines looks at more than what is delivered; of commands it sees just that.
+            (_, Programs::Commands) if matches!(self.task, Task::Datagrams(_)) => {
+                [wrapped(), twins(), repeats(), vec![overtaken()]].concat()
+            }
             ("a-dead-peer", Programs::Simulated) => vec![sign_lost_often()],
             ("a-dead-peer", Programs::Commands) => vec![sign_lost_often(), cut_after_a_sign()],
             _ => Vec::new(),
@@ -278,4 +282,22 @@ fn cut_after_a_sign() -> Trial {
         "the server loses power when it has sent something",
         FaultPlan { events: vec![cut], ..FaultPlan::default() },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_have_the_same_cases_in_all_lessons_on_reliable_datagrams_without_a_template() {
+        let cases = |name| {
+            let lesson = Lesson::named(name).expect("a lesson");
+            let about = lesson.trials(Programs::Commands).into_iter().map(|trial| trial.about);
+            about.collect::<Vec<_>>()
+        };
+        assert!(cases("4").len() > 10);
+        for lesson in ["5", "6", "7", "8"] {
+            assert_eq!(cases(lesson), cases("4"), "{lesson}");
+        }
+    }
 }

@@ -19,6 +19,11 @@ struct Wrong {
 
 /// Each of them is rejected.
 fn rejected(lesson: &str, wrong: &[Wrong]) {
+    rejected_by(&["mine"], lesson, wrong);
+}
+
+/// Each of them, made from a lesson's mended programs, is rejected by the check with these arguments.
+fn rejected_by(check: &[&str], lesson: &str, wrong: &[Wrong]) {
     if !has(PYTHON.0, PYTHON.1) || (lesson.starts_with('s') && !testbeds().contains(&"lab")) {
         return;
     }
@@ -35,7 +40,8 @@ fn rejected(lesson: &str, wrong: &[Wrong]) {
             }
             learner.write(&format!("mine/{file}"), &text);
         }
-        let said = learner.says(&["check", "mine", "--plans", "1", "--timeout", "8"], 1);
+        let args = [&["check"], check, &["--plans", "1", "--timeout", "8"]].concat();
+        let said = learner.says(&args, 1);
         contains(&said, says);
         assert!(!said.contains("is done"), "{idea}: {said}");
         learner.left_nothing();
@@ -93,10 +99,8 @@ fn of_lesson_1() {
             Wrong {
                 idea: "takes any acknowledgement",
                 edits: &[NAMES_NOTHING],
-                says: &[
-                    "Case: message 1 comes twice, and message 2 is lost",
-                    "message 2 was never delivered",
-                ],
+                // Which case shows it first depends on timing.
+                says: &["Case: ", "message 2 was never delivered"],
             },
             Wrong {
                 idea: "gives up after five attempts",
@@ -112,10 +116,8 @@ fn of_lesson_1() {
                     (CLIENT, "is_answered(ACK + message)", "is_answered(ACK + message.split()[0])"),
                     (SERVER, "sendto(ACK + message, sender)", "sendto(ACK + message.split()[0], sender)"),
                 ],
-                says: &[
-                    "Case: message 1 comes twice, and message 2 is lost",
-                    "message 2 was never delivered",
-                ],
+                // Which case shows it first depends on timing.
+                says: &["Case: ", "message 2 was never delivered"],
             },
             Wrong {
                 idea: "sends everything three times, and hopes",
@@ -195,28 +197,82 @@ macro_rules! modulo {
     };
 }
 
+const MODULO: &[Wrong] = &[
+    Wrong {
+        idea: "numbers modulo 4",
+        edits: modulo!("4"),
+        says: &["comes behind the 4th message", "message 1 was delivered 2 times"],
+    },
+    Wrong {
+        idea: "numbers modulo 10",
+        edits: modulo!("10"),
+        says: &["comes behind the 60th message", "message 1 was delivered 2 times"],
+    },
+    Wrong {
+        idea: "numbers modulo 3",
+        edits: modulo!("3"),
+        says: &["comes behind the 12th message", "message 1 was delivered 2 times"],
+    },
+];
+
 #[test]
 fn of_lesson_3() {
-    rejected(
-        "3",
+    rejected("3", MODULO);
+}
+
+/// In a lesson that has no template: what it checks of two commands is that they are reliable, as lesson 3 does.
+fn rejected_without_a_template(lesson: &str, wrong: &[Wrong]) {
+    let commands = ["--server", "python3 -B mine/server.py", "--client", "python3 -B mine/client.py"];
+    rejected_by(&[&[lesson], &commands[..]].concat(), "3", wrong);
+}
+
+/// A byte behind each message, made from all before it by an expression.
+macro_rules! checked_by {
+    ($sum:literal) => {
         &[
-            Wrong {
-                idea: "numbers modulo 4",
-                edits: modulo!("4"),
-                says: &["comes behind the 4th message", "message 1 was delivered 2 times"],
-            },
-            Wrong {
-                idea: "numbers modulo 10",
-                edits: modulo!("10"),
-                says: &["comes behind the 60th message", "message 1 was delivered 2 times"],
-            },
-            Wrong {
-                idea: "numbers modulo 3",
-                edits: modulo!("3"),
-                says: &["comes behind the 12th message", "message 1 was delivered 2 times"],
-            },
-        ],
-    );
+            (
+                CLIENT,
+                "sock.sendto(DATA + struct.pack(\">I\", number) + message, server)",
+                concat!(
+                    "data = DATA + struct.pack(\">I\", number) + message\n        ",
+                    "sock.sendto(data + bytes([",
+                    $sum,
+                    "]), server)"
+                ),
+            ),
+            (
+                SERVER,
+                "    if datagram[:1] != DATA",
+                concat!(
+                    "    data, check = datagram[:-1], datagram[-1:]\n    ",
+                    "datagram = data if check == bytes([",
+                    $sum,
+                    "]) else b\"\"\n    if datagram[:1] != DATA"
+                ),
+            ),
+        ]
+    };
+}
+
+// Lessons 5, 6 and 8 have the same cases: see `lesson::trials`.
+#[test]
+fn of_lesson_4() {
+    rejected_without_a_template("4", MODULO);
+}
+
+#[test]
+fn of_lesson_7() {
+    let says = &["was delivered, which nobody sent"];
+    let wrong = [
+        Wrong { idea: "leaves it to the kernel's checksum", edits: &[], says },
+        Wrong { idea: "adds the bytes up", edits: checked_by!("sum(data) % 256"), says },
+        Wrong {
+            idea: "counts the bits that are set",
+            edits: checked_by!("sum(bin(byte).count('1') for byte in data) % 256"),
+            says,
+        },
+    ];
+    rejected_without_a_template("7", &wrong);
 }
 
 #[test]
