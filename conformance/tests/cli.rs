@@ -169,6 +169,14 @@ fn wrong_plans() {
         refused_plan("empty.toml", Some(""), &[]),
         refused_plan("binary.toml", Some("\0\0\0"), &[]),
         refused_plan("no-scenario.toml", Some("format = 1\n"), &[]),
+        refused_plan(
+            "host.toml",
+            Some(
+                "format = 1\n[[fault]]\ndirection = \"clinet->server\"\npacket = { class = \"datagram\", nth = 1 }\n\
+                 action = \"drop\"\n",
+            ),
+            &["--scenario", "udp-numbered"],
+        ),
         refused_plan("other.toml", Some("format = 1\n"), &["--scenario", "no-such-scenario"]),
     ];
     insta::assert_snapshot!(shown.concat());

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use faultwire::fault::PlanError;
+use faultwire::fault::{PlanError, UnknownHost};
 
 use super::capture::CaptureError;
 use crate::exit;
@@ -30,6 +30,8 @@ pub(super) enum CommandError {
     NoScenario { path: PathBuf, known: Vec<&'static str> },
     #[error("the plan {} belongs to two commands and not to a scenario", path.display())]
     LabPlan { path: PathBuf },
+    #[error("in {}: {unknown}", path.display())]
+    UnknownHost { path: PathBuf, unknown: UnknownHost, nearest: Option<String> },
     #[error("the scenario `{scenario}` does not run on the testbed {testbed}: {why}")]
     CannotRun { scenario: &'static str, testbed: String, why: String },
     #[error("the run of `{scenario}` on the testbed {testbed} could not be made: {why}")]
@@ -74,6 +76,7 @@ impl CommandError {
             | CommandError::UnknownLesson { .. }
             | CommandError::NoScenario { .. }
             | CommandError::LabPlan { .. }
+            | CommandError::UnknownHost { .. }
             | CommandError::CannotRun { .. }
             | CommandError::ForeignClaim { .. }
             | CommandError::Folder { .. }
@@ -126,6 +129,9 @@ impl CommandError {
             ),
             CommandError::UnknownScenario { nearest, known, .. } => {
                 did_you_mean(nearest, &format!("there are: {}", known.join(", ")))
+            }
+            CommandError::UnknownHost { nearest, .. } => {
+                did_you_mean(nearest, "a direction is `from->to`, with hosts of the scenario")
             }
             CommandError::UnknownLesson { nearest, .. } => {
                 did_you_mean(nearest, "`faultwire lesson list` lists them")

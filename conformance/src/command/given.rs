@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use faultwire::fault::FaultPlan;
+use faultwire::fault::{FaultPlan, Wire};
+use faultwire_sim::Testbed;
 
 use super::error::CommandError;
 use super::select;
@@ -24,7 +25,8 @@ pub(super) struct Given {
 /// Reads a plan file (`-` is stdin) and finds what belongs to it. A scenario that is named here goes before the plan's.
 ///
 /// # Errors
-/// Those of the plan file; a scenario or a claim that there is not, or that the scenario says nothing of.
+/// Those of the plan file; a scenario or a claim that does not exist, or that the scenario says nothing of; a host that the
+/// scenario does not have.
 pub(super) fn given(path: &Path, scenario: Option<&str>) -> Result<Given, CommandError> {
     let plan = read(path)?;
     let studies = [engine::studies(), lesson::studies()].concat();
@@ -42,6 +44,11 @@ pub(super) fn given(path: &Path, scenario: Option<&str>) -> Result<Given, Comman
         Some(name) => FaultPlan { scenario: Some(name.to_owned()), ..plan },
         None => plan,
     };
+    let hosts = (study.scenario)(Testbed::Virtual).host_names();
+    if let Err(unknown) = Wire::new(&plan, &hosts) {
+        let nearest = select::nearest(&unknown.name, hosts.iter().map(String::as_str));
+        return Err(CommandError::UnknownHost { path: path.to_owned(), unknown, nearest });
+    }
     Ok(Given { plan, study, claim })
 }
 

@@ -64,6 +64,33 @@ fn work_is_done_where_no_thread_can_be_started() {
     }
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn what_needs_threads_says_that_the_machine_has_none() {
+    let (dir, _) = folder();
+    // Where anybody may write.
+    let open = dir.path().join("open");
+    fs::create_dir(&open).expect("made");
+    fs::set_permissions(&open, std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("its mode");
+    let out = open.join("plan.toml");
+    let out = ["--out", out.to_str().expect("UTF-8")];
+    let pair = ["--server", "sleep 9", "--client", "true"];
+    let lesson = [&["lesson", "check", "1", "--testbed", "relay"], &pair[..]].concat();
+    let commands = [
+        [&["lab"], &pair[..]].concat(),
+        [&["lab", "search"], &pair[..], &out[..]].concat(),
+        vec!["compare"],
+        vec!["verify", "--testbed", "lab"],
+        lesson,
+    ];
+    for args in commands {
+        let Some(output) = without_threads(dir.path(), &args) else { return };
+        let (code, stderr) = (output.status.code(), text(output.stderr));
+        assert_eq!(code, Some(3), "{args:?}: {stderr}");
+        assert!(!stderr.contains("panicked") && stderr.contains("error: "), "{args:?}: {stderr}");
+    }
+}
+
 #[cfg(unix)]
 fn fifo(dir: &Path) -> String {
     let path = dir.join("fifo.toml");

@@ -309,6 +309,14 @@ pub(super) fn feed(bytes: Vec<u8>) -> std::io::Result<std::io::PipeReader> {
     Ok(reader)
 }
 
+/// The machine has no thread or no process for it.
+pub(super) fn no_place(error: std::io::Error) -> Failure {
+    Failure {
+        code: crate::exit::NO_TESTBED,
+        ..failed(format_args!("this machine has no room for the check: {error}"))
+    }
+}
+
 /// A failure of the machinery, not of the learner.
 pub(super) fn ours(error: impl std::fmt::Display) -> Failure {
     Failure { code: crate::exit::INTERNAL, ..failed(error) }

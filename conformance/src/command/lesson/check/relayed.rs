@@ -9,7 +9,7 @@ use faultwire::fault::FaultPlan;
 use faultwire::relay::{Relay, RelayConfig};
 use tokio::sync::oneshot;
 
-use super::pair::ours;
+use super::pair::{no_place, ours};
 use super::place::Who;
 use crate::command::live::Failure;
 
@@ -41,7 +41,7 @@ impl Relayed {
                 }
             });
         };
-        thread::Builder::new().spawn(carry).map_err(ours)?;
+        thread::Builder::new().spawn(carry).map_err(no_place)?;
         let made = given.recv().map_err(ours)?;
         let (relay, server, client) = made?;
         Ok(Relayed { relay, ports: (server, client), _stop: stop })
