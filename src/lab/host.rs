@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -90,6 +90,12 @@ pub enum LabError {
     },
 }
 
+/// Read while a helper is started, written to wait for those that are.
+///
+/// Between fork and exec the new process has a copy of every descriptor of this one. A socket that is closed
+/// meanwhile stays bound until then.
+static STARTING: RwLock<()> = RwLock::new(());
+
 /// Hosts of the kernel, until it is dropped; sockets that were opened in them keep their namespace.
 #[derive(Debug)]
 pub struct Lab {
@@ -136,8 +142,10 @@ impl Lab {
         // The command holds the helper's end and is dropped with it: so the helper's end is the helper's alone.
         // In a group of its own it outlives a Ctrl-C, to end the programs in its hosts.
         command.process_group(0);
-        let process = command.stdin(theirs).stdout(Stdio::null()).spawn().map_err(LabError::Start)?;
-        drop(command);
+        let starting = STARTING.read().unwrap_or_else(PoisonError::into_inner);
+        let process = command.stdin(theirs).stdout(Stdio::null()).spawn();
+        drop((starting, command));
+        let process = process.map_err(LabError::Start)?;
         let helper = Arc::new(Helper { channel: Mutex::new(Some(channel)), process: Mutex::new(process) });
         let (answer, devices) = helper.ask(&Request::Hosts { hosts: hosts.to_vec(), device })?;
         let wanted = hosts.len();
@@ -163,6 +171,12 @@ impl Lab {
             })
             .collect();
         Ok((Lab { helper, unset, processes }, hosts))
+    }
+
+    /// Waits until no process has a copy of a socket that this one has closed: a helper that another thread
+    /// starts has copies for a moment.
+    pub fn wait_until_closed(&self) {
+        drop(STARTING.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The settings that the kernel did not take, each with its error: it does not have them, or they are not for

@@ -168,6 +168,7 @@ pub(crate) fn end(bench: Bench) {
 
 /// Keeps a lab that a run is done with. Its sockets are closed, and its devices are all there.
 pub(crate) fn give_back(bench: Bench) {
+    bench.lab.wait_until_closed();
     let mut kept = kept();
     kept.push(bench);
     if kept.len() > KEPT_MAX {
