@@ -54,7 +54,8 @@ pub struct VerifyOptions {
     /// How many random plans each study tries on `virtual` in place of its own number, and an eighth of it in turmoil.
     /// A study that tries none of its own tries none.
     pub cases: Option<u64>,
-    /// Searches wider: ten times the random plans, all singles and pairs in turmoil too, all singles on the relay.
+    /// Searches wider: ten times the random plans, all singles and pairs in turmoil too, all singles on the
+    /// relay.
     pub thorough: bool,
     /// How many plans of one fault each study tries in a lab, beside those that show what must be possible.
     pub lab_plans: u64,
@@ -125,9 +126,9 @@ impl VerifyOptions {
 
     /// How hard a study is searched on a testbed.
     ///
-    /// Pairs and the random plans run on `virtual`; a sample of the singles and of the random plans in turmoil. The relay's runs take
-    /// real time: it gets the plans of [`unit::relay_plans`]. So do those of a lab: it gets some singles, and, where a wide
-    /// search is asked for, some random plans.
+    /// `virtual` runs pairs and all random plans; turmoil a sample of the singles and of the random plans.
+    /// Runs on the relay and in a lab take real time. The relay gets the plans of [`unit::relay_plans`]; a
+    /// lab gets some singles, and some random plans where a wide search is asked for.
     fn search(&self, study: &Study, testbed: Testbed) -> Search {
         let own = study.search;
         let random = match self.cases {
@@ -155,9 +156,8 @@ impl VerifyOptions {
         }
     }
 
-    /// How many runs of a study's sweep count at most on a testbed, if there is a limit: an even sample where there are
-    /// more. turmoil steps through idle time, so a run of ours takes 10 to 50 times as long there as on `virtual`, and
-    /// that tries all of them.
+    /// The most runs of a study's sweep on a testbed; where there are more, an even sample runs. turmoil
+    /// steps through idle time, which `virtual` skips, and `virtual` tries all.
     fn runs_max(&self, testbed: Testbed) -> Option<u64> {
         match testbed {
             Testbed::Turmoil if !self.thorough => Some(TURMOIL_SINGLES_MAX + 1),

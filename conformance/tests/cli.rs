@@ -147,6 +147,13 @@ fn wrong_values() {
     ]));
 }
 
+const UNKNOWN_HOST: &str = r#"format = 1
+[[fault]]
+direction = "clinet->server"
+packet = { class = "datagram", nth = 1 }
+action = "drop"
+"#;
+
 #[test]
 fn wrong_plans() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -169,14 +176,7 @@ fn wrong_plans() {
         refused_plan("empty.toml", Some(""), &[]),
         refused_plan("binary.toml", Some("\0\0\0"), &[]),
         refused_plan("no-scenario.toml", Some("format = 1\n"), &[]),
-        refused_plan(
-            "host.toml",
-            Some(
-                "format = 1\n[[fault]]\ndirection = \"clinet->server\"\npacket = { class = \"datagram\", nth = 1 }\n\
-                 action = \"drop\"\n",
-            ),
-            &["--scenario", "udp-numbered"],
-        ),
+        refused_plan("host.toml", Some(UNKNOWN_HOST), &["--scenario", "udp-numbered"]),
         refused_plan("other.toml", Some("format = 1\n"), &["--scenario", "no-such-scenario"]),
     ];
     insta::assert_snapshot!(shown.concat());

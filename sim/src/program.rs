@@ -111,8 +111,9 @@ pub(crate) fn calls_at(host: HostId) {
 ///
 /// A panic in a task that was started with `tokio::spawn` fails the run of its host: stable tokio does not tell whether anyone
 /// looks at the task's end. A program that awaits the task's `JoinHandle` and goes on after its panic says so with this
-/// function. A panic that ends in `std::panic::catch_unwind` within the task needs no report where the tests are built with
-/// debug information, as `cargo test` does; without it (`cargo test --release`) such a panic fails the run too.
+/// function. A panic that `std::panic::catch_unwind` catches within the task needs no report. That takes a
+/// build with debug information, as `cargo test` makes; under `cargo test --release` such a panic fails the
+/// run.
 ///
 /// ```
 /// # async fn supervise() {

@@ -126,7 +126,7 @@ fn change(choice: &mut Choice<'_>, data: &mut Vec<u8>) {
         0 => data.truncate(choice.below(data.len() + 1)),
         1 => data.splice(data.len().saturating_sub(8).., choice.data(60)).for_each(drop),
         2 => {
-            // A number of its own.
+            // Another number in one field.
             let at = 5 + 8 * choice.below(data.len() / 8 + 1);
             let number = choice.among(&[0, 1, 5, 128, 1 << 40, (1 << 62) - 1, u64::MAX]);
             if let Some(field) = data.get_mut(at..at + 8) {
@@ -170,7 +170,7 @@ pub(crate) fn fuzz(data: &[u8]) {
             }
         }
     }
-    // Once nobody answers any more, each gives its peers up.
+    // No peer answers any more: each machine gives its peers up.
     for machine in &mut world.machines {
         for _ in 0..STEPS_MAX {
             let mut count = 0;

@@ -27,7 +27,7 @@ impl Choice<'_> {
         (self.number(bytes) % end as u64) as usize
     }
 
-    /// A number of that many bytes, 8 at most. A sequence from a number always gives 8.
+    /// A number of `bytes` bytes, 8 at most. A sequence from a number always gives 8.
     fn number(&mut self, bytes: usize) -> u64 {
         match self {
             Choice::Bytes(left) => {
@@ -55,7 +55,7 @@ impl Choice<'_> {
         self.below(2) == 0
     }
 
-    /// That many bytes at the most.
+    /// Up to `most` bytes.
     pub(crate) fn data(&mut self, most: usize) -> Vec<u8> {
         let len = self.below(most + 1);
         (0..len).map(|_| self.below(256) as u8).collect()

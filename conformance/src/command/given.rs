@@ -25,8 +25,8 @@ pub(super) struct Given {
 /// Reads a plan file (`-` is stdin) and finds what belongs to it. A scenario that is named here goes before the plan's.
 ///
 /// # Errors
-/// Those of the plan file; a scenario or a claim that does not exist, or that the scenario says nothing of; a host that the
-/// scenario does not have.
+/// Those of the plan file; an unknown scenario or claim; a claim that the scenario does not check; a host
+/// that the scenario does not have.
 pub(super) fn given(path: &Path, scenario: Option<&str>) -> Result<Given, CommandError> {
     let plan = read(path)?;
     let studies = [engine::studies(), lesson::studies()].concat();

@@ -45,7 +45,7 @@ impl Lesson {
             ("one-read-is-not-one-message", Programs::Commands) => large_messages(),
             ("a-short-write", Programs::Commands) => vec![full_buffer()],
             ("half-close", _) => vec![much_unread(), answer_lost_often(4)],
-            // From here on the search over machines looks at more than what is delivered; of commands it sees just that.
+            // Lessons 4 to 8 ask more of machines, but of commands only that they are reliable.
             (_, Programs::Commands) if matches!(self.task, Task::Datagrams(_)) => {
                 [wrapped(), twins(), repeats(), vec![overtaken()]].concat()
             }

@@ -220,7 +220,7 @@ fn of_lesson_3() {
     rejected("3", MODULO);
 }
 
-/// In a lesson that has no template: what it checks of two commands is that they are reliable, as lesson 3 does.
+/// A lesson without a template checks only that two commands are reliable, as lesson 3 does.
 fn rejected_without_a_template(lesson: &str, wrong: &[Wrong]) {
     let commands = ["--server", "python3 -B mine/server.py", "--client", "python3 -B mine/client.py"];
     rejected_by(&[&[lesson], &commands[..]].concat(), "3", wrong);

@@ -188,8 +188,8 @@ pub(super) fn gives_up_scenario(testbed: Testbed) -> Scenario {
         .tcp(tcp)
 }
 
-/// The peer falls silent for good, after each of the client's and the server's first packets, or loses power. Where time is
-/// dear, only after the client's first data.
+/// The peer falls silent for good or loses power, after each of the first packets of client and server. In
+/// turmoil, which steps through the minutes, only after the client's first data.
 pub(super) fn silences(scenario: &Scenario) -> Vec<FaultPlan> {
     let ways = [("client", "server"), ("server", "client")].map(|(from, to)| Direction::new(from, to));
     let mut plans = Vec::new();
