@@ -129,6 +129,9 @@ pub(super) fn tells_of_room(run: &Run) -> Seen {
     count.seen()
 }
 
+/// How long a busy machine may take to note a read: half of what a slow reader pauses.
+const NOTED_WITHIN: Duration = Duration::from_millis(250);
+
 /// tcp/window-is-the-buffer: what is on offer and what waits for the program fit into the buffer together:
 /// all of what was asked for with our stack, up to twice of that with Linux. It counts the offers.
 pub(super) fn offers_the_buffer(run: &Run) -> Seen {
@@ -142,12 +145,14 @@ pub(super) fn offers_the_buffer(run: &Run) -> Seen {
             continue;
         };
         let reads = read(&run.trace, connection.server);
-        let room = if is_ours(&run.trace, connection.server.0) { bytes } else { 2 * bytes };
+        let [server, client] = [connection.server, connection.client].map(|side| is_ours(&run.trace, side.0));
+        let room = if server { bytes } else { 2 * bytes };
+        // On a real clock, which any run with a kernel has, a read is noted after the update that it sends.
+        let noted_within = if server && client { AT_ONCE } else { NOTED_WITHIN };
         let mut offers = 0;
         for offer in flow.segments.iter().filter(|it| it.side != OPENER) {
             let Some(ack) = offer.ack else { continue };
-            // On a real clock a read is noted a little later than the update that it sends.
-            let by = offer.at + AT_ONCE;
+            let by = offer.at + noted_within;
             let taken = reads.iter().rfind(|(when, _)| *when <= by).map_or(1, |(_, end)| *end);
             // The FIN has a number, and takes no room.
             let fin = i64::from(flow.sent_by(OPENER).any(|it| it.is(TcpFlags::FIN) && it.end() <= ack));
