@@ -43,63 +43,65 @@ pub(super) fn path() -> OsString {
     std::env::join_paths(all.filter(|path| !path.as_os_str().is_empty())).expect("a search path")
 }
 
-/// The templates of these lessons fail as they should, and the solutions pass.
-fn done_in_python(lessons: &[(&str, &str, &str)]) {
+/// The templates of a lesson fail as they should, and the solutions pass.
+fn done_in_python(lesson: &str, when: &str, how: &str) {
     if !has(PYTHON.0, PYTHON.1) {
         return;
     }
     let learner = Learner::new();
     let testbeds = testbeds();
-    for (lesson, when, how) in lessons {
-        learner.says(&["start", lesson, "--dir", lesson, "--language", "python"], 0);
-        let is_stream = lesson.starts_with('s');
-        let carried = || testbeds.iter().filter(|testbed| !is_stream || **testbed == "lab");
-        let folder = format!("./{lesson}");
-        let check = |testbed, code| {
-            let args = ["check", &folder, "--testbed", testbed, "--plans", "1", "--timeout", "8"];
-            let said = learner.says(&args, code);
-            learner.left_nothing();
-            said
-        };
-        for testbed in carried() {
-            contains(&check(testbed, 1), &[when, how, "lesson hint"]);
-        }
-        let solution = learner.says(&["solution", &folder], 0);
-        let (client, server) = solution.split_once("# server.py").expect("two programs");
-        learner.write(&format!("{lesson}/client.py"), client);
-        learner.write(&format!("{lesson}/server.py"), server);
-        for testbed in carried() {
-            contains(&check(testbed, 0), &["Not broken: by", "Not tried: ", "is done."]);
-        }
-        if is_stream {
-            contains(&check("relay", 2), &["a relay carries datagrams only"]);
-        } else {
-            contains(&learner.says(&["list"], 0), &[&format!("→ {lesson}: passes,")]);
-        }
+    learner.says(&["start", lesson, "--dir", lesson, "--language", "python"], 0);
+    let is_stream = lesson.starts_with('s');
+    let carried = || testbeds.iter().filter(|testbed| !is_stream || **testbed == "lab");
+    let folder = format!("./{lesson}");
+    let check = |testbed, code| {
+        let args = ["check", &folder, "--testbed", testbed, "--plans", "1", "--timeout", "8"];
+        let said = learner.says(&args, code);
+        learner.left_nothing();
+        said
+    };
+    for testbed in carried() {
+        contains(&check(testbed, 1), &[when, how, "lesson hint"]);
+    }
+    let solution = learner.says(&["solution", &folder], 0);
+    let (client, server) = solution.split_once("# server.py").expect("two programs");
+    learner.write(&format!("{lesson}/client.py"), client);
+    learner.write(&format!("{lesson}/server.py"), server);
+    for testbed in carried() {
+        contains(&check(testbed, 0), &["Not broken: by", "Not tried: ", "is done."]);
+    }
+    if is_stream {
+        contains(&check("relay", 2), &["a relay carries datagrams only"]);
+    } else {
+        contains(&learner.says(&["list"], 0), &[&format!("→ {lesson}: passes,")]);
     }
 }
 
 const PLAN: &str = "a plan breaks the programs";
 
-#[test]
-fn in_python_over_datagrams_the_templates_fail_and_the_solutions_pass() {
-    done_in_python(&[
-        ("0", PLAN, "which nobody sent"),
-        ("1", PLAN, "Why: The datagram was lost on its way"),
-        ("2", PLAN, "message 1 was delivered 2 times"),
-        ("3", PLAN, "message 1 was delivered 2 times"),
-    ]);
+/// Each is a test of its own: they wait, and go on side by side.
+macro_rules! done_in_python {
+    ($($test:ident: $lesson:literal, $when:expr, $how:literal;)*) => {
+        $(
+            #[test]
+            fn $test() {
+                done_in_python($lesson, $when, $how);
+            }
+        )*
+    };
 }
 
-#[test]
-fn in_python_over_streams_the_templates_fail_and_the_solutions_pass() {
-    done_in_python(&[
-        ("s1", PLAN, "which nobody sent"),
-        // The kernel takes a part of a large message, whatever the network does.
-        ("s2", "it does not work without any fault", "It fails: "),
-        ("s3", PLAN, "Why: The server closed both directions"),
-        ("s4", PLAN, "Why: The request is acknowledged"),
-    ]);
+done_in_python! {
+    the_template_of_lesson_0_fails_and_the_solution_passes: "0", PLAN, "which nobody sent";
+    the_template_of_lesson_1_fails_and_the_solution_passes: "1", PLAN, "Why: The datagram was lost on its way";
+    the_template_of_lesson_2_fails_and_the_solution_passes: "2", PLAN, "message 1 was delivered 2 times";
+    the_template_of_lesson_3_fails_and_the_solution_passes: "3", PLAN, "message 1 was delivered 2 times";
+    the_template_of_lesson_s1_fails_and_the_solution_passes: "s1", PLAN, "which nobody sent";
+    // The kernel takes a part of a large message, whatever the network does.
+    the_template_of_lesson_s2_fails_and_the_solution_passes:
+        "s2", "it does not work without any fault", "It fails: ";
+    the_template_of_lesson_s3_fails_and_the_solution_passes: "s3", PLAN, "Why: The server closed both directions";
+    the_template_of_lesson_s4_fails_and_the_solution_passes: "s4", PLAN, "Why: The request is acknowledged";
 }
 
 /// A server that delivers whatever comes.
