@@ -47,8 +47,9 @@ mod words;
 
 pub use file::{Mistake, PlanError, bounds};
 pub use plan::{
-    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, LabPair, Label, Link, LinkNumbers, Packet,
-    PlanEvent, Profile, When,
+    Anchor, Direction, EventKind, Fault, FaultPlan, LabPair, Link, LinkNumbers, PlanEvent, Profile, When,
 };
 pub use wire::{Delivery, Due, DueWhat, Fired, UnknownHost, Wire};
 pub use words::{NotADirection, UnknownWord};
+
+pub use crate::model::{Action, Class, Label, Packet};

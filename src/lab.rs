@@ -6,7 +6,8 @@
 //! one may enter a user namespace. It hands the devices to this process, and afterwards one socket for each
 //! request: a socket belongs to the namespace that it was opened in, so that bind, connect and all else is done
 //! here, in threads as many as wanted. What the kernel sends through a device comes out here; a [`Forwarder`] puts it on
-//! the wire, and hands what arrives to the other end: a device, or a [`Stack`](crate::stack::Stack) on the real clock.
+//! the wire, and hands what arrives to the other end: a device, or a
+//! [`HostStack`](crate::stack::HostStack) on the real clock.
 //!
 //! ```text
 //!     sockets of a KernelHost                      OurHost: sockets of a Stack

@@ -10,12 +10,12 @@
 //! the real kernel.
 
 pub mod adaptive;
-pub mod errno;
 pub mod fault;
 pub mod files;
 #[cfg(all(target_os = "linux", feature = "lab"))]
 pub mod lab;
 pub mod machine;
+mod model;
 mod mutant;
 pub mod network;
 pub mod program;
@@ -24,8 +24,6 @@ pub mod relay;
 mod require;
 pub mod stack;
 pub mod tcp;
-pub mod time;
 pub mod trace;
 
-pub use errno::Errno;
-pub use time::Time;
+pub use model::{Errno, Time, errno, time};

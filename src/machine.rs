@@ -8,7 +8,7 @@ mod endpoint;
 
 pub use endpoint::{Endpoint, EndpointError};
 
-use crate::time::Time;
+use crate::model::Time;
 
 /// One side of a protocol over datagrams, as a pure machine.
 ///

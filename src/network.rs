@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::errno::Errno;
-use crate::stack::{OptionName, Received, SocketOption};
-use crate::time::Time;
+use crate::model::{Errno, OptionName, Received, SocketOption, Time};
 
 /// What a client or a server needs of the world: sockets, names and time.
 ///

@@ -1,8 +1,8 @@
 //! A host's network stack: Berkeley calls on top, whole IP packets at the bottom, and nothing else.
 //!
 //! A pure machine: it owns no socket of the system, clock, thread or random source. Above it are the calls of
-//! [`Sockets`], `poll` and [`Stack::poll_changed`]; below it [`Stack::input`] and [`Stack::poll_transmit`]; and
-//! [`Stack::advance`] tells it the time.
+//! [`Sockets`], `poll` and [`HostStack::poll_changed`]; below it [`HostStack::handle_input`] and
+//! [`HostStack::poll_transmit`]; and [`HostStack::handle_timeout`] tells it the time.
 //!
 //! Read on in this order: `packet` (bytes to headers and back), `route` (where a packet goes), `output` and `input`
 //! (down and up through IP), `reassembly`, `icmp`, `datagram` (one socket), `udp` (sending, delivery), `ports` (bind and
@@ -28,7 +28,6 @@ mod ports;
 mod reassembly;
 mod route;
 mod segments;
-mod sockets;
 mod stream;
 mod stream_calls;
 mod table;
@@ -44,8 +43,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use sockets::{
-    Domain, Fd, How, KeepAlive, Kind, OptionName, Protocol, Readiness, Received, SocketOption, Sockets,
+pub use crate::model::{
+    Domain, Fd, HostStack, How, KeepAlive, Kind, OptionName, Protocol, Readiness, Received, SocketOption,
+    Sockets,
 };
 
 #[cfg(feature = "mutants")]
@@ -57,9 +57,8 @@ use self::output::Waiting;
 use self::reassembly::Reassembly;
 use self::stream::Stream;
 use self::table::{Numbers, Table};
+use crate::model::{Note, Time};
 use crate::tcp;
-use crate::time::Time;
-use crate::trace::Note;
 
 /// Notes that wait to be polled; more are forgotten.
 const MAX_NOTES: usize = 1_024;
@@ -164,44 +163,6 @@ impl Stack {
         }
     }
 
-    /// Tells the time and fires what is due. Time never goes back: an earlier `now` is ignored.
-    pub fn advance(&mut self, now: Time) {
-        self.now = self.now.max(now);
-        self.expire_fragments();
-        self.expire_connections();
-        #[cfg(feature = "mutants")]
-        self.repeat_unanswered();
-        self.run_loopback();
-    }
-
-    /// Takes in a packet that arrived at the interface.
-    ///
-    /// Any bytes will do: what is no packet for this host is dropped, with a note. What it carries to a socket is kept
-    /// as a slice of `packet`, not as a copy.
-    pub fn input(&mut self, packet: &Bytes) {
-        self.receive(packet, false);
-        self.run_loopback();
-    }
-
-    /// The next packet to put on the wire.
-    pub fn poll_transmit(&mut self) -> Option<Bytes> {
-        let Waiting { packet, sender } = self.transmit.pop_front()?;
-        self.transmit_bytes -= packet.len();
-        if let Some(fd) = sender {
-            self.sent(fd, packet.len());
-        }
-        Some(packet)
-    }
-
-    /// When [`advance`](Stack::advance) must be called at the latest.
-    pub fn next_timeout(&self) -> Option<Time> {
-        let due =
-            [self.reassembly.next_timeout(), self.connections.next_timeout()].into_iter().flatten().min();
-        #[cfg(feature = "mutants")]
-        let due = due.into_iter().chain(self.next_repeat()).min();
-        due
-    }
-
     /// Bytes that the stack holds for others, about: waiting datagrams at what they cost their sockets' buffers, what TCP's
     /// connections keep, fragments, packets for the wire. Bounded, whatever arrives and whoever forgets to poll: 4 MiB of
     /// fragments; 4096 packets for the wire; for each datagram socket its receive buffer and one datagram more; for each
@@ -212,19 +173,6 @@ impl Stack {
         let lists = self.notes.len() * size_of::<Note>() + self.changed.len() * size_of::<Fd>();
         let streams: usize = self.connections.iter().map(|(_, entry)| entry.connection.memory()).sum();
         queued + streams + self.transmit_bytes + looped + lists + self.reassembly.memory()
-    }
-
-    /// The next descriptor that may have become readable or writable, or has an error; each is told once until that
-    /// happens again. What its own program's calls use up is not told.
-    pub fn poll_changed(&mut self) -> Option<Fd> {
-        let fd = self.changed.pop_front()?;
-        self.set_told(fd, false);
-        Some(fd)
-    }
-
-    /// The next thing that the stack has to tell of its work. Of those that nobody polls the oldest 1024 are kept.
-    pub fn poll_note(&mut self) -> Option<Note> {
-        self.notes.pop_front()
     }
 
     fn note(&mut self, note: Note) {
@@ -243,5 +191,48 @@ impl Stack {
     /// Sets whether a descriptor is in the list of changed ones, and gives what it was; `None` if it is not open.
     fn set_told(&mut self, fd: Fd, told: bool) -> Option<bool> {
         self.streams.set_told(fd, told).or_else(|| self.datagrams.set_told(fd, told))
+    }
+}
+
+impl HostStack for Stack {
+    fn handle_input(&mut self, packet: &Bytes) {
+        self.receive(packet, false);
+        self.run_loopback();
+    }
+
+    fn poll_transmit(&mut self) -> Option<Bytes> {
+        let Waiting { packet, sender } = self.transmit.pop_front()?;
+        self.transmit_bytes -= packet.len();
+        if let Some(fd) = sender {
+            self.sent(fd, packet.len());
+        }
+        Some(packet)
+    }
+
+    fn poll_timeout(&self) -> Option<Time> {
+        let due =
+            [self.reassembly.poll_timeout(), self.connections.poll_timeout()].into_iter().flatten().min();
+        #[cfg(feature = "mutants")]
+        let due = due.into_iter().chain(self.next_repeat()).min();
+        due
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        self.expire_fragments();
+        self.expire_connections();
+        #[cfg(feature = "mutants")]
+        self.repeat_unanswered();
+        self.run_loopback();
+    }
+
+    fn poll_changed(&mut self) -> Option<Fd> {
+        let fd = self.changed.pop_front()?;
+        self.set_told(fd, false);
+        Some(fd)
+    }
+
+    fn poll_note(&mut self) -> Option<Note> {
+        self.notes.pop_front()
     }
 }

@@ -30,13 +30,12 @@ mod rtt;
 mod segment;
 mod send_buffer;
 mod seq;
-mod state;
 #[cfg(test)]
 mod tests;
 mod timers;
 
+pub use crate::model::State;
 pub use config::Config;
-pub use state::State;
 
 pub(crate) use arrives::Outcome;
 pub(crate) use connection::{Connection, MSS_DEFAULT, Options};

@@ -16,12 +16,13 @@ mod text;
 mod words;
 
 pub use diagram::{DiagramOptions, SVG_STYLE, SvgOptions};
-pub use event::{
-    Call, CongestionWindow, DropReason, Event, HostId, LossReason, Note, PacketId, SocketId, TcpNote, Trace,
-    What,
-};
+pub use event::{CongestionWindow, Event, Trace};
 pub use hash::TraceHash;
 pub use packet::{IcmpMessage, PacketView, TcpFlags, Transport};
 #[cfg(feature = "pcapng")]
 pub use pcapng::Captured;
 pub use query::{Arrival, Fate, ProgramCall, Sending};
+
+pub use crate::model::{
+    Call, DropReason, HostId, LossReason, Note, PacketId, Recorder, SocketId, TcpNote, What,
+};

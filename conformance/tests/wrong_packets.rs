@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
-use faultwire::stack::{Domain, Kind, Protocol, Sockets, Stack, StackConfig};
+use faultwire::stack::{Domain, HostStack as _, Kind, Protocol, Sockets, Stack, StackConfig};
 use faultwire::trace::{Note, PacketView, Transport};
 
 const DATA: &[u8] = b"twenty bytes of data";
@@ -31,7 +31,7 @@ fn said_of(packet: Vec<u8>) -> String {
         stack.bind(fd, addr.parse().expect("an address")).expect("a free port");
         fd
     });
-    stack.input(&Bytes::from(packet));
+    stack.handle_input(&Bytes::from(packet));
     let mut said = Vec::new();
     while let Some(note) = stack.poll_note() {
         said.push(match note {

@@ -15,7 +15,7 @@ use etherparse::checksum::Sum16BitWords;
 use etherparse::{IpNumber, Ipv4Header, TcpHeader};
 use faultwire::fault::{Action, Class, Direction, DueWhat, Fault, FaultPlan, Packet, Wire};
 use faultwire::network::{Datagram as _, Listener as _, Network as _};
-use faultwire::stack::{Domain, Fd, Kind, Protocol, Sockets as _, Stack, StackConfig};
+use faultwire::stack::{Domain, Fd, HostStack as _, Kind, Protocol, Sockets as _, Stack, StackConfig};
 use faultwire::time::Time;
 use faultwire::trace::{HostId, Trace};
 use faultwire_sim::{Net, Result, Scenario, Testbed, scenario};
@@ -207,12 +207,12 @@ mod bulk {
                     wire.send(now, HostId(from as u16), HostId(to as u16), packet, &mut trace);
                 }
             }
-            let due = [wire.next_due(), stacks[0].next_timeout(), stacks[1].next_timeout()];
+            let due = [wire.next_due(), stacks[0].poll_timeout(), stacks[1].poll_timeout()];
             now = due.into_iter().flatten().min().expect("something is to come");
-            stacks.iter_mut().for_each(|stack| stack.advance(now));
+            stacks.iter_mut().for_each(|stack| stack.handle_timeout(now));
             while let Some(due) = wire.poll(now, &mut trace) {
                 if let DueWhat::Packet(delivery) = due.what {
-                    stacks[usize::from(delivery.to.0)].input(&delivery.bytes);
+                    stacks[usize::from(delivery.to.0)].handle_input(&delivery.bytes);
                 }
             }
             if sent < data.len() {
@@ -276,9 +276,9 @@ fn idle(bencher: Bencher<'_, '_>) {
         for _ in 0..1_000 {
             let fd = connect(&mut client);
             while let Some(packet) = client.poll_transmit() {
-                server.input(&packet);
+                server.handle_input(&packet);
                 while let Some(packet) = server.poll_transmit() {
-                    client.input(&packet);
+                    client.handle_input(&packet);
                 }
             }
             let accepted = server.accept(listener).unwrap();

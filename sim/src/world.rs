@@ -13,7 +13,6 @@ use std::task::Waker;
 
 use bytes::Bytes;
 use faultwire::fault::{Delivery, FaultPlan, Fired, UnknownHost, Wire};
-use faultwire::stack::Sockets as _;
 use faultwire::tcp::State;
 use faultwire::time::Time;
 use faultwire::trace::{HostId, LossReason, Note, TcpNote, Trace, What};
@@ -109,7 +108,7 @@ impl World {
 
     /// When something of the world's own is due next; the end of the run's time at the latest.
     pub(crate) fn next_due(&self) -> Time {
-        let stacks = self.hosts.iter().filter_map(|host| host.next_timeout()).min();
+        let stacks = self.hosts.iter().filter_map(|host| host.poll_timeout()).min();
         [self.wire.next_due(), self.timers.next_due(), stacks]
             .into_iter()
             .flatten()
@@ -216,8 +215,8 @@ impl World {
         }
         let altered = altered.then(|| bytes.clone());
         self.trace.push(now, What::Arrived { packet, copy, to, altered });
-        host.stack.advance(now);
-        host.stack.input(&bytes);
+        host.stack.handle_timeout(now);
+        host.stack.handle_input(&bytes);
     }
 
     /// Fires the stacks' timers that are due.
@@ -225,8 +224,8 @@ impl World {
         let now = self.now;
         for host in (0..self.hosts.len()).map(host_id) {
             // A host without power has no timers, whatever its stack was waiting for.
-            if self.host(host).next_timeout().is_some_and(|due| due <= now) {
-                self.host(host).stack.advance(now);
+            if self.host(host).poll_timeout().is_some_and(|due| due <= now) {
+                self.host(host).stack.handle_timeout(now);
                 self.count_event();
                 self.settle(host);
                 fabric.put_on_wire(self, host);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::time::Time;
+use crate::model::Time;
 
 /// Datagrams of the window before anything is known of the way (RFC 9002, section 7.2).
 const INITIAL: u64 = 10;

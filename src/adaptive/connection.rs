@@ -15,7 +15,7 @@ use super::numbers::Numbers;
 use super::outgoing::Outgoing;
 use super::packet::{Data, Frame, piece_max};
 use super::recovery::{News, Recovery};
-use crate::time::Time;
+use crate::model::Time;
 
 /// Packets that asked for an acknowledgement and got none yet, after which it is given at once (RFC 9000, section 13.2.2).
 const UNACKNOWLEDGED_MAX: u32 = 2;

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use siphasher::sip::SipHasher13;
 
-use crate::time::Time;
+use crate::model::Time;
 
 /// The clock of ids.
 const TICK: Duration = Duration::from_millis(4);

@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::event::{Event, MessageId, PeerId, SendError, Status, Transmit, Vitals};
 use super::ids::{Ids, source};
 use super::packet::{Body, Packet};
-use crate::time::Time;
+use crate::model::Time;
 
 /// Answers that wait to be sent at most. More are left out: they are asked for again.
 const ANSWERS_MAX: usize = 256;

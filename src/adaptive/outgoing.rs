@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::config::{Delivery, Order, Reliability};
 use super::packet::{MESSAGE_COST, Piece, pieces, span};
-use crate::time::Time;
+use crate::model::Time;
 
 /// A piece by the number of its message and its own.
 pub(super) type PieceId = (u64, u32);

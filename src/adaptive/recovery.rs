@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::congestion::Congestion;
 use super::outgoing::PieceId;
+use crate::model::Time;
 use crate::tcp;
-use crate::time::Time;
 
 /// Packets sent later and acknowledged that mean a loss (RFC 9002, section 6.1.1).
 const LATER: u64 = 3;

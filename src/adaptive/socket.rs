@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::config::{Config, Delivery};
 use super::event::{Ended, Event, MessageId, PeerId, SendError, Status, Transmit, Vitals};
 use super::machine::Machine;
-use crate::errno::Errno;
+use crate::model::Errno;
 use crate::network::{Datagram as _, Network};
 
 /// Failed calls of the socket in a row after which it is given up.

@@ -16,8 +16,7 @@ use self::link::{Cuts, Line, Links};
 use self::queue::{Next, Queue, Switch};
 use self::select::{Happening, Prepared, Way};
 use super::{Action, FaultPlan, Label};
-use crate::time::Time;
-use crate::trace::{HostId, LossReason, PacketId, Trace, What};
+use crate::model::{HostId, LossReason, PacketId, Recorder, Time, What};
 
 /// Packets that the wire holds before it loses further ones ([`LossReason::WireFull`]).
 const PACKETS_MAX: usize = 65_536;
@@ -180,8 +179,8 @@ impl Wire {
     ///
     /// A packet that is held back comes right behind the nth packet that is sent after it in its direction, whatever
     /// becomes of that one; at the latest one second after it was sent (or when it was due anyway, on a slower link).
-    pub fn send(&mut self, now: Time, from: HostId, to: HostId, packet: Bytes, trace: &mut Trace) {
-        self.pass_time(now, trace);
+    pub fn send(&mut self, now: Time, from: HostId, to: HostId, packet: Bytes, recorder: &mut dyn Recorder) {
+        self.pass_time(now, recorder);
         let way = (from, to);
         let refusal = self.refusal(way, &packet);
         let (between, side) = self.links.between(way);
@@ -191,18 +190,18 @@ impl Wire {
             between.occupy(side, departure);
         }
         let due = departure + self.line.delay;
-        let id = trace.next_packet();
+        let id = recorder.next_packet();
         let bytes = packet.clone();
-        trace.push(now, What::Sent { packet: id, from, to, label, bytes });
+        recorder.push(now, What::Sent { packet: id, from, to, label, bytes });
         if let Some(reason) = refusal {
-            trace.push(now, What::Lost { packet: id, reason });
+            recorder.push(now, What::Lost { packet: id, reason });
             self.queue.overtaken(way, due);
         } else {
-            let effect = self.fault(now, way, &label, id, &packet, trace);
+            let effect = self.fault(now, way, &label, id, &packet, recorder);
             let delivery = Delivery { packet: id, copy: 0, to, bytes: packet, altered: false };
             self.carry(now, way, due, delivery, effect);
         }
-        self.anchored(now, way, &label, trace);
+        self.anchored(now, way, &label, recorder);
     }
 
     /// When something is due next: a delivery, or an event that has a time.
@@ -220,9 +219,9 @@ impl Wire {
     /// the caller; they come before what is due at the same time. The caller records the arrival, or the loss where
     /// the host is down. The crash of a host that is down, and the restart of one that is up, are not given out.
     /// [`poll_ahead`](Wire::poll_ahead) is for one who must know of an arrival before it is due.
-    pub fn poll(&mut self, now: Time, trace: &mut Trace) -> Option<Due> {
+    pub fn poll(&mut self, now: Time, recorder: &mut dyn Recorder) -> Option<Due> {
         loop {
-            self.pass_time_before(now, Queue::next_due, trace);
+            self.pass_time_before(now, Queue::next_due, recorder);
             if self.queue.next_due()? > now {
                 return None;
             }
@@ -243,8 +242,8 @@ impl Wire {
     /// times as otherwise: nothing that is still to be sent can be due before. Partitions, heals and injections happen
     /// up to `now` only. Crashes and restarts do not come out here, but from [`poll_power`](Wire::poll_power) at
     /// their time: what is still to be sent may change whether they do anything.
-    pub fn poll_ahead(&mut self, now: Time, horizon: Time, trace: &mut Trace) -> Option<Due> {
-        self.pass_time_before(now, Queue::next_packet_due, trace);
+    pub fn poll_ahead(&mut self, now: Time, horizon: Time, recorder: &mut dyn Recorder) -> Option<Due> {
+        self.pass_time_before(now, Queue::next_packet_due, recorder);
         if self.queue.next_packet_due()? > horizon {
             return None;
         }
@@ -253,9 +252,9 @@ impl Wire {
     }
 
     /// The next crash or restart that is due at `now` or before, for one who takes the packets ahead of time.
-    pub fn poll_power(&mut self, now: Time, trace: &mut Trace) -> Option<Due> {
+    pub fn poll_power(&mut self, now: Time, recorder: &mut dyn Recorder) -> Option<Due> {
         loop {
-            self.pass_time_before(now, Queue::next_switch_due, trace);
+            self.pass_time_before(now, Queue::next_switch_due, recorder);
             if self.queue.next_switch_due()? > now {
                 return None;
             }
@@ -309,14 +308,14 @@ impl Wire {
         label: &Label,
         packet: PacketId,
         bytes: &[u8],
-        trace: &mut Trace,
+        recorder: &mut dyn Recorder,
     ) -> Option<Effect> {
         let fault = *self.plan.faults.find(way, label).first()?;
         let action = self.plan.actions.get(fault)?;
         let effect = Effect::of(action, bytes)?;
         self.fired.faults[fault] = true;
         let action = action.clone();
-        trace.push(now, What::Fault { packet, fault, action });
+        recorder.push(now, What::Fault { packet, fault, action });
         Some(effect)
     }
 
@@ -351,25 +350,25 @@ impl Wire {
     }
 
     /// Lets the events happen that are anchored to a packet, in the plan's order.
-    fn anchored(&mut self, now: Time, way: Way, label: &Label, trace: &mut Trace) {
+    fn anchored(&mut self, now: Time, way: Way, label: &Label, recorder: &mut dyn Recorder) {
         for event in self.plan.anchors.find(way, label) {
-            self.happen(now, event, trace);
+            self.happen(now, event, recorder);
         }
     }
 
     /// Lets the timed events happen that are due.
-    fn pass_time(&mut self, now: Time, trace: &mut Trace) {
-        self.pass_time_before(now, |_| None, trace);
+    fn pass_time(&mut self, now: Time, recorder: &mut dyn Recorder) {
+        self.pass_time_before(now, |_| None, recorder);
     }
 
     /// Lets the timed events happen that are due, up to the time of what comes next.
-    fn pass_time_before(&mut self, now: Time, next: fn(&Queue) -> Option<Time>, trace: &mut Trace) {
+    fn pass_time_before(&mut self, now: Time, next: fn(&Queue) -> Option<Time>, recorder: &mut dyn Recorder) {
         while let Some(&(at, event)) = self.plan.timed.get(self.timed_done)
             && at <= now
             && next(&self.queue).is_none_or(|next| at <= next)
         {
             self.timed_done += 1;
-            self.happen(at, event, trace);
+            self.happen(at, event, recorder);
         }
     }
 
@@ -385,26 +384,26 @@ impl Wire {
     }
 
     /// Lets an event happen.
-    fn happen(&mut self, at: Time, event: usize, trace: &mut Trace) {
+    fn happen(&mut self, at: Time, event: usize, recorder: &mut dyn Recorder) {
         match self.plan.happenings[event].clone() {
             Happening::Partition(hosts) => {
                 if self.cuts.set(hosts, true) {
-                    trace.push(at, What::Partitioned(hosts));
+                    recorder.push(at, What::Partitioned(hosts));
                     self.fired.events[event] = true;
                 }
             }
             Happening::Heal(hosts) => {
                 if self.cuts.set(hosts, false) {
-                    trace.push(at, What::Healed(hosts));
+                    recorder.push(at, What::Healed(hosts));
                     self.fired.events[event] = true;
                 }
             }
             Happening::Switch(switch) => self.queue.switch(at, switch),
             Happening::Inject((from, to), bytes) => {
-                let packet = trace.next_packet();
-                trace.push(at, What::Injected { packet, from, to, bytes: bytes.clone() });
+                let packet = recorder.next_packet();
+                recorder.push(at, What::Injected { packet, from, to, bytes: bytes.clone() });
                 if let Some(reason) = self.refusal((from, to), &bytes) {
-                    trace.push(at, What::Lost { packet, reason });
+                    recorder.push(at, What::Lost { packet, reason });
                 } else {
                     let delivery = Delivery { packet, copy: 0, to, bytes, altered: false };
                     self.queue.packet(at + self.line.delay, delivery);

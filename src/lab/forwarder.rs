@@ -18,13 +18,11 @@ use self::power::Powers;
 use super::device::Device;
 use super::ours::OurHost;
 use super::route;
-use crate::errno::Errno;
 use crate::fault::{Delivery, DueWhat, FaultPlan, Fired, Wire};
+use crate::model::{Errno, Fd, HostId, HostStack, LossReason, Time, What};
 use crate::network::Network as _;
 use crate::network::os::OsNetwork;
-use crate::stack::{Fd, Stack};
-use crate::time::Time;
-use crate::trace::{HostId, LossReason, Trace, What};
+use crate::trace::Trace;
 
 pub use self::possible::ForwarderError;
 pub(super) use self::power::Life;
@@ -47,8 +45,8 @@ const EVENT_COST: usize = 128;
 pub enum End {
     /// A host of the kernel.
     Device(Box<dyn Device>),
-    /// A stack of ours.
-    Stack(Box<Stack>),
+    /// A stack in this process.
+    Stack(Box<dyn HostStack>),
 }
 
 /// A host of a forwarder.
@@ -292,7 +290,7 @@ impl Shared {
     }
 
     /// Lets a program use the stack at an end; `None` where there is none, or it has lost power, or the forwarder has ended.
-    pub(super) fn with_stack<T>(&self, life: Life, call: impl FnOnce(&mut Stack) -> T) -> Option<T> {
+    pub(super) fn with_stack<T>(&self, life: Life, call: impl FnOnce(&mut dyn HostStack) -> T) -> Option<T> {
         let mut state = self.state();
         let result = state.with_stack(life, call);
         drop(state);
@@ -307,7 +305,7 @@ impl Shared {
         life: Life,
         cx: &mut Context<'_>,
         fd: Fd,
-        call: impl FnOnce(&mut Stack) -> Result<T, Errno>,
+        call: impl FnOnce(&mut dyn HostStack) -> Result<T, Errno>,
     ) -> Poll<Result<T, Errno>> {
         let mut state = self.state();
         let result = state.with_stack(life, call);
@@ -333,7 +331,7 @@ impl Shared {
         &self,
         life: Life,
         limit: std::time::Duration,
-        mut call: impl FnMut(&mut Stack) -> Option<T>,
+        mut call: impl FnMut(&mut dyn HostStack) -> Option<T>,
     ) -> Option<T> {
         let mut state = self.state();
         let until = state.clock.now() + limit;
@@ -377,12 +375,12 @@ impl Shared {
 }
 
 impl State {
-    fn with_stack<T>(&mut self, life: Life, call: impl FnOnce(&mut Stack) -> T) -> Option<T> {
+    fn with_stack<T>(&mut self, life: Life, call: impl FnOnce(&mut dyn HostStack) -> T) -> Option<T> {
         let now = self.clock.now();
         match self.ends.get_mut(life.end)? {
             End::Stack(stack) if !self.stopped && self.power.is_on(life) => {
-                stack.advance(now);
-                Some(call(stack))
+                stack.handle_timeout(now);
+                Some(call(&mut **stack))
             }
             _ => None,
         }
@@ -502,7 +500,7 @@ impl State {
         let mut packets = VecDeque::new();
         match &mut self.ends[end] {
             End::Stack(stack) => {
-                stack.advance(now);
+                stack.handle_timeout(now);
                 while let Some(note) = stack.poll_note() {
                     self.trace.push(now, What::Note { host: host(end), note });
                 }
@@ -540,8 +538,8 @@ impl State {
         let taken = match self.ends.get_mut(usize::from(to.0)) {
             None => false,
             Some(End::Stack(stack)) => {
-                stack.advance(now);
-                stack.input(&bytes);
+                stack.handle_timeout(now);
+                stack.handle_input(&bytes);
                 true
             }
             Some(End::Device(device)) => match device.send(&bytes) {
@@ -564,7 +562,7 @@ impl State {
     /// How long there is nothing to do unless something comes; for ever, if `None`.
     fn idle(&self) -> Option<std::time::Duration> {
         let stacks = self.ends.iter().enumerate().filter_map(|(at, end)| match end {
-            End::Stack(stack) if self.power.is_up(at) => stack.next_timeout(),
+            End::Stack(stack) if self.power.is_up(at) => stack.poll_timeout(),
             _ => None,
         });
         let next = stacks.chain(self.wire.next_due()).min()?;

@@ -5,8 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::forwarder::{Life, Shared};
-use crate::errno::Errno;
-use crate::stack::{Fd, Stack};
+use crate::model::{Errno, Fd, HostStack};
 
 /// Why a call that was to wait gave nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +19,7 @@ pub enum WaitError {
     TooLong,
 }
 
-/// A [`Stack`] at an end of a [`Forwarder`](super::Forwarder), for programs in any thread.
+/// A [`HostStack`] at an end of a [`Forwarder`](super::Forwarder), for programs in any thread.
 #[derive(Clone, Debug)]
 pub struct OurHost {
     shared: Arc<Shared>,
@@ -33,7 +32,7 @@ impl OurHost {
     }
 
     /// Makes calls that do not wait; `None` when the host has lost power, or the forwarder has ended.
-    pub fn call<T>(&self, call: impl FnOnce(&mut Stack) -> T) -> Option<T> {
+    pub fn call<T>(&self, call: impl FnOnce(&mut dyn HostStack) -> T) -> Option<T> {
         self.shared.with_stack(self.life, call)
     }
 
@@ -43,7 +42,7 @@ impl OurHost {
         &self,
         cx: &mut Context<'_>,
         fd: Fd,
-        call: impl FnOnce(&mut Stack) -> Result<T, Errno>,
+        call: impl FnOnce(&mut dyn HostStack) -> Result<T, Errno>,
     ) -> Poll<Result<T, Errno>> {
         self.shared.poll(self.life, cx, fd, call)
     }
@@ -55,7 +54,7 @@ impl OurHost {
     pub fn wait<T>(
         &self,
         limit: Duration,
-        mut call: impl FnMut(&mut Stack) -> Result<T, Errno>,
+        mut call: impl FnMut(&mut dyn HostStack) -> Result<T, Errno>,
     ) -> Result<T, WaitError> {
         let answer = self.shared.wait(self.life, limit, |stack| match call(stack) {
             Err(Errno::EAGAIN) => None,

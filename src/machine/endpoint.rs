@@ -6,9 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Machine;
-use crate::errno::Errno;
+use crate::model::{Errno, Time};
 use crate::network::{Datagram as _, Network};
-use crate::time::Time;
 
 /// The longest datagram that is taken, in bytes: UDP's payload over IPv6.
 const LONGEST: usize = 65_527;

@@ -28,8 +28,7 @@ pub use sockets::OsSockets;
 pub use stream::{OsListener, OsStream};
 
 use super::Network;
-use crate::stack::{Domain, SocketOption};
-use crate::time::Time;
+use crate::model::{Domain, SocketOption, Time};
 use names::Names;
 
 /// The operating system's network, as one host.

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::adaptive;
-use crate::errno::Errno;
+use crate::model::Errno;
 
 /// Why a client did not get what it asked for.
 #[derive(Debug, thiserror::Error)]

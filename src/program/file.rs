@@ -21,7 +21,7 @@ use siphasher::sip::SipHasher13;
 
 use super::{ClientError, Limits};
 use crate::adaptive::Vitals;
-use crate::time::Time;
+use crate::model::Time;
 
 pub use over_adaptive::{adaptive_send, adaptive_server};
 pub use over_tcp::{tcp_send, tcp_server};

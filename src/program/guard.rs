@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Limits, stamp};
-use crate::time::Time;
+use crate::model::Time;
 
 /// The lowest port of a client.
 const FIRST_CLIENT_PORT: u16 = 1024;

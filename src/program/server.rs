@@ -14,9 +14,8 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::{Limits, ServerError, Tally};
 use crate::adaptive::source;
-use crate::errno::Errno;
+use crate::model::{Errno, SocketOption};
 use crate::network::{Listener as _, Network, Stream};
-use crate::stack::SocketOption;
 
 /// How long to let things get better after a call failed that may succeed later.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::{
     ACKNOWLEDGEMENT, ClientError, Limits, ServerError, Tally, bind, bulk, listen, numbered, tcp, udp,
 };
-use crate::errno::Errno;
+use crate::model::Errno;
 use crate::network::os::OsNetwork;
 use crate::network::{Datagram as _, Listener as _, Network as _};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::guard::Guard;
 use super::{ACKNOWLEDGEMENT, ClientError, Limits, ServerError, Tally, stamp};
-use crate::errno::Errno;
+use crate::model::Errno;
 use crate::network::{Datagram as _, Network};
 
 /// The longest UDP payload (over IPv6, RFC 768's 16-bit length less the header), in bytes.

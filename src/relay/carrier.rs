@@ -14,9 +14,9 @@ use tokio::task::JoinSet;
 
 use super::{RelayConfig, RelayStats, packet};
 use crate::fault::{Delivery, DueWhat, Fired, Wire};
+use crate::model::{HostId, LossReason, Time, What};
 use crate::network::Network as _;
-use crate::time::Time;
-use crate::trace::{HostId, LossReason, Trace, What};
+use crate::trace::Trace;
 
 /// The hosts that [`RelayConfig::client`] and [`RelayConfig::server`] name.
 const CLIENT: HostId = HostId(0);

@@ -5,10 +5,9 @@ use bytes::Bytes;
 use tokio::net::UdpSocket;
 
 use super::{Relay, RelayConfig, RelayError};
-use crate::fault::{
-    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, Link, LinkNumbers, Packet, PlanEvent, When,
-};
-use crate::trace::{Fate, LossReason, PacketId, What};
+use crate::fault::{Anchor, Direction, EventKind, Fault, FaultPlan, Link, LinkNumbers, PlanEvent, When};
+use crate::model::{Action, Class, LossReason, Packet, PacketId, What};
+use crate::trace::Fate;
 
 const LIMIT: Duration = Duration::from_secs(20);
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::datagram::{Peer, any};
-use super::sockets::Domain;
+use crate::model::Domain;
 
 /// A socket's own address and port, and what shares them.
 #[derive(Clone, Copy, Debug)]

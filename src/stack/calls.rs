@@ -5,10 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use super::Stack;
 use super::datagram::{BUFFER_DEFAULT, Datagram, RECV_BUFFER_MIN, SEND_BUFFER_MIN};
 use super::mutant::Mutant;
-use super::sockets::{
-    Domain, Fd, How, KeepAlive, Kind, OptionName, Protocol, Readiness, Received, SocketOption, Sockets,
+use crate::model::{
+    Domain, Errno, Fd, How, KeepAlive, Kind, OptionName, Protocol, Readiness, Received, SocketOption, Sockets,
 };
-use crate::errno::Errno;
 
 /// Groups that one socket may join (Linux's `igmp_max_memberships`, here for both families).
 const MAX_GROUPS: usize = 20;

@@ -6,9 +6,8 @@ use std::net::IpAddr;
 
 use super::datagram::Peer;
 use super::route::Route;
-use super::sockets::Fd;
-use crate::tcp::{Connection, State};
-use crate::time::Time;
+use crate::model::{Fd, State, Time};
+use crate::tcp::Connection;
 
 /// Connections of a host at most, half-open ones and those in TIME-WAIT among them. A new one takes the place of the one
 /// that is nearest to the end of its TIME-WAIT, if there is one.
@@ -109,7 +108,7 @@ impl Connections {
 
     pub(super) fn put_back(&mut self, id: ConnectionId, entry: Box<Entry>) {
         if let Some(slot) = self.slots.get_mut(id.0 as usize) {
-            slot.due = entry.connection.next_timeout();
+            slot.due = entry.connection.poll_timeout();
             slot.entry = Some(entry);
         }
     }
@@ -129,7 +128,7 @@ impl Connections {
         self.free.push(id.0);
     }
 
-    pub(super) fn next_timeout(&self) -> Option<Time> {
+    pub(super) fn poll_timeout(&self) -> Option<Time> {
         self.slots.iter().filter_map(|slot| slot.due).min()
     }
 
@@ -159,7 +158,7 @@ impl Connections {
             }
         }
         for (index, slot) in (0..).zip(&self.slots) {
-            let due = slot.entry.as_ref().and_then(|entry| entry.connection.next_timeout());
+            let due = slot.entry.as_ref().and_then(|entry| entry.connection.poll_timeout());
             if due != slot.due {
                 return Err(format!("connection {index} is due at {due:?}, noted is {:?}", slot.due));
             }
@@ -178,6 +177,6 @@ impl Connections {
         let waiting = self
             .iter()
             .filter(|(_, entry)| entry.owner == Owner::Nobody && entry.connection.state() == State::TimeWait);
-        waiting.min_by_key(|(_, entry)| entry.connection.next_timeout()).map(|(id, _)| id)
+        waiting.min_by_key(|(_, entry)| entry.connection.poll_timeout()).map(|(id, _)| id)
     }
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::binding::Binding;
-use super::sockets::{Domain, Readiness};
-use crate::errno::Errno;
+use crate::model::{Domain, Errno, Readiness};
 
 /// SO_RCVBUF and SO_SNDBUF of a fresh socket, and the largest that can be asked for (Linux's `rmem_default`,
 /// `rmem_max` and their like for sending). Asking doubles.

@@ -19,8 +19,7 @@ use super::input::Arrived;
 use super::mutant::Mutant;
 use super::packet::{self, Outgoing, Path, Strictness};
 use super::route::{Reach, Route};
-use crate::errno::Errno;
-use crate::trace::DropReason;
+use crate::model::{DropReason, Errno};
 
 /// Length of an ICMP header, in bytes.
 const HEADER_LEN: usize = 8;

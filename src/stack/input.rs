@@ -11,7 +11,7 @@ use super::mutant::Mutant;
 use super::packet::{self, Parsed, Path, Strictness};
 use super::reassembly::Expired;
 use super::route::Reach;
-use crate::trace::{DropReason, Note};
+use crate::model::{DropReason, Note};
 
 /// A packet for this host, whole.
 #[derive(Debug)]

@@ -3,9 +3,8 @@
 use super::Stack;
 use super::connections::{ConnectionId, Entry, Owner};
 use super::output::MAX_TRANSMIT;
-use super::sockets::Fd;
 use super::stream::Role;
-use crate::tcp::State;
+use crate::model::{Fd, State};
 
 impl Stack {
     /// Whether everything is as it must be between any two calls, whatever arrived and whatever programs did: of each

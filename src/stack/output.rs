@@ -6,8 +6,7 @@ use super::Stack;
 use super::datagram::cost;
 use super::packet::Outgoing;
 use super::route::Reach;
-use super::sockets::Fd;
-use crate::errno::Errno;
+use crate::model::{Errno, Fd};
 
 /// Packets that wait for the wire; a send that does not fit in is `ENOBUFS`.
 pub(super) const MAX_TRANSMIT: usize = 4_096;

@@ -13,7 +13,7 @@ use etherparse::{
     Ipv6Header, Ipv6HeaderSlice,
 };
 
-use crate::trace::DropReason;
+use crate::model::DropReason;
 
 /// Largest IPv4 packet, and largest payload of an IPv6 packet, in bytes.
 pub(super) const MAX_LEN: usize = 65_535;

@@ -8,9 +8,8 @@ use siphasher::sip::SipHasher13;
 use super::binding::Binding;
 use super::datagram::any;
 use super::route::Reach;
-use super::sockets::{Domain, Fd};
 use super::{Stack, StackConfig};
-use crate::errno::Errno;
+use crate::model::{Domain, Errno, Fd};
 
 /// Linux's `ip_local_port_range`: first port, and how many.
 const EPHEMERAL: (u16, u16) = (32_768, 28_232);

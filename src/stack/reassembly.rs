@@ -9,8 +9,7 @@ use etherparse::IpNumber;
 
 use super::packet::{self, MAX_LEN, Parsed, Path};
 use super::route::Reach;
-use crate::time::Time;
-use crate::trace::DropReason;
+use crate::model::{DropReason, Time};
 
 /// Datagrams that are being put together at a time.
 const MAX_DATAGRAMS: usize = 256;
@@ -89,7 +88,7 @@ impl Reassembly {
         self.memory
     }
 
-    pub(super) fn next_timeout(&self) -> Option<Time> {
+    pub(super) fn poll_timeout(&self) -> Option<Time> {
         self.partials.iter().map(|partial| partial.deadline).min()
     }
 

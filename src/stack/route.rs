@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::StackConfig;
 use super::packet::Path;
-use crate::errno::Errno;
+use crate::model::Errno;
 
 /// How a packet reaches its destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

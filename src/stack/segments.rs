@@ -13,12 +13,9 @@ use super::input::Arrived;
 use super::mutant::Mutant;
 use super::packet::{Outgoing, Path};
 use super::route::{Reach, Route};
-use super::sockets::Fd;
 use super::stream::{Listener, Stream};
-use crate::errno::Errno;
-use crate::tcp::{Connection, MSS_DEFAULT, Options, Outcome, Segment, Seq, State, initial_sequence_number};
-use crate::time::Time;
-use crate::trace::{DropReason, Note, TcpNote};
+use crate::model::{DropReason, Errno, Fd, Note, State, TcpNote, Time};
+use crate::tcp::{Connection, MSS_DEFAULT, Options, Outcome, Segment, Seq, initial_sequence_number};
 
 /// Length of a TCP header without options, in bytes.
 const HEADER_LEN: usize = 20;
@@ -212,7 +209,7 @@ impl Stack {
 
     /// Fires the timers that are due.
     pub(super) fn expire_connections(&mut self) {
-        if self.connections.next_timeout().is_none_or(|due| due > self.now) {
+        if self.connections.poll_timeout().is_none_or(|due| due > self.now) {
             return;
         }
         for id in self.connections.due(self.now) {

@@ -6,8 +6,7 @@ use std::time::Duration;
 use super::binding::Binding;
 use super::connections::ConnectionId;
 use super::datagram::any;
-use super::sockets::{Domain, OptionName, SocketOption};
-use crate::errno::Errno;
+use crate::model::{Domain, Errno, OptionName, SocketOption};
 
 /// SO_RCVBUF and SO_SNDBUF of a fresh stream socket, in bytes; half of each is for text. Linux's
 /// `tcp_rmem` has the same figure; its send buffer grows by itself, ours does not.

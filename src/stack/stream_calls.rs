@@ -8,10 +8,9 @@ use super::Stack;
 use super::binding::Binding;
 use super::connections::{ConnectionId, Entry, Owner};
 use super::route::Reach;
-use super::sockets::{Domain, Fd, How, OptionName, Readiness, SocketOption};
 use super::stream::{Listener, Role, Stream};
-use crate::errno::Errno;
-use crate::tcp::{Connection, State};
+use crate::model::{Domain, Errno, Fd, How, OptionName, Readiness, SocketOption, State};
+use crate::tcp::Connection;
 
 /// The longest backlog (Linux's `somaxconn`).
 const BACKLOG_MAX: u32 = 4_096;

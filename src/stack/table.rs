@@ -1,7 +1,6 @@
 //! Open descriptors: numbered in the order of being opened, never reused, at most 1024 at a time.
 
-use super::sockets::Fd;
-use crate::errno::Errno;
+use crate::model::{Errno, Fd};
 
 /// Open descriptors of one process at most (Linux's default `RLIMIT_NOFILE`).
 pub(super) const MAX_OPEN: usize = 1_024;

@@ -6,8 +6,7 @@ use bytes::Bytes;
 
 use super::packet::{self, Strictness};
 use super::{Domain, Fd, Kind, Protocol, SocketOption, Sockets, Stack, StackConfig};
-use crate::errno::Errno;
-use crate::trace::Note;
+use crate::model::{Errno, HostStack, Note};
 
 /// The configuration of host `n` of the link: 10.0.0.n and fd00::n.
 pub(super) fn config(n: u8) -> StackConfig {
@@ -89,7 +88,7 @@ impl Link {
         let many = to.is_multicast() || self.hosts[from].config.is_broadcast(to);
         for (n, stack) in self.hosts.iter_mut().enumerate() {
             if n != from && (many || stack.config.is_own(to)) {
-                stack.input(packet);
+                stack.handle_input(packet);
             }
         }
     }

@@ -2,9 +2,7 @@
 
 use super::testing::{Link, addr, host};
 use super::{Domain, Kind, Protocol, SocketOption, Sockets};
-use crate::errno::Errno;
-use crate::time::Time;
-use crate::trace::{DropReason, Note};
+use crate::model::{DropReason, Errno, HostStack, Note, Time};
 
 const BOTH: [Domain; 2] = [Domain::Inet, Domain::Inet6];
 
@@ -117,15 +115,15 @@ fn a_lost_fragment_is_told_of_when_the_time_is_up() {
         link.host(1).send_to(client, &[1; 2_000], addr(&at(domain, 2, 7))).unwrap();
         let first = link.host(1).poll_transmit().unwrap();
         while link.host(1).poll_transmit().is_some() {}
-        link.host(2).input(&first);
-        assert_eq!(link.host(2).next_timeout(), Some(Time::from_millis(wait)));
-        link.host(2).advance(Time::from_millis(wait));
+        link.host(2).handle_input(&first);
+        assert_eq!(link.host(2).poll_timeout(), Some(Time::from_millis(wait)));
+        link.host(2).handle_timeout(Time::from_millis(wait));
         assert_eq!(link.notes(2), [Note::Dropped(DropReason::Reassembly)]);
         let told = link.host(2).poll_transmit().unwrap();
         let header = if domain == Domain::Inet { 20 } else { 40 };
         assert_eq!(told[header..header + 2], if domain == Domain::Inet { [11, 1] } else { [3, 1] });
-        assert_eq!(link.host(2).next_timeout(), None);
-        link.host(1).input(&told);
+        assert_eq!(link.host(2).poll_timeout(), None);
+        link.host(1).handle_input(&told);
         assert_eq!(link.recv(1, client), Err(Errno::EAGAIN));
     }
 }
@@ -148,7 +146,7 @@ fn each_fragmented_datagram_has_an_identification_of_its_own() {
 fn notes_that_nobody_polls_are_bounded() {
     let mut link = Link::new(1);
     for _ in 0..5_000 {
-        link.host(1).input(&bytes::Bytes::from_static(b"noise"));
+        link.host(1).handle_input(&bytes::Bytes::from_static(b"noise"));
     }
     assert_eq!(link.notes(1), [Note::Dropped(DropReason::Malformed); 1_024]);
 }
@@ -159,10 +157,10 @@ fn time_does_not_go_back() {
     let client = link.socket(1, Domain::Inet, "");
     link.host(1).send_to(client, &[0; 2_000], addr("10.0.0.2:7")).unwrap();
     let first = link.host(1).poll_transmit().unwrap();
-    link.host(2).advance(Time::from_millis(500));
-    link.host(2).advance(Time::from_millis(100));
-    link.host(2).input(&first);
-    assert_eq!(link.host(2).next_timeout(), Some(Time::from_millis(30_500)));
+    link.host(2).handle_timeout(Time::from_millis(500));
+    link.host(2).handle_timeout(Time::from_millis(100));
+    link.host(2).handle_input(&first);
+    assert_eq!(link.host(2).poll_timeout(), Some(Time::from_millis(30_500)));
 }
 
 /// Things that a stack holds for others, put there.
@@ -181,7 +179,7 @@ const HELD: [fn(&mut Link); 5] = [
         link.host(1).send_to(client, &[7; 2_000], addr("10.0.0.2:7")).unwrap();
         let first = link.host(1).poll_transmit().unwrap();
         while link.host(1).poll_transmit().is_some() {}
-        link.host(2).input(&first);
+        link.host(2).handle_input(&first);
     },
     |link| {
         let listener = link.host(2).socket(Domain::Inet, Kind::Stream, Protocol::Tcp).unwrap();
@@ -195,7 +193,7 @@ const HELD: [fn(&mut Link); 5] = [
     },
     |link| {
         for _ in 0..3 {
-            link.host(2).input(&bytes::Bytes::from_static(b"noise"));
+            link.host(2).handle_input(&bytes::Bytes::from_static(b"noise"));
         }
     },
 ];

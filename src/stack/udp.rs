@@ -11,9 +11,7 @@ use super::input::Arrived;
 use super::mutant::Mutant;
 use super::packet::{MAX_LEN, Outgoing, Path};
 use super::route::{Reach, Route};
-use super::sockets::{Domain, Fd, Received};
-use crate::errno::Errno;
-use crate::trace::{DropReason, Note};
+use crate::model::{Domain, DropReason, Errno, Fd, Note, Received};
 
 impl Stack {
     /// `sendto(2)`, or `send(2)` without an address. The order of the checks is Linux's (`udp_sendmsg`).

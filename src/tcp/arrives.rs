@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use super::connection::Connection;
 use super::segment::Segment;
-use super::state::State;
-use crate::errno::Errno;
+use crate::model::{Errno, State, Time};
 use crate::mutant::Mutant;
-use crate::time::Time;
 
 /// Empty segments from outside the window, and resets and SYNs within it, are answered no more often than
 /// this (as Linux's `tcp_invalid_ratelimit`): else two ends that disagree would answer each other for ever.

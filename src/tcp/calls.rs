@@ -1,11 +1,8 @@
 //! What a program may ask of its connection (RFC 9293, section 3.10.2 to 3.10.5), with Linux's answers.
 
 use super::connection::Connection;
-use super::state::State;
-use crate::errno::Errno;
+use crate::model::{Errno, Readiness, State, Time};
 use crate::mutant::Mutant;
-use crate::stack::Readiness;
-use crate::time::Time;
 
 impl Connection {
     /// Takes what there is room for.

@@ -9,12 +9,9 @@ use super::rtt::Rtt;
 use super::segment::Segment;
 use super::send_buffer::SendBuffer;
 use super::seq::Seq;
-use super::state::State;
 use super::timers::Timers;
-use crate::errno::Errno;
+use crate::model::{Errno, State, TcpNote, Time};
 use crate::mutant::Mutant;
-use crate::time::Time;
-use crate::trace::TcpNote;
 
 /// The segment size that a peer is sent where it names none (RFC 9293, section 3.7.1): over IPv4 and IPv6.
 pub(crate) const MSS_DEFAULT: [u16; 2] = [536, 1_220];

@@ -1,7 +1,7 @@
 //! What holds of a connection between any two calls. All tests ask this one function.
 
 use super::connection::Connection;
-use super::state::State;
+use crate::model::State;
 
 impl Connection {
     /// `Err` says which invariant is broken.
@@ -15,7 +15,7 @@ impl Connection {
             return fail("SND.UNA <= SND.NXT <= all that was sent does not hold");
         }
         if self.state == State::Closed {
-            return match self.next_timeout() {
+            return match self.poll_timeout() {
                 None => Ok(()),
                 Some(_) => fail("a timer runs"),
             };

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use siphasher::sip::SipHasher13;
 
 use super::seq::Seq;
-use crate::time::Time;
+use crate::model::Time;
 
 /// ISN = M + F(local address, remote address, secret key).
 pub(crate) fn initial_sequence_number(key: u64, connection: &impl Hash, now: Time) -> Seq {

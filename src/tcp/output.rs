@@ -3,10 +3,8 @@
 use super::connection::Connection;
 use super::segment::Segment;
 use super::seq::Seq;
-use super::state::State;
+use crate::model::{State, TcpNote, Time};
 use crate::mutant::Mutant;
-use crate::time::Time;
-use crate::trace::TcpNote;
 
 /// A segment's place in the stream: where it begins, how much text, and whether the FIN follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

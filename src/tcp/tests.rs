@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use super::connection::Connection;
 use super::{Config, Options, Outcome, Segment, Seq, State};
-use crate::errno::Errno;
-use crate::time::Time;
+use crate::model::{Errno, Time};
 
 const MSS: u32 = 1_000;
 /// What the peer offers, and what this side does.
@@ -247,22 +246,22 @@ fn a_challenged_syn_goes_out_again_soon_and_once() {
     let at = Time::from_millis(30);
     let reset = Segment { rst: true, ack: Some(Seq(5_000)), ..Segment::at(Seq(1)) };
     assert_eq!(connection.arrives(&reset, at), Outcome::Refuse);
-    assert_eq!(connection.next_timeout(), Some(Time::from_millis(1_000)), "a reset is no challenge");
+    assert_eq!(connection.poll_timeout(), Some(Time::from_millis(1_000)), "a reset is no challenge");
     for ms in [30, 35] {
         let challenge = Segment { ack: Some(Seq(5_000)), ..Segment::at(Seq(1)) };
         assert_eq!(connection.arrives(&challenge, Time::from_millis(ms)), Outcome::Refuse);
-        assert_eq!(connection.next_timeout(), Some(Time::from_millis(40)));
+        assert_eq!(connection.poll_timeout(), Some(Time::from_millis(40)));
     }
     connection.expire(Time::from_millis(40));
     assert_eq!(sent(&mut connection, Time::from_millis(40))[0].flags, "S");
     // From there on it is the timer's, as if nothing had happened.
     let challenge = Segment { ack: Some(Seq(5_000)), ..Segment::at(Seq(1)) };
     assert_eq!(connection.arrives(&challenge, Time::from_millis(50)), Outcome::Refuse);
-    assert_eq!(connection.next_timeout(), Some(Time::from_millis(1_000)));
+    assert_eq!(connection.poll_timeout(), Some(Time::from_millis(1_000)));
     let syn = Segment { syn: true, mss: Some(1_000), ..from_peer(&connection, Seq(7)) };
     said(&mut connection, Time::from_millis(60), &syn);
     assert_eq!((connection.state, connection.congestion.cwnd), (State::Established, 10 * MSS));
-    assert_eq!(connection.next_timeout(), None);
+    assert_eq!(connection.poll_timeout(), None);
 }
 
 #[test]
@@ -272,7 +271,7 @@ fn one_lost_syn_costs_no_initial_window() {
         let mut now = Time::ZERO;
         sent(&mut connection, now);
         for _ in 0..timeouts {
-            now = connection.next_timeout().unwrap();
+            now = connection.poll_timeout().unwrap();
             connection.expire(now);
             assert_eq!(sent(&mut connection, now)[0].flags, "S");
         }
@@ -291,7 +290,7 @@ fn a_small_window_is_used_within_a_second_whatever_the_timeout_was_backed_off_to
         let mut now = Time::ZERO;
         sent(&mut connection, now);
         for _ in 0..timeouts {
-            now = connection.next_timeout().unwrap();
+            now = connection.poll_timeout().unwrap();
             connection.expire(now);
             assert_eq!(sent(&mut connection, now).len(), 1);
         }
@@ -300,7 +299,7 @@ fn a_small_window_is_used_within_a_second_whatever_the_timeout_was_backed_off_to
         said(&mut connection, now, &small);
         connection.send(&[7; 1_000]).unwrap();
         assert_eq!(sent(&mut connection, now), []);
-        let due = connection.next_timeout().unwrap();
+        let due = connection.poll_timeout().unwrap();
         let wait = due.since(now);
         assert!((Duration::from_millis(100)..=Duration::from_secs(1)).contains(&wait), "{wait:?}");
         connection.expire(due);
@@ -318,7 +317,7 @@ fn a_window_that_opens_a_little_is_not_left_to_the_timer_of_the_probe() {
         sent(&mut connection, now);
         // The timeout is backed off, so that the first probe is a minute away.
         for _ in 0..8 {
-            now = connection.next_timeout().unwrap();
+            now = connection.poll_timeout().unwrap();
             connection.expire(now);
             sent(&mut connection, now);
         }
@@ -327,14 +326,14 @@ fn a_window_that_opens_a_little_is_not_left_to_the_timer_of_the_probe() {
         connection.send(&[7; 1_000]).unwrap();
         assert_eq!(sent(&mut connection, now), []);
         for _ in 0..probes {
-            now = connection.next_timeout().unwrap();
+            now = connection.poll_timeout().unwrap();
             connection.expire(now);
             assert_eq!(sent(&mut connection, now)[0].len, 1, "a probe");
         }
-        assert!(connection.next_timeout().unwrap().since(now) > Duration::from_secs(40));
+        assert!(connection.poll_timeout().unwrap().since(now) > Duration::from_secs(40));
         let small = Segment { window: 100, ..from_peer(&connection, connection.rcv.nxt) };
         assert_eq!(said(&mut connection, now, &small), []);
-        assert!(connection.next_timeout().unwrap().since(now) <= Duration::from_secs(1), "{probes} probes");
+        assert!(connection.poll_timeout().unwrap().since(now) <= Duration::from_secs(1), "{probes} probes");
     }
 }
 
@@ -354,7 +353,7 @@ fn a_segment_size_of_zero_is_as_good_as_none() {
 #[test]
 fn a_soft_error_is_told_when_the_connection_gives_up_unless_something_got_through() {
     let until_it_gives_up = |connection: &mut Connection| {
-        while let Some(due) = connection.next_timeout() {
+        while let Some(due) = connection.poll_timeout() {
             connection.expire(due);
             sent(connection, due);
         }
@@ -443,7 +442,7 @@ fn no_configuration_makes_it_panic_or_repeat_without_a_pause() {
             sent(&mut connection, now);
             let closed = Segment { window: 0, text: b"x", ..from_peer(&connection, connection.rcv.nxt) };
             let mut waits = Vec::new();
-            while let Some(due) = connection.next_timeout() {
+            while let Some(due) = connection.poll_timeout() {
                 waits.push(due.since(now));
                 now = due;
                 connection.expire(now);
@@ -461,7 +460,7 @@ fn no_configuration_makes_it_panic_or_repeat_without_a_pause() {
             connection.shut_write();
             for _ in 0..100 {
                 sent(&mut connection, now);
-                now = connection.next_timeout().unwrap_or(now);
+                now = connection.poll_timeout().unwrap_or(now);
                 connection.expire(now);
             }
         }

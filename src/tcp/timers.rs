@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use super::connection::Connection;
-use super::state::State;
+use crate::model::{State, TcpNote, Time};
 use crate::mutant::Mutant;
-use crate::time::Time;
-use crate::trace::TcpNote;
 
 /// The override of the sender's silly-window avoidance waits so long (RFC 9293, section 3.8.6.2.1: 0.1 to 1
 /// s).
@@ -39,7 +37,7 @@ pub(crate) struct Timers {
 
 impl Connection {
     /// When [`expire`](Self::expire) must be called at the latest.
-    pub(crate) fn next_timeout(&self) -> Option<Time> {
+    pub(crate) fn poll_timeout(&self) -> Option<Time> {
         let Timers { retransmit, syn_soon, persist, delayed_ack, end, .. } = self.timers;
         [retransmit, syn_soon, persist, delayed_ack, end].into_iter().flatten().min()
     }

@@ -10,7 +10,7 @@ use siphasher::sip::SipHasher24;
 use siphasher::sip128::{Hasher128 as _, SipHasher24 as SipHasher128};
 
 use super::{Call, CongestionWindow, Event, HostId, Note, Trace, What, words};
-use crate::fault::{Action, Label};
+use crate::model::{Action, Label};
 
 /// A trace's hash. Displays as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

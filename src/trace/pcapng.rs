@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::{HostId, Trace, What};
-use crate::fault::Action;
+use crate::model::Action;
 use entry::Place;
 
 /// What a capture file holds.

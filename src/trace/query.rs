@@ -3,9 +3,7 @@
 use bytes::Bytes;
 
 use super::{Call, Event, HostId, LossReason, Note, PacketId, PacketView, SocketId, Trace, What};
-use crate::errno::Errno;
-use crate::fault::{Action, Label};
-use crate::time::Time;
+use crate::model::{Action, Errno, Label, Time};
 
 /// A packet that was put on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,7 @@ use bytes::Bytes;
 use etherparse::PacketBuilder;
 
 use super::{Call, DropReason, HostId, Note, PacketId, SocketId, Trace, What};
-use crate::errno::Errno;
-use crate::fault::{Action, Class, Label};
-use crate::time::Time;
+use crate::model::{Action, Class, Errno, Label, Time};
 
 pub(super) const CLIENT: HostId = HostId(0);
 pub(super) const SERVER: HostId = HostId(1);

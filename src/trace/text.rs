@@ -9,8 +9,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use super::{Call, Event, HostId, PacketId, PacketView, Sending, Trace, Transport, What, hash, words};
-use crate::fault::Action;
-use crate::time::Time;
+use crate::model::{Action, Time};
 
 /// Data up to this length is shown; longer data by length and hash.
 const SHOWN_BYTES: usize = 32;

@@ -1,8 +1,7 @@
 //! The words that the renderings of a trace share. Stable: golden traces and hashes are made of them.
 
 use super::{DropReason, IcmpMessage, LossReason, Note, TcpNote};
-use crate::fault::Action;
-use crate::stack::SocketOption;
+use crate::model::{Action, SocketOption};
 
 /// Why a packet was lost.
 pub(super) fn loss(reason: LossReason) -> &'static str {
@@ -132,6 +131,6 @@ pub(super) fn span(nanos: u64) -> String {
 }
 
 /// A moment in milliseconds with three decimals: the trace's own unit.
-pub(super) fn moment(at: crate::time::Time) -> String {
+pub(super) fn moment(at: crate::model::Time) -> String {
     format!("{}.{:03}", at.as_millis(), at.as_micros() % 1_000)
 }

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
 use faultwire::fault::{FaultPlan, Wire};
-use faultwire::stack::{Stack, StackConfig};
+use faultwire::stack::{HostStack as _, Stack, StackConfig};
 use faultwire::time::Time;
 use faultwire::trace::{HostId, PacketView, Trace};
 
@@ -28,7 +28,7 @@ pub(crate) fn fuzz(data: &[u8]) {
             let _ = (view.source(), view.destination(), view.icmp(), format!("{view:?}"));
         }
         wire.send(Time::ZERO, HostId(0), HostId(1), bytes.clone(), &mut trace);
-        stack.input(&bytes);
+        stack.handle_input(&bytes);
         stack.check().expect("the invariants hold");
     }
     while stack.poll_transmit().is_some() || stack.poll_note().is_some() {}

@@ -6,7 +6,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
-use faultwire::stack::{Domain, Fd, How, Kind, Protocol, SocketOption, Sockets, Stack, StackConfig};
+use faultwire::stack::{
+    Domain, Fd, HostStack as _, How, Kind, Protocol, SocketOption, Sockets, Stack, StackConfig,
+};
 use faultwire::time::Time;
 use faultwire::trace::{DropReason, Note};
 
@@ -76,7 +78,7 @@ fn corpus() -> Vec<Vec<u8>> {
     let mut closed = host(1);
     for fd in &fds[6..] {
         target.send(*fd, &[7; 100]).unwrap();
-        closed.input(&target.poll_transmit().unwrap());
+        closed.handle_input(&target.poll_transmit().unwrap());
         packets.push(closed.poll_transmit().unwrap());
     }
     let mut packets: Vec<Vec<u8>> = packets.iter().map(|packet| packet.to_vec()).collect();
@@ -194,7 +196,7 @@ fn attend(choice: &mut Choice<'_>, now: Time, stack: &mut Stack, fds: &[Fd], see
             Err(error) => seen.errors += u64::from(error != faultwire::Errno::EAGAIN),
         },
         3 => while stack.poll_changed().is_some_and(|fd| stack.poll(fd).is_ok()) {},
-        4 => stack.advance(now),
+        4 => stack.handle_timeout(now),
         5 => {
             while let Some(note) = stack.poll_note() {
                 seen.note(note);
@@ -219,7 +221,7 @@ pub(crate) fn fuzz(data: &[u8]) {
     let mut now = Time::ZERO;
     while !choice.is_over() {
         match choice.below(4) {
-            0 | 1 => stack.input(&packet(&mut choice, corpus)),
+            0 | 1 => stack.handle_input(&packet(&mut choice, corpus)),
             2 => {
                 now += Duration::from_micros(choice.below(100_000) as u64);
                 attend(&mut choice, now, &mut stack, &fds, &mut seen);
@@ -298,7 +300,7 @@ mod tests {
         let mut seen = Seen::default();
         let mut most = 0;
         for n in 0..PACKETS {
-            stack.input(&packet(&mut Choice::Number(n), &corpus));
+            stack.handle_input(&packet(&mut Choice::Number(n), &corpus));
             if n == UNATTENDED {
                 inspect(&mut stack);
             }
@@ -327,8 +329,8 @@ mod tests {
 
     /// After all that, the fragments time out, the queues can be emptied, and a datagram gets through.
     fn still_works(mut stack: Stack, fds: &[Fd]) {
-        stack.advance(Time::MAX);
-        assert_eq!(stack.next_timeout(), None);
+        stack.handle_timeout(Time::MAX);
+        assert_eq!(stack.poll_timeout(), None);
         while stack.poll_transmit().is_some() || stack.poll_note().is_some() || stack.poll_changed().is_some()
         {
         }
@@ -340,7 +342,7 @@ mod tests {
         let mut peer = host(1);
         let client = socket(&mut peer, "0.0.0.0:1000");
         peer.send_to(client, b"hello", addr("10.0.0.2:7")).unwrap();
-        stack.input(&peer.poll_transmit().unwrap());
+        stack.handle_input(&peer.poll_transmit().unwrap());
         assert_eq!(stack.recv(fds[0], &mut buffer), Ok(5));
         assert_eq!(&buffer[..5], b"hello");
     }

@@ -11,7 +11,7 @@ mod situation;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use faultwire::stack::{How, SocketOption, Sockets};
+use faultwire::stack::{HostStack as _, How, SocketOption, Sockets};
 use faultwire::tcp::State;
 
 use self::peer::Peer;
@@ -70,7 +70,7 @@ fn episode(n: u64, choice: &mut Choice<'_>, situation: Situation, counts: &mut C
                 }
             }
         }
-        peer.stack.input(&bytes);
+        peer.stack.handle_input(&bytes);
         arrived += 1;
         inspect(n, situation, &mut peer);
         if choice.below(3) == 0 {
@@ -159,11 +159,11 @@ fn act(peer: &mut Peer, choice: &mut Choice<'_>) {
 fn step(peer: &mut Peer, choice: &mut Choice<'_>) {
     let until = match choice.below(8) {
         0..=2 => peer.now + Duration::from_micros(choice.below(50_000) as u64),
-        3..=6 => peer.stack.next_timeout().unwrap_or(peer.now),
+        3..=6 => peer.stack.poll_timeout().unwrap_or(peer.now),
         _ => peer.now + Duration::from_millis(choice.below(100_000) as u64),
     };
     peer.now = peer.now.max(until);
-    peer.stack.advance(peer.now);
+    peer.stack.handle_timeout(peer.now);
 }
 
 /// Once the program has let go of everything and the peer is silent, nothing stays for ever.
@@ -173,12 +173,12 @@ fn comes_to_an_end(n: u64, situation: Situation, mut peer: Peer) {
     }
     for _ in 0..200 {
         inspect(n, situation, &mut peer);
-        let Some(due) = peer.stack.next_timeout() else {
+        let Some(due) = peer.stack.poll_timeout() else {
             while peer.stack.poll_note().is_some() || peer.stack.poll_changed().is_some() {}
             assert_eq!(peer.stack.memory(), 0, "episode {n}, {situation:?}: all is let go");
             return;
         };
-        peer.stack.advance(due);
+        peer.stack.handle_timeout(due);
     }
     panic!("episode {n}, {situation:?}: something stays for ever");
 }

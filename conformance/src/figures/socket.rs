@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use faultwire::Errno;
 use faultwire::lab::{KernelHost, OurHost, WaitError};
-use faultwire::stack::{Domain, Fd, How, Kind, Protocol, SocketOption, Sockets as _};
+use faultwire::stack::{Domain, Fd, How, Kind, Protocol, SocketOption};
 
 /// A host's end of the wire, as programs see it.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 use faultwire::Errno;
 use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
 use faultwire::lab::{KernelHost, OurHost, WaitError};
-use faultwire::stack::{Domain, Fd, Kind, Protocol, Sockets as _};
+use faultwire::stack::{Domain, Fd, Kind, Protocol};
 
 use crate::bench::{Bench, FAMILIES, LIMIT, kernel_addr, no_faults, our_addr};
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use faultwire::Errno;
 use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
 use faultwire::lab::{OurHost, WaitError};
-use faultwire::stack::{Domain, Fd, How, Kind, Protocol, SocketOption, Sockets as _};
+use faultwire::stack::{Domain, Fd, How, Kind, Protocol, SocketOption};
 use faultwire::trace::{Event, Transport, What};
 use socket2::{SockRef, Socket};
 

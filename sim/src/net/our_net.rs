@@ -12,9 +12,7 @@ use faultwire::errno::Errno;
 use faultwire::lab::OurHost;
 use faultwire::network::os::OsNetwork;
 use faultwire::network::{Datagram, Listener, Network, Stream};
-use faultwire::stack::{
-    Domain, Fd, How, Kind, OptionName, Protocol, Received, SocketOption, Sockets as _, Stack,
-};
+use faultwire::stack::{Domain, Fd, HostStack, How, Kind, OptionName, Protocol, Received, SocketOption};
 use faultwire::time::Time;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -64,7 +62,7 @@ impl OurNet {
         kind: Kind,
         addr: SocketAddr,
         options: &[SocketOption],
-        finish: impl FnOnce(&mut Stack, Fd) -> Result<(), Errno>,
+        finish: impl FnOnce(&mut dyn HostStack, Fd) -> Result<(), Errno>,
     ) -> io::Result<Socket> {
         let opened = self.host.call(|stack| {
             let fd = stack.socket(Domain::of(&addr), kind, Protocol::Default)?;
@@ -97,7 +95,7 @@ impl OurNet {
             }
         })?;
         let fd = socket.fd;
-        let established = |stack: &mut Stack| {
+        let established = |stack: &mut dyn HostStack| {
             if !stack.poll(fd)?.writable {
                 return Err(Errno::EAGAIN);
             }
@@ -139,13 +137,13 @@ impl Socket {
     fn poll<T>(
         &self,
         cx: &mut Context<'_>,
-        call: impl FnOnce(&mut Stack) -> Result<T, Errno>,
+        call: impl FnOnce(&mut dyn HostStack) -> Result<T, Errno>,
     ) -> Poll<io::Result<T>> {
         self.host.poll(cx, self.fd, call).map_err(io::Error::from)
     }
 
     /// A call that never waits.
-    fn ask<T>(&self, call: impl FnOnce(&mut Stack, Fd) -> Result<T, Errno>) -> io::Result<T> {
+    fn ask<T>(&self, call: impl FnOnce(&mut dyn HostStack, Fd) -> Result<T, Errno>) -> io::Result<T> {
         Ok(self.host.call(|stack| call(stack, self.fd)).unwrap_or(Err(Errno::ENETDOWN))?)
     }
 

@@ -54,7 +54,7 @@ impl StackNet {
         if world.is_silent() || world.host(self.host).generation != self.generation {
             return None;
         }
-        world.host(self.host).stack.advance(now);
+        world.host(self.host).stack.handle_timeout(now);
         let result = call(&mut world);
         world.settle(self.host);
         self.shared.fabric.put_on_wire(&mut world, self.host);
@@ -74,7 +74,7 @@ impl StackNet {
             let stack = &mut world.host(self.host).stack;
             let fd = stack.socket(Domain::of(&addr), kind, Protocol::Default)?;
             let set = options.iter().try_for_each(|option| stack.set_option(fd, *option));
-            match set.and_then(|()| finish(stack, fd)) {
+            match set.and_then(|()| finish(&mut **stack, fd)) {
                 Ok(call) => {
                     let id = world.host(self.host).opened(fd);
                     if let Some(call) = call {
@@ -121,7 +121,7 @@ impl Socket {
     ) -> Poll<io::Result<R>> {
         let answer = self.net.with(|world| {
             let host = world.host(self.net.host);
-            let result = call(&mut host.stack, self.fd);
+            let result = call(&mut *host.stack, self.fd);
             if matches!(result, Err(Errno::EAGAIN | Errno::EINPROGRESS | Errno::EALREADY)) {
                 host.waiters.add(self.fd, cx.waker());
                 return None;
@@ -149,7 +149,7 @@ impl Socket {
 
     /// A call that never waits and leaves no trace.
     fn ask<R>(&self, call: impl FnOnce(&mut dyn Sockets, Fd) -> Result<R, Errno>) -> io::Result<R> {
-        match self.net.with(|world| call(&mut world.host(self.net.host).stack, self.fd)) {
+        match self.net.with(|world| call(&mut *world.host(self.net.host).stack, self.fd)) {
             Some(result) => Ok(result?),
             None => Err(Errno::ENETDOWN.into()),
         }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::task::Waker;
 
-use faultwire::stack::{Fd, Stack, StackConfig};
+use faultwire::stack::{Fd, HostStack, Stack, StackConfig};
 use faultwire::time::Time;
 use faultwire::trace::SocketId;
 
@@ -13,7 +13,7 @@ use crate::settings::Settings;
 /// A host of the run.
 pub(crate) struct Host {
     pub(crate) addrs: HostAddrs,
-    pub(crate) stack: Stack,
+    pub(crate) stack: Box<dyn HostStack>,
     pub(crate) waiters: Waiters,
     pub(crate) is_up: bool,
     /// How often it lost power. A socket of an earlier life is dead: its calls never come back.
@@ -63,8 +63,8 @@ impl Host {
         }
     }
 
-    pub(crate) fn next_timeout(&self) -> Option<Time> {
-        if self.is_up { self.stack.next_timeout() } else { None }
+    pub(crate) fn poll_timeout(&self) -> Option<Time> {
+        if self.is_up { self.stack.poll_timeout() } else { None }
     }
 
     /// Numbers a socket that a program opened.
@@ -92,12 +92,12 @@ impl Host {
 
     pub(crate) fn power_on(&mut self, now: Time, settings: &Settings) {
         self.stack = new_stack(self.index, self.generation, self.mtu, settings);
-        self.stack.advance(now);
+        self.stack.handle_timeout(now);
         self.is_up = true;
     }
 }
 
-fn new_stack(index: usize, generation: u32, mtu: u16, settings: &Settings) -> Stack {
+fn new_stack(index: usize, generation: u32, mtu: u16, settings: &Settings) -> Box<dyn HostStack> {
     let addrs = HostAddrs::of(index);
     let mut config = StackConfig::new(addrs.v4, addrs.v6);
     config.mtu = mtu;
@@ -107,7 +107,7 @@ fn new_stack(index: usize, generation: u32, mtu: u16, settings: &Settings) -> St
     {
         config.mutant = settings.mutant;
     }
-    Stack::new(config)
+    Box::new(Stack::new(config))
 }
 
 /// Who waits for which descriptor.

@@ -3,7 +3,7 @@
 use super::{Connection, State};
 use crate::adaptive::packet::{Body, Data, Frame, PIECE_HEADER, Packet, data_len};
 use crate::adaptive::recovery::Sent;
-use crate::time::Time;
+use crate::model::Time;
 
 /// The peer is told of more room once it is this part of the window.
 const ROOMIER: u64 = 4;

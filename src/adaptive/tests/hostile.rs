@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::pair::{Fate, Pair};
 use crate::adaptive::packet::{Body, Data, Frame, Packet, Piece, SHORTEST, pieces, span};
 use crate::adaptive::*;
-use crate::time::Time;
+use crate::model::Time;
 
 /// A frame in numbers, from which one is made.
 fn frames() -> impl Strategy<Value = Vec<(u8, [u64; 4], u32)>> {

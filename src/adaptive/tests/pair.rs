@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::sample::Index;
 
 use crate::adaptive::*;
-use crate::time::Time;
+use crate::model::Time;
 
 /// One way.
 const DELAY: Duration = Duration::from_millis(10);

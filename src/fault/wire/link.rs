@@ -6,8 +6,7 @@ use std::time::Duration;
 use super::super::LinkNumbers;
 use super::super::classify::Classifier;
 use super::select::Way;
-use crate::time::Time;
-use crate::trace::HostId;
+use crate::model::{HostId, Time};
 
 /// A link in units that need no further arithmetic.
 #[derive(Clone, Copy, Debug)]

@@ -7,8 +7,7 @@ use std::collections::BinaryHeap;
 
 use super::select::Way;
 use super::{Delivery, Power};
-use crate::time::Time;
-use crate::trace::HostId;
+use crate::model::{HostId, Time};
 
 /// When something is due, and what it comes before where several are due at once.
 type Key = (Time, HostId, u64);

@@ -3,8 +3,7 @@
 use super::super::{Action, Anchor, Class, Direction, EventKind, FaultPlan, Label, Packet, When};
 use super::queue::Switch;
 use super::{Power, UnknownHost};
-use crate::time::Time;
-use crate::trace::HostId;
+use crate::model::{HostId, Time};
 
 /// A way over the link: who sends, who is to get it.
 pub(super) type Way = (HostId, HostId);

@@ -8,7 +8,7 @@ use etherparse::PacketBuilder;
 
 use super::super::*;
 use super::*;
-use crate::trace::Event;
+use crate::trace::{Event, Trace};
 
 const CLIENT: HostId = HostId(0);
 const SERVER: HostId = HostId(1);

@@ -8,8 +8,8 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::{OsNetwork, names, options};
+use crate::model::{Domain, OptionName, Received, SocketOption};
 use crate::network::{Datagram, Network as _};
-use crate::stack::{Domain, OptionName, Received, SocketOption};
 
 /// A UDP socket of the operating system.
 ///

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::errno::Errno;
-use crate::stack::{Domain, KeepAlive, OptionName, SocketOption};
+use crate::model::{Domain, Errno, KeepAlive, OptionName, SocketOption};
 
 /// `setsockopt(2)`. `interface` is where IPv4 groups are joined and left.
 ///

@@ -9,8 +9,9 @@ use rustix::net::{RecvFlags, SendFlags};
 use socket2::{SockRef, Socket, Type};
 
 use super::options;
-use crate::errno::Errno;
-use crate::stack::{Domain, Fd, How, Kind, OptionName, Protocol, Readiness, Received, SocketOption, Sockets};
+use crate::model::{
+    Domain, Errno, Fd, How, Kind, OptionName, Protocol, Readiness, Received, SocketOption, Sockets,
+};
 
 /// The operating system's sockets behind the synchronous [`Sockets`] calls; all are non-blocking.
 ///

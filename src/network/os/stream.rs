@@ -10,8 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::options;
+use crate::model::{Domain, OptionName, SocketOption};
 use crate::network::{Listener, Stream};
-use crate::stack::{Domain, OptionName, SocketOption};
 
 /// A connected TCP socket of the operating system.
 #[derive(Debug)]

@@ -7,9 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::OsNetwork;
-use crate::errno::Errno;
+use crate::model::{Errno, KeepAlive, OptionName, SocketOption};
 use crate::network::{Datagram as _, Listener as _, Network as _, Stream as _};
-use crate::stack::{KeepAlive, OptionName, SocketOption};
 
 /// The loopback addresses of the families that this machine has; says so where one is missing.
 fn families() -> Vec<IpAddr> {
@@ -300,9 +299,9 @@ mod calls {
     use std::time::Duration;
 
     use super::families;
-    use crate::errno::Errno;
+    use crate::model::Errno;
+    use crate::model::{Domain, Fd, How, Kind, OptionName, Protocol, SocketOption, Sockets};
     use crate::network::os::OsSockets;
-    use crate::stack::{Domain, Fd, How, Kind, OptionName, Protocol, SocketOption, Sockets};
 
     /// Polls until `ready`; the kernel needs a moment even on loopback.
     fn until<T>(mut ready: impl FnMut() -> Option<T>) -> T {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::testing::{Link, addr};
 use super::*;
+use crate::model::HostStack;
 use Domain::{Inet, Inet6};
 
 #[test]

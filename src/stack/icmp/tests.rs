@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::super::testing::{Link, addr, host};
 use super::super::{Domain, SocketOption, Sockets};
 use super::*;
-use crate::trace::Note;
+use crate::model::{HostStack, Note};
 
 /// A message to an address, from host 1; to host 1 from host 2.
 pub(in super::super) fn message(dst: &str, kind: u8, code: u8, body: &[u8]) -> Bytes {
@@ -31,22 +31,22 @@ fn said(link: &mut Link) -> Vec<Bytes> {
 fn an_echo_request_is_answered_with_the_same_words() {
     for (to, kind, reply) in [("10.0.0.2:0", 8, 0), ("[fd00::2]:0", 128, 129), ("[ff02::1]:0", 128, 129)] {
         let mut link = Link::new(2);
-        link.host(2).input(&message(to, kind, 0, b"ping"));
+        link.host(2).handle_input(&message(to, kind, 0, b"ping"));
         let [answer] = &said(&mut link)[..] else { panic!("one answer to {to}") };
         let parsed = packet::parse(answer, Strictness::Full).unwrap();
         assert_eq!(parsed.path.dst(), addr(if kind == 8 { "10.0.0.1:0" } else { "[fd00::1]:0" }).ip());
         assert_eq!(parsed.path.src(), addr(if kind == 8 { "10.0.0.2:0" } else { "[fd00::2]:0" }).ip());
         let payload = &answer[parsed.payload];
         assert_eq!((payload[0], &payload[4..]), (reply, &b"\x01\x02\x03\x04ping"[..]));
-        link.host(1).input(answer);
+        link.host(1).handle_input(answer);
         assert_eq!(link.notes(1), [], "its checksum holds");
     }
     let mut link = Link::new(2);
-    link.host(2).input(&message("10.0.0.255:0", 8, 0, b"ping"));
+    link.host(2).handle_input(&message("10.0.0.255:0", 8, 0, b"ping"));
     assert_eq!(said(&mut link), [] as [Bytes; 0], "a broadcast echo is not answered");
     let mut damaged = message("10.0.0.2:0", 8, 0, b"ping").to_vec();
     damaged[29] ^= 1;
-    link.host(2).input(&damaged.into());
+    link.host(2).handle_input(&damaged.into());
     assert_eq!(link.notes(2), [Note::Dropped(DropReason::IcmpChecksum)]);
 }
 
@@ -58,9 +58,9 @@ fn a_closed_port_is_reported_with_the_packet_quoted() {
             let fd = link.socket(1, Domain::of(&addr(to)), "");
             link.host(1).send_to(fd, &vec![7; len], addr(to)).unwrap();
             let first = link.host(1).poll_transmit().unwrap();
-            link.host(2).input(&first);
+            link.host(2).handle_input(&first);
             while let Some(packet) = link.host(1).poll_transmit() {
-                link.host(2).input(&packet);
+                link.host(2).handle_input(&packet);
             }
             let [error] = &said(&mut link)[..] else { panic!("one error") };
             assert_eq!(error.len(), most.min(header + 8 + header + 8 + len));
@@ -93,7 +93,7 @@ fn an_unknown_protocol_is_reported() {
         let mut link = Link::new(2);
         let path = Path::new(addr(src).ip(), addr(dst).ip()).unwrap();
         let out = Outgoing { path, protocol: IpNumber(253), hop_limit: 1, head: &[], body: b"?" };
-        out.build(1_500, 0, |packet| link.host(2).input(&packet));
+        out.build(1_500, 0, |packet| link.host(2).handle_input(&packet));
         let [error] = &said(&mut link)[..] else { panic!("one error") };
         let found = [error[header], error[header + 1], error[header + 6], error[header + 7]];
         assert_eq!(found, expected, "type, code and, for IPv6, where the number stands");
@@ -112,7 +112,7 @@ fn heard(peer: &str, kind: u8, code: u8, connected: bool) -> Option<Errno> {
     let to = if quoted[0] >> 4 == 4 { "10.0.0.2:0" } else { "[fd00::2]:0" };
     // Header and eight bytes are all that a router need quote.
     let quoted = &quoted[..if quoted[0] >> 4 == 4 { 28 } else { 48 }];
-    link.host(2).input(&message(to, kind, code, quoted));
+    link.host(2).handle_input(&message(to, kind, code, quoted));
     assert_eq!(link.changed(2).len(), usize::from(link.host(2).poll(fd).unwrap().error));
     let error = link.host(2).take_error(fd).unwrap();
     assert_eq!(link.host(2).take_error(fd), Ok(None), "once");
@@ -170,8 +170,8 @@ fn an_error_about_what_was_never_sent_is_dropped() {
     let quoted = link.host(2).poll_transmit().unwrap();
     let mut other = quoted.to_vec();
     other[23] ^= 1;
-    link.host(2).input(&message("10.0.0.2:0", 3, 3, &other));
-    link.host(2).input(&message("10.0.0.2:0", 3, 3, &quoted[..27]));
+    link.host(2).handle_input(&message("10.0.0.2:0", 3, 3, &other));
+    link.host(2).handle_input(&message("10.0.0.2:0", 3, 3, &quoted[..27]));
     let reasons = [DropReason::NoSocket, DropReason::Malformed].map(Note::Dropped);
     assert_eq!(link.notes(2), reasons);
     assert_eq!(link.host(2).take_error(fd), Ok(None));
@@ -182,7 +182,7 @@ fn an_unknown_protocol_is_not_reported_of_what_went_to_many() {
     let mut link = Link::new(2);
     let path = Path::new(addr("10.0.0.1:0").ip(), addr("10.0.0.255:0").ip()).unwrap();
     let out = Outgoing { path, protocol: IpNumber(253), hop_limit: 1, head: &[], body: b"?" };
-    out.build(1_500, 0, |packet| link.host(2).input(&packet));
+    out.build(1_500, 0, |packet| link.host(2).handle_input(&packet));
     assert_eq!(link.notes(2), [Note::Dropped(DropReason::NoSocket)]);
     assert_eq!(said(&mut link), [] as [Bytes; 0]);
 }
@@ -197,10 +197,10 @@ fn an_error_about_another_protocol_or_a_later_fragment_says_nothing_of_udp() {
     for (at, value) in [(9, 6), (7, 1)] {
         let mut other = quoted.clone();
         other[at] = value;
-        link.host(2).input(&message("10.0.0.2:0", 3, 3, &other));
+        link.host(2).handle_input(&message("10.0.0.2:0", 3, 3, &other));
         assert_eq!(link.host(2).take_error(fd), Ok(None), "byte {at} is {value}");
     }
-    link.host(2).input(&message("10.0.0.2:0", 3, 3, &quoted));
+    link.host(2).handle_input(&message("10.0.0.2:0", 3, 3, &quoted));
     assert_eq!(link.host(2).take_error(fd), Ok(Some(Errno::ECONNREFUSED)));
 }
 
@@ -211,7 +211,7 @@ fn nothing_is_said_of_an_ipv6_packet_that_carries_nothing() {
     // RFC 8200, section 4.7: bytes behind it are ignored.
     for (body, protocol) in [(&b""[..], 59), (b"ignored", 59), (b"?", 253)] {
         let out = Outgoing { path, protocol: IpNumber(protocol), hop_limit: 1, head: &[], body };
-        out.build(1_500, 0, |packet| link.host(2).input(&packet));
+        out.build(1_500, 0, |packet| link.host(2).handle_input(&packet));
         let reported = usize::from(protocol != 59);
         assert_eq!(link.notes(2), vec![Note::Dropped(DropReason::NoSocket); reported]);
         assert_eq!(said(&mut link).len(), reported);

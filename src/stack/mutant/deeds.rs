@@ -11,9 +11,8 @@ use super::super::input::Arrived;
 use super::super::output::Waiting;
 use super::super::packet::{Outgoing, Path};
 use super::super::route::{Reach, Route};
-use super::super::sockets::Fd;
 use super::Mutant;
-use crate::time::Time;
+use crate::model::{Fd, Time};
 
 /// How long [`Mutant::RepeatsUnanswered`] waits for an answer.
 const PATIENCE: Duration = Duration::from_millis(200);

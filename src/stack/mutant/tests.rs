@@ -3,8 +3,7 @@
 use super::super::testing::{Link, addr, config};
 use super::super::{Domain, Fd, SocketOption, Sockets};
 use super::Mutant;
-use crate::errno::Errno;
-use crate::time::Time;
+use crate::model::{Errno, HostStack, Time};
 
 fn link(hosts: u8, mutant: Option<Mutant>) -> Link {
     Link::with(hosts, |config| config.mutant = mutant)
@@ -39,7 +38,7 @@ fn damaged(link: &mut Link, byte: usize) -> (usize, usize) {
     link.host(1).send_to(client, b"abcd", addr("10.0.0.2:7")).unwrap();
     let mut packet = link.host(1).poll_transmit().unwrap().to_vec();
     packet[byte] ^= 1;
-    link.host(2).input(&packet.into());
+    link.host(2).handle_input(&packet.into());
     let said = std::iter::from_fn(|| link.host(2).poll_transmit()).count();
     (std::iter::from_fn(|| link.recv(2, server).ok()).count(), said)
 }
@@ -68,10 +67,10 @@ fn extra_packets() {
     check(Mutant::RepeatsUnanswered, 2, |link| {
         received(link, &[b"x"]);
         for n in [1, 2] {
-            link.host(n).advance(Time::from_millis(200));
+            link.host(n).handle_timeout(Time::from_millis(200));
         }
         link.run();
-        link.wire.len() == 2 && link.host(1).next_timeout().is_none()
+        link.wire.len() == 2 && link.host(1).poll_timeout().is_none()
     });
 }
 
@@ -100,7 +99,7 @@ fn damage() {
         for n in 0..3 {
             let fragment = link.host(1).poll_transmit().unwrap();
             if n != 1 {
-                link.host(2).input(&fragment);
+                link.host(2).handle_input(&fragment);
             }
         }
         link.recv(2, server).is_ok_and(|(data, _)| data.len() == 4_000)

@@ -105,7 +105,7 @@ proptest! {
         }
         prop_assert!(reassembly.memory() > 0);
         let wait = Time::from_millis(if v4 { 30_000 } else { 60_000 });
-        prop_assert_eq!(reassembly.next_timeout(), Some(wait));
+        prop_assert_eq!(reassembly.poll_timeout(), Some(wait));
         prop_assert!(reassembly.expire(Time::from_nanos(wait.as_nanos() - 1)).is_none());
         let expired = reassembly.expire(wait).unwrap();
         prop_assert_eq!(expired.first.is_some(), lost.index(pieces.len() + 1) != 0);

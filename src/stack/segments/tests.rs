@@ -9,6 +9,7 @@ use super::super::icmp::tests::message;
 use super::super::testing::{Link, addr};
 use super::super::{Domain, Kind, Protocol, SocketOption, Sockets};
 use super::*;
+use crate::model::HostStack;
 
 const SERVER: (&str, u16) = ("10.0.0.2", 7);
 
@@ -24,7 +25,7 @@ fn segment_from(link: &mut Link, port: u16, segment: &Segment<'_>) -> Bytes {
 /// What host 2 answers to it.
 fn answers(link: &mut Link, port: u16, segment: &Segment<'_>) -> Vec<Bytes> {
     let packet = segment_from(link, port, segment);
-    link.host(2).input(&packet);
+    link.host(2).handle_input(&packet);
     assert_eq!(link.host(2).check(), Ok(()));
     std::iter::from_fn(|| link.host(2).poll_transmit()).collect()
 }
@@ -84,8 +85,8 @@ fn half_open_connections_are_bounded_and_forgotten() {
     let syn = Segment { syn: true, ..Segment::at(Seq(1)) };
     let answered = (1_000..2_000).filter(|port| !answers(&mut link, *port, &syn).is_empty()).count();
     assert_eq!((answered, link.host(2).connections.len()), (128, 128));
-    while let Some(due) = link.host(2).next_timeout() {
-        link.host(2).advance(due);
+    while let Some(due) = link.host(2).poll_timeout() {
+        link.host(2).handle_timeout(due);
         while link.host(2).poll_transmit().is_some() {}
     }
     assert_eq!((link.host(2).connections.len(), link.host(2).check()), (0, Ok(())));
@@ -115,7 +116,7 @@ fn a_handshake_that_is_complete_while_the_backlog_is_full_waits_for_room() {
     }
     assert!(link.host(2).accept(listener).is_ok());
     assert_eq!(link.host(2).accept(listener), Err(Errno::EAGAIN));
-    link.host(2).advance(Time::from_millis(1_000));
+    link.host(2).handle_timeout(Time::from_millis(1_000));
     let again = link.host(2).poll_transmit().unwrap();
     assert_eq!(read(&again), (second.ack.unwrap() - 1, 0x12), "the SYN-ACK again");
     answers(&mut link, 1_001, &text);
@@ -144,12 +145,12 @@ fn what_routers_report_of_a_connection_is_told_when_it_gives_up() {
         };
         let quoted = send(&mut link);
         let report = message("10.0.0.1:0", kind, code, &quoted[..28]);
-        link.host(1).input(&report);
+        link.host(1).handle_input(&report);
         assert_eq!(link.host(1).take_error(fd), Ok(told), "type {kind} code {code}");
         assert_eq!(link.host(1).take_error(fd), Ok(None), "once");
-        link.host(1).input(&report);
-        while let Some(due) = link.host(1).next_timeout() {
-            link.host(1).advance(due);
+        link.host(1).handle_input(&report);
+        while let Some(due) = link.host(1).poll_timeout() {
+            link.host(1).handle_timeout(due);
             while link.host(1).poll_transmit().is_some() {}
         }
         let last = Some(told.unwrap_or(Errno::ETIMEDOUT));
@@ -158,7 +159,7 @@ fn what_routers_report_of_a_connection_is_told_when_it_gives_up() {
         let fd = link.host(1).socket(Domain::Inet, Kind::Stream, Protocol::Tcp).unwrap();
         link.host(1).connect(fd, Some(addr("10.0.0.2:7"))).unwrap_err();
         let quoted = link.host(1).poll_transmit().unwrap();
-        link.host(1).input(&message("10.0.0.1:0", kind, code, &quoted[..28]));
+        link.host(1).handle_input(&message("10.0.0.1:0", kind, code, &quoted[..28]));
         let expected = ends.map_or(Err(Errno::EALREADY), Err);
         assert_eq!(link.host(1).connect(fd, Some(addr("10.0.0.2:7"))), expected, "type {kind} code {code}");
     }
@@ -170,7 +171,7 @@ fn the_initial_sequence_number_can_be_set() {
     connect(&mut link);
     assert_eq!(read(&link.wire[0]), (Seq(u32::MAX), 2));
     let wait = Duration::from_secs(1);
-    link.host(1).advance(Time::from(wait));
+    link.host(1).handle_timeout(Time::from(wait));
     connect(&mut link);
     assert_eq!(read(&link.wire[2]), (Seq(u32::MAX), 2), "at any time");
 }

@@ -11,8 +11,7 @@ use proptest::prelude::*;
 
 use super::super::testing::{addr, config};
 use super::super::{Domain, Fd, How, Kind, Protocol, SocketOption, Sockets, Stack};
-use crate::errno::Errno;
-use crate::time::Time;
+use crate::model::{Errno, HostStack, Time};
 
 /// No run takes longer than this, nor more events.
 const LONGEST: Time = Time::from_millis(3_600_000);
@@ -339,19 +338,19 @@ impl Run {
             stack.check().unwrap();
         }
         let arrival = self.flying.first_key_value().map(|((at, ..), _)| *at);
-        let timers = self.stacks.iter().filter_map(Stack::next_timeout);
+        let timers = self.stacks.iter().filter_map(Stack::poll_timeout);
         let pauses = self.programs.iter().filter_map(|program| program.next_pause(self.now));
         let Some(next) = timers.chain(pauses).chain(arrival).min() else {
             return !self.stacks.iter().all(|stack| stack.changed.is_empty());
         };
         self.now = self.now.max(next);
         for stack in &mut self.stacks {
-            stack.advance(self.now);
+            stack.handle_timeout(self.now);
         }
         while let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let (_, _, host) = *entry.key();
             let packet = entry.remove();
-            self.stacks[host].input(&packet);
+            self.stacks[host].handle_input(&packet);
         }
         true
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::testing::{Link, addr};
 use super::super::{Kind, Protocol, Sockets};
 use super::*;
-use crate::time::Time;
+use crate::model::{HostStack, Time};
 use Domain::{Inet, Inet6};
 
 const SERVER: &str = "10.0.0.2:7";
@@ -312,7 +312,7 @@ fn a_syn_ends_time_wait_only_for_a_listener_and_leaves_the_old_socket_alone() {
         if !listens {
             close(&mut link, 2, listener);
         }
-        link.host(1).advance(Time::from_millis(1_000));
+        link.host(1).handle_timeout(Time::from_millis(1_000));
         let again = stream(&mut link, 1, Inet, "");
         link.host(1).bind(again, port).unwrap();
         assert_eq!(connect(&mut link, 1, again, SERVER), Err(Errno::EINPROGRESS));

@@ -3,6 +3,7 @@
 use super::super::testing::{Link, addr};
 use super::super::{SocketOption, Sockets};
 use super::*;
+use crate::model::HostStack;
 use Domain::{Inet, Inet6};
 
 #[test]
@@ -181,7 +182,7 @@ fn arrives(to: &str, change: impl Fn(&mut Vec<u8>)) -> Result<usize, DropReason>
     link.host(1).send_to(client, b"abcd", addr(to)).unwrap();
     let mut packet = link.host(1).poll_transmit().unwrap().to_vec();
     change(&mut packet);
-    link.host(2).input(&packet.into());
+    link.host(2).handle_input(&packet.into());
     match link.recv(2, server) {
         Ok((data, _)) => Ok(data.len()),
         Err(_) => match link.notes(2)[..] {
@@ -221,7 +222,7 @@ fn a_sum_of_zero_goes_out_as_ones() {
         let packet = link.host(1).poll_transmit().unwrap();
         assert_ne!(packet[26..28], [0, 0]);
         if packet[26..28] == [0xff, 0xff] {
-            link.host(2).input(&packet);
+            link.host(2).handle_input(&packet);
             assert_eq!(link.recv(2, server).unwrap().0, word.to_be_bytes());
             return;
         }
@@ -297,7 +298,7 @@ fn what_comes_from_impossible_addresses_is_not_for_us() {
         link.socket(2, Inet, "0.0.0.0:7");
         let path = Path::V4 { src: src.into(), dst: [10, 0, 0, 2].into() };
         let out = Outgoing { path, protocol: IpNumber::UDP, hop_limit: 1, head: &[0; 8], body: &[] };
-        out.build(1_500, 0, |packet| link.host(2).input(&packet));
+        out.build(1_500, 0, |packet| link.host(2).handle_input(&packet));
         assert_eq!(link.notes(2), [Note::Dropped(DropReason::NotForUs)], "{src:?}");
     }
 }

@@ -1,14 +1,12 @@
 //! The ACK field of a segment that arrives (RFC 9293, section 3.10.7.4, fifth).
 
 use super::Outcome;
+use crate::model::{State, TcpNote, Time};
 use crate::mutant::Mutant;
 use crate::tcp::congestion::Advice;
 use crate::tcp::connection::Connection;
 use crate::tcp::segment::Segment;
 use crate::tcp::seq::Seq;
-use crate::tcp::state::State;
-use crate::time::Time;
-use crate::trace::TcpNote;
 
 impl Connection {
     /// `Some` where the segment is done with.

@@ -1,12 +1,10 @@
 //! A segment arrives in SYN-SENT (RFC 9293, section 3.10.7.3).
 
 use super::Outcome;
-use crate::errno::Errno;
+use crate::model::{Errno, State, Time};
 use crate::mutant::Mutant;
 use crate::tcp::connection::Connection;
 use crate::tcp::segment::Segment;
-use crate::tcp::state::State;
-use crate::time::Time;
 
 impl Connection {
     pub(super) fn arrives_in_syn_sent(&mut self, segment: &Segment<'_>, now: Time) -> Outcome {

@@ -1,11 +1,9 @@
 //! The text and the FIN bit of a segment that arrives (RFC 9293, section 3.10.7.4, seventh and eighth).
 
-use crate::errno::Errno;
+use crate::model::{Errno, State, Time};
 use crate::mutant::Mutant;
 use crate::tcp::connection::Connection;
 use crate::tcp::segment::Segment;
-use crate::tcp::state::State;
-use crate::time::Time;
 
 impl Connection {
     pub(super) fn take_text(&mut self, segment: &Segment<'_>, now: Time) {

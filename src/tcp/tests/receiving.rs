@@ -21,9 +21,9 @@ fn an_acknowledgement_waits_for_company_only_where_nothing_is_missing() {
             let segment = Segment { text: &[7; 100], ..from_peer(&connection, start + *at) };
             let answer = said(&mut connection, Time::ZERO, &segment);
             assert_eq!(answer.len(), usize::from(*at_once), "{what}: {at}");
-            assert_eq!(connection.next_timeout().is_some(), !at_once, "{what}: {at}");
+            assert_eq!(connection.poll_timeout().is_some(), !at_once, "{what}: {at}");
         }
-        if let Some(due) = connection.next_timeout() {
+        if let Some(due) = connection.poll_timeout() {
             assert_eq!(due, Time::from_millis(40), "{what}");
             connection.expire(due);
             assert_eq!(sent(&mut connection, due)[0].ack, Some(connection.rcv.nxt), "{what}");

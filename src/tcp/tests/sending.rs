@@ -1,7 +1,7 @@
 //! What is sent, and when: the congestion window, loss recovery, giving up, and when a writer is woken.
 
 use super::*;
-use crate::trace::TcpNote;
+use crate::model::TcpNote;
 
 /// The connection, ten full segments that it has sent, and the number of the first.
 fn ten_sent() -> (Connection, Seq) {
@@ -27,15 +27,15 @@ fn three_duplicates_halve_the_window_and_each_partial_acknowledgement_fills_a_ho
     }
     assert_eq!(acknowledged(&mut connection, 50, first), [first]);
     assert_eq!((connection.congestion.ssthresh, connection.congestion.cwnd), (5 * MSS, 8 * MSS));
-    assert_eq!(connection.next_timeout(), Some(Time::from_millis(250)));
+    assert_eq!(connection.poll_timeout(), Some(Time::from_millis(250)));
     // RFC 6582, section 4: the first partial acknowledgement restarts the timer, the others do not.
     for (ms, acked, due) in [(60, 2, 260), (70, 4, 260), (80, 6, 260)] {
         let hole = first + acked * MSS;
         assert_eq!(acknowledged(&mut connection, ms, hole), [hole]);
-        assert_eq!(connection.next_timeout(), Some(Time::from_millis(due)), "{acked} acknowledged");
+        assert_eq!(connection.poll_timeout(), Some(Time::from_millis(due)), "{acked} acknowledged");
     }
     assert_eq!(acknowledged(&mut connection, 90, first + 10 * MSS), []);
-    assert_eq!(connection.next_timeout(), None, "nothing is outstanding");
+    assert_eq!(connection.poll_timeout(), None, "nothing is outstanding");
     assert_eq!(connection.congestion.cwnd, 2 * MSS, "no burst follows");
 }
 
@@ -54,7 +54,7 @@ fn an_acknowledgement_is_no_duplicate_while_nothing_is_outstanding() {
 fn the_first_timeout_halves_the_threshold_and_the_next_leaves_it() {
     let (mut connection, first) = ten_sent();
     for _ in 0..2 {
-        let due = connection.next_timeout().unwrap();
+        let due = connection.poll_timeout().unwrap();
         connection.expire(due);
         let again = sent(&mut connection, due);
         assert_eq!((again.len(), again[0].seq, again[0].len), (1, first, MSS as usize));
@@ -93,7 +93,7 @@ fn acknowledgements_of_nothing_new_do_not_keep_a_connection_from_giving_up() {
     let mut timeouts = 0;
     while connection.state == State::Established && timeouts < 30 {
         timeouts += 1;
-        let due = connection.next_timeout().unwrap();
+        let due = connection.poll_timeout().unwrap();
         connection.expire(due);
         sent(&mut connection, due);
         let ack = Segment { ack: Some(first), ..from_peer(&connection, connection.rcv.nxt) };

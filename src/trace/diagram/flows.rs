@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::trace::{HostId, Note, Trace, Transport, words};
+use crate::model::{HostId, Note};
+use crate::trace::{Trace, Transport, words};
 
 /// The numbers that plans give to connections: by host, its port and the other side's.
 #[derive(Debug, Default)]

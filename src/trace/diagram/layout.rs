@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::flight::{Flight, Landing};
 use super::flows::Flows;
-use crate::errno::Errno;
-use crate::tcp::State;
-use crate::time::Time;
-use crate::trace::{Call, Event, HostId, PacketId, SocketId, TcpNote, Trace, What, words};
+use crate::model::{Call, Errno, HostId, PacketId, SocketId, State, TcpNote, Time, What};
+use crate::trace::{Event, Trace, words};
 
 /// A line of the diagram.
 #[derive(Debug)]
@@ -424,8 +422,8 @@ pub(super) fn labels(trace: &Trace, events: &[&Event]) -> Vec<Label> {
 }
 
 /// What a stack's words are of: timers and calls make it send, the rest is an answer to what arrived.
-fn of_note(note: crate::trace::Note) -> Of {
-    let crate::trace::Note::Tcp { note, .. } = note else { return Of::Stack };
+fn of_note(note: crate::model::Note) -> Of {
+    let crate::model::Note::Tcp { note, .. } = note else { return Of::Stack };
     match note {
         TcpNote::Timeout
         | TcpNote::Probe

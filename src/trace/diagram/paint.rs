@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::layout::{Arrow, Note, Row, Shape};
 use super::{DiagramOptions, WIDTH_MAX, WIDTH_MIN};
-use crate::time::Time;
+use crate::model::Time;
 use crate::trace::{Trace, words};
 
 /// The characters that a diagram is drawn with.

@@ -3,10 +3,9 @@
 use proptest::prelude::*;
 
 use super::{DiagramOptions, SvgOptions, WIDTH_MAX, WIDTH_MIN};
-use crate::fault::{Action, Class};
-use crate::time::Time;
+use crate::model::{Action, Call, Class, DropReason, HostId, LossReason, PacketId, Time, What};
+use crate::trace::Trace;
 use crate::trace::sample::{Sample, addr};
-use crate::trace::{Call, DropReason, HostId, LossReason, PacketId, Trace, What};
 
 /// One thing that happens. Hosts and packets are drawn wider than the trace has them.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use crate::fault::{Class, Label};
+use crate::model::{Class, Label};
 use crate::trace::{PacketView, TcpFlags, Transport};
 
 /// Numbers so far behind the initial one are shown as negative; what lies further away is ahead of it.

@@ -3,11 +3,8 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::*;
-use crate::errno::Errno;
-use crate::fault::{Action, Class};
-use crate::tcp::State;
+use crate::model::{Action, Call, Class, DropReason, Errno, HostId, LossReason, Note, State, TcpNote, What};
 use crate::trace::sample::{CLIENT, SERVER, Sample, addr, port_unreachable, udp};
-use crate::trace::{Call, DropReason, HostId, LossReason, Note, TcpNote, What};
 
 /// At 80 columns in ASCII, and at 100 in Unicode; both within their width.
 fn drawn(sample: &Sample) -> String {

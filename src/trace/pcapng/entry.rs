@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::fault::Action;
-use crate::time::Time;
-use crate::trace::{HostId, PacketId, Trace, What, words};
+use crate::model::{Action, HostId, PacketId, Time, What};
+use crate::trace::{Trace, words};
 
 /// Where an entry stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,8 +13,7 @@ use proptest::prelude::*;
 use super::super::sample::{CLIENT, SERVER, Sample, udp};
 use super::super::{Call, Event, HostId, LossReason, PacketId, SocketId, What};
 use super::*;
-use crate::fault::{Class, Label};
-use crate::time::Time;
+use crate::model::{Class, Label, Time};
 
 /// A capture, read back.
 #[derive(Debug, Default, PartialEq)]

@@ -18,7 +18,8 @@ use pcap_file::{DataLink, Endianness, PcapError};
 
 use super::Captured;
 use super::entry::{Entry, Place};
-use crate::trace::{HostId, Trace};
+use crate::model::HostId;
+use crate::trace::Trace;
 
 /// Bytes of an option at most: its length has sixteen bits.
 const OPTION_MAX: usize = u16::MAX as usize;

@@ -1,6 +1,7 @@
 use super::*;
+use crate::model::DropReason;
+use crate::trace::TraceHash;
 use crate::trace::sample::{CLIENT, SERVER, Sample, udp};
-use crate::trace::{DropReason, TraceHash};
 
 #[test]
 fn the_fate_of_a_packet() {

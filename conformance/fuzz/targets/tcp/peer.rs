@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use bytes::Bytes;
-use faultwire::stack::{Domain, Fd, Kind, Protocol, SocketOption, Sockets, Stack, StackConfig};
+use faultwire::stack::{
+    Domain, Fd, HostStack as _, Kind, Protocol, SocketOption, Sockets, Stack, StackConfig,
+};
 use faultwire::tcp::State;
 use faultwire::time::Time;
 use faultwire::trace::{Note, TcpNote};
@@ -171,7 +173,7 @@ impl Peer {
         let forged = Forged { seq: self.seq, ack, flags, window: self.offered, options: Vec::new(), len };
         self.seq = self.seq.wrapping_add(len as u32 + u32::from(flags & (SYN | FIN) != 0));
         let packet = self.packet(&forged);
-        self.stack.input(&packet.into());
+        self.stack.handle_input(&packet.into());
         self.hear();
     }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use faultwire::errno::Errno;
 use faultwire::network::{Listener, Stream};
-use faultwire::stack::{How, Kind, OptionName, SocketOption, Sockets as _};
+use faultwire::stack::{How, Kind, OptionName, SocketOption};
 use faultwire::trace::Call;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 

@@ -5,7 +5,7 @@ use super::chart::Room;
 use super::label::{ASCENT, DESCENT};
 use super::letters::{self, SIZE};
 use super::place::Places;
-use crate::trace::HostId;
+use crate::model::HostId;
 
 /// Between two hosts' lines: with two hosts, and with more.
 const ROOM: [f64; 2] = [430.0, 220.0];

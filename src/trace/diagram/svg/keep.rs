@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::flight::Flight;
-use crate::trace::{Event, PacketId, What};
+use crate::model::{PacketId, What};
+use crate::trace::Event;
 
 /// Events that are not left out for themselves: to say so would take as much room.
 const FEW: usize = 10;

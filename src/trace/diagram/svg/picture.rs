@@ -13,8 +13,8 @@ use super::place::Places;
 use super::route::Route;
 use super::scene::Scene;
 use super::{SVG_STYLE, SvgOptions};
-use crate::time::Time;
-use crate::trace::{What, words};
+use crate::model::{Time, What};
+use crate::trace::words;
 
 /// Room for a host's name above its line.
 pub(super) const HEAD: f64 = 42.0;

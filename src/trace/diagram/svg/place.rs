@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::flight::Flight;
 use super::keep::is_fault;
 use super::usual::Usual;
-use crate::time::Time;
-use crate::trace::{Call, Event, HostId, PacketId, What};
+use crate::model::{Call, HostId, PacketId, Time, What};
+use crate::trace::Event;
 
 /// Pixels that a packet's usual time on the way takes.
 const TRANSIT: f64 = 46.0;

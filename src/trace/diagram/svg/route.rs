@@ -7,7 +7,8 @@ use super::chart::At;
 use super::columns::Columns;
 use super::letters;
 use super::place::Places;
-use crate::trace::{LossReason, PacketId, Trace, words};
+use crate::model::{LossReason, PacketId};
+use crate::trace::{Trace, words};
 
 /// How far a packet gets that is lost on its way, or that is still on it.
 const SHARE: f64 = 0.62;

@@ -13,7 +13,8 @@ use super::picture::{Aside, HEAD, Picture, moment};
 use super::place::{self, Kept};
 use super::route::{self, Route};
 use super::usual::Usual;
-use crate::trace::{Event, PacketId, Trace, What, words};
+use crate::model::{PacketId, What};
+use crate::trace::{Event, Trace, words};
 
 /// How often all is placed anew so that words get room.
 const ROUNDS: usize = 8;

@@ -2,10 +2,8 @@ mod boxes;
 mod legible;
 
 use super::*;
-use crate::fault::{Action, Class};
+use crate::model::{Action, Class, DropReason, HostId, LossReason, What};
 use crate::trace::sample::{CLIENT, SERVER, Sample, port_unreachable, udp};
-use crate::trace::{DropReason, LossReason};
-use crate::trace::{HostId, What};
 
 const DATA: &[u8] = &[7; 100];
 

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::flight::Flight;
-use crate::time::Time;
-use crate::trace::{HostId, PacketId};
+use crate::model::{HostId, PacketId, Time};
 
 /// The usual time on the way, in nanoseconds: the median.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use proptest::test_runner::RngSeed;
 
 use super::boxes::{Seen, seen};
 use super::*;
-use crate::trace::Call;
+use crate::model::Call;
 use crate::trace::sample::addr;
 
 /// One thing that happens: after a while, from which host to which, how many bytes, and which fault hits it.

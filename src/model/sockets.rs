@@ -3,7 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::errno::Errno;
+use bytes::Bytes;
+
+use super::{Errno, Note, Time};
 
 /// A socket's descriptor, valid with the [`Sockets`] that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -205,4 +207,28 @@ pub trait Sockets {
     fn take_error(&mut self, fd: Fd) -> Result<Option<Errno>, Errno>;
     /// `poll(2)` with no waiting.
     fn poll(&self, fd: Fd) -> Result<Readiness, Errno>;
+}
+
+/// A host's network stack as a pure machine: the calls of its programs above, whole IP packets below, and in
+/// between it is told the time. It owns no clock, socket, thread or random source.
+///
+/// A driver hands it what arrives and tells it when time has passed, then polls `poll_transmit`, `poll_note` and
+/// `poll_changed` until each gives `None`; it does so after each call too.
+pub trait HostStack: Sockets + std::fmt::Debug + Send {
+    /// Takes a packet that arrived at the interface. It may be any bytes; what is not for this host is dropped.
+    fn handle_input(&mut self, packet: &Bytes);
+    /// The next packet to put on the wire.
+    fn poll_transmit(&mut self) -> Option<Bytes>;
+    /// When [`handle_timeout`](HostStack::handle_timeout) must be called at the latest.
+    fn poll_timeout(&self) -> Option<Time>;
+    /// Tells the time and fires the timers that are due. Time never goes back: an earlier `now` is ignored.
+    fn handle_timeout(&mut self, now: Time);
+    /// The next descriptor that became readable or writable, or got an error, through anything but its own program's
+    /// calls. Edge-triggered: each change is told once, so whoever waits must have tried its call before. A stack
+    /// that tells a descriptor again and again without a change makes its run hit the limit of events.
+    fn poll_changed(&mut self) -> Option<Fd>;
+    /// The next note about the stack's work, for the trace. A stack without notes gives none.
+    fn poll_note(&mut self) -> Option<Note> {
+        None
+    }
 }
