@@ -1,8 +1,8 @@
 //! The simulated world: hosts' stacks, the wire between them, timers and the trace, behind one lock.
 //!
 //! The world is passive. A fabric ([`virtual_clock`](crate::testbed::virtual_clock) or
-//! [`turmoil_fabric`](crate::testbed::turmoil_fabric)) moves its time forward and carries what is due; programs reach
-//! it through [`StackNet`](crate::net::stack_net::StackNet).
+//! [`turmoil_fabric`](crate::testbed::turmoil_fabric)) moves its time forward and carries what is due;
+//! programs reach it through [`StackNet`](crate::net::stack_net::StackNet).
 
 mod host;
 mod timers;
@@ -13,10 +13,12 @@ use std::task::Waker;
 
 use bytes::Bytes;
 use faultwire::fault::{Delivery, FaultPlan, Fired, UnknownHost, Wire};
+use faultwire::stack::HostStack;
 use faultwire::tcp::State;
 use faultwire::time::Time;
 use faultwire::trace::{HostId, LossReason, Note, TcpNote, Trace, What};
 
+use host::REPORTS_MAX;
 pub(crate) use host::{Host, Waiters};
 pub(crate) use timers::{TimerId, Timers};
 
@@ -66,8 +68,8 @@ pub(crate) struct World {
     pub(crate) limit_hit: Option<String>,
     /// The run is over: nothing that programs still do counts.
     pub(crate) over: bool,
-    /// For each host whether the run waits for its program: a client that has not ended yet. One that ended and then
-    /// starts again is not waited for.
+    /// For each host whether the run waits for its program: a client that has not ended yet. One that ended
+    /// and then starts again is not waited for.
     waits_for: Vec<bool>,
     /// The first failure of a program: its host and what it said.
     pub(crate) failure: Option<(HostId, String)>,
@@ -166,21 +168,42 @@ impl World {
         }
     }
 
-    /// Moves everything that a host's stack has to say to where it belongs: packets onto the wire, notes into the
-    /// trace, changed readiness to those who wait for it.
+    /// Moves everything that a host's stack has to say to where it belongs: packets onto the wire, notes into
+    /// the trace, changed readiness to those who wait for it.
     pub(crate) fn settle(&mut self, host: HostId) {
-        let index = usize::from(host.0);
-        while let Some(packet) = self.hosts[index].stack.poll_transmit() {
+        while let Some(packet) = self.report(host, "a packet", |stack| stack.poll_transmit()) {
             self.send(host, packet);
         }
         let at = self.now;
-        let this = &mut self.hosts[index];
-        while let Some(note) = this.stack.poll_note() {
+        while let Some(note) = self.report(host, "a note", |stack| stack.poll_note()) {
             self.trace.push(at, What::Note { host, note });
         }
-        while let Some(fd) = this.stack.poll_changed() {
-            this.waiters.wake(fd);
+        while let Some(fd) = self.report(host, "a changed descriptor", |stack| stack.poll_changed()) {
+            self.host(host).waiters.wake(fd);
         }
+    }
+
+    /// Asks a host's stack for a report. A stack that goes on reporting while nothing happens livelocks: that
+    /// ends the run.
+    fn report<T>(
+        &mut self,
+        host: HostId,
+        kind: &str,
+        poll: impl FnOnce(&mut dyn HostStack) -> Option<T>,
+    ) -> Option<T> {
+        let this = self.host(host);
+        if this.is_livelocked() {
+            return None;
+        }
+        let report = poll(&mut *this.stack)?;
+        this.reported();
+        if this.is_livelocked() {
+            let name = self.trace.host_name(host);
+            let limit = format!("{REPORTS_MAX} reports of the stack at {name}, {kind} last: it livelocks");
+            self.limit_hit.get_or_insert(limit);
+            self.wake_main();
+        }
+        Some(report)
     }
 
     /// Puts a packet on the wire, to the host that has its destination, or to all others.
@@ -215,7 +238,8 @@ impl World {
         }
         let altered = altered.then(|| bytes.clone());
         self.trace.push(now, What::Arrived { packet, copy, to, altered });
-        host.stack.handle_timeout(now);
+        host.handle_timeout(now);
+        host.progressed();
         host.stack.handle_input(&bytes);
     }
 
@@ -225,7 +249,8 @@ impl World {
         for host in (0..self.hosts.len()).map(host_id) {
             // A host without power has no timers, whatever its stack was waiting for.
             if self.host(host).poll_timeout().is_some_and(|due| due <= now) {
-                self.host(host).stack.handle_timeout(now);
+                self.host(host).handle_timeout(now);
+                self.report(host, "a timeout", |_| Some(()));
                 self.count_event();
                 self.settle(host);
                 fabric.put_on_wire(self, host);
@@ -290,7 +315,8 @@ impl World {
         lines
     }
 
-    /// The states of the TCP connections that have not ended, those among them that no program has open any more.
+    /// The states of the TCP connections that have not ended, those among them that no program has open any
+    /// more.
     fn connections(&self) -> impl Iterator<Item = String> {
         let mut last: BTreeMap<(HostId, u16, u16), State> = BTreeMap::new();
         for event in self.trace.events() {

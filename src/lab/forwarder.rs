@@ -6,7 +6,7 @@ mod power;
 use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, JoinHandle};
@@ -33,6 +33,9 @@ const BATCH: usize = 64;
 
 /// Rounds before the lock is given up, so that programs get at their sockets on a busy wire.
 const ROUNDS: usize = 16;
+
+/// Notes and changed descriptors taken from a stack at once, and packets handed on in a round.
+const REPORTS: usize = 4096;
 
 /// Memory for the trace in bytes, about; what happens after it is used up is not recorded.
 const TRACE_MAX: usize = 64 * 1024 * 1024;
@@ -361,12 +364,9 @@ impl Shared {
             drop(state);
             let wait =
                 wait.map(|span| Timespec::try_from(span).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 }));
-            let mut descriptors: Vec<PollFd<'_>> = devices
-                .iter()
-                .map(|device| device.as_fd())
-                .chain([self.wake.as_fd()])
-                .map(|descriptor: BorrowedFd<'_>| PollFd::from_borrowed_fd(descriptor, PollFlags::IN))
-                .collect();
+            let mut descriptors: Vec<PollFd<'_>> =
+                devices.iter().map(|device| PollFd::new(&**device, PollFlags::IN)).collect();
+            descriptors.push(PollFd::new(&self.wake, PollFlags::IN));
             // Interrupted or not, what there is to do is seen in the next round.
             let _ = poll(&mut descriptors, wait.as_ref());
             let _ = rustix::io::read(&self.wake, &mut [0; 8]);
@@ -393,7 +393,8 @@ impl State {
         for end in 0..self.ends.len() {
             self.collect(end, now);
         }
-        while let Some(due) = self.wire.poll(now, &mut self.trace) {
+        for _ in 0..REPORTS {
+            let Some(due) = self.wire.poll(now, &mut self.trace) else { break };
             let to = match &due.what {
                 DueWhat::Packet(delivery) => Some(usize::from(delivery.to.0)),
                 _ => None,
@@ -501,10 +502,10 @@ impl State {
         match &mut self.ends[end] {
             End::Stack(stack) => {
                 stack.handle_timeout(now);
-                while let Some(note) = stack.poll_note() {
+                for note in std::iter::from_fn(|| stack.poll_note()).take(REPORTS) {
                     self.trace.push(now, What::Note { host: host(end), note });
                 }
-                while let Some(fd) = stack.poll_changed() {
+                for fd in std::iter::from_fn(|| stack.poll_changed()).take(REPORTS) {
                     for (.., waker) in self.waiting.extract_if(.., |(of, on, _)| (*of, *on) == (end, fd)) {
                         waker.wake();
                     }

@@ -143,7 +143,8 @@ pub enum OptionName {
 pub struct Received {
     /// Bytes written into the caller's buffer.
     pub len: usize,
-    /// The datagram's own length: more than `len` where the buffer was too short and the rest is gone (MSG_TRUNC).
+    /// The datagram's own length: more than `len` where the buffer was too short and the rest is gone
+    /// (MSG_TRUNC).
     pub full_len: usize,
     /// Who sent it.
     pub from: SocketAddr,
@@ -165,8 +166,8 @@ pub struct Readiness {
 /// The Berkeley socket calls, all of them non-blocking, with Linux's error numbers.
 ///
 /// Implemented by [`Stack`](crate::stack::Stack), a pure machine, and by
-/// [`OsSockets`](crate::network::os::OsSockets), the operating system. What would block is `EAGAIN`, except that
-/// `connect` on a stream socket answers `EINPROGRESS`.
+/// [`OsSockets`](crate::network::os::OsSockets), the operating system. What would block is `EAGAIN`, except
+/// that `connect` on a stream socket answers `EINPROGRESS`.
 ///
 /// # Errors
 /// Every call answers with the error number that Linux gives in the same situation; a descriptor that is not
@@ -209,25 +210,74 @@ pub trait Sockets {
     fn poll(&self, fd: Fd) -> Result<Readiness, Errno>;
 }
 
-/// A host's network stack as a pure machine: the calls of its programs above, whole IP packets below, and in
-/// between it is told the time. It owns no clock, socket, thread or random source.
+/// A host's network stack as a pure machine: its programs' calls above, whole IP packets below, and the time
+/// told from outside. It owns no clock, socket, thread or random source, so that the same input gives the
+/// same output.
 ///
-/// A driver hands it what arrives and tells it when time has passed, then polls `poll_transmit`, `poll_note` and
-/// `poll_changed` until each gives `None`; it does so after each call too.
+/// # What a driver does
+/// Whenever a packet arrives, a program calls, or [`poll_timeout`](HostStack::poll_timeout) is due, in this order:
+/// 1. [`handle_timeout`](HostStack::handle_timeout) with the current time;
+/// 2. [`handle_input`](HostStack::handle_input) or the call, if there is one;
+/// 3. [`poll_transmit`](HostStack::poll_transmit), [`poll_note`](HostStack::poll_note) and
+///    [`poll_changed`](HostStack::poll_changed), in any order, each until it returns `None`;
+/// 4. `poll_timeout`, to know when to come back.
+///
+/// # What a stack must keep to
+/// No packet and no call makes it panic or keep memory without a bound: a packet that does not fit is dropped, with a note.
+/// Its reports come to an end while no time passes. A simulated run stalls, with the reason, where a stack goes on and on.
+///
+/// # Example
+/// ```
+/// use std::net::Ipv6Addr;
+///
+/// use faultwire::stack::{Domain, HostStack, Kind, Protocol, Sockets as _, Stack, StackConfig};
+/// use faultwire::time::Time;
+///
+/// let [mut a, mut b] = [1, 2].map(|n| -> Box<dyn HostStack> {
+///     let v6 = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n.into());
+///     Box::new(Stack::new(StackConfig::new([10, 0, 0, n].into(), v6)))
+/// });
+/// let server = b.socket(Domain::Inet, Kind::Datagram, Protocol::Default)?;
+/// b.bind(server, "10.0.0.2:7".parse()?)?;
+/// let client = a.socket(Domain::Inet, Kind::Datagram, Protocol::Default)?;
+/// a.send_to(client, b"hello", "10.0.0.2:7".parse()?)?;
+///
+/// // A link with a delay of five milliseconds.
+/// while let Some(packet) = a.poll_transmit() {
+///     b.handle_timeout(Time::from_millis(5));
+///     b.handle_input(&packet);
+/// }
+/// assert_eq!((b.poll_changed(), b.poll_changed()), (Some(server), None));
+/// assert_eq!(b.recv(server, &mut [0; 16])?, 5);
+/// assert_eq!(b.poll_timeout(), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait HostStack: Sockets + std::fmt::Debug + Send {
-    /// Takes a packet that arrived at the interface. It may be any bytes; what is not for this host is dropped.
+    /// Takes an IP packet that arrived at the interface: any bytes, of any length. It drops what is not for
+    /// this host.
     fn handle_input(&mut self, packet: &Bytes);
-    /// The next packet to put on the wire.
+
+    /// The next IP packet for the wire, oldest first, at most as long as the interface's MTU.
     fn poll_transmit(&mut self) -> Option<Bytes>;
-    /// When [`handle_timeout`](HostStack::handle_timeout) must be called at the latest.
+
+    /// When [`handle_timeout`](HostStack::handle_timeout) must be called next, at the latest; `None` while no
+    /// timer runs. Any other method may change it. A time that is already past makes the driver come back at
+    /// once.
     fn poll_timeout(&self) -> Option<Time>;
-    /// Tells the time and fires the timers that are due. Time never goes back: an earlier `now` is ignored.
+
+    /// Tells the time since the start of the run, and fires the timers that are due. Called also when none
+    /// is. Time never goes back: an earlier `now` is ignored.
     fn handle_timeout(&mut self, now: Time);
-    /// The next descriptor that became readable or writable, or got an error, through anything but its own program's
-    /// calls. Edge-triggered: each change is told once, so whoever waits must have tried its call before. A stack
-    /// that tells a descriptor again and again without a change makes its run hit the limit of events.
+
+    /// The next descriptor that may have become readable or writable, or got an error, other than by its own
+    /// program's calls.
+    ///
+    /// Edge-triggered: a change is reported once, whether or not anyone waits for it. So the driver tries a
+    /// call first, and waits only after `EAGAIN`, `EINPROGRESS` or `EALREADY`. Changes of a descriptor that
+    /// was not polled yet count as one.
     fn poll_changed(&mut self) -> Option<Fd>;
-    /// The next note about the stack's work, for the trace. A stack without notes gives none.
+
+    /// The next note about the stack's work, oldest first, for the trace. A stack without notes has none.
     fn poll_note(&mut self) -> Option<Note> {
         None
     }

@@ -54,7 +54,7 @@ impl StackNet {
         if world.is_silent() || world.host(self.host).generation != self.generation {
             return None;
         }
-        world.host(self.host).stack.handle_timeout(now);
+        world.host(self.host).handle_timeout(now);
         let result = call(&mut world);
         world.settle(self.host);
         self.shared.fabric.put_on_wire(&mut world, self.host);
@@ -76,7 +76,9 @@ impl StackNet {
             let set = options.iter().try_for_each(|option| stack.set_option(fd, *option));
             match set.and_then(|()| finish(&mut **stack, fd)) {
                 Ok(call) => {
-                    let id = world.host(self.host).opened(fd);
+                    let host = world.host(self.host);
+                    host.progressed();
+                    let id = host.opened(fd);
                     if let Some(call) = call {
                         record(world, self.host, id, call, None);
                     }
@@ -126,6 +128,7 @@ impl Socket {
                 host.waiters.add(self.fd, cx.waker());
                 return None;
             }
+            host.progressed();
             if world.trace.keeps_events() {
                 let described = describe(&result);
                 record(world, self.net.host, self.id, described, result.as_ref().err().copied());

@@ -18,14 +18,13 @@ use std::net::IpAddr;
 use faultwire::fault::{EventKind, FaultPlan};
 use faultwire::lab::{End as WireEnd, Forwarder, LabError, Member};
 use faultwire::network::os::OsNetwork;
-use faultwire::stack::{SocketOption, Stack, StackConfig};
+use faultwire::stack::SocketOption;
 use faultwire::trace::{Call, Trace, What};
 
 use self::pool::{Bench, Kind, Subnet};
 use super::Testbed;
 use crate::run::Run;
 use crate::scenario::{REPEATS_MAX, Scenario};
-use crate::seed;
 
 /// Hosts of the kernel in a lab at most.
 const HOSTS_MAX: usize = 16;
@@ -182,10 +181,15 @@ fn with_wire(
     let devices = lossy::devices(scenario.name(), devices);
     let mut devices = devices.into_iter();
     let mut members = Vec::new();
+    let mtu = plan.link.numbers().mtu;
     for (index, host) in hosts.iter().enumerate() {
+        let [IpAddr::V4(v4), IpAddr::V6(v6)] = host.addrs else {
+            unreachable!("a host has one address of each")
+        };
+        let addrs = (v4, v6);
         let mut end = |generation| match host.kernel {
             Some(_) => devices.next().map(WireEnd::Device).ok_or("the lab has too few devices"),
-            None => Ok(WireEnd::Stack(Box::new(stack(scenario, plan, host, (index, generation))))),
+            None => Ok(WireEnd::Stack(scenario.settings.stack(addrs, mtu, (index, generation)))),
         };
         members.push(Member {
             name: host.name.clone(),
@@ -203,19 +207,4 @@ fn with_wire(
     });
     bench.devices = devices.collect();
     done
-}
-
-/// A host of ours: which, and how often it has lost power before.
-fn stack(scenario: &Scenario, plan: &FaultPlan, host: &Host, life: (usize, u32)) -> Stack {
-    let [IpAddr::V4(v4), IpAddr::V6(v6)] = host.addrs else { unreachable!("a host has one address of each") };
-    let settings = &scenario.settings;
-    let mut config = StackConfig::new(v4, v6);
-    config.mtu = plan.link.numbers().mtu;
-    config.tcp = settings.tcp.clone();
-    config.seed = seed::derive(settings.seed, &("stack", life.0, life.1));
-    #[cfg(feature = "mutants")]
-    {
-        config.mutant = settings.mutant;
-    }
-    Stack::new(config)
 }

@@ -194,10 +194,13 @@ impl Driver<'_> {
 fn step(world: &mut World, scenario: &Scenario, fabric: &dyn Fabric) -> Vec<(HostId, Option<u32>)> {
     let now = world.now;
     let mut power = Vec::new();
-    while let Some(due) = {
-        let World { wire, trace, .. } = &mut *world;
-        wire.poll(now, trace)
-    } {
+    // On a link without delay a packet and its answer are due at once: only the limit ends such an exchange.
+    while world.limit_hit.is_none()
+        && let Some(due) = {
+            let World { wire, trace, .. } = &mut *world;
+            wire.poll(now, trace)
+        }
+    {
         world.count_event();
         match due.what {
             DueWhat::Packet(delivery) => {

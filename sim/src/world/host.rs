@@ -3,12 +3,15 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::task::Waker;
 
-use faultwire::stack::{Fd, HostStack, Stack, StackConfig};
+use faultwire::stack::{Fd, HostStack};
 use faultwire::time::Time;
 use faultwire::trace::SocketId;
 
-use crate::seed;
 use crate::settings::Settings;
+
+/// Reports of a stack in a row after which it counts as livelocked. What one packet, call or timeout leads to
+/// stays far below: our stack keeps at most 4096 packets and 1024 notes.
+pub(super) const REPORTS_MAX: u32 = 100_000;
 
 /// A host of the run.
 pub(crate) struct Host {
@@ -21,6 +24,10 @@ pub(crate) struct Host {
     /// The sockets that programs have open, by the number they have in the trace.
     pub(crate) open: Vec<(SocketId, Fd)>,
     sockets_opened: u32,
+    /// What the stack reported since it was last told something: a later time, a packet, a call that came
+    /// back.
+    reports: u32,
+    told: Time,
     index: usize,
     mtu: u16,
 }
@@ -40,6 +47,10 @@ impl HostAddrs {
         HostAddrs { v4: Ipv4Addr::new(10, 0, high, low), v6: Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n) }
     }
 
+    fn both(&self) -> (Ipv4Addr, Ipv6Addr) {
+        (self.v4, self.v6)
+    }
+
     pub(crate) fn has(&self, addr: &IpAddr) -> bool {
         match addr {
             IpAddr::V4(v4) => *v4 == self.v4,
@@ -50,14 +61,17 @@ impl HostAddrs {
 
 impl Host {
     pub(crate) fn new(index: usize, mtu: u16, settings: &Settings) -> Self {
+        let addrs = HostAddrs::of(index);
         Host {
-            addrs: HostAddrs::of(index),
-            stack: new_stack(index, 0, mtu, settings),
+            addrs,
+            stack: settings.stack(addrs.both(), mtu, (index, 0)),
             waiters: Waiters::default(),
             is_up: true,
             generation: 0,
             open: Vec::new(),
             sockets_opened: 0,
+            reports: 0,
+            told: Time::ZERO,
             index,
             mtu,
         }
@@ -65,6 +79,32 @@ impl Host {
 
     pub(crate) fn poll_timeout(&self) -> Option<Time> {
         if self.is_up { self.stack.poll_timeout() } else { None }
+    }
+
+    /// Tells the stack the time.
+    pub(crate) fn handle_timeout(&mut self, now: Time) {
+        if now > self.told {
+            self.told = now;
+            self.progressed();
+        }
+        self.stack.handle_timeout(now);
+    }
+
+    /// The stack was told something new, so it may report again.
+    pub(crate) fn progressed(&mut self) {
+        if !self.is_livelocked() {
+            self.reports = 0;
+        }
+    }
+
+    /// Counts a report of the stack.
+    pub(crate) fn reported(&mut self) {
+        self.reports += 1;
+    }
+
+    /// Whether the stack reported so much, while nothing happened, that it would go on forever.
+    pub(crate) fn is_livelocked(&self) -> bool {
+        self.reports >= REPORTS_MAX
     }
 
     /// Numbers a socket that a program opened.
@@ -91,23 +131,10 @@ impl Host {
     }
 
     pub(crate) fn power_on(&mut self, now: Time, settings: &Settings) {
-        self.stack = new_stack(self.index, self.generation, self.mtu, settings);
-        self.stack.handle_timeout(now);
+        self.stack = settings.stack(self.addrs.both(), self.mtu, (self.index, self.generation));
+        self.handle_timeout(now);
         self.is_up = true;
     }
-}
-
-fn new_stack(index: usize, generation: u32, mtu: u16, settings: &Settings) -> Box<dyn HostStack> {
-    let addrs = HostAddrs::of(index);
-    let mut config = StackConfig::new(addrs.v4, addrs.v6);
-    config.mtu = mtu;
-    config.tcp = settings.tcp.clone();
-    config.seed = seed::derive(settings.seed, &("stack", index, generation));
-    #[cfg(feature = "mutants")]
-    {
-        config.mutant = settings.mutant;
-    }
-    Box::new(Stack::new(config))
 }
 
 /// Who waits for which descriptor.

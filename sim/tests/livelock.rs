@@ -1,0 +1,231 @@
+//! A stack that reports on and on while no time passes ends its run with a reason, on every testbed that
+//! drives one.
+
+use std::net::SocketAddr;
+
+use bytes::{Bytes, BytesMut};
+use faultwire::Errno;
+use faultwire::fault::{FaultPlan, Link, LinkNumbers};
+use faultwire::network::{Datagram as _, Network as _};
+use faultwire::stack::{
+    Domain, Fd, HostStack, How, Kind, OptionName, Protocol, Readiness, Received, SocketOption, Sockets,
+    Stack, StackConfig,
+};
+use faultwire::time::Time;
+use faultwire::trace::{DropReason, Note};
+use faultwire_sim::{End, Net, Result, Scenario, Settings, Testbed, scenario};
+
+/// What a stack does on and on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Livelock {
+    Transmit,
+    Note,
+    Change,
+    /// It reports a change after each call that would block.
+    ChangeWhenTried,
+    Timeout,
+    /// It sends back each packet that arrives.
+    Echo,
+}
+
+type MakeStack = fn(StackConfig) -> Box<dyn HostStack>;
+
+/// A stack with a livelock.
+#[derive(Debug)]
+struct Restless {
+    stack: Stack,
+    livelock: Livelock,
+    tried: Option<Fd>,
+    echoes: Vec<Bytes>,
+}
+
+impl Restless {
+    fn boxed(config: StackConfig, livelock: Livelock) -> Box<dyn HostStack> {
+        Box::new(Restless { stack: Stack::new(config), livelock, tried: None, echoes: Vec::new() })
+    }
+}
+
+impl HostStack for Restless {
+    fn handle_input(&mut self, packet: &Bytes) {
+        if self.livelock != Livelock::Echo {
+            return self.stack.handle_input(packet);
+        }
+        let mut echo = BytesMut::from(&packet[..]);
+        let (from, to) = echo[12..20].split_at_mut(4);
+        from.swap_with_slice(to);
+        self.echoes.push(echo.freeze());
+    }
+
+    fn poll_transmit(&mut self) -> Option<Bytes> {
+        match self.livelock {
+            Livelock::Transmit => Some(Bytes::from_static(&[0x45; 40])),
+            _ => self.echoes.pop().or_else(|| self.stack.poll_transmit()),
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Time> {
+        if self.livelock == Livelock::Timeout { Some(Time::ZERO) } else { self.stack.poll_timeout() }
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        self.stack.handle_timeout(now);
+    }
+
+    fn poll_changed(&mut self) -> Option<Fd> {
+        match self.livelock {
+            Livelock::Change => Some(Fd(3)),
+            Livelock::ChangeWhenTried => self.tried.take(),
+            _ => self.stack.poll_changed(),
+        }
+    }
+
+    fn poll_note(&mut self) -> Option<Note> {
+        match self.livelock {
+            Livelock::Note => Some(Note::Dropped(DropReason::NoSocket)),
+            _ => self.stack.poll_note(),
+        }
+    }
+}
+
+/// Sockets calls that the stack inside answers.
+macro_rules! forward {
+    ($(fn $call:ident(&mut $this:ident $(, $arg:ident: $type:ty)*) -> $answer:ty;)*) => {
+        $(fn $call(&mut $this $(, $arg: $type)*) -> std::result::Result<$answer, Errno> {
+            $this.stack.$call($($arg),*)
+        })*
+    };
+    ($(fn $call:ident(&$this:ident $(, $arg:ident: $type:ty)*) -> $answer:ty;)*) => {
+        $(fn $call(&$this $(, $arg: $type)*) -> std::result::Result<$answer, Errno> {
+            $this.stack.$call($($arg),*)
+        })*
+    };
+}
+
+impl Sockets for Restless {
+    fn recv_from(&mut self, fd: Fd, buffer: &mut [u8]) -> std::result::Result<Received, Errno> {
+        let answer = self.stack.recv_from(fd, buffer);
+        if answer == Err(Errno::EAGAIN) {
+            self.tried = Some(fd);
+        }
+        answer
+    }
+
+    forward! {
+        fn socket(&mut self, domain: Domain, kind: Kind, protocol: Protocol) -> Fd;
+        fn bind(&mut self, fd: Fd, addr: SocketAddr) -> ();
+        fn listen(&mut self, fd: Fd, backlog: u32) -> ();
+        fn accept(&mut self, fd: Fd) -> (Fd, SocketAddr);
+        fn connect(&mut self, fd: Fd, addr: Option<SocketAddr>) -> ();
+        fn send(&mut self, fd: Fd, data: &[u8]) -> usize;
+        fn send_to(&mut self, fd: Fd, data: &[u8], to: SocketAddr) -> usize;
+        fn recv(&mut self, fd: Fd, buffer: &mut [u8]) -> usize;
+        fn shutdown(&mut self, fd: Fd, how: How) -> ();
+        fn close(&mut self, fd: Fd) -> ();
+        fn set_option(&mut self, fd: Fd, option: SocketOption) -> ();
+        fn take_error(&mut self, fd: Fd) -> Option<Errno>;
+    }
+
+    forward! {
+        fn local_addr(&self, fd: Fd) -> SocketAddr;
+        fn peer_addr(&self, fd: Fd) -> SocketAddr;
+        fn option(&self, fd: Fd, name: OptionName) -> SocketOption;
+        fn poll(&self, fd: Fd) -> Readiness;
+    }
+}
+
+/// Sends one datagram to a host where no program answers it, and waits.
+async fn waits(net: Net) -> Result {
+    let socket = net.datagram("0.0.0.0:0", &[]).await?;
+    socket.send_to(b"hello", "10.0.0.1:7".parse()?).await?;
+    socket.recv_from(&mut [0; 16]).await?;
+    Ok(())
+}
+
+async fn sleeps(net: Net) -> std::io::Result<()> {
+    loop {
+        net.sleep(std::time::Duration::from_secs(1)).await;
+    }
+}
+
+fn with_stack(stack: MakeStack) -> Scenario {
+    let mut settings = Settings::default();
+    settings.stack = stack;
+    settings.events_max = 500_000;
+    scenario("restless").server(sleeps).client(waits).settings(settings)
+}
+
+#[test]
+fn a_stack_that_livelocks_ends_its_run_with_the_reason() {
+    let stacks: [(MakeStack, &str); 5] = [
+        (|config| Restless::boxed(config, Livelock::Transmit), "a packet last: it livelocks"),
+        (|config| Restless::boxed(config, Livelock::Note), "a note last: it livelocks"),
+        (|config| Restless::boxed(config, Livelock::Change), "a changed descriptor last: it livelocks"),
+        (
+            |config| Restless::boxed(config, Livelock::ChangeWhenTried),
+            "a changed descriptor last: it livelocks",
+        ),
+        (|config| Restless::boxed(config, Livelock::Timeout), "a timeout last: it livelocks"),
+    ];
+    for (stack, why) in stacks {
+        for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+            // turmoil's time goes on whatever the stack asks for.
+            if why.contains("timeout") && testbed == Testbed::Turmoil {
+                continue;
+            }
+            let end = with_stack(stack).on(testbed).run(&FaultPlan::default()).end;
+            let End::Stalled { limit, .. } = &end else { panic!("{testbed}, {why}: {end:?}") };
+            assert!(limit.starts_with("100000 reports of the stack at ") && limit.ends_with(why), "{limit}");
+        }
+    }
+}
+
+#[test]
+fn packets_without_end_on_a_link_without_delay_hit_the_limit_of_events() {
+    let scenario = with_stack(|config| Restless::boxed(config, Livelock::Echo));
+    let link = Link::Numbers(LinkNumbers { delay_us: 0, mtu: 1500, rate_kbps: None });
+    let plan = FaultPlan { link, ..FaultPlan::default() };
+    let end = scenario.run(&plan).end;
+    assert!(matches!(&end, End::Stalled { limit, .. } if limit == "500000 events"), "{end:?}");
+}
+
+/// 150,000 changes at one moment, each of them used by a call.
+#[test]
+fn a_busy_moment_is_no_livelock() {
+    let mut settings = Settings::default();
+    settings.trace = false;
+    let busy = scenario("busy").settings(settings).client(|net: Net| async move {
+        let socket = net.datagram("127.0.0.1:7", &[]).await?;
+        for _ in 0..150_000 {
+            socket.send_to(b"again", "127.0.0.1:7".parse()?).await?;
+            socket.recv_from(&mut [0; 16]).await?;
+        }
+        Ok(())
+    });
+    let end = busy.run(&FaultPlan::default()).end;
+    assert!(end.is_finished(), "{end:?}");
+}
+
+/// The lab's thread goes on with the rest, and ends when told to.
+#[cfg(all(feature = "lab", target_os = "linux"))]
+#[test]
+fn a_stack_that_livelocks_does_not_stop_the_lab() {
+    use faultwire::lab::{End, Forwarder};
+    let plan = FaultPlan::default();
+    for livelock in [Livelock::Transmit, Livelock::Note, Livelock::Change, Livelock::Timeout, Livelock::Echo]
+    {
+        let [a, b] = [1, 2].map(|n| {
+            let v6 = std::net::Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n.into());
+            End::Stack(Restless::boxed(StackConfig::new([10, 0, 0, n].into(), v6), livelock))
+        });
+        let forwarder = Forwarder::start(&plan, [("a", a), ("b", b)]).expect("it starts");
+        let host = forwarder.our_host(0).expect("a stack");
+        for _ in 0..10 {
+            let sent = host.call(|stack| {
+                let fd = stack.socket(Domain::Inet, Kind::Datagram, Protocol::Default)?;
+                stack.send_to(fd, b"hello", SocketAddr::from(([10, 0, 0, 2], 7)))
+            });
+            assert_eq!(sent, Some(Ok(5)), "{livelock:?}");
+        }
+        assert_eq!(forwarder.stop().len(), 2);
+    }
+}
