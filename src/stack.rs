@@ -36,6 +36,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod udp;
+mod waiters;
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -43,6 +44,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use self::waiters::Waiters;
 pub use crate::model::{
     Domain, Fd, HostStack, How, KeepAlive, Kind, OptionName, Protocol, Readiness, Received, SocketOption,
     Sockets,

@@ -2,7 +2,7 @@
 //!
 //! The world is passive. A fabric ([`virtual_clock`](crate::testbed::virtual_clock) or
 //! [`turmoil_fabric`](crate::testbed::turmoil_fabric)) moves its time forward and carries what is due;
-//! programs reach it through [`StackNet`](crate::net::stack_net::StackNet).
+//! programs reach it through [`SimHost`](crate::net::sim_host::SimHost).
 
 mod host;
 mod timers;
@@ -19,7 +19,7 @@ use faultwire::time::Time;
 use faultwire::trace::{HostId, LossReason, Note, TcpNote, Trace, What};
 
 use host::REPORTS_MAX;
-pub(crate) use host::{Host, Waiters};
+pub(crate) use host::{CallRecord, Host};
 pub(crate) use timers::{TimerId, Timers};
 
 use crate::program::{Trouble, polls_of};
@@ -108,6 +108,12 @@ impl World {
         &mut self.hosts[usize::from(host.0)]
     }
 
+    /// A host's stack and the record of its calls.
+    pub(crate) fn calls(&mut self, host: HostId) -> (&mut dyn HostStack, CallRecord<'_>) {
+        let Host { stack, sockets, .. } = &mut self.hosts[usize::from(host.0)];
+        (&mut **stack, CallRecord { at: self.now, host, sockets, trace: &mut self.trace })
+    }
+
     /// When something of the world's own is due next; the end of the run's time at the latest.
     pub(crate) fn next_due(&self) -> Time {
         let stacks = self.hosts.iter().filter_map(|host| host.poll_timeout()).min();
@@ -179,7 +185,7 @@ impl World {
             self.trace.push(at, What::Note { host, note });
         }
         while let Some(fd) = self.report(host, "a changed descriptor", |stack| stack.poll_changed()) {
-            self.host(host).waiters.wake(fd);
+            self.host(host).sockets.changed(fd);
         }
     }
 
@@ -283,7 +289,7 @@ impl World {
         self.main = None;
         self.timers = Timers::default();
         for host in &mut self.hosts {
-            host.waiters = Waiters::default();
+            host.sockets.forget_wakers();
         }
     }
 
@@ -298,7 +304,7 @@ impl World {
             if !host.is_up {
                 lines.push(format!("{name}: it crashed and was not started again"));
             }
-            for (id, fd) in host.open.iter() {
+            for (id, fd) in &host.sockets.open {
                 let of = |addr: Result<std::net::SocketAddr, _>| addr.map_or("-".into(), |a| a.to_string());
                 let ready = host.stack.poll(*fd).unwrap_or_default();
                 lines.push(format!(

@@ -8,7 +8,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
@@ -22,6 +22,7 @@ use crate::fault::{Delivery, DueWhat, FaultPlan, Fired, Wire};
 use crate::model::{Errno, Fd, HostId, HostStack, LossReason, Time, What};
 use crate::network::Network as _;
 use crate::network::os::OsNetwork;
+use crate::stack::Waiters;
 use crate::trace::Trace;
 
 pub use self::possible::ForwarderError;
@@ -133,8 +134,8 @@ struct State {
     /// The addresses of each end; empty where there are two ends, each of which gets all that the other sends.
     addrs: Vec<Vec<IpAddr>>,
     power: Powers,
-    /// Who waits for a descriptor of the stack at an end.
-    waiting: Vec<(usize, Fd, Waker)>,
+    /// Who waits for a descriptor of the stack at an end: for each end.
+    waiting: Vec<Waiters>,
     stats: ForwarderStats,
     stopped: bool,
 }
@@ -179,6 +180,7 @@ impl Forwarder {
             spares.push(member.spares);
         }
         let power = Powers::new(&ends, spares)?;
+        let waiting = ends.iter().map(|_| Waiters::default()).collect();
         let state = State {
             clock,
             wire: Wire::new(plan, &names)?,
@@ -188,7 +190,7 @@ impl Forwarder {
             ends,
             addrs,
             power,
-            waiting: Vec::new(),
+            waiting,
             stats: ForwarderStats::default(),
             stopped: false,
         };
@@ -233,7 +235,7 @@ impl Forwarder {
     pub fn stop(mut self) -> Vec<End> {
         self.end();
         let mut state = self.shared.state();
-        state.waiting.clear();
+        state.waiting.fill_with(Waiters::default);
         let mut ends = std::mem::take(&mut state.ends);
         ends.extend(state.power.rest());
         ends
@@ -312,14 +314,9 @@ impl Shared {
     ) -> Poll<Result<T, Errno>> {
         let mut state = self.state();
         let result = state.with_stack(life, call);
-        let waits = matches!(result, Some(Err(Errno::EAGAIN | Errno::EINPROGRESS | Errno::EALREADY)));
+        let waits = matches!(result, Some(Err(errno)) if errno.is_pending());
         if waits {
-            let is_known = |(of, on, waker): &(usize, Fd, Waker)| {
-                (*of, *on) == (life.end, fd) && waker.will_wake(cx.waker())
-            };
-            if !state.waiting.iter().any(is_known) {
-                state.waiting.push((life.end, fd, cx.waker().clone()));
-            }
+            state.waiting[life.end].add(fd, cx.waker());
         }
         drop(state);
         self.wake();
@@ -438,7 +435,7 @@ impl State {
             DueWhat::Crash(host) => {
                 let end = usize::from(host.0);
                 if self.power.off(end) {
-                    self.waiting.retain(|(of, ..)| *of != end);
+                    self.waiting[end] = Waiters::default();
                     self.trace.push(now, What::Crashed(host));
                 }
             }
@@ -506,9 +503,7 @@ impl State {
                     self.trace.push(now, What::Note { host: host(end), note });
                 }
                 for fd in std::iter::from_fn(|| stack.poll_changed()).take(REPORTS) {
-                    for (.., waker) in self.waiting.extract_if(.., |(of, on, _)| (*of, *on) == (end, fd)) {
-                        waker.wake();
-                    }
+                    self.waiting[end].wake(fd);
                 }
                 packets.extend(std::iter::from_fn(|| stack.poll_transmit()).take(BATCH));
             }

@@ -90,6 +90,11 @@ impl Errno {
         self.number()
     }
 
+    /// Whether a call that answers so has to wait and says nothing yet: EAGAIN, EINPROGRESS, EALREADY.
+    pub const fn is_pending(self) -> bool {
+        matches!(self, Errno::EAGAIN | Errno::EINPROGRESS | Errno::EALREADY)
+    }
+
     /// The error number inside an [`io::Error`], if it has one that is known here.
     ///
     /// Errors without a number (turmoil's own sockets make such) are read by their kind.

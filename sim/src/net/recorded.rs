@@ -11,11 +11,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use faultwire::errno::Errno;
 use faultwire::network::{Datagram, Listener, Network, Stream};
-use faultwire::stack::{OptionName, Received, SocketOption};
+use faultwire::stack::{Fd, OptionName, Received, SocketOption};
 use faultwire::time::Time;
 use faultwire::trace::{Call, HostId, SocketId, Trace, What};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::host_net::Record;
 use crate::program::calls_at;
 
 /// A host's network, with a record of the calls that its programs make.
@@ -55,11 +56,39 @@ impl Log {
         Log { host, ..self.clone() }
     }
 
+    #[cfg(all(feature = "lab", target_os = "linux"))]
+    pub(crate) fn host(&self) -> HostId {
+        self.host
+    }
+
     /// A new socket of this host.
     fn socket(&self) -> SocketLog {
+        SocketLog { log: self.clone(), id: self.number() }
+    }
+
+    /// The number of a new socket.
+    fn number(&self) -> SocketId {
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         *sockets += 1;
-        SocketLog { log: self.clone(), id: SocketId(*sockets - 1) }
+        SocketId(*sockets - 1)
+    }
+
+    fn record(&self, socket: SocketId, error: Option<Errno>, call: Call) {
+        let what = What::Call { host: self.host, socket, call, error };
+        let at = (self.clock)();
+        self.trace.lock().unwrap_or_else(PoisonError::into_inner).push(at, what);
+    }
+}
+
+impl Record for &Log {
+    fn opened(&mut self, _: Fd) -> SocketId {
+        self.number()
+    }
+
+    fn closed(&mut self, _: SocketId) {}
+
+    fn push(&mut self, socket: SocketId, error: Option<Errno>, call: impl FnOnce() -> Call) {
+        self.record(socket, error, call());
     }
 }
 
@@ -75,9 +104,7 @@ impl SocketLog {
         calls_at(self.log.host);
         // An error without a number that is known here still goes down as an error.
         let error = result.as_ref().err().map(|error| Errno::of(error).unwrap_or(Errno::EIO));
-        let what = What::Call { host: self.log.host, socket: self.id, call, error };
-        let at = (self.log.clock)();
-        self.log.trace.lock().unwrap_or_else(PoisonError::into_inner).push(at, what);
+        self.log.record(self.id, error, call);
     }
 }
 

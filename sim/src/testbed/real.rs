@@ -67,7 +67,7 @@ async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
         let clock = clock.clone();
         let log = Log::new(trace.clone(), host_id(index), move || clock.now());
         let program =
-            Guarded::new((spec.program)(Net::from(Recorded::new(net, log))), scenario.settings.polls_max);
+            Guarded::new((spec.program)(Net::new(Recorded::new(net, log))), scenario.settings.polls_max);
         let (name, progress) = (spec.name.clone(), progress.clone());
         programs.spawn(async move { progress.ended(&name, program.await) });
     }

@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use turmoil::net::UdpSocket;
 
 use crate::net::Net;
-use crate::net::stack_net::StackNet;
+use crate::net::sim_host::SimHost;
 use crate::program::{Guarded, QuietPanics};
 use crate::run::Run;
 use crate::scenario::Scenario;
@@ -122,7 +122,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         let host = host_id(index);
         sim.host(names[index].as_str(), move || {
             let generation = shared.lock().host(host).generation;
-            let net = Net::from(StackNet::new(shared.clone(), host, generation));
+            let net = Net::of_stack(SimHost::new(shared.clone(), host, generation));
             let program = Guarded::new((spec.program)(net), polls_max);
             let (shared, fabric) = (shared.clone(), fabric.clone());
             async move {

@@ -44,10 +44,8 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         let host = host_id(index);
         sim.host(scenario.hosts[index].name.as_str(), move || {
             let clock = || turmoil::sim_elapsed().map_or(Time::ZERO, Time::from);
-            let net = Net::from(Recorded::new(
-                TurmoilNet::new(names.clone()),
-                Log::new(trace.clone(), host, clock),
-            ));
+            let net =
+                Net::new(Recorded::new(TurmoilNet::new(names.clone()), Log::new(trace.clone(), host, clock)));
             let program = Guarded::new((spec.program)(net), polls_max);
             let (name, progress) = (spec.name.clone(), progress.clone());
             async move {

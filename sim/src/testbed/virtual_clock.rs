@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 
 use crate::net::Net;
-use crate::net::stack_net::StackNet;
+use crate::net::sim_host::SimHost;
 use crate::program::{Guarded, QuietPanics};
 use crate::run::Run;
 use crate::scenario::Scenario;
@@ -132,7 +132,7 @@ impl Driver<'_> {
     fn spawn(&self, index: usize, generation: u32) -> JoinHandle<()> {
         let spec = &self.scenario.hosts[index];
         let host = host_id(index);
-        let net = Net::from(StackNet::new(self.shared.clone(), host, generation));
+        let net = Net::of_stack(SimHost::new(self.shared.clone(), host, generation));
         let program = Guarded::new((spec.program)(net), self.scenario.settings.polls_max);
         let shared = self.shared.clone();
         tokio::spawn(async move {

@@ -3,10 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::task::Waker;
 
-use faultwire::stack::{Fd, HostStack};
+use faultwire::errno::Errno;
+use faultwire::stack::{Fd, HostStack, Waiters};
 use faultwire::time::Time;
-use faultwire::trace::SocketId;
+use faultwire::trace::{Call, HostId, SocketId, Trace, What};
 
+use crate::net::host_net::Record;
 use crate::settings::Settings;
 
 /// Reports of a stack in a row after which it counts as livelocked. What one packet, call or timeout leads to
@@ -17,13 +19,10 @@ pub(super) const REPORTS_MAX: u32 = 100_000;
 pub(crate) struct Host {
     pub(crate) addrs: HostAddrs,
     pub(crate) stack: Box<dyn HostStack>,
-    pub(crate) waiters: Waiters,
+    pub(crate) sockets: OpenSockets,
     pub(crate) is_up: bool,
     /// How often it lost power. A socket of an earlier life is dead: its calls never come back.
     pub(crate) generation: u32,
-    /// The sockets that programs have open, by the number they have in the trace.
-    pub(crate) open: Vec<(SocketId, Fd)>,
-    sockets_opened: u32,
     /// What the stack reported since it was last told something: a later time, a packet, a call that came
     /// back.
     reports: u32,
@@ -65,11 +64,9 @@ impl Host {
         Host {
             addrs,
             stack: settings.stack(addrs.both(), mtu, (index, 0)),
-            waiters: Waiters::default(),
+            sockets: OpenSockets::default(),
             is_up: true,
             generation: 0,
-            open: Vec::new(),
-            sockets_opened: 0,
             reports: 0,
             told: Time::ZERO,
             index,
@@ -107,27 +104,11 @@ impl Host {
         self.reports >= REPORTS_MAX
     }
 
-    /// Numbers a socket that a program opened.
-    pub(crate) fn opened(&mut self, fd: Fd) -> SocketId {
-        let id = SocketId(self.sockets_opened);
-        self.sockets_opened += 1;
-        self.open.push((id, fd));
-        id
-    }
-
-    /// A program closes a socket: nobody waits for it any more.
-    pub(crate) fn closed(&mut self, socket: SocketId) {
-        if let Some(index) = self.open.iter().position(|(id, _)| *id == socket) {
-            let (_, fd) = self.open.remove(index);
-            self.waiters.wake(fd);
-        }
-    }
-
     pub(crate) fn power_off(&mut self) {
         self.is_up = false;
         self.generation += 1;
-        self.waiters = Waiters::default();
-        self.open.clear();
+        self.sockets.forget_wakers();
+        self.sockets.open.clear();
     }
 
     pub(crate) fn power_on(&mut self, now: Time, settings: &Settings) {
@@ -137,24 +118,58 @@ impl Host {
     }
 }
 
-/// Who waits for which descriptor.
+/// The sockets that a host's programs have open, and who waits for them.
 #[derive(Debug, Default)]
-pub(crate) struct Waiters {
-    waiting: Vec<(Fd, Waker)>,
+pub(crate) struct OpenSockets {
+    /// By the number that they have in the trace.
+    pub(crate) open: Vec<(SocketId, Fd)>,
+    opened: u32,
+    waiters: Waiters,
 }
 
-impl Waiters {
-    /// Wakes `waker` when the descriptor's readiness changes.
-    pub(crate) fn add(&mut self, fd: Fd, waker: &Waker) {
-        if !self.waiting.iter().any(|(other, w)| *other == fd && w.will_wake(waker)) {
-            self.waiting.push((fd, waker.clone()));
+impl OpenSockets {
+    /// Wakes `waker` when the descriptor changes.
+    pub(crate) fn wait(&mut self, fd: Fd, waker: &Waker) {
+        self.waiters.add(fd, waker);
+    }
+
+    /// The descriptor has changed.
+    pub(crate) fn changed(&mut self, fd: Fd) {
+        self.waiters.wake(fd);
+    }
+
+    pub(crate) fn forget_wakers(&mut self) {
+        self.waiters = Waiters::default();
+    }
+}
+
+/// The record of a host's calls, while one lasts.
+pub(crate) struct CallRecord<'a> {
+    pub(super) at: Time,
+    pub(super) host: HostId,
+    pub(super) sockets: &'a mut OpenSockets,
+    pub(super) trace: &'a mut Trace,
+}
+
+impl Record for CallRecord<'_> {
+    fn opened(&mut self, fd: Fd) -> SocketId {
+        let id = SocketId(self.sockets.opened);
+        self.sockets.opened += 1;
+        self.sockets.open.push((id, fd));
+        id
+    }
+
+    /// Whoever waits for the socket is woken.
+    fn closed(&mut self, socket: SocketId) {
+        if let Some(index) = self.sockets.open.iter().position(|(id, _)| *id == socket) {
+            let (_, fd) = self.sockets.open.remove(index);
+            self.sockets.changed(fd);
         }
     }
 
-    /// The descriptor's readiness changed.
-    pub(crate) fn wake(&mut self, fd: Fd) {
-        for (_, waker) in self.waiting.extract_if(.., |(other, _)| *other == fd) {
-            waker.wake();
+    fn push(&mut self, socket: SocketId, error: Option<Errno>, call: impl FnOnce() -> Call) {
+        if self.trace.keeps_events() {
+            self.trace.push(self.at, What::Call { host: self.host, socket, call: call(), error });
         }
     }
 }

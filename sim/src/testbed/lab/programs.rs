@@ -21,7 +21,8 @@ use super::Host;
 use super::patience::Patience;
 use super::pool::Bench;
 use crate::net::Net;
-use crate::net::our_net::{Names, OurNet};
+use crate::net::host_net::HostNet;
+use crate::net::lab_host::{LabHost, Names};
 use crate::net::recorded::{Log, Recorded};
 use crate::program::{Guarded, QuietPanics, end_after_panics};
 use crate::run::{End, Run};
@@ -166,12 +167,13 @@ impl<'a> Programs<'a> {
             Some(kernel) => {
                 let kernel = kernel + usize::try_from(generation).unwrap_or(usize::MAX);
                 let kernel = self.bench.hosts.get(kernel).ok_or("the lab has too few hosts")?;
-                Net::from(Recorded::new(kernel_net(self.clock, kernel, host, &self.names), log))
+                Net::new(Recorded::new(kernel_net(self.clock, kernel, host, &self.names), log))
             }
             None => {
-                let ours =
+                let host =
                     self.forwarder.our_host_again(index, generation).ok_or("the wire has no such host")?;
-                Net::from(Recorded::new(OurNet::new(ours, self.clock.clone(), self.names.clone()), log))
+                let (clock, names) = (self.clock.clone(), self.names.clone());
+                Net::new(HostNet::new(LabHost { host, log, clock, names }))
             }
         };
         let program =

@@ -1,0 +1,142 @@
+//! A host of the simulated world, as its programs get at it.
+
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use faultwire::errno::Errno;
+use faultwire::stack::{Fd, HostStack};
+use faultwire::time::Time;
+use faultwire::trace::HostId;
+
+use super::address;
+use super::host_net::{StackHost, would_wait};
+use crate::program::calls_at;
+use crate::world::{CallRecord, Shared, TimerId, World};
+
+/// A host of the simulated world in one of its lives.
+#[derive(Clone, Debug)]
+pub(crate) struct SimHost {
+    shared: Arc<Shared>,
+    host: HostId,
+    generation: u32,
+}
+
+impl SimHost {
+    pub(crate) fn new(shared: Arc<Shared>, host: HostId, generation: u32) -> Self {
+        SimHost { shared, host, generation }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn world(&self) -> std::sync::Weak<Shared> {
+        Arc::downgrade(&self.shared)
+    }
+
+    /// Does something with the host and lets what follows from it happen.
+    fn with<R>(&self, call: impl FnOnce(&mut World) -> R) -> Option<R> {
+        calls_at(self.host);
+        let mut world = self.shared.lock();
+        let now = world.now;
+        // A program that calls and never waits would run for ever: its calls count, and past the limit none comes back.
+        world.count_event();
+        if world.is_silent() || world.host(self.host).generation != self.generation {
+            return None;
+        }
+        world.host(self.host).handle_timeout(now);
+        let result = call(&mut world);
+        world.settle(self.host);
+        self.shared.fabric.put_on_wire(&mut world, self.host);
+        Some(result)
+    }
+}
+
+impl StackHost for SimHost {
+    type Record<'a> = CallRecord<'a>;
+
+    fn call<T>(&self, call: impl FnOnce(&mut dyn HostStack, &mut CallRecord<'_>) -> T) -> Option<T> {
+        self.with(|world| {
+            world.host(self.host).progressed();
+            let (stack, mut record) = world.calls(self.host);
+            call(stack, &mut record)
+        })
+    }
+
+    fn poll<T>(
+        &self,
+        cx: &mut Context<'_>,
+        fd: Fd,
+        call: impl FnOnce(&mut dyn HostStack, &mut CallRecord<'_>) -> Result<T, Errno>,
+    ) -> Poll<Result<T, Errno>> {
+        let answer = self.with(|world| {
+            let (stack, mut record) = world.calls(self.host);
+            let result = call(stack, &mut record);
+            let host = world.host(self.host);
+            if would_wait(&result) {
+                host.sockets.wait(fd, cx.waker());
+                return None;
+            }
+            host.progressed();
+            Some(result)
+        });
+        answer.flatten().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    fn addrs(&self, name: &str) -> io::Result<[IpAddr; 2]> {
+        let world = self.shared.lock();
+        let host = world.trace.host(name).ok_or_else(|| address::unknown(name, world.trace.hosts()))?;
+        let addrs = world.hosts[usize::from(host.0)].addrs;
+        Ok([addrs.v4.into(), addrs.v6.into()])
+    }
+
+    fn sleep(&self, span: Duration) -> impl Future<Output = ()> + Send {
+        Sleep { shared: self.shared.clone(), due: self.now() + span, timer: None }
+    }
+
+    fn now(&self) -> Time {
+        self.shared.lock().now
+    }
+}
+
+/// Ends when the world's time has come to `due`.
+#[derive(Debug)]
+struct Sleep {
+    shared: Arc<Shared>,
+    due: Time,
+    timer: Option<TimerId>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let shared = self.shared.clone();
+        let mut world = shared.lock();
+        world.count_event();
+        if world.is_silent() {
+            return Poll::Pending;
+        }
+        if world.now >= self.due {
+            if let Some(timer) = self.timer.take() {
+                world.timers.cancel(timer);
+            }
+            return Poll::Ready(());
+        }
+        match self.timer {
+            Some(timer) => world.timers.renew(timer, cx.waker()),
+            None => self.timer = Some(world.timers.set(self.due, cx.waker().clone())),
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some(timer) = self.timer {
+            self.shared.lock().timers.cancel(timer);
+        }
+    }
+}
