@@ -28,7 +28,7 @@ pub(crate) trait StackHost: Clone + fmt::Debug + Unpin + Send + Sync + 'static {
     fn call<T>(&self, call: impl FnOnce(&mut dyn HostStack, &mut Self::Record<'_>) -> T) -> Option<T>;
 
     /// Makes a call on a descriptor. If it [would wait](would_wait), the task is woken when the descriptor
-    /// changes. Pending for ever if the host has lost power, or the run is over.
+    /// changes. Pending forever if the host has lost power, or the run is over.
     fn poll<T>(
         &self,
         cx: &mut Context<'_>,

@@ -145,10 +145,11 @@ pub(super) fn offers_the_buffer(run: &Run) -> Seen {
             continue;
         };
         let reads = read(&run.trace, connection.server);
-        let [server, client] = [connection.server, connection.client].map(|side| is_ours(&run.trace, side.0));
-        let room = if server { bytes } else { 2 * bytes };
-        // On a real clock, which any run with a kernel has, a read is noted after the update that it sends.
-        let noted_within = if server && client { AT_ONCE } else { NOTED_WITHIN };
+        // Of a kernel's host a read is noted after the update that it sends.
+        let (room, noted_within) = match is_ours(&run.trace, connection.server.0) {
+            true => (bytes, AT_ONCE),
+            false => (2 * bytes, NOTED_WITHIN),
+        };
         let mut offers = 0;
         for offer in flow.segments.iter().filter(|it| it.side != OPENER) {
             let Some(ack) = offer.ack else { continue };

@@ -2,7 +2,7 @@
 //! about, and right by RFC 9293.
 
 #[expect(dead_code, reason = "shared with the tests of the pictures themselves")]
-#[path = "../../src/trace/diagram/svg/tests/boxes.rs"]
+#[path = "../../../src/trace/diagram/svg/tests/boxes.rs"]
 mod boxes;
 
 use std::time::Duration;

@@ -52,7 +52,10 @@ fn a_panic_in_a_spawned_task_fails_the_run_of_its_host() {
         let end = end(testbed, |stream| async { drop(tokio::spawn(panics_over(stream))) });
         let End::Failed { host, message } = end else { panic!("{testbed}: {end:?}") };
         assert_eq!(host.as_deref(), Some("server"), "{testbed}");
-        assert!(message.contains("a spawned task panicked at sim/tests/tasks.rs:"), "{testbed}: {message}");
+        assert!(
+            message.contains("a spawned task panicked at sim/tests/suite/tasks.rs:"),
+            "{testbed}: {message}"
+        );
         assert!(message.ends_with(": 8 bytes are too many"), "{testbed}: {message}");
     }
 }

@@ -61,7 +61,7 @@ fn another_process_sees_the_same() {
     }
     for _ in 0..2 {
         let output = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "another_process_sees_the_same", "--nocapture"])
+            .args(["--exact", "determinism::another_process_sees_the_same", "--nocapture"])
             .env("PRINT_HASHES", "1")
             .output()
             .unwrap();

@@ -1,0 +1,14 @@
+//! What the simulation promises, in one program: to link one is faster than to link a dozen.
+
+mod adaptive;
+mod determinism;
+mod fabrics;
+mod files;
+mod livelock;
+mod programs;
+mod scenario;
+mod search;
+mod sequence_numbers;
+mod streams;
+mod tasks;
+mod textbook;
