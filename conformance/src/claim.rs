@@ -1,35 +1,81 @@
 //! What is claimed of TCP and UDP: stable ids, precise wording, modality, conditions and sources.
-
-mod registry;
+//!
+//! The claims are data: `conformance/claims/*.toml`. Wording of our own, after the sources. Where what is commonly said
+//! is wrong or needs a condition, the text or the reason says so.
 
 use std::fmt;
+use std::sync::LazyLock;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-pub use registry::CLAIMS;
+/// A text of a data file, which lives as long as the program. (serde borrows what is spelled `&str`.)
+pub type Text = &'static str;
 
 /// A claim, precise enough to be settled by running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Claim {
     /// Its stable id: `udp/may-lose`.
-    pub id: &'static str,
+    #[serde(deserialize_with = "line")]
+    pub id: Text,
     /// Whether it always holds or can be shown.
     pub modality: Modality,
     /// What is claimed, in a sentence or two.
-    pub text: &'static str,
+    #[serde(deserialize_with = "line")]
+    pub text: Text,
     /// Why it is so, for somebody who learns it: two to five sentences, which say where the popular wording is wrong.
-    pub why: &'static str,
+    #[serde(deserialize_with = "line")]
+    pub why: Text,
     /// What must be given for it to hold; empty where nothing must.
-    pub conditions: &'static str,
+    #[serde(default, deserialize_with = "line")]
+    pub conditions: Text,
     /// Where it stands: sections of RFCs, manual pages.
-    pub source: &'static str,
+    #[serde(deserialize_with = "line")]
+    pub source: Text,
     /// Whether it speaks of what faults do: it is tried under every plan of its study. The others are settled by
     /// runs without faults.
+    #[serde(default)]
     pub over_plans: bool,
 }
 
+/// A file of claims or of expected failures.
+type File = (&'static str, &'static str);
+
+/// The files, in the order of lists and reports.
+const FILES: [File; 4] = [
+    ("udp.toml", include_str!("../claims/udp.toml")),
+    ("tcp-streams.toml", include_str!("../claims/tcp-streams.toml")),
+    ("tcp-recovery.toml", include_str!("../claims/tcp-recovery.toml")),
+    ("tcp-ends.toml", include_str!("../claims/tcp-ends.toml")),
+];
+
+/// Every claim, in the order of lists and reports.
+pub static CLAIMS: LazyLock<Vec<Claim>> = LazyLock::new(|| {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Claims {
+        claim: Vec<Claim>,
+    }
+    FILES.iter().flat_map(|file| read::<Claims>(*file).claim).collect()
+});
+
+/// Reads a file that is part of the program.
+///
+/// # Panics
+/// If the file is wrong, with its name, the line and the reason.
+pub(crate) fn read<T: serde::de::DeserializeOwned>((name, text): File) -> T {
+    toml::from_str(text).unwrap_or_else(|error| panic!("conformance/claims/{name}: {error}"))
+}
+
+/// A text that may be broken into lines. It lives as long as the program, like the file that it is read from.
+pub(crate) fn line<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Text, D::Error> {
+    let text = String::deserialize(from)?;
+    Ok(text.split_whitespace().collect::<Vec<_>>().join(" ").leak())
+}
+
 /// In what way a claim is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Modality {
     /// Under its conditions no plan breaks it.
@@ -76,7 +122,7 @@ mod tests {
     #[test]
     fn ids_are_unique_slugs_of_known_families() {
         let mut seen = BTreeSet::new();
-        for claim in CLAIMS {
+        for claim in &*CLAIMS {
             assert!(seen.insert(claim.id), "{} stands twice", claim.id);
             assert!(FAMILIES.iter().any(|(family, _)| *family == claim.family()), "{}", claim.id);
             let slug = |c: char| c.is_ascii_lowercase() || c == '-';
@@ -86,7 +132,7 @@ mod tests {
 
     #[test]
     fn every_claim_says_what_and_where() {
-        for claim in CLAIMS {
+        for claim in &*CLAIMS {
             assert!(claim.text.ends_with('.'), "{}: a sentence", claim.id);
             assert!(claim.conditions.is_empty() || claim.conditions.ends_with('.'), "{}", claim.id);
             let cited = claim.source.contains("RFC ") || claim.source.contains('(');
@@ -102,7 +148,7 @@ mod tests {
 
     #[test]
     fn every_claim_says_why_and_not_again_what() {
-        for claim in CLAIMS {
+        for claim in &*CLAIMS {
             assert!(claim.why.ends_with('.'), "{}: a sentence: {}", claim.id, claim.why);
             let sentences = claim.why.matches(". ").count() + 1;
             assert!((2..=5).contains(&sentences), "{}: {sentences} sentences: {}", claim.id, claim.why);

@@ -10,10 +10,10 @@ pub mod claim;
 pub mod command;
 pub mod engine;
 pub mod exit;
+pub mod expected;
 #[cfg(target_os = "linux")]
 pub mod figures;
 pub mod interrupt;
-pub mod known;
 pub mod lesson;
 pub mod loss;
 pub mod plot;

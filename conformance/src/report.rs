@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::claim::{Claim, Modality};
 use crate::exit;
-use crate::known;
+use crate::expected;
 
 pub use lab::{AbsentSetting, LabSettings};
 pub use table::TableOptions;
@@ -93,7 +93,7 @@ impl Row {
             testbed: testbed.name(),
             subject: testbed.subject(),
             outcome,
-            known: known::known(testbed.subject(), testbed.name(), claim.id),
+            known: expected::expected(testbed.subject(), testbed.name(), claim.id),
             why: None,
             exhaustive: 0,
             random: 0,

@@ -86,7 +86,7 @@ fn every_claim_is_settled_in_both_simulations_and_earned() {
         assert_eq!(row.faults_planned, row.faults_fired, "{claim} on {testbed}");
         settled.insert((*claim, *testbed));
     }
-    for claim in CLAIMS {
+    for claim in &*CLAIMS {
         assert!(settled.contains(&(claim.id, "virtual")), "{} was not tried", claim.id);
     }
 }

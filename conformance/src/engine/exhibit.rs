@@ -13,8 +13,8 @@ use super::mutants::{self, AnyMutant};
 use super::{ReplayOptions, base_name, moment, replay, studies, unit};
 use crate::check::{Seen, Verdict};
 use crate::claim::Claim;
+use crate::expected::expected;
 use crate::interrupt::Interrupt;
-use crate::known::known;
 use crate::report::{Outcome, Report, Row};
 use crate::study::{CheckSpec, Study};
 
@@ -53,7 +53,7 @@ pub enum Reason {
 /// What there is to look at, in the order of the registry.
 pub fn exhibits(report: &Report) -> Vec<Exhibit> {
     let mut all = Vec::new();
-    for claim in crate::claim::CLAIMS {
+    for claim in &*crate::claim::CLAIMS {
         let rows: Vec<&Row> = report.results.iter().filter(|row| row.claim == claim.id).collect();
         let mut found: Vec<Exhibit> = Vec::new();
         for row in rows.iter().filter(|row| row.plan.is_some()) {
@@ -80,7 +80,7 @@ pub fn exhibits(report: &Report) -> Vec<Exhibit> {
 impl Exhibit {
     /// Whether it was found only where the claim is listed as a known failure.
     pub fn is_listed(&self) -> bool {
-        let is_listed = |(testbed, subject): &(&str, &str)| known(subject, testbed, self.claim).is_some();
+        let is_listed = |(testbed, subject): &(&str, &str)| expected(subject, testbed, self.claim).is_some();
         !self.found_on.is_empty() && self.found_on.iter().all(is_listed)
     }
 
