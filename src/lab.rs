@@ -30,7 +30,7 @@
 //! Read on in this order: `namespace` and `netlink` (what makes a host), `settings` (the kernel's, and its counters), `profile` (settings
 //! that are the same on every machine), `device`, `packet`,
 //! `channel` and `helper` (the other process), `host` (this one's side of it), `program` and
-//! `programs` (commands inside a host, here and in the helper), `forwarder`, `route`, `ours`.
+//! `programs` (commands inside a host, here and in the helper), `forwarder`, `ours`.
 
 mod channel;
 mod device;
@@ -45,7 +45,6 @@ mod profile;
 mod program;
 mod programs;
 mod refusal;
-mod route;
 mod settings;
 mod sys;
 

@@ -23,7 +23,6 @@ mod input;
 mod invariants;
 mod mutant;
 mod output;
-mod packet;
 mod ports;
 mod reassembly;
 mod route;

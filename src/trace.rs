@@ -1,12 +1,11 @@
 //! What happened in a run: events in order, from which checks, diagrams and replays are made.
 //!
-//! `query` asks a trace what became of a packet, `packet` reads one back from its bytes, `diagram` draws the trace for
+//! `query` asks a trace what became of a packet, `diagram` draws the trace for
 //! people, `pcapng` writes it for Wireshark, `text` line by line for golden files, `hash` boils it down to 128 bits.
 
 mod diagram;
 mod event;
 mod hash;
-mod packet;
 #[cfg(feature = "pcapng")]
 mod pcapng;
 mod query;
@@ -18,7 +17,6 @@ mod words;
 pub use diagram::{DiagramOptions, SVG_STYLE, SvgOptions};
 pub use event::{CongestionWindow, Event, Trace};
 pub use hash::TraceHash;
-pub use packet::{IcmpMessage, PacketView, TcpFlags, Transport};
 #[cfg(feature = "pcapng")]
 pub use pcapng::Captured;
 pub use query::{Arrival, Fate, ProgramCall, Sending};

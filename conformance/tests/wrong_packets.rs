@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
+use faultwire::packet::{PacketView, Transport, checksum};
 use faultwire::stack::{Domain, HostStack as _, Kind, Protocol, Sockets, Stack, StackConfig};
-use faultwire::trace::{Note, PacketView, Transport};
+use faultwire::trace::Note;
 
 const DATA: &[u8] = b"twenty bytes of data";
 
@@ -73,11 +74,8 @@ fn table(domain: Domain, cases: &[(&str, Damage)]) -> String {
 /// Mends the IPv4 header checksum, so that what is wrong is looked at for itself (RFC 1071).
 fn mend(packet: &mut [u8]) {
     packet[10..12].fill(0);
-    let sum: u32 = packet[..20].chunks(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]]))).sum();
-    let folded = (sum & 0xffff) + (sum >> 16);
-    let folded = (folded & 0xffff) + (folded >> 16);
-    let checksum = !u16::try_from(folded).expect("two foldings are enough for twenty bytes");
-    packet[10..12].copy_from_slice(&checksum.to_be_bytes());
+    let sum = checksum(&packet[..20]);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
 }
 
 #[test]

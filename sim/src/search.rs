@@ -12,7 +12,6 @@ mod family;
 mod grid;
 mod kinds;
 mod ladder;
-mod parts;
 mod random;
 mod shrink;
 mod storm;
@@ -29,7 +28,6 @@ pub use sweep::Sweep;
 pub use tried::Tried;
 
 pub(crate) use grid::sites;
-pub(crate) use parts::Parts;
 use sweep::Sample;
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::task::Waker;
 
 use bytes::Bytes;
 use faultwire::fault::{Delivery, FaultPlan, Fired, UnknownHost, Wire};
+use faultwire::packet::Path;
 use faultwire::stack::HostStack;
 use faultwire::tcp::State;
 use faultwire::time::Time;
@@ -215,9 +216,9 @@ impl World {
     /// Puts a packet on the wire, to the host that has its destination, or to all others.
     fn send(&mut self, from: HostId, packet: Bytes) {
         self.count_event();
-        match host::destination(&packet) {
-            Some(to) if !host::is_for_all(&to) => {
-                match self.hosts.iter().position(|host| host.addrs.has(&to)).map(host_id) {
+        match Path::of(&packet) {
+            Some(path) if !path.is_for_all() => {
+                match self.hosts.iter().position(|host| host.addrs.has(&path.dst())).map(host_id) {
                     Some(to) => self.wire.send(self.now, from, to, packet, &mut self.trace),
                     None => {
                         let packet = self.trace.next_packet();

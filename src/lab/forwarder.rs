@@ -17,11 +17,11 @@ use self::possible::possible;
 use self::power::Powers;
 use super::device::Device;
 use super::ours::OurHost;
-use super::route;
 use crate::fault::{Delivery, DueWhat, FaultPlan, Fired, Wire};
 use crate::model::{Errno, Fd, HostId, HostStack, LossReason, Time, What};
 use crate::network::Network as _;
 use crate::network::os::OsNetwork;
+use crate::packet::Path;
 use crate::stack::Waiters;
 use crate::trace::Trace;
 
@@ -457,18 +457,15 @@ impl State {
             return self.wire.send(now, from, host(1 - end), packet, &mut self.trace);
         }
         // A packet without addresses is for the wire to name: it goes to whom it can.
-        let (source, to) = match route::addresses(&packet) {
-            Some((source, to)) => (Some(source), Some(to)),
-            None => (None, None),
-        };
-        if source.is_some_and(|source| !self.addrs[end].contains(&source)) {
+        let path = Path::of(&packet);
+        if path.is_some_and(|path| !self.addrs[end].contains(&path.src())) {
             self.stats.stale += 1;
             return;
         }
         let others = (0..self.ends.len()).filter(|other| *other != end);
-        let targets: Vec<usize> = match to {
-            Some(to) if !route::is_for_all(&to) => {
-                others.filter(|it| self.addrs[*it].contains(&to)).collect()
+        let targets: Vec<usize> = match path {
+            Some(path) if !path.is_for_all() => {
+                others.filter(|it| self.addrs[*it].contains(&path.dst())).collect()
             }
             _ => others.collect(),
         };

@@ -1,65 +1,30 @@
 //! The IP packets that stand for real datagrams.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use bytes::Bytes;
-use etherparse::checksum::Sum16BitWords;
-use etherparse::{IpNumber, IpSlice, PacketBuilder, UdpHeader, UdpSlice};
+
+use crate::packet::{Strictness, UdpDatagram, datagram, parse, protocol};
 
 /// The hop limit that hosts give their packets (RFC 1700's recommended default).
 const HOPS: u8 = 64;
 
 /// The packet that carries a datagram; `None` where the families differ or it is longer than a packet can be.
 pub(super) fn wrap(from: SocketAddr, to: SocketAddr, data: &[u8]) -> Option<Bytes> {
-    let builder = match (from.ip(), to.ip()) {
-        (IpAddr::V4(from), IpAddr::V4(to)) => PacketBuilder::ipv4(from.octets(), to.octets(), HOPS),
-        (IpAddr::V6(from), IpAddr::V6(to)) => PacketBuilder::ipv6(from.octets(), to.octets(), HOPS),
-        _ => return None,
-    }
-    .udp(from.port(), to.port());
-    let mut packet = Vec::with_capacity(builder.size(data.len()));
-    builder.write(&mut packet, data).ok()?;
-    Some(packet.into())
+    datagram(from, to, HOPS, data)
 }
 
 /// The datagram in a packet: from, to, payload. `None` where a host would throw the packet away: it is no whole
 /// IP packet with a UDP datagram in it, or a checksum is wrong.
 pub(super) fn unwrap(packet: &Bytes) -> Option<(SocketAddr, SocketAddr, Bytes)> {
-    let ip = IpSlice::from_slice(packet).ok()?;
-    let payload = ip.payload();
+    let ip = parse(packet, Strictness::Full).ok()?;
     // Fragments are not made here: what looks like one was damaged, and the rest would never come.
-    if payload.fragmented || payload.ip_number != IpNumber::UDP {
+    if ip.fragment.is_some() || ip.protocol != protocol::UDP {
         return None;
     }
-    let udp = UdpSlice::from_slice(payload.payload).ok()?;
-    let (from, to) = (ip.source_addr(), ip.destination_addr());
-    let header = udp.to_header();
-    let sum = match &ip {
-        IpSlice::Ipv4(v4) => {
-            // Over the bytes as they are: parsed fields leave out the reserved bit. They must add up to all ones.
-            if Sum16BitWords::new().add_slice(v4.header().slice()).ones_complement() != 0 {
-                return None;
-            }
-            v4_sum(&udp, v4.header().source(), v4.header().destination())
-        }
-        IpSlice::Ipv6(v6) => {
-            let bare = UdpHeader { checksum: 0, ..header.clone() };
-            bare.calc_checksum_ipv6_raw(v6.header().source(), v6.header().destination(), udp.payload()).ok()
-        }
-    };
-    // No checksum is a checksum over IPv4 (RFC 768), and none over IPv6 (RFC 8200 section 8.1).
-    let unchecked = header.checksum == 0 && from.is_ipv4();
-    if !unchecked && sum != Some(header.checksum) {
-        return None;
-    }
-    let from = SocketAddr::new(from, header.source_port);
-    let to = SocketAddr::new(to, header.destination_port);
-    Some((from, to, packet.slice_ref(udp.payload())))
-}
-
-fn v4_sum(udp: &UdpSlice<'_>, from: [u8; 4], to: [u8; 4]) -> Option<u16> {
-    let bare = UdpHeader { checksum: 0, ..udp.to_header() };
-    bare.calc_checksum_ipv4_raw(from, to, udp.payload()).ok()
+    let udp = UdpDatagram::read(&packet[ip.payload])?;
+    let ends = (SocketAddr::new(ip.path.src(), udp.src), SocketAddr::new(ip.path.dst(), udp.dst));
+    udp.is_sound(&ip.path).then(|| (ends.0, ends.1, packet.slice_ref(udp.payload)))
 }
 
 #[cfg(test)]

@@ -11,18 +11,15 @@
 //! SO_ERROR tells it, and it takes the place of ETIMEDOUT if the connection gives up before anything is
 //! acknowledged. (In Linux a soft error ends a connect too.)
 
-use etherparse::checksum::Sum16BitWords;
-use etherparse::{IpNumber, icmpv4, icmpv6};
-
 use super::Stack;
 use super::input::Arrived;
 use super::mutant::Mutant;
-use super::packet::{self, Outgoing, Path, Strictness};
 use super::route::{Reach, Route};
 use crate::model::{DropReason, Errno};
+use crate::packet::icmp::{self, HEADER_LEN, v4, v6};
+use crate::packet::{Outgoing, Path, Strictness, parse, ports, protocol};
+use crate::tcp::Seq;
 
-/// Length of an ICMP header, in bytes.
-const HEADER_LEN: usize = 8;
 /// An error's IPv4 packet is no longer (RFC 1812, section 4.3.2.3).
 const MAX_ERROR_V4: usize = 576;
 /// An error's IPv6 packet is no longer (RFC 4443, section 2.4 c).
@@ -52,18 +49,18 @@ impl Complaint {
         match (kind, code) {
             // Network unreachable, and for a type of service; host unreachable, likewise; source route
             // failed.
-            (icmpv4::TYPE_DEST_UNREACH, 0 | 11) => Complaint::soft(Errno::ENETUNREACH),
-            (icmpv4::TYPE_DEST_UNREACH, 1 | 12) => Complaint::soft(Errno::EHOSTUNREACH),
-            (icmpv4::TYPE_DEST_UNREACH, 5) => Complaint::soft(Errno::EOPNOTSUPP),
-            (icmpv4::TYPE_DEST_UNREACH, 2) => Complaint::hard(Errno::ENOPROTOOPT),
-            (icmpv4::TYPE_DEST_UNREACH, 3) => Complaint::hard(Errno::ECONNREFUSED),
-            (icmpv4::TYPE_DEST_UNREACH, 4) => Complaint::hard(Errno::EMSGSIZE),
-            (icmpv4::TYPE_DEST_UNREACH, 6 | 9) => Complaint::hard(Errno::ENETUNREACH),
-            (icmpv4::TYPE_DEST_UNREACH, 7) => Complaint::hard(Errno::EHOSTDOWN),
+            (v4::DESTINATION_UNREACHABLE, 0 | 11) => Complaint::soft(Errno::ENETUNREACH),
+            (v4::DESTINATION_UNREACHABLE, 1 | 12) => Complaint::soft(Errno::EHOSTUNREACH),
+            (v4::DESTINATION_UNREACHABLE, 5) => Complaint::soft(Errno::EOPNOTSUPP),
+            (v4::DESTINATION_UNREACHABLE, 2) => Complaint::hard(Errno::ENOPROTOOPT),
+            (v4::DESTINATION_UNREACHABLE, 3) => Complaint::hard(Errno::ECONNREFUSED),
+            (v4::DESTINATION_UNREACHABLE, 4) => Complaint::hard(Errno::EMSGSIZE),
+            (v4::DESTINATION_UNREACHABLE, 6 | 9) => Complaint::hard(Errno::ENETUNREACH),
+            (v4::DESTINATION_UNREACHABLE, 7) => Complaint::hard(Errno::EHOSTDOWN),
             // Linux's ENONET for 8, source host isolated, is not available elsewhere.
-            (icmpv4::TYPE_DEST_UNREACH, 8 | 10 | 13..=15) => Complaint::hard(Errno::EHOSTUNREACH),
-            (icmpv4::TYPE_TIME_EXCEEDED, _) => Complaint::soft(Errno::EHOSTUNREACH),
-            (icmpv4::TYPE_PARAMETER_PROBLEM, _) => Complaint::hard(Errno::EPROTO),
+            (v4::DESTINATION_UNREACHABLE, 8 | 10 | 13..=15) => Complaint::hard(Errno::EHOSTUNREACH),
+            (v4::TIME_EXCEEDED, _) => Complaint::soft(Errno::EHOSTUNREACH),
+            (v4::PARAMETER_PROBLEM, _) => Complaint::hard(Errno::EPROTO),
             _ => None,
         }
     }
@@ -72,13 +69,13 @@ impl Complaint {
     fn of_v6(kind: u8, code: u8) -> Option<Complaint> {
         match (kind, code) {
             // No route; beyond the scope of the source address, address unreachable.
-            (icmpv6::TYPE_DST_UNREACH, 0) => Complaint::soft(Errno::ENETUNREACH),
-            (icmpv6::TYPE_DST_UNREACH, 2 | 3) => Complaint::soft(Errno::EHOSTUNREACH),
-            (icmpv6::TYPE_DST_UNREACH, 1 | 5 | 6) => Complaint::hard(Errno::EACCES),
-            (icmpv6::TYPE_DST_UNREACH, 4) => Complaint::hard(Errno::ECONNREFUSED),
-            (icmpv6::TYPE_PACKET_TOO_BIG, _) => Complaint::hard(Errno::EMSGSIZE),
-            (icmpv6::TYPE_TIME_EXCEEDED, _) => Complaint::soft(Errno::EHOSTUNREACH),
-            (icmpv6::TYPE_PARAMETER_PROBLEM, _) => Complaint::hard(Errno::EPROTO),
+            (v6::DESTINATION_UNREACHABLE, 0) => Complaint::soft(Errno::ENETUNREACH),
+            (v6::DESTINATION_UNREACHABLE, 2 | 3) => Complaint::soft(Errno::EHOSTUNREACH),
+            (v6::DESTINATION_UNREACHABLE, 1 | 5 | 6) => Complaint::hard(Errno::EACCES),
+            (v6::DESTINATION_UNREACHABLE, 4) => Complaint::hard(Errno::ECONNREFUSED),
+            (v6::PACKET_TOO_BIG, _) => Complaint::hard(Errno::EMSGSIZE),
+            (v6::TIME_EXCEEDED, _) => Complaint::soft(Errno::EHOSTUNREACH),
+            (v6::PARAMETER_PROBLEM, _) => Complaint::hard(Errno::EPROTO),
             _ => None,
         }
     }
@@ -100,30 +97,24 @@ impl Stack {
     /// broadcast or a multicast, nor about an ICMP message. Sources that are nobody's were dropped before.
     pub(super) fn report(&mut self, arrived: &Arrived<'_>, trouble: Trouble) {
         let path = arrived.parsed.path;
-        let icmp = matches!(
-            (arrived.parsed.protocol, path),
-            (IpNumber::ICMP, Path::V4 { .. }) | (IpNumber::IPV6_ICMP, Path::V6 { .. })
-        );
-        if arrived.reach != Reach::Own || icmp {
+        if arrived.reach != Reach::Own || arrived.parsed.protocol == path.icmp() {
             return;
         }
         let (kind, code, word) = match (path, trouble) {
-            (Path::V4 { .. }, Trouble::Port) => (icmpv4::TYPE_DEST_UNREACH, icmpv4::CODE_DST_UNREACH_PORT, 0),
+            (Path::V4 { .. }, Trouble::Port) => (v4::DESTINATION_UNREACHABLE, v4::PORT_UNREACHABLE, 0),
             (Path::V4 { .. }, Trouble::Protocol) => {
-                (icmpv4::TYPE_DEST_UNREACH, icmpv4::CODE_DST_UNREACH_PROTOCOL, 0)
+                (v4::DESTINATION_UNREACHABLE, v4::PROTOCOL_UNREACHABLE, 0)
             }
             (Path::V4 { .. }, Trouble::ReassemblyTime) => {
-                (icmpv4::TYPE_TIME_EXCEEDED, icmpv4::CODE_TIME_EXCEEDED_FRAG_REASSEMBLY_TIME_EXCEEDED, 0)
+                (v4::TIME_EXCEEDED, v4::REASSEMBLY_TIME_EXCEEDED, 0)
             }
             (Path::V6 { .. }, Trouble::ReassemblyTime) => {
-                (icmpv6::TYPE_TIME_EXCEEDED, icmpv6::CODE_TIME_EXCEEDED_FRAGMENT_REASSEMBLY_TIME_EXCEEDED, 0)
+                (v6::TIME_EXCEEDED, v6::REASSEMBLY_TIME_EXCEEDED, 0)
             }
-            (Path::V6 { .. }, Trouble::Port) => (icmpv6::TYPE_DST_UNREACH, icmpv6::CODE_DST_UNREACH_PORT, 0),
-            (Path::V6 { .. }, Trouble::Protocol) => (
-                icmpv6::TYPE_PARAMETER_PROBLEM,
-                icmpv6::CODE_PARAM_PROBLEM_UNRECOG_NEXT_HEADER,
-                arrived.parsed.protocol_at as u32,
-            ),
+            (Path::V6 { .. }, Trouble::Port) => (v6::DESTINATION_UNREACHABLE, v6::PORT_UNREACHABLE, 0),
+            (Path::V6 { .. }, Trouble::Protocol) => {
+                (v6::PARAMETER_PROBLEM, v6::UNRECOGNIZED_NEXT_HEADER, arrived.parsed.protocol_at as u32)
+            }
         };
         let most = if path.is_v4() { MAX_ERROR_V4 } else { MAX_ERROR_V6 };
         let room = most.min(self.config.mtu.into()).saturating_sub(path.header_len() + HEADER_LEN);
@@ -143,11 +134,8 @@ impl Stack {
     /// Sends a message.
     pub(super) fn icmp_emit(&mut self, route: Route, [kind, code]: [u8; 2], word: [u8; 4], body: &[u8]) {
         let path = route.path;
-        let protocol = if path.is_v4() { IpNumber::ICMP } else { IpNumber::IPV6_ICMP };
-        let mut head = [kind, code, 0, 0, word[0], word[1], word[2], word[3]];
-        let sum = checksum(&route.path, &head, body);
-        head[2..4].copy_from_slice(&sum.to_be_bytes());
-        let out = Outgoing { path: route.path, protocol, hop_limit: HOP_LIMIT, head: &head, body };
+        let head = icmp::header(&path, [kind, code], word, body);
+        let out = Outgoing { path, protocol: path.icmp(), hop_limit: HOP_LIMIT, head: &head, body };
         // A full transmit queue loses it, as ICMP may be lost anywhere.
         let _ = self.emit(None, route.reach, false, &out);
     }
@@ -155,8 +143,8 @@ impl Stack {
     pub(super) fn icmp_v4_input(&mut self, arrived: &Arrived<'_>) -> Result<(), DropReason> {
         let (head, body) = self.split(arrived)?;
         // An echo to everybody goes unanswered (RFC 1122, section 3.2.2.6; Linux's default).
-        if head[0] == icmpv4::TYPE_ECHO_REQUEST && arrived.reach == Reach::Own {
-            self.icmp_send(arrived.parsed.path, [icmpv4::TYPE_ECHO_REPLY, 0], last4(head), body);
+        if head[0] == v4::ECHO_REQUEST && arrived.reach == Reach::Own {
+            self.icmp_send(arrived.parsed.path, [v4::ECHO_REPLY, 0], last4(head), body);
         }
         match Complaint::of_v4(head[0], head[1]) {
             Some(complaint) => self.told_of(body, complaint),
@@ -167,8 +155,8 @@ impl Stack {
     pub(super) fn icmp_v6_input(&mut self, arrived: &Arrived<'_>) -> Result<(), DropReason> {
         let (head, body) = self.split(arrived)?;
         // RFC 4443, section 4.2: answered even where it came by multicast.
-        if head[0] == icmpv6::TYPE_ECHO_REQUEST {
-            self.icmp_send(arrived.parsed.path, [icmpv6::TYPE_ECHO_REPLY, 0], last4(head), body);
+        if head[0] == v6::ECHO_REQUEST {
+            self.icmp_send(arrived.parsed.path, [v6::ECHO_REPLY, 0], last4(head), body);
         }
         match Complaint::of_v6(head[0], head[1]) {
             Some(complaint) => self.told_of(body, complaint),
@@ -178,8 +166,9 @@ impl Stack {
 
     /// The ICMP header and what follows it, if the checksum holds.
     fn split<'a>(&self, arrived: &'a Arrived<'_>) -> Result<(&'a [u8; HEADER_LEN], &'a [u8]), DropReason> {
-        let (head, body) = arrived.payload().split_first_chunk().ok_or(DropReason::Malformed)?;
-        if checksum(&arrived.parsed.path, head, body) != 0 && !self.is(Mutant::IgnoresIcmpChecksum) {
+        let (message, path) = (arrived.payload(), &arrived.parsed.path);
+        let (head, body) = message.split_first_chunk().ok_or(DropReason::Malformed)?;
+        if path.checksum(path.icmp(), &[message]) != 0 && !self.is(Mutant::IgnoresIcmpChecksum) {
             return Err(DropReason::IcmpChecksum);
         }
         Ok((head, body))
@@ -187,21 +176,20 @@ impl Stack {
 
     /// Tells a connected socket of an error, where `quoted` is the beginning of a packet that it sent.
     fn told_of(&mut self, quoted: &[u8], complaint: Complaint) -> Result<(), DropReason> {
-        let parsed = packet::parse(quoted, Strictness::Quoted)?;
+        let parsed = parse(quoted, Strictness::Quoted)?;
         let first = parsed.fragment.is_none_or(|fragment| fragment.offset == 0);
-        if !matches!(parsed.protocol, IpNumber::UDP | IpNumber::TCP) || !first {
+        if !matches!(parsed.protocol, protocol::UDP | protocol::TCP) || !first {
             return Ok(());
         }
         // Eight bytes of the transport header must be there (RFC 792).
-        let Some(&header) = quoted[parsed.payload].first_chunk::<8>() else {
-            return Err(DropReason::Malformed);
-        };
-        if parsed.protocol == IpNumber::TCP {
-            return self.tcp_told_of(&parsed.path, header, complaint);
+        let [header @ .., s0, s1, s2, s3] =
+            quoted[parsed.payload].first_chunk::<8>().ok_or(DropReason::Malformed)?;
+        let (src, dst) = ports(header).ok_or(DropReason::Malformed)?;
+        let (ours, theirs) = ((parsed.path.src(), src), (parsed.path.dst(), dst));
+        if parsed.protocol == protocol::TCP {
+            let seq = Seq(u32::from_be_bytes([*s0, *s1, *s2, *s3]));
+            return self.tcp_told_of([ours, theirs], seq, complaint);
         }
-        let [s0, s1, d0, d1, ..] = header;
-        let ours = (parsed.path.src(), u16::from_be_bytes([s0, s1]));
-        let theirs = (parsed.path.dst(), u16::from_be_bytes([d0, d1]));
         let fd = self.udp_lookup(ours, theirs).ok_or(DropReason::NoSocket)?;
         let told_anyway = self.is(Mutant::TellsTheUnconnected);
         let Ok(socket) = self.datagrams.get_mut(fd) else {
@@ -218,15 +206,6 @@ impl Stack {
 /// Identifier and sequence number of an echo.
 fn last4(head: &[u8; HEADER_LEN]) -> [u8; 4] {
     [head[4], head[5], head[6], head[7]]
-}
-
-/// The checksum over a message; 0 if one is in it and holds. ICMPv6 covers the pseudo-header (RFC 4443, section 2.3).
-fn checksum(path: &Path, head: &[u8; HEADER_LEN], body: &[u8]) -> u16 {
-    let sum = match path {
-        Path::V4 { .. } => Sum16BitWords::new(),
-        Path::V6 { .. } => path.pseudo_header(IpNumber::IPV6_ICMP, HEADER_LEN + body.len()),
-    };
-    sum.add_slice(head).add_slice(body).ones_complement().to_be()
 }
 
 #[cfg(test)]

@@ -3,15 +3,14 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use etherparse::IpNumber;
 
 use super::Stack;
 use super::icmp::Trouble;
 use super::mutant::Mutant;
-use super::packet::{self, Parsed, Path, Strictness};
 use super::reassembly::Expired;
 use super::route::Reach;
 use crate::model::{DropReason, Note};
+use crate::packet::{self, Parsed, Path, Strictness, protocol};
 
 /// A packet for this host, whole.
 #[derive(Debug)]
@@ -73,12 +72,12 @@ impl Stack {
     /// Hands a whole packet to its protocol.
     fn deliver(&mut self, arrived: &Arrived<'_>) -> Result<(), DropReason> {
         match (arrived.parsed.protocol, arrived.parsed.path) {
-            (IpNumber::UDP, _) => self.udp_input(arrived),
-            (IpNumber::TCP, _) => self.tcp_input(arrived),
-            (IpNumber::ICMP, Path::V4 { .. }) => self.icmp_v4_input(arrived),
-            (IpNumber::IPV6_ICMP, Path::V6 { .. }) => self.icmp_v6_input(arrived),
+            (protocol::UDP, _) => self.udp_input(arrived),
+            (protocol::TCP, _) => self.tcp_input(arrived),
+            (protocol::ICMP, Path::V4 { .. }) => self.icmp_v4_input(arrived),
+            (protocol::ICMPV6, Path::V6 { .. }) => self.icmp_v6_input(arrived),
             // RFC 8200, section 4.7.
-            (IpNumber::IPV6_NO_NEXT_HEADER, Path::V6 { .. }) => Ok(()),
+            (protocol::NO_NEXT_HEADER, Path::V6 { .. }) => Ok(()),
             _ => {
                 self.report(arrived, Trouble::Protocol);
                 Err(DropReason::NoSocket)

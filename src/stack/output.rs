@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 use super::Stack;
 use super::datagram::cost;
-use super::packet::Outgoing;
 use super::route::Reach;
 use crate::model::{Errno, Fd};
+use crate::packet::Outgoing;
 
 /// Packets that wait for the wire; a send that does not fit in is `ENOBUFS`.
 pub(super) const MAX_TRANSMIT: usize = 4_096;

@@ -5,11 +5,10 @@
 //! Bounded in number, memory and time; where there are too many, the oldest goes.
 
 use bytes::Bytes;
-use etherparse::IpNumber;
 
-use super::packet::{self, MAX_LEN, Parsed, Path};
 use super::route::Reach;
 use crate::model::{DropReason, Time};
+use crate::packet::{Parsed, Path, reassembled};
 
 /// Datagrams that are being put together at a time.
 const MAX_DATAGRAMS: usize = 256;
@@ -34,7 +33,7 @@ pub(super) struct Reassembly {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Key {
     path: Path,
-    protocol: Option<IpNumber>,
+    protocol: Option<u8>,
     id: u32,
 }
 
@@ -114,8 +113,10 @@ impl Reassembly {
         };
         let payload = packet.slice(parsed.payload.clone());
         let end = fragment.offset + payload.len();
-        let limit = if parsed.path.is_v4() { MAX_LEN - parsed.path.header_len() } else { MAX_LEN };
-        if payload.is_empty() || (fragment.more && !payload.len().is_multiple_of(8)) || end > limit {
+        if payload.is_empty()
+            || (fragment.more && !payload.len().is_multiple_of(8))
+            || end > parsed.path.payload_max()
+        {
             return Err(DropReason::Malformed);
         }
         let key = Key {
@@ -254,7 +255,7 @@ impl Partial {
     /// The whole packet; gaps are zeros.
     fn assemble(self) -> Option<Bytes> {
         let (first, total) = (self.first?, self.total?);
-        let mut whole = packet::whole(&first.parsed, total);
+        let mut whole = reassembled(&first.parsed, total);
         let header = whole.len();
         for part in &self.parts {
             whole.resize(header + part.offset, 0);

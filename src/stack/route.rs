@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::StackConfig;
-use super::packet::Path;
 use crate::model::Errno;
+use crate::packet::Path;
 
 /// How a packet reaches its destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,22 +3,18 @@
 
 use std::net::IpAddr;
 
-use etherparse::IpNumber;
-
 use super::Stack;
 use super::connections::{CONNECTIONS_MAX, ConnectionId, Entry, Owner};
 use super::datagram::Peer;
 use super::icmp::Complaint;
 use super::input::Arrived;
 use super::mutant::Mutant;
-use super::packet::{Outgoing, Path};
 use super::route::{Reach, Route};
 use super::stream::{Listener, Stream};
 use crate::model::{DropReason, Errno, Fd, Note, State, TcpNote, Time};
+use crate::packet::{Outgoing, TCP_LEN, protocol};
 use crate::tcp::{Connection, MSS_DEFAULT, Options, Outcome, Segment, Seq, initial_sequence_number};
 
-/// Length of a TCP header without options, in bytes.
-const HEADER_LEN: usize = 20;
 /// By how much a connection that takes the place of one in TIME-WAIT begins behind it (RFC 9293, section 3.6.1).
 const REOPEN_GAP: u32 = 65_537;
 
@@ -30,7 +26,7 @@ impl Stack {
             return Err(DropReason::NotForUs);
         }
         let (bytes, path) = (arrived.payload(), arrived.parsed.path);
-        let sound = path.pseudo_header(IpNumber::TCP, bytes.len()).add_slice(bytes).ones_complement() == 0;
+        let sound = path.checksum(protocol::TCP, &[bytes]) == 0;
         let trusts_bare = self.is(Mutant::TrustsBareSegments);
         if !sound && !self.is(Mutant::IgnoresTcpChecksum) && !trusts_bare {
             return Err(DropReason::TransportChecksum);
@@ -171,7 +167,7 @@ impl Stack {
             Reach::Own => usize::from(u16::MAX),
             _ => usize::from(self.config.mtu.max(68)),
         };
-        let room = mtu.saturating_sub(route.path.header_len() + HEADER_LEN).max(1) as u16;
+        let room = mtu.saturating_sub(route.path.header_len() + TCP_LEN).max(1) as u16;
         Options {
             mss: socket.max_segment.map_or(room, |most| most.min(room)),
             mss_default: MSS_DEFAULT[usize::from(!route.path.is_v4())],
@@ -275,38 +271,22 @@ impl Stack {
 
     /// Puts a segment on its way.
     fn emit_segment(&mut self, route: &Route, ttl: u8, src: u16, dst: u16, segment: &Segment<'_>) {
-        let mut head = segment.header(src, dst).to_bytes();
-        let sum = route
-            .path
-            .pseudo_header(IpNumber::TCP, head.len() + segment.text.len())
-            .add_slice(&head)
-            .add_slice(segment.text)
-            .ones_complement();
-        head[16..18].copy_from_slice(&sum.to_ne_bytes());
-        let out = Outgoing {
-            path: route.path,
-            protocol: IpNumber::TCP,
-            hop_limit: ttl,
-            head: &head,
-            body: segment.text,
-        };
+        let path = route.path;
+        let head = segment.header(&path, src, dst);
+        let out = Outgoing { path, protocol: protocol::TCP, hop_limit: ttl, head: &head, body: segment.text };
         // A full transmit queue loses the segment, as a full queue of a device does.
         let _ = self.emit(None, route.reach, false, &out);
     }
 
-    /// An ICMP error about a segment that this host sent: `quoted` is its first eight bytes. It counts only for what is
+    /// An ICMP error about the segment with this sequence number that this host sent. It counts only for what is
     /// outstanding (RFC 5927, section 4.1), and ends no connection that is established.
     pub(super) fn tcp_told_of(
         &mut self,
-        path: &Path,
-        quoted: [u8; 8],
+        [ours, theirs]: [Peer; 2],
+        seq: Seq,
         complaint: Complaint,
     ) -> Result<(), DropReason> {
-        let [s0, s1, d0, d1, seq @ ..] = quoted;
-        let (ours, theirs): (Peer, Peer) =
-            ((path.src(), u16::from_be_bytes([s0, s1])), (path.dst(), u16::from_be_bytes([d0, d1])));
         let id = self.connections.find(ours, theirs).ok_or(DropReason::NoSocket)?;
-        let seq = Seq(u32::from_be_bytes(seq));
         self.drive(id, |connection, _| {
             // A packet that is too big says nothing of the peer.
             if complaint.error != Errno::EMSGSIZE && connection.is_outstanding(seq) {

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use bytes::Bytes;
 
-use super::packet::{self, Strictness};
 use super::{Domain, Fd, Kind, Protocol, SocketOption, Sockets, Stack, StackConfig};
 use crate::model::{Errno, HostStack, Note};
+use crate::packet::Path;
 
 /// The configuration of host `n` of the link: 10.0.0.n and fd00::n.
 pub(super) fn config(n: u8) -> StackConfig {
@@ -83,11 +83,9 @@ impl Link {
     }
 
     fn carry(&mut self, from: usize, packet: &Bytes) {
-        let path = packet::parse(packet, Strictness::Full).unwrap().path;
-        let to = path.dst();
-        let many = to.is_multicast() || self.hosts[from].config.is_broadcast(to);
+        let path = Path::of(packet).unwrap();
         for (n, stack) in self.hosts.iter_mut().enumerate() {
-            if n != from && (many || stack.config.is_own(to)) {
+            if n != from && (path.is_for_all() || stack.config.is_own(path.dst())) {
                 stack.handle_input(packet);
             }
         }

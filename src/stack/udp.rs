@@ -1,24 +1,22 @@
 //! UDP (RFC 768): sending, and finding the socket that a datagram is for.
 
-use std::net::{IpAddr, SocketAddr};
-
-use etherparse::{IpNumber, UdpHeader};
+use std::net::SocketAddr;
 
 use super::Stack;
 use super::datagram::{Datagram, Peer, Queued, cost};
 use super::icmp::Trouble;
 use super::input::Arrived;
 use super::mutant::Mutant;
-use super::packet::{MAX_LEN, Outgoing, Path};
 use super::route::{Reach, Route};
 use crate::model::{Domain, DropReason, Errno, Fd, Note, Received};
+use crate::packet::{LEN_MAX, Outgoing, UDP_LEN, UdpDatagram, protocol, udp_header};
 
 impl Stack {
     /// `sendto(2)`, or `send(2)` without an address. The order of the checks is Linux's (`udp_sendmsg`).
     pub(super) fn udp_send(&mut self, fd: Fd, data: &[u8], to: Option<SocketAddr>) -> Result<usize, Errno> {
         self.bind_implicitly(fd)?;
         let socket = self.datagrams.get(fd)?;
-        if socket.binding.domain == Domain::Inet && data.len() > MAX_LEN {
+        if socket.binding.domain == Domain::Inet && data.len() > LEN_MAX {
             return Err(Errno::EMSGSIZE);
         }
         let to = match to {
@@ -40,7 +38,7 @@ impl Stack {
         if unasked && !others && !self.is(Mutant::BroadcastsUnasked) {
             return Err(Errno::EACCES);
         }
-        let longest = match max_payload(&route.path) {
+        let longest = match route.path.payload_max() - UDP_LEN {
             max if self.is(Mutant::LimitTooLarge) => max + 1,
             max if self.is(Mutant::LimitTooSmall) => max - 1,
             max => max,
@@ -72,20 +70,8 @@ impl Stack {
             _ => socket.ttl,
         };
         let looped = looped && (socket.multicast_loop || reach == Reach::Broadcast);
-        let mut header = UdpHeader {
-            source_port: socket.binding.port,
-            destination_port: port,
-            length: (UdpHeader::LEN + data.len()) as u16,
-            checksum: 0,
-        };
-        // A sum of 0 goes out as 0xffff, since 0 says that there is none.
-        header.checksum = match path {
-            Path::V4 { src, dst } => header.calc_checksum_ipv4_raw(src.octets(), dst.octets(), data),
-            Path::V6 { src, dst } => header.calc_checksum_ipv6_raw(src.octets(), dst.octets(), data),
-        }
-        .map_err(|_| Errno::EMSGSIZE)?;
-        let head = header.to_bytes();
-        let out = Outgoing { path, protocol: IpNumber::UDP, hop_limit, head: &head, body: data };
+        let head = udp_header(&path, socket.binding.port, port, data);
+        let out = Outgoing { path, protocol: protocol::UDP, hop_limit, head: &head, body: data };
         #[cfg(feature = "mutants")]
         let padded = self.is(Mutant::PadsPackets).then(|| super::mutant::padded(&path, data));
         #[cfg(feature = "mutants")]
@@ -122,31 +108,23 @@ impl Stack {
 
     /// Takes in a datagram.
     pub(super) fn udp_input(&mut self, arrived: &Arrived<'_>) -> Result<(), DropReason> {
-        let segment = arrived.payload();
-        let (header, _) = UdpHeader::from_slice(segment).map_err(|_| DropReason::Malformed)?;
-        let len = usize::from(header.length);
-        // Bytes after the length are padding; a length of 0 is for jumbograms, which are not spoken here.
-        let segment = segment.get(..len).ok_or(DropReason::Malformed)?;
-        if len < UdpHeader::LEN {
-            return Err(DropReason::Malformed);
-        }
-        if !self.udp_checksum_holds(arrived, header.checksum, segment) {
+        let udp = UdpDatagram::read(arrived.payload()).ok_or(DropReason::Malformed)?;
+        let path = arrived.parsed.path;
+        if !udp.is_sound(&path) && !self.ignores_udp_checksum(arrived) {
             if self.is(Mutant::ComplainsOfDamage) {
                 self.report(arrived, Trouble::Port);
             }
             return Err(DropReason::TransportChecksum);
         }
-        let start = arrived.parsed.payload.start + UdpHeader::LEN;
-        let path = arrived.parsed.path;
         let queued = Queued {
-            payload: arrived.packet.slice(start..start + len - UdpHeader::LEN),
-            from: (path.src(), header.source_port),
+            payload: arrived.packet.slice_ref(udp.payload),
+            from: (path.src(), udp.src),
             cost: cost(arrived.packet.len()),
         };
         if self.is(Mutant::SwallowsEmpty) && queued.payload.is_empty() {
             return Ok(());
         }
-        let to = (path.dst(), header.destination_port);
+        let to = (path.dst(), udp.dst);
         if arrived.reach == Reach::Own {
             match self.udp_lookup(to, queued.from) {
                 Some(fd) => {
@@ -164,17 +142,10 @@ impl Stack {
         }
     }
 
-    /// RFC 768 and RFC 8200, section 8.1: an IPv4 datagram need not have one, an IPv6 datagram must.
-    fn udp_checksum_holds(&self, arrived: &Arrived<'_>, checksum: u16, segment: &[u8]) -> bool {
+    /// Whether a deliberate bug takes a datagram with a wrong checksum.
+    fn ignores_udp_checksum(&self, arrived: &Arrived<'_>) -> bool {
         let reassembled = arrived.packet.len() > self.config.mtu.into();
-        if self.is(Mutant::IgnoresUdpChecksum) || (self.is(Mutant::HandsOutHoles) && reassembled) {
-            return true;
-        }
-        let path = &arrived.parsed.path;
-        if checksum == 0 {
-            return path.is_v4();
-        }
-        path.pseudo_header(IpNumber::UDP, segment.len()).add_slice(segment).ones_complement() == 0
+        self.is(Mutant::IgnoresUdpChecksum) || (self.is(Mutant::HandsOutHoles) && reassembled)
     }
 
     /// The one socket that a unicast datagram is for, as Linux scores them (`udp4_lib_lookup2`, `compute_score`): one
@@ -244,16 +215,6 @@ impl Stack {
         self.changed(fd);
         Ok(())
     }
-}
-
-/// The longest datagram, in bytes: what the IP length field leaves.
-fn max_payload(path: &Path) -> usize {
-    let ip_header = match path.dst() {
-        IpAddr::V4(_) => path.header_len(),
-        // IPv6 does not count its header.
-        IpAddr::V6(_) => 0,
-    };
-    MAX_LEN - ip_header - UdpHeader::LEN
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
-use super::{Call, Event, HostId, LossReason, Note, PacketId, PacketView, SocketId, Trace, What};
+use super::{Call, Event, HostId, LossReason, Note, PacketId, SocketId, Trace, What};
 use crate::model::{Action, Errno, Label, Time};
+use crate::packet::PacketView;
 
 /// A packet that was put on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

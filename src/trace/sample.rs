@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use etherparse::PacketBuilder;
 
 use super::{Call, DropReason, HostId, Note, PacketId, SocketId, Trace, What};
 use crate::model::{Action, Class, Errno, Label, Time};
+use crate::packet::{Outgoing, Path, datagram, icmp, protocol};
 
 pub(super) const CLIENT: HostId = HostId(0);
 pub(super) const SERVER: HostId = HostId(1);
@@ -25,28 +25,15 @@ pub(super) fn addr(host: HostId) -> SocketAddr {
 }
 
 pub(super) fn udp(from: HostId, to: HostId, data: &[u8]) -> Bytes {
-    let (SocketAddr::V4(src), SocketAddr::V4(dst)) = (addr(from), addr(to)) else { unreachable!("IPv4") };
-    let mut packet = Vec::new();
-    PacketBuilder::ipv4(src.ip().octets(), dst.ip().octets(), 64)
-        .udp(src.port(), dst.port())
-        .write(&mut packet, data)
-        .expect("fits");
-    packet.into()
+    datagram(addr(from), addr(to), 64, data).expect("it fits")
 }
 
 /// An ICMP message that quotes a packet.
 pub(super) fn port_unreachable(from: HostId, to: HostId, about: &Bytes) -> Bytes {
-    use etherparse::{Icmpv4Type, icmpv4::DestUnreachableHeader};
-    let octets = |host| match addr(host) {
-        SocketAddr::V4(addr) => addr.ip().octets(),
-        SocketAddr::V6(_) => unreachable!("IPv4"),
-    };
-    let mut packet = Vec::new();
-    PacketBuilder::ipv4(octets(from), octets(to), 64)
-        .icmpv4(Icmpv4Type::DestinationUnreachable(DestUnreachableHeader::Port))
-        .write(&mut packet, about)
-        .expect("fits");
-    packet.into()
+    let path = Path::new(addr(from).ip(), addr(to).ip()).expect("one family");
+    let kind = [icmp::v4::DESTINATION_UNREACHABLE, icmp::v4::PORT_UNREACHABLE];
+    let head = icmp::header(&path, kind, [0; 4], about);
+    Outgoing { path, protocol: protocol::ICMP, hop_limit: 64, head: &head, body: about }.whole()
 }
 
 impl Sample {

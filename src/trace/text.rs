@@ -8,8 +8,9 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::{Call, Event, HostId, PacketId, PacketView, Sending, Trace, Transport, What, hash, words};
+use super::{Call, Event, HostId, PacketId, Sending, Trace, What, hash, words};
 use crate::model::{Action, Time};
+use crate::packet::{PacketView, Transport};
 
 /// Data up to this length is shown; longer data by length and hash.
 const SHOWN_BYTES: usize = 32;
@@ -181,7 +182,7 @@ fn contents(bytes: &Bytes) -> String {
             if *more { ", more" } else { ", last" }
         ),
         Transport::Icmp { message, .. } => format!("icmp {from} > {to} {} in {all}", words::icmp(*message)),
-        Transport::Tcp { src, dst, seq, ack, flags, window, payload } => format!(
+        Transport::Tcp { src, dst, seq, ack, flags, window, payload, .. } => format!(
             "tcp {} > {} {flags} seq {seq} ack {ack} window {window} {} in {all}",
             SocketAddr::new(from, *src),
             SocketAddr::new(to, *dst),

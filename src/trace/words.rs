@@ -1,7 +1,8 @@
 //! The words that the renderings of a trace share. Stable: golden traces and hashes are made of them.
 
-use super::{DropReason, IcmpMessage, LossReason, Note, TcpNote};
+use super::{DropReason, LossReason, Note, TcpNote};
 use crate::model::{Action, SocketOption};
+use crate::packet::IcmpMessage;
 
 /// Why a packet was lost.
 pub(super) fn loss(reason: LossReason) -> &'static str {

@@ -5,9 +5,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
 use faultwire::fault::{FaultPlan, Wire};
+use faultwire::packet::{PacketView, Strictness, parse, parts};
 use faultwire::stack::{HostStack as _, Stack, StackConfig};
 use faultwire::time::Time;
-use faultwire::trace::{HostId, PacketView, Trace};
+use faultwire::trace::{HostId, Trace};
 
 use super::forge::fix_checksums;
 
@@ -27,6 +28,12 @@ pub(crate) fn fuzz(data: &[u8]) {
             assert!(view.udp_payload().is_none_or(|payload| payload.len() <= bytes.len()));
             let _ = (view.source(), view.destination(), view.icmp(), format!("{view:?}"));
         }
+        let strictness = [Strictness::Full, Strictness::Quoted, Strictness::Lengths, Strictness::Lenient];
+        for ip in strictness.into_iter().filter_map(|it| parse(&bytes, it).ok()) {
+            assert!(ip.payload.start <= ip.payload.end && ip.payload.end <= bytes.len(), "{ip:?}");
+        }
+        let [_, _, payload] = parts(&bytes);
+        assert!(payload.end <= bytes.len());
         wire.send(Time::ZERO, HostId(0), HostId(1), bytes.clone(), &mut trace);
         stack.handle_input(&bytes);
         stack.check().expect("the invariants hold");

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use faultwire::fault::{Class, Label};
+use faultwire::packet::{IcmpMessage, TcpFlags, Transport, max_segment_size, tcp_options};
 use faultwire::time::Time;
-use faultwire::trace::{Fate, HostId, IcmpMessage, PacketId, TcpFlags, Trace, Transport};
+use faultwire::trace::{Fate, HostId, PacketId, Trace};
 
 use super::value::Value;
 
@@ -60,7 +61,7 @@ pub(super) struct Tcp {
 impl Packet {
     pub(super) fn tcp(&self) -> Option<Tcp> {
         match &self.transport {
-            Transport::Tcp { src, dst, seq, ack, flags, window, payload } => Some(Tcp {
+            Transport::Tcp { src, dst, seq, ack, flags, window, payload, .. } => Some(Tcp {
                 src: *src,
                 dst: *dst,
                 seq: *seq,
@@ -87,9 +88,7 @@ impl Seen {
         let packets = trace.sendings().filter_map(|sending| {
             let view = sending.view()?;
             let offers = match &view.transport {
-                Transport::Tcp { flags, .. } if flags.has(TcpFlags::SYN) => {
-                    Some(offers(sending.bytes.get(view.header_len..)?))
-                }
+                Transport::Tcp { flags, options, .. } if flags.has(TcpFlags::SYN) => Some(offers(options)),
                 _ => None,
             };
             Some(Packet {
@@ -144,28 +143,16 @@ fn arrival(trace: &Trace, packet: PacketId) -> Option<Time> {
     }
 }
 
-/// Reads the options of a TCP header: kind, length, value (RFC 9293, section 3.2). What is cut short ends them.
-fn offers(header: &[u8]) -> Offers {
-    let mut offers = Offers::default();
-    let length = header.get(12).map_or(0, |byte| usize::from(byte >> 4) * 4);
-    let mut rest = header.get(20..length).unwrap_or_default();
-    while let [kind, after @ ..] = rest {
-        if *kind == 0 {
-            break;
-        }
-        if *kind == 1 {
-            rest = after;
-            continue;
-        }
-        let Some(option) = after.first().and_then(|length| rest.get(2..usize::from(*length))) else { break };
-        match (kind, option) {
-            (2, [high, low]) => offers.mss = Some(u16::from_be_bytes([*high, *low])),
+/// What the options of a SYN offer.
+fn offers(options: &[u8]) -> Offers {
+    let mut offers = Offers { mss: max_segment_size(options), ..Offers::default() };
+    for option in tcp_options(options) {
+        match option {
             (3, [shift]) => offers.scale = Some(*shift),
             (4, []) => offers.sack = true,
             (8, _) => offers.timestamps = true,
             _ => {}
         }
-        rest = &rest[2 + option.len()..];
     }
     offers
 }
@@ -192,21 +179,13 @@ pub(super) fn growth(waits: &[Duration]) -> Option<Value> {
 mod tests {
     use super::*;
 
-    /// A TCP header with these options.
-    fn header(options: &[u8]) -> Vec<u8> {
-        let mut header = vec![0; 20];
-        header[12] = u8::try_from((20 + options.len()) / 4).unwrap() << 4;
-        header.extend(options);
-        header
-    }
-
     #[test]
     fn options_are_read() {
         // As Linux writes them: MSS, SACK permitted, timestamps, no-operation, window scale.
         let linux = [2, 4, 5, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7];
         let expected = Offers { mss: Some(1460), sack: true, timestamps: true, scale: Some(7) };
-        assert_eq!(offers(&header(&linux)), expected);
-        assert_eq!(offers(&header(&[])), Offers::default());
+        assert_eq!(offers(&linux), expected);
+        assert_eq!(offers(&[]), Offers::default());
     }
 
     #[test]
@@ -214,9 +193,8 @@ mod tests {
         for options in [[2, 4, 5, 0xb4, 3, 0, 0, 0], [2, 4, 5, 0xb4, 3, 1, 4, 2], [2, 4, 5, 0xb4, 3, 9, 4, 2]]
         {
             let expected = Offers { mss: Some(1460), ..Offers::default() };
-            assert_eq!(offers(&header(&options)), expected, "{options:?}");
+            assert_eq!(offers(&options), expected, "{options:?}");
         }
-        assert_eq!(offers(&[0; 12]), Offers::default());
     }
 
     #[test]

@@ -10,8 +10,9 @@ use std::time::Duration;
 use faultwire::Errno;
 use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
 use faultwire::lab::{OurHost, WaitError};
+use faultwire::packet::Transport;
 use faultwire::stack::{Domain, Fd, How, Kind, Protocol, SocketOption};
-use faultwire::trace::{Event, Transport, What};
+use faultwire::trace::{Event, What};
 use socket2::{SockRef, Socket};
 
 use crate::bench::{Bench, FAMILIES, LIMIT, kernel_addr, no_faults, our_addr};
@@ -317,7 +318,7 @@ fn closed_windows(bench: &Bench, who: &str) -> usize {
     let is_closed = |event: &&Event| match &event.what {
         What::Sent { from, label, bytes, .. } if Some(*from) == who && label.class == Class::Ack => {
             matches!(
-                faultwire::trace::PacketView::parse(bytes).map(|view| view.transport),
+                faultwire::packet::PacketView::parse(bytes).map(|view| view.transport),
                 Some(Transport::Tcp { window: 0, .. })
             )
         }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
 use faultwire::network::{Datagram as _, Listener as _, Network as _};
-use faultwire::trace::{HostId, PacketId, PacketView, TcpFlags, Trace, Transport, What};
+use faultwire::packet::{PacketView, TcpFlags, Transport};
+use faultwire::trace::{HostId, PacketId, Trace, What};
 use faultwire_sim::{Net, Result, Scenario, scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use faultwire::fault::{Action, Direction, Fault, Label, Packet, bounds};
+use faultwire::packet::{Strictness, parse, parts, protocol};
 use faultwire::trace::{Event, HostId, LossReason, PacketId, Trace, What};
 
-use super::Parts;
 use crate::seed::derive;
 
 /// The single faults that are tried on each packet: it is dropped, duplicated, delayed, held back, or has a bit
@@ -187,14 +187,8 @@ pub(crate) struct Site {
 
 /// Pairs of bits of a packet's payload, each in one column of the 16-bit sum, one set and one not: flipped together they
 /// leave the sum as it is. Keyed by the packet's name alone, as [`Site::first_bit`].
-fn cancelling(
-    from: &str,
-    to: &str,
-    label: &Label,
-    packet: &[u8],
-    parts: &Parts,
-) -> [Option<[u32; 2]>; CANCELLING_MAX] {
-    let [_, transport, payload] = &parts.ranges;
+fn cancelling(from: &str, to: &str, label: &Label, packet: &[u8]) -> [Option<[u32; 2]>; CANCELLING_MAX] {
+    let [_, transport, payload] = parts(packet);
     let mut pairs = [None; CANCELLING_MAX];
     // The sum's words begin where the transport header does.
     let is_set = |bit: usize| packet.get(bit / 8).is_some_and(|byte| byte & (0x80 >> (bit % 8)) != 0);
@@ -221,6 +215,18 @@ fn cancelling(
         }
     }
     pairs
+}
+
+/// The bit whose flip would say that a datagram carries no checksum (RFC 768), which is not damage: the only bit that
+/// is set in a UDP checksum.
+fn spare_bit(packet: &[u8]) -> Option<u32> {
+    let ip = parse(packet, Strictness::Lengths).ok()?;
+    if ip.protocol != protocol::UDP || ip.fragment.is_some_and(|fragment| fragment.offset != 0) {
+        return None;
+    }
+    let at = ip.payload.start + 6;
+    let checksum = u16::from_be_bytes(*packet[..ip.payload.end].get(at..)?.first_chunk()?);
+    (checksum.count_ones() == 1).then_some(u32::try_from(at * 8).ok()? + checksum.leading_zeros())
 }
 
 impl Site {
@@ -257,16 +263,15 @@ pub(crate) fn sites(trace: &Trace, mut wanted: impl FnMut(PacketId) -> bool) -> 
         {
             continue;
         }
-        let parts = Parts::of(bytes);
         let bit = |byte: usize| u32::try_from(byte * 8).unwrap_or(u32::MAX);
         sites.push(Site {
             packet: *packet,
             from: *from,
             to: *to,
             label: *label,
-            cancelling: cancelling(trace.host_name(*from), trace.host_name(*to), label, bytes, &parts),
-            bits: parts.ranges.map(|range| (bit(range.start), bit(range.len()))),
-            spare_bit: parts.spare_bit.and_then(|bit| u32::try_from(bit).ok()),
+            cancelling: cancelling(trace.host_name(*from), trace.host_name(*to), label, bytes),
+            bits: parts(bytes).map(|range| (bit(range.start), bit(range.len()))),
+            spare_bit: spare_bit(bytes),
         });
     }
     sites
@@ -281,8 +286,9 @@ fn before_any_fault(reason: LossReason) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use etherparse::{PacketBuilder, UdpHeader};
+    use bytes::Bytes;
     use faultwire::fault::Class;
+    use faultwire::packet::{Path, datagram};
     use proptest::prelude::*;
 
     use super::*;
@@ -299,46 +305,51 @@ mod tests {
         }
     }
 
+    fn packet(payload: &[u8]) -> Bytes {
+        datagram(([10, 0, 0, 1], 1).into(), ([10, 0, 0, 2], 2).into(), 64, payload).unwrap()
+    }
+
+    #[test]
+    fn a_checksum_of_one_bit_is_to_be_spared() {
+        let mut packet = vec![0; 28];
+        packet[0] = 0x45;
+        packet[3] = 28;
+        packet[9] = protocol::UDP;
+        assert_eq!(spare_bit(&packet), None);
+        packet[27] = 1;
+        assert_eq!(spare_bit(&packet), Some(28 * 8 - 1));
+        packet[26] = 1;
+        assert_eq!(spare_bit(&packet), None);
+    }
+
     proptest! {
         #[test]
         fn pairs_that_cancel_leave_the_checksum_as_it_is(
             payload in proptest::collection::vec(any::<u8>(), 0..60),
             nth in 1..1000_u32,
         ) {
-            let mut packet = Vec::new();
-            let headers = PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).udp(1, 2);
-            headers.write(&mut packet, &payload).unwrap();
-            let pairs = cancelling("client", "server", &label(nth), &packet, &Parts::of(&packet));
+            let packet = packet(&payload);
+            let pairs = cancelling("client", "server", &label(nth), &packet);
             for (index, pair) in pairs.iter().enumerate() {
                 let Some([low, high]) = *pair else { continue };
                 prop_assert!(low < high && (high as usize) < packet.len() * 8 && low >= 28 * 8);
                 prop_assert!(!pairs[..index].contains(pair));
-                let mut altered = packet.clone();
+                let mut altered = packet.to_vec();
                 for bit in [low, high] {
                     altered[bit as usize / 8] ^= 0x80 >> (bit % 8);
                 }
-                let payload_altered = &altered[28..];
-                prop_assert_ne!(payload_altered, payload.as_slice());
-                let (udp, _) = UdpHeader::from_slice(&altered[20..28]).unwrap();
-                let sum = udp.calc_checksum_ipv4_raw([10, 0, 0, 1], [10, 0, 0, 2], payload_altered).unwrap();
-                prop_assert_eq!(sum, udp.checksum);
+                prop_assert_ne!(&altered[28..], payload.as_slice());
+                let path = Path::of(&altered).unwrap();
+                prop_assert_eq!(path.checksum(protocol::UDP, &[&altered[20..]]), 0);
             }
         }
     }
 
     #[test]
     fn what_has_two_words_that_differ_has_pairs() {
-        let packet = |payload: &[u8]| {
-            let mut packet = Vec::new();
-            PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)
-                .udp(1, 2)
-                .write(&mut packet, payload)
-                .unwrap();
-            packet
-        };
-        let of = |packet: &[u8]| cancelling("a", "b", &label(1), packet, &Parts::of(packet));
-        assert!(of(&packet(&[0xff, 0xff, 0, 0])).iter().flatten().count() > 1);
-        assert_eq!(of(&packet(&[7, 9, 7, 9])), [None; CANCELLING_MAX]);
-        assert_eq!(of(&packet(&[])), [None; CANCELLING_MAX]);
+        let of = |packet: Bytes| cancelling("a", "b", &label(1), &packet);
+        assert!(of(packet(&[0xff, 0xff, 0, 0])).iter().flatten().count() > 1);
+        assert_eq!(of(packet(&[7, 9, 7, 9])), [None; CANCELLING_MAX]);
+        assert_eq!(of(packet(&[])), [None; CANCELLING_MAX]);
     }
 }

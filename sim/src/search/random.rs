@@ -5,11 +5,12 @@ use std::ops::{ControlFlow, Range};
 
 use bytes::Bytes;
 use faultwire::fault::{Action, Class, Fault, FaultPlan};
-use faultwire::trace::{HostId, PacketId, PacketView, Trace, Transport, What};
+use faultwire::packet::{PacketView, Transport, parts};
+use faultwire::trace::{HostId, PacketId, Trace, What};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::{Family, Parts, Storm, Tried};
+use super::{Family, Storm, Tried};
 use crate::run::{End, Run};
 use crate::seed::derive;
 use crate::strategy::{HITS_PER_ITEM_MAX, PlanSpace, plans};
@@ -212,7 +213,8 @@ fn hits_per_item(trace: &Trace) -> usize {
             Class::Ack => Item::Acknowledgement(*from, *to, label.flow, acknowledged(bytes)),
             Class::Syn | Class::Fin | Class::Rst => Item::Step(*from, *to, label.flow, label.class),
             Class::Datagram | Class::Fragment | Class::Icmp | Class::Any => {
-                Item::Message(Parts::of(bytes).payload(bytes))
+                let [_, _, payload] = parts(bytes);
+                Item::Message(&bytes[payload])
             }
         };
         *hits.entry(item).or_default() += 1;

@@ -173,22 +173,3 @@ impl Record for CallRecord<'_> {
         }
     }
 }
-
-/// The destination of a whole IP packet.
-pub(crate) fn destination(packet: &[u8]) -> Option<IpAddr> {
-    match packet.first()? >> 4 {
-        4 => <[u8; 4]>::try_from(packet.get(16..20)?).ok().map(|octets| IpAddr::V4(octets.into())),
-        6 => <[u8; 16]>::try_from(packet.get(24..40)?).ok().map(|octets| IpAddr::V6(octets.into())),
-        _ => None,
-    }
-}
-
-/// Whether an address means every host of the link (or those of a group): the link carries it to all.
-pub(crate) fn is_for_all(addr: &IpAddr) -> bool {
-    match addr {
-        IpAddr::V4(v4) => {
-            v4.is_multicast() || v4.is_broadcast() || (v4.octets()[..2] == [10, 0] && v4.octets()[3] == 255)
-        }
-        IpAddr::V6(v6) => v6.is_multicast(),
-    }
-}

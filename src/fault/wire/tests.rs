@@ -4,7 +4,6 @@ mod events;
 mod properties;
 
 use bytes::Bytes;
-use etherparse::PacketBuilder;
 
 use super::super::*;
 use super::*;
@@ -18,10 +17,8 @@ fn ms(millis: u64) -> Time {
 }
 
 fn datagram(number: u8) -> Bytes {
-    let builder = PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).udp(1000, 7000);
-    let mut packet = Vec::new();
-    builder.write(&mut packet, &[number; 10]).unwrap();
-    packet.into()
+    let [from, to] = [([10, 0, 0, 1], 1000).into(), ([10, 0, 0, 2], 7000).into()];
+    crate::packet::datagram(from, to, 64, &[number; 10]).unwrap()
 }
 
 fn fault(nth: u32, action: Action) -> Fault {

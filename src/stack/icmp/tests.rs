@@ -13,14 +13,8 @@ pub(in super::super) fn message(dst: &str, kind: u8, code: u8, body: &[u8]) -> B
     let from = if dst == addr("10.0.0.1:0").ip() { 2 } else { 1 };
     let src = host(if dst.is_ipv4() { Domain::Inet } else { Domain::Inet6 }, from);
     let path = Path::new(src, dst).unwrap();
-    let mut head = [kind, code, 0, 0, 1, 2, 3, 4];
-    let sum = checksum(&path, &head, body);
-    head[2..4].copy_from_slice(&sum.to_be_bytes());
-    let protocol = if path.is_v4() { IpNumber::ICMP } else { IpNumber::IPV6_ICMP };
-    let mut built = None;
-    Outgoing { path, protocol, hop_limit: 64, head: &head, body }
-        .build(65_535, 0, |packet| built = Some(packet));
-    built.unwrap()
+    let head = icmp::header(&path, [kind, code], [1, 2, 3, 4], body);
+    Outgoing { path, protocol: path.icmp(), hop_limit: 64, head: &head, body }.whole()
 }
 
 fn said(link: &mut Link) -> Vec<Bytes> {
@@ -33,7 +27,7 @@ fn an_echo_request_is_answered_with_the_same_words() {
         let mut link = Link::new(2);
         link.host(2).handle_input(&message(to, kind, 0, b"ping"));
         let [answer] = &said(&mut link)[..] else { panic!("one answer to {to}") };
-        let parsed = packet::parse(answer, Strictness::Full).unwrap();
+        let parsed = parse(answer, Strictness::Full).unwrap();
         assert_eq!(parsed.path.dst(), addr(if kind == 8 { "10.0.0.1:0" } else { "[fd00::1]:0" }).ip());
         assert_eq!(parsed.path.src(), addr(if kind == 8 { "10.0.0.2:0" } else { "[fd00::2]:0" }).ip());
         let payload = &answer[parsed.payload];
@@ -92,7 +86,7 @@ fn an_unknown_protocol_is_reported() {
     {
         let mut link = Link::new(2);
         let path = Path::new(addr(src).ip(), addr(dst).ip()).unwrap();
-        let out = Outgoing { path, protocol: IpNumber(253), hop_limit: 1, head: &[], body: b"?" };
+        let out = Outgoing { path, protocol: 253, hop_limit: 1, head: &[], body: b"?" };
         out.build(1_500, 0, |packet| link.host(2).handle_input(&packet));
         let [error] = &said(&mut link)[..] else { panic!("one error") };
         let found = [error[header], error[header + 1], error[header + 6], error[header + 7]];
@@ -181,7 +175,7 @@ fn an_error_about_what_was_never_sent_is_dropped() {
 fn an_unknown_protocol_is_not_reported_of_what_went_to_many() {
     let mut link = Link::new(2);
     let path = Path::new(addr("10.0.0.1:0").ip(), addr("10.0.0.255:0").ip()).unwrap();
-    let out = Outgoing { path, protocol: IpNumber(253), hop_limit: 1, head: &[], body: b"?" };
+    let out = Outgoing { path, protocol: 253, hop_limit: 1, head: &[], body: b"?" };
     out.build(1_500, 0, |packet| link.host(2).handle_input(&packet));
     assert_eq!(link.notes(2), [Note::Dropped(DropReason::NoSocket)]);
     assert_eq!(said(&mut link), [] as [Bytes; 0]);
@@ -210,7 +204,7 @@ fn nothing_is_said_of_an_ipv6_packet_that_carries_nothing() {
     let path = Path::new(addr("[fd00::1]:0").ip(), addr("[fd00::2]:0").ip()).unwrap();
     // RFC 8200, section 4.7: bytes behind it are ignored.
     for (body, protocol) in [(&b""[..], 59), (b"ignored", 59), (b"?", 253)] {
-        let out = Outgoing { path, protocol: IpNumber(protocol), hop_limit: 1, head: &[], body };
+        let out = Outgoing { path, protocol, hop_limit: 1, head: &[], body };
         out.build(1_500, 0, |packet| link.host(2).handle_input(&packet));
         let reported = usize::from(protocol != 59);
         assert_eq!(link.notes(2), vec![Note::Dropped(DropReason::NoSocket); reported]);

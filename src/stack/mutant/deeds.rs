@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use etherparse::{icmpv4, icmpv6};
 
 use super::super::Stack;
 use super::super::datagram::{Datagram, Peer, Queued};
 use super::super::input::Arrived;
 use super::super::output::Waiting;
-use super::super::packet::{Outgoing, Path};
 use super::super::route::{Reach, Route};
 use super::Mutant;
 use crate::model::{Fd, Time};
+use crate::packet::icmp::{v4, v6};
+use crate::packet::{Outgoing, Path};
 
 /// How long [`Mutant::RepeatsUnanswered`] waits for an answer.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -50,7 +50,7 @@ impl Stack {
             return;
         };
         if !std::mem::replace(&mut socket.deeds.greeted, true) {
-            let kind = if route.path.is_v4() { icmpv4::TYPE_ECHO_REQUEST } else { icmpv6::TYPE_ECHO_REQUEST };
+            let kind = if route.path.is_v4() { v4::ECHO_REQUEST } else { v6::ECHO_REQUEST };
             self.icmp_emit(route, [kind, 0], [0; 4], b"hello");
         }
     }
@@ -98,7 +98,7 @@ impl Stack {
         if self.is(Mutant::Acknowledges)
             && let Ok(route) = self.config.route(path.src(), None)
         {
-            let kind = if path.is_v4() { icmpv4::TYPE_ECHO_REPLY } else { icmpv6::TYPE_ECHO_REPLY };
+            let kind = if path.is_v4() { v4::ECHO_REPLY } else { v6::ECHO_REPLY };
             self.icmp_emit(route, [kind, 0], [0; 4], b"thanks");
         }
     }

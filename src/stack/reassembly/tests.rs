@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 
-use super::super::packet::{Outgoing, Strictness, parse};
 use super::*;
+use crate::packet::{Outgoing, Strictness, parse, protocol};
 
 fn path(v4: bool) -> Path {
     if v4 {
@@ -20,7 +20,7 @@ fn fragments(v4: bool, len: usize, mtu: usize, id: u32) -> (Vec<Bytes>, Vec<u8>)
     let body: Vec<u8> = (0..len).map(|n| (n * 31 + n / 256) as u8).collect();
     let out = Outgoing {
         path: path(v4),
-        protocol: IpNumber::UDP,
+        protocol: protocol::UDP,
         hop_limit: 64,
         head: &body[..8],
         body: &body[8..],
@@ -56,7 +56,7 @@ fn insert(reassembly: &mut Reassembly, packet: &Bytes) -> Result<Option<Bytes>, 
 
 fn payload(whole: &Bytes) -> Bytes {
     let parsed = parse(whole, Strictness::Full).unwrap();
-    assert_eq!((parsed.protocol, parsed.fragment), (IpNumber::UDP, None));
+    assert_eq!((parsed.protocol, parsed.fragment), (protocol::UDP, None));
     whole.slice(parsed.payload)
 }
 

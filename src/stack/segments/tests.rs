@@ -10,6 +10,7 @@ use super::super::testing::{Link, addr};
 use super::super::{Domain, Kind, Protocol, SocketOption, Sockets};
 use super::*;
 use crate::model::HostStack;
+use crate::packet::TcpSegment;
 
 const SERVER: (&str, u16) = ("10.0.0.2", 7);
 
@@ -32,7 +33,8 @@ fn answers(link: &mut Link, port: u16, segment: &Segment<'_>) -> Vec<Bytes> {
 
 /// The sequence number and the flags of a packet over IPv4.
 fn read(packet: &Bytes) -> (Seq, u8) {
-    (Seq(u32::from_be_bytes(*packet[24..].first_chunk().unwrap())), packet[33])
+    let tcp = TcpSegment::read(&packet[20..]).unwrap();
+    (Seq(tcp.seq), tcp.flags.0)
 }
 
 fn listening(backlog: u32) -> (Link, Fd) {

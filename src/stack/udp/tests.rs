@@ -4,6 +4,7 @@ use super::super::testing::{Link, addr};
 use super::super::{SocketOption, Sockets};
 use super::*;
 use crate::model::HostStack;
+use crate::packet::Path;
 use Domain::{Inet, Inet6};
 
 #[test]
@@ -297,7 +298,7 @@ fn what_comes_from_impossible_addresses_is_not_for_us() {
         let mut link = Link::new(2);
         link.socket(2, Inet, "0.0.0.0:7");
         let path = Path::V4 { src: src.into(), dst: [10, 0, 0, 2].into() };
-        let out = Outgoing { path, protocol: IpNumber::UDP, hop_limit: 1, head: &[0; 8], body: &[] };
+        let out = Outgoing { path, protocol: protocol::UDP, hop_limit: 1, head: &[0; 8], body: &[] };
         out.build(1_500, 0, |packet| link.host(2).handle_input(&packet));
         assert_eq!(link.notes(2), [Note::Dropped(DropReason::NotForUs)], "{src:?}");
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::segments::{Streams, Words};
 use crate::model::{Action, Call, HostId, Label, LossReason, PacketId, Time, What};
-use crate::trace::{Event, Sending, Trace, Transport, words};
+use crate::packet::Transport;
+use crate::trace::{Event, Sending, Trace, words};
 
 /// Packets that are longer on their way than this many events are drawn in two halves without looking closer.
 const LOOK_AHEAD_EVENTS: usize = 2_000;

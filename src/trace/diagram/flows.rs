@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::{HostId, Note};
-use crate::trace::{Trace, Transport, words};
+use crate::packet::Transport;
+use crate::trace::{Trace, words};
 
 /// The numbers that plans give to connections: by host, its port and the other side's.
 #[derive(Debug, Default)]

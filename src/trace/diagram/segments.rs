@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::model::{Class, Label};
-use crate::trace::{PacketView, TcpFlags, Transport};
+use crate::packet::{PacketView, TcpFlags, Transport};
 
 /// Numbers so far behind the initial one are shown as negative; what lies further away is ahead of it.
 const BEHIND_MAX: u32 = 1 << 24;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use bytes::Bytes;
+use faultwire::packet::{Strictness, TcpFlags, TcpSegment, parse, protocol};
 use faultwire::stack::{
     Domain, Fd, HostStack as _, Kind, Protocol, SocketOption, Sockets, Stack, StackConfig,
 };
@@ -113,9 +114,9 @@ impl Peer {
     pub(crate) fn hear(&mut self) {
         while let Some(packet) = self.stack.poll_transmit() {
             assert!(packet.len() <= 9_000, "{} bytes in a packet", packet.len());
-            let (protocol, at) = if packet[0] >> 4 == 4 { (packet[9], 20) } else { (packet[6], 40) };
-            if protocol == 6 {
-                self.hear_segment(&packet[at..]);
+            let ip = parse(&packet, Strictness::Full).expect("the stack sends sound packets");
+            if ip.protocol == protocol::TCP {
+                self.hear_segment(&TcpSegment::read(&packet[ip.payload]).expect("a sound segment"));
             }
         }
         while let Some(note) = self.stack.poll_note() {
@@ -128,10 +129,8 @@ impl Peer {
         }
     }
 
-    fn hear_segment(&mut self, segment: &[u8]) {
-        let word = |at| u16::from_be_bytes([segment[at], segment[at + 1]]);
-        let long = |at| u32::from(word(at)) << 16 | u32::from(word(at + 2));
-        let (port, to, seq, ack, flags) = (word(0), word(2), long(4), long(8), segment[13]);
+    fn hear_segment(&mut self, segment: &TcpSegment<'_>) {
+        let &TcpSegment { src: port, dst: to, seq, ack, flags: TcpFlags(flags), .. } = segment;
         if flags & SYN != 0 {
             if flags & ACK == 0 {
                 // It opens, perhaps once more.
@@ -147,7 +146,7 @@ impl Peer {
         if flags & SYN != 0 {
             (self.iss, self.nxt) = (seq, seq.wrapping_add(1));
         }
-        let len = segment.len() - usize::from(segment[12] >> 4) * 4;
+        let len = segment.payload.len();
         let end = seq.wrapping_add(len as u32 + u32::from(flags & (SYN | FIN) != 0));
         if end.wrapping_sub(self.nxt) < 1 << 31 {
             self.nxt = end;
@@ -155,7 +154,7 @@ impl Peer {
         if flags & ACK != 0 {
             self.acked = ack;
         }
-        self.window = word(14).into();
+        self.window = segment.window.into();
     }
 
     /// Sends what belongs there: the next segment in order, which acknowledges everything.

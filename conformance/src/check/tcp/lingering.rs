@@ -6,9 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use faultwire::fault::{Direction, EventKind, FaultPlan, PlanEvent, When};
 use faultwire::network::Network;
+use faultwire::packet::{TcpFlags, Transport};
 use faultwire::tcp::{Config, State};
 use faultwire::time::Time;
-use faultwire::trace::{HostId, Note, TcpFlags, TcpNote, Trace, Transport};
+use faultwire::trace::{HostId, Note, TcpNote, Trace};
 use faultwire_sim::{Net, Run, Scenario, Testbed};
 use tokio::io::AsyncWriteExt as _;
 
@@ -60,7 +61,7 @@ fn begun(trace: &Trace) -> impl Iterator<Item = (Time, HostId, u16)> {
 fn last_fin(trace: &Trace, from: &str) -> Option<Bytes> {
     let host = trace.host(from)?;
     let is_fin = |bytes: &Bytes| {
-        let view = faultwire::trace::PacketView::parse(bytes);
+        let view = faultwire::packet::PacketView::parse(bytes);
         let flags = view.map(|view| view.transport);
         matches!(flags, Some(Transport::Tcp { flags, .. }) if flags.has(TcpFlags::FIN))
     };

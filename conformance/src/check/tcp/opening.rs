@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use faultwire::fault::{FaultPlan, Link, LinkNumbers};
 use faultwire::network::{Network, Stream};
+use faultwire::packet::TcpFlags;
 use faultwire::tcp::State;
 use faultwire::time::Time;
-use faultwire::trace::{Call, HostId, Note, TcpFlags, TcpNote, What};
+use faultwire::trace::{Call, HostId, Note, TcpNote, What};
 use faultwire_sim::{Net, Run, Scenario, Testbed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use faultwire::errno::Errno;
 use faultwire::network::{Network, Stream};
+use faultwire::packet::TcpFlags;
 use faultwire::stack::SocketOption;
 use faultwire::time::Time;
-use faultwire::trace::{Call, Event, ProgramCall, TcpFlags};
+use faultwire::trace::{Call, Event, ProgramCall};
 use faultwire_sim::Run;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use faultwire::fault::Action;
+use faultwire::packet::{PacketView, TcpFlags, Transport, max_segment_size};
 use faultwire::time::Time;
-use faultwire::trace::{HostId, PacketView, Sending, TcpFlags, Transport, What};
+use faultwire::trace::{HostId, Sending, What};
 use faultwire_sim::Run;
 
 pub(super) use view::{Happened, View, Word};
@@ -166,12 +167,12 @@ impl Flow {
         sending: &Sending<'_>,
         view: &PacketView,
     ) -> Option<Segment> {
-        let Transport::Tcp { seq, ack, flags, window, ref payload, .. } = view.transport else {
+        let Transport::Tcp { seq, ack, flags, window, ref options, ref payload, .. } = view.transport else {
             return None;
         };
         if flags.has(TcpFlags::SYN) && self.isn[side].is_none() {
             self.isn[side] = Some(seq);
-            self.announced[side] = announced(sending.bytes, view.header_len);
+            self.announced[side] = max_segment_size(options).map_or(SEGMENT_DEFAULT, i64::from);
         }
         // No run sends as much as half of the sequence space.
         let since = |isn: u32, number: u32| i64::from(number.wrapping_sub(isn).cast_signed());
@@ -194,20 +195,6 @@ impl Flow {
 
 fn is_opening(flags: TcpFlags) -> bool {
     flags.has(TcpFlags::SYN) && !flags.has(TcpFlags::ACK)
-}
-
-/// The maximum segment size that a SYN announces (RFC 9293, section 3.2).
-fn announced(packet: &[u8], header: usize) -> i64 {
-    let offset = packet.get(header + 12).map_or(5, |byte| usize::from(byte >> 4));
-    let mut options = packet.get(header + 20..header + offset * 4).unwrap_or_default();
-    loop {
-        options = match options {
-            [2, 4, high, low, ..] => return i64::from(u16::from_be_bytes([*high, *low])),
-            [1, rest @ ..] => rest,
-            [kind, len, ..] if *kind > 1 && *len > 1 => options.get(usize::from(*len)..).unwrap_or_default(),
-            _ => return SEGMENT_DEFAULT,
-        };
-    }
 }
 
 /// The connections of a run, in the order of their first SYNs. A SYN with another sequence number begins another

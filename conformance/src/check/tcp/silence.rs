@@ -6,8 +6,9 @@ use std::time::Duration;
 use faultwire::errno::Errno;
 use faultwire::fault::{Anchor, Class, Direction, EventKind, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Datagram as _, Network, Stream};
+use faultwire::packet::TcpFlags;
 use faultwire::stack::SocketOption;
-use faultwire::trace::{Call, ProgramCall, TcpFlags, Trace, What};
+use faultwire::trace::{Call, ProgramCall, Trace, What};
 use faultwire_sim::{Net, Run, Scenario, Testbed};
 use tokio::io::AsyncReadExt as _;
 

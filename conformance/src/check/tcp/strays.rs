@@ -9,8 +9,9 @@ use faultwire::errno::Errno;
 use faultwire::fault::{Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan};
 use faultwire::fault::{Packet, PlanEvent, When};
 use faultwire::network::Network;
+use faultwire::packet::{IcmpMessage, Outgoing, Path, TcpFlags, TcpSegment, Transport, icmp};
 use faultwire::time::Time;
-use faultwire::trace::{HostId, IcmpMessage, Sending, TcpFlags, Trace, Transport};
+use faultwire::trace::{HostId, Sending, Trace};
 use faultwire_sim::{Run, Scenario, Testbed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -70,9 +71,13 @@ pub(super) fn refuses(testbed: Testbed) -> Option<&'static str> {
     ours_only(testbed)
 }
 
+/// The addresses, the source port and the destination port of a segment.
+type Way = (Path, u16, u16);
+
 /// What a segment says in numbers.
 #[derive(Clone, Copy)]
 struct Numbers {
+    way: Way,
     /// The sequence number behind it.
     end: u32,
     ack: u32,
@@ -81,12 +86,14 @@ struct Numbers {
 
 impl Numbers {
     fn of(sending: &Sending<'_>) -> Option<Numbers> {
-        let Transport::Tcp { seq, ack, flags, window, ref payload, .. } = sending.view()?.transport else {
+        let view = sending.view()?;
+        let Transport::Tcp { src, dst, seq, ack, flags, window, payload, .. } = view.transport else {
             return None;
         };
+        let way = (Path::new(view.from, view.to)?, src, dst);
         let marks = u32::from(flags.has(TcpFlags::SYN)) + u32::from(flags.has(TcpFlags::FIN));
         let end = seq.wrapping_add(u32::try_from(payload.len()).ok()? + marks);
-        Some(Numbers { end, ack, window: window.into() })
+        Some(Numbers { way, end, ack, window: window.into() })
     }
 }
 
@@ -94,8 +101,7 @@ impl Numbers {
 struct Target {
     /// The way of the stray.
     direction: Direction,
-    /// A packet that went this way.
-    model: Bytes,
+    way: Way,
     /// What the host expects next, once all that was sent to it by then has come.
     next: u32,
     /// Where the window ends that it has offered.
@@ -108,6 +114,8 @@ struct Target {
 /// sender.
 struct Moment {
     anchor: Anchor,
+    /// The segment that the stray follows.
+    segment: Bytes,
     targets: [Target; 2],
 }
 
@@ -115,29 +123,31 @@ impl Moment {
     fn of(trace: &Trace, from: &str, to: &str, packet: Packet) -> Option<Moment> {
         let hosts = [trace.host(from)?, trace.host(to)?];
         // What either host has sent last.
-        let mut last: [Option<(Numbers, Bytes)>; 2] = [None, None];
+        let mut last: [Option<Numbers>; 2] = [None, None];
         for sending in trace.sendings() {
             let (side, numbers) =
                 (hosts.iter().position(|host| *host == sending.from)?, Numbers::of(&sending)?);
-            last[side] = Some((numbers, sending.bytes.clone()));
+            last[side] = Some(numbers);
             if side == 1 || !sending.label.is_some_and(|label| label.is(&packet)) {
                 continue;
             }
-            let (sender, model) = last[0].clone()?;
+            let sender = last[0]?;
+            let (path, src, dst) = sender.way;
             // Before the peer's first segment everything but the addresses is unknown.
-            let turned = (Numbers { end: 0, ack: sender.end, window: 0 }, answering(&model));
-            let (receiver, reply) = last[1].clone().unwrap_or(turned);
+            let turned = Numbers { way: (path.reversed(), dst, src), end: 0, ack: sender.end, window: 0 };
+            let receiver = last[1].unwrap_or(turned);
             let [there, back] = [Direction::new(from, to), Direction::new(to, from)];
-            let target = |direction, model, of: Numbers, by: Numbers| Target {
+            let target = |direction, of: Numbers, by: Numbers| Target {
                 direction,
-                model,
+                way: by.way,
                 next: by.end,
                 edge: of.ack.wrapping_add(of.window),
                 sent: of.end,
             };
             return Some(Moment {
                 anchor: Anchor { direction: there.clone(), packet },
-                targets: [target(there, model, receiver, sender), target(back, reply, sender, receiver)],
+                segment: sending.bytes.clone(),
+                targets: [target(there, receiver, sender), target(back, sender, receiver)],
             });
         }
         None
@@ -146,7 +156,7 @@ impl Moment {
     /// A plan in which that segment comes to one of the two.
     fn plan(&self, title: &str, target: &Target, flags: &[TcpFlags], seq: u32, ack: u32) -> FaultPlan {
         let flags = flags.iter().fold(0, |all, flag| all | flag.0);
-        self.inject(title, target, segment(&target.model, flags, seq, ack))
+        self.inject(title, target, segment(target.way, TcpFlags(flags), seq, ack))
     }
 
     /// A plan in which that packet comes to one of the two.
@@ -164,61 +174,22 @@ impl Moment {
     }
 }
 
-/// The Internet checksum (RFC 1071).
-fn checksum(bytes: impl IntoIterator<Item = u8>) -> [u8; 2] {
-    let sum = bytes
-        .into_iter()
-        .enumerate()
-        .fold(0_u32, |sum, (at, byte)| sum + (u32::from(byte) << if at % 2 == 0 { 8 } else { 0 }));
-    let folded = (sum & 0xffff) + (sum >> 16);
-    let folded = (folded & 0xffff) + (folded >> 16);
-    (!(folded as u16)).to_be_bytes()
-}
-
-/// The length of a header of IPv4, and of one of TCP, in bytes.
+/// The length of a header of IPv4, in bytes.
 const HEADER: usize = 20;
+const HOP_LIMIT: u8 = 64;
 
-/// The other way round: addresses and ports.
-fn answering(model: &Bytes) -> Bytes {
-    let mut turned = model.to_vec();
-    for (one, other, len) in [(12, 16, 4), (HEADER, HEADER + 2, 2)] {
-        for at in 0..len {
-            turned.swap(one + at, other + at);
-        }
-    }
-    turned.into()
-}
-
-/// A segment without text, with the addresses and ports of another one (over IPv4, without options).
-fn segment(model: &[u8], flags: u8, seq: u32, ack: u32) -> Bytes {
-    let mut packet = model[..HEADER + 4].to_vec();
-    packet[2..4].copy_from_slice(&(2 * HEADER as u16).to_be_bytes());
-    packet[10..12].fill(0);
-    let sum = checksum(packet[..HEADER].iter().copied());
-    packet[10..12].copy_from_slice(&sum);
-    packet.extend(seq.to_be_bytes());
-    packet.extend(ack.to_be_bytes());
-    // Five words of header; a window, a checksum and no urgent pointer.
-    packet.extend([0x50, flags, 0x40, 0, 0, 0, 0, 0]);
-    let pseudo = packet[12..HEADER].iter().copied().chain([0, 6, 0, HEADER as u8]);
-    let sum = checksum(pseudo.chain(packet[HEADER..].iter().copied()));
-    packet[HEADER + 16..HEADER + 18].copy_from_slice(&sum);
-    packet.into()
+/// A segment without text and options.
+fn segment((path, src, dst): Way, flags: TcpFlags, seq: u32, ack: u32) -> Bytes {
+    TcpSegment { src, dst, seq, ack, flags, window: 0x4000, options: &[], payload: &[] }
+        .packet(path, HOP_LIMIT)
 }
 
 /// The ICMP message to a packet's sender that its port is unreachable (RFC 792). Over IPv4.
-fn port_unreachable(about: &[u8]) -> Bytes {
-    let mut packet = answering(&Bytes::copy_from_slice(about))[..HEADER].to_vec();
-    packet[2..4].copy_from_slice(&(2 * HEADER as u16 + 16).to_be_bytes());
-    packet[9] = 1;
-    packet[10..12].fill(0);
-    let sum = checksum(packet.iter().copied());
-    packet[10..12].copy_from_slice(&sum);
-    packet.extend([3, 3, 0, 0, 0, 0, 0, 0]);
-    packet.extend(&about[..HEADER + 8]);
-    let sum = checksum(packet[HEADER..].iter().copied());
-    packet[HEADER + 2..HEADER + 4].copy_from_slice(&sum);
-    packet.into()
+fn port_unreachable((path, ..): Way, about: &[u8]) -> Bytes {
+    let (path, body) = (path.reversed(), &about[..HEADER + 8]);
+    let kind = [icmp::v4::DESTINATION_UNREACHABLE, icmp::v4::PORT_UNREACHABLE];
+    let head = icmp::header(&path, kind, [0; 4], body);
+    Outgoing { path, protocol: path.icmp(), hop_limit: HOP_LIMIT, head: &head, body }.whole()
 }
 
 const RST: TcpFlags = TcpFlags::RST;
@@ -275,11 +246,11 @@ pub(super) fn plans(scenario: &Scenario) -> Vec<FaultPlan> {
         let ack = client.sent.wrapping_add(FAR);
         plans.push(moment.plan("a reset of another SYN", client, &[RST, ACK], 0, ack));
         plans.push(moment.plan("a reset of no SYN", client, &[RST], 0, 0));
-        let syn = &moment.targets[0].model;
+        let (way, syn) = (moment.targets[0].way, &moment.segment);
         let mut other = syn.to_vec();
         other[HEADER + 5] ^= 1;
         for (title, about) in [("that the port is unreachable", &syn[..]), ("that of another SYN", &other)] {
-            plans.push(moment.and_lost(moment.inject(title, client, port_unreachable(about))));
+            plans.push(moment.and_lost(moment.inject(title, client, port_unreachable(way, about))));
         }
     }
     if let Some(moment) = moment("server", "client", Class::Syn, 1) {

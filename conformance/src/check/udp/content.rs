@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use faultwire::errno::Errno;
 use faultwire::fault::Action;
-use faultwire::trace::{Fate, IcmpMessage, PacketView, Sending, Transport};
+use faultwire::packet::{IcmpMessage, PacketView, Path, Transport};
+use faultwire::trace::{Fate, Sending};
 use faultwire_sim::Run;
 
 use super::datagrams::{Got, OnWire, Sent, Talk, carriers, must_have_reached, name, packets};
@@ -196,8 +197,8 @@ fn is_complaint(packet: &OnWire<'_>, packets: &[OnWire<'_>]) -> bool {
 /// Whether the damage made a packet one for another host. IPv6's header has no checksum: whoever gets it may say that nobody
 /// is there (RFC 4443, 3.1), of a packet that is as good as any.
 fn is_for_another(packet: &OnWire<'_>, altered: &Bytes) -> bool {
-    let is_v6 = altered.first().is_some_and(|first| first >> 4 == 6);
-    is_v6 && packet.sending.bytes.get(24..40) != altered.get(24..40)
+    let path = Path::of(altered).filter(|path| !path.is_v4());
+    path.is_some_and(|path| Path::of(packet.sending.bytes).is_none_or(|sent| sent.dst() != path.dst()))
 }
 
 /// udp/checksum-can-miss: two flipped bits cancel, and altered data is received. It counts the packets so damaged.

@@ -9,8 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use faultwire::errno::Errno;
 use faultwire::fault::Action;
+use faultwire::packet::{PacketView, Transport};
 use faultwire::time::Time;
-use faultwire::trace::{Call, Fate, HostId, PacketId, PacketView, Sending, SocketId, Trace, Transport, What};
+use faultwire::trace::{Call, Fate, HostId, PacketId, Sending, SocketId, Trace, What};
 use faultwire_sim::Run;
 
 /// A cut payload is recognised by its first bytes; shorter ones must be whole.

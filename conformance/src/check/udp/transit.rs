@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use faultwire::fault::Action;
 
-use faultwire::trace::{Call, Fate, IcmpMessage, Transport};
+use faultwire::packet::{IcmpMessage, Transport};
+use faultwire::trace::{Call, Fate};
 use faultwire_sim::Run;
 
 use super::datagrams::{OnWire, Talk, carriers, name, packets};

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use faultwire::fault::Class;
-use faultwire::trace::{IcmpMessage, TcpFlags};
+use faultwire::packet::{IcmpMessage, TcpFlags};
 
 use super::super::bench::{Bench, SOON, nobody_at_peer, nobody_at_tried, pause};
 use super::super::figure::Figure;

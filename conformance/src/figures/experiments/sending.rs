@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use faultwire::fault::{Action, Class, Fault, Packet};
-use faultwire::trace::TcpFlags;
+use faultwire::packet::TcpFlags;
 
 use super::super::bench::{Bench, SOON, pause, peer_server, tried_server};
 use super::super::figure::Figure;

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use etherparse::PacketBuilder;
 use faultwire::Time;
 use faultwire::fault::{DueWhat, FaultPlan, Wire};
+use faultwire::packet::{datagram, parts};
 use faultwire::trace::{Event, HostId, Trace, What};
 
 use crate::run::{End, Run};
-use crate::search::Parts;
 
 pub(super) const CLIENT: HostId = HostId(0);
 pub(super) const SERVER: HostId = HostId(1);
@@ -73,7 +72,8 @@ pub(super) fn run(plan: &FaultPlan, messages: u8, bug: Bug) -> Run {
                 // The checksum finds every single flipped bit.
                 continue;
             }
-            let Some(&number) = Parts::of(&delivery.bytes).payload(&delivery.bytes).first() else {
+            let [_, _, payload] = parts(&delivery.bytes);
+            let Some(&number) = delivery.bytes[payload].first() else {
                 continue;
             };
             if to == SERVER {
@@ -105,12 +105,8 @@ fn failed(message: String) -> End {
 }
 
 fn packet(from: HostId, number: u8) -> Bytes {
-    let address = |host: HostId| [10, 0, 0, 1 + host.0 as u8];
-    let to = HostId(1 - from.0);
-    let builder = PacketBuilder::ipv4(address(from), address(to), 64).udp(7000, 7000);
-    let mut bytes = Vec::with_capacity(builder.size(4));
-    builder.write(&mut bytes, &[number, 0, 0, 0]).unwrap();
-    bytes.into()
+    let address = |host: u16| ([10, 0, 0, 1 + host as u8], 7000).into();
+    datagram(address(from.0), address(1 - from.0), 64, &[number, 0, 0, 0]).unwrap()
 }
 
 /// The names and bytes of the packets that were sent.

@@ -5,9 +5,9 @@ use std::io;
 use std::time::Duration;
 
 use faultwire::network::Network;
+use faultwire::packet::TcpFlags;
 use faultwire::stack::SocketOption;
 use faultwire::time::Time;
-use faultwire::trace::TcpFlags;
 use faultwire_sim::Run;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 

@@ -4,8 +4,8 @@ mod estimate;
 
 use std::time::Duration;
 
+use faultwire::packet::TcpFlags;
 use faultwire::time::Time;
-use faultwire::trace::TcpFlags;
 use faultwire_sim::Run;
 
 use self::estimate::Estimate;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use faultwire::packet::TcpFlags;
 use faultwire::time::Time;
-use faultwire::trace::{HostId, Note, TcpFlags, Trace};
+use faultwire::trace::{HostId, Note, Trace};
 use faultwire_sim::Run;
 
 use super::acknowledging::{read, written};

@@ -1,7 +1,7 @@
 //! What one side of a connection knows: what it sent, what it heard, and what follows from that by RFC 9293.
 
+use faultwire::packet::TcpFlags;
 use faultwire::time::Time;
-use faultwire::trace::TcpFlags;
 
 use super::{Flow, Moment, OPENER, Segment};
 

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use faultwire::fault::Action;
+use faultwire::packet::{PacketView, TcpFlags, Transport};
 use faultwire::time::Time;
-use faultwire::trace::{HostId, Note, PacketId, PacketView, TcpFlags, TcpNote, Trace, Transport, What};
+use faultwire::trace::{HostId, Note, PacketId, TcpNote, Trace, What};
 
 /// Source and destination.
 type Way = (SocketAddr, SocketAddr);

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use faultwire::fault::{Action, Class, FaultPlan, Fired, Label};
+use faultwire::packet::{Path, TcpFlags, TcpSegment};
 use faultwire::time::Time;
-use faultwire::trace::{Call, HostId, PacketId, SocketId, TcpFlags, Trace, What};
+use faultwire::trace::{Call, HostId, PacketId, SocketId, Trace, What};
 use faultwire_sim::{End, Run};
 
 use crate::check::tcp::talk::DATA;
@@ -156,18 +157,19 @@ impl Tape {
     fn put(&mut self, sketch: Sketch) -> PacketId {
         let Sketch { from, flags, seq, ack, len } = sketch;
         let (own, peer) = (ISN[usize::from(from)], ISN[usize::from(from ^ 1)]);
-        let ports = if from == CLIENT { [50_000, DATA] } else { [DATA, 50_000] };
-        let mut bytes = vec![0x45, 0];
-        bytes.extend((40 + len as u16).to_be_bytes());
-        bytes.extend([0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1 + from as u8, 10, 0, 0, 2 - from as u8]);
-        ports.iter().for_each(|port| bytes.extend(port.to_be_bytes()));
-        bytes.extend(own.wrapping_add(seq).to_be_bytes());
-        let acked = if flags & ACK == 0 { 0 } else { peer.wrapping_add(ack) };
-        bytes.extend(acked.to_be_bytes());
-        bytes.extend([0x50, flags]);
-        bytes.extend(self.window.to_be_bytes());
-        bytes.extend([0; 4]);
-        bytes.resize(bytes.len() + len as usize, 0);
+        let (src, dst) = if from == CLIENT { (50_000, DATA) } else { (DATA, 50_000) };
+        let addr = |host: u16| [10, 0, 0, 1 + host as u8].into();
+        let bytes = TcpSegment {
+            src,
+            dst,
+            seq: own.wrapping_add(seq),
+            ack: if flags & ACK == 0 { 0 } else { peer.wrapping_add(ack) },
+            flags: TcpFlags(flags),
+            window: self.window,
+            options: &[],
+            payload: &vec![0; len as usize],
+        }
+        .packet(Path::V4 { src: addr(from), dst: addr(from ^ 1) }, 64);
         let packet = self.trace.next_packet();
         let label = Label {
             class: Class::Data,
@@ -179,7 +181,7 @@ impl Tape {
             transmission: 1,
         };
         let (from, to) = (HostId(from), HostId(from ^ 1));
-        let what = What::Sent { packet, from, to, label, bytes: Bytes::from(bytes) };
+        let what = What::Sent { packet, from, to, label, bytes };
         self.trace.push(Time::from_millis(self.now), what);
         packet
     }

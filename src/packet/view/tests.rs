@@ -1,40 +1,54 @@
 use super::*;
-use crate::trace::sample::{CLIENT, SERVER, addr, port_unreachable, udp};
+use crate::packet::{Outgoing, Path, datagram, max_segment_size};
+
+fn ends() -> (SocketAddr, SocketAddr) {
+    (([10, 0, 0, 1], 49_152).into(), ([10, 0, 0, 2], 7000).into())
+}
+
+fn hello() -> Bytes {
+    datagram(ends().0, ends().1, 64, b"hello").unwrap()
+}
 
 #[test]
 fn a_datagram_is_read_back() {
-    let view = PacketView::parse(&udp(CLIENT, SERVER, b"hello")).unwrap();
-    assert_eq!(view.source(), Some(addr(CLIENT)));
-    assert_eq!(view.destination(), Some(addr(SERVER)));
+    let view = PacketView::parse(&hello()).unwrap();
+    assert_eq!((view.source().unwrap(), view.destination().unwrap()), ends());
     assert_eq!(view.udp_payload().unwrap(), &b"hello"[..]);
     assert_eq!((view.ttl, view.header_len), (64, 20));
 }
 
 #[test]
 fn an_icmp_error_says_what_and_about_what() {
-    let about = udp(CLIENT, SERVER, b"hello");
-    let view = PacketView::parse(&port_unreachable(SERVER, CLIENT, &about)).unwrap();
+    let path = Path::new(ends().1.ip(), ends().0.ip()).unwrap();
+    let head = icmp::header(&path, [3, 3], [0; 4], &hello());
+    let packet = Outgoing { path, protocol: path.icmp(), hop_limit: 64, head: &head, body: &hello() };
+    let view = PacketView::parse(&packet.whole()).unwrap();
     assert_eq!(view.icmp(), Some(IcmpMessage::PortUnreachable));
     let Transport::Icmp { payload, .. } = view.transport else {
         panic!("no ICMP: {:?}", view.transport);
     };
-    assert_eq!(payload, about);
+    assert_eq!(payload, hello());
 }
 
 #[test]
 fn a_segment_is_read_back() {
-    let mut bytes = Vec::new();
-    etherparse::PacketBuilder::ipv6([1; 16], [2; 16], 9)
-        .tcp(1, 2, 1_000, 500)
-        .syn()
-        .ack(77)
-        .write(&mut bytes, b"xyz")
-        .unwrap();
-    let view = PacketView::parse(&bytes.into()).unwrap();
-    let Transport::Tcp { seq, ack, flags, window, payload, .. } = view.transport else {
+    let path = Path::V6 { src: [1; 16].into(), dst: [2; 16].into() };
+    let segment = TcpSegment {
+        src: 1,
+        dst: 2,
+        seq: 1_000,
+        ack: 77,
+        flags: TcpFlags(TcpFlags::SYN.0 | TcpFlags::ACK.0),
+        window: 500,
+        options: &[2, 4, 5, 0xb4],
+        payload: b"xyz",
+    };
+    let view = PacketView::parse(&segment.packet(path, 9)).unwrap();
+    let Transport::Tcp { seq, ack, flags, window, options, payload, .. } = view.transport else {
         panic!("no TCP: {:?}", view.transport);
     };
     assert_eq!((seq, ack, window, &payload[..]), (1_000, 77, 500, &b"xyz"[..]));
+    assert_eq!(max_segment_size(&options), Some(1_460));
     assert_eq!(flags.to_string(), "SYN+ACK");
 }
 
@@ -63,7 +77,7 @@ proptest::proptest! {
     #[test]
     fn no_bytes_panic(bytes: Vec<u8>, cut in 0usize..40, flip in 0usize..320) {
         let _ = PacketView::parse(&bytes.into());
-        let mut packet = udp(CLIENT, SERVER, b"hello").to_vec();
+        let mut packet = hello().to_vec();
         packet.truncate(cut);
         if let Some(byte) = packet.get_mut(flip / 8) {
             *byte ^= 1 << (flip % 8);

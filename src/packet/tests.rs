@@ -1,8 +1,14 @@
 //! What is built is read back the same; what is damaged is refused; nothing panics.
 
+mod oracle;
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::DropReason;
 
 fn v4() -> Path {
     Path::V4 { src: Ipv4Addr::new(10, 0, 0, 1), dst: Ipv4Addr::new(10, 0, 0, 2) }
@@ -12,8 +18,11 @@ fn v6() -> Path {
     Path::V6 { src: Ipv6Addr::LOCALHOST, dst: Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2) }
 }
 
+const EVERY: [Strictness; 5] =
+    [Strictness::Full, Strictness::NoChecksum, Strictness::Quoted, Strictness::Lengths, Strictness::Lenient];
+
 fn build(path: Path, body: &[u8], mtu: usize) -> Vec<Bytes> {
-    let out = Outgoing { path, protocol: IpNumber::UDP, hop_limit: 9, head: b"headhead", body };
+    let out = Outgoing { path, protocol: protocol::UDP, hop_limit: 9, head: b"headhead", body };
     let mut packets = Vec::new();
     out.build(mtu, 77, |packet| packets.push(packet));
     packets
@@ -40,7 +49,7 @@ fn a_whole_packet_is_headers_and_payload_and_nothing_else() {
         let [packet] = &build(path, b"body", 1_500)[..] else { panic!("one packet") };
         assert_eq!(packet.len(), header + 12);
         let parsed = parse(packet, Strictness::Full).unwrap();
-        assert_eq!((parsed.path, parsed.protocol, parsed.hop_limit), (path, IpNumber::UDP, 9));
+        assert_eq!((parsed.path, parsed.protocol, parsed.hop_limit), (path, protocol::UDP, 9));
         assert_eq!((&packet[parsed.payload], parsed.fragment), (&b"headheadbody"[..], None));
         assert_eq!(packet[parsed.protocol_at], 17);
     }
@@ -108,6 +117,89 @@ fn extension_headers_are_walked() {
     assert_eq!(parsed.fragment, Some(Fragment { id: 0x0102_0304, offset: 8, more: true }));
 }
 
+#[test]
+fn addresses_are_read_and_short_packets_have_none() {
+    let mut v4 = vec![0; 20];
+    v4[0] = 0x45;
+    v4[12..].copy_from_slice(&[10, 0, 0, 1, 10, 0, 0, 255]);
+    let path = Path::of(&v4).unwrap();
+    assert_eq!((path.src().to_string(), path.dst().to_string()), ("10.0.0.1".into(), "10.0.0.255".into()));
+    let mut v6 = vec![0; 40];
+    v6[0] = 0x60;
+    (v6[8], v6[23], v6[24], v6[39]) = (0xfd, 1, 0xff, 2);
+    let path = Path::of(&v6).unwrap();
+    assert_eq!((path.src().to_string(), path.dst().to_string()), ("fd00::1".into(), "ff00::2".into()));
+    for packet in [&v4[..19], &v6[..39], &[0x10; 40], &[]] {
+        assert_eq!(Path::of(packet), None);
+    }
+}
+
+#[test]
+fn broadcasts_and_multicasts_are_for_all() {
+    for (src, dst, expected) in [
+        ("10.0.0.1", "10.0.0.2", false),
+        ("10.0.0.1", "10.0.0.255", true),
+        ("192.168.7.1", "192.168.7.255", true),
+        ("10.0.0.1", "255.255.255.255", true),
+        ("10.0.0.1", "239.9.9.9", true),
+        ("fd00::1", "fd00::ff", false),
+        ("fd00::1", "ff02::1", true),
+    ] {
+        let path = Path::new(src.parse().unwrap(), dst.parse().unwrap()).unwrap();
+        assert_eq!(path.is_for_all(), expected, "{dst}");
+    }
+}
+
+#[test]
+fn the_parts_of_a_datagram() {
+    let v4 = datagram(([10, 0, 0, 1], 1).into(), ([10, 0, 0, 2], 2).into(), 64, b"hello").unwrap();
+    assert_eq!(parts(&v4), [0..20, 20..28, 28..33]);
+    let v6 = datagram(([1; 8], 1).into(), ([2; 8], 2).into(), 64, b"").unwrap();
+    assert_eq!(parts(&v6), [0..40, 40..48, 48..48]);
+    assert_eq!(parts(b"no packet"), [0..9, 9..9, 9..9]);
+}
+
+#[test]
+fn the_parts_of_a_segment_with_options() {
+    let segment = TcpSegment {
+        src: 1,
+        dst: 2,
+        seq: 3,
+        ack: 0,
+        flags: TcpFlags::default(),
+        window: 4,
+        options: &[2, 4, 5, 0xb4],
+        payload: b"abc",
+    };
+    assert_eq!(parts(&segment.packet(v4(), 64)), [0..20, 20..44, 44..47]);
+}
+
+#[test]
+fn a_later_fragment_has_no_transport_header() {
+    let mut v4 = vec![0; 40];
+    v4[0] = 0x45;
+    v4[3] = 40;
+    v4[7] = 1;
+    v4[9] = protocol::UDP;
+    assert_eq!(parts(&v4), [0..20, 20..20, 20..40]);
+    let mut v6 = vec![0; 60];
+    v6[0] = 0x60;
+    v6[5] = 20;
+    v6[6] = 44;
+    v6[40] = protocol::UDP;
+    assert_eq!(parts(&v6), [0..48, 48..56, 56..60], "the first fragment has one");
+    v6[43] = 8;
+    assert_eq!(parts(&v6), [0..48, 48..48, 48..60]);
+}
+
+#[test]
+fn options_that_nobody_knows_are_skipped() {
+    assert_eq!(max_segment_size(&[30, 4, 9, 9, 1, 2, 4, 5, 0xb4]), Some(1_460));
+    for odd in [&[2, 4, 5][..], &[30, 0, 2, 4, 5, 5], &[30, 9, 2], &[0, 2, 4, 1, 1], &[2, 3, 1, 1], &[8]] {
+        assert_eq!(max_segment_size(odd), None, "{odd:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_built_is_read_back(six: bool, body in prop::collection::vec(any::<u8>(), 0..5_000), mtu in 68_usize..2_000) {
@@ -117,7 +209,7 @@ proptest! {
         for (n, packet) in packets.iter().enumerate() {
             prop_assert!(packet.len() <= mtu);
             let parsed = parse(packet, Strictness::Full).unwrap();
-            prop_assert_eq!((parsed.path, parsed.protocol), (path, IpNumber::UDP));
+            prop_assert_eq!((parsed.path, parsed.protocol), (path, protocol::UDP));
             if packets.len() > 1 {
                 let more = n + 1 < packets.len();
                 prop_assert_eq!(parsed.fragment, Some(Fragment { id: 77, offset: together.len(), more }));
@@ -139,11 +231,15 @@ proptest! {
         if let (Some(first), Some(byte)) = (first, packet.first_mut()) {
             *byte = first;
         }
-        for strictness in [Strictness::Full, Strictness::NoChecksum, Strictness::Quoted] {
+        for strictness in EVERY {
             if let Ok(parsed) = parse(&packet, strictness) {
                 prop_assert!(parsed.payload.start <= parsed.payload.end && parsed.payload.end <= packet.len());
                 prop_assert!(parsed.protocol_at < packet.len());
             }
         }
+        let [ip, transport, payload] = parts(&packet);
+        prop_assert_eq!((ip.start, ip.end, transport.end), (0, transport.start, payload.start));
+        prop_assert!(transport.start <= transport.end && payload.start <= payload.end);
+        prop_assert!(payload.end <= packet.len());
     }
 }
