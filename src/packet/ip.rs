@@ -94,8 +94,8 @@ impl Path {
         matches!(self, Path::V4 { .. })
     }
 
-    /// Whether the link carries it to every host: it is a multicast, or a broadcast to a network with a prefix of 24
-    /// bits, as links have here, or to the local network.
+    /// Whether the link carries it to every host: the destination is a multicast address, the limited broadcast
+    /// address, or the broadcast address of a network with a prefix of 24 bits, as links have here.
     pub fn is_for_all(&self) -> bool {
         match self {
             Path::V4 { dst, .. } => dst.is_multicast() || dst.octets()[3] == 255,
