@@ -1,5 +1,5 @@
-//! A datagram socket that adapts itself: to the round trip, to the room on the way and at the receiver, and to how much
-//! reliability each message asks for.
+//! A datagram socket that adapts itself: to the round trip, to the room on the way and at the receiver, and
+//! to how much reliability each message asks for.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), faultwire::adaptive::Error> {
@@ -36,11 +36,11 @@
 //!
 //! # What it does
 //!
-//! A **message** is bytes with an end; one that is longer than a datagram is sent in pieces and arrives whole or not at
-//! all. Each says what it needs ([`Delivery`]): to be sent *once* (it arrives once or never), to be repeated *within* a
-//! time (then it is given up, and the sender is told), or to be *reliable* (repeated until it is acknowledged, or the peer is
-//! given up). It may be *in a stream*: then it is delivered behind what was sent before it in that stream. Whatever it
-//! asks for, it is delivered at most once.
+//! A **message** is bytes with an end; one that is longer than a datagram is sent in pieces and arrives whole
+//! or not at all. Each says what it needs ([`Delivery`]): to be sent *once* (it arrives once or never), to be
+//! repeated *within* a time (then it is given up, and the sender is told), or to be *reliable* (repeated
+//! until it is acknowledged, or the peer is given up). It may be *in a stream*: then it is delivered behind
+//! what was sent before it in that stream. Whatever it asks for, it is delivered at most once.
 //!
 //! ```
 //! # use std::time::Duration;
@@ -58,28 +58,32 @@
 //! # }
 //! ```
 //!
-//! It **adapts** by what it measures. The time-out is that of RFC 6298 over measured round trips, with exponential back-off. A
-//! packet is lost where a packet sent three later was acknowledged, or one sent later by an eighth more than a round trip
-//! (RFC 9002, section 6.1), or where the time-out is over. The congestion window goes by slow start and AIMD (RFC 9002, section 7:
-//! half of it after a loss), and what it allows is paced over the round trip. The receiver's window is the room that it keeps
-//! for this peer: it is never more than that, whatever a peer sends.
+//! It **adapts** by what it measures. The time-out is that of RFC 6298 over measured round trips, with
+//! exponential back-off. A packet is lost where a packet sent three later was acknowledged, or one sent later
+//! by an eighth more than a round trip (RFC 9002, section 6.1), or where the time-out is over. The congestion
+//! window goes by slow start and AIMD (RFC 9002, section 7: half of it after a loss), and what it allows is
+//! paced over the round trip. The receiver's window is the room that it keeps for this peer: it is never more
+//! than that, whatever a peer sends.
 //!
-//! A peer that answers nothing is given up after a bounded number of time-outs; a silent one is asked whether it is still there
-//! ([`Config::keep_alive`]). One that was started again, or lost the connection otherwise, says so at once.
+//! A peer that answers nothing is given up after a bounded number of time-outs; a silent one is asked whether
+//! it is still there ([`Config::keep_alive`]). One that was started again, or lost the connection otherwise,
+//! says so at once.
 //!
 //! # What it does not
 //!
-//! Nothing is encrypted, and nobody's identity is proven: it is for networks that are trusted with the content. What it
-//! does against strangers: an address that has not shown that it receives there gets no state and never more bytes than it
-//! sent; the peers, and the room for each, have bounds, and no address gets more than its share of them; no packet may panic,
-//! hang, or grow memory beyond them. The size of datagrams is configured ([`Config::datagram_max`]) and not discovered.
+//! Nothing is encrypted, and nobody's identity is proven: it is for networks that are trusted with the
+//! content. What it does against strangers: an address that has not shown that it receives there gets no
+//! state and never more bytes than it sent; the peers, and the room for each, have bounds, and no address
+//! gets more than its share of them; no packet may panic, hang, or grow memory beyond them. The size of
+//! datagrams is configured ([`Config::datagram_max`]) and not discovered.
 //!
 //! # How it is made
 //!
 //! [`Machine`] is the protocol as a pure machine: datagrams in and out as bytes, the time told from outside.
-//! [`AdaptiveSocket`] runs it over the seam, so in simulation and over real sockets. Read on in this order: `packet` (what is
-//! on the wire), `outgoing` and `incoming` (messages, from the two sides), `recovery` and `congestion` (what was lost, and how
-//! much may be under way), `connection` (all of these for a peer), `machine` and `ids` (all peers; how a connection begins).
+//! [`AdaptiveSocket`] runs it over the seam, so in simulation and over real sockets. Read on in this order:
+//! `packet` (what is on the wire), `outgoing` and `incoming` (messages, from the two sides), `recovery` and
+//! `congestion` (what was lost, and how much may be under way), `connection` (all of these for a peer),
+//! `machine` and `ids` (all peers; how a connection begins).
 
 mod config;
 mod congestion;

@@ -8,7 +8,7 @@
 //! scenario = "numbered"           # optional: what replay runs
 //! claim = "udp/may-reorder"       # optional: what replay looks for
 //! [link]
-//! profile = "lan"                 # pan, lan, man or wan; or numbers: delay_us, mtu and, if limited, rate_kbps
+//! profile = "lan"                 # pan, lan, man, wan, or numbers: delay_us, mtu, rate_kbps (if limited)
 //! [lab]                           # optional: the commands that `faultwire lab --plan` runs by default
 //! server = "python3 server.py"
 //! client = "python3 client.py {server}"
@@ -33,10 +33,12 @@
 //! at_us = 60_000
 //! ```
 //!
-//! Unknown keys, numbers out of their [`bounds`] and two faults on one packet are refused, each with its place.
+//! Unknown keys, numbers out of their [`bounds`] and two faults on one packet are refused, each with its
+//! place.
 //!
 //! # How a packet is named
-//! By direction, class and nth of its class, counted as the packets leave their hosts, before any fault: [`Packet`].
+//! By direction, class and nth of its class, counted as the packets leave their hosts, before any fault:
+//! [`Packet`].
 
 mod classify;
 mod file;

@@ -33,15 +33,16 @@ pub fn replace<T>(path: &Path, write: impl FnOnce(&mut File) -> io::Result<T>) -
     Ok(done)
 }
 
-/// A file on its way into the place of another: written beside it, then synced, then renamed. Dropped before that, it is
-/// removed, and the other one stays as it was.
+/// A file on its way into the place of another: written beside it, then synced, then renamed. Dropped before
+/// that, it is removed, and the other one stays as it was.
 ///
 /// A link is followed, and permissions are kept. What is no regular file (`/dev/null`, a pipe) is written to
 /// directly.
 #[derive(Debug)]
 pub struct Replacement {
     file: File,
-    /// The name beside the place, the place, and what is there; `None` for what is written to directly, and at the end.
+    /// The name beside the place, the place, and what is there; `None` for what is written to directly, and
+    /// at the end.
     beside: Option<(PathBuf, PathBuf, Option<fs::Metadata>)>,
 }
 

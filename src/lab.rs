@@ -1,12 +1,12 @@
-//! The kernel lab: hosts of the real Linux kernel on one machine, without root, with the [`Wire`](crate::fault::Wire)
-//! between them.
+//! The kernel lab: hosts of the real Linux kernel on one machine, without root, with the
+//! [`Wire`](crate::fault::Wire) between them.
 //!
-//! A host is a network namespace with a TUN device, or with one end of a pair of Ethernet devices where the machine
-//! gives no TUN device to this user. A *helper* makes it: a process of one thread, because only such a
-//! one may enter a user namespace. It hands the devices to this process, and afterwards one socket for each
-//! request: a socket belongs to the namespace that it was opened in, so that bind, connect and all else is done
-//! here, in threads as many as wanted. What the kernel sends through a device comes out here; a [`Forwarder`] puts it on
-//! the wire, and hands what arrives to the other end: a device, or a
+//! A host is a network namespace with a TUN device, or with one end of a pair of Ethernet devices where the
+//! machine gives no TUN device to this user. A *helper* makes it: a process of one thread, because only such
+//! a one may enter a user namespace. It hands the devices to this process, and afterwards one socket for each
+//! request: a socket belongs to the namespace that it was opened in, so that bind, connect and all else is
+//! done here, in threads as many as wanted. What the kernel sends through a device comes out here; a
+//! [`Forwarder`] puts it on the wire, and hands what arrives to the other end: a device, or a
 //! [`HostStack`](crate::stack::HostStack) on the real clock.
 //!
 //! ```text
@@ -25,12 +25,13 @@
 //! their own. They share the machine's files, sockets that are named by a path, and, where root runs them,
 //! root's capabilities.
 //!
-//! What a machine may refuse is a [`Refusal`], with the step, the error, the likely cause and what would allow it.
+//! What a machine may refuse is a [`Refusal`], with the step, the error, the likely cause and what would
+//! allow it.
 //!
-//! Read on in this order: `namespace` and `netlink` (what makes a host), `settings` (the kernel's, and its counters), `profile` (settings
-//! that are the same on every machine), `device`, `packet`,
-//! `channel` and `helper` (the other process), `host` (this one's side of it), `program` and
-//! `programs` (commands inside a host, here and in the helper), `forwarder`, `ours`.
+//! Read on in this order: `namespace` and `netlink` (what makes a host), `settings` (the kernel's, and its
+//! counters), `profile` (settings that are the same on every machine), `device`, `packet`, `channel` and
+//! `helper` (the other process), `host` (this one's side of it), `program` and `programs` (commands inside a
+//! host, here and in the helper), `forwarder`, `ours`.
 
 mod channel;
 mod device;

@@ -1,8 +1,10 @@
-//! Protocols over datagrams as pure machines, and the [`Endpoint`] that runs one over a [`Network`](crate::network::Network).
+//! Protocols over datagrams as pure machines, and the [`Endpoint`] that runs one over a
+//! [`Network`](crate::network::Network).
 //!
-//! A [`Machine`] is one side of a protocol. It owns no socket, clock, thread or random source: it is told what comes and
-//! what time it is, and is asked what it wants. So the same machine runs in simulation, through the relay and over the
-//! sockets of the operating system, and a test can hold it against any order of events.
+//! A [`Machine`] is one side of a protocol. It owns no socket, clock, thread or random source: it is told
+//! what comes and what time it is, and is asked what it wants. So the same machine runs in simulation,
+//! through the relay and over the sockets of the operating system, and a test can hold it against any order
+//! of events.
 
 mod endpoint;
 
@@ -12,10 +14,11 @@ use crate::model::Time;
 
 /// One side of a protocol over datagrams, as a pure machine.
 ///
-/// Messages go in at the top ([`send`](Machine::send)) and come out there ([`next_message`](Machine::next_message));
-/// datagrams come in at the bottom ([`on_datagram`](Machine::on_datagram)) and go out there
-/// ([`next_datagram`](Machine::next_datagram)). Every call that may matter says what time it is. After each of `send`,
-/// `on_datagram` and `on_timer` the caller fetches all datagrams; it fetches messages when the program asks for one.
+/// Messages go in at the top ([`send`](Machine::send)) and come out there
+/// ([`next_message`](Machine::next_message)); datagrams come in at the bottom
+/// ([`on_datagram`](Machine::on_datagram)) and go out there ([`next_datagram`](Machine::next_datagram)).
+/// Every call that may matter says what time it is. After each of `send`, `on_datagram` and `on_timer` the
+/// caller fetches all datagrams; it fetches messages when the program asks for one.
 ///
 /// ```
 /// use std::collections::VecDeque;
@@ -46,8 +49,8 @@ use crate::model::Time;
 /// }
 /// ```
 pub trait Machine: Send + 'static {
-    /// Whether it takes another message now. A program that has one waits until then, so no machine needs a queue of its
-    /// own without a bound. Always, if nothing is said.
+    /// Whether it takes another message now. A program that has one waits until then, so no machine needs a
+    /// queue of its own without a bound. Always, if nothing is said.
     fn is_ready(&self) -> bool {
         true
     }
@@ -58,7 +61,8 @@ pub trait Machine: Send + 'static {
     /// A datagram came from the other side; or from anybody, damaged or made up: it must not panic.
     fn on_datagram(&mut self, now: Time, datagram: &[u8]);
 
-    /// When it wants to be called next, if nothing comes before: [`on_timer`](Machine::on_timer). Never, if nothing is said.
+    /// When it wants to be called next, if nothing comes before: [`on_timer`](Machine::on_timer). Never, if
+    /// nothing is said.
     fn next_timer(&self) -> Option<Time> {
         None
     }
@@ -74,7 +78,8 @@ pub trait Machine: Send + 'static {
     /// The next message for the program.
     fn next_message(&mut self) -> Option<Vec<u8>>;
 
-    /// Whether nothing of what was handed over is outstanding. Always, if nothing is said: right for who sends and forgets.
+    /// Whether nothing of what was handed over is outstanding. Always, if nothing is said: right for who
+    /// sends and forgets.
     fn is_done(&self) -> bool {
         true
     }

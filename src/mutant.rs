@@ -1,11 +1,14 @@
-//! Deliberate bugs of the stack and of its TCP, in one list, to prove that the suite sees them. With the feature `mutants` a configuration can ask for one;
-//! without it `is(mutant)` is a constant `false` and nothing of this remains.
+//! Deliberate bugs of the stack and of its TCP, in one list, to prove that the suite sees them. With the
+//! feature `mutants` a configuration can ask for one; without it `is(mutant)` is a constant `false` and
+//! nothing of this remains.
 
 macro_rules! mutants {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal breaks $claim:literal: $about:literal;)*) => {
         /// A deliberate bug of the stack; each says which claim it breaks.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[cfg_attr(not(feature = "mutants"), expect(dead_code, unreachable_pub, reason = "complete, and public, with the feature only"))]
+        #[cfg_attr(not(feature = "mutants"), expect(dead_code, unreachable_pub, reason = "complete, and \
+                                                                                          public, with the \
+                                                                                          feature only"))]
         #[non_exhaustive]
         pub enum Mutant {
             $(#[doc = concat!("Breaks `", $claim, "`: ", $about, ".")] $(#[doc = $doc])+ $variant,)*

@@ -14,9 +14,9 @@ use crate::model::{Errno, OptionName, Received, SocketOption, Time};
 
 /// What a client or a server needs of the world: sockets, names and time.
 ///
-/// Addresses are text, `host:port`: a name, dotted quad, or `[IPv6]`, and a port. Cloning is cheap and gives the
-/// same host. Everything is `Send`; a task that a program starts with `tokio::spawn` (better: in a `JoinSet`, so
-/// that it ends with its program) may use a clone.
+/// Addresses are text, `host:port`: a name, dotted quad, or `[IPv6]`, and a port. Cloning is cheap and gives
+/// the same host. Everything is `Send`; a task that a program starts with `tokio::spawn` (better: in a
+/// `JoinSet`, so that it ends with its program) may use a clone.
 pub trait Network: Clone + Send + Sync + 'static {
     /// A connected stream socket.
     type Stream: Stream;
@@ -36,11 +36,12 @@ pub trait Network: Clone + Send + Sync + 'static {
         options: &[SocketOption],
     ) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
-    /// The same from a local address of the program's choice: `bind(2)` before `connect(2)`. A name in `local` stands
-    /// for the host's own address; addresses of another family than that are not tried.
+    /// The same from a local address of the program's choice: `bind(2)` before `connect(2)`. A name in
+    /// `local` stands for the host's own address; addresses of another family than that are not tried.
     ///
     /// # Errors
-    /// As [`connect`](Network::connect)'s, and what `bind(2)` answers; ENOPROTOOPT where the backend cannot choose.
+    /// As [`connect`](Network::connect)'s, and what `bind(2)` answers; ENOPROTOOPT where the backend cannot
+    /// choose.
     fn connect_from(
         &self,
         local: &str,

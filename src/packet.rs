@@ -1,8 +1,8 @@
 //! Packets as bytes: one reader and one writer of IP, TCP, UDP and ICMP.
 //!
 //! [`parse`] reads the IP headers, as strictly as its caller asks for ([`Strictness`]). [`TcpSegment`],
-//! [`UdpDatagram`] and [`IcmpMessage`] read what follows them, [`PacketView`] reads all of a packet, and [`parts`]
-//! says where the parts lie. [`Outgoing`] writes packets, in fragments where they exceed the MTU.
+//! [`UdpDatagram`] and [`IcmpMessage`] read what follows them, [`PacketView`] reads all of a packet, and
+//! [`parts`] says where the parts lie. [`Outgoing`] writes packets, in fragments where they exceed the MTU.
 
 pub mod icmp;
 mod ip;
@@ -54,8 +54,8 @@ pub mod protocol {
 
 /// Where a packet's IP header, transport header and payload lie, in bytes from its start.
 ///
-/// IPv6 extension headers are part of the IP header. A part that the packet does not have is empty: only the first
-/// fragment has a transport header. What is no IP packet is all IP header.
+/// IPv6 extension headers are part of the IP header. A part that the packet does not have is empty: only the
+/// first fragment has a transport header. What is no IP packet is all IP header.
 pub fn parts(packet: &[u8]) -> [Range<usize>; 3] {
     let Ok(ip) = parse(packet, Strictness::Lengths) else {
         return [0..packet.len(), packet.len()..packet.len(), packet.len()..packet.len()];

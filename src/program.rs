@@ -8,8 +8,9 @@
 //! | file: a file one way, compared by its hash | [`file::tcp_send`], [`file::tcp_server`] | [`file::adaptive_send`], [`file::adaptive_server`] |
 //! | numbered: datagrams that show what became of them | | [`numbered`] |
 //!
-//! A *message* of the reply protocol is, over UDP, a datagram; over TCP, which has no boundaries, a line: bytes up
-//! to a newline (an unterminated rest at the end of the stream is one too). Any `nc` can hold such a conversation.
+//! A *message* of the reply protocol is, over UDP, a datagram; over TCP, which has no boundaries, a line:
+//! bytes up to a newline (an unterminated rest at the end of the stream is one too). Any `nc` can hold such a
+//! conversation.
 //!
 //! Servers serve many clients at once, within [`Limits`], until the future they are given completes. All time
 //! passes through the seam.
@@ -44,27 +45,29 @@ pub struct Limits {
     /// Connections served at once (more wait in the backlog); peers that a datagram server remembers (the one
     /// that has been quiet longest is forgotten for a new one).
     pub clients: usize,
-    /// A connection without progress for that long is closed; a datagram peer quiet for that long is forgotten.
+    /// A connection without progress for that long is closed; a datagram peer quiet for that long is
+    /// forgotten.
     pub idle: Duration,
-    /// The longest message in bytes: a line with its newline, or a datagram. A longer line ends its connection, a
-    /// longer datagram is not answered.
+    /// The longest message in bytes: a line with its newline, or a datagram. A longer line ends its
+    /// connection, a longer datagram is not answered.
     pub message: usize,
     /// How long connections may take to finish what they have in hand once the server is told to stop.
     pub grace: Duration,
-    /// Answers that a datagram peer gets to datagrams that are copies of what it was last sent, until it has been
-    /// quiet for [`idle`](Limits::idle). An echo server on the other side is such a peer.
+    /// Answers that a datagram peer gets to datagrams that are copies of what it was last sent, until it has
+    /// been quiet for [`idle`](Limits::idle). An echo server on the other side is such a peer.
     pub reflections: u32,
     /// Answers that a datagram peer gets at all, until it has been quiet for [`idle`](Limits::idle).
     pub answers: u32,
     /// The longest file that is taken, in bytes.
     pub file: u64,
-    /// The least rate of a file, in bytes a second: one that falls behind it by [`idle`](Limits::idle) is refused.
+    /// The least rate of a file, in bytes a second: one that falls behind it by [`idle`](Limits::idle) is
+    /// refused.
     pub file_rate: u32,
 }
 
 impl Default for Limits {
-    /// 1024 clients, 60 s of idleness, messages of 64 KiB, 1 s of grace, 10 000 reflections, 1 000 000 answers, files of
-    /// 1 GiB, 1 KiB/s.
+    /// 1024 clients, 60 s of idleness, messages of 64 KiB, 1 s of grace, 10 000 reflections, 1 000 000
+    /// answers, files of 1 GiB, 1 KiB/s.
     fn default() -> Self {
         Limits {
             clients: 1024,

@@ -1,9 +1,9 @@
 //! Real UDP sockets with the [`Wire`] between them, in user space: no privilege, any system.
 //!
-//! Clients send to an address of the relay instead of the server's. Each datagram that comes is wrapped into the IP
-//! packet that would have carried it, goes over the wire under the plan, and is checked at the far end as a host
-//! would check it; what stands the check goes on to the server from a socket that the relay keeps for that client,
-//! and answers go back the same way.
+//! Clients send to an address of the relay instead of the server's. Each datagram that comes is wrapped into
+//! the IP packet that would have carried it, goes over the wire under the plan, and is checked at the far end
+//! as a host would check it; what stands the check goes on to the server from a socket that the relay keeps
+//! for that client, and answers go back the same way.
 //!
 //! ```text
 //! client ──► listening socket ──► wire ──► socket of that client ──► server
@@ -11,9 +11,10 @@
 //! ```
 //!
 //! What differs from the simulated testbeds:
-//! - A datagram is one packet, never fragments: the link's MTU is taken to be 65 535 bytes. (Over IPv6, datagrams
-//!   above 65 487 bytes do not fit and are lost.) Delay and rate are the link's.
-//! - Events that are anchored to a packet take place; those at a time (`at_us`), crashes and restarts are refused.
+//! - A datagram is one packet, never fragments: the link's MTU is taken to be 65 535 bytes. (Over IPv6,
+//!   datagrams above 65 487 bytes do not fit and are lost.) Delay and rate are the link's.
+//! - Events that are anchored to a packet take place; those at a time (`at_us`), crashes and restarts are
+//!   refused.
 //! - Nobody tells a client of a closed port: an ICMP error ends at the relay.
 //! - Due times are met to about a millisecond.
 

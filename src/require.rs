@@ -1,6 +1,7 @@
 //! Tests that need something the machine may lack are skipped with a reason, or fail where it is required.
 
-/// Reports that a test is skipped because the machine lacks `need`: `lab`, `chromium`, `tshark`, `python3`, ….
+/// Reports that a test is skipped because the machine lacks `need`: `lab`, `chromium`, `tshark`, `python3`,
+/// ….
 ///
 /// `why` says what is missing and how to get it.
 ///

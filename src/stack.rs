@@ -4,15 +4,17 @@
 //! [`Sockets`], `poll` and [`HostStack::poll_changed`]; below it [`HostStack::handle_input`] and
 //! [`HostStack::poll_transmit`]; and [`HostStack::handle_timeout`] tells it the time.
 //!
-//! Read on in this order: `packet` (bytes to headers and back), `route` (where a packet goes), `output` and `input`
-//! (down and up through IP), `reassembly`, `icmp`, `datagram` (one socket), `udp` (sending, delivery), `ports` (bind and
-//! connect), `calls` (the Berkeley calls, dispatched); for TCP `stream` (one socket), `stream_calls`, `connections` (the table) and `segments`
-//! (to and from [`crate::tcp`]); `invariants` (what holds between any two calls).
+//! Read on in this order: `packet` (bytes to headers and back), `route` (where a packet goes), `output` and
+//! `input` (down and up through IP), `reassembly`, `icmp`, `datagram` (one socket), `udp` (sending,
+//! delivery), `ports` (bind and connect), `calls` (the Berkeley calls, dispatched); for TCP `stream` (one
+//! socket), `stream_calls`, `connections` (the table) and `segments` (to and from [`crate::tcp`]);
+//! `invariants` (what holds between any two calls).
 //!
-//! Choices where Linux leaves room: descriptors are never reused, so that a call after `close` is always `EBADF`;
-//! programs are privileged (ports below 1024 are free to bind); an ICMP error is never held back by a rate limit; there
-//! is no router, so whatever is neither this host nor on its link is `ENETUNREACH`. Left out: IGMP and MLD (the link
-//! floods), neighbour discovery (the link knows its hosts), IP options, path MTU discovery, raw sockets.
+//! Choices where Linux leaves room: descriptors are never reused, so that a call after `close` is always
+//! `EBADF`; programs are privileged (ports below 1024 are free to bind); an ICMP error is never held back by
+//! a rate limit; there is no router, so whatever is neither this host nor on its link is `ENETUNREACH`. Left
+//! out: IGMP and MLD (the link floods), neighbour discovery (the link knows its hosts), IP options, path MTU
+//! discovery, raw sockets.
 
 mod binding;
 mod calls;
@@ -76,8 +78,8 @@ pub struct StackConfig {
     pub v6: Ipv6Addr,
     /// The IPv6 network's prefix length, in bits.
     pub v6_prefix: u8,
-    /// Largest IP packet the interface sends, in bytes. Below 1280 the interface has no IPv6; below 68 it is taken as
-    /// 68.
+    /// Largest IP packet the interface sends, in bytes. Below 1280 the interface has no IPv6; below 68 it is
+    /// taken as 68.
     pub mtu: u16,
     /// Decides ephemeral ports and identifications.
     pub seed: u64,
@@ -164,10 +166,11 @@ impl Stack {
         }
     }
 
-    /// Bytes that the stack holds for others, about: waiting datagrams at what they cost their sockets' buffers, what TCP's
-    /// connections keep, fragments, packets for the wire. Bounded, whatever arrives and whoever forgets to poll: 4 MiB of
-    /// fragments; 4096 packets for the wire; for each datagram socket its receive buffer and one datagram more; for each
-    /// of at most 8192 connections its receive buffer, twice its send buffer, and a window of 65 535 bytes in at most 1024 pieces.
+    /// Bytes that the stack holds for others, about: waiting datagrams at what they cost their sockets'
+    /// buffers, what TCP's connections keep, fragments, packets for the wire. Bounded, whatever arrives and
+    /// whoever forgets to poll: 4 MiB of fragments; 4096 packets for the wire; for each datagram socket its
+    /// receive buffer and one datagram more; for each of at most 8192 connections its receive buffer, twice
+    /// its send buffer, and a window of 65 535 bytes in at most 1024 pieces.
     pub fn memory(&self) -> usize {
         let queued: usize = self.datagrams.iter().map(|(_, socket)| socket.queued).sum();
         let looped: usize = self.looped.iter().map(Bytes::len).sum();
@@ -189,7 +192,8 @@ impl Stack {
         }
     }
 
-    /// Sets whether a descriptor is in the list of changed ones, and gives what it was; `None` if it is not open.
+    /// Sets whether a descriptor is in the list of changed ones, and gives what it was; `None` if it is not
+    /// open.
     fn set_told(&mut self, fd: Fd, told: bool) -> Option<bool> {
         self.streams.set_told(fd, told).or_else(|| self.datagrams.set_told(fd, told))
     }

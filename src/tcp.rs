@@ -1,10 +1,11 @@
 //! TCP (RFC 9293) as a pure machine: segments in, segments out, the time told from outside.
 //!
-//! Beside RFC 9293 in hand, read on in this order: `state` (section 3.3.2), `connection` (3.3.1, the transmission control
-//! block), `segment` (3.1), `seq` (3.4), `isn` (3.4.1, RFC 6528), `calls` (3.10.2 to 3.10.5), `arrives` (3.10.7, by
-//! state), `timers` (3.10.8, RFC 6298), `output` (3.7.4, 3.8.6: what is sent next), `receive` and `reassembly` (the window on
-//! offer), `congestion` (RFC 5681, RFC 6582), `rtt` (RFC 6298), `invariants` (what holds between any two calls). LISTEN,
-//! the table of connections and the sockets above them are the stack's ([`crate::stack`]).
+//! Beside RFC 9293 in hand, read on in this order: `state` (section 3.3.2), `connection` (3.3.1, the
+//! transmission control block), `segment` (3.1), `seq` (3.4), `isn` (3.4.1, RFC 6528), `calls` (3.10.2 to
+//! 3.10.5), `arrives` (3.10.7, by state), `timers` (3.10.8, RFC 6298), `output` (3.7.4, 3.8.6: what is sent
+//! next), `receive` and `reassembly` (the window on offer), `congestion` (RFC 5681, RFC 6582), `rtt` (RFC
+//! 6298), `invariants` (what holds between any two calls). LISTEN, the table of connections and the sockets
+//! above them are the stack's ([`crate::stack`]).
 //!
 //! Policies where the RFC leaves room: urgent data stays in line; text beside a SYN is not kept; after a
 //! timeout all that is outstanding is sent again in slow start (there is no SACK); a closed window is probed

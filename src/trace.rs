@@ -1,7 +1,7 @@
 //! What happened in a run: events in order, from which checks, diagrams and replays are made.
 //!
-//! `query` asks a trace what became of a packet, `diagram` draws the trace for
-//! people, `pcapng` writes it for Wireshark, `text` line by line for golden files, `hash` boils it down to 128 bits.
+//! `query` asks a trace what became of a packet, `diagram` draws the trace for people, `pcapng` writes it for
+//! Wireshark, `text` line by line for golden files, `hash` boils it down to 128 bits.
 
 mod diagram;
 mod event;

@@ -1,9 +1,11 @@
-//! A file of 10 MB between two processes while one packet in twenty is lost: over the adaptive socket and over the kernel's TCP in
-//! the lab, each under the same plans; and over the adaptive socket through the relay. All bytes are compared.
+//! A file of 10 MB between two processes while one packet in twenty is lost: over the adaptive socket and
+//! over the kernel's TCP in the lab, each under the same plans; and over the adaptive socket through the
+//! relay. All bytes are compared.
 //!
-//! `cargo bench -p faultwire-conformance --bench file`, about ten minutes. `FAULTWIRE_FILE_ROUNDS` is the number of plans (5), and
-//! `FAULTWIRE_FILE_MB` the length. The goodputs are medians, with the least and the most beside them; ratios are taken
-//! within each round. Where the machine refuses a lab, or a control of congestion, it says so.
+//! `cargo bench -p faultwire-conformance --bench file`, about ten minutes. `FAULTWIRE_FILE_ROUNDS` is the
+//! number of plans (5), and `FAULTWIRE_FILE_MB` the length. The goodputs are medians, with the least and the
+//! most beside them; ratios are taken within each round. Where the machine refuses a lab, or a control of
+//! congestion, it says so.
 #![expect(clippy::print_stdout, reason = "a benchmark tells its figures")]
 
 use std::error::Error;
@@ -32,7 +34,8 @@ fn main() -> Result<()> {
     let (rounds, megabytes) = (number("FAULTWIRE_FILE_ROUNDS", 5)?, number("FAULTWIRE_FILE_MB", 10)?);
     let bench = Bench::new(megabytes * 1_000_000)?;
     println!(
-        "{megabytes} MB, {LOST_PERCENT} % of the packets lost each way, {rounds} plans; Mbit/s, median (least to most)"
+        "{megabytes} MB, {LOST_PERCENT} % of the packets lost each way, {rounds} plans; Mbit/s, median \
+         (least to most)"
     );
     for delay_us in DELAYS_US {
         println!("\n{} ms one way", delay_us as f64 / 1_000.0);
@@ -101,8 +104,8 @@ impl Bench {
             got.display()
         );
         let client = format!(
-            "{{ {before}; }} 2>/dev/null || exit 77; {FAULTWIRE} call {program} {{server}}:7000 --file {} --datagram 1472 \
-             --timeout 60",
+            "{{ {before}; }} 2>/dev/null || exit 77; {FAULTWIRE} call {program} {{server}}:7000 --file {} \
+             --datagram 1472 --timeout 60",
             file.display()
         );
         let output = Command::new(FAULTWIRE)

@@ -1,8 +1,9 @@
-//! What the kernel lab costs: set-up and tear-down, cases a second without faults, packets a second of the forwarder; each with
-//! both kinds of devices, and beside the same over the loopback interface of this machine, as a floor.
+//! What the kernel lab costs: set-up and tear-down, cases a second without faults, packets a second of the
+//! forwarder; each with both kinds of devices, and beside the same over the loopback interface of this
+//! machine, as a floor.
 //!
-//! `cargo bench -p faultwire-conformance --bench lab`. Times and rates are medians; take the ratios, not the times. Where the machine
-//! refuses a lab, it says so.
+//! `cargo bench -p faultwire-conformance --bench lab`. Times and rates are medians; take the ratios, not the
+//! times. Where the machine refuses a lab, it says so.
 #![expect(clippy::print_stdout, reason = "a benchmark tells its figures")]
 
 #[cfg(target_os = "linux")]
@@ -35,7 +36,8 @@ mod lab {
     const CASES: usize = 301;
     const ECHOES: usize = 10;
     const ECHO: usize = 1_024;
-    /// How often the datagrams are timed, how many of them, of which length, and how many are under way at a time.
+    /// How often the datagrams are timed, how many of them, of which length, and how many are under way at a
+    /// time.
     const ROUNDS: usize = 9;
     const DATAGRAMS: usize = 4_096;
     const LENGTH: usize = 1_472;
@@ -194,7 +196,8 @@ mod lab {
                     let place = || Place::hosts(kind).expect("the machine has allowed some");
                     let (case, datagram) = (cases(&place()), datagrams(&place()));
                     println!(
-                        "{name:10} {:6.0} cases/s ({:.2} of loopback)  {:6.0} packets/s ({:.2} of loopback)   set-up {:.1} ms   tear-down {:.1} ms",
+                        "{name:10} {:6.0} cases/s ({:.2} of loopback)  {:6.0} packets/s ({:.2} of \
+                         loopback)   set-up {:.1} ms   tear-down {:.1} ms",
                         case.recip(),
                         floor_case / case,
                         datagram.recip(),

@@ -1,7 +1,9 @@
-//! Writes a plan that loses a share of all packets, each drawn by itself: a random loss that is the same every time.
+//! Writes a plan that loses a share of all packets, each drawn by itself: a random loss that is the same
+//! every time.
 //!
-//! `cargo run -p faultwire-conformance --example loss_plan -- PERCENT PACKETS SEED [DELAY_US] > loss.toml`: of the first PACKETS in
-//! each direction, of whatever class, so that the same plan goes with TCP and with UDP.
+//! `cargo run -p faultwire-conformance --example loss_plan -- PERCENT PACKETS SEED [DELAY_US] > loss.toml`:
+//! of the first PACKETS in each direction, of whatever class, so that the same plan goes with TCP and with
+//! UDP.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

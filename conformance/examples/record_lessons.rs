@@ -1,7 +1,9 @@
-//! Records the smallest plan that breaks each lesson's believed program, as the search finds it, in its `breaks.toml`.
+//! Records the smallest plan that breaks each lesson's believed program, as the search finds it, in its
+//! `breaks.toml`.
 //!
-//! `cargo run -p faultwire-conformance --example record_lessons [LESSON…]`. Look at the difference before it is committed: a
-//! plan that changes says that something else did, and the lesson's sentence of why may no longer be true.
+//! `cargo run -p faultwire-conformance --example record_lessons [LESSON…]`. Look at the difference before it
+//! is committed: a plan that changes says that something else did, and the lesson's sentence of why may no
+//! longer be true.
 
 use std::error::Error;
 use std::fs;

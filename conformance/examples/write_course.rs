@@ -1,8 +1,8 @@
 //! Writes the course as a document: `lessons/README.md` and its plots.
 //!
-//! `cargo run -p faultwire-conformance --example write_course`. With the word `held` it first holds every mended program
-//! against all plans of up to two faults and 10 000 random ones, and records the counts in `lessons/held.toml`; then it has to
-//! be run once more without.
+//! `cargo run -p faultwire-conformance --example write_course`. With the word `held` it first holds every
+//! mended program against all plans of up to two faults and 10 000 random ones, and records the counts in
+//! `lessons/held.toml`; then it has to be run once more without.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -1,7 +1,7 @@
 //! What a check is: a pure function over one run.
 //!
-//! A check is written once, whatever the testbed. It counts how often the situation that its claim speaks of really
-//! occurred; one that never saw it proves nothing.
+//! A check is written once, whatever the testbed. It counts how often the situation that its claim speaks of
+//! really occurred; one that never saw it proves nothing.
 
 pub mod tcp;
 pub mod udp;

@@ -1,7 +1,7 @@
 //! What is claimed of TCP and UDP: stable ids, precise wording, modality, conditions and sources.
 //!
-//! The claims are data: `conformance/claims/*.toml`. Wording of our own, after the sources. Where what is commonly said
-//! is wrong or needs a condition, the text or the reason says so.
+//! The claims are data: `conformance/claims/*.toml`. Wording of our own, after the sources. Where what is
+//! commonly said is wrong or needs a condition, the text or the reason says so.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -24,7 +24,8 @@ pub struct Claim {
     /// What is claimed, in a sentence or two.
     #[serde(deserialize_with = "line")]
     pub text: Text,
-    /// Why it is so, for somebody who learns it: two to five sentences, which say where the popular wording is wrong.
+    /// Why it is so, for somebody who learns it: two to five sentences, which say where the popular wording
+    /// is wrong.
     #[serde(deserialize_with = "line")]
     pub why: Text,
     /// What must be given for it to hold; empty where nothing must.
@@ -33,8 +34,8 @@ pub struct Claim {
     /// Where it stands: sections of RFCs, manual pages.
     #[serde(deserialize_with = "line")]
     pub source: Text,
-    /// Whether it speaks of what faults do: it is tried under every plan of its study. The others are settled by
-    /// runs without faults.
+    /// Whether it speaks of what faults do: it is tried under every plan of its study. The others are settled
+    /// by runs without faults.
     #[serde(default)]
     pub over_plans: bool,
 }

@@ -1,6 +1,7 @@
 //! The `faultwire` command: its arguments, and what each of its parts prints.
 //!
-//! stdout carries the result, stderr the progress, the logs and the errors; the exit codes are in [`crate::exit`].
+//! stdout carries the result, stderr the progress, the logs and the errors; the exit codes are in
+//! [`crate::exit`].
 
 mod bar;
 mod call;

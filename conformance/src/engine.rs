@@ -1,7 +1,8 @@
 //! The engine behind `verify`, `replay` and `mutants`: runs studies and says what follows for each claim.
 //!
-//! A *unit* is a study on a testbed, or a stretch of its random plans where they are many. Units are independent: those of simulated testbeds share the machine's cores,
-//! those over real sockets mostly wait and run beside them. What comes out does not depend on which is done first.
+//! A *unit* is a study on a testbed, or a stretch of its random plans where they are many. Units are
+//! independent: those of simulated testbeds share the machine's cores, those over real sockets mostly wait
+//! and run beside them. What comes out does not depend on which is done first.
 
 mod exhibit;
 mod explain;
@@ -51,15 +52,16 @@ pub struct VerifyOptions {
     pub testbeds: Vec<Testbed>,
     /// Those of them that are not to be had here, and why: every row of theirs is skipped.
     pub unavailable: Vec<(Testbed, String)>,
-    /// How many random plans each study tries on `virtual` in place of its own number, and an eighth of it in turmoil.
-    /// A study that tries none of its own tries none.
+    /// How many random plans each study tries on `virtual` in place of its own number, and an eighth of it in
+    /// turmoil. A study that tries none of its own tries none.
     pub cases: Option<u64>,
     /// Searches wider: ten times the random plans, all singles and pairs in turmoil too, all singles on the
     /// relay.
     pub thorough: bool,
     /// How many plans of one fault each study tries in a lab, beside those that show what must be possible.
     pub lab_plans: u64,
-    /// The settings that the kernel's hosts have in a lab, and which of them are absent; `None` where no lab is used.
+    /// The settings that the kernel's hosts have in a lab, and which of them are absent; `None` where no lab
+    /// is used.
     pub lab_settings: Option<LabSettings>,
     /// The seed of random plans, ports and identifications.
     pub seed: u64,
@@ -175,8 +177,9 @@ pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
     verify_until(options, progress, &Interrupt::default())
 }
 
-/// Verifies claims until all is done, or until it is asked to end: then with what it has by then. A claim whose search
-/// was not over is *skipped*, unless a run had broken or shown it; its row counts the runs that were made.
+/// Verifies claims until all is done, or until it is asked to end: then with what it has by then. A claim
+/// whose search was not over is *skipped*, unless a run had broken or shown it; its row counts the runs that
+/// were made.
 #[expect(
     clippy::disallowed_methods,
     reason = "the engine is not simulated: it uses all cores and tells how long it took"
@@ -421,7 +424,8 @@ mod tests {
         };
         let mut told = Told::default();
         let report = verify(&options, &mut told);
-        // On virtual the size limit's three studies and the reset's two; in turmoil's own there is no IPv6 and no MTU.
+        // On virtual the size limit's three studies and the reset's two; in turmoil's own there is no IPv6
+        // and no MTU.
         assert_eq!((told.steps, told.done), (7, 7));
         assert_eq!(told.running, [""; 0]);
         assert!(told.runs > 5);

@@ -6,7 +6,8 @@ pub const AS_CLAIMED: u8 = 0;
 pub const CLAIM_FAILED: u8 = 1;
 /// Wrong usage, wrong input, or a result that cannot be written where it was asked for.
 pub const USAGE: u8 = 2;
-/// A testbed requested by name is unavailable, or nothing was tried of a claim or on a testbed requested by name.
+/// A testbed requested by name is unavailable, or nothing was tried of a claim or on a testbed requested by
+/// name.
 pub const NO_TESTBED: u8 = 3;
 /// An internal fault, any panic included.
 pub const INTERNAL: u8 = 4;

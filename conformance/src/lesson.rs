@@ -1,9 +1,10 @@
-//! The course: each lesson is a belief, a program that believes it, the smallest plan that breaks it, and the idea that
-//! mends it, held against the same check under every plan.
+//! The course: each lesson is a belief, a program that believes it, the smallest plan that breaks it, and the
+//! idea that mends it, held against the same check under every plan.
 //!
-//! What a student reads is in `lessons/` beside this crate's `src/`: a folder for each lesson, with its text and its
-//! programs. Here is the list of them ([`LESSONS`]), and what runs them: [`find`] looks for the smallest plan that breaks
-//! a program, [`hold`] tries to break one with every plan. How one is added: ARCHITECTURE.md.
+//! What a student reads is in `lessons/` beside this crate's `src/`: a folder for each lesson, with its text
+//! and its programs. Here is the list of them ([`LESSONS`]), and what runs them: [`find`] looks for the
+//! smallest plan that breaks a program, [`hold`] tries to break one with every plan. How one is added:
+//! ARCHITECTURE.md.
 
 pub mod check;
 mod conversations;
@@ -77,7 +78,8 @@ pub struct Lesson {
     /// The smallest plan that breaks the believed program: `breaks.toml`. The command
     /// `cargo run -p faultwire-conformance --example record_lessons` writes it.
     pub breaks: &'static str,
-    /// Which faults may be part of the plan that breaks the believed program: all, but where a lesson is about one kind.
+    /// Which faults may be part of the plan that breaks the believed program: all, but where a lesson is
+    /// about one kind.
     pub shows: fn(&Action) -> bool,
     /// What is to be done, and both programs.
     pub task: Task,
@@ -161,8 +163,8 @@ impl Lesson {
         }
     }
 
-    /// What one of its programs is run in: a scenario for each link that the lesson speaks of. Each fails where the check
-    /// does.
+    /// What one of its programs is run in: a scenario for each link that the lesson speaks of. Each fails
+    /// where the check does.
     pub fn scenarios(&self, side: Side) -> Vec<Scenario> {
         let name = &self.scenario_name();
         match (&self.task, side) {

@@ -1,9 +1,10 @@
 #![forbid(unsafe_code)]
 //! What TCP and UDP promise, settled by experiment: claims, checks, reports.
 //!
-//! [`claim`] lists what is claimed; [`study`] says which scenarios settle it; [`check`] what looks at a run; [`engine`]
-//! runs them; [`report`] is what comes out; [`lesson`] is the course; [`plot`] draws curves; `figures` measures the kernel's TCP and ours side by side
-//! (Linux); [`command`] is the `faultwire` command around it all.
+//! [`claim`] lists what is claimed; [`study`] says which scenarios settle it; [`check`] what looks at a run;
+//! [`engine`] runs them; [`report`] is what comes out; [`lesson`] is the course; [`plot`] draws curves;
+//! `figures` measures the kernel's TCP and ours side by side (Linux); [`command`] is the `faultwire` command
+//! around it all.
 
 pub mod check;
 pub mod claim;

@@ -8,8 +8,8 @@ use faultwire_sim::seed::derive;
 #[error("{0} faults are more than the {max} that a plan may have", max = bounds::FAULTS_MAX)]
 pub struct TooMany(pub usize);
 
-/// A plan that loses `percent` of the first `packets` in each direction, each drawn by itself; of whatever class, so that the same
-/// plan goes with TCP and with UDP. Each packet travels for `delay_us`.
+/// A plan that loses `percent` of the first `packets` in each direction, each drawn by itself; of whatever
+/// class, so that the same plan goes with TCP and with UDP. Each packet travels for `delay_us`.
 ///
 /// # Errors
 /// [`TooMany`] faults for a plan.

@@ -1,4 +1,5 @@
-//! A plot of curves and points over an axis, as an SVG file of its own, readable in light and in dark surroundings.
+//! A plot of curves and points over an axis, as an SVG file of its own, readable in light and in dark
+//! surroundings.
 
 use std::fmt::Write as _;
 
@@ -129,7 +130,8 @@ impl Plot {
         let (id, title, about) = (&self.id, escaped(&self.title), escaped(&self.about));
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"fw-svg plot\" role=\"img\" \
-             aria-labelledby=\"{id}-t {id}-d\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\">\n\
+             aria-labelledby=\"{id}-t {id}-d\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
+             height=\"{height}\">\n\
              <title id=\"{id}-t\">{title}</title>\n<desc id=\"{id}-d\">{about}</desc>\n\
              <style>{SVG_STYLE}{STYLE}</style>\n\
              <rect class=\"bg\" width=\"100%\" height=\"100%\"/>\n\

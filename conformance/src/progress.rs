@@ -2,8 +2,8 @@
 
 /// Is told how far a search is. What is told never changes a result.
 ///
-/// How many runs a search takes is not known before it is over, so its length is told in steps: a study on a testbed,
-/// or a mutant.
+/// How many runs a search takes is not known before it is over, so its length is told in steps: a study on a
+/// testbed, or a mutant.
 pub trait Progress {
     /// The work begins: it takes so many steps.
     fn begin(&mut self, steps: u64);

@@ -39,7 +39,8 @@ pub enum Outcome {
     Stalled,
     /// Not tried here, for a reason.
     Skipped,
-    /// The suite cannot tell: a plan could not be run, a program of the scenario failed, or the suite panicked.
+    /// The suite cannot tell: a plan could not be run, a program of the scenario failed, or the suite
+    /// panicked.
     Error,
 }
 
@@ -112,13 +113,15 @@ impl Row {
         Row { why: Some(why.into()), ..Row::new(claim, testbed, Outcome::Skipped) }
     }
 
-    /// A row of a testbed that is not to be had here, for a reason. What is listed of it is neither confirmed nor refuted.
+    /// A row of a testbed that is not to be had here, for a reason. What is listed of it is neither confirmed
+    /// nor refuted.
     pub fn unavailable(claim: &Claim, testbed: Testbed, why: impl Into<String>) -> Row {
         Row { known: None, ..Row::skipped(claim, testbed, why) }
     }
 
-    /// How the row counts: a known failure that fails as it is known to (the claim is broken, or nothing shows it) is
-    /// none. One that does not fail is one, and so is one that was not settled: the list says what a run showed.
+    /// How the row counts: a known failure that fails as it is known to (the claim is broken, or nothing
+    /// shows it) is none. One that does not fail is one, and so is one that was not settled: the list says
+    /// what a run showed.
     pub fn standing(&self) -> Standing {
         match (self.outcome, self.known) {
             (Outcome::Error, _) => Standing::Error,
@@ -194,8 +197,8 @@ pub struct Report {
     /// Subjects among the rows that did not run with their defaults.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deviations: Vec<Deviation>,
-    /// Claims, families and testbeds that were requested by name and of which nothing was tried; of the exit code and of the
-    /// verdict.
+    /// Claims, families and testbeds that were requested by name and of which nothing was tried; of the exit
+    /// code and of the verdict.
     #[serde(skip)]
     pub untried: Vec<String>,
     /// What was run in all, each run once, however many claims it served; of the table only.
@@ -204,8 +207,8 @@ pub struct Report {
     /// Real time that all of it took; of the table and of JUnit.
     #[serde(skip)]
     pub elapsed: Duration,
-    /// The work was asked to end early; of the exit code and of what is said last. The rows say which of them that cut
-    /// short.
+    /// The work was asked to end early; of the exit code and of what is said last. The rows say which of them
+    /// that cut short.
     #[serde(skip)]
     pub interrupted: bool,
 }

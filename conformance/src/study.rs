@@ -1,7 +1,7 @@
 //! A study: a scenario, what is looked at in each of its runs, and how hard its plans are searched.
 //!
-//! A check is written once, whatever the testbed, as a function of the run alone; one run serves all checks of its
-//! study. A study names the testbeds that cannot carry it, with the reason.
+//! A check is written once, whatever the testbed, as a function of the run alone; one run serves all checks
+//! of its study. A study names the testbeds that cannot carry it, with the reason.
 
 use faultwire::fault::FaultPlan;
 use faultwire_sim::{Scenario, Testbed};
@@ -72,12 +72,13 @@ pub struct CheckSpec {
     pub claim: &'static str,
     /// The check.
     pub check: Check,
-    /// It looks at the packets as the hosts put them on the wire: a testbed that shows only the programs' calls, or the
-    /// datagrams as a relay got them, cannot settle it.
+    /// It looks at the packets as the hosts put them on the wire: a testbed that shows only the programs'
+    /// calls, or the datagrams as a relay got them, cannot settle it.
     pub needs_packets: bool,
     /// It takes a fault: a testbed that carries none cannot settle it.
     pub needs_faults: bool,
-    /// Why a lab cannot settle it, if it cannot: what a real kernel or a real clock is free to do differently each time.
+    /// Why a lab cannot settle it, if it cannot: what a real kernel or a real clock is free to do differently
+    /// each time.
     pub not_in_lab: Option<&'static str>,
 }
 

@@ -223,7 +223,8 @@ fn testbeds_are_listed() {
     assert!(list.lines().all(|line| line.chars().count() <= 80), "{list}");
 }
 
-/// Each profile with the number of its settings and what this kernel does not take of them; each setting with its reason.
+/// Each profile with the number of its settings and what this kernel does not take of them; each setting with
+/// its reason.
 #[test]
 #[cfg(target_os = "linux")]
 fn profiles_of_the_lab_are_listed() {
@@ -273,8 +274,8 @@ fn a_result_as_json_keeps_to_the_contract() {
     assert_eq!((&report["format"], &report["seed"]), (&1.into(), &5.into()));
     let row = report["results"][0].as_object().expect("a row");
     let keys: Vec<&str> = row.keys().map(String::as_str).collect();
-    let contract = "claim modality testbed subject outcome known why exhaustive random exercised faults_planned \
-                    faults_fired plan elapsed_ms";
+    let contract = "claim modality testbed subject outcome known why exhaustive random exercised \
+                    faults_planned faults_fired plan elapsed_ms";
     assert_eq!(keys.join(" "), contract);
     assert_eq!((&row["claim"], &row["testbed"]), (&"udp/no-connection".into(), &"virtual".into()));
 }

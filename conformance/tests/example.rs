@@ -1,6 +1,6 @@
 //! The crate in `fixtures/example` is written as a user of the library would write it, and stands outside the
-//! workspace. Here it is tested as its author would test it: the first store fails and says why, its plan replays, and
-//! the mended store holds.
+//! workspace. Here it is tested as its author would test it: the first store fails and says why, its plan
+//! replays, and the mended store holds.
 
 #![cfg(unix)] // The replay line is one for a POSIX shell.
 

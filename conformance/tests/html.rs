@@ -1,4 +1,5 @@
-//! The page of a verification: what it holds and what it must not, and, where Chromium is at hand, what one does with it.
+//! The page of a verification: what it holds and what it must not, and, where Chromium is at hand, what one
+//! does with it.
 
 #![expect(clippy::print_stderr, reason = "a test prints how long a page takes to open")]
 

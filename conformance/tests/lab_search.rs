@@ -1,8 +1,8 @@
-//! `faultwire lab search` from outside: what it finds in the beginners' programs, that it finds nothing in right ones, and
-//! that nothing of it is left behind. And `faultwire lab` with programs that are not ours.
+//! `faultwire lab search` from outside: what it finds in the beginners' programs, that it finds nothing in
+//! right ones, and that nothing of it is left behind. And `faultwire lab` with programs that are not ours.
 //!
-//! Where the machine refuses a lab, or has no python3, nc or curl, each test is skipped with the reason, or fails if
-//! FAULTWIRE_REQUIRE names it.
+//! Where the machine refuses a lab, or has no python3, nc or curl, each test is skipped with the reason, or
+//! fails if FAULTWIRE_REQUIRE names it.
 #![cfg(target_os = "linux")]
 #![expect(clippy::print_stderr, reason = "a test that counts prints the count")]
 
@@ -175,8 +175,8 @@ fn nothing_is_found_in_a_right_pair() {
     assert_eq!(output.status.code(), Some(0), "{said}\n{}", text(&output.stderr));
     let tried = "nothing found: both programs succeed under 60 of 60 plans of one fault on 6 packets";
     assert!(said.starts_with(tried), "{said}");
-    let not_tried = "; not tried: outages of a link, crashes, restarts, injected packets, two or more faults at \
-                     once and random plans\n";
+    let not_tried = "; not tried: outages of a link, crashes, restarts, injected packets, two or more faults \
+                     at once and random plans\n";
     assert!(said.contains(not_tried), "{said}");
     assert!(!path.exists());
 }

@@ -1,8 +1,9 @@
-//! `faultwire lesson start|check|hint|solution` as a learner uses them: the crate that is started fails its check, the
-//! mended one passes, and whatever a program does, it is told, and nothing of it is left running.
+//! `faultwire lesson start|check|hint|solution` as a learner uses them: the crate that is started fails its
+//! check, the mended one passes, and whatever a program does, it is told, and nothing of it is left running.
 //!
-//! With `FAULTWIRE_LESSON_CRATE=1` the crate is built here, offline, beside what is built for the tests. Without, or where
-//! there is no cargo, that test is skipped with the reason, or fails if FAULTWIRE_REQUIRE names it.
+//! With `FAULTWIRE_LESSON_CRATE=1` the crate is built here, offline, beside what is built for the tests.
+//! Without, or where there is no cargo, that test is skipped with the reason, or fails if FAULTWIRE_REQUIRE
+//! names it.
 #![cfg(target_os = "linux")] // It looks into /proc for what is left.
 
 #[path = "../../src/require.rs"]
@@ -190,7 +191,8 @@ fn machine(on_datagram: &str) -> String {
     format!(
         "use faultwire::machine::Machine;\nuse faultwire::time::Time;\n\
          #[derive(Default)]\npub struct Mine(Vec<Vec<u8>>);\n\
-         fn deeper(depth: u64) -> u64 {{ if depth == u64::MAX {{ 0 }} else {{ 1 + std::hint::black_box(deeper(depth + 1)) }} }}\n\
+         fn deeper(depth: u64) -> u64 {{ if depth == u64::MAX {{ 0 }} else {{ 1 + \
+         std::hint::black_box(deeper(depth + 1)) }} }}\n\
          impl Machine for Mine {{\n\
          fn send(&mut self, _now: Time, message: &[u8]) {{ self.0.push(message.to_vec()) }}\n\
          fn on_datagram(&mut self, _now: Time, _datagram: &[u8]) {{ {on_datagram}; let _ = deeper; }}\n\
@@ -273,12 +275,14 @@ fn streams(learner: &Learner) {
     contains(&check(0), &["Not broken: the program of lesson s4"]);
 }
 
-/// Every template is a crate whose check fails, and every solution one whose check passes; all of them in one crate.
+/// Every template is a crate whose check fails, and every solution one whose check passes; all of them in one
+/// crate.
 fn all_templates(learner: &Learner) {
     use faultwire_conformance::lesson::{Lesson, RUST, Task};
     let (mut program, mut test) = (String::new(), String::new());
     let header = "use faultwire_conformance::lesson::StreamProgram;\n\
-                  use faultwire_conformance::lesson::learner::{Kind, examine, examine_stream, examine_talker};\n\
+                  use \
+                  faultwire_conformance::lesson::learner::{Kind, examine, examine_stream, examine_talker};\n\
                   use std::time::Duration;\n";
     test.push_str(header);
     for (index, lesson) in RUST.iter().enumerate() {
@@ -293,9 +297,9 @@ fn all_templates(learner: &Learner) {
             let rest = "20, Duration::from_secs(60)";
             let verdict = match of.task {
                 Task::Stream(_) => format!(
-                    "examine_stream(\"{slug}\", StreamProgram {{ \
-                     client: |net, stream, desk| Box::pin(learner::{module}::client(net, stream, desk)), \
-                     server: |net, stream, desk| Box::pin(learner::{module}::server(net, stream, desk)) }}, {rest})"
+                    "examine_stream(\"{slug}\", StreamProgram {{ client: |net, stream, desk| \
+                     Box::pin(learner::{module}::client(net, stream, desk)), server: |net, stream, desk| \
+                     Box::pin(learner::{module}::server(net, stream, desk)) }}, {rest})"
                 ),
                 Task::Conversations(_) => {
                     format!("examine_talker::<learner::{module}::Mine>(\"{slug}\", {rest})")

@@ -157,7 +157,8 @@ fn a_file_that_is_too_long_is_refused_and_the_next_is_taken() {
     }
 }
 
-/// The system lets the server write files of 64 KiB, which is to a program what a full disk is: its write fails.
+/// The system lets the server write files of 64 KiB, which is to a program what a full disk is: its write
+/// fails.
 #[test]
 fn a_full_disk_ends_the_file_and_not_the_server() {
     for program in PROGRAMS {

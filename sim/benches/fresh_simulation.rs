@@ -1,9 +1,11 @@
 //! What a fresh simulation costs: two hosts, ten UDP echoes of 100 bytes, and an idle hour.
 //!
-//! Each case builds its simulation, runs it and drops it. `floor` is the least that tokio asks for: a paused runtime,
-//! two tasks and two channels, a sleep of a millisecond for each way, no stack. `turmoil_plain` is turmoil alone.
+//! Each case builds its simulation, runs it and drops it. `floor` is the least that tokio asks for: a paused
+//! runtime, two tasks and two channels, a sleep of a millisecond for each way, no stack. `turmoil_plain` is
+//! turmoil alone.
 //!
-//! `cargo bench -p faultwire-sim` (with `-p`: built with the whole workspace, the stack has its mutants compiled in).
+//! `cargo bench -p faultwire-sim` (with `-p`: built with the whole workspace, the stack has its mutants
+//! compiled in).
 
 use std::time::{Duration, SystemTime};
 

@@ -1,10 +1,12 @@
-//! What recording costs: the same runs with and without a trace, in turns, and how many times longer the traced ones take.
+//! What recording costs: the same runs with and without a trace, in turns, and how many times longer the
+//! traced ones take.
 //!
-//! `cargo bench -p faultwire-sim --bench recording` (with `-p`: built with the whole workspace, the stack has its mutants
-//! compiled in). It fails where a ratio is above [`RATIO_MAX`].
+//! `cargo bench -p faultwire-sim --bench recording` (with `-p`: built with the whole workspace, the stack has
+//! its mutants compiled in). It fails where a ratio is above [`RATIO_MAX`].
 //!
-//! Runs are timed in short batches, one of each kind in turn. The ratio is the median over the pairs, so that whatever else the
-//! machine does hits both alike; the times are medians too. The dropping of the trace counts as part of its run.
+//! Runs are timed in short batches, one of each kind in turn. The ratio is the median over the pairs, so that
+//! whatever else the machine does hits both alike; the times are medians too. The dropping of the trace
+//! counts as part of its run.
 
 #![expect(clippy::print_stdout, reason = "a benchmark tells its figures")]
 

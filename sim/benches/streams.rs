@@ -1,11 +1,12 @@
-//! What a stream costs in simulation: a fresh connection with ten echoes of 1 KiB, the same with a tenth of the packets lost,
-//! a bulk transfer, and the memory of connections at rest.
+//! What a stream costs in simulation: a fresh connection with ten echoes of 1 KiB, the same with a tenth of
+//! the packets lost, a bulk transfer, and the memory of connections at rest.
 //!
 //! Ratios, all within one run of `cargo bench -p faultwire-sim --bench streams`:
 //! - `echo::tcp` to `echo::udp`, ten datagrams of 1 KiB each way between two fresh hosts;
-//! - `echo::tcp_lossy` to `echo::tcp`: the mean of sixteen plans, each of which drops every packet with a chance of one in ten;
-//! - `bulk::floor` to `bulk::tcp`: the floor encodes, checksums and copies the same packets in a loop, at the sender and at the
-//!   receiver, and does nothing else;
+//! - `echo::tcp_lossy` to `echo::tcp`: the mean of sixteen plans, each of which drops every packet with a
+//!   chance of one in ten;
+//! - `bulk::floor` to `bulk::tcp`: the floor encodes, checksums and copies the same packets in a loop, at the
+//!   sender and at the receiver, and does nothing else;
 //! - `idle`: the allocations of a thousand connections at rest, both ends.
 
 use bytes::Bytes;
@@ -74,7 +75,8 @@ fn echoes() -> Scenario {
     scenario("echoes").server(echo_server).client(echo_client).on(Testbed::Virtual)
 }
 
-/// Plans that drop a tenth of the packets, whatever they are: decided by a hash of what a packet is, not by a die.
+/// Plans that drop a tenth of the packets, whatever they are: decided by a hash of what a packet is, not by a
+/// die.
 fn lossy(seed: u64) -> FaultPlan {
     use std::hash::{Hash as _, Hasher as _};
     let mut faults = Vec::new();
@@ -267,7 +269,8 @@ fn connect(stack: &mut Stack) -> Fd {
     fd
 }
 
-/// Connections at rest: what is allocated for a thousand of them, both ends, is shown as the case's allocations.
+/// Connections at rest: what is allocated for a thousand of them, both ends, is shown as the case's
+/// allocations.
 #[divan::bench(sample_count = 10)]
 fn idle(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| {

@@ -1,5 +1,5 @@
-//! Failure files: the plan of a failure is on the disk before anything else can go wrong, and the environment says
-//! which plan to replay.
+//! Failure files: the plan of a failure is on the disk before anything else can go wrong, and the environment
+//! says which plan to replay.
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,8 +15,8 @@ pub const PLAN_VARIABLE: &str = "FAULTWIRE_PLAN";
 
 /// Writes a plan to `faultwire/<name>-<short hash>.toml` in a target directory, and says where.
 ///
-/// The file is written aside and then renamed: who finds it finds all of it. Characters of the name that could mean
-/// something in a path or a shell become `-`.
+/// The file is written aside and then renamed: who finds it finds all of it. Characters of the name that
+/// could mean something in a path or a shell become `-`.
 ///
 /// # Errors
 /// Those of creating the directory, and of writing and renaming the file.
@@ -64,9 +64,9 @@ impl Surroundings {
         }
     }
 
-    /// Where a relative path may have been meant to start: here, then the package's directory and that of a workspace
-    /// above it. A test runs in its package's directory, while cargo may have been called, and a path typed, in
-    /// the workspace's.
+    /// Where a relative path may have been meant to start: here, then the package's directory and that of a
+    /// workspace above it. A test runs in its package's directory, while cargo may have been called, and a
+    /// path typed, in the workspace's.
     fn starts(&self) -> impl Iterator<Item = &Path> {
         let manifest = self.manifest.as_deref().into_iter().flat_map(Path::ancestors);
         let cargos = manifest.filter(|directory| directory.join("Cargo.toml").is_file());
@@ -98,23 +98,24 @@ impl Surroundings {
     }
 }
 
-/// The target directory: CARGO_TARGET_DIR, or the `target` of the current directory, of the package's or of its
-/// workspace's; if there is none yet, that of the current directory.
+/// The target directory: CARGO_TARGET_DIR, or the `target` of the current directory, of the package's or of
+/// its workspace's; if there is none yet, that of the current directory.
 pub fn target_dir() -> PathBuf {
     Surroundings::of_this_process().target_dir()
 }
 
 /// The plan that FAULTWIRE_PLAN names, if it is set: that is to be replayed in place of any search.
 ///
-/// A relative path starts at the current directory or, if there is no such file, at the package's directory or
-/// its workspace's.
+/// A relative path starts at the current directory or, if there is no such file, at the package's directory
+/// or its workspace's.
 pub fn planned_by_environment() -> Option<Result<FaultPlan, PlanError>> {
     let named = std::env::var_os(PLAN_VARIABLE).filter(|path| !path.is_empty())?;
     let path = Surroundings::of_this_process().plan_file(Path::new(&named));
     Some(FaultPlan::read(&path))
 }
 
-/// The line that replays a saved plan: `FAULTWIRE_PLAN=target/faultwire/my-store-1a2b3c4d.toml cargo test my_store`.
+/// The line that replays a saved plan: `FAULTWIRE_PLAN=target/faultwire/my-store-1a2b3c4d.toml cargo test
+/// my_store`.
 ///
 /// `test` is what to give to cargo test to select the test; see [`test_name`].
 pub fn replay_line(path: &Path, test: Option<&str>) -> String {

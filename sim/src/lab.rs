@@ -1,8 +1,9 @@
-//! Labs: hosts of the real kernel, for the testbeds [`Testbed::Lab`](crate::Testbed::Lab) and its like. Linux only, behind
-//! the feature `lab`.
+//! Labs: hosts of the real kernel, for the testbeds [`Testbed::Lab`](crate::Testbed::Lab) and its like. Linux
+//! only, behind the feature `lab`.
 //!
-//! The hosts of a lab are made by a helper, a process that calls [`faultwire::lab::serve`] first thing. The command
-//! `faultwire lab-helper` is one: [`set_helper`] names it, or the environment variable [`HELPER_VARIABLE`] does.
+//! The hosts of a lab are made by a helper, a process that calls [`faultwire::lab::serve`] first thing. The
+//! command `faultwire lab-helper` is one: [`set_helper`] names it, or the environment variable
+//! [`HELPER_VARIABLE`] does.
 
 use std::io;
 use std::process::Command;
@@ -15,14 +16,16 @@ use crate::testbed::lab_pool;
 /// The environment variable that names the program whose command `lab-helper` is to make the hosts.
 pub const HELPER_VARIABLE: &str = "FAULTWIRE_LAB_HELPER";
 
-/// The environment variable that says how hosts meet the wire: `tun` or `packet`; the best that is to be had, without it.
+/// The environment variable that says how hosts meet the wire: `tun` or `packet`; the best that is to be had,
+/// without it.
 pub const DEVICE_VARIABLE: &str = "FAULTWIRE_LAB_DEVICE";
 
 type Make = Box<dyn Fn() -> io::Result<Command> + Send + Sync>;
 
 static HELPER: OnceLock<Make> = OnceLock::new();
 
-/// Names the command that makes the hosts of labs. The first one counts, and it goes before the environment's.
+/// Names the command that makes the hosts of labs. The first one counts, and it goes before the
+/// environment's.
 pub fn set_helper(make: impl Fn() -> io::Result<Command> + Send + Sync + 'static) {
     // A second one has nothing to add.
     let _ = HELPER.set(Box::new(make));
@@ -51,8 +54,8 @@ pub(crate) fn device() -> Option<DeviceKind> {
     }
 }
 
-/// The profile of kernel settings that the hosts of labs have, and those of its settings that this machine's kernel does not take,
-/// each with its error. A lab is made for that, which is kept for the first run.
+/// The profile of kernel settings that the hosts of labs have, and those of its settings that this machine's
+/// kernel does not take, each with its error. A lab is made for that, which is kept for the first run.
 ///
 /// # Errors
 /// As [`probe`].
@@ -68,8 +71,8 @@ pub fn probe() -> Result<DeviceKind, LabError> {
     lab_pool::look(|bench| bench.device.unwrap_or(DeviceKind::Packet))
 }
 
-/// The next so many runs of the scenario of that name lose a packet each outside of their plans: to see that such runs count for
-/// nothing.
+/// The next so many runs of the scenario of that name lose a packet each outside of their plans: to see that
+/// such runs count for nothing.
 #[cfg(feature = "mutants")]
 pub fn lose_packets(scenario: &str, runs: u32) {
     crate::testbed::lab_lossy::lose(scenario, runs);

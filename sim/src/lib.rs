@@ -1,8 +1,8 @@
 #![forbid(unsafe_code)]
 //! Deterministic network simulation with faults as data.
 //!
-//! [`scenario`] is where to start: it says what the hosts do and how hard to search for a plan of faults that breaks
-//! it. A [`Testbed`] is where it runs; a [`Run`] is what is known afterwards.
+//! [`scenario`] is where to start: it says what the hosts do and how hard to search for a plan of faults that
+//! breaks it. A [`Testbed`] is where it runs; a [`Run`] is what is known afterwards.
 
 pub mod failure;
 #[cfg(all(feature = "lab", target_os = "linux"))]

@@ -26,13 +26,13 @@ use erased::{AnyDatagram, AnyListener, AnyNetwork, Erased};
 use host_net::{HostDatagram, HostListener, HostNet, HostStream};
 use sim_host::SimHost;
 
-/// The network of a host, whatever the testbed. Programs are best written against [`Network`]; this is the type that
-/// a scenario calls them with.
+/// The network of a host, whatever the testbed. Programs are best written against [`Network`]; this is the
+/// type that a scenario calls them with.
 #[derive(Clone)]
 pub struct Net(Backend);
 
-/// The simulated stack's sockets are called directly: runs are made by the thousand over them. All others are behind
-/// a pointer.
+/// The simulated stack's sockets are called directly: runs are made by the thousand over them. All others are
+/// behind a pointer.
 #[derive(Clone)]
 enum Backend {
     Stack(HostNet<SimHost>),
@@ -128,15 +128,15 @@ impl Network for Net {
     }
 
     async fn connect_from(&self, local: &str, addr: &str, options: &[SocketOption]) -> io::Result<NetStream> {
-        Ok(NetStream(
-            wrap_backend!(Backend => StreamBackend, &self.0, net => net.connect_from(local, addr, options).await?),
-        ))
+        Ok(NetStream(wrap_backend!(Backend => StreamBackend, &self.0, net => {
+            net.connect_from(local, addr, options).await?
+        })))
     }
 
     async fn listen(&self, addr: &str, backlog: u32, options: &[SocketOption]) -> io::Result<NetListener> {
-        Ok(NetListener(
-            wrap_backend!(Backend => ListenerBackend, &self.0, net => net.listen(addr, backlog, options).await?),
-        ))
+        Ok(NetListener(wrap_backend!(Backend => ListenerBackend, &self.0, net => {
+            net.listen(addr, backlog, options).await?
+        })))
     }
 
     async fn datagram(&self, addr: &str, options: &[SocketOption]) -> io::Result<NetDatagram> {

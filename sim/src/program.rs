@@ -1,8 +1,8 @@
 //! Keeps a host's program: its panics, and those of the tasks that it spawns, become failures of its run.
 //!
-//! tokio catches a spawned task's panic and hands it to whoever awaits the task's handle. Stable tokio does not tell whether
-//! anyone does. So each such panic is noted by the panic hook and fails the run, unless the program catches it
-//! (`catch_unwind`) or reports it as handled ([`handled`]).
+//! tokio catches a spawned task's panic and hands it to whoever awaits the task's handle. Stable tokio does
+//! not tell whether anyone does. So each such panic is noted by the panic hook and fails the run, unless the
+//! program catches it (`catch_unwind`) or reports it as handled ([`handled`]).
 
 use std::any::Any;
 use std::backtrace::Backtrace;
@@ -109,11 +109,11 @@ pub(crate) fn calls_at(host: HostId) {
 
 /// Reports that the program has handled a spawned task's panic, so that it does not fail the run.
 ///
-/// A panic in a task that was started with `tokio::spawn` fails the run of its host: stable tokio does not tell whether anyone
-/// looks at the task's end. A program that awaits the task's `JoinHandle` and goes on after its panic says so with this
-/// function. A panic that `std::panic::catch_unwind` catches within the task needs no report. That takes a
-/// build with debug information, as `cargo test` makes; under `cargo test --release` such a panic fails the
-/// run.
+/// A panic in a task that was started with `tokio::spawn` fails the run of its host: stable tokio does not
+/// tell whether anyone looks at the task's end. A program that awaits the task's `JoinHandle` and goes on
+/// after its panic says so with this function. A panic that `std::panic::catch_unwind` catches within the
+/// task needs no report. That takes a build with debug information, as `cargo test` makes; under `cargo test
+/// --release` such a panic fails the run.
 ///
 /// ```
 /// # async fn supervise() {
@@ -143,8 +143,9 @@ pub(crate) fn end_after_panics(end: End, host_name: impl Fn(HostId) -> String) -
     End::Failed { host, message: format!("a spawned task {}{then}", first.text) }
 }
 
-/// While it lives, a panic of a program on this thread prints nothing: a search provokes thousands, and each is
-/// reported by its run. Programs run in tokio tasks; a panic elsewhere is a bug of the simulation and is printed.
+/// While it lives, a panic of a program on this thread prints nothing: a search provokes thousands, and each
+/// is reported by its run. Programs run in tokio tasks; a panic elsewhere is a bug of the simulation and is
+/// printed.
 #[derive(Debug)]
 pub(crate) struct QuietPanics(());
 
@@ -188,7 +189,8 @@ fn note(task: Id, info: &PanicHookInfo<'_>) {
 
 /// Whether a panic with this backtrace ends in a `catch_unwind` of the program, below tokio's own.
 ///
-/// It goes by the source files of the frames. A build without debug information has none: there no panic counts as caught.
+/// It goes by the source files of the frames. A build without debug information has none: there no panic
+/// counts as caught.
 fn is_caught_within_its_task(backtrace: &str) -> bool {
     let files = backtrace.lines().filter_map(|line| line.trim_start().strip_prefix("at "));
     for file in files.map(|file| file.replace('\\', "/")) {

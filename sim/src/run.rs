@@ -17,7 +17,8 @@ pub struct Run {
     pub fired: Fired,
     /// When it ended, since its start.
     pub elapsed: Time,
-    /// How often it was made anew, in a lab: packets were lost outside of the plan, or something planned did not take place.
+    /// How often it was made anew, in a lab: packets were lost outside of the plan, or something planned did
+    /// not take place.
     pub repeats: u32,
 }
 
@@ -45,7 +46,8 @@ pub enum End {
     Refused {
         /// Why, and what would allow it.
         why: String,
-        /// Whether that is trouble, a mistake of ours or of the machine's, and not something that this testbed does not carry.
+        /// Whether that is trouble, a mistake of ours or of the machine's, and not something that this
+        /// testbed does not carry.
         is_trouble: bool,
     },
 }

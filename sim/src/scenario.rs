@@ -90,13 +90,14 @@ pub(crate) struct HostSpec {
 
 /// What the hosts of a run do, and how hard to search for a plan that breaks it.
 ///
-/// The run ends when every client's future has ended; servers are stopped then. A program's error or panic, a panic in a task
-/// that it spawned, a broken invariant, and a run that stalls are failures. A spawned task's panic that the program
-/// handles is none: caught with `catch_unwind`, or reported with [`handled`](crate::handled). Threads and `spawn_blocking` are
-/// outside of this.
+/// The run ends when every client's future has ended; servers are stopped then. A program's error or panic, a
+/// panic in a task that it spawned, a broken invariant, and a run that stalls are failures. A spawned task's
+/// panic that the program handles is none: caught with `catch_unwind`, or reported with
+/// [`handled`](crate::handled). Threads and `spawn_blocking` are outside of this.
 ///
-/// A program's tasks belong in a `JoinSet`, which ends with the program: on [`Testbed::Virtual`], where all hosts share
-/// a runtime, a task started with `tokio::spawn` outlives a crash of its host (its sockets do not).
+/// A program's tasks belong in a `JoinSet`, which ends with the program: on [`Testbed::Virtual`], where all
+/// hosts share a runtime, a task started with `tokio::spawn` outlives a crash of its host (its sockets do
+/// not).
 #[derive(Clone)]
 pub struct Scenario {
     pub(crate) name: String,
@@ -248,15 +249,16 @@ impl Scenario {
         self
     }
 
-    /// Where single faults are tried, tries as well what becomes of a run in which this host loses power after a packet,
-    /// for each packet of the fault-free run.
+    /// Where single faults are tried, tries as well what becomes of a run in which this host loses power
+    /// after a packet, for each packet of the fault-free run.
     #[must_use]
     pub fn crashes(mut self, host: &str) -> Self {
         self.crashes = Some(host.to_owned());
         self
     }
 
-    /// Tries pairs of flipped bits too that cancel in the transport's checksum, in up to so many places of each packet.
+    /// Tries pairs of flipped bits too that cancel in the transport's checksum, in up to so many places of
+    /// each packet.
     #[must_use]
     pub fn cancelling_bits(mut self, places: u32) -> Self {
         self.cancelling_bits = places;
@@ -270,16 +272,18 @@ impl Scenario {
         self
     }
 
-    /// Variants of the scenario: a plan whose `scenario` is this one's name, a `/` and further words runs the hosts of
-    /// the scenario that `variant` gives for these words. A plan with words for which it gives none is refused.
+    /// Variants of the scenario: a plan whose `scenario` is this one's name, a `/` and further words runs the
+    /// hosts of the scenario that `variant` gives for these words. A plan with words for which it gives none
+    /// is refused.
     #[must_use]
     pub fn variants(mut self, variant: impl Fn(&str) -> Option<Scenario> + Send + Sync + 'static) -> Self {
         self.variants = Some(Arc::new(variant));
         self
     }
 
-    /// What varies in runs without faults, which come before those with faults. `member` returns the scenario whose hosts a
-    /// member runs; this scenario is the ordinary member. A failure names its member in the plan, which replays it.
+    /// What varies in runs without faults, which come before those with faults. `member` returns the scenario
+    /// whose hosts a member runs; this scenario is the ordinary member. A failure names its member in the
+    /// plan, which replays it.
     ///
     /// ```
     /// use faultwire::network::{Listener as _, Network as _};
@@ -375,16 +379,16 @@ impl Scenario {
         self
     }
 
-    /// The programs' own time-out: the grid delays packets by just over one and two of it. If nothing is said, 200 ms; in a
-    /// lab 60 ms, since what programs wait there for what is late is real time.
+    /// The programs' own time-out: the grid delays packets by just over one and two of it. If nothing is
+    /// said, 200 ms; in a lab 60 ms, since what programs wait there for what is late is real time.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Ends a run over real sockets at once, and makes none again, when `asked` is set: such a run takes real time. It is
-    /// refused then, and says nothing.
+    /// Ends a run over real sockets at once, and makes none again, when `asked` is set: such a run takes real
+    /// time. It is refused then, and says nothing.
     #[must_use]
     pub fn until_asked(mut self, asked: Arc<AtomicBool>) -> Self {
         self.asked_to_end = asked;

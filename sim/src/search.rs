@@ -2,11 +2,12 @@
 //!
 //! [`Family`] says what varies before any fault does.
 //!
-//! Everything here takes `run: &mut dyn FnMut(&FaultPlan) -> Run` and looks at nothing but the [`Run`](crate::Run).
-//! [`Grid`] says which single faults a packet can suffer; [`Sweep`] tries them all, and all combinations of them up
-//! to a depth, each on the packets that the run before really showed; [`RandomSearch`] draws explicit lists of
-//! faults; [`shrink`] makes any plan that shows something as small as it can be. Budgets are counts, never times,
-//! and a plan is decided by what it is, never by the plans that came before it.
+//! Everything here takes `run: &mut dyn FnMut(&FaultPlan) -> Run` and looks at nothing but the
+//! [`Run`](crate::Run). [`Grid`] says which single faults a packet can suffer; [`Sweep`] tries them all, and
+//! all combinations of them up to a depth, each on the packets that the run before really showed;
+//! [`RandomSearch`] draws explicit lists of faults; [`shrink`] makes any plan that shows something as small
+//! as it can be. Budgets are counts, never times, and a plan is decided by what it is, never by the plans
+//! that came before it.
 
 mod family;
 mod grid;

@@ -17,8 +17,9 @@ pub struct Settings {
     pub time_max: Duration,
     /// Events (socket calls, packets, timers) after which a simulated run of our stack counts as stalled.
     pub events_max: u64,
-    /// Polls of a host's program after which a run counts as stalled: a program that never waits for anything that takes time
-    /// would run forever. A task that the program spawned, and that only yields, is not counted.
+    /// Polls of a host's program after which a run counts as stalled: a program that never waits for anything
+    /// that takes time would run forever. A task that the program spawned, and that only yields, is not
+    /// counted.
     pub polls_max: u64,
     /// Real time after which a run over real sockets counts as stalled.
     pub real_time_max: Duration,
@@ -26,8 +27,8 @@ pub struct Settings {
     pub tcp: faultwire::tcp::Config,
     /// Makes the stack of each host that has none of the kernel; faultwire's own by default.
     pub stack: fn(StackConfig) -> Box<dyn HostStack>,
-    /// Whether a simulated run of our stack leaves a trace. Checks, invariants, searches and reports of a stall look at it:
-    /// without one a run tells how it ended and what fired, and costs a little less.
+    /// Whether a simulated run of our stack leaves a trace. Checks, invariants, searches and reports of a
+    /// stall look at it: without one a run tells how it ended and what fired, and costs a little less.
     pub trace: bool,
     /// The deliberate bug in the simulated stacks.
     #[cfg(feature = "mutants")]

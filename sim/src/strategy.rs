@@ -1,6 +1,7 @@
 //! proptest strategies for fault plans: explicit lists of faults on packets that a run is known to have.
 //!
-//! A fault carries the name of its packet, so a list can be shortened without its rest meaning something else.
+//! A fault carries the name of its packet, so a list can be shortened without its rest meaning something
+//! else.
 
 use std::collections::BTreeMap;
 
@@ -48,10 +49,11 @@ enum Draw {
 
 impl PlanSpace {
     /// Plans of one to eight faults on the packets of a fault-free run, and on those that may follow in their
-    /// place: of each class in each direction some beyond the last, of each data segment the next transmissions.
+    /// place: of each class in each direction some beyond the last, of each data segment the next
+    /// transmissions.
     ///
-    /// Delays go up to twice the longest of the grid. The plans have the link and the events of `base`, and its
-    /// faults before their own.
+    /// Delays go up to twice the longest of the grid. The plans have the link and the events of `base`, and
+    /// its faults before their own.
     pub fn of(base: &FaultPlan, trace: &Trace, grid: &Grid) -> PlanSpace {
         let longest = grid.delays_us().iter().copied().max().unwrap_or(1_000);
         PlanSpace {
@@ -118,7 +120,8 @@ impl PlanSpace {
     }
 }
 
-/// Which bits of a packet are flipped: one, or, of a packet that has pairs that cancel, every other time such a pair.
+/// Which bits of a packet are flipped: one, or, of a packet that has pairs that cancel, every other time such
+/// a pair.
 fn corrupted(target: &Target, any: u32) -> Vec<u32> {
     let pair = match (any % 2, target.pairs.len()) {
         (0, pairs @ 1..) => target.pairs.get(any as usize / 2 % pairs),
@@ -168,7 +171,8 @@ fn targets(base: &FaultPlan, trace: &Trace, grid: &Grid) -> Vec<Target> {
 
 /// Plans of a space: lists of faults, no packet named twice.
 ///
-/// A fault may name a packet that its run then does not have; [`fit`](crate::search::fit) leaves such faults out.
+/// A fault may name a packet that its run then does not have; [`fit`](crate::search::fit) leaves such faults
+/// out.
 pub fn plans(space: &PlanSpace) -> impl Strategy<Value = FaultPlan> + use<> {
     let targets = space.targets.len();
     if targets == 0 {

@@ -162,8 +162,8 @@ fn in_lab(scenario: &Scenario, plan: &FaultPlan, _: Testbed) -> Run {
     refused(scenario, plan, "a lab takes Linux, and the feature `lab` of faultwire-sim".to_owned())
 }
 
-/// Runs a scenario with our stack. A panic outside of its programs is a mistake of ours: the plan that brings it about is
-/// kept, in a run that counts as one that could not be done.
+/// Runs a scenario with our stack. A panic outside of its programs is a mistake of ours: the plan that brings
+/// it about is kept, in a run that counts as one that could not be done.
 fn guarded(scenario: &Scenario, plan: &FaultPlan, run: fn(&Scenario, &FaultPlan) -> Run) -> Run {
     // What the run leaves half done ends with it.
     catch_unwind(AssertUnwindSafe(|| run(scenario, plan))).unwrap_or_else(|panic| {
@@ -195,7 +195,8 @@ fn undone(scenario: &Scenario, plan: &FaultPlan, end: End) -> Run {
     }
 }
 
-/// What is known of a simulated run that is over. Nothing that its programs still do (they are dropped next) counts.
+/// What is known of a simulated run that is over. Nothing that its programs still do (they are dropped next)
+/// counts.
 fn conclude(shared: &Shared, plan: &FaultPlan) -> Run {
     let mut world = shared.lock();
     world.over = true;
@@ -227,8 +228,8 @@ mod tests {
     use super::*;
     use crate::{Net, scenario};
 
-    /// Wakers, hooks and programs refer to the world and to one another: a circle among them would keep every run's
-    /// world for ever.
+    /// Wakers, hooks and programs refer to the world and to one another: a circle among them would keep every
+    /// run's world for ever.
     #[test]
     fn the_world_ends_with_its_run() {
         for testbed in [Testbed::Virtual, Testbed::Turmoil] {

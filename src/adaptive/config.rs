@@ -7,8 +7,8 @@ use std::time::Duration;
 pub enum Reliability {
     /// Each of its pieces is sent once; if one is lost, so is the message.
     Once,
-    /// It is repeated until it is acknowledged, or that time is over. Then the sender is told, and the receiver passes over
-    /// it. It may have arrived all the same: the acknowledgement can be what is missing.
+    /// It is repeated until it is acknowledged, or that time is over. Then the sender is told, and the
+    /// receiver passes over it. It may have arrived all the same: the acknowledgement can be what is missing.
     Within(Duration),
     /// It is repeated until it is acknowledged, or the peer is given up.
     Reliable,
@@ -19,7 +19,8 @@ pub enum Reliability {
 pub enum Order {
     /// As soon as it is whole.
     Unordered,
-    /// Behind the messages that were sent before it in the stream of that number, those left out that are lost for good.
+    /// Behind the messages that were sent before it in the stream of that number, those left out that are
+    /// lost for good.
     Ordered(u8),
 }
 
@@ -50,23 +51,24 @@ impl Delivery {
     }
 }
 
-/// What a socket is set to. Both ends may differ in all of it. A number out of its bounds is taken as the nearest one
-/// within them. No time is above a day, and none but [`Config::ack_delay`] below a millisecond.
+/// What a socket is set to. Both ends may differ in all of it. A number out of its bounds is taken as the
+/// nearest one within them. No time is above a day, and none but [`Config::ack_delay`] below a millisecond.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// The longest datagram that it sends, in bytes of UDP payload; 256 at the least. It takes longer ones. The default is
-    /// 1200, which passes on every way that carries QUIC (RFC 9000, section 14).
+    /// The longest datagram that it sends, in bytes of UDP payload; 256 at the least. It takes longer ones.
+    /// The default is 1200, which passes on every way that carries QUIC (RFC 9000, section 14).
     pub datagram_max: usize,
-    /// Bytes that it keeps for each peer until its program takes them, 128 for each message included: the receiver's window.
-    /// 4 KiB at the least, 1 MiB by default.
+    /// Bytes that it keeps for each peer until its program takes them, 128 for each message included: the
+    /// receiver's window. 4 KiB at the least, 1 MiB by default.
     pub receive_buffer: u64,
     /// The same for messages that it sends, until they are acknowledged or given up. 1 MiB.
     pub send_buffer: u64,
-    /// The longest message that is sent, in bytes. Besides, with 128 bytes more it must fit the buffers of both ends. 256 KiB.
+    /// The longest message that is sent, in bytes. Besides, with 128 bytes more it must fit the buffers of
+    /// both ends. 256 KiB.
     pub message_max: usize,
-    /// Peers at once. 64. An address (with IPv6: a network of 64 bits) cannot connect while it has as many connections as are
-    /// free for others, so it gets no more than half of them.
+    /// Peers at once. 64. An address (with IPv6: a network of 64 bits) cannot connect while it has as many
+    /// connections as are free for others, so it gets no more than half of them.
     pub peers_max: usize,
     /// Whether others may connect to it. Yes.
     pub accepting: bool,
@@ -76,15 +78,16 @@ pub struct Config {
     pub keep_alive: Option<Duration>,
     /// The time-out before a round trip was measured (RFC 6298, section 2.1). 1 s.
     pub timeout_initial: Duration,
-    /// The least time-out. RFC 6298 (2.4) would rather have a second, Linux has 200 ms; here 50 ms, since the receiver says
-    /// how long it held an acknowledgement back.
+    /// The least time-out. RFC 6298 (2.4) would rather have a second, Linux has 200 ms; here 50 ms, since the
+    /// receiver says how long it held an acknowledgement back.
     pub timeout_min: Duration,
     /// The most that back-off makes of it. 5 s.
     pub timeout_max: Duration,
     /// How long an acknowledgement may wait for company. 5 ms.
     pub ack_delay: Duration,
-    /// What the ids of connections are drawn from. A socket that others can reach wants one that they cannot guess, such as
-    /// [`OsNetwork::random_seed`](crate::network::os::OsNetwork::random_seed); a simulation one that is the same each time.
+    /// What the ids of connections are drawn from. A socket that others can reach wants one that they cannot
+    /// guess, such as [`OsNetwork::random_seed`](crate::network::os::OsNetwork::random_seed); a simulation
+    /// one that is the same each time.
     pub seed: u64,
 }
 

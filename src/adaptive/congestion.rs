@@ -1,4 +1,5 @@
-//! How much may be under way, and how fast it goes out: slow start, AIMD (RFC 9002, section 7) and pacing (7.7).
+//! How much may be under way, and how fast it goes out: slow start, AIMD (RFC 9002, section 7) and pacing
+//! (7.7).
 
 use std::time::Duration;
 
@@ -83,7 +84,8 @@ impl Congestion {
         self.recovery_start = Some(now);
     }
 
-    /// When the pacer lets the next datagram out; `None` is now. A quarter more than a window for each round trip.
+    /// When the pacer lets the next datagram out; `None` is now. A quarter more than a window for each round
+    /// trip.
     pub(super) fn paced_until(&mut self, now: Time, round_trip: Option<Duration>) -> Option<Time> {
         let round_trip = round_trip.filter(|round_trip| !round_trip.is_zero())?;
         let (bytes, nanos) = (u128::from(self.window) * 5 / 4, round_trip.as_nanos());

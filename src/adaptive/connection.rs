@@ -17,7 +17,8 @@ use super::packet::{Data, Frame, piece_max};
 use super::recovery::{News, Recovery};
 use crate::model::Time;
 
-/// Packets that asked for an acknowledgement and got none yet, after which it is given at once (RFC 9000, section 13.2.2).
+/// Packets that asked for an acknowledgement and got none yet, after which it is given at once (RFC 9000,
+/// section 13.2.2).
 const UNACKNOWLEDGED_MAX: u32 = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +131,8 @@ impl Connection {
         matches!(self.state, State::Opening { .. } | State::Open)
     }
 
-    /// The longest message, in bytes, that both ends have room for; the peer's room is known once it has answered.
+    /// The longest message, in bytes, that both ends have room for; the peer's room is known once it has
+    /// answered.
     pub(super) fn message_max(&self) -> usize {
         let room = self.config.send_buffer.min(self.peer_window.unwrap_or(BUFFER_MIN));
         let room = room.saturating_sub(Outgoing::cost(0));
@@ -260,7 +262,8 @@ impl Connection {
         }
     }
 
-    /// When nothing is under way: when the peer is to be asked for a sign of life, or whether there is room again.
+    /// When nothing is under way: when the peer is to be asked for a sign of life, or whether there is room
+    /// again.
     fn ask_at(&self) -> Option<Time> {
         let wait = if self.outgoing.is_blocked() { Some(self.probe_wait) } else { self.config.keep_alive };
         // A question that waits for the pacer is not asked again.

@@ -1,13 +1,14 @@
 //! The ids of connections. The id that a server gives out proves by itself whom it was given to, and when.
 //!
-//! It is a hash of a secret, the client's address, the client's own id and the time; its low 16 bits are the time. So the
-//! server keeps nothing until the first packet with data comes back with that id, which shows that the address receives
-//! there. Then the id is used up. Used ids are remembered for as long as they are valid, so that no old packet brings a
-//! closed connection back.
+//! It is a hash of a secret, the client's address, the client's own id and the time; its low 16 bits are the
+//! time. So the server keeps nothing until the first packet with data comes back with that id, which shows
+//! that the address receives there. Then the id is used up. Used ids are remembered for as long as they are
+//! valid, so that no old packet brings a closed connection back.
 //!
-//! The memory is bounded, and a full memory refuses nobody who is new: the oldest id is forgotten, and from then on no id
-//! that was given out before it is valid. Each source has a share of the memory, so an attack from one address makes ids
-//! expire early for that address alone. However fast it is, a client needs only one round trip between its id and its data.
+//! The memory is bounded, and a full memory refuses nobody who is new: the oldest id is forgotten, and from
+//! then on no id that was given out before it is valid. Each source has a share of the memory, so an attack
+//! from one address makes ids expire early for that address alone. However fast it is, a client needs only
+//! one round trip between its id and its data.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher as _;
@@ -20,7 +21,8 @@ use crate::model::Time;
 
 /// The clock of ids.
 const TICK: Duration = Duration::from_millis(4);
-/// An id is valid for that long, which is longer than a client with the usual configuration repeats its first packet.
+/// An id is valid for that long, which is longer than a client with the usual configuration repeats its first
+/// packet.
 const VALID: Duration = Duration::from_secs(60);
 /// The bits of an id that are its time.
 const TIME_BITS: u64 = (1 << 16) - 1;

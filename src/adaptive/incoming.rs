@@ -40,9 +40,10 @@ impl Message {
 
 /// The messages of a peer, until the program takes them.
 ///
-/// The sender may use its sequence of messages up to [`limit`](Incoming::limit): the start of the first message that is not
-/// taken (or given up by the sender), and the window. So there is always room for what is missing. What an honest sender
-/// cannot do is refused, and what is kept stays within the window whatever is sent.
+/// The sender may use its sequence of messages up to [`limit`](Incoming::limit): the start of the first
+/// message that is not taken (or given up by the sender), and the window. So there is always room for what is
+/// missing. What an honest sender cannot do is refused, and what is kept stays within the window whatever is
+/// sent.
 #[derive(Debug)]
 pub(super) struct Incoming {
     window: u64,

@@ -1,8 +1,9 @@
 //! All peers of a socket: how a connection begins, and which one a packet is for.
 //!
-//! A client asks for a connection with an id of its own. The server answers with an id for this client and keeps nothing.
-//! The first packet with data that carries both ids from that address proves that the address receives there, and makes
-//! the connection (`ids`). No source gets more connections than are still free for the others.
+//! A client asks for a connection with an id of its own. The server answers with an id for this client and
+//! keeps nothing. The first packet with data that carries both ids from that address proves that the address
+//! receives there, and makes the connection (`ids`). No source gets more connections than are still free for
+//! the others.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -21,9 +22,9 @@ const ANSWERS_MAX: usize = 256;
 
 /// The protocol, as a pure machine: it has no socket, clock, thread or random source.
 ///
-/// After each call: [`poll_transmit`](Machine::poll_transmit) until it gives nothing, [`poll_event`](Machine::poll_event)
-/// as the program likes, and [`on_timer`](Machine::on_timer) at [`next_timer`](Machine::next_timer). The time never
-/// goes back.
+/// After each call: [`poll_transmit`](Machine::poll_transmit) until it gives nothing,
+/// [`poll_event`](Machine::poll_event) as the program likes, and [`on_timer`](Machine::on_timer) at
+/// [`next_timer`](Machine::next_timer). The time never goes back.
 ///
 /// ```
 /// use faultwire::Time;
@@ -63,8 +64,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// One without peers. Its ids are drawn from the configuration's seed and `now`, so that one that was started again has
-    /// others.
+    /// One without peers. Its ids are drawn from the configuration's seed and `now`, so that one that was
+    /// started again has others.
     pub fn new(config: Config, now: Time) -> Machine {
         let config = config.bounded();
         Machine {
@@ -128,8 +129,8 @@ impl Machine {
         Ok(MessageId(number))
     }
 
-    /// Ends the connection once all messages are acknowledged or given up. What the peer has not sent by then it cannot
-    /// send any more; what has arrived can still be taken.
+    /// Ends the connection once all messages are acknowledged or given up. What the peer has not sent by then
+    /// it cannot send any more; what has arrived can still be taken.
     pub fn close(&mut self, peer: PeerId) {
         if let Some(connection) = self.connections.get_mut(&peer.0) {
             connection.close();
@@ -137,7 +138,8 @@ impl Machine {
         }
     }
 
-    /// Lets go of a connection at once, and says nothing to anybody: its peer learns of it when it sends something.
+    /// Lets go of a connection at once, and says nothing to anybody: its peer learns of it when it sends
+    /// something.
     pub fn forget(&mut self, peer: PeerId) {
         self.connections.remove(&peer.0);
         self.accepted.retain(|id| *id != peer.0);
@@ -222,8 +224,8 @@ impl Machine {
         }
     }
 
-    /// A packet of a connection that is not there: makes it, if its id says so, or says that it is gone. Whether it is
-    /// there now.
+    /// A packet of a connection that is not there: makes it, if its id says so, or says that it is gone.
+    /// Whether it is there now.
     fn accept(&mut self, now: Time, from: SocketAddr, to: u64, peer: u64) -> bool {
         let given = self.ids.valid(now, from, peer, to).filter(|_| self.config.accepting);
         let Some(given) = given else {

@@ -8,8 +8,9 @@ pub(super) const RANGES_MAX: usize = 32;
 
 /// Numbers that have arrived, as ranges from the latest down.
 ///
-/// Only the latest are kept apart: where a new range has no place, the oldest is forgotten, and all below what is kept
-/// counts as having arrived. What was in it and did not arrive is repeated by its sender under a new number.
+/// Only the latest are kept apart: where a new range has no place, the oldest is forgotten, and all below
+/// what is kept counts as having arrived. What was in it and did not arrive is repeated by its sender under a
+/// new number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Numbers {
     ranges: VecDeque<RangeInclusive<u64>>,
@@ -68,7 +69,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_the_set_of_what_was_noted_while_there_is_room(numbers in prop::collection::vec(0_u64..60, 0..60)) {
+        fn it_is_the_set_of_what_was_noted_while_there_is_room(
+            numbers in prop::collection::vec(0_u64..60, 0..60),
+        ) {
             let (mut ranges, mut set) = (Numbers::default(), BTreeSet::new());
             for number in numbers {
                 prop_assert_eq!(ranges.insert(number), set.insert(number));

@@ -159,7 +159,8 @@ impl Outgoing {
         more
     }
 
-    /// The next piece to send: one that was lost, or the next that was never sent, if the peer has room for its message.
+    /// The next piece to send: one that was lost, or the next that was never sent, if the peer has room for
+    /// its message.
     pub(super) fn due(&mut self) -> Option<PieceId> {
         if let Some(lost) = self.lost.first() {
             return Some(*lost);

@@ -12,15 +12,16 @@
 //! frame 4 piece   order:1  stream:1  message:8  start:8  after:8  total:4  size:2  index:4  bytes
 //! ```
 //!
-//! `to` and `from` are the ids that the receiver and the sender have for the connection. Messages are numbered from 1; `start`
-//! is where a message begins in the sequence of all messages, each of which takes its length and [`MESSAGE_COST`] of it; all
-//! below `limit` the receiver has room for. Messages below `floor` are acknowledged or given up; it starts at `floor_start`.
-//! `after` is the message before it in its stream, 0 where there is none. A message of `total` bytes has pieces of `size`
-//! bytes, the last one of what is left.
+//! `to` and `from` are the ids that the receiver and the sender have for the connection. Messages are
+//! numbered from 1; `start` is where a message begins in the sequence of all messages, each of which takes
+//! its length and [`MESSAGE_COST`] of it; all below `limit` the receiver has room for. Messages below `floor`
+//! are acknowledged or given up; it starts at `floor_start`. `after` is the message before it in its stream,
+//! 0 where there is none. A message of `total` bytes has pieces of `size` bytes, the last one of what is
+//! left.
 //!
-//! The checksum is SipHash-1-3 with a zero key over all before it. UDP's 16 bits miss one damage in 65 536, and two flipped
-//! bits that are a multiple of 16 apart often; 64 bits of a hash miss none that anybody will see. It is no signature: whoever
-//! can read the ids can forge packets.
+//! The checksum is SipHash-1-3 with a zero key over all before it. UDP's 16 bits miss one damage in 65 536,
+//! and two flipped bits that are a multiple of 16 apart often; 64 bits of a hash miss none that anybody will
+//! see. It is no signature: whoever can read the ids can forge packets.
 
 use std::hash::Hasher as _;
 use std::ops::RangeInclusive;
@@ -47,7 +48,8 @@ const PIECE_MIN: u16 = 64;
 /// Numbers are below this, so that sums of some stay in 64 bits.
 const BOUND: u64 = 1 << 62;
 
-/// How many bytes of a message fit a packet of `datagram_max` bytes, with the shortest acknowledgement beside them.
+/// How many bytes of a message fit a packet of `datagram_max` bytes, with the shortest acknowledgement beside
+/// them.
 pub(super) fn piece_max(datagram_max: usize) -> u16 {
     let room = datagram_max.saturating_sub(DATA + PIECE + ACK + 2 * RANGE);
     u16::try_from(room).unwrap_or(u16::MAX)

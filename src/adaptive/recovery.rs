@@ -206,7 +206,8 @@ impl Recovery {
         self.overdue.into_iter().chain(timeout).min()
     }
 
-    /// What the time has decided: a packet is overdue, or all that is under way is (RFC 6298, section 5.4 to 5.6).
+    /// What the time has decided: a packet is overdue, or all that is under way is (RFC 6298, section 5.4 to
+    /// 5.6).
     pub(super) fn on_timer(&mut self, now: Time) -> News {
         let mut news = News::default();
         if self.overdue.is_some_and(|due| due <= now) {

@@ -57,12 +57,13 @@ pub enum Error {
 
 /// A datagram socket that adapts itself, for any number of peers up to a bound.
 ///
-/// It starts no task: it works (receives, repeats, acknowledges) while one of its calls is waited for. A program that has
-/// nothing else to do waits for [`next`](AdaptiveSocket::next). One that stays away for longer than its peers have
-/// patience is given up by them.
+/// It starts no task: it works (receives, repeats, acknowledges) while one of its calls is waited for. A
+/// program that has nothing else to do waits for [`next`](AdaptiveSocket::next). One that stays away for
+/// longer than its peers have patience is given up by them.
 ///
 /// # Cancel safety
-/// Each call can be dropped at any point: nothing that has arrived is lost, and a message was taken whole or not at all.
+/// Each call can be dropped at any point: nothing that has arrived is lost, and a message was taken whole or
+/// not at all.
 #[derive(Debug)]
 pub struct AdaptiveSocket<N: Network> {
     net: N,
@@ -115,7 +116,8 @@ impl<N: Network> AdaptiveSocket<N> {
     /// Connects to the first of the addresses that `addr` resolves to.
     ///
     /// # Errors
-    /// [`Error::Address`]; [`Error::Ended`] where nobody answered; [`Error::Refused`] where there are too many peers.
+    /// [`Error::Address`]; [`Error::Ended`] where nobody answered; [`Error::Refused`] where there are too
+    /// many peers.
     pub async fn connect(&mut self, addr: &str) -> Result<PeerId, Error> {
         let named = |source| Error::Address { addr: addr.to_owned(), source };
         let found = self.net.resolve(addr).await.map_err(named)?;
@@ -185,9 +187,9 @@ impl<N: Network> AdaptiveSocket<N> {
         }
     }
 
-    /// Closes a connection: sends what is left, and waits until the peer has it. What the peer has sent and was not taken by
-    /// then can still be had from [`next`](AdaptiveSocket::next), and behind it [`Event::Closed`]; where there is nothing, the
-    /// connection is forgotten.
+    /// Closes a connection: sends what is left, and waits until the peer has it. What the peer has sent and
+    /// was not taken by then can still be had from [`next`](AdaptiveSocket::next), and behind it
+    /// [`Event::Closed`]; where there is nothing, the connection is forgotten.
     ///
     /// # Errors
     /// [`Error::Ended`] where messages were left that nobody acknowledged; [`Error::Socket`].
@@ -230,8 +232,8 @@ impl<N: Network> AdaptiveSocket<N> {
                 self.pending = self.machine.poll_transmit(self.net.now());
             }
             let Some(datagram) = &self.pending else { return Ok(()) };
-            // Whatever is wrong with the way to one peer is nothing to the others: it is as good as a lost datagram. A
-            // socket that is broken says so when it receives.
+            // Whatever is wrong with the way to one peer is nothing to the others: it is as good as a lost
+            // datagram. A socket that is broken says so when it receives.
             let _ = self.socket.send_to(&datagram.data, datagram.to).await;
             self.pending = None;
         }

@@ -51,7 +51,8 @@ proptest! {
     /// What each message asks for it gets, whatever the wire does for a while.
     #[test]
     fn each_message_gets_what_it_asks_for(
-        fates in fates(), messages in messages(3_000), buffer in 4_096_u64..40_000, datagram_max in 256_usize..1_500,
+        fates in fates(), messages in messages(3_000), buffer in 4_096_u64..40_000,
+        datagram_max in 256_usize..1_500,
     ) {
         let config = Config::default().with_buffers(buffer, buffer).with_datagram_max(datagram_max);
         let mut pair = Pair::new(&config, fates);
@@ -72,7 +73,9 @@ proptest! {
                 prop_assert!(copies <= alike, "message {id:?} came {copies} times");
                 match delivery.reliability {
                     Reliability::Reliable => prop_assert!(copies >= 1, "{id:?} is missing"),
-                    Reliability::Within(_) => prop_assert!(copies >= 1 || given_up.contains(id), "{id:?}: not told"),
+                    Reliability::Within(_) => {
+                        prop_assert!(copies >= 1 || given_up.contains(id), "{id:?}: not told");
+                    }
                     Reliability::Once => {}
                 }
                 if given_up.contains(id) {
@@ -89,7 +92,8 @@ proptest! {
         }
     }
 
-    /// More than any buffer holds, in one stream each way: every byte, once, in order; then a close that both see.
+    /// More than any buffer holds, in one stream each way: every byte, once, in order; then a close that both
+    /// see.
     #[test]
     fn a_stream_arrives_whole_and_is_closed(fates in fates(), count in 1_usize..60) {
         let config = Config::default().with_buffers(8_192, 8_192);

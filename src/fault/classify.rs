@@ -1,7 +1,7 @@
 //! The classifier: what a packet is called by, told from its headers and from what went before it.
 //!
-//! It sees each packet as it left its host, before any fault. One [`Classifier`] knows what two hosts sent each
-//! other; it never fails: what it cannot read is a [`Class::Datagram`] without a flow.
+//! It sees each packet as it left its host, before any fault. One [`Classifier`] knows what two hosts sent
+//! each other; it never fails: what it cannot read is a [`Class::Datagram`] without a flow.
 //!
 //! Its memory is bounded. Beyond [`FLOWS_MAX`] flows between two hosts a further flow has no number (0): its
 //! packets are still counted by class, but each data segment counts as new. What happens beyond the bound on

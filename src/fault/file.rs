@@ -2,8 +2,8 @@
 //!
 //! The format stands in the documentation of [`fault`](super).
 //!
-//! Nothing is guessed: an unknown key, a number out of its bounds ([`bounds`]) or two faults on one packet are
-//! refused, with the place, what was found and what was expected.
+//! Nothing is guessed: an unknown key, a number out of its bounds ([`bounds`]) or two faults on one packet
+//! are refused, with the place, what was found and what was expected.
 
 mod mistake;
 mod plan;
@@ -32,7 +32,8 @@ pub mod bounds {
     pub const TITLE_CHARS_MAX: usize = 1_000;
     /// Characters of a scenario's name, none of them a control character.
     pub const SCENARIO_CHARS_MAX: usize = 200;
-    /// Characters of a claim's name: a family and a name in it, each of `a`-`z`, `0`-`9` and `-`, with a `/` between.
+    /// Characters of a claim's name: a family and a name in it, each of `a`-`z`, `0`-`9` and `-`, with a `/`
+    /// between.
     pub const CLAIM_CHARS_MAX: usize = 100;
     /// Characters of a host's name (`a`-`z`, `0`-`9` and `-`), as in a DNS label.
     pub const HOST_CHARS_MAX: usize = 63;
@@ -122,7 +123,8 @@ impl FaultPlan {
     /// "#,
     ///     "plan.toml",
     /// );
-    /// assert!(plan.unwrap_err().to_string().starts_with("plan.toml:6:10: found \"drp\", expected \"drop\""));
+    /// let told = plan.unwrap_err().to_string();
+    /// assert!(told.starts_with("plan.toml:6:10: found \"drp\", expected \"drop\""));
     /// ```
     pub fn parse(text: &str, file_name: &str) -> Result<FaultPlan, PlanError> {
         plan::read(text).map_err(|wrong| wrong.in_file(file_name, text))

@@ -141,7 +141,8 @@ pub struct PlanEvent {
 /// What happens to a host or a link.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EventKind {
-    /// Nothing more goes onto the link between the two hosts (all links, if `None`); what is on it still arrives.
+    /// Nothing more goes onto the link between the two hosts (all links, if `None`); what is on it still
+    /// arrives.
     Partition(Option<[String; 2]>),
     /// The end of a partition.
     Heal(Option<[String; 2]>),

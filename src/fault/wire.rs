@@ -1,7 +1,7 @@
 //! The wire: a pure machine that carries packets between hosts and applies a plan to them.
 //!
-//! [`select`] finds what the plan says of a packet, [`link`] knows each link's state, [`queue`] holds what is under
-//! way. What a packet is called by is the [classifier](super::classify)'s business.
+//! [`select`] finds what the plan says of a packet, [`link`] knows each link's state, [`queue`] holds what is
+//! under way. What a packet is called by is the [classifier](super::classify)'s business.
 
 mod link;
 mod queue;
@@ -172,13 +172,15 @@ impl Wire {
 
     /// Takes a whole IP packet from a host, to be carried to another; records it and the faults that hit it.
     ///
-    /// Timed events up to `now` happen first. Then the packet is classified and recorded. It is lost where there
-    /// is no such host, where it is larger than the MTU, where the link is cut or where the wire is full; no fault
-    /// of the plan hits it then. Else the fault that names it is applied: the first in the plan's order, if several
-    /// do; the others do not fire. At last the events that are anchored to it happen.
+    /// Timed events up to `now` happen first. Then the packet is classified and recorded. It is lost where
+    /// there is no such host, where it is larger than the MTU, where the link is cut or where the wire is
+    /// full; no fault of the plan hits it then. Else the fault that names it is applied: the first in the
+    /// plan's order, if several do; the others do not fire. At last the events that are anchored to it
+    /// happen.
     ///
-    /// A packet that is held back comes right behind the nth packet that is sent after it in its direction, whatever
-    /// becomes of that one; at the latest one second after it was sent (or when it was due anyway, on a slower link).
+    /// A packet that is held back comes right behind the nth packet that is sent after it in its direction,
+    /// whatever becomes of that one; at the latest one second after it was sent (or when it was due anyway,
+    /// on a slower link).
     pub fn send(&mut self, now: Time, from: HostId, to: HostId, packet: Bytes, recorder: &mut dyn Recorder) {
         self.pass_time(now, recorder);
         let way = (from, to);
@@ -215,10 +217,11 @@ impl Wire {
 
     /// The next thing that is due at `now` or before, in the order of (time, host, sequence).
     ///
-    /// Partitions, heals and injections that are due are carried out (and recorded) here and need nothing from
-    /// the caller; they come before what is due at the same time. The caller records the arrival, or the loss where
-    /// the host is down. The crash of a host that is down, and the restart of one that is up, are not given out.
-    /// [`poll_ahead`](Wire::poll_ahead) is for one who must know of an arrival before it is due.
+    /// Partitions, heals and injections that are due are carried out (and recorded) here and need nothing
+    /// from the caller; they come before what is due at the same time. The caller records the arrival, or the
+    /// loss where the host is down. The crash of a host that is down, and the restart of one that is up, are
+    /// not given out. [`poll_ahead`](Wire::poll_ahead) is for one who must know of an arrival before it is
+    /// due.
     pub fn poll(&mut self, now: Time, recorder: &mut dyn Recorder) -> Option<Due> {
         loop {
             self.pass_time_before(now, Queue::next_due, recorder);
@@ -238,10 +241,11 @@ impl Wire {
 
     /// The next packet that is due at `horizon` or before, as [`poll`](Wire::poll) would give it at its time.
     ///
-    /// As long as the horizon is ahead of `now` by no more than the link's delay, each host gets the same at the same
-    /// times as otherwise: nothing that is still to be sent can be due before. Partitions, heals and injections happen
-    /// up to `now` only. Crashes and restarts do not come out here, but from [`poll_power`](Wire::poll_power) at
-    /// their time: what is still to be sent may change whether they do anything.
+    /// As long as the horizon is ahead of `now` by no more than the link's delay, each host gets the same at
+    /// the same times as otherwise: nothing that is still to be sent can be due before. Partitions, heals and
+    /// injections happen up to `now` only. Crashes and restarts do not come out here, but from
+    /// [`poll_power`](Wire::poll_power) at their time: what is still to be sent may change whether they do
+    /// anything.
     pub fn poll_ahead(&mut self, now: Time, horizon: Time, recorder: &mut dyn Recorder) -> Option<Due> {
         self.pass_time_before(now, Queue::next_packet_due, recorder);
         if self.queue.next_packet_due()? > horizon {
@@ -272,10 +276,10 @@ impl Wire {
 
     /// What has taken place of the plan so far.
     ///
-    /// A fault fires when it is applied to its packet: not where that packet was lost before, nor where a bit lies
-    /// beyond its end. A partition or a heal fires when it changes whether a link is cut, an injection when its
-    /// packet is on the link. A crash or a restart fires when its time has come and it is given out: not where the
-    /// plan has already turned that host off, or on.
+    /// A fault fires when it is applied to its packet: not where that packet was lost before, nor where a bit
+    /// lies beyond its end. A partition or a heal fires when it changes whether a link is cut, an injection
+    /// when its packet is on the link. A crash or a restart fires when its time has come and it is given out:
+    /// not where the plan has already turned that host off, or on.
     pub fn fired(&self) -> Fired {
         self.fired.clone()
     }

@@ -1,5 +1,5 @@
-//! The words that plans are written in: names of classes, profiles and events, directions, and whole faults in
-//! plain words for diagrams and reports.
+//! The words that plans are written in: names of classes, profiles and events, directions, and whole faults
+//! in plain words for diagrams and reports.
 
 use std::fmt;
 use std::str::FromStr;

@@ -37,8 +37,8 @@ pub(super) enum Request {
     Socket { host: usize, domain: i32, kind: i32, protocol: i32 },
     /// What a host's device counted.
     Counters { host: usize },
-    /// A program inside a host: a shell's command and what is added to its environment; its stdin, stdout and stderr
-    /// come with this.
+    /// A program inside a host: a shell's command and what is added to its environment; its stdin, stdout and
+    /// stderr come with this.
     Start { host: usize, line: String, environment: Vec<(String, String)> },
     /// Whether a program inside a host waits for clients.
     Listening { host: usize },

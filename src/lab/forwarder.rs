@@ -62,8 +62,8 @@ pub struct Member {
     pub addrs: Vec<IpAddr>,
     /// Where it meets the wire.
     pub end: End,
-    /// What starts in its place each time the plan has it start again, with the same addresses; for a host of the kernel another
-    /// one, which nobody has used.
+    /// What starts in its place each time the plan has it start again, with the same addresses; for a host of
+    /// the kernel another one, which nobody has used.
     pub spares: Vec<End>,
 }
 
@@ -131,7 +131,8 @@ struct State {
     traced: usize,
     traced_cost: usize,
     ends: Vec<End>,
-    /// The addresses of each end; empty where there are two ends, each of which gets all that the other sends.
+    /// The addresses of each end; empty where there are two ends, each of which gets all that the other
+    /// sends.
     addrs: Vec<Vec<IpAddr>>,
     power: Powers,
     /// Who waits for a descriptor of the stack at an end: for each end.
@@ -144,8 +145,8 @@ impl Forwarder {
     /// Starts one between two hosts, named as the plan names them.
     ///
     /// # Errors
-    /// [`ForwarderError::Event`] for what only a simulation can do, events at a time, and for a restart: there is nothing to start;
-    /// [`ForwarderError::UnknownHost`], [`ForwarderError::Start`].
+    /// [`ForwarderError::Event`] for what only a simulation can do, events at a time, and for a restart:
+    /// there is nothing to start; [`ForwarderError::UnknownHost`], [`ForwarderError::Start`].
     pub fn start(plan: &FaultPlan, ends: [(&str, End); 2]) -> Result<Forwarder, ForwarderError> {
         let member = |(name, end): (&str, End)| Member {
             name: name.to_owned(),
@@ -157,8 +158,8 @@ impl Forwarder {
         Forwarder::run(plan, OsNetwork::new(), members.into())
     }
 
-    /// Starts one among hosts, with the time of `clock`. A packet goes to the host that has its destination, or to all
-    /// others.
+    /// Starts one among hosts, with the time of `clock`. A packet goes to the host that has its destination,
+    /// or to all others.
     ///
     /// # Errors
     /// [`ForwarderError`], as [`Forwarder::start`].
@@ -218,8 +219,8 @@ impl Forwarder {
         Power::new(Arc::clone(&self.shared))
     }
 
-    /// Carries what the hosts have put on the wire by now, and says all that is known of it. What happens later is in no
-    /// trace.
+    /// Carries what the hosts have put on the wire by now, and says all that is known of it. What happens
+    /// later is in no trace.
     ///
     /// # Errors
     /// The system's, where a device does not tell what it had no room for.
@@ -231,7 +232,8 @@ impl Forwarder {
         Ok(Concluded { trace, fired: state.wire.fired(), stats: state.whole_stats()? })
     }
 
-    /// Ends it, and gives back what is at its ends; behind that what was there before hosts lost power, and what was to come.
+    /// Ends it, and gives back what is at its ends; behind that what was there before hosts lost power, and
+    /// what was to come.
     pub fn stop(mut self) -> Vec<End> {
         self.end();
         let mut state = self.shared.state();
@@ -294,7 +296,8 @@ impl Shared {
         let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
     }
 
-    /// Lets a program use the stack at an end; `None` where there is none, or it has lost power, or the forwarder has ended.
+    /// Lets a program use the stack at an end; `None` where there is none, or it has lost power, or the
+    /// forwarder has ended.
     pub(super) fn with_stack<T>(&self, life: Life, call: impl FnOnce(&mut dyn HostStack) -> T) -> Option<T> {
         let mut state = self.state();
         let result = state.with_stack(life, call);
@@ -303,8 +306,9 @@ impl Shared {
         result
     }
 
-    /// Like [`with_stack`](Shared::with_stack): where the call would have to wait, the task is woken when the descriptor's
-    /// readiness changes. For ever pending where there is no stack, or it has lost power, or the forwarder has ended.
+    /// Like [`with_stack`](Shared::with_stack): where the call would have to wait, the task is woken when the
+    /// descriptor's readiness changes. For ever pending where there is no stack, or it has lost power, or the
+    /// forwarder has ended.
     pub(super) fn poll<T>(
         &self,
         life: Life,
@@ -326,7 +330,8 @@ impl Shared {
         }
     }
 
-    /// Like [`with_stack`](Shared::with_stack), again and again while it gives `None`, until `until` on the clock.
+    /// Like [`with_stack`](Shared::with_stack), again and again while it gives `None`, until `until` on the
+    /// clock.
     pub(super) fn wait<T>(
         &self,
         life: Life,
@@ -415,8 +420,8 @@ impl State {
         for packet in self.take(end, now) {
             self.stats.taken += 1;
             self.send(now, end, packet);
-            // A host is cut off right behind the packet that its crash is anchored to, whatever else was read from it. What is due
-            // before still comes before.
+            // A host is cut off right behind the packet that its crash is anchored to, whatever else was read
+            // from it. What is due before still comes before.
             while self.wire.next_power_due().is_some_and(|at| at <= now)
                 && let Some(due) = self.wire.poll(now, &mut self.trace)
             {

@@ -17,8 +17,8 @@ use super::settings::{self, DeviceCounters};
 /// What a host calls its device.
 const DEVICE: &str = "wire0";
 
-/// Packets that a TUN device's queue holds. What overflows it is lost outside of any plan: the 500 of the system are too
-/// few for a window of small segments.
+/// Packets that a TUN device's queue holds. What overflows it is lost outside of any plan: the 500 of the
+/// system are too few for a window of small segments.
 const QUEUE: u32 = 100_000;
 
 /// Linux has no IPv6 on a device whose MTU is smaller, in bytes (RFC 8200, section 5).
@@ -126,7 +126,8 @@ fn inside<T: Send + 'static>(
     namespace.run(what).unwrap_or(Err(died))
 }
 
-/// Makes the settings of the calling thread's namespace; gives those of the host's own that could not be made.
+/// Makes the settings of the calling thread's namespace; gives those of the host's own that could not be
+/// made.
 fn set(own: &[Setting]) -> Result<Vec<(String, i32)>, Refusal> {
     for (name, value) in settings::QUIET {
         match settings::set(name, value) {

@@ -125,8 +125,9 @@ pub(super) struct Helper {
 }
 
 impl Lab {
-    /// Starts a helper with this command, which is to call [`serve`](super::serve) first thing, and has it make
-    /// hosts with devices of that kind (if `None`: TUN where the machine allows it); gives each host with its device.
+    /// Starts a helper with this command, which is to call [`serve`](super::serve) first thing, and has it
+    /// make hosts with devices of that kind (if `None`: TUN where the machine allows it); gives each host
+    /// with its device.
     ///
     /// # Errors
     /// [`LabError::Refused`] where the machine refuses a step; the others are a matter of the command.
@@ -139,8 +140,8 @@ impl Lab {
             return Err(LabError::TooManyHosts { asked: hosts.len(), max: DESCRIPTORS_MAX });
         }
         let (channel, theirs) = Channel::pair().map_err(LabError::Start)?;
-        // The command holds the helper's end and is dropped with it: so the helper's end is the helper's alone.
-        // In a group of its own it outlives a Ctrl-C, to end the programs in its hosts.
+        // The command holds the helper's end and is dropped with it: so the helper's end is the helper's
+        // alone. In a group of its own it outlives a Ctrl-C, to end the programs in its hosts.
         command.process_group(0);
         let starting = STARTING.read().unwrap_or_else(PoisonError::into_inner);
         let process = command.stdin(theirs).stdout(Stdio::null()).spawn();
@@ -179,8 +180,8 @@ impl Lab {
         drop(STARTING.write().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The settings that the kernel did not take, each with its error: it does not have them, or they are not for
-    /// everybody.
+    /// The settings that the kernel did not take, each with its error: it does not have them, or they are not
+    /// for everybody.
     pub fn unset(&self) -> &[Setting] {
         &self.unset
     }
@@ -199,8 +200,8 @@ impl Lab {
 }
 
 impl Helper {
-    /// Sends a request and waits for its answer. The helper never waits for anything but the next request, so that
-    /// this takes no longer than the call that is asked for.
+    /// Sends a request and waits for its answer. The helper never waits for anything but the next request, so
+    /// that this takes no longer than the call that is asked for.
     pub(super) fn ask(&self, request: &Request) -> Result<(Answer, Vec<OwnedFd>), LabError> {
         self.ask_with(request, &[])
     }
@@ -240,7 +241,8 @@ pub struct KernelHost {
 }
 
 impl KernelHost {
-    /// A socket of this host: `socket(2)`. It belongs to the host whoever uses it, and so does what it accepts.
+    /// A socket of this host: `socket(2)`. It belongs to the host whoever uses it, and so does what it
+    /// accepts.
     ///
     /// # Errors
     /// [`LabError::Call`] with the call's own error; [`LabError::Gone`].
@@ -256,8 +258,8 @@ impl KernelHost {
         }
     }
 
-    /// Gives it other addresses in place of those that it has, with the same prefix lengths. What its sockets of before
-    /// still have to send is lost: without their address they can send nothing.
+    /// Gives it other addresses in place of those that it has, with the same prefix lengths. What its sockets
+    /// of before still have to send is lost: without their address they can send nothing.
     ///
     /// # Errors
     /// [`LabError::Call`] with the error of the step that failed; [`LabError::Gone`].

@@ -12,14 +12,15 @@ use rustix::thread::UnshareFlags;
 use super::refusal::{Refusal, Step};
 use super::sys;
 
-/// Enters a network namespace of its own, for the wires' ends of devices; and before that a user namespace, where
-/// this process may not make network namespaces.
+/// Enters a network namespace of its own, for the wires' ends of devices; and before that a user namespace,
+/// where this process may not make network namespaces.
 ///
-/// The process must have one thread only. Its user and group keep their numbers; inside the new namespace it has
-/// all rights over what belongs to that: user_namespaces(7).
+/// The process must have one thread only. Its user and group keep their numbers; inside the new namespace it
+/// has all rights over what belongs to that: user_namespaces(7).
 ///
 /// # Errors
-/// [`Refusal`] of the user namespace, or of the network namespace where another error than a missing right stops it.
+/// [`Refusal`] of the user namespace, or of the network namespace where another error than a missing right
+/// stops it.
 pub(super) fn enter() -> Result<(), Refusal> {
     match sys::unshare(UnshareFlags::NEWNET) {
         Ok(()) => return Ok(()),

@@ -66,7 +66,8 @@ impl Netlink {
 
     /// Sets the MTU and the length of the transmit queue, in packets.
     ///
-    /// SIOCSIFTXQLEN does the latter too, but only for the machine's root; this also does for a user namespace's.
+    /// SIOCSIFTXQLEN does the latter too, but only for the machine's root; this also does for a user
+    /// namespace's.
     pub(super) fn set_sizes(&mut self, index: u32, mtu: u32, queue: u32) -> io::Result<()> {
         let mut body = link(index, 0, 0);
         attribute(&mut body, IFLA_MTU, &mtu.to_ne_bytes());
@@ -79,7 +80,8 @@ impl Netlink {
         self.request(RTM_NEWLINK, 0, &link(index, IFF_UP, IFF_UP))
     }
 
-    /// Makes a pair of Ethernet devices that are joined: veth(4), one end here, the other in another namespace.
+    /// Makes a pair of Ethernet devices that are joined: veth(4), one end here, the other in another
+    /// namespace.
     ///
     /// Neither asks for addresses of the link (ARP), nor tells of groups (MLD): each only has the other.
     pub(super) fn add_pair(

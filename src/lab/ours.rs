@@ -36,8 +36,8 @@ impl OurHost {
         self.shared.with_stack(self.life, call)
     }
 
-    /// Makes a call on a descriptor. Where it would have to wait, the task is woken when the descriptor's readiness changes; it
-    /// waits for ever once the host has lost power, or the forwarder has ended.
+    /// Makes a call on a descriptor. Where it would have to wait, the task is woken when the descriptor's
+    /// readiness changes; it waits for ever once the host has lost power, or the forwarder has ended.
     pub fn poll<T>(
         &self,
         cx: &mut Context<'_>,
@@ -50,7 +50,8 @@ impl OurHost {
     /// Makes a call, and makes it again whenever something happened, for as long as it answers `EAGAIN`.
     ///
     /// # Errors
-    /// [`WaitError::Failed`] with its own error; [`WaitError::TooLong`] after `limit`, or when the host has lost power, or the forwarder has ended.
+    /// [`WaitError::Failed`] with its own error; [`WaitError::TooLong`] after `limit`, or when the host has
+    /// lost power, or the forwarder has ended.
     pub fn wait<T>(
         &self,
         limit: Duration,

@@ -1,5 +1,5 @@
-//! The device that needs no device node: a pair of Ethernet devices, the host's and the wire's, and a packet socket on
-//! the wire's: packet(7).
+//! The device that needs no device node: a pair of Ethernet devices, the host's and the wire's, and a packet
+//! socket on the wire's: packet(7).
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -45,8 +45,8 @@ impl PacketSocket {
         PacketSocket { socket, buffer: vec![0; FRAME_MAX], frame: Vec::new(), unread: 0 }
     }
 
-    /// Makes the pair: the wire's end in the calling thread's namespace, the host's, which is called `device`, in the
-    /// host's; that one is down and has no address.
+    /// Makes the pair: the wire's end in the calling thread's namespace, the host's, which is called
+    /// `device`, in the host's; that one is down and has no address.
     pub(super) fn make(
         host: &Namespace,
         device: &'static str,

@@ -1,7 +1,8 @@
-//! Pinned settings of the kernel for a host of a lab, so that a result does not hang on how a machine was set up.
+//! Pinned settings of the kernel for a host of a lab, so that a result does not hang on how a machine was set
+//! up.
 //!
-//! A new network namespace takes some settings from the machine and some from the kernel; which ones differs between
-//! versions. A profile names all that matter, each with the reason.
+//! A new network namespace takes some settings from the machine and some from the kernel; which ones differs
+//! between versions. A profile names all that matter, each with the reason.
 
 mod pins;
 
@@ -13,8 +14,8 @@ use super::host::{HostConfig, Setting};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Profile {
-    /// Cases are short, and what is sent is as regular as the kernel lets it be: no SACK, timestamps, window scaling
-    /// or loss probes, low limits of repeats.
+    /// Cases are short, and what is sent is as regular as the kernel lets it be: no SACK, timestamps, window
+    /// scaling or loss probes, low limits of repeats.
     Fast,
     /// The defaults that the kernel's documentation names, whatever the machine has made of them.
     Stock,
@@ -67,8 +68,8 @@ impl Profile {
         }
     }
 
-    /// The first of its settings that a claim needs and that the kernel did not take, as [`Lab::unset`] tells;
-    /// `None` where the claim can be tried.
+    /// The first of its settings that a claim needs and that the kernel did not take, as [`Lab::unset`]
+    /// tells; `None` where the claim can be tried.
     ///
     /// [`Lab::unset`]: super::Lab::unset
     pub fn missing(self, claim: &str, unset: &[Setting]) -> Option<&'static Pin> {

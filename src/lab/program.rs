@@ -13,7 +13,8 @@ use rustix::io::Errno;
 use super::channel::{Answer, Request};
 use super::host::{Helper, KernelHost, LabError, failed};
 
-/// A program that runs inside a host; it is killed, with all that it has started, at the latest when its lab ends.
+/// A program that runs inside a host; it is killed, with all that it has started, at the latest when its lab
+/// ends.
 #[derive(Debug)]
 pub struct Program {
     helper: Arc<Helper>,
@@ -23,8 +24,8 @@ pub struct Program {
 }
 
 impl KernelHost {
-    /// Starts a command of the shell inside the host, with these variables added to its environment, and these as
-    /// its stdin, stdout and stderr.
+    /// Starts a command of the shell inside the host, with these variables added to its environment, and
+    /// these as its stdin, stdout and stderr.
     ///
     /// # Errors
     /// [`LabError::Call`] where it cannot be started; [`LabError::Gone`].

@@ -37,14 +37,16 @@ pub(super) fn start(line: &str, environment: &[(String, String)], stdio: [OwnedF
 }
 
 impl Programs {
-    /// None yet. What a program leaves behind, in whatever process group, is this process's child from here on: a daemon too.
+    /// None yet. What a program leaves behind, in whatever process group, is this process's child from here
+    /// on: a daemon too.
     pub(super) fn new() -> Programs {
         // Without that, what leaves its group lives on; the rest is killed all the same.
         let _ = set_child_subreaper(Some(getpid()));
         Programs::default()
     }
 
-    /// Keeps a program that was started; gives its number and a descriptor that is readable once it has ended.
+    /// Keeps a program that was started; gives its number and a descriptor that is readable once it has
+    /// ended.
     pub(super) fn add(&mut self, child: Child) -> io::Result<(u32, OwnedFd)> {
         let number = child.id();
         let ended = process(number).and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::empty())?));
@@ -95,11 +97,12 @@ impl Drop for Programs {
     }
 }
 
-/// The orphans of this process: as long as it lives, they are its children, and when it is dropped they are killed.
+/// The orphans of this process: as long as it lives, they are its children, and when it is dropped they are
+/// killed.
 ///
-/// A helper that is killed outright ends its hosts' programs with it, but not what these have started in groups of their own (daemons do
-/// so): that becomes this process's. It is for a command that starts nothing but labs: every child that is left counts as an
-/// orphan.
+/// A helper that is killed outright ends its hosts' programs with it, but not what these have started in
+/// groups of their own (daemons do so): that becomes this process's. It is for a command that starts nothing
+/// but labs: every child that is left counts as an orphan.
 #[derive(Debug)]
 pub struct Orphans(());
 
@@ -145,7 +148,8 @@ fn children() -> io::Result<Vec<Pid>> {
     Ok(numbers.filter(is_child).filter_map(|number| process(number).ok()).collect())
 }
 
-/// The parent in a process's line of proc_pid_stat(5): the second number behind the name, which may hold anything.
+/// The parent in a process's line of proc_pid_stat(5): the second number behind the name, which may hold
+/// anything.
 fn parent(stat: &str) -> Option<i32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
@@ -155,8 +159,8 @@ fn process(number: u32) -> io::Result<Pid> {
     pid.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))
 }
 
-/// Whether any socket of the calling thread's network namespace waits for clients: a listening stream socket, or a
-/// datagram socket with a port and without a peer.
+/// Whether any socket of the calling thread's network namespace waits for clients: a listening stream socket,
+/// or a datagram socket with a port and without a peer.
 pub(super) fn is_listening() -> io::Result<bool> {
     let table = |name: &str| match fs::read_to_string(format!("/proc/thread-self/net/{name}")) {
         // A kernel without IPv6 has two of them only.
@@ -171,7 +175,8 @@ pub(super) fn is_listening() -> io::Result<bool> {
     Ok(false)
 }
 
-/// Whether a table of sockets, as /proc shows it, has one in that state: the fourth column, behind number and addresses.
+/// Whether a table of sockets, as /proc shows it, has one in that state: the fourth column, behind number and
+/// addresses.
 fn has_state(table: &str, state: &str) -> bool {
     table.lines().skip(1).any(|line| line.split_whitespace().nth(3) == Some(state))
 }

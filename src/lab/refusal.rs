@@ -100,8 +100,8 @@ impl Refusal {
             ),
             (UserNamespace, libc::EPERM) => (
                 "a seccomp filter (as in Docker) or kernel.unprivileged_userns_clone=0 forbids it",
-                "run it as root, or as root: sysctl -w kernel.unprivileged_userns_clone=1; in Docker: --privileged, or \
-                 --security-opt seccomp=unconfined",
+                "run it as root, or as root: sysctl -w kernel.unprivileged_userns_clone=1; in Docker: \
+                 --privileged, or --security-opt seccomp=unconfined",
             ),
             (UserNamespace, libc::EINVAL) => (
                 "the process has threads already, or the kernel has no user namespaces (CONFIG_USER_NS)",
@@ -111,7 +111,8 @@ impl Refusal {
                 ("user namespaces are nested too deep", "run it outside of them")
             }
             (UserNamespace | Identity, libc::EACCES) | (Identity | NetworkNamespace, libc::EPERM) => (
-                "AppArmor takes the rights out of user namespaces (as Ubuntu has it since 23.10), or SELinux does",
+                "AppArmor takes the rights out of user namespaces (as Ubuntu has it since 23.10), or SELinux \
+                 does",
                 "run it as root, or as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
             ),
             (Identity | Settings, libc::EROFS | libc::ENOENT) => (

@@ -7,8 +7,8 @@ use std::net::Ipv6Addr;
 use rustix::event::{Timespec, poll};
 use serde::{Deserialize, Serialize};
 
-/// Settings that every host gets before its device exists, where its kernel has them: so that an idle link is silent,
-/// no run teaches the next one, and programs need no root.
+/// Settings that every host gets before its device exists, where its kernel has them: so that an idle link is
+/// silent, no run teaches the next one, and programs need no root.
 pub(super) const QUIET: &[(&str, &str)] = &[
     ("ipv6/conf/default/disable_ipv6", "0"),
     // No link-local address, no router solicitation: nothing goes over the link that no program asked for.
@@ -36,14 +36,14 @@ pub(super) fn set(name: &str, value: &str) -> io::Result<()> {
     fs::write(format!("/proc/sys/net/{name}"), value)
 }
 
-/// How often it is looked for an address, a millisecond apart: it is there after a few, but the kernel makes it after all that
-/// other namespaces have asked for, and where many come and go at once that takes seconds.
+/// How often it is looked for an address, a millisecond apart: it is there after a few, but the kernel makes
+/// it after all that other namespaces have asked for, and where many come and go at once that takes seconds.
 const LOOKS: usize = 20_000;
 
 /// Waits until the calling thread's network namespace takes packets to an IPv6 address.
 ///
-/// It has the address at once, and sends from it; but the route that leads packets for it to the host itself is made
-/// some time later, and what comes before that is thrown away.
+/// It has the address at once, and sends from it; but the route that leads packets for it to the host itself
+/// is made some time later, and what comes before that is thrown away.
 ///
 /// # Errors
 /// The system's; `ETIMEDOUT` after twenty seconds.

@@ -20,8 +20,8 @@ const TUNSETIFF: Opcode = rustix::ioctl::opcode::write::<libc::c_int>(b'T', 202)
 /// IFF_TUN | IFF_NO_PI of `linux/if_tun.h`: whole IP packets, with nothing in front of them.
 const TUN_WITHOUT_HEADER: u16 = 0x0001 | 0x1000;
 
-/// `struct ifreq` of `linux/if.h` as TUNSETIFF reads and writes it: 40 bytes where pointers have 8, 32 where they
-/// have 4; a longer one than the system's does no harm.
+/// `struct ifreq` of `linux/if.h` as TUNSETIFF reads and writes it: 40 bytes where pointers have 8, 32 where
+/// they have 4; a longer one than the system's does no harm.
 #[repr(C)]
 struct Request {
     name: [u8; 16],
@@ -32,7 +32,8 @@ struct Request {
 /// Moves the calling thread (the calling process, for a user namespace) into a new namespace: `unshare(2)`.
 pub(super) fn unshare(namespace: UnshareFlags) -> io::Result<()> {
     let namespace = namespace & (UnshareFlags::NEWUSER | UnshareFlags::NEWNET);
-    // SAFETY: what makes the call unsafe are descriptor tables that threads no longer share (CLONE_FILES): not asked for.
+    // SAFETY: what makes the call unsafe are descriptor tables that threads no longer share (CLONE_FILES):
+    // not asked for.
     unsafe { unshare_unsafe(namespace) }
 }
 
@@ -53,8 +54,8 @@ const ALL_PROTOCOLS: u16 = 0x0003_u16.to_be();
 
 /// Binds a packet socket to a device: it takes what arrives there from now on. packet(7).
 pub(super) fn bind_to_device(socket: &socket2::Socket, index: u32) -> std::io::Result<()> {
-    // SAFETY: the storage is zeroed, longer than a `sockaddr_ll` and aligned for every kind of address; the length is that
-    // of what is written there.
+    // SAFETY: the storage is zeroed, longer than a `sockaddr_ll` and aligned for every kind of address; the
+    // length is that of what is written there.
     let address = unsafe {
         socket2::SockAddr::try_init(|storage, length| {
             let mut link: libc::sockaddr_ll = std::mem::zeroed();
@@ -74,8 +75,8 @@ pub(super) fn ignore_own(socket: impl AsFd) -> std::io::Result<()> {
     set_number(socket, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, 1)
 }
 
-/// Hands what a packet socket sends straight to the device: PACKET_QDISC_BYPASS. The queue in between comes to life
-/// some time after the device does, and loses without a word what comes before.
+/// Hands what a packet socket sends straight to the device: PACKET_QDISC_BYPASS. The queue in between comes
+/// to life some time after the device does, and loses without a word what comes before.
 pub(super) fn bypass_queue(socket: impl AsFd) -> std::io::Result<()> {
     set_number(socket, libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, 1)
 }
@@ -128,8 +129,8 @@ pub(super) fn switch_off(socket: impl AsFd, device: &str, command: u32) -> io::R
     let mut request = FeatureRequest { name: [0; 16], value: &raw mut value, rest: [0; 2] };
     request.name.get_mut(..device.len()).ok_or(io::Errno::NAMETOOLONG)?.copy_from_slice(device.as_bytes());
     request.name[15] = 0;
-    // SAFETY: the opcode is SIOCETHTOOL, whose argument is an `ifreq` with a pointer to an `ethtool_value`; both have the
-    // system's layout, may be written to, and live until the call is over.
+    // SAFETY: the opcode is SIOCETHTOOL, whose argument is an `ifreq` with a pointer to an `ethtool_value`;
+    // both have the system's layout, may be written to, and live until the call is over.
     unsafe { ioctl(socket, Updater::<SIOCETHTOOL, FeatureRequest>::new(&mut request)) }
 }
 

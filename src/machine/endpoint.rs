@@ -12,8 +12,8 @@ use crate::network::{Datagram as _, Network};
 /// The longest datagram that is taken, in bytes: UDP's payload over IPv6.
 const LONGEST: usize = 65_527;
 
-/// So many datagrams a machine may put on the wire at one moment, and so many times in a row its timer may be due again at
-/// once. A machine that wants more will never stop.
+/// So many datagrams a machine may put on the wire at one moment, and so many times in a row its timer may be
+/// due again at once. A machine that wants more will never stop.
 const AT_ONCE_MAX: u32 = 1_000;
 
 /// Why an [`Endpoint`] cannot go on.
@@ -36,7 +36,8 @@ pub enum EndpointError {
         /// What the system answered.
         source: io::Error,
     },
-    /// The machine wants to say something and was never told to whom: it is at the side that is called, and nobody has.
+    /// The machine wants to say something and was never told to whom: it is at the side that is called, and
+    /// nobody has.
     #[error("the machine has a datagram to send before anybody has called it")]
     NoPeer,
     /// The machine never stops.
@@ -139,7 +140,8 @@ impl<N: Network, M: Machine> Endpoint<N, M> {
         }
     }
 
-    /// Waits for the next message, unless none is there and `is_over` says that none is to come: then it gives none.
+    /// Waits for the next message, unless none is there and `is_over` says that none is to come: then it
+    /// gives none.
     ///
     /// # Errors
     /// All but [`EndpointError::Open`].

@@ -215,7 +215,8 @@ pub trait Sockets {
 /// same output.
 ///
 /// # What a driver does
-/// Whenever a packet arrives, a program calls, or [`poll_timeout`](HostStack::poll_timeout) is due, in this order:
+/// Whenever a packet arrives, a program calls, or [`poll_timeout`](HostStack::poll_timeout) is due, in this
+/// order:
 /// 1. [`handle_timeout`](HostStack::handle_timeout) with the current time;
 /// 2. [`handle_input`](HostStack::handle_input) or the call, if there is one;
 /// 3. [`poll_transmit`](HostStack::poll_transmit), [`poll_note`](HostStack::poll_note) and
@@ -223,8 +224,9 @@ pub trait Sockets {
 /// 4. `poll_timeout`, to know when to come back.
 ///
 /// # What a stack must keep to
-/// No packet and no call makes it panic or keep memory without a bound: a packet that does not fit is dropped, with a note.
-/// Its reports come to an end while no time passes. A simulated run stalls, with the reason, where a stack goes on and on.
+/// No packet and no call makes it panic or keep memory without a bound: a packet that does not fit is
+/// dropped, with a note. Its reports come to an end while no time passes. A simulated run stalls, with the
+/// reason, where a stack goes on and on.
 ///
 /// # Example
 /// ```

@@ -33,9 +33,9 @@ use names::Names;
 
 /// The operating system's network, as one host.
 ///
-/// As made by [`OsNetwork::new`] it is the machine itself. The `with_…` methods narrow it for testbeds: with an
-/// address of its own (`127.1.0.2`) it behaves as one host of several on the same machine, with names of its own it
-/// needs no name server.
+/// As made by [`OsNetwork::new`] it is the machine itself. The `with_…` methods narrow it for testbeds: with
+/// an address of its own (`127.1.0.2`) it behaves as one host of several on the same machine, with names of
+/// its own it needs no name server.
 ///
 /// Its calls need a tokio runtime with I/O and time enabled.
 ///
@@ -123,8 +123,8 @@ impl OsNetwork {
 
     /// Gives the host one address of its own, of either family (call it twice for both).
     ///
-    /// A bind to the any-address of that family binds to this address instead, and so does a stream socket before
-    /// it connects. What is not addressed to it (broadcast, multicast) does not reach such a socket.
+    /// A bind to the any-address of that family binds to this address instead, and so does a stream socket
+    /// before it connects. What is not addressed to it (broadcast, multicast) does not reach such a socket.
     #[must_use]
     pub fn with_host_address(mut self, addr: impl Into<IpAddr>) -> Self {
         let addr = addr.into();
@@ -144,8 +144,8 @@ impl OsNetwork {
         self
     }
 
-    /// Lets `resolver` answer first whenever a peer's name is resolved: `None` leaves it to the names given and to
-    /// the system. Addresses to bind to are not asked of it.
+    /// Lets `resolver` answer first whenever a peer's name is resolved: `None` leaves it to the names given
+    /// and to the system. Addresses to bind to are not asked of it.
     #[must_use]
     pub fn with_resolver(
         mut self,
@@ -155,8 +155,8 @@ impl OsNetwork {
         self
     }
 
-    /// Has sockets made by `make` in place of `socket(2)`: those of another network namespace, say. It is given the
-    /// domain, the type and the protocol, and need not set any flags.
+    /// Has sockets made by `make` in place of `socket(2)`: those of another network namespace, say. It is
+    /// given the domain, the type and the protocol, and need not set any flags.
     #[must_use]
     pub fn with_sockets(
         mut self,
@@ -166,8 +166,8 @@ impl OsNetwork {
         self
     }
 
-    /// Leaves datagram sockets that ask for the any-address there, so that broadcast and multicast reach them: for a host
-    /// that shares its network with no other.
+    /// Leaves datagram sockets that ask for the any-address there, so that broadcast and multicast reach
+    /// them: for a host that shares its network with no other.
     #[must_use]
     pub fn with_open_datagrams(mut self) -> Self {
         Arc::make_mut(&mut self.inner).open_datagrams = true;
@@ -229,8 +229,8 @@ impl OsNetwork {
         Err(last)
     }
 
-    /// Connects to the first address that answers, from the address that `own` gives for it, if any; an address for
-    /// which it gives nothing is left out.
+    /// Connects to the first address that answers, from the address that `own` gives for it, if any; an
+    /// address for which it gives nothing is left out.
     async fn connect_first(
         &self,
         addr: &str,

@@ -94,8 +94,8 @@ impl Path {
         matches!(self, Path::V4 { .. })
     }
 
-    /// Whether the link carries it to every host: the destination is a multicast address, the limited broadcast
-    /// address, or the broadcast address of a network with a prefix of 24 bits, as links have here.
+    /// Whether the link carries it to every host: the destination is a multicast address, the limited
+    /// broadcast address, or the broadcast address of a network with a prefix of 24 bits, as links have here.
     pub fn is_for_all(&self) -> bool {
         match self {
             Path::V4 { dst, .. } => dst.is_multicast() || dst.octets()[3] == 255,
@@ -196,8 +196,8 @@ pub enum Strictness {
     Quoted,
     /// As an observer reads it: the lengths make sense, nothing else is asked.
     Lengths,
-    /// As far as it can be read: a packet whose length makes no sense ends where the bytes do, and an extension
-    /// header that makes no sense is payload.
+    /// As far as it can be read: a packet whose length makes no sense ends where the bytes do, and an
+    /// extension header that makes no sense is payload.
     Lenient,
 }
 

@@ -78,7 +78,8 @@ pub struct TcpSegment<'a> {
 }
 
 impl<'a> TcpSegment<'a> {
-    /// Reads a segment; `None` where the header is cut short or its length makes no sense. Checks no checksum.
+    /// Reads a segment; `None` where the header is cut short or its length makes no sense. Checks no
+    /// checksum.
     pub fn read(bytes: &'a [u8]) -> Option<TcpSegment<'a>> {
         let header: &[u8; TCP_LEN] = bytes.first_chunk()?;
         let end = usize::from(header[12] >> 4) * 4;
@@ -95,7 +96,8 @@ impl<'a> TcpSegment<'a> {
         })
     }
 
-    /// Its header, with the checksum. Options are filled up to whole 32-bit words; beyond 40 bytes they are cut.
+    /// Its header, with the checksum. Options are filled up to whole 32-bit words; beyond 40 bytes they are
+    /// cut.
     pub fn header(&self, path: &Path) -> Vec<u8> {
         let options = &self.options[..self.options.len().min(OPTIONS_MAX)];
         let len = TCP_LEN + options.len().next_multiple_of(4);
@@ -122,8 +124,8 @@ impl<'a> TcpSegment<'a> {
     }
 }
 
-/// The options of a TCP header: kind and value (RFC 9293, section 3.2). Unknown ones are read by their length; a
-/// malformed one ends the list, and no-operations are skipped.
+/// The options of a TCP header: kind and value (RFC 9293, section 3.2). Unknown ones are read by their
+/// length; a malformed one ends the list, and no-operations are skipped.
 pub fn tcp_options(options: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut rest = options;
     std::iter::from_fn(move || {

@@ -202,7 +202,11 @@ fn options_that_nobody_knows_are_skipped() {
 
 proptest! {
     #[test]
-    fn what_is_built_is_read_back(six: bool, body in prop::collection::vec(any::<u8>(), 0..5_000), mtu in 68_usize..2_000) {
+    fn what_is_built_is_read_back(
+        six: bool,
+        body in prop::collection::vec(any::<u8>(), 0..5_000),
+        mtu in 68_usize..2_000,
+    ) {
         let (path, mtu) = if six { (v6(), mtu.max(1_280)) } else { (v4(), mtu) };
         let packets = build(path, &body, mtu);
         let mut together = Vec::new();
@@ -233,7 +237,8 @@ proptest! {
         }
         for strictness in EVERY {
             if let Ok(parsed) = parse(&packet, strictness) {
-                prop_assert!(parsed.payload.start <= parsed.payload.end && parsed.payload.end <= packet.len());
+                let Range { start, end } = parsed.payload;
+                prop_assert!(start <= end && end <= packet.len());
                 prop_assert!(parsed.protocol_at < packet.len());
             }
         }

@@ -24,8 +24,8 @@ pub struct UdpDatagram<'a> {
 }
 
 impl<'a> UdpDatagram<'a> {
-    /// Reads a datagram; `None` where it is cut short or its length makes no sense. Bytes after its end are padding.
-    /// Checks no checksum.
+    /// Reads a datagram; `None` where it is cut short or its length makes no sense. Bytes after its end are
+    /// padding. Checks no checksum.
     pub fn read(bytes: &'a [u8]) -> Option<UdpDatagram<'a>> {
         let header: &[u8; UDP_LEN] = bytes.first_chunk()?;
         let whole = bytes.get(..be16(header, 4).into())?;

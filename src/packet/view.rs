@@ -1,7 +1,7 @@
 //! A packet read back from its bytes: addresses and what the IP packet carries.
 //!
-//! For checks, diagrams and the text of a trace. Checksums are not verified: a damaged packet is shown as it is, as long
-//! as its lengths still make sense.
+//! For checks, diagrams and the text of a trace. Checksums are not verified: a damaged packet is shown as it
+//! is, as long as its lengths still make sense.
 
 use std::net::{IpAddr, SocketAddr};
 

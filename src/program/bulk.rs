@@ -1,9 +1,9 @@
 //! Many bytes one way over TCP, counted and hashed at both ends.
 //!
-//! The sender writes a header (8 bytes `FWBULK01`, then the number of bytes to come, big-endian), the bytes of a
-//! fixed reproducible sequence, and its end-of-stream. The receiver compares each byte with the sequence and
-//! answers with a receipt (bytes received, their hash, the offset of the first that is wrong or `u64::MAX`; each
-//! 8 bytes, big-endian) and its own end-of-stream.
+//! The sender writes a header (8 bytes `FWBULK01`, then the number of bytes to come, big-endian), the bytes
+//! of a fixed reproducible sequence, and its end-of-stream. The receiver compares each byte with the sequence
+//! and answers with a receipt (bytes received, their hash, the offset of the first that is wrong or
+//! `u64::MAX`; each 8 bytes, big-endian) and its own end-of-stream.
 
 use std::future::Future;
 use std::hash::Hasher as _;
@@ -96,12 +96,14 @@ impl Check {
     }
 }
 
-/// Connects to a receiver, sends `length` bytes, and gives the receiver's receipt once it is known to be right.
+/// Connects to a receiver, sends `length` bytes, and gives the receiver's receipt once it is known to be
+/// right.
 ///
 /// Each write, the connection and the receipt may take as long as `timeout`.
 ///
 /// # Errors
-/// [`ClientError::WrongAnswer`] where the receipt is not the one for these bytes; the others where it did not come.
+/// [`ClientError::WrongAnswer`] where the receipt is not the one for these bytes; the others where it did not
+/// come.
 pub async fn send<N: Network>(
     net: &N,
     addr: &str,

@@ -43,7 +43,10 @@ pub enum ClientError {
         source: io::Error,
     },
     /// Nothing came in time.
-    #[error("no answer from {addr} within {} s: it is not there, is not answering, or the way loses packets", waited.as_secs_f64())]
+    #[error(
+        "no answer from {addr} within {} s: it is not there, is not answering, or the way loses packets",
+        waited.as_secs_f64()
+    )]
     NoAnswer {
         /// The peer.
         addr: String,

@@ -1,11 +1,11 @@
 //! A file from a client to a server, over TCP and over the adaptive socket: the same bytes, the same check.
 //!
-//! The client says how many bytes will come (8 bytes `FWFILE01`, then their number, big-endian), and sends them. The
-//! server answers with a receipt: how many have come, and their hash (SipHash-1-3 with a zero key; each 8 bytes,
-//! big-endian). Over the adaptive socket all of that are reliable messages in one stream.
+//! The client says how many bytes will come (8 bytes `FWFILE01`, then their number, big-endian), and sends
+//! them. The server answers with a receipt: how many have come, and their hash (SipHash-1-3 with a zero key;
+//! each 8 bytes, big-endian). Over the adaptive socket all of that are reliable messages in one stream.
 //!
-//! A server takes files of many clients at once, within [`Limits`]. What goes wrong with one of them (it is silent, too
-//! slow, too long, or cannot be kept) ends that one alone.
+//! A server takes files of many clients at once, within [`Limits`]. What goes wrong with one of them (it is
+//! silent, too slow, too long, or cannot be kept) ends that one alone.
 
 mod over_adaptive;
 mod over_tcp;
@@ -40,7 +40,8 @@ pub trait Store: Send + Sync {
     fn begin(&self, length: u64) -> io::Result<Box<dyn Incoming>>;
 }
 
-/// A file that is on its way into a [`Store`]. Where it is dropped before its end, it must leave nothing behind.
+/// A file that is on its way into a [`Store`]. Where it is dropped before its end, it must leave nothing
+/// behind.
 pub trait Incoming: Send {
     /// Its next bytes.
     ///

@@ -1,18 +1,19 @@
 //! Whom a datagram server answers: never itself, and never another responder in a loop.
 //!
-//! A datagram's source address is whatever its sender wrote there. Two servers that answer everything can thus be
-//! set upon each other with one forged datagram, and would go on for ever (CVE-1999-0103, CVE-2024-2169). So a
-//! datagram is not answered if
+//! A datagram's source address is whatever its sender wrote there. Two servers that answer everything can
+//! thus be set upon each other with one forged datagram, and would go on for ever (CVE-1999-0103,
+//! CVE-2024-2169). So a datagram is not answered if
 //!
 //! 1. its source is no single host: unspecified, broadcast or multicast, or port 0;
-//! 2. its source port is below 1024: those are services (echo 7, chargen 19, …), not clients. `inetd` does the same;
+//! 2. its source port is below 1024: those are services (echo 7, chargen 19, …), not clients. `inetd` does
+//!    the same;
 //! 3. its source port is the server's own: it comes from the server itself or from its like on another host;
-//! 4. its peer has used up its answers. Echoes of an echo are told from new datagrams by what was last sent to the
-//!    peer, and count much sooner than those; whoever stays quiet for the idle time-out starts anew.
+//! 4. its peer has used up its answers. Echoes of an echo are told from new datagrams by what was last sent
+//!    to the peer, and count much sooner than those; whoever stays quiet for the idle time-out starts anew.
 //!
-//! Rule 4 ends every loop, however many datagrams are in it, because each one that is not answered is gone, and no
-//! datagram is under way for as long as the idle time-out. Clients seldom notice: it takes ten thousand repetitions
-//! of the same bytes, or a million datagrams, without a pause.
+//! Rule 4 ends every loop, however many datagrams are in it, because each one that is not answered is gone,
+//! and no datagram is under way for as long as the idle time-out. Clients seldom notice: it takes ten
+//! thousand repetitions of the same bytes, or a million datagrams, without a pause.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};

@@ -1,8 +1,9 @@
-//! Datagrams that carry their number, their length and a pattern, so that whatever became of them can be seen.
+//! Datagrams that carry their number, their length and a pattern, so that whatever became of them can be
+//! seen.
 //!
-//! Layout: number, length, check word (4 bytes each, big-endian), then bytes that follow from the number. The check
-//! word follows from number and length: where it is wrong the datagram was altered, and where the length is more
-//! than what came it was cut.
+//! Layout: number, length, check word (4 bytes each, big-endian), then bytes that follow from the number. The
+//! check word follows from number and length: where it is wrong the datagram was altered, and where the
+//! length is more than what came it was cut.
 
 use std::time::Duration;
 
@@ -169,8 +170,8 @@ fn push(list: &mut Vec<u32>, number: u32) {
 /// Sends `count` datagrams of `length` bytes to `addr`, with `gap` between them.
 ///
 /// # Errors
-/// [`ClientError::Address`], [`ClientError::Connect`] (no socket) and [`ClientError::Send`] (EMSGSIZE and other
-/// local reasons): whether anything arrives is not known here.
+/// [`ClientError::Address`], [`ClientError::Connect`] (no socket) and [`ClientError::Send`] (EMSGSIZE and
+/// other local reasons): whether anything arrives is not known here.
 pub async fn send<N: Network>(
     net: &N,
     addr: &str,
@@ -197,9 +198,11 @@ pub async fn send<N: Network>(
     Ok(())
 }
 
-/// Receives a series of `count` datagrams of up to `length` bytes, until nothing has come for as long as `quiet`.
+/// Receives a series of `count` datagrams of up to `length` bytes, until nothing has come for as long as
+/// `quiet`.
 ///
-/// The series is that of the first sender whose datagram belongs to one: what comes from others does not count.
+/// The series is that of the first sender whose datagram belongs to one: what comes from others does not
+/// count.
 ///
 /// It waits so long even when all have come: a duplicate may follow.
 ///

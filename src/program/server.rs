@@ -20,8 +20,8 @@ use crate::network::{Listener as _, Network, Stream};
 /// How long to let things get better after a call failed that may succeed later.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
 
-/// Listens for streams on `addr`, as a server does: with SO_REUSEADDR where there is such a thing, so that it can
-/// start again at once after it ended.
+/// Listens for streams on `addr`, as a server does: with SO_REUSEADDR where there is such a thing, so that it
+/// can start again at once after it ended.
 ///
 /// # Errors
 /// [`ServerError::Listen`], with what to do about it.

@@ -14,7 +14,8 @@ const CHUNK: usize = 16 * 1024;
 
 /// Sends back every byte as it comes, for many clients at once, until `stop` completes.
 ///
-/// When a client has closed its sending direction and has been sent all of its bytes, the server closes its own.
+/// When a client has closed its sending direction and has been sent all of its bytes, the server closes its
+/// own.
 ///
 /// # Errors
 /// [`ServerError::Accept`] when no connection can be accepted any more.
@@ -47,8 +48,8 @@ async fn echo_connection<N: Network>(mut peer: Connection<N>) -> Tally {
 
 /// Answers each line with [`ACKNOWLEDGEMENT`], for many clients at once, until `stop` completes.
 ///
-/// A message is a line: bytes up to a newline, an unterminated rest at the end of the stream included. It is not
-/// kept, only counted; one that is longer than the limit ends its connection unanswered.
+/// A message is a line: bytes up to a newline, an unterminated rest at the end of the stream included. It is
+/// not kept, only counted; one that is longer than the limit ends its connection unanswered.
 ///
 /// # Errors
 /// [`ServerError::Accept`] when no connection can be accepted any more.

@@ -221,7 +221,10 @@ async fn udp_clients_are_answered_and_told_what_went_wrong() {
     assert_eq!(reply.stop().await.messages, 2);
     let refused = client.ask(b"hello").await.expect_err("nobody there");
     assert!(
-        matches!(&refused, ClientError::Receive { source, .. } if Errno::of(source) == Some(Errno::ECONNREFUSED)),
+        matches!(
+            &refused,
+            ClientError::Receive { source, .. } if Errno::of(source) == Some(Errno::ECONNREFUSED)
+        ),
         "{refused}"
     );
 }

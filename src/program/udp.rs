@@ -19,8 +19,8 @@ const FAILURES: u32 = 100;
 
 /// Sends every datagram back to where it came from, until `stop` completes.
 ///
-/// It answers clients only, never itself or another server for ever: a source port below 1024 or equal to its own
-/// is not answered, nor is a peer that has used up the answers that [`Limits`] allow.
+/// It answers clients only, never itself or another server for ever: a source port below 1024 or equal to its
+/// own is not answered, nor is a peer that has used up the answers that [`Limits`] allow.
 ///
 /// # Errors
 /// [`ServerError::Receive`] when no datagram can be received any more.
@@ -173,8 +173,8 @@ impl<N: Network> Client<N> {
     /// It is sent once: what is lost is reported, not repeated.
     ///
     /// # Errors
-    /// [`ClientError::NoAnswer`] where nothing came; [`ClientError::WrongAnswer`] where something came that was
-    /// never sent; [`ClientError::Send`] and [`ClientError::Receive`] with the system's reason.
+    /// [`ClientError::NoAnswer`] where nothing came; [`ClientError::WrongAnswer`] where something came that
+    /// was never sent; [`ClientError::Send`] and [`ClientError::Receive`] with the system's reason.
     pub async fn echo(&mut self, message: &[u8]) -> Result<Duration, ClientError> {
         let taken = self.exchange(message, message).await;
         if self.earlier.len() == EARLIER {
@@ -189,8 +189,8 @@ impl<N: Network> Client<N> {
     /// It is sent once. All acknowledgements are alike: one that comes late is taken for the next.
     ///
     /// # Errors
-    /// As [`echo`](Client::echo)'s, and [`ClientError::Message`] for a message that is the acknowledgement itself,
-    /// which no server answers.
+    /// As [`echo`](Client::echo)'s, and [`ClientError::Message`] for a message that is the acknowledgement
+    /// itself, which no server answers.
     pub async fn ask(&mut self, message: &[u8]) -> Result<Duration, ClientError> {
         if message == ACKNOWLEDGEMENT {
             let why = "it is the acknowledgement itself, which a reply server never answers";

@@ -269,8 +269,8 @@ impl Carrier {
         }
     }
 
-    /// Hands a datagram on and records whether that went well, in one step: who has it may look for it in the trace.
-    /// False where the socket has no room: nothing was done then.
+    /// Hands a datagram on and records whether that went well, in one step: who has it may look for it in the
+    /// trace. False where the socket has no room: nothing was done then.
     fn hand_on(&self, outgoing: &Outgoing) -> bool {
         let Outgoing { delivery: Delivery { packet, copy, to, bytes, altered }, far_end } = outgoing;
         let mut state = self.state();
@@ -387,7 +387,8 @@ async fn serve_server(carrier: Arc<Carrier>, socket: Arc<UdpSocket>, server: Soc
         match carrier.config.net.timeout(patience, socket.recv(&mut buffer)).await {
             Ok(Ok(len)) => carrier.take_from_server(server, client, &buffer[..len]),
             Ok(Err(error)) => {
-                // ECONNREFUSED: the server's port is closed. The client learns nothing, as with real loss of ICMP.
+                // ECONNREFUSED: the server's port is closed. The client learns nothing, as with real loss of
+                // ICMP.
                 tracing::debug!(%server, %client, %error, "receiving from the server failed");
                 carrier.config.net.sleep(PAUSE).await;
             }

@@ -14,8 +14,8 @@ pub(super) fn wrap(from: SocketAddr, to: SocketAddr, data: &[u8]) -> Option<Byte
     datagram(from, to, HOPS, data)
 }
 
-/// The datagram in a packet: from, to, payload. `None` where a host would throw the packet away: it is no whole
-/// IP packet with a UDP datagram in it, or a checksum is wrong.
+/// The datagram in a packet: from, to, payload. `None` where a host would throw the packet away: it is no
+/// whole IP packet with a UDP datagram in it, or a checksum is wrong.
 pub(super) fn unwrap(packet: &Bytes) -> Option<(SocketAddr, SocketAddr, Bytes)> {
     let ip = parse(packet, Strictness::Full).ok()?;
     // Fragments are not made here: what looks like one was damaged, and the rest would never come.
@@ -66,8 +66,8 @@ mod tests {
                     passed.push(bit);
                 }
             }
-            // IPv6 has no header checksum: traffic class and flow label (bits 4 to 31) and hop limit (56 to 63) are
-            // nobody's business at the far end.
+            // IPv6 has no header checksum: traffic class and flow label (bits 4 to 31) and hop limit (56 to
+            // 63) are nobody's business at the far end.
             let free: Vec<usize> = (4..32).chain(56..64).filter(|_| v6).collect();
             assert_eq!(passed, free);
         }

@@ -9,8 +9,8 @@ use crate::model::Domain;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Binding {
     pub(super) domain: Domain,
-    /// Where it receives. IPv4-mapped addresses are kept as IPv4; the unspecified IPv6 address stands for both
-    /// families unless `v6_only`.
+    /// Where it receives. IPv4-mapped addresses are kept as IPv4; the unspecified IPv6 address stands for
+    /// both families unless `v6_only`.
     pub(super) local: IpAddr,
     /// 0 while it is not bound.
     pub(super) port: u16,

@@ -13,8 +13,8 @@ use crate::model::{
 const MAX_GROUPS: usize = 20;
 
 impl Sockets for Stack {
-    /// Raw sockets are `ESOCKTNOSUPPORT`. Ping sockets (datagram with ICMP) are `EACCES`, as where Linux's `ping_group_range`
-    /// is left alone.
+    /// Raw sockets are `ESOCKTNOSUPPORT`. Ping sockets (datagram with ICMP) are `EACCES`, as where Linux's
+    /// `ping_group_range` is left alone.
     fn socket(&mut self, domain: Domain, kind: Kind, protocol: Protocol) -> Result<Fd, Errno> {
         match (kind, protocol) {
             (Kind::Datagram, Protocol::Default | Protocol::Udp) => {
@@ -79,8 +79,8 @@ impl Sockets for Stack {
         }
     }
 
-    /// Also after `shutdown` of the receiving side of a datagram socket this is `EAGAIN` with nothing queued, though `poll`
-    /// says readable: that is how Linux answers a non-blocking receive.
+    /// Also after `shutdown` of the receiving side of a datagram socket this is `EAGAIN` with nothing queued,
+    /// though `poll` says readable: that is how Linux answers a non-blocking receive.
     fn recv_from(&mut self, fd: Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
         if self.streams.is_open(fd) {
             let from = self.stream_sender(fd)?;
@@ -90,7 +90,8 @@ impl Sockets for Stack {
         self.udp_receive(fd, buffer)
     }
 
-    /// On an unconnected datagram socket this is `ENOTCONN` and takes effect all the same, as in Linux (`inet_shutdown`).
+    /// On an unconnected datagram socket this is `ENOTCONN` and takes effect all the same, as in Linux
+    /// (`inet_shutdown`).
     fn shutdown(&mut self, fd: Fd, how: How) -> Result<(), Errno> {
         if self.streams.is_open(fd) {
             return self.stream_shutdown(fd, how);

@@ -1,5 +1,5 @@
-//! The connections of a host, found by their four-tuple: those of open sockets, those that wait for `accept`, and those that
-//! nobody holds any more but that are not over yet.
+//! The connections of a host, found by their four-tuple: those of open sockets, those that wait for `accept`,
+//! and those that nobody holds any more but that are not over yet.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,8 +9,8 @@ use super::route::Route;
 use crate::model::{Fd, State, Time};
 use crate::tcp::Connection;
 
-/// Connections of a host at most, half-open ones and those in TIME-WAIT among them. A new one takes the place of the one
-/// that is nearest to the end of its TIME-WAIT, if there is one.
+/// Connections of a host at most, half-open ones and those in TIME-WAIT among them. A new one takes the place
+/// of the one that is nearest to the end of its TIME-WAIT, if there is one.
 pub(super) const CONNECTIONS_MAX: usize = 8_192;
 
 /// A connection's place in the table.

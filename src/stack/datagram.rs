@@ -118,8 +118,8 @@ pub(super) fn any(domain: Domain) -> IpAddr {
 
 /// What a packet costs of a socket's buffer: Linux's `truesize`, as measured on 6.18.
 ///
-/// 256 bytes of bookkeeping, and the packet with 352 bytes of room and tail in a block of 576 bytes or of the next
-/// power of two; from 16 KiB on, in whole pages. So 256 datagrams of 100 bytes fill the default buffer.
+/// 256 bytes of bookkeeping, and the packet with 352 bytes of room and tail in a block of 576 bytes or of the
+/// next power of two; from 16 KiB on, in whole pages. So 256 datagrams of 100 bytes fill the default buffer.
 pub(super) fn cost(ip_packet_len: usize) -> usize {
     const BOOKKEEPING: usize = 256;
     let block = ip_packet_len + 352;

@@ -93,8 +93,9 @@ pub(super) enum Trouble {
 }
 
 impl Stack {
-    /// Reports trouble with a packet to its sender, where RFC 1122 (3.2.2) and RFC 4443 (2.4 e) allow it: never about a
-    /// broadcast or a multicast, nor about an ICMP message. Sources that are nobody's were dropped before.
+    /// Reports trouble with a packet to its sender, where RFC 1122 (3.2.2) and RFC 4443 (2.4 e) allow it:
+    /// never about a broadcast or a multicast, nor about an ICMP message. Sources that are nobody's were
+    /// dropped before.
     pub(super) fn report(&mut self, arrived: &Arrived<'_>, trouble: Trouble) {
         let path = arrived.parsed.path;
         if arrived.reach != Reach::Own || arrived.parsed.protocol == path.icmp() {

@@ -7,9 +7,10 @@ use super::stream::Role;
 use crate::model::{Fd, State};
 
 impl Stack {
-    /// Whether everything is as it must be between any two calls, whatever arrived and whatever programs did: of each
-    /// TCP connection its sequence numbers, timers and buffers; of the table of connections that each is found, and
-    /// that owners and sockets know each other; of listeners that their counts are right; of the queues their sums.
+    /// Whether everything is as it must be between any two calls, whatever arrived and whatever programs did:
+    /// of each TCP connection its sequence numbers, timers and buffers; of the table of connections that each
+    /// is found, and that owners and sockets know each other; of listeners that their counts are right; of
+    /// the queues their sums.
     ///
     /// It is for tests. A peer that lies cannot make it fail: it speaks of this side alone.
     ///

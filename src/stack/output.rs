@@ -22,7 +22,8 @@ pub(super) struct Waiting {
 }
 
 impl Stack {
-    /// Sends a packet on its way, in fragments if need be; `looped` is whether this host gets what goes to many.
+    /// Sends a packet on its way, in fragments if need be; `looped` is whether this host gets what goes to
+    /// many.
     ///
     /// # Errors
     /// `ENOBUFS` where the transmit queue has no room for it.
@@ -82,8 +83,8 @@ impl Stack {
         }
     }
 
-    /// Receives what this host sent to itself. What that provokes (an ICMP error) is received in turn, and provokes
-    /// nothing more.
+    /// Receives what this host sent to itself. What that provokes (an ICMP error) is received in turn, and
+    /// provokes nothing more.
     pub(super) fn run_loopback(&mut self) {
         while let Some(packet) = self.looped.pop_front() {
             self.receive(&packet, true);

@@ -1,4 +1,5 @@
-//! Which addresses and ports sockets have: bind, connect, and what is picked where the program does not choose.
+//! Which addresses and ports sockets have: bind, connect, and what is picked where the program does not
+//! choose.
 
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
@@ -79,7 +80,8 @@ impl Stack {
         Ok(ip)
     }
 
-    /// The address that a socket of either kind can be connected to. An AF_INET6 socket takes AF_INET addresses too.
+    /// The address that a socket of either kind can be connected to. An AF_INET6 socket takes AF_INET
+    /// addresses too.
     pub(super) fn reachable_family(binding: &Binding, addr: SocketAddr) -> Result<IpAddr, Errno> {
         match (binding.domain, addr) {
             (Domain::Inet, SocketAddr::V6(_)) => return Err(Errno::EAFNOSUPPORT),
@@ -147,13 +149,15 @@ impl Stack {
         Ok(())
     }
 
-    /// `connect(2)` with AF_UNSPEC (`__udp_disconnect`): what the program did not choose itself is given back.
+    /// `connect(2)` with AF_UNSPEC (`__udp_disconnect`): what the program did not choose itself is given
+    /// back.
     pub(super) fn udp_disconnect(&mut self, fd: Fd) -> Result<(), Errno> {
         let socket = self.datagrams.get_mut(fd)?;
         socket.peer = None;
         if !socket.address_locked {
             let ip = any(socket.binding.domain);
-            // An address that was 0.0.0.0 mapped into IPv6 is the unspecified address afterwards, as in Linux.
+            // An address that was 0.0.0.0 mapped into IPv6 is the unspecified address afterwards, as in
+            // Linux.
             (socket.binding.local, socket.source) = (ip, None);
         }
         if !socket.port_locked {

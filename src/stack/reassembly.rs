@@ -1,8 +1,8 @@
 //! Putting fragments together again (RFC 791, section 3.2; RFC 8200, section 4.5; RFC 5722).
 //!
-//! A fragment that lies within what is already there is a duplicate and ignored. One that overlaps it in part, or
-//! contradicts the end, spoils the whole datagram: it is thrown away with all its fragments, those to come included.
-//! Bounded in number, memory and time; where there are too many, the oldest goes.
+//! A fragment that lies within what is already there is a duplicate and ignored. One that overlaps it in
+//! part, or contradicts the end, spoils the whole datagram: it is thrown away with all its fragments, those
+//! to come included. Bounded in number, memory and time; where there are too many, the oldest goes.
 
 use bytes::Bytes;
 
@@ -18,7 +18,8 @@ pub(super) const MAX_MEMORY: usize = 4 << 20;
 const MAX_PARTS: usize = 2_048;
 /// What is counted for a fragment, and for a datagram, beside their bytes.
 const OVERHEAD: usize = 128;
-/// How long a datagram is waited for, in milliseconds: Linux's `ipfrag_time` for IPv4, RFC 8200's 60 s for IPv6.
+/// How long a datagram is waited for, in milliseconds: Linux's `ipfrag_time` for IPv4, RFC 8200's 60 s for
+/// IPv6.
 const TIMEOUT_MS: (u64, u64) = (30_000, 60_000);
 
 /// Datagrams of which not all fragments are there.
@@ -42,7 +43,8 @@ struct Partial {
     key: Key,
     deadline: Time,
     reach: Reach,
-    /// In the order of their offsets, without overlaps. Empty, with `spoiled`, once the datagram cannot be had.
+    /// In the order of their offsets, without overlaps. Empty, with `spoiled`, once the datagram cannot be
+    /// had.
     parts: Vec<Part>,
     spoiled: bool,
     /// Sum of the parts' lengths.
@@ -98,8 +100,8 @@ impl Reassembly {
         Some(Expired { reach: partial.reach, first: partial.first.map(|first| (first.packet, first.parsed)) })
     }
 
-    /// Takes in a fragment; gives the whole packet once it is complete. `holes` hands it out with what is missing
-    /// zeroed as soon as its beginning and its end are there: a deliberate bug.
+    /// Takes in a fragment; gives the whole packet once it is complete. `holes` hands it out with what is
+    /// missing zeroed as soon as its beginning and its end are there: a deliberate bug.
     pub(super) fn insert(
         &mut self,
         now: Time,
@@ -228,7 +230,8 @@ impl Partial {
         Added::New
     }
 
-    /// Whether the parts from `before` on reach to `end` without a gap. The caller knows that they begin early enough.
+    /// Whether the parts from `before` on reach to `end` without a gap. The caller knows that they begin
+    /// early enough.
     fn covers(&self, before: usize, end: usize) -> bool {
         let mut reached = self.parts[before].offset;
         for part in &self.parts[before..] {

@@ -65,8 +65,8 @@ impl StackConfig {
     /// The way to `dst` for a socket that is bound to `bound`, if it is.
     ///
     /// # Errors
-    /// `ENETUNREACH` where nothing leads there; `EINVAL` from a loopback address to the link; `EAFNOSUPPORT` from
-    /// an IPv4-mapped address to an IPv6 one.
+    /// `ENETUNREACH` where nothing leads there; `EINVAL` from a loopback address to the link; `EAFNOSUPPORT`
+    /// from an IPv4-mapped address to an IPv6 one.
     pub(super) fn route(&self, dst: IpAddr, bound: Option<IpAddr>) -> Result<Route, Errno> {
         let dst = match dst {
             // The unspecified address means this host (Linux, as BSD did).
@@ -96,7 +96,8 @@ impl StackConfig {
             IpAddr::V6(v6) if v6.is_loopback() => Ipv6Addr::LOCALHOST.into(),
             IpAddr::V6(_) => self.v6.into(),
         });
-        // As measured on Linux 6.18: IPv6 to IPv4-mapped is unreachable, the other way is no address of the family.
+        // As measured on Linux 6.18: IPv6 to IPv4-mapped is unreachable, the other way is no address of the
+        // family.
         let path = Path::new(src, dst).ok_or(if dst.is_ipv4() {
             Errno::ENETUNREACH
         } else {

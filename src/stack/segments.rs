@@ -1,5 +1,5 @@
-//! TCP between the connections and IP: segments to their connection or listener, and out of it; timers; what follows for the
-//! sockets.
+//! TCP between the connections and IP: segments to their connection or listener, and out of it; timers; what
+//! follows for the sockets.
 
 use std::net::IpAddr;
 
@@ -15,7 +15,8 @@ use crate::model::{DropReason, Errno, Fd, Note, State, TcpNote, Time};
 use crate::packet::{Outgoing, TCP_LEN, protocol};
 use crate::tcp::{Connection, MSS_DEFAULT, Options, Outcome, Segment, Seq, initial_sequence_number};
 
-/// By how much a connection that takes the place of one in TIME-WAIT begins behind it (RFC 9293, section 3.6.1).
+/// By how much a connection that takes the place of one in TIME-WAIT begins behind it (RFC 9293, section
+/// 3.6.1).
 const REOPEN_GAP: u32 = 65_537;
 
 impl Stack {
@@ -64,8 +65,8 @@ impl Stack {
         }
     }
 
-    /// A segment for no connection: a listener's (RFC 9293, section 3.10.7.2), or nobody's (section 3.10.7.1). `last` is where
-    /// the connection ended that it takes the place of.
+    /// A segment for no connection: a listener's (RFC 9293, section 3.10.7.2), or nobody's (section
+    /// 3.10.7.1). `last` is where the connection ended that it takes the place of.
     fn tcp_listen(
         &mut self,
         ours: Peer,
@@ -278,8 +279,8 @@ impl Stack {
         let _ = self.emit(None, route.reach, false, &out);
     }
 
-    /// An ICMP error about the segment with this sequence number that this host sent. It counts only for what is
-    /// outstanding (RFC 5927, section 4.1), and ends no connection that is established.
+    /// An ICMP error about the segment with this sequence number that this host sent. It counts only for what
+    /// is outstanding (RFC 5927, section 4.1), and ends no connection that is established.
     pub(super) fn tcp_told_of(
         &mut self,
         [ours, theirs]: [Peer; 2],

@@ -129,7 +129,8 @@ impl Stream {
         }
     }
 
-    /// `setsockopt(2)`: what a stream socket of Linux takes. Keep-alive is not there yet and is `ENOPROTOOPT`.
+    /// `setsockopt(2)`: what a stream socket of Linux takes. Keep-alive is not there yet and is
+    /// `ENOPROTOOPT`.
     pub(super) fn set(&mut self, option: SocketOption) -> Result<(), Errno> {
         match option {
             SocketOption::RecvBuffer(bytes) => {

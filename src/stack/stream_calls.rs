@@ -1,5 +1,5 @@
-//! The Berkeley calls on stream sockets. Their order of checks is that of Linux's `inet_stream_connect`, `inet_listen` and
-//! `inet_accept`.
+//! The Berkeley calls on stream sockets. Their order of checks is that of Linux's `inet_stream_connect`,
+//! `inet_listen` and `inet_accept`.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

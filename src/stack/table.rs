@@ -105,7 +105,8 @@ impl<T> Table<T> {
         self.slots.iter().filter(|slot| slot.told).map(|slot| slot.fd)
     }
 
-    /// Sets whether the descriptor is in the list of changed ones, and gives what it was; `None` if it is not open.
+    /// Sets whether the descriptor is in the list of changed ones, and gives what it was; `None` if it is not
+    /// open.
     pub(super) fn set_told(&mut self, fd: Fd, told: bool) -> Option<bool> {
         let index = self.index(fd).ok()?;
         Some(std::mem::replace(&mut self.slots[index].told, told))

@@ -148,9 +148,9 @@ impl Stack {
         self.is(Mutant::IgnoresUdpChecksum) || (self.is(Mutant::HandsOutHoles) && reassembled)
     }
 
-    /// The one socket that a unicast datagram is for, as Linux scores them (`udp4_lib_lookup2`, `compute_score`): one
-    /// bound to the very address before a wildcard, a connected one before one that is not, one of the packet's family
-    /// before a dual-stack one, and among equals the last bound.
+    /// The one socket that a unicast datagram is for, as Linux scores them (`udp4_lib_lookup2`,
+    /// `compute_score`): one bound to the very address before a wildcard, a connected one before one that is
+    /// not, one of the packet's family before a dual-stack one, and among equals the last bound.
     pub(super) fn udp_lookup(&self, to: Peer, from: Peer) -> Option<Fd> {
         self.datagrams
             .iter()
@@ -172,8 +172,9 @@ impl Stack {
             || socket.peer.is_none_or(|peer| peer == from || (any_port && peer.0 == from.0))
     }
 
-    /// Delivers a broadcast or multicast datagram to every socket that matches. As with Linux's IP_MULTICAST_ALL, which is
-    /// on by default, a socket need not have joined the group itself: its host must have.
+    /// Delivers a broadcast or multicast datagram to every socket that matches. As with Linux's
+    /// IP_MULTICAST_ALL, which is on by default, a socket need not have joined the group itself: its host
+    /// must have.
     fn udp_deliver_to_all(&mut self, to: Peer, queued: &Queued) -> Result<(), DropReason> {
         let matches = |socket: &Datagram| {
             socket.binding.port == to.1
@@ -194,7 +195,8 @@ impl Stack {
         Ok(())
     }
 
-    /// Puts a datagram into a socket's queue, unless that is full. An empty queue takes any (as Linux since 6.15).
+    /// Puts a datagram into a socket's queue, unless that is full. An empty queue takes any (as Linux since
+    /// 6.15).
     fn udp_enqueue(&mut self, fd: Fd, queued: Queued) -> Result<(), DropReason> {
         #[cfg(feature = "mutants")]
         let splits = self.is(Mutant::SplitsDatagrams);

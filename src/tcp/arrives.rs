@@ -1,4 +1,5 @@
-//! A segment arrives (RFC 9293, section 3.10.7), by state. CLOSED is [`Segment::refusal`], LISTEN is the stack's.
+//! A segment arrives (RFC 9293, section 3.10.7), by state. CLOSED is [`Segment::refusal`], LISTEN is the
+//! stack's.
 
 mod acknowledgement;
 mod syn_sent;
@@ -94,8 +95,8 @@ impl Connection {
         Outcome::Done
     }
 
-    /// A SYN may reopen a connection from TIME-WAIT if it lies beyond all that was received (RFC 9293, section 3.6.1,
-    /// MAY-2).
+    /// A SYN may reopen a connection from TIME-WAIT if it lies beyond all that was received (RFC 9293,
+    /// section 3.6.1, MAY-2).
     fn opens_anew(&self, segment: &Segment<'_>) -> bool {
         let fresh = segment.seq.after(self.rcv.nxt) || self.is(Mutant::ReopensForOldSyns);
         segment.syn && segment.ack.is_none() && !segment.rst && !segment.fin && fresh
@@ -106,8 +107,9 @@ impl Connection {
         self.ack_due = true;
     }
 
-    /// Whether some of the segment lies in the receive window. "Special allowance" (section 3.10.7.4) is made for what
-    /// carries no text at the window's right edge, and for the acknowledgement of what comes to a closed window.
+    /// Whether some of the segment lies in the receive window. "Special allowance" (section 3.10.7.4) is made
+    /// for what carries no text at the window's right edge, and for the acknowledgement of what comes to a
+    /// closed window.
     fn is_acceptable(&self, segment: &Segment<'_>) -> bool {
         let (nxt, edge) = (self.rcv.nxt, self.rcv.edge);
         if segment.len() == 0 || edge == nxt {
@@ -116,7 +118,8 @@ impl Connection {
         segment.seq.before(edge) && segment.end().after(nxt)
     }
 
-    /// "If an incoming segment is not acceptable, an acknowledgment should be sent in reply, unless the RST bit is set."
+    /// "If an incoming segment is not acceptable, an acknowledgment should be sent in reply, unless the RST
+    /// bit is set."
     fn answer_unacceptable(&mut self, segment: &Segment<'_>, now: Time) {
         if segment.rst || (self.state == State::TimeWait && self.is(Mutant::SilentInTimeWait)) {
             return;
@@ -163,8 +166,8 @@ impl Connection {
     /// The peer's reset.
     fn reset(&mut self) {
         let error = match self.state {
-            // A reset does not cut TIME-WAIT short, or old duplicates would find their way into the next connection
-            // (RFC 1337, section 3, fix F1; Linux's `tcp_rfc1337`).
+            // A reset does not cut TIME-WAIT short, or old duplicates would find their way into the next
+            // connection (RFC 1337, section 3, fix F1; Linux's `tcp_rfc1337`).
             State::TimeWait => return,
             // As Linux has it: the peer has said its last word, so that it is writing which fails.
             State::CloseWait => Errno::EPIPE,

@@ -8,7 +8,8 @@ impl Connection {
     /// Takes what there is room for.
     ///
     /// # Errors
-    /// `EAGAIN` while there is no room, or no connection yet; the pending error; `EPIPE` after the end of this direction.
+    /// `EAGAIN` while there is no room, or no connection yet; the pending error; `EPIPE` after the end of
+    /// this direction.
     pub(crate) fn send(&mut self, data: &[u8]) -> Result<usize, Errno> {
         if let Some(error) = self.error.take() {
             return Err(error);
@@ -77,7 +78,8 @@ impl Connection {
         self.end(Some(Errno::ECONNRESET));
     }
 
-    /// SHUT_RD: what is queued can still be read, then comes the end. The peer hears nothing of it, as in Linux.
+    /// SHUT_RD: what is queued can still be read, then comes the end. The peer hears nothing of it, as in
+    /// Linux.
     pub(crate) fn shut_read(&mut self) {
         self.read_shut = true;
         self.woken = true;

@@ -25,14 +25,14 @@ pub struct Config {
     pub rto_max: Duration,
     /// How long an acknowledgement may wait for company (RFC 9293, section 3.8.6.3: less than half a second).
     pub delayed_ack: Duration,
-    /// Repeats of a SYN before a connect is `ETIMEDOUT` (Linux's `tcp_syn_retries`: 127 s in all, where RFC 9293, section
-    /// 3.8.3, would have three minutes).
+    /// Repeats of a SYN before a connect is `ETIMEDOUT` (Linux's `tcp_syn_retries`: 127 s in all, where RFC
+    /// 9293, section 3.8.3, would have three minutes).
     pub syn_retries: u32,
-    /// Repeats of a SYN-ACK before the half-open connection is forgotten. Linux has 5; with 7 no plan that hits the
-    /// SYN-ACK and the acknowledgement after it five times each can end it.
+    /// Repeats of a SYN-ACK before the half-open connection is forgotten. Linux has 5; with 7 no plan that
+    /// hits the SYN-ACK and the acknowledgement after it five times each can end it.
     pub syn_ack_retries: u32,
-    /// Repeats of the same data, FIN or window probe with no answer before the connection is `ETIMEDOUT` (R2 of
-    /// RFC 9293, section 3.8.3; Linux's `tcp_retries2`).
+    /// Repeats of the same data, FIN or window probe with no answer before the connection is `ETIMEDOUT` (R2
+    /// of RFC 9293, section 3.8.3; Linux's `tcp_retries2`).
     pub retries: u32,
     /// How long a connection stays in TIME-WAIT: twice the maximum segment lifetime (Linux's 60 s).
     pub time_wait: Duration,

@@ -1,5 +1,5 @@
-//! Congestion control: slow start, congestion avoidance, fast retransmit and fast recovery (RFC 5681, RFC 6582), the
-//! initial window (RFC 6928) and limited transmit (RFC 3042).
+//! Congestion control: slow start, congestion avoidance, fast retransmit and fast recovery (RFC 5681, RFC
+//! 6582), the initial window (RFC 6928) and limited transmit (RFC 3042).
 //!
 //! Left out, with its place here: SACK-based recovery (RFC 6675).
 
@@ -117,8 +117,8 @@ impl Congestion {
         }
     }
 
-    /// A duplicate acknowledgement (RFC 5681, section 3.2; RFC 6582, section 3.2): `una` and `nxt` are SND.UNA and
-    /// SND.NXT.
+    /// A duplicate acknowledgement (RFC 5681, section 3.2; RFC 6582, section 3.2): `una` and `nxt` are
+    /// SND.UNA and SND.NXT.
     pub(crate) fn duplicate(&mut self, una: Seq, nxt: Seq) -> Advice {
         self.duplicates = self.duplicates.saturating_add(1);
         if self.recovery.is_some() {

@@ -38,8 +38,8 @@ pub(crate) struct Options {
 pub(crate) struct Send {
     pub(crate) iss: Seq,
     pub(crate) una: Seq,
-    /// SND.NXT: beyond all that was sent within the window. A timeout does not move it back: what is to be sent again is
-    /// counted by `again`, so that an acknowledgement never bears an old sequence number.
+    /// SND.NXT: beyond all that was sent within the window. A timeout does not move it back: what is to be
+    /// sent again is counted by `again`, so that an acknowledgement never bears an old sequence number.
     pub(crate) nxt: Seq,
     /// Beyond all that was ever sent: SND.NXT, or one more while an octet probes a closed window.
     pub(crate) max: Seq,
@@ -56,7 +56,8 @@ pub(crate) struct Send {
     pub(crate) again: Option<Seq>,
     /// The first unacknowledged segment is to be sent again at once.
     pub(crate) resend_first: bool,
-    /// The segment that is being timed: the sequence number behind it, and when it was sent (RFC 6298, section 3).
+    /// The segment that is being timed: the sequence number behind it, and when it was sent (RFC 6298,
+    /// section 3).
     pub(crate) timed: Option<(Seq, Time)>,
     /// When text was last sent.
     pub(crate) last: Time,
@@ -161,8 +162,8 @@ impl Connection {
         Connection::new(config, options, iss, State::SynSent)
     }
 
-    /// What a SYN that meets a listener makes (RFC 9293, section 3.10.7.2): the SYN-ACK is due. Text beside the SYN is not
-    /// kept: the peer sends it again.
+    /// What a SYN that meets a listener makes (RFC 9293, section 3.10.7.2): the SYN-ACK is due. Text beside
+    /// the SYN is not kept: the peer sends it again.
     pub(crate) fn answer(config: Arc<Config>, options: Options, iss: Seq, syn: &Segment<'_>) -> Connection {
         let mut connection = Connection::new(config, options, iss, State::SynReceived);
         connection.learn_syn(syn);
@@ -198,7 +199,8 @@ impl Connection {
         }
     }
 
-    /// The congestion window in bytes, if it may send data and the window is another one than when it was asked last.
+    /// The congestion window in bytes, if it may send data and the window is another one than when it was
+    /// asked last.
     pub(crate) fn take_congestion_window(&mut self) -> Option<u32> {
         let sends = matches!(
             self.state,

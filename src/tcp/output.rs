@@ -187,7 +187,8 @@ impl Connection {
         self.state != State::TimeWait && self.snd.nxt.before(end)
     }
 
-    /// What is sent for the first time next, as the windows, Nagle's algorithm and silly-window avoidance allow.
+    /// What is sent for the first time next, as the windows, Nagle's algorithm and silly-window avoidance
+    /// allow.
     fn next_new(&mut self, now: Time) -> Option<Piece> {
         if !self.has_unsent() {
             return None;
@@ -227,8 +228,8 @@ impl Connection {
         len == self.mss || pushed || ((idle || self.options.no_delay) && len >= self.snd.wnd_max / 2)
     }
 
-    /// What goes out when the persist timer has expired: what the window takes, were it ever so little, or an octet beyond
-    /// it (RFC 9293, section 3.8.6.1). That octet is not counted as sent: SND.NXT stays.
+    /// What goes out when the persist timer has expired: what the window takes, were it ever so little, or an
+    /// octet beyond it (RFC 9293, section 3.8.6.1). That octet is not counted as sent: SND.NXT stays.
     fn probe(&mut self, now: Time) -> Option<Piece> {
         if self.flight() > 0 {
             self.note(TcpNote::Probe);

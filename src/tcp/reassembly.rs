@@ -1,8 +1,9 @@
-//! Text that came before its turn (RFC 9293, section 3.10.7.4: "segments with higher beginning sequence numbers SHOULD be
-//! held for later processing").
+//! Text that came before its turn (RFC 9293, section 3.10.7.4: "segments with higher beginning sequence
+//! numbers SHOULD be held for later processing").
 //!
 //! Bounded: the pieces do not overlap and lie within the window that was offered, and there are at most
-//! [`PIECES_MAX`] of them. What does not fit is thrown away; the peer, which heard nothing of it, sends it again.
+//! [`PIECES_MAX`] of them. What does not fit is thrown away; the peer, which heard nothing of it, sends it
+//! again.
 
 use std::collections::VecDeque;
 
@@ -114,7 +115,8 @@ mod tests {
             cuts in prop::collection::vec((0_u32..2_000, 1_u32..400), 1..60),
         ) {
             let text: Vec<u8> = (0..2_400_u32).map(|n| (n % 251) as u8).collect();
-            let (mut reassembly, mut read, mut have) = (Reassembly::default(), Vec::new(), vec![false; 2_400]);
+            let (mut reassembly, mut read) = (Reassembly::default(), Vec::new());
+            let mut have = vec![false; 2_400];
             for (from, len) in cuts {
                 let (start, end) = (from as usize, (from + len) as usize);
                 have[start..end].fill(true);

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use super::reassembly::Reassembly;
 use super::seq::Seq;
 
-/// The largest window without scaling (RFC 9293, section 3.1). With it (RFC 7323) this is where it would shift.
+/// The largest window without scaling (RFC 9293, section 3.1). With it (RFC 7323) this is where it would
+/// shift.
 const WINDOW_MAX: u32 = 65_535;
 
 /// The receive sequence variables (RFC 9293, section 3.3.1) and the receive buffer.
@@ -69,8 +70,8 @@ impl Receive {
         free.min(WINDOW_MAX).saturating_sub(self.window())
     }
 
-    /// Moves the right edge where that is worth it, and gives the window to be offered now: silly windows are avoided
-    /// (RFC 9293, section 3.8.6.2.2).
+    /// Moves the right edge where that is worth it, and gives the window to be offered now: silly windows are
+    /// avoided (RFC 9293, section 3.8.6.2.2).
     pub(crate) fn offer(&mut self, mss: u32) -> u16 {
         if self.growth() >= self.worth(mss) {
             self.edge += self.growth();
@@ -88,8 +89,8 @@ impl Receive {
         (self.window_max() / 2).min(mss).max(1)
     }
 
-    /// Whether the peer should be told at once of the room that a read made: after a window too small to be used as soon
-    /// as there is one, else once two segments or half of the buffer are free.
+    /// Whether the peer should be told at once of the room that a read made: after a window too small to be
+    /// used as soon as there is one, else once two segments or half of the buffer are free.
     pub(crate) fn has_news(&self, mss: u32) -> bool {
         let worth = self.worth(mss);
         let at_once = if self.window() < worth { worth } else { (2 * mss).min(self.window_max() / 2).max(1) };

@@ -47,7 +47,8 @@ impl Rtt {
         self.rto = self.rto.saturating_mul(2).min(config.rto_max);
     }
 
-    /// Data follows a SYN that was repeated (section 5.7): at least three seconds, until a sample says better.
+    /// Data follows a SYN that was repeated (section 5.7): at least three seconds, until a sample says
+    /// better.
     pub(crate) fn after_lost_syn(&mut self, config: &Config) {
         if self.smoothed.is_none() {
             self.rto = Duration::from_secs(3).clamp(config.rto_min, config.rto_max);

@@ -1,7 +1,8 @@
 //! A segment (RFC 9293, section 3.1), and its bytes.
 //!
-//! Of the options only the maximum segment size is spoken. Their places: window scale, timestamps and SACK (RFC 7323,
-//! RFC 2018) would be further fields of [`Segment`]. The urgent pointer is not looked at: urgent data stays in line.
+//! Of the options only the maximum segment size is spoken. Their places: window scale, timestamps and SACK
+//! (RFC 7323, RFC 2018) would be further fields of [`Segment`]. The urgent pointer is not looked at: urgent
+//! data stays in line.
 
 use super::seq::Seq;
 use crate::packet::{Path, TcpFlags, TcpSegment, max_segment_size};
@@ -48,8 +49,8 @@ impl<'a> Segment<'a> {
         self.seq + self.len()
     }
 
-    /// The reset that answers a segment for which there is no connection (RFC 9293, section 3.10.7.1); none answers a
-    /// reset.
+    /// The reset that answers a segment for which there is no connection (RFC 9293, section 3.10.7.1); none
+    /// answers a reset.
     pub(crate) fn refusal(&self) -> Option<Segment<'static>> {
         if self.rst {
             return None;
@@ -112,11 +113,13 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(
-            seq: u32, ack: Option<u32>, syn: bool, fin: bool, rst: bool, psh: bool, window: u16, mss: Option<u16>,
+            seq: u32, ack: Option<u32>, syn: bool, fin: bool, rst: bool, psh: bool, window: u16,
+            mss: Option<u16>,
             text: Vec<u8>,
         ) {
             let segment = Segment {
-                seq: Seq(seq), ack: ack.map(Seq), syn, fin, rst, psh, window, mss: mss.filter(|_| syn), text: &text,
+                seq: Seq(seq), ack: ack.map(Seq), syn, fin, rst, psh, window, mss: mss.filter(|_| syn),
+                text: &text,
             };
             let path = Path::V4 { src: [10, 0, 0, 1].into(), dst: [10, 0, 0, 2].into() };
             let bytes = [&segment.header(&path, 7, 9)[..], &text].concat();

@@ -1,4 +1,5 @@
-//! The timers of a connection and what happens when they expire (RFC 9293, section 3.10.8; RFC 6298, section 5).
+//! The timers of a connection and what happens when they expire (RFC 9293, section 3.10.8; RFC 6298, section
+//! 5).
 
 use std::time::Duration;
 
@@ -20,8 +21,8 @@ pub(crate) struct Timers {
     pub(super) retransmit: Option<Time>,
     /// The SYN goes out again sooner than that.
     pub(super) syn_soon: Option<Time>,
-    /// The window does not let out what is to be sent, and nothing is outstanding (RFC 9293, section 3.8.6.1); also the
-    /// override of the sender's silly-window avoidance (section 3.8.6.2.1).
+    /// The window does not let out what is to be sent, and nothing is outstanding (RFC 9293, section
+    /// 3.8.6.1); also the override of the sender's silly-window avoidance (section 3.8.6.2.1).
     pub(super) persist: Option<Time>,
     /// The persist timer expired: an octet goes out even so.
     pub(super) probe_due: bool,
@@ -82,8 +83,8 @@ impl Connection {
         if self.is(Mutant::ForgetsFin) && self.snd.una == self.text_end() {
             return;
         }
-        // RFC 9293, section 3.8.6: a window that shrank to nothing over data is probed in the standard way; once it opens, all
-        // is sent again.
+        // RFC 9293, section 3.8.6: a window that shrank to nothing over data is probed in the standard way;
+        // once it opens, all is sent again.
         self.timers.probe_due = self.snd.wnd == 0;
         if !self.is(Mutant::NeverHalves) {
             self.congestion.timed_out(self.snd.una, self.snd.nxt, again);

@@ -1,9 +1,11 @@
-//! The time-space diagram of a trace, as text (and, in `svg`, as a picture): hosts as vertical lines, time going down, packets as arrows.
+//! The time-space diagram of a trace, as text (and, in `svg`, as a picture): hosts as vertical lines, time
+//! going down, packets as arrows.
 //!
-//! A packet is one line, from the moment it leaves, wherever the receiver sees nothing else between its leaving and
-//! its arrival; the arrow then says how long it took. Otherwise its departure and its arrival are lines of their own.
-//! What programs and stacks do stands beside their host's line: outside it with two hosts, in a margin at the right
-//! with more. Of two hosts the one that sends first stands at the left, as RFC 9293 draws them.
+//! A packet is one line, from the moment it leaves, wherever the receiver sees nothing else between its
+//! leaving and its arrival; the arrow then says how long it took. Otherwise its departure and its arrival are
+//! lines of their own. What programs and stacks do stands beside their host's line: outside it with two
+//! hosts, in a margin at the right with more. Of two hosts the one that sends first stands at the left, as
+//! RFC 9293 draws them.
 
 mod flight;
 mod flows;
@@ -25,11 +27,13 @@ const WIDTH_MAX: usize = 1_000;
 pub struct DiagramOptions {
     /// The widest line, in columns; values outside 40 to 1000 count as the nearest of these.
     pub width: usize,
-    /// The most lines; at least 12. What is too much is left out in the middle, and the diagram says how much.
+    /// The most lines; at least 12. What is too much is left out in the middle, and the diagram says how
+    /// much.
     pub lines_max: usize,
     /// ASCII characters only.
     pub ascii: bool,
-    /// The moment of truth: the event (its place in [`Trace::events`]) whose line is marked, and drawn before others.
+    /// The moment of truth: the event (its place in [`Trace::events`]) whose line is marked, and drawn before
+    /// others.
     pub mark: Option<usize>,
 }
 

@@ -47,7 +47,8 @@ pub struct Event {
     pub what: What,
 }
 
-/// Events that a new trace has room for: most runs are short, and growing step by step costs a copy each time.
+/// Events that a new trace has room for: most runs are short, and growing step by step costs a copy each
+/// time.
 const ROOM: usize = 128;
 
 impl Trace {
@@ -94,8 +95,9 @@ impl Trace {
         &self.events
     }
 
-    /// What the congestion windows of the hosts' connections became, in order. They change with every acknowledgement,
-    /// and are no events: neither diagrams nor golden traces show them, but the [`hash`](Trace::hash) counts them.
+    /// What the congestion windows of the hosts' connections became, in order. They change with every
+    /// acknowledgement, and are no events: neither diagrams nor golden traces show them, but the
+    /// [`hash`](Trace::hash) counts them.
     pub fn congestion_windows(&self) -> &[CongestionWindow] {
         &self.windows
     }
@@ -115,8 +117,8 @@ impl Trace {
         }
     }
 
-    /// Forgets all events behind the first `len`, and the congestion windows behind those; the numbering of packets
-    /// goes on.
+    /// Forgets all events behind the first `len`, and the congestion windows behind those; the numbering of
+    /// packets goes on.
     pub fn truncate(&mut self, len: usize) {
         self.events.truncate(len);
         let kept = self.windows.partition_point(|window| window.place <= len);
@@ -135,7 +137,8 @@ impl Trace {
         }
     }
 
-    /// Gives each fault that took place the number that `number` gives for its own: where a plan has lost other faults.
+    /// Gives each fault that took place the number that `number` gives for its own: where a plan has lost
+    /// other faults.
     pub fn renumber_faults(&mut self, number: impl Fn(usize) -> usize) {
         for event in &mut self.events {
             if let What::Fault { fault, .. } = &mut event.what {
@@ -144,8 +147,8 @@ impl Trace {
         }
     }
 
-    /// The number for the next packet. Packets after 2^32 - 1 others, which only a relay that runs for days can see,
-    /// share the last number.
+    /// The number for the next packet. Packets after 2^32 - 1 others, which only a relay that runs for days
+    /// can see, share the last number.
     pub fn next_packet(&mut self) -> PacketId {
         let id = PacketId(self.packets);
         self.packets = self.packets.saturating_add(1);

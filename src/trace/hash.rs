@@ -1,7 +1,8 @@
-//! A trace's hash: 128 bits over a canonical encoding of every event, the same on every platform and in every process.
+//! A trace's hash: 128 bits over a canonical encoding of every event, the same on every platform and in every
+//! process.
 //!
-//! Encoding: fields in the order of their declaration; numbers little-endian in 8 bytes; text and bytes with their
-//! length before them; an option as 0 or 1 and its value; what is chosen from a list by its name.
+//! Encoding: fields in the order of their declaration; numbers little-endian in 8 bytes; text and bytes with
+//! their length before them; an option as 0 or 1 and its value; what is chosen from a list by its name.
 
 use std::hash::Hasher as _;
 use std::net::{IpAddr, SocketAddr};

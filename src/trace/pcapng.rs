@@ -1,15 +1,17 @@
 //! A trace as a capture file that Wireshark, tshark and others open: pcapng.
 //!
-//! Each host has an interface of its name. A packet stands there twice: on the interface of the host that it left,
-//! outbound, as it was sent; and on that of the host where it arrived, inbound, as it came, once for each copy. What was
-//! dropped by a fault or lost otherwise is on the interface `lost`, what the plan put on the wire on `injected`. A packet
-//! that left and is on none of them was still on its way when the run ended.
+//! Each host has an interface of its name. A packet stands there twice: on the interface of the host that it
+//! left, outbound, as it was sent; and on that of the host where it arrived, inbound, as it came, once for
+//! each copy. What was dropped by a fault or lost otherwise is on the interface `lost`, what the plan put on
+//! the wire on `injected`. A packet that left and is on none of them was still on its way when the run ended.
 //!
-//! What hit a packet is a comment of each of its entries, and nothing else is: `frame.comment` finds the faults. Times are
-//! those of the run, in nanoseconds, its start being 1970-01-01 00:00 UTC. Packets are whole, from their IP header on.
+//! What hit a packet is a comment of each of its entries, and nothing else is: `frame.comment` finds the
+//! faults. Times are those of the run, in nanoseconds, its start being 1970-01-01 00:00 UTC. Packets are
+//! whole, from their IP header on.
 //!
-//! Wireshark's analysis of TCP takes all interfaces for one, and so each packet for a retransmission of itself. A display filter
-//! does not change that; a file of what one host saw does: [`Trace::write_pcapng_seen_by`].
+//! Wireshark's analysis of TCP takes all interfaces for one, and so each packet for a retransmission of
+//! itself. A display filter does not change that; a file of what one host saw does:
+//! [`Trace::write_pcapng_seen_by`].
 
 mod entry;
 mod writer;
@@ -32,7 +34,8 @@ pub struct Captured {
     pub lost: u64,
     /// Packets that the plan put on the wire.
     pub injected: u64,
-    /// Packets that are not in the file: the trace does not hold them. Such is one to an address that no host has.
+    /// Packets that are not in the file: the trace does not hold them. Such is one to an address that no host
+    /// has.
     pub missing: u64,
 }
 
@@ -80,13 +83,14 @@ impl Trace {
     /// It is written packet by packet; beside the trace it takes memory of a few words for each packet.
     ///
     /// # Errors
-    /// Those of `out`; `InvalidInput` where a host's name is longer than the format allows, which is 65 535 bytes.
+    /// Those of `out`; `InvalidInput` where a host's name is longer than the format allows, which is 65 535
+    /// bytes.
     pub fn write_pcapng(&self, comment: &str, out: impl io::Write) -> io::Result<Captured> {
         self.write_entries(None, comment, out)
     }
 
-    /// The same of what one host sent and got, and nothing else: as a capture made at that host. Wireshark's analysis of TCP is
-    /// right for it.
+    /// The same of what one host sent and got, and nothing else: as a capture made at that host. Wireshark's
+    /// analysis of TCP is right for it.
     ///
     /// # Errors
     /// As for [`Trace::write_pcapng`].

@@ -1,7 +1,8 @@
 //! A trace as text, one line an event: the format of golden traces.
 //!
-//! Stable from run to run and from release to release. Data of more than 32 bytes and whole packets stand by their
-//! length and a hash; times are milliseconds, exact to the nanosecond where they are not whole microseconds.
+//! Stable from run to run and from release to release. Data of more than 32 bytes and whole packets stand by
+//! their length and a hash; times are milliseconds, exact to the nanosecond where they are not whole
+//! microseconds.
 
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
@@ -28,9 +29,9 @@ impl Trace {
         out
     }
 
-    /// What happened at one host, in order and without times: its programs' calls, what it sent, what arrived, what
-    /// its stack told, its crashes and restarts. Packets are named by what they are, so that two testbeds can be
-    /// compared line by line.
+    /// What happened at one host, in order and without times: its programs' calls, what it sent, what
+    /// arrived, what its stack told, its crashes and restarts. Packets are named by what they are, so that
+    /// two testbeds can be compared line by line.
     pub fn host_sequence(&self, host: HostId) -> Vec<String> {
         let names = self.packet_names();
         let name = |packet: PacketId| {
@@ -127,8 +128,8 @@ impl Trace {
 }
 
 impl What {
-    /// Whether it happened at that host: its calls, packets sent by it or handed to it, its stack's notes, its
-    /// crashes and restarts.
+    /// Whether it happened at that host: its calls, packets sent by it or handed to it, its stack's notes,
+    /// its crashes and restarts.
     pub fn is_at(&self, host: HostId) -> bool {
         match self {
             What::Sent { from, .. } => *from == host,

@@ -1,9 +1,10 @@
-//! The claims of *Stream sockets*: here the studies that the programs' calls alone settle, so that they run over real
-//! sockets too; [`life`] has those that take faults and packets.
+//! The claims of *Stream sockets*: here the studies that the programs' calls alone settle, so that they run
+//! over real sockets too; [`life`] has those that take faults and packets.
 //!
-//! Each study writes bytes that tell where they belong (`pattern`), so that a check can say what became of them. A
-//! program asserts nothing; the checks read the trace. Where one side must wait until the other has done something, it
-//! is told so over a second connection, never by the clock; only that *nothing more happens* takes a wait to see.
+//! Each study writes bytes that tell where they belong (`pattern`), so that a check can say what became of
+//! them. A program asserts nothing; the checks read the trace. Where one side must wait until the other has
+//! done something, it is told so over a second connection, never by the clock; only that *nothing more
+//! happens* takes a wait to see.
 
 mod backlog;
 mod bytes;
@@ -162,7 +163,8 @@ static STUDIES: [Study; 13] = [
     .searched(Search::of(0, 64)),
     study(
         writes::NAME,
-        "Both sides write and read over one connection; sizes, numbers of writes, readers, closings and the link vary.",
+        "Both sides write and read over one connection; sizes, numbers of writes, readers, closings and the \
+         link vary.",
         writes::scenario,
         &[
             CheckSpec::of_calls("tcp/every-byte", writes::every_byte),
@@ -194,7 +196,11 @@ static STUDIES: [Study; 13] = [
         "tcp-stopped-reader",
         "A client writes until it must wait, since the server only writes; then the server reads.",
         |testbed| {
-            if testbed.is_lab() { scenario::<flow::StoppedReader<true>>(testbed) } else { scenario::<flow::StoppedReader>(testbed) }
+            if testbed.is_lab() {
+                scenario::<flow::StoppedReader<true>>(testbed)
+            } else {
+                scenario::<flow::StoppedReader>(testbed)
+            }
         },
         &[
             CheckSpec::of_calls("tcp/flow-control", flow::flow_control),
@@ -230,9 +236,14 @@ static STUDIES: [Study; 13] = [
     .searched(Search::of(0, 32)),
     study(
         "tcp-buffers",
-        "A client writes to two sockets that nobody reads, one with a small and one with a large receive buffer.",
+        "A client writes to two sockets that nobody reads, one with a small and one with a large receive \
+         buffer.",
         |testbed| {
-            if testbed.is_lab() { scenario::<flow::Buffers<true>>(testbed) } else { scenario::<flow::Buffers>(testbed) }
+            if testbed.is_lab() {
+                scenario::<flow::Buffers<true>>(testbed)
+            } else {
+                scenario::<flow::Buffers>(testbed)
+            }
         },
         &[CheckSpec::of_calls("tcp/window-is-the-buffer", flow::window_is_the_buffer)],
         &[mutant(
@@ -294,7 +305,8 @@ static STUDIES: [Study; 13] = [
     ),
     study(
         "tcp-reset",
-        "A server aborts connections, with linger 0 and by leaving data unread, while its client still uses them.",
+        "A server aborts connections, with linger 0 and by leaving data unread, while its client still uses \
+         them.",
         scenario::<reset::Aborted>,
         &[CheckSpec::of_calls("tcp/reset", reset::reset)],
         &[mutant(

@@ -1,9 +1,9 @@
 //! The studies of *Datagram sockets*: what UDP promises and what it does not.
 //!
-//! `scenarios` says what the hosts do, `programs` is what they have in common; `datagrams` reads a run back into
-//! sends, receives and packets; the checks stand by subject: `transit` (loss, order, repetition), `content`
-//! (boundaries, length, damage), `refusal` (errors, filters), `limits` (size, fragments, buffers), `crowd` (many
-//! peers, broadcast, groups).
+//! `scenarios` says what the hosts do, `programs` is what they have in common; `datagrams` reads a run back
+//! into sends, receives and packets; the checks stand by subject: `transit` (loss, order, repetition),
+//! `content` (boundaries, length, damage), `refusal` (errors, filters), `limits` (size, fragments, buffers),
+//! `crowd` (many peers, broadcast, groups).
 
 mod content;
 mod crowd;
@@ -115,7 +115,8 @@ const STUDIES: &[Study] = &[
     },
     Study {
         name: "udp-ask",
-        about: "A client asks twice, and again where no answer comes in time; the server answers whatever comes.",
+        about: "A client asks twice, and again where no answer comes in time; the server answers whatever \
+                comes.",
         scenario: scenarios::ask,
         checks: &[
             NEVER_REPEATS,
@@ -128,14 +129,16 @@ const STUDIES: &[Study] = &[
     },
     Study {
         name: "udp-echo",
-        about: "The echo programs: a connected client sends three messages, one after the other, to the echo server.",
+        about: "The echo programs: a connected client sends three messages, one after the other, to the echo \
+                server.",
         scenario: scenarios::echo,
         checks: &[NEVER_REPEATS, boundaries::<FULL_ROOM>(), LIGHTWEIGHT],
         ..STUDY
     },
     Study {
         name: "udp-connected",
-        about: "A client connects its socket to a server; a stranger sends to it, and to another socket of the client.",
+        about: "A client connects its socket to a server; a stranger sends to it, and to another socket of \
+                the client.",
         scenario: scenarios::connected,
         checks: &[
             CheckSpec::of_calls("udp/connected-filters", refusal::connected_filters),
@@ -215,7 +218,8 @@ const STUDIES: &[Study] = &[
     },
     Study {
         name: "udp-broadcast",
-        about: "A client sends to the broadcast address, before and after it set SO_BROADCAST; three hosts listen.",
+        about: "A client sends to the broadcast address, before and after it set SO_BROADCAST; three hosts \
+                listen.",
         scenario: scenarios::broadcast,
         checks: &[CheckSpec::of_calls("udp/broadcast-needs-asking", crowd::broadcast_needs_asking)],
         refuses: no_link,
@@ -239,7 +243,8 @@ const STUDIES: &[Study] = &[
     },
     Study {
         name: "udp-burst",
-        about: "A client sends ten datagrams at once to a server with a small receive buffer that reads late.",
+        about: "A client sends ten datagrams at once to a server with a small receive buffer that reads \
+                late.",
         scenario: scenarios::burst,
         checks: &[CheckSpec::of_calls("udp/no-flow-control", limits::no_flow_control)],
         search: Search::FAULT_FREE,
@@ -300,8 +305,8 @@ fn ours_only(testbed: Testbed) -> Option<&'static str> {
     }
 }
 
-/// Plans of one fault that flips the same bit of two 16-bit words of a payload, where the one has it set and the other
-/// has not: what the one adds to the sum the other takes away (RFC 1071).
+/// Plans of one fault that flips the same bit of two 16-bit words of a payload, where the one has it set and
+/// the other has not: what the one adds to the sum the other takes away (RFC 1071).
 fn cancelling_bits(_: &Scenario) -> Vec<FaultPlan> {
     /// IPv4's header and UDP's: where the payload begins, in bytes.
     const PAYLOAD: usize = 28;

@@ -101,8 +101,8 @@ fn tell_left(state: &ProgressState, out: &mut dyn Write) {
     };
 }
 
-/// How long it will take if the steps that are left take as long as those that are done: nothing is known before the
-/// first.
+/// How long it will take if the steps that are left take as long as those that are done: nothing is known
+/// before the first.
 fn left(elapsed: Duration, done: u64, steps: u64) -> Option<Duration> {
     let per_step = elapsed.as_secs_f64() / (done > 0).then_some(done as f64)?;
     Duration::try_from_secs_f64(per_step * steps.saturating_sub(done) as f64).ok()

@@ -26,16 +26,32 @@ pub(super) struct Args {
     #[arg(long, value_name = "TEXT", default_value = "hello")]
     message: String,
     /// How often
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+    )]
     count: u32,
     /// How long to wait for the connection, and for each answer
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = live::seconds, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "5",
+        value_parser = live::seconds,
+        allow_negative_numbers = true,
+    )]
     timeout: Duration,
     /// tcp-file and udp-file: the file to send
     #[arg(long, value_name = "FILE", required_if_eq_any([("program", "tcp-file"), ("program", "udp-file")]))]
     file: Option<PathBuf>,
     /// udp-file: the longest datagram that is sent, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 1200, value_parser = clap::value_parser!(u16).range(256..=65_507))]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value_t = 1200,
+        value_parser = clap::value_parser!(u16).range(256..=65_507),
+    )]
     datagram: u16,
 }
 

@@ -25,7 +25,8 @@ pub(super) struct CaptureArgs {
     #[arg(long, value_name = "FILE")]
     pcapng: Option<PathBuf>,
 
-    /// Of the packets only what this host sent and got, which is what Wireshark's analysis of TCP is right for
+    /// Of the packets only what this host sent and got, which is what Wireshark's analysis of TCP is right
+    /// for
     #[arg(long, value_name = "HOST", requires = "pcapng")]
     seen_by: Option<String>,
 }
@@ -66,8 +67,8 @@ impl CaptureArgs {
 }
 
 impl Capture<'_> {
-    /// Writes a trace to it as pcapng, and says what is in it. The comment of the whole has the plan in words, and as the
-    /// plan file that it is.
+    /// Writes a trace to it as pcapng, and says what is in it. The comment of the whole has the plan in
+    /// words, and as the plan file that it is.
     pub(super) fn write(self, trace: &Trace, subject: Subject<'_>) -> Result<String, CaptureError> {
         let Subject { what, plan } = subject;
         let comment = format!("{what}\nplan: {}\n\n{}", plan_in_words(plan), plan.to_toml());

@@ -119,7 +119,8 @@ fn json(claims: &[&'static Claim]) -> Result<String, CommandError> {
 fn markdown(claims: &[&'static Claim]) -> String {
     let cell = |text: &str| text.replace('|', "\\|");
     let mut out = String::from(
-        "# The claims\n\n<!-- Made by `faultwire claims --format markdown`: change conformance/claims/. -->\n\n\
+        "# The claims\n\n\
+         <!-- Made by `faultwire claims --format markdown`: change conformance/claims/. -->\n\n\
          G: guaranteed, no plan breaks it under its conditions. P: possible, there is a run that shows it.\n",
     );
     for (title, members) in families(claims) {

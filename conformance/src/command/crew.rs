@@ -20,9 +20,9 @@ pub(super) enum Next {
 
 /// Does the numbers below `count`, `jobs` of them side by side, and hands each result to `visit` as it comes.
 ///
-/// Once one is what is looked for, what stands behind it is not begun, and what is under way there is told to stop; what
-/// stands before it is finished, and may be what is looked for itself. So the first of them is found, whichever
-/// is the faster. `work` is asked for a number and told whether it is to stop.
+/// Once one is what is looked for, what stands behind it is not begun, and what is under way there is told to
+/// stop; what stands before it is finished, and may be what is looked for itself. So the first of them is
+/// found, whichever is the faster. `work` is asked for a number and told whether it is to stop.
 pub(super) fn side_by_side<T: Send>(
     jobs: usize,
     count: usize,

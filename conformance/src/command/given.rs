@@ -1,5 +1,5 @@
-//! A plan that somebody gives to a command: the file, the study whose scenario it belongs to, and the claim that it was
-//! found to show.
+//! A plan that somebody gives to a command: the file, the study whose scenario it belongs to, and the claim
+//! that it was found to show.
 
 use std::path::Path;
 
@@ -22,7 +22,8 @@ pub(super) struct Given {
     pub(super) claim: Option<&'static Claim>,
 }
 
-/// Reads a plan file (`-` is stdin) and finds what belongs to it. A scenario that is named here goes before the plan's.
+/// Reads a plan file (`-` is stdin) and finds what belongs to it. A scenario that is named here goes before
+/// the plan's.
 ///
 /// # Errors
 /// Those of the plan file; an unknown scenario or claim; a claim that the scenario does not check; a host

@@ -1,5 +1,5 @@
-//! `faultwire lab`: a fault plan between any two programs, each in a host of its own of the real kernel; and the search for
-//! a plan that makes them fail.
+//! `faultwire lab`: a fault plan between any two programs, each in a host of its own of the real kernel; and
+//! the search for a plan that makes them fail.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -72,7 +72,8 @@ pub(super) struct Args {
     search: Option<Command>,
     #[command(flatten)]
     once: Option<OnceArgs>,
-    // Not among those: what may be left away as a whole must hold its options itself, or clap never finds it there.
+    // Not among those: what may be left away as a whole must hold its options itself, or clap never finds it
+    // there.
     #[command(flatten)]
     capture: CaptureArgs,
 }
@@ -82,8 +83,8 @@ enum Command {
     Search(SearchArgs),
 }
 
-/// The settings of the kernel that a pair's hosts have: those that this machine gives to new ones, or a profile's. (No words on
-/// each: with them the help would be twice as long.)
+/// The settings of the kernel that a pair's hosts have: those that this machine gives to new ones, or a
+/// profile's. (No words on each: with them the help would be twice as long.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Settings {
     Own,
@@ -176,7 +177,12 @@ struct SearchArgs {
     #[arg(long, value_name = "FILE", default_value = "failing-plan.toml")]
     out: PathBuf,
     /// How many random plans
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100,
+        value_parser = clap::value_parser!(u64).range(..=1_000_000),
+    )]
     cases: u64,
     /// The seed of the random plans
     #[arg(long, value_name = "S", default_value_t = 0)]
@@ -224,8 +230,8 @@ pub(super) struct NoLab {
     pub(super) allow: String,
 }
 
-/// Whether this machine has a lab: how its hosts meet the wire. A lab is made for that once in a process, and kept for
-/// its first run.
+/// Whether this machine has a lab: how its hosts meet the wire. A lab is made for that once in a process, and
+/// kept for its first run.
 ///
 /// # Errors
 /// Why not.
@@ -245,7 +251,8 @@ pub(super) fn probe() -> Result<&'static str, NoLab> {
     Err(NoLab { step: ONLY_LINUX.to_owned(), errno: None, allow })
 }
 
-/// The settings that the kernel's hosts have in a verification, and which of them are absent here; `None` where there is no lab.
+/// The settings that the kernel's hosts have in a verification, and which of them are absent here; `None`
+/// where there is no lab.
 #[cfg(target_os = "linux")]
 pub(super) fn settings() -> Option<crate::report::LabSettings> {
     let (profile, unset) = faultwire_sim::lab::settings().ok()?;
@@ -258,7 +265,8 @@ pub(super) fn settings() -> Option<crate::report::LabSettings> {
     None
 }
 
-/// Tells of the profiles of kernel settings: what they are, what is absent here, and every setting if asked for.
+/// Tells of the profiles of kernel settings: what they are, what is absent here, and every setting if asked
+/// for.
 #[cfg(target_os = "linux")]
 pub(super) fn profiles(out: &mut String, settings: bool, width: usize) {
     profiles::tell(out, settings, width);

@@ -33,7 +33,8 @@ enum What {
         #[command(flatten)]
         lesson: Named,
     },
-    /// Find the smallest plan of faults that breaks the program that believes, and hold the mended one against all
+    /// Find the smallest plan of faults that breaks the program that believes, and hold the mended one
+    /// against all
     Run(run::Args),
     Start(start::Args),
     Check(check::Args),

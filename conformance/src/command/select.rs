@@ -1,5 +1,5 @@
-//! From the names on the command line to claims, testbeds and scenarios; a name that is none is answered with the
-//! nearest that is.
+//! From the names on the command line to claims, testbeds and scenarios; a name that is none is answered with
+//! the nearest that is.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -166,7 +166,7 @@ pub(super) fn probe(testbed: Testbed) -> Result<(), CommandError> {
         step: step.to_owned(),
         allow:
             "it needs sockets on addresses of 127.0.0.0/8 that reach each other: allow that to this process \
-                (and set the loopback interface up), or leave the testbed out"
+             (and set the loopback interface up), or leave the testbed out"
                 .to_owned(),
         source: Some(source),
     })
@@ -196,7 +196,8 @@ fn probe_datagram() -> Result<(), Refused> {
     received.map(drop).map_err(at("a datagram to another socket of this machine does not arrive"))
 }
 
-/// An address like those of the hosts over real sockets. On Linux each has one of its own; elsewhere all share one.
+/// An address like those of the hosts over real sockets. On Linux each has one of its own; elsewhere all
+/// share one.
 fn host_address(host: u8) -> SocketAddr {
     let [.., high, low] = std::process::id().to_be_bytes();
     let own = Ipv4Addr::new(127, high.clamp(1, 254), low, host);

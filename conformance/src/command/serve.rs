@@ -41,7 +41,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     max_clients: Option<u32>,
     /// Close a connection, or forget a UDP client, that was silent for that long
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = live::seconds, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "60",
+        value_parser = live::seconds,
+        allow_negative_numbers = true,
+    )]
     idle_timeout: Duration,
     /// tcp-file and udp-file: where to keep the file that came last
     #[arg(long, value_name = "FILE")]
@@ -50,7 +56,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
     max_bytes: u64,
     /// udp-file: the longest datagram that is sent, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 1200, value_parser = clap::value_parser!(u16).range(256..=65_507))]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value_t = 1200,
+        value_parser = clap::value_parser!(u16).range(256..=65_507),
+    )]
     datagram: u16,
 }
 

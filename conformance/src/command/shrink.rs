@@ -15,8 +15,8 @@ use crate::exit;
 
 /// Make a plan as small as it can be while it still shows what it shows, and tell the path.
 ///
-/// What it shows is the claim that the plan names or `--claim`; without either the first thing that its run shows: a
-/// broken claim, a program that fails, a stall, a possible claim.
+/// What it shows is the claim that the plan names or `--claim`; without either the first thing that its run
+/// shows: a broken claim, a program that fails, a stall, a possible claim.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
     /// The plan file; `-` for stdin

@@ -104,7 +104,8 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     Ok(report.exit_code())
 }
 
-/// The claims, families and testbeds on the command line of which nothing was tried, each with the first reason.
+/// The claims, families and testbeds on the command line of which nothing was tried, each with the first
+/// reason.
 fn untried(rows: &[Row], args: &Args) -> Vec<(String, String)> {
     let of_claim = |name: &str, row: &Row| {
         row.claim == name || row.claim.split('/').next() == Some(name.trim_end_matches('/'))
@@ -132,8 +133,8 @@ fn ending(report: &Report, args: &Args) -> String {
     }
 }
 
-/// How many plans of one fault each study tries in a lab: its runs take real time, so that a verification of everything tries
-/// the least.
+/// How many plans of one fault each study tries in a lab: its runs take real time, so that a verification of
+/// everything tries the least.
 fn lab_plans(args: &Args) -> u64 {
     let is_named = args.testbeds.iter().any(|name| name.starts_with("lab"));
     match (args.thorough, is_named) {
@@ -160,7 +161,8 @@ fn keep_failures(report: &mut Report) {
     }
 }
 
-/// The line that makes a row's run again: there, with the subject where its testbed has two, and with that seed.
+/// The line that makes a row's run again: there, with the subject where its testbed has two, and with that
+/// seed.
 fn replay_line(path: &Path, row: &Row, seed: u64) -> String {
     // A name alone stands for the subject that a testbed has alone, or for ours.
     let subject = match row.subject {

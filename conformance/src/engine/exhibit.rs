@@ -1,5 +1,5 @@
-//! Runs to look at: for each claim the smallest plan that a verification found, run again, or one that shows the
-//! situation that the claim speaks of.
+//! Runs to look at: for each claim the smallest plan that a verification found, run again, or one that shows
+//! the situation that the claim speaks of.
 
 mod example;
 

@@ -19,8 +19,8 @@ pub struct Explanation {
     pub testbeds: Vec<(Testbed, Option<String>)>,
     /// The deliberate bugs that break it, where it is guaranteed.
     pub mutants: Vec<AnyMutant>,
-    /// The smallest run on `virtual` that shows a possible claim, or that exposes the first mutant of a guaranteed one that
-    /// such a run exposes, with that mutant.
+    /// The smallest run on `virtual` that shows a possible claim, or that exposes the first mutant of a
+    /// guaranteed one that such a run exposes, with that mutant.
     pub evidence: Option<(Option<AnyMutant>, Exhibit)>,
     /// What the check sees under the plan of a mutant's run, without the mutant.
     pub sound: Option<Seen>,

@@ -27,7 +27,8 @@ pub(crate) fn said(verdict: &Verdict) -> Option<&str> {
     }
 }
 
-/// Whether a run says the same kind of thing as `verdict`: a break or a witness, in a run that took place as planned.
+/// Whether a run says the same kind of thing as `verdict`: a break or a witness, in a run that took place as
+/// planned.
 fn says_likewise(run: &Run, check: Check, verdict: &Verdict) -> bool {
     let likewise = matches!(
         (check(run).verdict, verdict),
@@ -36,8 +37,8 @@ fn says_likewise(run: &Run, check: Check, verdict: &Verdict) -> bool {
     likewise && run.fired.all() && run.end.is_finished()
 }
 
-/// Makes a plan as small as it can be while its run still shows what `shows` asks for; or as small as it is by the time
-/// that the work is asked to end.
+/// Makes a plan as small as it can be while its run still shows what `shows` asks for; or as small as it is
+/// by the time that the work is asked to end.
 pub(crate) fn shrunk(
     scenario: &Scenario,
     plan: &FaultPlan,
@@ -74,7 +75,8 @@ pub(crate) fn smallest_of(
 ) -> Finding {
     let mut shows = |run: &Run| says_likewise(run, check, verdict) && is_admitted(&run.plan);
     let shrunk = shrunk(scenario, found, interrupt, &mut shows);
-    // Where the plan is as it was found, so is what it says; and nothing is run any more once the work is asked to end.
+    // Where the plan is as it was found, so is what it says; and nothing is run any more once the work is
+    // asked to end.
     let said_now = (!interrupt.is_asked()).then(|| check(&scenario.run(&shrunk.plan)).verdict);
     let how = said_now.as_ref().and_then(said).or(said(verdict)).unwrap_or_default().to_owned();
     let mut plan = shrunk.plan;

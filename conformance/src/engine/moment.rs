@@ -7,11 +7,13 @@ use crate::check::{Check, Verdict};
 /// Looks into a run at most, each of which reads the run from its beginning.
 const LOOKS_MAX: usize = 512;
 
-/// The place (in [`Trace::events`](faultwire::trace::Trace::events)) of the event from which on the run says what the
-/// check says of the whole, in the same words, whatever came after it. None where the check says that all is well.
+/// The place (in [`Trace::events`](faultwire::trace::Trace::events)) of the event from which on the run says
+/// what the check says of the whole, in the same words, whatever came after it. None where the check says
+/// that all is well.
 ///
-/// It is found by looking at the run as it was before its last event, before the last two, and so on. In runs of
-/// very many events the first steps are coarse: what was said once, and was not for a while, may then be passed over.
+/// It is found by looking at the run as it was before its last event, before the last two, and so on. In runs
+/// of very many events the first steps are coarse: what was said once, and was not for a while, may then be
+/// passed over.
 pub fn moment(run: &Run, check: Check) -> Option<usize> {
     let verdict = check(run).verdict;
     let all = run.trace.events().len();

@@ -140,7 +140,8 @@ impl AnyMutant {
     }
 }
 
-/// Runs every mutant against the checks: those of the stack on `virtual`, those of programs over real sockets.
+/// Runs every mutant against the checks: those of the stack on `virtual`, those of programs over real
+/// sockets.
 pub fn mutants(seed: u64, progress: &mut dyn Progress) -> Vec<MutantRow> {
     mutants_until(seed, progress, &Interrupt::default())
 }
@@ -172,7 +173,8 @@ pub fn mutants_until(seed: u64, progress: &mut dyn Progress, interrupt: &Interru
     rows.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
 }
 
-/// The smallest run on `virtual` in which the check that must see a mutant does, with that check and what it saw.
+/// The smallest run on `virtual` in which the check that must see a mutant does, with that check and what it
+/// saw.
 pub(super) fn exposed(mutant: AnyMutant, seed: u64) -> Option<(Run, CheckSpec, Seen)> {
     let testbed = Testbed::Virtual;
     let settles = |spec: &&CheckSpec| spec.claim == mutant.breaks();
@@ -216,8 +218,8 @@ struct Trial {
 }
 
 impl Trial {
-    /// Looks at the mutant with all checks of the study. The search for the claim that it must break goes on until that one
-    /// sees it; the others see what they see on the way. Tells how many runs that took.
+    /// Looks at the mutant with all checks of the study. The search for the claim that it must break goes on
+    /// until that one sees it; the others see what they see on the way. Tells how many runs that took.
     fn run(&self, row: &mut MutantRow, interrupt: &Interrupt) -> u64 {
         if interrupt.is_asked() {
             row.cut = true;
@@ -255,8 +257,8 @@ impl Trial {
             }
         }
         if let Some((spec, plan, verdict)) = found {
-            // A plan that leaves the claim's conditions, as a partition that never heals does, says nothing of the mutant: what is
-            // sound fails under it too.
+            // A plan that leaves the claim's conditions, as a partition that never heals does, says nothing
+            // of the mutant: what is sound fails under it too.
             let is_the_mutants = |plan: &FaultPlan| {
                 let run = self.sound.run(plan);
                 run.end.is_finished() && (spec.check)(&run).verdict == Verdict::Fine

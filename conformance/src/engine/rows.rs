@@ -49,9 +49,10 @@ fn row(claim: &'static Claim, testbed: Testbed, parts: &[&Part]) -> Row {
     row
 }
 
-/// What it comes to: a break of a guaranteed claim above all, since nothing takes it back. Then what leaves the suite
-/// unable to tell (a plan that could not be run, a panic, a study's own program that failed: those assert nothing, so
-/// that a failure of theirs says nothing of the claim), then what never ended, then a witness or its absence.
+/// What it comes to: a break of a guaranteed claim above all, since nothing takes it back. Then what leaves
+/// the suite unable to tell (a plan that could not be run, a panic, a study's own program that failed: those
+/// assert nothing, so that a failure of theirs says nothing of the claim), then what never ended, then a
+/// witness or its absence.
 fn outcome(claim: &Claim, parts: &[&Part], exercised: u64) -> (Outcome, Option<String>, Option<FaultPlan>) {
     let size = |plan: &FaultPlan| (plan.faults.len() + plan.events.len(), plan.to_toml().len());
     let finding =
@@ -89,7 +90,8 @@ fn outcome(claim: &Claim, parts: &[&Part], exercised: u64) -> (Outcome, Option<S
     }
     let inert: u64 = parts.iter().map(|part| part.tried.inert).sum();
     let under_faults: u64 = parts.iter().map(|part| part.tried.runs() - part.tried.fault_free).sum();
-    // The kernel is free to send other packets the next time: what did not take place there counts for nothing.
+    // The kernel is free to send other packets the next time: what did not take place there counts for
+    // nothing.
     let in_lab = parts.iter().all(|part| part.testbed.is_lab());
     if inert > if in_lab { under_faults } else { 0 } {
         return (

@@ -1,5 +1,5 @@
-//! Shrinking a plan that somebody brings: what it shows, the path to the smallest plan that still does, and how sure
-//! that is.
+//! Shrinking a plan that somebody brings: what it shows, the path to the smallest plan that still does, and
+//! how sure that is.
 
 mod step;
 
@@ -137,8 +137,8 @@ impl Goal {
         }
     }
 
-    /// All that a run may show, in the order in which it is looked for: what is broken, how it ended, what is shown. With
-    /// a claim, that claim alone.
+    /// All that a run may show, in the order in which it is looked for: what is broken, how it ended, what is
+    /// shown. With a claim, that claim alone.
     fn all(study: &Study, testbed: Testbed, claim: Option<&Claim>) -> Vec<Goal> {
         let specs = || {
             let specs = study.checks.iter().copied();
@@ -226,8 +226,8 @@ pub fn shrink_plan(
     Ok(Shrinking { goal, how, plan: named(plan, study.name), steps, runs, stopped, repeats })
 }
 
-/// Runs the plan as it was brought, and looks for what it shows. What did not take place is left out first: a run without
-/// it is the same run.
+/// Runs the plan as it was brought, and looks for what it shows. What did not take place is left out first: a
+/// run without it is the same run.
 fn first(
     options: &ShrinkOptions,
     scenario: &Scenario,

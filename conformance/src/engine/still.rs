@@ -7,7 +7,8 @@ use crate::check::Verdict;
 use crate::claim::{Claim, Modality};
 use crate::study::Study;
 
-/// What a run says of the claim that its plan was found to show (if it is possible) or to break (if it is guaranteed).
+/// What a run says of the claim that its plan was found to show (if it is possible) or to break (if it is
+/// guaranteed).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Still {
     /// The run shows it, or breaks it: in what way.
@@ -21,8 +22,9 @@ pub enum Still {
 impl Replayed {
     /// Whether the run still shows, or breaks, a claim of its study.
     ///
-    /// A run in which something planned did not take place shows nothing. One that did not come to its end can break a
-    /// guaranteed claim, and shows no possible one: what it does not have may only not have happened yet.
+    /// A run in which something planned did not take place shows nothing. One that did not come to its end
+    /// can break a guaranteed claim, and shows no possible one: what it does not have may only not have
+    /// happened yet.
     pub fn still(&self, claim: &'static Claim, study: &Study, testbed: Testbed) -> Still {
         let refuses = |why: &String| Still::CannotTell(why.clone());
         let specs = || study.checks.iter().filter(|spec| spec.claim == claim.id);
@@ -54,7 +56,8 @@ impl Replayed {
         })
     }
 
-    /// The moment of truth of the run: of that claim if the run shows it, else of the first that it shows or breaks.
+    /// The moment of truth of the run: of that claim if the run shows it, else of the first that it shows or
+    /// breaks.
     pub fn moment(&self, claim: Option<&Claim>, study: &Study) -> Option<usize> {
         let said = |of: &&(&Claim, crate::check::Seen)| of.1.verdict != Verdict::Fine;
         let mut found = self.seen.iter().filter(said);

@@ -1,5 +1,5 @@
-//! A unit of work: one study on one testbed, its runs searched once for all of its checks. Many random plans are cut
-//! into stretches, each of which is a unit of its own: so all cores share them.
+//! A unit of work: one study on one testbed, its runs searched once for all of its checks. Many random plans
+//! are cut into stretches, each of which is a unit of its own: so all cores share them.
 
 mod lab;
 
@@ -91,8 +91,8 @@ struct Trouble {
 }
 
 impl Trouble {
-    /// Whether a check saw nothing since the testbed has no such socket option. Ours and the kernel have all that the
-    /// studies use: there it would be a fault, and so it is where a run did not come to its end.
+    /// Whether a check saw nothing since the testbed has no such socket option. Ours and the kernel have all
+    /// that the studies use: there it would be a fault, and so it is where a run did not come to its end.
     fn excuses(&self, testbed: Testbed, exercised: u64) -> bool {
         let may_lack = testbed.subject() == "turmoil";
         let ended = self.stalled.is_none() && self.failed.is_none() && self.refused.is_none();
@@ -340,7 +340,8 @@ fn sweep(
     tried
 }
 
-/// One fault of each kind that a relay of datagrams can carry, on the first datagram: its runs take real time.
+/// One fault of each kind that a relay of datagrams can carry, on the first datagram: its runs take real
+/// time.
 pub(super) fn relay_plans() -> Vec<FaultPlan> {
     [Action::Drop, Action::Duplicate, Action::HoldFor(1)]
         .map(|action| Fault {
@@ -390,8 +391,8 @@ fn look(run: &Run, watches: &mut [Watch<'_>], trouble: &mut Trouble) {
         let seen = (watch.spec.check)(run);
         watch.exercised += seen.exercised;
         let finished = run.end.is_finished();
-        // What a run that was cut short does not show may only not have happened yet: it is no witness. A break is one
-        // all the same, though one in a run that came to its end is better.
+        // What a run that was cut short does not show may only not have happened yet: it is no witness. A
+        // break is one all the same, though one in a run that came to its end is better.
         let counts = match seen.verdict {
             Verdict::Fine => false,
             Verdict::Broken(_) => true,

@@ -129,7 +129,8 @@ impl Bench {
         Ok((client, server))
     }
 
-    /// A connection that the peer opened: the tried host's end, whose receive buffer may be small, and the peer's.
+    /// A connection that the peer opened: the tried host's end, whose receive buffer may be small, and the
+    /// peer's.
     pub(super) fn accepted(&self, room: Option<usize>) -> io::Result<(Stream, Stream)> {
         let (client, server) = connection((&self.peer, None), (&self.tried, room), tried_server())?;
         Ok((server, client))

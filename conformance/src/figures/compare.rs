@@ -21,8 +21,8 @@ use crate::workers;
 /// The version of the comparison's JSON.
 pub const FORMAT: u32 = 1;
 
-/// How often an experiment is made at the most: again where a figure of it differs and nothing explains it, because a busy
-/// machine is late too. What most of the rounds say counts.
+/// How often an experiment is made at the most: again where a figure of it differs and nothing explains it,
+/// because a busy machine is late too. What most of the rounds say counts.
 const ROUNDS: usize = 3;
 
 /// What is compared.
@@ -70,7 +70,8 @@ pub struct Line {
     pub allowed: Option<Allowed>,
     /// Where it was not measured: why.
     pub why: Option<String>,
-    /// How often it was measured: more than once where it could not be explained at first. Most rounds were like this.
+    /// How often it was measured: more than once where it could not be explained at first. Most rounds were
+    /// like this.
     pub rounds: usize,
 }
 
@@ -128,8 +129,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// What a run of one side gave.
 type Shown = Result<(Seen, Vec<Setting>), Trouble>;
 
-/// Measures figures on both sides, all experiments side by side, and compares them. A step of its progress is an experiment; one
-/// that nothing explains is made again, and is a further step.
+/// Measures figures on both sides, all experiments side by side, and compares them. A step of its progress is
+/// an experiment; one that nothing explains is made again, and is a further step.
 ///
 /// # Errors
 /// [`CompareError::UnknownFigure`]; [`CompareError::Refused`] or [`CompareError::Start`] where the machine

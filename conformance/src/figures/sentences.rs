@@ -1,6 +1,8 @@
-//! What allows a figure of the kernel and one of ours to differ: the RFC's sentence in our words, and its condition.
+//! What allows a figure of the kernel and one of ours to differ: the RFC's sentence in our words, and its
+//! condition.
 //!
-//! A sentence that allowed everything would explain nothing: each condition holds both values to what the sentence says.
+//! A sentence that allowed everything would explain nothing: each condition holds both values to what the
+//! sentence says.
 
 use super::figure::{Measured, Sentence};
 use super::value::{Value, is_ratio};
@@ -54,17 +56,18 @@ pub(super) const INITIAL_RTO: Sentence = Sentence {
 
 pub(super) const MINIMUM_RTO: Sentence = Sentence {
     source: "RFC 6298, section 2.4",
-    says: "a timeout below 1 s should be rounded up to it: a recommendation, made with the remark that smaller ones may \
-           turn out to do as well",
-    // On links of a millisecond: neither may be so short that a delayed acknowledgement would be taken for a loss.
+    says: "a timeout below 1 s should be rounded up to it: a recommendation, made with the remark that \
+           smaller ones may turn out to do as well",
+    // On links of a millisecond: neither may be so short that a delayed acknowledgement would be taken for a
+    // loss.
     allows: |kernel, ours| both(seconds(kernel, ours), |wait| (0.04..=1.3).contains(&wait)),
 };
 
 pub(super) const LINEAR_SYN: Sentence = Sentence {
     source: "RFC 6298, section 5",
-    says: "no segment may be repeated earlier than one timeout after its last transmission. That holds for both. The \
-           doubling of step 5.5 is part of an algorithm that as a whole is recommended: the kernel leaves it out for its \
-           first repeats of a SYN (tcp_syn_linear_timeouts), and doubles after that",
+    says: "no segment may be repeated earlier than one timeout after its last transmission. That holds for \
+           both. The doubling of step 5.5 is part of an algorithm that as a whole is recommended: the kernel \
+           leaves it out for its first repeats of a SYN (tcp_syn_linear_timeouts), and doubles after that",
     allows: |kernel, ours| {
         ratios(kernel, ours)
             .is_some_and(|[kernel, ours]| repeats_then_doubles(kernel) && doubles(ours) && !ours.is_empty())
@@ -73,8 +76,8 @@ pub(super) const LINEAR_SYN: Sentence = Sentence {
 
 pub(super) const LOSS_PROBE: Sentence = Sentence {
     source: "RFC 8985, section 7.3",
-    says: "where SACK is agreed on, a sender may probe for the loss of the tail of a flight; the probe comes before the \
-           timeout, which runs afresh after it: so the second wait is as long as the first",
+    says: "where SACK is agreed on, a sender may probe for the loss of the tail of a flight; the probe comes \
+           before the timeout, which runs afresh after it: so the second wait is as long as the first",
     allows: |kernel, ours| {
         kernel.agreed.sack
             && ratios(kernel, ours).is_some_and(|[kernel, ours]| {
@@ -86,8 +89,8 @@ pub(super) const LOSS_PROBE: Sentence = Sentence {
 
 pub(super) const RACK: Sentence = Sentence {
     source: "RFC 8985, sections 3 and 6.2",
-    says: "where SACK is agreed on, a sender may tell losses by time, a part of a round trip after a later segment was \
-           acknowledged, in place of three duplicates",
+    says: "where SACK is agreed on, a sender may tell losses by time, a part of a round trip after a later \
+           segment was acknowledged, in place of three duplicates",
     allows: |kernel, ours| {
         kernel.agreed.sack
             && !ours.agreed.sack
@@ -103,8 +106,8 @@ pub(super) const INITIAL_WINDOW: Sentence = Sentence {
 
 pub(super) const OPTIONS_TAKE_ROOM: Sentence = Sentence {
     source: "RFC 9293, section 3.7.1",
-    says: "a segment's data is as much smaller as the options take that the two have agreed on: twelve bytes for \
-           timestamps",
+    says: "a segment's data is as much smaller as the options take that the two have agreed on: twelve bytes \
+           for timestamps",
     allows: |kernel, ours| {
         let room = |side: &Measured| {
             side.agreed.mss.map(|mss| u64::from(mss) - if side.agreed.timestamps { 12 } else { 0 })
@@ -127,15 +130,15 @@ pub(super) const EVERY_SECOND_SEGMENT: Sentence = Sentence {
 
 pub(super) const PROBE_IS_A_SEGMENT: Sentence = Sentence {
     source: "RFC 9293, section 3.8.6.1",
-    says: "a closed window is probed with at least one byte of new data, or by sending again: the kernel's probe has the \
-           number of the last byte that was acknowledged, and no data",
+    says: "a closed window is probed with at least one byte of new data, or by sending again: the kernel's \
+           probe has the number of the last byte that was acknowledged, and no data",
     allows: |kernel, ours| counts(kernel, ours).is_some_and(|[kernel, ours]| kernel == 0 && ours == 1),
 };
 
 pub(super) const WINDOW_STEPS: Sentence = Sentence {
     source: "RFC 9293, section 3.8.6.2.2",
-    says: "a closed window opens once there is room for a segment, or for half of the buffer if that is less; how much is \
-           offered then is left to the receiver",
+    says: "a closed window opens once there is room for a segment, or for half of the buffer if that is \
+           less; how much is offered then is left to the receiver",
     allows: |kernel, ours| {
         let least = |side: &Measured| side.agreed.mss.map_or(u64::MAX, |mss| u64::from(mss).min(8_000) - 12);
         counts(kernel, ours).is_some_and(|[one, two]| one >= least(kernel) && two >= least(ours))
@@ -156,7 +159,8 @@ pub(super) const QUOTE_V6: Sentence = Sentence {
 
 pub(super) const OPTIONAL_OPTIONS: Sentence = Sentence {
     source: "RFC 7323, sections 2.2 and 3.2; RFC 2018, section 2",
-    says: "a SYN may offer window scaling, timestamps and SACK, and need not: only the maximum segment size is for everybody",
+    says: "a SYN may offer window scaling, timestamps and SACK, and need not: only the maximum segment size \
+           is for everybody",
     allows: |kernel, ours| {
         let mss = |side: &Measured| match &side.value {
             Value::Text(text) => {

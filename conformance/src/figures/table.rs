@@ -64,8 +64,8 @@ impl Comparison {
             format!("; not taken by this kernel: {}", self.unset.join(", "))
         };
         let text = format!(
-            "profile {}{absent}; {} figures: {} the same, {} differ as an RFC allows, {} not explained, {} not measured; {} \
-             measured more than once.",
+            "profile {}{absent}; {} figures: {} the same, {} differ as an RFC allows, {} not explained, {} \
+             not measured; {} measured more than once.",
             self.profile,
             self.figures.len(),
             of(Verdict::Same),

@@ -149,7 +149,8 @@ pub fn all_delivered_without_faults(run: &Transfer<'_>) -> Result<(), String> {
     }
 }
 
-/// All is across and acknowledged in the time that is allowed: `quick`, and `more` for each fault that took place.
+/// All is across and acknowledged in the time that is allowed: `quick`, and `more` for each fault that took
+/// place.
 ///
 /// # Errors
 /// How long it took.
@@ -163,8 +164,8 @@ pub fn within(run: &Transfer<'_>, quick: Duration, more: Duration) -> Result<(),
     Err(format!("it took {took} ms until all messages were acknowledged, and {allowed} ms are allowed"))
 }
 
-/// Nothing is sent again without need: once for what was lost or damaged; for what was late, as often as a sender that
-/// waits no longer than [`TIMEOUT`] may take it for lost.
+/// Nothing is sent again without need: once for what was lost or damaged; for what was late, as often as a
+/// sender that waits no longer than [`TIMEOUT`] may take it for lost.
 ///
 /// # Errors
 /// How much was sent.
@@ -173,7 +174,8 @@ pub fn frugal(run: &Transfer<'_>) -> Result<(), String> {
     let excused = |action: &Action| match action {
         Action::Drop | Action::CorruptBits(_) => 1,
         Action::Duplicate => 0,
-        // An adaptive time-out may be shorter, and doubles: within the longest delay of a search that is six times.
+        // An adaptive time-out may be shorter, and doubles: within the longest delay of a search that is six
+        // times.
         Action::DelayUs(us) => 6 + per_timeout(*us),
         Action::HoldFor(packets) => u64::from(*packets).max(6),
     };
@@ -186,8 +188,9 @@ pub fn frugal(run: &Transfer<'_>) -> Result<(), String> {
     Err(format!("{sent} datagrams were sent for {messages} messages, and {enough} are enough"))
 }
 
-/// Once a round trip was seen, a loss is noticed soon: within five of the longest round trip that the network can have made
-/// (its delay, and that of the faults that took place), or `least`; twice that for each repeat before.
+/// Once a round trip was seen, a loss is noticed soon: within five of the longest round trip that the network
+/// can have made (its delay, and that of the faults that took place), or `least`; twice that for each repeat
+/// before.
 ///
 /// # Errors
 /// Which message was repeated too late.
@@ -249,8 +252,8 @@ fn one_way(run: &Transfer<'_>) -> Duration {
     took.min().unwrap_or_default()
 }
 
-/// The datagrams that the client sent and that carry a message, whatever else they carry: when, and which message (by its
-/// index).
+/// The datagrams that the client sent and that carry a message, whatever else they carry: when, and which
+/// message (by its index).
 pub fn data_sent<'a>(run: &Transfer<'a>) -> impl Iterator<Item = (Time, usize)> + use<'a> {
     let client = run.trace.host("client");
     let messages = run.messages;

@@ -1,5 +1,6 @@
-//! A task over datagrams again, but with a beginning and an end: the client's program has one conversation after the other
-//! with the server's, each from its opening to its close; then the lesson's check looks at what each side took for one.
+//! A task over datagrams again, but with a beginning and an end: the client's program has one conversation
+//! after the other with the server's, each from its opening to its close; then the lesson's check looks at
+//! what each side took for one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,8 +30,8 @@ const EVENTS_MAX: u64 = 100_000;
 /// Where the server listens.
 const PORT: &str = "7000";
 
-/// A machine for one conversation. [`is_done`](Machine::is_done) is to be read as: of all that the program wanted, the
-/// close included, nothing is outstanding.
+/// A machine for one conversation. [`is_done`](Machine::is_done) is to be read as: of all that the program
+/// wanted, the close included, nothing is outstanding.
 pub trait Talker: Machine {
     /// The program begins a conversation: called once, at the side that calls.
     fn open(&mut self, now: Time);

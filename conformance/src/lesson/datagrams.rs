@@ -48,7 +48,8 @@ fn lan() -> Vec<Link> {
     vec![Link::default()]
 }
 
-/// Over a satellite that stands still above the equator: 36 000 km up, and down again, and the rest of the way.
+/// Over a satellite that stands still above the equator: 36 000 km up, and down again, and the rest of the
+/// way.
 const SATELLITE: Link = Link::Numbers(LinkNumbers { delay_us: 150_000, mtu: 1500, rate_kbps: None });
 
 const PLAIN_PROGRAM: Program = both::<plain::Plain>();
@@ -106,8 +107,8 @@ pub(super) static NUMBERS: Lesson = Lesson {
     slug: "sequence-numbers",
     title: "Sequence numbers against duplicates",
     line: "who repeats makes duplicates: a number tells a repeat from something new",
-    why: "The message had arrived, only its acknowledgement was lost; the sender cannot tell this from a lost \
-          message, sends it again, and the receiver delivers it again.",
+    why: "The message had arrived, only its acknowledgement was lost; the sender cannot tell this from a \
+          lost message, sends it again, and the receiver delivers it again.",
     text: include_str!("../../lessons/02-sequence-numbers/lesson.md"),
     breaks: include_str!("../../lessons/02-sequence-numbers/breaks.toml"),
     shows: losses,
@@ -148,8 +149,8 @@ pub(super) static GO_BACK_N: Lesson = Lesson {
     slug: "go-back-n",
     title: "Go-back-N",
     line: "who waits for each answer uses little of the link: several at once",
-    why: "Nothing went wrong: each of the eight messages waits for the acknowledgement of the one before, and \
-          eight round trips of 100 ms are 800 ms.",
+    why: "Nothing went wrong: each of the eight messages waits for the acknowledgement of the one before, \
+          and eight round trips of 100 ms are 800 ms.",
     text: include_str!("../../lessons/04-go-back-n/lesson.md"),
     breaks: include_str!("../../lessons/04-go-back-n/breaks.toml"),
     shows: any,

@@ -1,5 +1,5 @@
-//! A task over a stream: a client's program and a server's, each given its end of one connection; then the lesson's check
-//! looks at what each of them brought.
+//! A task over a stream: a client's program and a server's, each given its end of one connection; then the
+//! lesson's check looks at what each of them brought.
 
 use std::future::Future;
 use std::io;
@@ -16,8 +16,8 @@ use faultwire_sim::{Net, NetStream, Scenario, Settings, scenario};
 use super::Delivery;
 use super::replay::with_mended;
 
-/// The virtual time after which who still waits will wait for ever: TCP itself gives up within about a quarter of an
-/// hour, where it has anything to give up on (tcp(7), `tcp_retries2`).
+/// The virtual time after which who still waits will wait for ever: TCP itself gives up within about a
+/// quarter of an hour, where it has anything to give up on (tcp(7), `tcp_retries2`).
 const TIME_MAX: Duration = Duration::from_secs(3600);
 
 /// Socket calls, packets and timers after which a program that goes on will go on for ever.
@@ -57,8 +57,8 @@ pub struct Dialogue {
     pub links: fn() -> Vec<Link>,
     /// What is set for the client's socket before it connects.
     pub options: &'static [SocketOption],
-    /// Whether the server may die: then it is also tried what becomes of a run in which its host loses power after any
-    /// of its packets, and the run ends with the client's program alone.
+    /// Whether the server may die: then it is also tried what becomes of a run in which its host loses power
+    /// after any of its packets, and the run ends with the client's program alone.
     pub may_die: bool,
     /// What must be true of every run.
     pub check: fn(&Talk<'_>) -> Result<(), String>,
@@ -140,7 +140,8 @@ impl Dialogue {
         (self.links)().into_iter().flat_map(over).collect()
     }
 
-    /// The scenario with the believed programs, and as its variants `mended`, `mended-2` and so on with the others.
+    /// The scenario with the believed programs, and as its variants `mended`, `mended-2` and so on with the
+    /// others.
     pub(super) fn replayable(&self, name: &str) -> Scenario {
         let (dialogue, outcomes) = (*self, Shared::default());
         let name = name.to_owned();
@@ -148,8 +149,8 @@ impl Dialogue {
         with_mended(over(self.believed), self.mended.len(), move |way| over(dialogue.mended[way]))
     }
 
-    /// A scenario runs one plan at a time, and notes there what it sees; whoever searches with several threads makes one
-    /// for each.
+    /// A scenario runs one plan at a time, and notes there what it sees; whoever searches with several
+    /// threads makes one for each.
     fn over(
         &self,
         name: &str,

@@ -1,7 +1,8 @@
-//! The course as a document: `lessons/README.md`, made from the lessons' texts, their recorded plans, the traces of these
-//! plans' runs, and the throughput that is measured. Nothing of it is written by hand.
+//! The course as a document: `lessons/README.md`, made from the lessons' texts, their recorded plans, the
+//! traces of these plans' runs, and the throughput that is measured. Nothing of it is written by hand.
 //!
-//! `cargo run -p faultwire-conformance --example write_course` writes it, with its plots. A test makes it anew and compares.
+//! `cargo run -p faultwire-conformance --example write_course` writes it, with its plots. A test makes it
+//! anew and compares.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -149,26 +150,29 @@ fn beginning() -> String {
     let mut out = String::from(
         "<!-- Made by `cargo run -p faultwire-conformance --example write_course`: do not edit. -->\n\
          # From a datagram to a reliable stream\n\n\
-         A course in network programming in which every step is a program that fails for a reason one can see, and a \
-         change that makes it hold. Each lesson begins with what one believes. The smallest plan of faults that breaks the \
-         program which believes it was found by search, and its run is drawn below: time goes down, an arrow is a \
-         packet. Then come the idea, the mended program, and a question to think about.\n\n\
+         A course in network programming in which every step is a program that fails for a reason one can \
+         see, and a change that makes it hold. Each lesson begins with what one believes. The smallest plan \
+         of faults that breaks the program which believes it was found by search, and its run is drawn \
+         below: time goes down, an arrow is a packet. Then come the idea, the mended program, and a question \
+         to think about.\n\n\
          ```sh\n\
          faultwire lesson list          # the lessons\n\
-         faultwire lesson run 2         # find the smallest plan again, and hold the mended program against all\n\
-         faultwire lesson start 2       # mend it yourself, in a folder of your own; `lesson check` says whether it holds\n\
+         faultwire lesson run 2         # find the smallest plan again, and hold the mended program against \
+         all\n\
+         faultwire lesson start 2       # mend it yourself, in a folder of your own; `lesson check` says \
+         whether it holds\n\
          faultwire lesson throughput    # measure what the programs make of a link\n\
          ```\n\n\
-         `cargo run --release --` stands for `faultwire`. A recorded plan is replayed like any other, with a picture of it or, \
-         on Linux, between two hosts of the real kernel. (Two plans break nothing there: the kernel gives s2 twice the send \
-         buffer that it asks for; and in s4 it acknowledges the question and its end apart, so that the crash leaves the \
-         client something to repeat.)\n\n\
+         `cargo run --release --` stands for `faultwire`. A recorded plan is replayed like any other, with a \
+         picture of it or, on Linux, between two hosts of the real kernel. (Two plans break nothing there: \
+         the kernel gives s2 twice the send buffer that it asks for; and in s4 it acknowledges the question \
+         and its end apart, so that the crash leaves the client something to repeat.)\n\n\
          ```sh\n\
          faultwire replay conformance/lessons/02-sequence-numbers/breaks.toml --svg run.svg\n\
          faultwire replay conformance/lessons/02-sequence-numbers/breaks.toml --testbed lab\n\
          ```\n\n\
-         The programs of lessons 0 to 10 are pure machines over datagrams, each a file to be read in one sitting; those of s1 \
-         to s4 are programs over a stream.\n\n",
+         The programs of lessons 0 to 10 are pure machines over datagrams, each a file to be read in one \
+         sitting; those of s1 to s4 are programs over a stream.\n\n",
     );
     for lesson in LESSONS {
         let title = format!("Lesson {}: {}", lesson.name, lesson.title);
@@ -248,13 +252,13 @@ fn write_throughput(out: &mut String, figures: &[Figure]) {
     let _ = write!(
         out,
         "\n## What the programs make of a link\n\n\
-         A link carries one datagram after the other. Let the time that one takes be 1, and the time that it travels *a*. The \
-         *utilisation* is the share of the time in which the link carries a message that arrives and is new there. \
-         The points are \
-         measured, with the machines of the lessons, on a link that has a rate and a delay; the curves are the formulas of \
-         the textbook (W. Stallings, \"Data and Computer Communications\", the appendix on the performance of flow and \
-         error control). What is lost is drawn message by message, {} plans for each point; acknowledgements are not lost. \
-         Every point is within {:.0} % of its formula: a test fails where one is not, and `faultwire lesson throughput` \
+         A link carries one datagram after the other. Let the time that one takes be 1, and the time that it \
+         travels *a*. The *utilisation* is the share of the time in which the link carries a message that \
+         arrives and is new there. The points are measured, with the machines of the lessons, on a link that \
+         has a rate and a delay; the curves are the formulas of the textbook (W. Stallings, \"Data and \
+         Computer Communications\", the appendix on the performance of flow and error control). What is lost \
+         is drawn message by message, {} plans for each point; acknowledgements are not lost. Every point is \
+         within {:.0} % of its formula: a test fails where one is not, and `faultwire lesson throughput` \
          prints them all.\n",
         throughput::PLANS,
         TOLERANCE * 100.0,
@@ -268,8 +272,9 @@ fn write_throughput(out: &mut String, figures: &[Figure]) {
     }
     let _ = write!(
         out,
-        "\nThe formula for the go-back-N of lesson 4 is derived in [`law.rs`](../src/lesson/throughput/law.rs), and the links \
-         are chosen in [`way.rs`](../src/lesson/throughput/way.rs).\n"
+        "\nThe formula for the go-back-N of lesson 4 is derived in \
+         [`law.rs`](../src/lesson/throughput/law.rs), and the links are chosen in \
+         [`way.rs`](../src/lesson/throughput/way.rs).\n"
     );
 }
 

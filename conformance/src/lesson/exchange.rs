@@ -1,5 +1,5 @@
-//! A task over datagrams: the client's program hands messages to its machine, the server's takes what its machine
-//! brings; then the lesson's check looks at what was brought, and at what it cost.
+//! A task over datagrams: the client's program hands messages to its machine, the server's takes what its
+//! machine brings; then the lesson's check looks at what was brought, and at what it cost.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,11 +13,12 @@ use faultwire_sim::{Net, Scenario, Settings, scenario};
 
 use super::replay::with_mended;
 
-/// How long the machines of the course wait for an answer before they send again. (Lesson 6 asks how long is right.)
+/// How long the machines of the course wait for an answer before they send again. (Lesson 6 asks how long is
+/// right.)
 pub const TIMEOUT: Duration = Duration::from_millis(200);
 
-/// How long the client stays when all is done, so that what is still on its way arrives in the run: longer than any
-/// fault of the search holds a datagram back.
+/// How long the client stays when all is done, so that what is still on its way arrives in the run: longer
+/// than any fault of the search holds a datagram back.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// The virtual time after which a machine that is not done never will be.
@@ -101,7 +102,8 @@ pub struct Transfer<'a> {
     pub trace: &'a Trace,
 }
 
-/// `count` messages that differ in content and, so that a diagram tells them apart, in length: from 11 bytes up.
+/// `count` messages that differ in content and, so that a diagram tells them apart, in length: from 11 bytes
+/// up.
 pub fn numbered_messages(count: usize) -> Vec<Vec<u8>> {
     let padded = |number| format!("message {number:.<width$}", width = 2 + number).into_bytes();
     (1..=count).map(padded).collect()
@@ -134,8 +136,8 @@ impl Exchange {
         with_mended(over(self.believed), 1, move |_| over(exchange.mended))
     }
 
-    /// A scenario runs one plan at a time, and notes there what it sees; whoever searches with several threads makes one
-    /// for each.
+    /// A scenario runs one plan at a time, and notes there what it sees; whoever searches with several
+    /// threads makes one for each.
     fn over(&self, name: &str, program: Program, link: Link, notes: &Shared) -> Scenario {
         let messages = Arc::new((self.messages)());
         let (check, world) = (self.check, self.world);

@@ -1,5 +1,5 @@
-//! Two long flows of lesson 10 that share a narrow link: how much of it they use, how fairly they share it, and how their
-//! windows move.
+//! Two long flows of lesson 10 that share a narrow link: how much of it they use, how fairly they share it,
+//! and how their windows move.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -104,7 +104,8 @@ impl<C: Control> Machine for Watched<C> {
     }
 }
 
-/// Lets two long flows of lesson 10's mended machine share its narrow link, behind which a datagram travels so long.
+/// Lets two long flows of lesson 10's mended machine share its narrow link, behind which a datagram travels
+/// so long.
 ///
 /// # Errors
 /// [`Unmeasured`] where the run failed.
@@ -156,9 +157,10 @@ impl Fairness {
         let mut out = format!("{title}\n{}\n\n", "─".repeat(title.len()));
         let travel = TRAVEL.as_millis();
         let words = format!(
-            "The link takes 10 ms over a datagram and has 8 places before it; behind it a datagram travels {travel} ms. \
-             The second flow begins {} s after the first. They use {:.0} % of the link, {:.1} % of what they give to it is \
-             dropped, and Jain’s index of fairness is {:.3} while both have something to send.",
+            "The link takes 10 ms over a datagram and has 8 places before it; behind it a datagram travels \
+             {travel} ms. The second flow begins {} s after the first. They use {:.0} % of the link, {:.1} % \
+             of what they give to it is dropped, and Jain’s index of fairness is {:.3} while both have \
+             something to send.",
             LATER.as_secs(),
             self.goodput * 100.0,
             self.dropped * 100.0,

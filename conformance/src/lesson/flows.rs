@@ -1,5 +1,5 @@
-//! A task for two flows that share a way: two pairs of machines between the same hosts, and at the client's host a link that
-//! carries so much and no more, with a queue before it that has so many places and no more.
+//! A task for two flows that share a way: two pairs of machines between the same hosts, and at the client's
+//! host a link that carries so much and no more, with a queue before it that has so many places and no more.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,8 +27,9 @@ const EVENTS_MAX: u64 = 1_000_000;
 /// Where the server listens, for each of the flows.
 const PORTS: [&str; 2] = ["7001", "7002"];
 
-/// The narrow link that both flows leave their host by: it takes so long over each datagram, and so many may wait for it. What
-/// comes when all places are taken is dropped: a queue with a drop-tail, as most routers have it.
+/// The narrow link that both flows leave their host by: it takes so long over each datagram, and so many may
+/// wait for it. What comes when all places are taken is dropped: a queue with a drop-tail, as most routers
+/// have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Narrow {
     /// How long a datagram takes.
@@ -87,16 +88,16 @@ pub struct Shares<'a> {
 }
 
 impl Shares<'_> {
-    /// Of what the narrow link could have carried until both were done, how much was of use: messages that were delivered for
-    /// the first time. 1 is all.
+    /// Of what the narrow link could have carried until both were done, how much was of use: messages that
+    /// were delivered for the first time. 1 is all.
     pub fn goodput(&self) -> f64 {
         let delivered: usize = self.flows.iter().map(|flow| flow.delivered.len()).sum();
         let end = self.flows.iter().map(|flow| flow.done).max().unwrap_or_default();
         delivered as f64 * self.narrow.each.as_secs_f64() / end.since(Time::ZERO).as_secs_f64()
     }
 
-    /// Jain's index of fairness over a stretch of time: of what was delivered then, 1 where both flows had the same, a half
-    /// where one had all (Jain, Chiu and Hawe, "A quantitative measure of fairness", 1984).
+    /// Jain's index of fairness over a stretch of time: of what was delivered then, 1 where both flows had
+    /// the same, a half where one had all (Jain, Chiu and Hawe, "A quantitative measure of fairness", 1984).
     pub fn fairness(&self, from: Time, until: Time) -> f64 {
         let within = |flow: &Share| flow.delivered.iter().filter(|it| it.at > from && it.at <= until).count();
         let [a, b] = [&self.flows[0], &self.flows[1]].map(|flow| within(flow) as f64);

@@ -1,8 +1,8 @@
-//! A learner's own program, held against the check of a lesson: what the test of a crate that `faultwire lesson start`
-//! wrote calls.
+//! A learner's own program, held against the check of a lesson: what the test of a crate that `faultwire
+//! lesson start` wrote calls.
 //!
-//! A machine may do what no machine of the course does: panic, run in circles, talk without end. Whatever it does, the
-//! learner is told what, and when: see `watch`. So it is with programs over a stream.
+//! A machine may do what no machine of the course does: panic, run in circles, talk without end. Whatever it
+//! does, the learner is told what, and when: see `watch`. So it is with programs over a stream.
 
 mod watch;
 
@@ -83,12 +83,13 @@ impl Kind {
     }
 }
 
-/// Holds a machine against a lesson's check: under no fault, under every plan of one and two faults of the grid, and under
-/// random plans. Both hosts get one of it, as it is when it is new.
+/// Holds a machine against a lesson's check: under no fault, under every plan of one and two faults of the
+/// grid, and under random plans. Both hosts get one of it, as it is when it is new.
 ///
 /// # Panics
-/// Where a plan breaks the machine, with the smallest such plan, the diagram of its run and what the check says; where one
-/// of its calls never comes back; where there is no such lesson, or it is about another kind of program.
+/// Where a plan breaks the machine, with the smallest such plan, the diagram of its run and what the check
+/// says; where one of its calls never comes back; where there is no such lesson, or it is about another kind
+/// of program.
 pub fn check<M: Machine + Default>(lesson: &str) {
     conclude(&examine::<M>(lesson, RANDOM_PLANS, CALL_MAX));
 }
@@ -139,8 +140,8 @@ pub fn examine_talker<M: Talker + Default>(lesson: &str, random: u64, call_max: 
     examined(lesson, random, Patience::new::<M>(call_max), scenarios)
 }
 
-/// What [`check_stream`] finds, as [`examine`]. One at a time in a process: whose call it is that never comes back is told
-/// by the kind of program.
+/// What [`check_stream`] finds, as [`examine`]. One at a time in a process: whose call it is that never comes
+/// back is told by the kind of program.
 pub fn examine_stream(lesson: &str, program: StreamProgram, random: u64, call_max: Duration) -> Verdict {
     let scenarios = move |name: &str, task: &Task| match task {
         Task::Stream(dialogue) => Some(dialogue.scenarios_within(name, &[program], watched_run)),

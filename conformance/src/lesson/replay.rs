@@ -1,12 +1,13 @@
-//! The lessons as studies, so that their plans can be replayed as any other: `faultwire replay …/breaks.toml`.
+//! The lessons as studies, so that their plans can be replayed as any other: `faultwire replay
+//! …/breaks.toml`.
 
 use faultwire_sim::{Scenario, Testbed};
 
 use super::{LESSONS, Task};
 use crate::study::{Search, Study, no_further_plans};
 
-/// A study for each lesson: the scenario `lesson-N` with the believed program, and `lesson-N/mended`. Nothing of them is a
-/// claim: their checks are a part of the scenario.
+/// A study for each lesson: the scenario `lesson-N` with the believed program, and `lesson-N/mended`. Nothing
+/// of them is a claim: their checks are a part of the scenario.
 pub fn studies() -> Vec<&'static Study> {
     STUDIES.iter().collect()
 }
@@ -43,8 +44,8 @@ fn scenario<const INDEX: usize>(_: Testbed) -> Scenario {
     }
 }
 
-/// The scenario of a believed program, and as its variants those of the mended ones, of which there are so many: `mended`,
-/// and where there are more ways than one, `mended-2` and so on.
+/// The scenario of a believed program, and as its variants those of the mended ones, of which there are so
+/// many: `mended`, and where there are more ways than one, `mended-2` and so on.
 pub(super) fn with_mended(
     believed: Scenario,
     ways: usize,

@@ -1,4 +1,5 @@
-//! The two searches of a lesson: for the smallest plan that breaks a program, and for any plan that breaks it.
+//! The two searches of a lesson: for the smallest plan that breaks a program, and for any plan that breaks
+//! it.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -73,9 +74,10 @@ fn shows_failure(run: &Run) -> bool {
     !matches!(run.end, End::Finished | End::Refused { .. }) && run.fired.all()
 }
 
-/// Looks for the smallest plan under which one of the scenarios fails: no fault at all, single faults of the grid, random
-/// plans, pairs of the grid. The first stage that shows a failure ends the search; some of its failing plans are shrunk,
-/// and the smallest of what comes out is taken: the one with the fewest faults, then with the smallest numbers.
+/// Looks for the smallest plan under which one of the scenarios fails: no fault at all, single faults of the
+/// grid, random plans, pairs of the grid. The first stage that shows a failure ends the search; some of its
+/// failing plans are shrunk, and the smallest of what comes out is taken: the one with the fewest faults,
+/// then with the smallest numbers.
 ///
 /// # Errors
 /// [`Worthless`] where a run was refused.
@@ -149,8 +151,8 @@ fn failing(
     (failed, refused.map_or(Ok(tried), |why| Err(Worthless(why))))
 }
 
-/// What makes one plan larger than another: how many things go wrong; then whether they are of the plain kinds; then its
-/// numbers; the rest decides nothing but makes the order a total one.
+/// What makes one plan larger than another: how many things go wrong; then whether they are of the plain
+/// kinds; then its numbers; the rest decides nothing but makes the order a total one.
 fn weight(plan: &FaultPlan) -> (usize, u64, String) {
     let number = |action: &Action| match action {
         Action::Drop => 0,
@@ -164,7 +166,8 @@ fn weight(plan: &FaultPlan) -> (usize, u64, String) {
     (plan.faults.len() + plan.events.len(), numbers.fold(0, u64::saturating_add), plan.to_toml())
 }
 
-/// Holds a program against every plan: `scenarios` makes its scenarios anew for each thread that runs some of the plans.
+/// Holds a program against every plan: `scenarios` makes its scenarios anew for each thread that runs some of
+/// the plans.
 ///
 /// What is given is the same however the threads run.
 ///

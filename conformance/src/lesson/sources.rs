@@ -7,7 +7,8 @@ pub struct RustSource {
     pub root: &'static str,
     /// The modules: their names and texts. Each finds the others beside it.
     pub modules: &'static [(&'static str, &'static str)],
-    /// The machine, as a type; none where two programs talk over a stream: they are the functions `client` and `server`.
+    /// The machine, as a type; none where two programs talk over a stream: they are the functions `client`
+    /// and `server`.
     pub machine: Option<&'static str>,
 }
 

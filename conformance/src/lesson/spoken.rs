@@ -1,5 +1,5 @@
-//! A lesson for programs of any language: two commands, which are judged by what they read and print, and by what goes over
-//! the network between them.
+//! A lesson for programs of any language: two commands, which are judged by what they read and print, and by
+//! what goes over the network between them.
 
 use faultwire::fault::{EventKind, FaultPlan, PlanError};
 use faultwire::time::Time;
@@ -23,7 +23,8 @@ pub enum Speech {
 pub struct Spoken {
     /// What they speak.
     pub speech: Speech,
-    /// The messages, in order. The last `of_server` of them are lines of the server's stdin, the others of the client's.
+    /// The messages, in order. The last `of_server` of them are lines of the server's stdin, the others of
+    /// the client's.
     pub messages: Vec<Vec<u8>>,
     /// See `messages`.
     pub of_server: usize,
@@ -60,8 +61,8 @@ impl Spoken {
             Task::Datagrams(exchange) => {
                 // Up to lesson 3 all that is asked for is in what is delivered.
                 let is_all = matches!(lesson.name.parse::<u32>(), Ok(0..=3));
-                let note = "checked is whether each message comes once, whole and in order; how long it takes and how \
-                            much is sent is not";
+                let note = "checked is whether each message comes once, whole and in order; how long it \
+                            takes and how much is sent is not";
                 Some(Spoken {
                     speech: Speech::Datagrams,
                     messages: (exchange.messages)(),
@@ -95,8 +96,8 @@ impl Spoken {
         [client, server]
     }
 
-    /// The plan that breaks the program that believes, as it can be carried out between real hosts. One that loses power is
-    /// one that is cut off for ever: nobody else can tell the two apart.
+    /// The plan that breaks the program that believes, as it can be carried out between real hosts. One that
+    /// loses power is one that is cut off for ever: nobody else can tell the two apart.
     ///
     /// # Errors
     /// As [`Lesson::recorded`].

@@ -106,8 +106,8 @@ pub(super) static ONE_READ: Lesson = Lesson {
     slug: "one-read-is-not-one-message",
     title: "One read is not one message",
     line: "a stream has no messages in it: who wants some must say where each ends",
-    why: "What the lost segment carried comes late, and with it comes what was sent after it: TCP hands both over \
-          as one run of bytes, in which nothing says where the first message ends.",
+    why: "What the lost segment carried comes late, and with it comes what was sent after it: TCP hands both \
+          over as one run of bytes, in which nothing says where the first message ends.",
     text: include_str!("../../lessons/s1-one-read-is-not-one-message/lesson.md"),
     breaks: include_str!("../../lessons/s1-one-read-is-not-one-message/breaks.toml"),
     shows: any,
@@ -140,9 +140,9 @@ pub(super) static SHORT_WRITE: Lesson = Lesson {
     slug: "a-short-write",
     title: "A short write",
     line: "a write may take less than it was given; the rest must be written again",
-    why: "Until the lost segment is acknowledged, all that is written stays in the send buffer; there was no room \
-          for the whole of a message, the write took what there was room for and said so, and the program did not \
-          look.",
+    why: "Until the lost segment is acknowledged, all that is written stays in the send buffer; there was no \
+          room for the whole of a message, the write took what there was room for and said so, and the \
+          program did not look.",
     text: include_str!("../../lessons/s2-a-short-write/lesson.md"),
     breaks: include_str!("../../lessons/s2-a-short-write/breaks.toml"),
     shows: any,
@@ -169,8 +169,8 @@ pub(super) static HALF_CLOSE: Lesson = Lesson {
     slug: "half-close",
     title: "Half-close",
     line: "who has said all may still have to listen: close one direction at a time",
-    why: "The server closed both directions while bytes of the client's lay unread, and its TCP said so with a \
-          reset; the answer was lost on its way, and after a reset nobody sends it again.",
+    why: "The server closed both directions while bytes of the client's lay unread, and its TCP said so with \
+          a reset; the answer was lost on its way, and after a reset nobody sends it again.",
     text: include_str!("../../lessons/s3-half-close/lesson.md"),
     breaks: include_str!("../../lessons/s3-half-close/breaks.toml"),
     shows: any,
@@ -197,8 +197,8 @@ pub(super) static DEAD_PEER: Lesson = Lesson {
     slug: "a-dead-peer",
     title: "A dead peer",
     line: "silence says nothing: who waits must decide for how long",
-    why: "The request is acknowledged, so the client's TCP has nothing outstanding and sends nothing that could \
-          go unanswered; a host without power says nothing either. Both are silent for ever.",
+    why: "The request is acknowledged, so the client's TCP has nothing outstanding and sends nothing that \
+          could go unanswered; a host without power says nothing either. Both are silent for ever.",
     text: include_str!("../../lessons/s4-a-dead-peer/lesson.md"),
     breaks: include_str!("../../lessons/s4-a-dead-peer/breaks.toml"),
     shows: any,

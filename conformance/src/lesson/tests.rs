@@ -1,5 +1,5 @@
-//! Every lesson both ways: the believed program breaks under its recorded smallest plan, which the search finds again;
-//! the mended one holds.
+//! Every lesson both ways: the believed program breaks under its recorded smallest plan, which the search
+//! finds again; the mended one holds.
 
 use faultwire_sim::End;
 
@@ -36,7 +36,8 @@ fn breaks(name: &str) {
     assert_eq!(
         lesson.to_record(&found).to_toml(),
         lesson.breaks,
-        "another plan is found than the recorded one: cargo run -p faultwire-conformance --example record_lessons"
+        "another plan is found than the recorded one: cargo run -p faultwire-conformance --example \
+         record_lessons"
     );
     for scenario in lesson.scenarios(Side::Mended) {
         let run = scenario.run(&recorded);

@@ -1,14 +1,15 @@
 //! How much of a link the machines of the course use, measured on `virtual` beside what textbooks say of it.
 //!
-//! A link carries one datagram after the other, each of which takes the time 1 to be put on it and *a* to travel. The
-//! *utilisation* is the share of the time in which the link carries a message that arrives and is new there: 1 is all. What
-//! is lost is drawn once and written down as a plan, a finite list of datagrams to drop, as any other fault is.
+//! A link carries one datagram after the other, each of which takes the time 1 to be put on it and *a* to
+//! travel. The *utilisation* is the share of the time in which the link carries a message that arrives and is
+//! new there: 1 is all. What is lost is drawn once and written down as a plan, a finite list of datagrams to
+//! drop, as any other fault is.
 //!
-//! The formulas are those of W. Stallings, "Data and Computer Communications", the appendix on performance issues of flow and
-//! error control: they take for granted that an acknowledgement is never lost and takes no time of its own, and that the
-//! time-out is one round trip. So [`Way`] makes the link to fit the course's time-out of 200 ms, and counts the little time
-//! of an acknowledgement as a part of the way. Where a machine does otherwise than the textbook's, [`law`] says how, and what
-//! follows for it.
+//! The formulas are those of W. Stallings, "Data and Computer Communications", the appendix on performance
+//! issues of flow and error control: they take for granted that an acknowledgement is never lost and takes no
+//! time of its own, and that the time-out is one round trip. So [`Way`] makes the link to fit the course's
+//! time-out of 200 ms, and counts the little time of an acknowledgement as a part of the way. Where a machine
+//! does otherwise than the textbook's, [`law`] says how, and what follows for it.
 
 mod experiments;
 pub mod law;

@@ -129,9 +129,9 @@ pub(super) static OPENING_AND_CLOSING: Lesson = Lesson {
     slug: "opening-and-closing",
     title: "Opening and closing",
     line: "a conversation begins when both sides know it, and ends when both know that",
-    why: "The first message was held back and sent again. The held copy came behind the end, where the server \
-          takes it for the first message of the next conversation; when that one's own comes, it has the same \
-          number, is taken for a repeat and acknowledged, and is never delivered.",
+    why: "The first message was held back and sent again. The held copy came behind the end, where the \
+          server takes it for the first message of the next conversation; when that one's own comes, it has \
+          the same number, is taken for a repeat and acknowledged, and is never delivered.",
     text: include_str!("../../lessons/09-opening-and-closing/lesson.md"),
     breaks: include_str!("../../lessons/09-opening-and-closing/breaks.toml"),
     shows: lateness,
@@ -181,9 +181,9 @@ pub(super) static CONGESTION_CONTROL: Lesson = Lesson {
     slug: "congestion-control",
     title: "Congestion control",
     line: "the network belongs to all: who sees a loss slows down",
-    why: "Nothing went wrong but what the two flows did to each other: each put all of its six messages on their \
-          way at once, and the queue before the narrow link has eight places. What found no place was dropped \
-          before the wire, where the picture begins.",
+    why: "Nothing went wrong but what the two flows did to each other: each put all of its six messages on \
+          their way at once, and the queue before the narrow link has eight places. What found no place was \
+          dropped before the wire, where the picture begins.",
     text: include_str!("../../lessons/10-congestion-control/lesson.md"),
     breaks: include_str!("../../lessons/10-congestion-control/breaks.toml"),
     shows: any,

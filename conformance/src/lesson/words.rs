@@ -48,8 +48,8 @@ pub(crate) fn plan_and_diagram(plan: &FaultPlan, trace: &Trace) -> String {
 /// How hard was tried.
 pub(crate) fn counts(tried: &Tried) -> String {
     format!(
-        "under every plan of no fault ({}), one ({}) and two ({}), and {} random ones of up to eight; {} of {} planned \
-         faults took place",
+        "under every plan of no fault ({}), one ({}) and two ({}), and {} random ones of up to eight; {} of \
+         {} planned faults took place",
         grouped(tried.fault_free),
         grouped(tried.singles),
         grouped(tried.pairs),

@@ -1,5 +1,5 @@
-//! The report as one HTML page that needs nothing but itself: the matrix of claims and testbeds with filters, and for
-//! each claim what is said, how hard it was tried, and a run to look at.
+//! The report as one HTML page that needs nothing but itself: the matrix of claims and testbeds with filters,
+//! and for each claim what is said, how hard it was tried, and a run to look at.
 
 mod chart;
 mod figure;

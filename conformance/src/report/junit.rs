@@ -1,9 +1,9 @@
 //! The report as JUnit XML, for what shows the results of tests: CI systems above all.
 //!
-//! A suite for each family of claims and testbed, a case for each of its rows. A claim that failed is a failure, with its smallest
-//! plan and the line that replays it; a known failure that fails as listed is a skipped case that says so, since JUnit has no
-//! other word for it; what could not be tried is skipped with its reason. There is no date in it: the same rows give the same text,
-//! times aside.
+//! A suite for each family of claims and testbed, a case for each of its rows. A claim that failed is a
+//! failure, with its smallest plan and the line that replays it; a known failure that fails as listed is a
+//! skipped case that says so, since JUnit has no other word for it; what could not be tried is skipped with
+//! its reason. There is no date in it: the same rows give the same text, times aside.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -247,7 +247,8 @@ mod tests {
         }
     }
 
-    /// Which elements stand in which, with which attributes: the shape that Jenkins' schema for JUnit (junit-10.xsd) describes.
+    /// Which elements stand in which, with which attributes: the shape that Jenkins' schema for JUnit
+    /// (junit-10.xsd) describes.
     #[test]
     fn the_shape_of_the_document() {
         let xml = all_standings().to_junit().unwrap();

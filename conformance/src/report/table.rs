@@ -1,5 +1,5 @@
-//! The report as a table that fits a terminal of 80 columns, and below it what failed, what was shown, and what was
-//! not tried.
+//! The report as a table that fits a terminal of 80 columns, and below it what failed, what was shown, and
+//! what was not tried.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -155,7 +155,8 @@ fn the_json_contract() {
     insta::assert_snapshot!(report.to_json().unwrap());
 }
 
-/// A subject that does not run with its defaults is told in every form of the report, unless nothing of it ran.
+/// A subject that does not run with its defaults is told in every form of the report, unless nothing of it
+/// ran.
 #[test]
 fn each_form_of_the_report_states_how_settings_differ_from_the_defaults() {
     let report = |outcome| {

@@ -68,9 +68,9 @@ const UNSEEN: [RangeInclusive<char>; 5] = [
     '\u{feff}'..='\u{feff}',
 ];
 
-/// Text of somebody else's (a title, a file's name, what a program said) as it may stand on a terminal: what would move the
-/// cursor, turn the direction of writing or do worse is replaced. Ends of lines, those of other systems too,
-/// and tabs stay.
+/// Text of somebody else's (a title, a file's name, what a program said) as it may stand on a terminal: what
+/// would move the cursor, turn the direction of writing or do worse is replaced. Ends of lines, those of
+/// other systems too, and tabs stay.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     let is_harmful =
         |c: char| c.is_control() && c != '\n' && c != '\t' || UNSEEN.iter().any(|them| them.contains(&c));
@@ -80,8 +80,8 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.replace("\r\n", "\n").replace(is_harmful, "\u{fffd}"))
 }
 
-/// Writes a paragraph: `first` before its first line, as many blanks before the others, `width` columns at most. No line ends
-/// within a number (`10 000`). What is not text is replaced.
+/// Writes a paragraph: `first` before its first line, as many blanks before the others, `width` columns at
+/// most. No line ends within a number (`10 000`). What is not text is replaced.
 pub(crate) fn paragraph(out: &mut String, first: &str, words: &str, width: usize) {
     let mut indent = first.chars().count();
     if indent > width / 2 {

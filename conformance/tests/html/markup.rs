@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 /// Elements that have no end.
 const VOID: [&str; 7] = ["meta", "link", "input", "br", "hr", "img", "!DOCTYPE"];
 
-/// Panics at an element that is not closed where it should be, an id that stands twice or is looked for in vain, and
-/// anything that would be fetched.
+/// Panics at an element that is not closed where it should be, an id that stands twice or is looked for in
+/// vain, and anything that would be fetched.
 pub(crate) fn check(page: &str) {
     let mut open: Vec<&str> = Vec::new();
     let mut ids = Vec::new();

@@ -102,7 +102,8 @@ impl Bench {
         Some(Bench { ours, kernel, forwarder, plan: plan.clone(), _lab: lab })
     }
 
-    /// The end of a test: nothing may have been lost outside of the plan, and all of the plan has taken place.
+    /// The end of a test: nothing may have been lost outside of the plan, and all of the plan has taken
+    /// place.
     pub(crate) fn close(self) {
         assert!(self.forwarder.fired().all(), "{:?}", self.forwarder.fired());
         self.nothing_else_was_lost();

@@ -42,7 +42,8 @@ fn two_programs_talk_and_the_plan_takes_place() {
         return;
     }
     let (_directory, path) = plan(
-        "[[fault]]\ndirection = \"client->server\"\npacket = { class = \"data\", nth = 1 }\naction = \"drop\"\n",
+        "[[fault]]\ndirection = \"client->server\"\npacket = { class = \"data\", nth = 1 }\naction = \
+         \"drop\"\n",
     );
     let path = path.to_str().expect("text");
     for (any, addr, more) in [("0.0.0.0", "{server}", vec![]), ("[::]", "[{server}]", vec!["--ipv6"])] {
@@ -127,7 +128,8 @@ fn a_fault_on_a_packet_that_is_another_one_in_each_run_is_marked() {
     }
     let fault = |class: &str| {
         format!(
-            "[[fault]]\ndirection = \"client->server\"\npacket = {{ class = \"{class}\", nth = 1 }}\naction = \"drop\"\n"
+            "[[fault]]\ndirection = \"client->server\"\npacket = {{ class = \"{class}\", nth = 1 }}\naction \
+             = \"drop\"\n"
         )
     };
     let (_directory, both) = plan(&(fault("data") + &fault("ack")));
@@ -292,7 +294,8 @@ fn server() -> String {
     format!("{FAULTWIRE} serve udp-echo --listen 0.0.0.0:7000 & wait")
 }
 
-/// A client of three processes. The second one leaves its process group, as a daemon does, and says so once it has.
+/// A client of three processes. The second one leaves its process group, as a daemon does, and says so once
+/// it has.
 fn three_that_sleep(mark: &str) -> String {
     format!("sleep {mark} & setsid sh -c 'echo begun; exec sleep $0' {mark} & sleep {mark}")
 }

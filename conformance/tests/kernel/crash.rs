@@ -31,7 +31,8 @@ fn event(kind: &str, host: &str, direction: &str, class: &str, nth: u32) -> Stri
     )
 }
 
-/// A client holds a connection to the server, and asks it by datagrams in which of its lives it is, until it is in the second one.
+/// A client holds a connection to the server, and asks it by datagrams in which of its lives it is, until it
+/// is in the second one.
 fn two_lives(testbed: Testbed, plan: &FaultPlan) -> Run {
     let lives = Arc::new(AtomicU32::new(0));
     scenario("two lives")

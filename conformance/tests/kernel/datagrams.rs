@@ -88,7 +88,8 @@ fn a_closed_port_is_told_of_both_ways() {
 #[test]
 fn the_kernel_pings_our_stack() {
     let Some(bench) = Bench::new(&no_faults()) else { return };
-    // Type, code, checksum, identifier, sequence number, data. The system fills in the checksum of ICMPv6 alone.
+    // Type, code, checksum, identifier, sequence number, data. The system fills in the checksum of ICMPv6
+    // alone.
     let v4 = [8, 0, 0x06, 0xfa, 0x12, 0x34, 0, 1, b'p', b'i', b'n', b'g'];
     let v6 = [128, 0, 0, 0, 0x12, 0x34, 0, 1, b'p', b'i', b'n', b'g'];
     for family in FAMILIES {
@@ -113,8 +114,8 @@ fn the_kernel_pings_our_stack() {
     bench.close();
 }
 
-/// The wire does in the lab what it does everywhere: the second datagram is lost, the fourth comes twice, the fifth
-/// comes damaged (and is thrown away by the kernel's checksum).
+/// The wire does in the lab what it does everywhere: the second datagram is lost, the fourth comes twice, the
+/// fifth comes damaged (and is thrown away by the kernel's checksum).
 #[test]
 fn a_plan_is_carried_out() {
     let fault = |nth, action| Fault {

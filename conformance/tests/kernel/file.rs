@@ -1,4 +1,5 @@
-//! A file between two processes in the lab, over the adaptive socket and over the kernel's TCP, while packets are lost.
+//! A file between two processes in the lab, over the adaptive socket and over the kernel's TCP, while packets
+//! are lost.
 
 use std::fs;
 use std::process::{Command, Stdio};

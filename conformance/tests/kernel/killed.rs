@@ -53,8 +53,8 @@ fn nothing_is_left_whenever_the_command_is_killed() {
     assert_eq!(self::devices(), devices);
 }
 
-/// Kills a command so long after its start; gives how many processes it had started then, and in how many network
-/// namespaces of their own.
+/// Kills a command so long after its start; gives how many processes it had started then, and in how many
+/// network namespaces of their own.
 fn kill_after(milliseconds: usize, number: usize) -> (usize, usize) {
     let mark = format!("{}-{number}", std::process::id());
     // A child of a child, and, where there is setsid(1), one that has left the process group.

@@ -1,7 +1,8 @@
-//! Lessons of the course on hosts of the real kernel: their recorded plans break the believed programs there too, and the mended
-//! ones hold. Those whose checks are about time are left out, as this machine may be busy; and two whose plans break nothing
-//! there: the kernel gives s2 twice the send buffer that it asks for, and in s4 it acknowledges the question and its end apart,
-//! so that the crash leaves the client something to repeat.
+//! Lessons of the course on hosts of the real kernel: their recorded plans break the believed programs there
+//! too, and the mended ones hold. Those whose checks are about time are left out, as this machine may be
+//! busy; and two whose plans break nothing there: the kernel gives s2 twice the send buffer that it asks for,
+//! and in s4 it acknowledges the question and its end apart, so that the crash leaves the client something to
+//! repeat.
 
 use std::thread;
 

@@ -12,7 +12,8 @@ fn is_here() -> bool {
     faultwire_sim::lab::probe().inspect_err(|error| crate::require::skipped("lab", error)).is_ok()
 }
 
-/// A client sends datagrams to a server, in a run that loses one of them outside of any plan as often as `lossy` says.
+/// A client sends datagrams to a server, in a run that loses one of them outside of any plan as often as
+/// `lossy` says.
 fn run(name: &str, testbed: Testbed, lossy: u32) -> Run {
     faultwire_sim::lab::lose_packets(name, lossy);
     scenario(name)

@@ -125,7 +125,8 @@ fn many_transfers_from_kernel_to_kernel() {
     many_transfers(Pairing::KernelToKernel);
 }
 
-/// Transfers of a pairing, each under a plan of its own, in both families and under both profiles of settings.
+/// Transfers of a pairing, each under a plan of its own, in both families and under both profiles of
+/// settings.
 fn many_transfers(pairing: Pairing) {
     let transfers = count("FAULTWIRE_LAB_TRANSFERS", 48);
     if lab(kernel_config()).is_none() {
@@ -234,8 +235,8 @@ fn between_kernels(plan: &FaultPlan, family: Domain, config: HostConfig) -> Ran 
 /// Set for the process in which [`many_labs_leave_nothing`] counts.
 const TO_COUNT: &str = "FAULTWIRE_TEST_TO_COUNT";
 
-/// Labs come and go, and leave no descriptor, no process and no memory. This test counts in a process that has no other
-/// tests.
+/// Labs come and go, and leave no descriptor, no process and no memory. This test counts in a process that
+/// has no other tests.
 #[test]
 fn many_labs_leave_nothing() {
     if std::env::var_os(TO_COUNT).is_none() {
@@ -276,7 +277,8 @@ fn many_labs_leave_nothing() {
 
 /// Labs before anything is counted.
 const WARM_UP: usize = 10;
-/// What memory may grow by, in KiB: by little on the whole, and for each lab by less than what one transfer leaves in a trace.
+/// What memory may grow by, in KiB: by little on the whole, and for each lab by less than what one transfer
+/// leaves in a trace.
 const GROWTH_MIN: usize = 1_024;
 const GROWTH: usize = 8;
 

@@ -1,8 +1,8 @@
 //! A machine that refuses a lab: here one where nobody may make a user namespace, or a network namespace.
 //!
-//! It is made of a user namespace that allows none inside: user_namespaces(7), namespaces(7). Where the tools for that (unshare, setpriv of
-//! util-linux) are missing, or the machine allows no user namespace in the first place, a test is skipped with
-//! the reason, or fails if FAULTWIRE_REQUIRE names it.
+//! It is made of a user namespace that allows none inside: user_namespaces(7), namespaces(7). Where the tools
+//! for that (unshare, setpriv of util-linux) are missing, or the machine allows no user namespace in the
+//! first place, a test is skipped with the reason, or fails if FAULTWIRE_REQUIRE names it.
 
 use std::process::{Command, Output};
 
@@ -10,7 +10,8 @@ use serde_json::Value;
 
 const FAULTWIRE: &str = env!("CARGO_BIN_EXE_faultwire");
 
-/// Runs `faultwire` without any right, where that limit is 0; `None`, and a line that says why, where that cannot be made.
+/// Runs `faultwire` without any right, where that limit is 0; `None`, and a line that says why, where that
+/// cannot be made.
 fn without(limit: &str, rights: &str, args: &[&str]) -> Option<Output> {
     let script = format!("echo 0 > /proc/sys/user/{limit} && exec setpriv {rights} \"$@\"");
     let run = |words: &[&str]| {

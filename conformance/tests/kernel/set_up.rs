@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::bench::{Bench, helper, kernel_config, lab, no_faults, pause};
 
-/// The kernel says nothing of itself: an idle link carries nothing, so that every packet on it is somebody's doing.
+/// The kernel says nothing of itself: an idle link carries nothing, so that every packet on it is somebody's
+/// doing.
 #[test]
 fn an_idle_link_is_silent() {
     let Some(bench) = Bench::new(&no_faults()) else { return };

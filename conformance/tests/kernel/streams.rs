@@ -33,7 +33,8 @@ pub(crate) const CASES: [(Client, Domain); 4] = [
     (Client::Kernel, Domain::Inet6),
 ];
 
-/// Bytes that tell where they belong: a repetition after 2^16 bytes or so would hide a segment in the wrong place.
+/// Bytes that tell where they belong: a repetition after 2^16 bytes or so would hide a segment in the wrong
+/// place.
 pub(crate) fn bytes(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed;
     let mut data = Vec::with_capacity(length + 8);
@@ -369,7 +370,8 @@ fn a_slow_reader_closes_its_window() {
     }
 }
 
-/// Faults on both ways, about one in twenty of the first 400 data segments of each; each at a place that the seed says.
+/// Faults on both ways, about one in twenty of the first 400 data segments of each; each at a place that the
+/// seed says.
 fn hurt(seed: u64, actions: &[Action]) -> FaultPlan {
     let mut faults = Vec::new();
     for (way, from, to) in [(0, "ours", "kernel"), (1, "kernel", "ours")] {

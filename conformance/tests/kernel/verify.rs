@@ -51,7 +51,8 @@ fn claims_are_settled_on_all_three_subjects() {
 
 const SUBJECTS: [Testbed; 3] = [Testbed::Lab, Testbed::LabOursClient, Testbed::LabOursServer];
 
-/// A run that leaves all that it can in its hosts: a connection with data that nobody reads, and whose ends just go.
+/// A run that leaves all that it can in its hosts: a connection with data that nobody reads, and whose ends
+/// just go.
 fn untidy(testbed: Testbed) -> Run {
     let plan = FaultPlan::default();
     scenario("untidy")
@@ -102,9 +103,10 @@ fn nothing_of_a_run_is_left_for_the_next_one() {
     }
 }
 
-/// The kernel gives up by the time that repeats *would* take with the least timeout, not by their number. Where a connection's
-/// timeout is larger than that, few repeats of a profile that has cases short are too few for a plan that hits a packet five
-/// times: a server that has closed is given up in silence, and its client waits for ever.
+/// The kernel gives up by the time that repeats *would* take with the least timeout, not by their number.
+/// Where a connection's timeout is larger than that, few repeats of a profile that has cases short are too
+/// few for a plan that hits a packet five times: a server that has closed is given up in silence, and its
+/// client waits for ever.
 #[test]
 fn no_side_gives_up_before_the_faults_are_over() {
     faultwire_sim::lab::set_helper(|| Ok(helper()));
@@ -143,8 +145,10 @@ fn a_run_is_ended_when_the_work_is_interrupted() {
         return;
     }
     let dir = tempfile::TempDir::new().expect("a directory");
-    // Nothing comes through any more: the kernel goes on for a dozen seconds until it gives up, and fails the claim then.
-    let cut = "format = 1\nscenario = \"tcp-exchange\"\nclaim = \"tcp/every-byte\"\n[[event]]\nkind = \"partition\"\n\
+    // Nothing comes through any more: the kernel goes on for a dozen seconds until it gives up, and fails the
+    // claim then.
+    let cut = "format = 1\nscenario = \"tcp-exchange\"\nclaim = \"tcp/every-byte\"\n[[event]]\nkind = \
+               \"partition\"\n\
                after = { direction = \"client->server\", class = \"data\", nth = 1 }\n";
     std::fs::write(dir.path().join("cut.toml"), cut).expect("a file");
     let mut child = Command::new(env!("CARGO_BIN_EXE_faultwire"))

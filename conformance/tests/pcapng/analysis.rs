@@ -248,8 +248,8 @@ fn what_tshark_makes_of_a_transfer_is_what_happened() {
     }
     assert!(sum.iter().all(|count| *count > 0), "one of the four never occurred: {sum:?}");
 
-    // Held behind three others it comes after three duplicate acknowledgements: tshark guesses which of the two it is, a segment
-    // that was overtaken or one that was sent again.
+    // Held behind three others it comes after three duplicate acknowledgements: tshark guesses which of the
+    // two it is, a segment that was overtaken or one that was sent again.
     let trace = ran(&transfer(), &data(3, Action::HoldFor(3)));
     for (id, host) in hosts(&trace) {
         let again = |all: &[Said]| all.iter().map(|said| said.again()).collect::<Vec<_>>();
@@ -300,7 +300,8 @@ fn tshark_finds_a_bad_checksum_where_the_plan_put_one_and_nowhere_else() {
         let bad = statuses.each_ref().map(|status| format!("{status} == 0")).join(" || ");
         let mut fields = vec!["frame.number", "frame.interface_name", "_ws.malformed"];
         fields.extend(statuses.iter().map(String::as_str));
-        // All that is told as damaged, and all that is bad or malformed: the same packet, for that layer's sake.
+        // All that is told as damaged, and all that is bad or malformed: the same packet, for that layer's
+        // sake.
         let filter = format!("({told}) || {bad} || _ws.malformed");
         let found = tshark.fields(&file, &filter, &fields);
         assert_eq!(found.iter().map(|line| line[..2].to_vec()).collect::<Vec<_>>(), damaged, "bit {bit}");

@@ -1,4 +1,5 @@
-//! The pictures in a browser, which knows how wide letters are. Where there is none, that is said and the test passes.
+//! The pictures in a browser, which knows how wide letters are. Where there is none, that is said and the
+//! test passes.
 
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};

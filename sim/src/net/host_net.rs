@@ -23,8 +23,8 @@ pub(crate) trait StackHost: Clone + fmt::Debug + Unpin + Send + Sync + 'static {
     /// The record of its calls, while one lasts.
     type Record<'a>: Record;
 
-    /// Makes calls that do not wait, and lets what follows from them happen. `None` if the host has lost power,
-    /// or the run is over.
+    /// Makes calls that do not wait, and lets what follows from them happen. `None` if the host has lost
+    /// power, or the run is over.
     fn call<T>(&self, call: impl FnOnce(&mut dyn HostStack, &mut Self::Record<'_>) -> T) -> Option<T>;
 
     /// Makes a call on a descriptor. If it [would wait](would_wait), the task is woken when the descriptor

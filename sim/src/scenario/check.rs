@@ -1,4 +1,5 @@
-//! The scenario as a test: searches, and panics with the smallest plan, its diagram and the line that replays it.
+//! The scenario as a test: searches, and panics with the smallest plan, its diagram and the line that replays
+//! it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,22 +13,24 @@ use crate::failure::{planned_by_environment, replay_line, save, target_dir, test
 use crate::run::{End, Run};
 use crate::search::Tried;
 
-/// How often the base plan is run to see whether runs repeat. An even choice between two is missed once in 128.
+/// How often the base plan is run to see whether runs repeat. An even choice between two is missed once in
+/// 128.
 const REPEATS: usize = 8;
 
 impl Scenario {
     /// Searches for a plan under which the scenario fails.
     ///
-    /// Finding none does not mean that there is none: what was tried, and which kinds of fault were not, is printed (the test
-    /// harness shows it with `--nocapture`), and [`find_failure`](Self::find_failure) returns it.
+    /// Finding none does not mean that there is none: what was tried, and which kinds of fault were not, is
+    /// printed (the test harness shows it with `--nocapture`), and [`find_failure`](Self::find_failure)
+    /// returns it.
     ///
-    /// With `FAULTWIRE_PLAN` set to a plan file, that plan alone is run: one whose `scenario` is another's is left
-    /// to that one.
+    /// With `FAULTWIRE_PLAN` set to a plan file, that plan alone is run: one whose `scenario` is another's is
+    /// left to that one.
     ///
     /// # Panics
-    /// If a plan is found. It is in `target/faultwire/` then, made as small as it can be, and the message shows it
-    /// with its diagram and the line that replays it. Also if the search is worth nothing, since no fault
-    /// took place, or if the same plan gave different runs: see [`difference`](Self::difference).
+    /// If a plan is found. It is in `target/faultwire/` then, made as small as it can be, and the message
+    /// shows it with its diagram and the line that replays it. Also if the search is worth nothing, since no
+    /// fault took place, or if the same plan gave different runs: see [`difference`](Self::difference).
     #[track_caller]
     pub fn check(&self) {
         match planned_by_environment() {
@@ -71,8 +74,9 @@ impl Scenario {
 
     /// Runs the base plan several times in simulation and says where two of the runs differ, if they do.
     ///
-    /// Then the programs depend on more than the plan and the seed, and a plan that was found need not fail again:
-    /// a `tokio::select!` without `biased;`, the order of a `HashMap`, a clock or a random source of their own.
+    /// Then the programs depend on more than the plan and the seed, and a plan that was found need not fail
+    /// again: a `tokio::select!` without `biased;`, the order of a `HashMap`, a clock or a random source of
+    /// their own.
     pub fn difference(&self) -> Option<String> {
         if !self.testbed.is_simulated() {
             return None;
@@ -86,8 +90,8 @@ impl Scenario {
         let of = |text: &str| text.lines().nth(line).unwrap_or("(the end)").to_owned();
         Some(format!(
             "two runs under the same plan and seed differ, at event {line}:\n  {}\n  {}\n\
-             its programs depend on something else: a tokio::select! without `biased;`, the order of a HashMap, a \
-             clock or random numbers that are not the network's",
+             its programs depend on something else: a tokio::select! without `biased;`, the order of a \
+             HashMap, a clock or random numbers that are not the network's",
             of(&first),
             of(&other),
         ))

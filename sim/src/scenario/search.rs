@@ -34,7 +34,8 @@ pub struct Failure {
 
 /// The programs' own time-out, where nothing is said of it.
 const TIMEOUT: Duration = Duration::from_millis(200);
-/// The same in a lab. Random plans delay packets by four of it at most: less than programs listen there for what is late.
+/// The same in a lab. Random plans delay packets by four of it at most: less than programs listen there for
+/// what is late.
 const TIMEOUT_IN_LAB: Duration = Duration::from_millis(60);
 
 impl Scenario {
@@ -65,8 +66,8 @@ impl Scenario {
         run
     }
 
-    /// Runs the scenario under every plan of the search, the smallest first (a family's members before any fault), and hands each run that counts to
-    /// `visit`, until that breaks.
+    /// Runs the scenario under every plan of the search, the smallest first (a family's members before any
+    /// fault), and hands each run that counts to `visit`, until that breaks.
     pub fn search(&self, visit: &mut dyn FnMut(&Run) -> ControlFlow<()>) -> Tried {
         let grid = self.grid();
         let run = &mut |plan: &FaultPlan| self.run_in_full(plan);
@@ -91,15 +92,16 @@ impl Scenario {
         tried
     }
 
-    /// The plans of the members of its family that run, and how many members there are beside the ordinary one.
+    /// The plans of the members of its family that run, and how many members there are beside the ordinary
+    /// one.
     fn members(&self) -> (Vec<FaultPlan>, u64) {
         let Some(family) = &self.family else { return (Vec::new(), 0) };
         let (members, of) = family.members(self.testbed.has_link(), self.settings.seed);
         (members.iter().map(|member| member.plan(&self.base, &self.name)).collect(), of)
     }
 
-    /// Runs the scenario under `count` random plans from the one numbered `first` on, and hands each run that counts
-    /// to `visit`, until that breaks. A plan is the same whatever range it is asked for in.
+    /// Runs the scenario under `count` random plans from the one numbered `first` on, and hands each run that
+    /// counts to `visit`, until that breaks. A plan is the same whatever range it is asked for in.
     pub fn search_random(
         &self,
         first: u64,

@@ -1,8 +1,9 @@
 //! Making a plan of a scenario smaller such that it goes on to say the same.
 //!
-//! All shrinking for scenarios goes through here. Two things must not happen on the way: that what every plan of the scenario
-//! has gets lost (its faults, its events), and that an outage that ended lasts for ever, since its end was left out or
-//! comes before it. Nearly every program fails then, which says nothing of the plan that was found.
+//! All shrinking for scenarios goes through here. Two things must not happen on the way: that what every plan
+//! of the scenario has gets lost (its faults, its events), and that an outage that ended lasts for ever,
+//! since its end was left out or comes before it. Nearly every program fails then, which says nothing of the
+//! plan that was found.
 
 use std::collections::BTreeSet;
 
@@ -25,14 +26,15 @@ enum Outage {
 }
 
 impl Scenario {
-    /// Makes a plan as small as it can be while its run still shows what `shows` asks for. What every plan of the scenario has
-    /// stays in it, and no outage that ended lasts on.
+    /// Makes a plan as small as it can be while its run still shows what `shows` asks for. What every plan of
+    /// the scenario has stays in it, and no outage that ended lasts on.
     pub fn shrink(&self, plan: &FaultPlan, shows: &mut dyn FnMut(&Run) -> bool) -> Shrunk {
         // A plan of which something did not take place is not the smallest, and the shrinker finds that out.
         self.shrink_by(plan, &mut |plan| Some(self.run(plan)), shows, &ShrinkLimits::on(self.testbed))
     }
 
-    /// The same with the runs that `run` makes, the first of the plan as it is; none once no more are to be made.
+    /// The same with the runs that `run` makes, the first of the plan as it is; none once no more are to be
+    /// made.
     pub fn shrink_by(
         &self,
         plan: &FaultPlan,
@@ -58,8 +60,8 @@ impl Scenario {
         shrunk
     }
 
-    /// The plan with the simplest member of the family that still shows it, if that is a simpler one, and how many runs
-    /// that took. Real runs take real time: there it is not tried.
+    /// The plan with the simplest member of the family that still shows it, if that is a simpler one, and how
+    /// many runs that took. Real runs take real time: there it is not tried.
     fn with_simplest_member(
         &self,
         plan: &FaultPlan,
@@ -86,7 +88,8 @@ impl Scenario {
         }
     }
 
-    /// Whether a plan's run shows it, and that of none that is one step simpler: as [`shrink`](Scenario::shrink) has it.
+    /// Whether a plan's run shows it, and that of none that is one step simpler: as
+    /// [`shrink`](Scenario::shrink) has it.
     pub fn is_minimal(&self, plan: &FaultPlan, shows: &mut dyn FnMut(&Run) -> bool) -> bool {
         let mut first = None;
         let mut shown = |plan: &FaultPlan| {
@@ -196,7 +199,8 @@ mod tests {
 
     #[test]
     fn an_outage_that_ends_does_not_become_one_that_lasts() {
-        // Not of the base: somebody's own plan. What breaks it is the loss of the two questions after the outage.
+        // Not of the base: somebody's own plan. What breaks it is the loss of the two questions after the
+        // outage.
         let ends = [When::AtUs(150_000), after(2)];
         for end in ends {
             let events =

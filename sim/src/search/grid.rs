@@ -9,8 +9,8 @@ use faultwire::trace::{Event, HostId, LossReason, PacketId, Trace, What};
 
 use crate::seed::derive;
 
-/// The single faults that are tried on each packet: it is dropped, duplicated, delayed, held back, or has a bit
-/// flipped in its IP header, its transport header or its payload.
+/// The single faults that are tried on each packet: it is dropped, duplicated, delayed, held back, or has a
+/// bit flipped in its IP header, its transport header or its payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grid {
     delays_us: Vec<u64>,
@@ -24,17 +24,19 @@ pub struct Grid {
 const CANCELLING_MAX: usize = 4;
 
 impl Grid {
-    /// The grid for programs whose link has this round-trip time and which wait this long before they try again.
+    /// The grid for programs whose link has this round-trip time and which wait this long before they try
+    /// again.
     ///
-    /// The delays are half a round trip, and a millisecond more than one and than two time-outs: the packet then
-    /// comes just after what was sent in its place.
+    /// The delays are half a round trip, and a millisecond more than one and than two time-outs: the packet
+    /// then comes just after what was sent in its place.
     pub fn new(rtt: Duration, timeout: Duration) -> Grid {
         let just_over = |time: Duration| time.saturating_add(Duration::from_millis(1));
         Grid { delays_us: Vec::new(), holds: vec![1, 3], bits_per_part: 1, steady: false, cancelling_bits: 0 }
             .delays([rtt / 2, just_over(timeout), just_over(timeout.saturating_mul(2))])
     }
 
-    /// Other delays. Those of no length and repetitions are left out; what is longer than a plan may say is cut.
+    /// Other delays. Those of no length and repetitions are left out; what is longer than a plan may say is
+    /// cut.
     pub fn delays(mut self, delays: impl IntoIterator<Item = Duration>) -> Grid {
         let max = *bounds::DELAY_US.end();
         let micros = |delay: Duration| u64::try_from(delay.as_micros()).unwrap_or(max).min(max);
@@ -64,7 +66,8 @@ impl Grid {
         self
     }
 
-    /// Only packets that a real kernel's runs have each time ([`Class::is_steady`](faultwire::fault::Class::is_steady)).
+    /// Only packets that a real kernel's runs have each time
+    /// ([`Class::is_steady`](faultwire::fault::Class::is_steady)).
     pub fn steady(mut self) -> Grid {
         self.steady = true;
         self
@@ -75,12 +78,12 @@ impl Grid {
         !self.steady || site.label.class.is_steady()
     }
 
-    /// In how many places of a packet's payload (four at the most), one at a time, two bits are flipped that cancel in
-    /// the Internet checksum (RFC 1071): bits of one column of its 16-bit sum, of which one becomes 0 and the other 1.
-    /// None unless said otherwise.
+    /// In how many places of a packet's payload (four at the most), one at a time, two bits are flipped that
+    /// cancel in the Internet checksum (RFC 1071): bits of one column of its 16-bit sum, of which one becomes
+    /// 0 and the other 1. None unless said otherwise.
     ///
-    /// It is what a sum cannot see. Two bits that are flipped at random are such a pair about once in 32 times: one time
-    /// in 16 they are in one column, and every other time they differ.
+    /// It is what a sum cannot see. Two bits that are flipped at random are such a pair about once in 32
+    /// times: one time in 16 they are in one column, and every other time they differ.
     pub fn cancelling_bits(mut self, places: u32) -> Grid {
         self.cancelling_bits = places;
         self
@@ -148,9 +151,10 @@ impl Grid {
         for (part, (start, bits)) in site.bits.iter().enumerate() {
             let places = self.places(*bits);
             if index < places {
-                // Keyed by the packet's name alone: the same packet is damaged alike in every run that has it.
-                // In IPv6's header, which has no checksum, any bit is as good as another: what a host makes of
-                // the damage (another address, another length, another traffic class) is what is being tried.
+                // Keyed by the packet's name alone: the same packet is damaged alike in every run that has
+                // it. In IPv6's header, which has no checksum, any bit is as good as another: what a host
+                // makes of the damage (another address, another length, another traffic class) is what is
+                // being tried.
                 let spread = (index * u64::from(*bits) / places) as u32;
                 let mut bit = (site.first_bit(hosts, part, *bits) + spread) % bits;
                 if site.spare_bit == Some(start + bit) {
@@ -185,8 +189,8 @@ pub(crate) struct Site {
     cancelling: [Option<[u32; 2]>; CANCELLING_MAX],
 }
 
-/// Pairs of bits of a packet's payload, each in one column of the 16-bit sum, one set and one not: flipped together they
-/// leave the sum as it is. Keyed by the packet's name alone, as [`Site::first_bit`].
+/// Pairs of bits of a packet's payload, each in one column of the 16-bit sum, one set and one not: flipped
+/// together they leave the sum as it is. Keyed by the packet's name alone, as [`Site::first_bit`].
 fn cancelling(from: &str, to: &str, label: &Label, packet: &[u8]) -> [Option<[u32; 2]>; CANCELLING_MAX] {
     let [_, transport, payload] = parts(packet);
     let mut pairs = [None; CANCELLING_MAX];
@@ -217,8 +221,8 @@ fn cancelling(from: &str, to: &str, label: &Label, packet: &[u8]) -> [Option<[u3
     pairs
 }
 
-/// The bit whose flip would say that a datagram carries no checksum (RFC 768), which is not damage: the only bit that
-/// is set in a UDP checksum.
+/// The bit whose flip would say that a datagram carries no checksum (RFC 768), which is not damage: the only
+/// bit that is set in a UDP checksum.
 fn spare_bit(packet: &[u8]) -> Option<u32> {
     let ip = parse(packet, Strictness::Lengths).ok()?;
     if ip.protocol != protocol::UDP || ip.fragment.is_some_and(|fragment| fragment.offset != 0) {
@@ -241,10 +245,11 @@ impl Site {
     }
 }
 
-/// The packets of a run that a fault can be planned for, in the order of being sent, from those that `wanted` admits.
+/// The packets of a run that a fault can be planned for, in the order of being sent, from those that `wanted`
+/// admits.
 ///
-/// Left out are packets that were lost before a fault could do anything to them (a cut link, nobody there, too
-/// big), and packets with the name of an earlier one, whom a plan cannot tell apart from it.
+/// Left out are packets that were lost before a fault could do anything to them (a cut link, nobody there,
+/// too big), and packets with the name of an earlier one, whom a plan cannot tell apart from it.
 pub(crate) fn sites(trace: &Trace, mut wanted: impl FnMut(PacketId) -> bool) -> Vec<Site> {
     let lost = |packet: PacketId, later: &[Event]| {
         // The wire records such a loss right behind the sending.

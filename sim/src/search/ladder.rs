@@ -4,7 +4,8 @@ use std::ops::{Range, RangeInclusive};
 
 use faultwire::fault::{Action, Direction, EventKind, Fault, FaultPlan, Link, Packet, When, bounds};
 
-/// The next number down the ladder that is not below `floor`, in units of `tick`; none where `number` is at the end.
+/// The next number down the ladder that is not below `floor`, in units of `tick`; none where `number` is at
+/// the end.
 pub(crate) fn step_down(number: u64, floor: u64, tick: u64) -> Option<u64> {
     let tick = tick.max(1);
     let (units, rest) = (number / tick, number % tick);
@@ -118,8 +119,8 @@ impl Place {
         }
     }
 
-    /// The plan with another number there; none where the number does not fit there, or makes a plan that is none
-    /// (two faults for one packet, one bit flipped twice).
+    /// The plan with another number there; none where the number does not fit there, or makes a plan that is
+    /// none (two faults for one packet, one bit flipped twice).
     pub(crate) fn set(self, plan: &FaultPlan, number: u64) -> Option<FaultPlan> {
         let mut plan = plan.clone();
         let small = u32::try_from(number).ok();
@@ -190,8 +191,8 @@ pub(crate) fn names_no_packet_twice(faults: &[Fault]) -> bool {
         .all(|(index, fault)| !faults[..index].iter().any(|earlier| same(earlier, fault)))
 }
 
-/// All plans that are one step simpler, the most promising first: one fault, event or flipped bit less; a packet
-/// named by less; the default link; an order in place of a time; a number one rung down.
+/// All plans that are one step simpler, the most promising first: one fault, event or flipped bit less; a
+/// packet named by less; the default link; an order in place of a time; a number one rung down.
 pub(crate) fn steps(plan: &FaultPlan, tick_us: u64) -> impl Iterator<Item = FaultPlan> {
     let removals = (0..item_count(plan)).map(|item| without_items(plan, item..item + 1));
     let bits = plan.faults.iter().enumerate().flat_map(|(index, fault)| {
@@ -218,8 +219,8 @@ pub(crate) fn steps(plan: &FaultPlan, tick_us: u64) -> impl Iterator<Item = Faul
     removals.chain(bits).chain(names).chain(link).chain(ordered(plan)).chain(numbers)
 }
 
-/// All plans in which one packet that is late is held behind the next one instead: that means the same on every clock, while
-/// a few microseconds are lost in the noise of a real one.
+/// All plans in which one packet that is late is held behind the next one instead: that means the same on
+/// every clock, while a few microseconds are lost in the noise of a real one.
 pub(crate) fn ordered(plan: &FaultPlan) -> impl Iterator<Item = FaultPlan> {
     plan.faults.iter().enumerate().filter_map(|(index, fault)| {
         let Action::DelayUs(_) = fault.action else { return None };
@@ -248,9 +249,9 @@ fn without_word(plan: &FaultPlan, place: Place) -> Option<FaultPlan> {
     names_no_packet_twice(&less.faults).then_some(less)
 }
 
-/// All plans with one fault less in which the packets behind its packet are counted as if that fault had brought
-/// about one packet more, which is not there without it: in its own direction (a repeat), in the others (an answer to
-/// a duplicate), in all.
+/// All plans with one fault less in which the packets behind its packet are counted as if that fault had
+/// brought about one packet more, which is not there without it: in its own direction (a repeat), in the
+/// others (an answer to a duplicate), in all.
 ///
 /// These are no steps that a minimal plan is measured by, but they lead from one to a smaller one.
 pub(crate) fn recounted(plan: &FaultPlan) -> impl Iterator<Item = FaultPlan> {
@@ -279,8 +280,8 @@ pub(crate) fn recounted(plan: &FaultPlan) -> impl Iterator<Item = FaultPlan> {
     })
 }
 
-/// All plans without an event and the one that undoes it, a partition and its healing, a crash and the restart: where one
-/// of the two alone is left, it does not take place, or the run never ends.
+/// All plans without an event and the one that undoes it, a partition and its healing, a crash and the
+/// restart: where one of the two alone is left, it does not take place, or the run never ends.
 ///
 /// These are no steps that a minimal plan is measured by either.
 pub(crate) fn without_what_is_undone(plan: &FaultPlan) -> impl Iterator<Item = FaultPlan> {

@@ -48,13 +48,14 @@ impl RandomSearch<'_> {
         let mut runner = TestRunner::new_with_rng(Config::default(), rng);
         match plans.new_tree(&mut runner) {
             Ok(tree) => tree.current(),
-            // The strategy rejects nothing, so there is always a tree; a plan without faults counts as barren.
+            // The strategy rejects nothing, so there is always a tree; a plan without faults counts as
+            // barren.
             Err(_) => FaultPlan::default(),
         }
     }
 
-    /// Runs the plans, each fitted. A run that counts goes to `visit` with its fitted plan, until that breaks. One
-    /// that the testbed refused is visited, and counts as refused.
+    /// Runs the plans, each fitted. A run that counts goes to `visit` with its fitted plan, until that
+    /// breaks. One that the testbed refused is visited, and counts as refused.
     pub fn search(
         &self,
         run: &mut dyn FnMut(&FaultPlan) -> Run,
@@ -105,7 +106,8 @@ impl StormSearch<'_> {
     }
 }
 
-/// Runs a plan for each number. A plan counts if a fault of the search took place, and nothing was hit too often.
+/// Runs a plan for each number. A plan counts if a fault of the search took place, and nothing was hit too
+/// often.
 fn search(
     numbers: Range<u64>,
     draws_max: u32,
@@ -144,8 +146,8 @@ fn is_refused(run: &Run) -> bool {
 
 /// The run, with all that did not take place left out of its plan.
 ///
-/// What did not take place changed nothing, so this is the run that the smaller plan would have made; only the
-/// numbers by which its trace refers to the plan's faults are others.
+/// What did not take place changed nothing, so this is the run that the smaller plan would have made; only
+/// the numbers by which its trace refers to the plan's faults are others.
 pub fn fit(run: Run) -> Run {
     if run.fired.all() || is_refused(&run) {
         return run;
@@ -222,8 +224,9 @@ fn hits_per_item(trace: &Trace) -> usize {
     hits.values().copied().max().unwrap_or(0)
 }
 
-/// In how many of its fragments the datagram was damaged that was so in most. One bit flipped in each of two fragments is two bits
-/// flipped in the datagram that is put together from them: its checksum may fit again, which is no news (RFC 1071).
+/// In how many of its fragments the datagram was damaged that was so in most. One bit flipped in each of two
+/// fragments is two bits flipped in the datagram that is put together from them: its checksum may fit again,
+/// which is no news (RFC 1071).
 fn damaged_fragments_per_datagram(run: &Run) -> usize {
     let is_damage = |fault: &Fault| matches!(fault.action, Action::CorruptBits(_));
     let damages = |fault: usize| run.plan.faults.get(fault).is_some_and(is_damage);

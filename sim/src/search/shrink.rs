@@ -1,12 +1,13 @@
 //! The shrinker: from any plan that shows something to one of which nothing can be left out.
 //!
-//! It serves generated plans, plans that somebody wrote, and plans found on real kernels alike: it sees a plan and
-//! the answer to one question. First whole chunks of faults are left out (delta debugging: Zeller and Hildebrandt,
-//! "Simplifying and isolating failure-inducing input", 2002), then each number is moved as far down its ladder as a
-//! bisection takes it; then every single step that there is gets tried, until none of them still shows it. A fault
-//! that is needed only because the packet it causes is counted is left out with the others counted anew, and an event
-//! that is needed only because another undoes it is left out with that one. What every plan of a scenario has stays: without
-//! it another thing would be tried than the scenario is about.
+//! It serves generated plans, plans that somebody wrote, and plans found on real kernels alike: it sees a
+//! plan and the answer to one question. First whole chunks of faults are left out (delta debugging: Zeller
+//! and Hildebrandt, "Simplifying and isolating failure-inducing input", 2002), then each number is moved as
+//! far down its ladder as a bisection takes it; then every single step that there is gets tried, until none
+//! of them still shows it. A fault that is needed only because the packet it causes is counted is left out
+//! with the others counted anew, and an event that is needed only because another undoes it is left out with
+//! that one. What every plan of a scenario has stays: without it another thing would be tried than the
+//! scenario is about.
 
 mod kept;
 
@@ -26,7 +27,8 @@ use super::ladder::{Place, item_count, recounted, steps, without_items, without_
 pub struct ShrinkLimits {
     /// How many plans are run at most.
     pub runs_max: u64,
-    /// Times move in whole ticks of so many microseconds: 1 for all times, 1000 on a testbed with such a clock.
+    /// Times move in whole ticks of so many microseconds: 1 for all times, 1000 on a testbed with such a
+    /// clock.
     pub tick_us: u64,
 }
 
@@ -54,22 +56,24 @@ pub struct Shrunk {
     pub runs: u64,
     /// Whether the plan that was handed in showed it. If not, it is handed back as it was.
     pub shown: bool,
-    /// Whether each plan that is one step simpler was run and does not show it. Where it is `false` although the plan
-    /// that was handed in showed it, the runs were used up.
+    /// Whether each plan that is one step simpler was run and does not show it. Where it is `false` although
+    /// the plan that was handed in showed it, the runs were used up.
     pub minimal: bool,
 }
 
 /// Makes a plan as small as it can be while it still shows what `shows` asks for.
 ///
 /// A step leaves out a fault, an event or one of several flipped bits; names a packet without its flow or its
-/// transmission; takes the default link; holds a packet behind the next one instead of for a time, which means the same on
-/// every clock; or moves a number (`nth`, `transmission`, `flow`, `delay_us`, `hold_for`, a bit's index, `at_us`) one down
-/// its ladder …, 50, 20, 10, 5, 2, 1, 0, as far as the number may go. No plan that names one packet twice is asked about.
+/// transmission; takes the default link; holds a packet behind the next one instead of for a time, which
+/// means the same on every clock; or moves a number (`nth`, `transmission`, `flow`, `delay_us`, `hold_for`, a
+/// bit's index, `at_us`) one down its ladder …, 50, 20, 10, 5, 2, 1, 0, as far as the number may go. No plan
+/// that names one packet twice is asked about.
 pub fn shrink(plan: &FaultPlan, shows: &mut dyn FnMut(&FaultPlan) -> bool, limits: &ShrinkLimits) -> Shrunk {
     shrink_from(&FaultPlan::default(), plan, shows, limits)
 }
 
-/// The same, with the base plan that the plan was made from: its faults and events stay as they are, as far as the plan has them.
+/// The same, with the base plan that the plan was made from: its faults and events stay as they are, as far
+/// as the plan has them.
 pub fn shrink_from(
     base: &FaultPlan,
     plan: &FaultPlan,

@@ -1,9 +1,9 @@
 //! Storms: random plans that hit the packets of a whole transfer, up to every fifth of them.
 //!
-//! [`PlanSpace`](crate::strategy::PlanSpace) draws a few faults on the packets of one fault-free run. A storm goes on
-//! for as long as the transfer does, and each of its plans may have another link and another member of the scenario's
-//! family. All of it stands in the plan: the faults one by one, the link's numbers, the member behind the scenario's
-//! name. So a plan replays and shrinks without the seed that it was drawn from.
+//! [`PlanSpace`](crate::strategy::PlanSpace) draws a few faults on the packets of one fault-free run. A storm
+//! goes on for as long as the transfer does, and each of its plans may have another link and another member
+//! of the scenario's family. All of it stands in the plan: the faults one by one, the link's numbers, the
+//! member behind the scenario's name. So a plan replays and shrinks without the seed that it was drawn from.
 
 use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Link, LinkNumbers, Packet, bounds};
 
@@ -46,8 +46,8 @@ impl Draw<'_> {
 impl Storm {
     /// The plan of that number of a search, as it is drawn the nth time (from 0), before it is fitted.
     ///
-    /// It names more packets than the transfer is likely to have; [`fit`](crate::search::fit) leaves out what did not
-    /// take place.
+    /// It names more packets than the transfer is likely to have; [`fit`](crate::search::fit) leaves out what
+    /// did not take place.
     pub(crate) fn plan(&self, search: &StormSearch<'_>, number: u64, again: u32) -> FaultPlan {
         let StormSearch { base, family, seed, scenario, .. } = *search;
         let tick_us = search.tick_us.max(1);

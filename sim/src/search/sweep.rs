@@ -1,10 +1,11 @@
-//! The adaptive sweep: all combinations of the grid's faults up to a depth, each on packets that really exist.
+//! The adaptive sweep: all combinations of the grid's faults up to a depth, each on packets that really
+//! exist.
 //!
-//! After the fault-free run comes every single fault; then, for each run of a plan, every further fault on the
-//! packets that *its own* trace shows after the last one that a fault hit. So what is sent only because of the first
-//! fault is hit too. Nothing planned this way can fail to take place, as a run does not differ from its parent's
-//! before the new fault's packet is sent; and each combination comes up exactly once, in the order in which its
-//! packets are sent, as no fault changes what was sent before it.
+//! After the fault-free run comes every single fault; then, for each run of a plan, every further fault on
+//! the packets that *its own* trace shows after the last one that a fault hit. So what is sent only because
+//! of the first fault is hit too. Nothing planned this way can fail to take place, as a run does not differ
+//! from its parent's before the new fault's packet is sent; and each combination comes up exactly once, in
+//! the order in which its packets are sent, as no fault changes what was sent before it.
 
 use std::ops::ControlFlow;
 
@@ -16,7 +17,8 @@ use super::{Grid, Tried};
 use crate::run::{End, Run};
 use crate::seed::derive;
 
-/// So many packets of parents are kept between levels; the rest is learnt again by a second run of the parent.
+/// So many packets of parents are kept between levels; the rest is learnt again by a second run of the
+/// parent.
 const KEPT_SITES_MAX: usize = 50_000;
 
 /// A sweep over the plans that add faults of a grid to a base plan.
@@ -24,14 +26,15 @@ const KEPT_SITES_MAX: usize = 50_000;
 pub struct Sweep<'a> {
     /// The plan that the faults are added to: its link, its events, and faults that every run has.
     pub base: &'a FaultPlan,
-    /// Further plans without faults, which run right after the base plan: the members of a [`Family`](super::Family).
+    /// Further plans without faults, which run right after the base plan: the members of a
+    /// [`Family`](super::Family).
     pub members: &'a [FaultPlan],
     /// The single faults.
     pub grid: &'a Grid,
     /// How many of them are combined: 0 is the fault-free run alone. More than 3 is 3.
     pub depth: u8,
-    /// How many runs count at most, the members aside. Where there are more plans than that, an even sample of the first level that
-    /// does not fit is run: drawn by the seed, the same in every process.
+    /// How many runs count at most, the members aside. Where there are more plans than that, an even sample
+    /// of the first level that does not fit is run: drawn by the seed, the same in every process.
     pub runs_max: Option<u64>,
     /// Decides the sample.
     pub seed: u64,
@@ -50,8 +53,9 @@ struct Parent {
 }
 
 impl Sweep<'_> {
-    /// Sweeps. Each run that counts goes to `visit`, the smallest plans first, until that breaks. A run whose plan
-    /// did not take place in full is counted as inert and not visited; one that the testbed refused is visited.
+    /// Sweeps. Each run that counts goes to `visit`, the smallest plans first, until that breaks. A run whose
+    /// plan did not take place in full is counted as inert and not visited; one that the testbed refused is
+    /// visited.
     pub fn search(
         &self,
         run: &mut dyn FnMut(&FaultPlan) -> Run,
@@ -215,8 +219,8 @@ impl Search<'_> {
     }
 }
 
-/// The packets that can be hit next in a run with so many faults on top of the base plan: those that were sent
-/// after the last fault's packet, and that no fault of the base plan names.
+/// The packets that can be hit next in a run with so many faults on top of the base plan: those that were
+/// sent after the last fault's packet, and that no fault of the base plan names.
 fn extensions(sweep: &Sweep<'_>, level: usize, trace: &Trace) -> Vec<Site> {
     let Sweep { base, grid, .. } = sweep;
     let last = (base.faults.len() + level).checked_sub(1).filter(|_| level > 0);
@@ -240,7 +244,8 @@ fn extensions(sweep: &Sweep<'_>, level: usize, trace: &Trace) -> Vec<Site> {
     sites
 }
 
-/// Some of the numbers below `of`, ascending: all of them, or one from each of `take` stretches of equal length.
+/// Some of the numbers below `of`, ascending: all of them, or one from each of `take` stretches of equal
+/// length.
 pub(super) struct Sample {
     seed: u64,
     level: u64,

@@ -323,7 +323,8 @@ fn a_random_plan_is_the_same_whatever_came_before() {
 
 #[test]
 fn nothing_is_hit_more_often_than_anything_gives_up() {
-    // One message: whatever is drawn, its repeats carry the same bytes. Only drops of it could break the client.
+    // One message: whatever is drawn, its repeats carry the same bytes. Only drops of it could break the
+    // client.
     let space = space(1).faults_max(40);
     let tried = random(&space, 200).search(&mut |plan| toy::run(plan, 1, Bug::None), &mut |run| {
         assert!(run.plan.faults.len() <= HITS_PER_ITEM_MAX, "{:?}", run.plan);

@@ -42,7 +42,8 @@ pub struct Tried {
     /// Runs in real time that were retries: packets were lost outside of the plan, something planned did not
     /// take place, or nothing was settled before.
     pub again: u64,
-    /// Of the runs made a second time, the ones that then had other packets: the runs depend on more than the plan.
+    /// Of the runs made a second time, the ones that then had other packets: the runs depend on more than the
+    /// plan.
     pub unsteady: u64,
     /// Faults and events planned, over all runs.
     pub faults_planned: u64,
@@ -73,8 +74,8 @@ impl Tried {
     }
 }
 
-/// What follows "not tried: " for combinations of faults, by how many faults the largest combinations tried had; the second
-/// form if there were random plans.
+/// What follows "not tried: " for combinations of faults, by how many faults the largest combinations tried
+/// had; the second form if there were random plans.
 const COMBINATIONS: [[&str; 2]; 4] = [
     ["several faults at once", "single faults one by one"],
     ["two or more faults at once", "two or more faults at once other than at random"],
@@ -83,7 +84,8 @@ const COMBINATIONS: [[&str; 2]; 4] = [
 ];
 
 impl Tried {
-    /// What the search did not try: kinds of fault of the plan language, combinations of faults, random plans.
+    /// What the search did not try: kinds of fault of the plan language, combinations of faults, random
+    /// plans.
     pub fn not_tried(&self) -> Vec<&'static str> {
         let mut not_tried: Vec<_> = self.kinds.missing().map(super::FaultKind::words).collect();
         let depth = [self.singles, self.pairs, self.triples].iter().take_while(|runs| **runs > 0).count();
@@ -140,8 +142,8 @@ impl fmt::Display for Tried {
 }
 
 impl Tried {
-    /// Counts a run, under its kind if it took place in full; says whether it did. The base plan is what every run of the
-    /// search has.
+    /// Counts a run, under its kind if it took place in full; says whether it did. The base plan is what
+    /// every run of the search has.
     pub fn count(&mut self, run: &Run, base: &FaultPlan, kind: impl FnOnce(&mut Tried) -> &mut u64) -> bool {
         self.again += u64::from(run.repeats);
         if matches!(run.end, End::Refused { .. }) {
@@ -217,8 +219,9 @@ mod tests {
         let nothing = Tried::default();
         assert_eq!(
             nothing.to_string(),
-            "no run; not tried: lost packets, duplicate packets, delayed packets, reordered packets, damaged packets, \
-             outages of a link, crashes, restarts, injected packets, several faults at once and random plans"
+            "no run; not tried: lost packets, duplicate packets, delayed packets, reordered packets, damaged \
+             packets, outages of a link, crashes, restarts, injected packets, several faults at once and \
+             random plans"
         );
         let mut tried = Tried { fault_free: 1, singles: 4, singles_of: 4, random: 9, ..nothing };
         for action in [
@@ -235,8 +238,8 @@ mod tests {
         }
         assert_eq!(
             tried.to_string(),
-            "1 run without faults, 4 plans of one fault and 9 random plans; not tried: outages of a link, crashes, \
-             restarts, injected packets and two or more faults at once other than at random"
+            "1 run without faults, 4 plans of one fault and 9 random plans; not tried: outages of a link, \
+             crashes, restarts, injected packets and two or more faults at once other than at random"
         );
         let sample = Tried { pairs: 1, pairs_of: 7, random: 0, ..tried };
         assert!(

@@ -1,11 +1,11 @@
 //! Hosts of the real kernel and hosts of ours, with the wire between them, on the real clock.
 //!
-//! A run in which packets were lost outside of the plan proves nothing: it is made again, twice at most, and that is counted. (So is
-//! one in which something planned did not take place: [`Scenario::run_in_full`].)
+//! A run in which packets were lost outside of the plan proves nothing: it is made again, twice at most, and
+//! that is counted. (So is one in which something planned did not take place: [`Scenario::run_in_full`].)
 //!
-//! A host that starts again after it lost power is another one with the same addresses, which was made before the run and which
-//! nobody has used: a namespace of its own, or a new stack. So no socket, no route and no neighbour of its survives, and it is
-//! there at the very packet that its start is anchored to.
+//! A host that starts again after it lost power is another one with the same addresses, which was made before
+//! the run and which nobody has used: a namespace of its own, or a new stack. So no socket, no route and no
+//! neighbour of its survives, and it is there at the very packet that its start is anchored to.
 
 #[cfg(feature = "mutants")]
 pub(crate) mod lossy;
@@ -143,7 +143,8 @@ fn once(scenario: &Scenario, plan: &FaultPlan, testbed: Testbed) -> Result<(Run,
     Ok((run.0, lost))
 }
 
-/// Whether a host joined or left a group. Its kernel says so again some time later, from the address that it has then.
+/// Whether a host joined or left a group. Its kernel says so again some time later, from the address that it
+/// has then.
 fn joined_groups(trace: &Trace) -> bool {
     const IGMP: u8 = 2;
     trace.events().iter().any(|event| match &event.what {

@@ -1,11 +1,12 @@
 //! Our hosts in turmoil: every IP packet travels as a turmoil datagram on the last tick of its way.
 //!
-//! The wire decides when a packet is due; one tick (turmoil's shortest latency) before that, it is given to turmoil.
-//! If that is the moment at which a host sends, the host itself does it; packets that are due later are sent by a
-//! further turmoil host, the link, which no plan can crash: what left a host that crashes still arrives.
+//! The wire decides when a packet is due; one tick (turmoil's shortest latency) before that, it is given to
+//! turmoil. If that is the moment at which a host sends, the host itself does it; packets that are due later
+//! are sent by a further turmoil host, the link, which no plan can crash: what left a host that crashes still
+//! arrives.
 //!
-//! Crashes and restarts are turmoil's own. Partitions are the wire's, as on every testbed: what turmoil drops would be in
-//! no trace.
+//! Crashes and restarts are turmoil's own. Partitions are the wire's, as on every testbed: what turmoil drops
+//! would be in no trace.
 
 use std::collections::VecDeque;
 use std::io;
@@ -224,8 +225,8 @@ async fn receive(
     }
 }
 
-/// Begins a tick: tells the time, fires what is due, calls the link. `None` when the run is over; else which hosts
-/// lose power (false) or start (true).
+/// Begins a tick: tells the time, fires what is due, calls the link. `None` when the run is over; else which
+/// hosts lose power (false) or start (true).
 fn begin_tick(
     shared: &Shared,
     fabric: &Arc<TurmoilFabric>,

@@ -19,9 +19,10 @@ use crate::world::host_id;
 
 /// How turmoil's settings differ from its defaults: see [`Testbed::deviations`](super::Testbed::deviations).
 pub(super) const DEVIATIONS: &[&str] = &[
-    "messages take the delay of the plan's link, 1 ms by default, and not a random time of up to 100 ms: a plan says what a \
-     link does",
-    "the clock starts at the Unix epoch and random numbers come from the seed, not from the system: runs repeat",
+    "messages take the delay of the plan's link, 1 ms by default, and not a random time of up to 100 ms: a \
+     plan says what a link does",
+    "the clock starts at the Unix epoch and random numbers come from the seed, not from the system: runs \
+     repeat",
     "a simulation lasts as long as its scenario, not 10 s: some programs wait for minutes",
 ];
 

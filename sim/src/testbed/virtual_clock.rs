@@ -1,8 +1,9 @@
 //! The virtual clock: all hosts on one paused tokio runtime, and a queue of events to the nanosecond.
 //!
-//! tokio's paused clock jumps over idle time, but in whole milliseconds. So the world keeps its own time: within a
-//! millisecond of tokio's clock the driver steps from event to event; beyond it a tokio sleep makes the clock jump.
-//! The runtime's park hook, called when no task can run, wakes the driver for the next event or sets that sleep.
+//! tokio's paused clock jumps over idle time, but in whole milliseconds. So the world keeps its own time:
+//! within a millisecond of tokio's clock the driver steps from event to event; beyond it a tokio sleep makes
+//! the clock jump. The runtime's park hook, called when no task can run, wakes the driver for the next event
+//! or sets that sleep.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -26,8 +27,8 @@ use crate::world::{Fabric, Shared, World, host_id};
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
-/// Nothing is between the world and its programs: what is on the wire is in the world's queue already, and the
-/// world's time is set by [`on_unpark`] and by the driver.
+/// Nothing is between the world and its programs: what is on the wire is in the world's queue already, and
+/// the world's time is set by [`on_unpark`] and by the driver.
 struct VirtualClock;
 
 impl Fabric for VirtualClock {
@@ -81,14 +82,15 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     });
     let run = super::conclude(&shared, plan);
     drop(runtime);
-    // Wakers keep the runtime's inside alive, and that keeps the park hook, which keeps the world: cut the circle.
+    // Wakers keep the runtime's inside alive, and that keeps the park hook, which keeps the world: cut the
+    // circle.
     shared.lock().forget_wakers();
     *driving.lock().unwrap_or_else(PoisonError::into_inner) = None;
     run
 }
 
-/// No task can run. If the next event of the world is due before tokio's clock moves on, the driver is called; else
-/// the clock is made to move to it.
+/// No task can run. If the next event of the world is due before tokio's clock moves on, the driver is
+/// called; else the clock is made to move to it.
 fn on_park(shared: &Shared, driving: &mut Option<Driving>) {
     let Some(driving) = driving else { return };
     let (due, now) = {
@@ -141,8 +143,8 @@ impl Driver<'_> {
         })
     }
 
-    /// Carries out what is due at the next moment, if that lies within the current millisecond; programs run before
-    /// the moment after it. Ready when the run is over.
+    /// Carries out what is due at the next moment, if that lies within the current millisecond; programs run
+    /// before the moment after it. Ready when the run is over.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.begin(cx) {
             // The programs come first: nothing happens before they were started.

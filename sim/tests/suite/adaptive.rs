@@ -120,7 +120,8 @@ fn what_is_sent_once_never_comes_twice() {
     once.exhaustive(2).random(random()).check();
 }
 
-/// Sends two messages, each with a time: for each, it has arrived, or the sender is told that it was given up.
+/// Sends two messages, each with a time: for each, it has arrived, or the sender is told that it was given
+/// up.
 async fn in_time(net: Net) -> Result {
     let mut socket = bind(&net, "0.0.0.0:0", 2).await?;
     let peer = socket.connect("server:7000").await?;
@@ -197,7 +198,8 @@ fn what_is_given_up_is_told() {
     assert!(run.end.is_finished() && run.fired.count() > 2, "{:?}", run.end);
 }
 
-/// The server's host loses power in the middle, and comes back or does not: the client is told in bounded time.
+/// The server's host loses power in the middle, and comes back or does not: the client is told in bounded
+/// time.
 #[test]
 fn a_peer_that_is_gone_is_noticed_in_bounded_time() {
     let crash_after = |nth| PlanEvent {
@@ -257,7 +259,8 @@ fn a_peer_that_is_gone_is_noticed_in_bounded_time() {
     }
 }
 
-/// A client of one server that was told nothing for a long time knows that it is there, and that it is not any more.
+/// A client of one server that was told nothing for a long time knows that it is there, and that it is not
+/// any more.
 #[test]
 fn a_silent_peer_is_asked_whether_it_is_there() {
     let idle = scenario("adaptive idle").server(echo).client(|net: Net| async move {

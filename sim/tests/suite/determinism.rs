@@ -1,4 +1,5 @@
-//! Nothing but the plan and the seed decides a run: not the process, not the time of day, not the order of a map.
+//! Nothing but the plan and the seed decides a run: not the process, not the time of day, not the order of a
+//! map.
 
 use std::io::Write as _;
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! The testbeds: the same programs run on each, runs repeat bit for bit, and hosts see the same on both fabrics.
+//! The testbeds: the same programs run on each, runs repeat bit for bit, and hosts see the same on both
+//! fabrics.
 
 use std::time::Duration;
 

@@ -41,7 +41,8 @@ async fn hear(net: Net, heard: Told<SocketAddr>) -> Result<()> {
     }
 }
 
-/// The client's port is no secret to a stranger, nor is the file. Nobody but the server can say that it has arrived.
+/// The client's port is no secret to a stranger, nor is the file. Nobody but the server can say that it has
+/// arrived.
 #[test]
 fn a_stranger_cannot_say_that_a_file_has_arrived() {
     let data = vec![7; 1_000];

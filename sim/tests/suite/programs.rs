@@ -116,8 +116,8 @@ fn a_numbered_series_shows_each_fault() {
     }
 }
 
-/// Two echo or reply servers, the second of which seems to have asked the first something: how many datagrams are
-/// on the wire in the half minute after that.
+/// Two echo or reply servers, the second of which seems to have asked the first something: how many datagrams
+/// are on the wire in the half minute after that.
 fn datagrams_between(testbed: Testbed, echo: [bool; 2]) -> u32 {
     let limits = || Limits::default().with_answers(50, 1_000);
     let serve = |echo: bool, port: u16, start: bool| {

@@ -1,4 +1,5 @@
-//! The scenario as a test: a program that a fault breaks fails with the smallest plan, and its mended form holds.
+//! The scenario as a test: a program that a fault breaks fails with the smallest plan, and its mended form
+//! holds.
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -210,7 +211,8 @@ fn a_program_that_never_waits_stalls() {
     }
 }
 
-/// One client ends, its host crashes and starts again, and its program ends once more: the other is still waited for.
+/// One client ends, its host crashes and starts again, and its program ends once more: the other is still
+/// waited for.
 #[test]
 fn a_client_that_ends_twice_is_one_client() {
     let event = |kind, at_us| PlanEvent { kind, when: When::AtUs(at_us) };

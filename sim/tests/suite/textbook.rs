@@ -1,5 +1,5 @@
-//! What textbooks draw of TCP: each picture is a run of our stack on the virtual clock under the plan that brings it
-//! about, and right by RFC 9293.
+//! What textbooks draw of TCP: each picture is a run of our stack on the virtual clock under the plan that
+//! brings it about, and right by RFC 9293.
 
 #[expect(dead_code, reason = "shared with the tests of the pictures themselves")]
 #[path = "../../../src/trace/diagram/svg/tests/boxes.rs"]

@@ -56,10 +56,13 @@ proptest! {
         prop_assert_eq!(Packet::parse(&bytes), Some(packet));
     }
 
-    /// What is read is written as it came: there is one way to say a thing. The checksum is made to fit, so that the
-    /// rest is looked at.
+    /// What is read is written as it came: there is one way to say a thing. The checksum is made to fit, so
+    /// that the rest is looked at.
     #[test]
-    fn whatever_is_read_is_written_the_same(kind in 0_u8..6, rest in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn whatever_is_read_is_written_the_same(
+        kind in 0_u8..6,
+        rest in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
         prop_assert_eq!(Packet::parse(&rest), None);
         let mut bytes = MAGIC.to_vec();
         bytes.push(kind);

@@ -40,10 +40,13 @@ fn frame<'a>((kind, numbers, word): &(u8, [u64; 4], u32), bytes: &'a [u8]) -> Fr
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A peer that says what it likes costs no more room than it is given, and does not keep the machine busy.
+    /// A peer that says what it likes costs no more room than it is given, and does not keep the machine
+    /// busy.
     #[test]
     fn a_peer_that_lies_costs_no_more_than_its_room(
-        lies in prop::collection::vec((any::<[u8; 4]>(), prop::array::uniform4(0_u64..5_000), frames(), 0_u64..400), 1..60),
+        lies in prop::collection::vec(
+            (any::<[u8; 4]>(), prop::array::uniform4(0_u64..5_000), frames(), 0_u64..400), 1..60,
+        ),
         takes: bool,
     ) {
         let config = Config::default().with_buffers(8_192, 8_192);
@@ -83,7 +86,9 @@ proptest! {
 
     /// Noise, and good packets that somebody has changed, from anywhere.
     #[test]
-    fn noise_makes_no_peers(noise in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..100), 0_u8..3), 1..60)) {
+    fn noise_makes_no_peers(
+        noise in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..100), 0_u8..3), 1..60),
+    ) {
         let mut machine = Machine::new(Config::default(), Time::ZERO);
         for (bytes, port) in noise {
             let from = format!("10.0.0.9:{}", 1 + u16::from(port)).parse().expect("an address");
@@ -93,8 +98,8 @@ proptest! {
     }
 }
 
-/// All that was ever sent is sent again, to a machine that has closed the connection, one that was started again, and a
-/// stranger's: nothing is delivered, and no connection made.
+/// All that was ever sent is sent again, to a machine that has closed the connection, one that was started
+/// again, and a stranger's: nothing is delivered, and no connection made.
 #[test]
 fn old_packets_bring_nothing_back() {
     let mut pair = Pair::new(&Config::default(), vec![Fate::Arrives, Fate::Doubled, Fate::Arrives]);
@@ -183,7 +188,8 @@ fn exchange(now: Time, (client, from): (&mut Machine, SocketAddr), server: &mut 
     }
 }
 
-/// Connects from there; the server's program lets go of it at once, or not. What the client sent, if it was served.
+/// Connects from there; the server's program lets go of it at once, or not. What the client sent, if it was
+/// served.
 fn visit(now: Time, from: SocketAddr, seed: u64, server: &mut Machine, stays: bool) -> Option<Vec<Vec<u8>>> {
     let mut client = Machine::new(Config::default().with_seed(seed), Time::ZERO);
     client.connect(now, "10.0.0.1:1".parse().expect("an address")).expect("its first");

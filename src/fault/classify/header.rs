@@ -33,8 +33,8 @@ impl Seen {
 
 /// Reads a packet's headers.
 ///
-/// What is neither TCP, UDP, ICMP nor a fragment, or is too damaged to tell, is a message that stands for itself:
-/// a datagram without a flow. IGMP goes with ICMP, as its successor in IPv6 does (RFC 3810).
+/// What is neither TCP, UDP, ICMP nor a fragment, or is too damaged to tell, is a message that stands for
+/// itself: a datagram without a flow. IGMP goes with ICMP, as its successor in IPv6 does (RFC 3810).
 pub(super) fn read(packet: &[u8]) -> Seen {
     let Ok(ip) = parse(packet, Strictness::Lenient) else {
         return Seen::of(Class::Datagram);

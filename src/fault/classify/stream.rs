@@ -1,12 +1,13 @@
 //! Which bytes of one direction of a TCP flow were on the wire before, and under which name.
 //!
-//! A segment whose first byte is new gets a new nth. Any other carries the nth of the segment that first carried
-//! its first byte, and is one more transmission of it; it is also one more transmission of every other segment
-//! whose first byte it covers. So no two segments have the same name, however retransmissions are cut.
+//! A segment whose first byte is new gets a new nth. Any other carries the nth of the segment that first
+//! carried its first byte, and is one more transmission of it; it is also one more transmission of every
+//! other segment whose first byte it covers. So no two segments have the same name, however retransmissions
+//! are cut.
 //!
-//! Memory is bounded: a direction remembers [`PIECES_MAX`] pieces, all flows of two hosts [`PIECES_TOTAL_MAX`].
-//! Beyond that its two lowest pieces become one under the lower one's name. So what is sent again from far behind
-//! may be called by the nth of a segment that lies before it.
+//! Memory is bounded: a direction remembers [`PIECES_MAX`] pieces, all flows of two hosts
+//! [`PIECES_TOTAL_MAX`]. Beyond that its two lowest pieces become one under the lower one's name. So what is
+//! sent again from far behind may be called by the nth of a segment that lies before it.
 
 use std::collections::VecDeque;
 
@@ -51,8 +52,8 @@ impl Stream {
         }
     }
 
-    /// A segment with data was seen: its nth, its nth within the flow and its transmission. `next` gives out the
-    /// next two numbers; `total` counts the pieces of all flows.
+    /// A segment with data was seen: its nth, its nth within the flow and its transmission. `next` gives out
+    /// the next two numbers; `total` counts the pieces of all flows.
     pub(super) fn carry(
         &mut self,
         seq: u32,
@@ -83,20 +84,22 @@ impl Stream {
         (named.nth, named.nth_in_flow, named.sent)
     }
 
-    /// The position of a sequence number: the one that is nearest to the highest seen (RFC 9293, section 3.4).
+    /// The position of a sequence number: the one that is nearest to the highest seen (RFC 9293, section
+    /// 3.4).
     fn position(&self, seq: u32) -> i64 {
         let (known, position) = self.known.unwrap_or((seq, 0));
         position + i64::from(seq.wrapping_sub(known).cast_signed())
     }
 
-    /// The piece where the segment began that first carried piece `index`; `index` itself where that is forgotten.
+    /// The piece where the segment began that first carried piece `index`; `index` itself where that is
+    /// forgotten.
     fn head_of(&self, index: usize) -> usize {
         let nth = self.pieces[index].nth;
         (0..=index).rev().find(|&i| self.pieces[i].head && self.pieces[i].nth == nth).unwrap_or(index)
     }
 
-    /// Notes that `segment` was on the wire; `index` is the first piece that ends behind its start. What it covers
-    /// was sent once more, what was not covered before now belongs to it.
+    /// Notes that `segment` was on the wire; `index` is the first piece that ends behind its start. What it
+    /// covers was sent once more, what was not covered before now belongs to it.
     fn cover(&mut self, mut index: usize, segment: Piece, total: &mut usize) {
         let mut at = segment.start;
         while at < segment.end {

@@ -319,7 +319,9 @@ fn a_header_cut_short_behind_a_fragment_header_is_not_read() {
 
 proptest! {
     #[test]
-    fn no_packet_panics_it(packets in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..90), 0..20)) {
+    fn no_packet_panics_it(
+        packets in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..90), 0..20),
+    ) {
         let mut classifier = Classifier::default();
         for mut packet in packets {
             classifier.label(0, &packet);
@@ -350,7 +352,8 @@ proptest! {
             let named = |packet: Packet| labels.iter().filter(|other| other.is(&packet)).count();
             prop_assert!(label.is(&label.packet()));
             prop_assert_eq!(named(label.packet()), 1, "packet {}: {:?}", index, label);
-            prop_assert_eq!(named(Packet { nth: label.nth_in_flow, flow: Some(label.flow), ..label.packet() }), 1);
+            let in_flow = Packet { nth: label.nth_in_flow, flow: Some(label.flow), ..label.packet() };
+            prop_assert_eq!(named(in_flow), 1);
             prop_assert_eq!(named(Packet::nth(Class::Any, index as u32 + 1)), 1);
         }
     }

@@ -119,7 +119,8 @@ impl Queue {
                 continue;
             }
             let held = self.held.remove(index);
-            // In a tie the deadline counts: a caller that looks ahead may have taken the packet at its deadline.
+            // In a tie the deadline counts: a caller that looks ahead may have taken the packet at its
+            // deadline.
             let key = if at < held.latest.0 { self.key(at, held.delivery.to) } else { held.latest };
             self.due.push(Reverse(Entry { key, what: held.delivery }));
         }

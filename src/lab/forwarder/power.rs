@@ -1,8 +1,9 @@
 //! The power of a forwarder's hosts, as the events of its plan switch it.
 //!
-//! A host that crashes is cut off at once: nothing that its end still has gets onto the wire, and nothing reaches it. What starts in
-//! its place was made before the run, so that it is there at once, and has never had a socket, a route or a neighbour: a
-//! namespace that nobody has used, or a new stack. Its programs are not the forwarder's: whoever runs them is told.
+//! A host that crashes is cut off at once: nothing that its end still has gets onto the wire, and nothing
+//! reaches it. What starts in its place was made before the run, so that it is there at once, and has never
+//! had a socket, a route or a neighbour: a namespace that nobody has used, or a new stack. Its programs are
+//! not the forwarder's: whoever runs them is told.
 
 use std::collections::VecDeque;
 use std::io;
@@ -152,8 +153,8 @@ impl Powers {
         true
     }
 
-    /// A host starts again: gives what is at its end from now on, in place of `before`. False if it had power, or there is nothing to
-    /// start.
+    /// A host starts again: gives what is at its end from now on, in place of `before`. False if it had
+    /// power, or there is nothing to start.
     pub(super) fn on(&mut self, end: usize, before: &mut End) -> bool {
         let Some(host) = self.hosts.get_mut(end).filter(|host| !host.is_up) else { return false };
         let Some(spare) = host.spares.pop_front() else { return false };

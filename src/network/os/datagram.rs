@@ -13,7 +13,8 @@ use crate::network::{Datagram, Network as _};
 
 /// A UDP socket of the operating system.
 ///
-/// Linux tells the full length of a datagram that did not fit the buffer; elsewhere `full_len` is what was read.
+/// Linux tells the full length of a datagram that did not fit the buffer; elsewhere `full_len` is what was
+/// read.
 #[derive(Debug)]
 pub struct OsDatagram {
     inner: UdpSocket,

@@ -10,8 +10,8 @@ use crate::model::{Domain, Errno, KeepAlive, OptionName, SocketOption};
 
 /// `setsockopt(2)`. `interface` is where IPv4 groups are joined and left.
 ///
-/// The system counts keep-alive and linger in whole seconds: a fraction is rounded up, so that a lingering close
-/// never turns into an abortive one.
+/// The system counts keep-alive and linger in whole seconds: a fraction is rounded up, so that a lingering
+/// close never turns into an abortive one.
 pub(super) fn set(
     socket: &SockRef<'_>,
     domain: Domain,

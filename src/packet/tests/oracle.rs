@@ -10,7 +10,8 @@ fn place(packet: &[u8], part: &[u8]) -> Range<usize> {
     start..start + part.len()
 }
 
-/// Whether a packet is a later fragment: what follows its fragment header is no header. etherparse reads on there.
+/// Whether a packet is a later fragment: what follows its fragment header is no header. etherparse reads on
+/// there.
 fn is_later(ip: &Parsed) -> bool {
     ip.fragment.is_some_and(|fragment| fragment.offset != 0)
 }
@@ -172,12 +173,14 @@ proptest! {
     #[test]
     fn a_segment_and_a_datagram_are_read_back(
         six: bool, ports: (u16, u16), numbers: (u32, u32, u16), flags in 0_u8..64,
-        options in prop::collection::vec(any::<u8>(), 0..10), data in prop::collection::vec(any::<u8>(), 0..100),
+        options in prop::collection::vec(any::<u8>(), 0..10),
+        data in prop::collection::vec(any::<u8>(), 0..100),
     ) {
         let path = if six { v6() } else { v4() };
         let ((src, dst), (seq, ack, window)) = (ports, numbers);
         let options = &options[..options.len() & !3];
-        let segment = TcpSegment { src, dst, seq, ack, flags: TcpFlags(flags), window, options, payload: &data };
+        let flags = TcpFlags(flags);
+        let segment = TcpSegment { src, dst, seq, ack, flags, window, options, payload: &data };
         let packet = segment.packet(path, 7);
         let ip = parse(&packet, Strictness::Full).unwrap();
         prop_assert_eq!(path.checksum(ip.protocol, &[&packet[ip.payload.clone()]]), 0);
@@ -185,6 +188,7 @@ proptest! {
         let packet = datagram((path.src(), src).into(), (path.dst(), dst).into(), 7, &data).unwrap();
         let ip = parse(&packet, Strictness::Full).unwrap();
         let read = UdpDatagram::read(&packet[ip.payload]).unwrap();
-        prop_assert_eq!((read.src, read.dst, read.payload, read.is_sound(&path)), (src, dst, &data[..], true));
+        prop_assert_eq!((read.src, read.dst, read.payload), (src, dst, &data[..]));
+        prop_assert!(read.is_sound(&path));
     }
 }

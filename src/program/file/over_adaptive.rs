@@ -19,7 +19,8 @@ const CHUNK: usize = 32 * 1024;
 /// Everything is in one stream.
 const DELIVERY: Delivery = Delivery::RELIABLE.in_stream(0);
 
-/// Sends a file to an [`adaptive_server`]. The connection, each message and the receipt may take as long as `timeout`.
+/// Sends a file to an [`adaptive_server`]. The connection, each message and the receipt may take as long as
+/// `timeout`.
 ///
 /// # Errors
 /// [`ClientError::WrongAnswer`] where the receipt is not the one for these bytes; the others where none came.
@@ -79,8 +80,9 @@ pub async fn adaptive_send<N: Network>(
     Ok(Delivered { length: data.len() as u64, taken, vitals })
 }
 
-/// Takes files into `store`, of as many clients at once as the socket allows, until `stop` completes. A client that is
-/// silent, too slow, or sends something else is let go, and so is one whose file cannot be kept.
+/// Takes files into `store`, of as many clients at once as the socket allows, until `stop` completes. A
+/// client that is silent, too slow, or sends something else is let go, and so is one whose file cannot be
+/// kept.
 ///
 /// # Errors
 /// [`ServerError::Adaptive`] when the socket fails.

@@ -13,7 +13,8 @@ use crate::program::{ClientError, Limits, ServerError, Tally};
 
 const CHUNK: usize = 64 * 1024;
 
-/// Sends a file to a [`tcp_server`]. The connection, each write and the receipt may take as long as `timeout`.
+/// Sends a file to a [`tcp_server`]. The connection, each write and the receipt may take as long as
+/// `timeout`.
 ///
 /// # Errors
 /// [`ClientError::WrongAnswer`] where the receipt is not the one for these bytes; the others where none came.
@@ -50,8 +51,8 @@ pub async fn tcp_send<N: Network>(
     Ok(Delivered { length: data.len() as u64, taken, vitals: None })
 }
 
-/// Takes files into `store`, of as many clients at once as the limits allow, until `stop` completes. A client that is
-/// silent, too slow, or sends something else is cut off, and so is one whose file cannot be kept.
+/// Takes files into `store`, of as many clients at once as the limits allow, until `stop` completes. A client
+/// that is silent, too slow, or sends something else is cut off, and so is one whose file cannot be kept.
 ///
 /// # Errors
 /// [`ServerError::Accept`] when no connection can be accepted any more.

@@ -1,5 +1,5 @@
-//! Error numbers and side effects of the calls. Socket types, shutdown and groups were measured on Linux 6.18;
-//! raw sockets answer as a host without them, and buffers are bounded by the default `rmem_max`.
+//! Error numbers and side effects of the calls. Socket types, shutdown and groups were measured on Linux
+//! 6.18; raw sockets answer as a host without them, and buffers are bounded by the default `rmem_max`.
 
 use std::time::Duration;
 

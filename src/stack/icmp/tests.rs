@@ -94,7 +94,8 @@ fn an_unknown_protocol_is_reported() {
     }
 }
 
-/// What a connected socket of host 2 hears of an ICMP error that quotes what it sent; `None` unless connected.
+/// What a connected socket of host 2 hears of an ICMP error that quotes what it sent; `None` unless
+/// connected.
 fn heard(peer: &str, kind: u8, code: u8, connected: bool) -> Option<Errno> {
     let mut link = Link::new(2);
     let fd = link.socket(2, Domain::of(&addr(peer)), "");

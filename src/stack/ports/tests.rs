@@ -1,5 +1,5 @@
-//! Bind and connect: who gets which address and port. Overlaps and dissolving were measured on Linux 6.18 over
-//! loopback; the addresses of the link follow from its source.
+//! Bind and connect: who gets which address and port. Overlaps and dissolving were measured on Linux 6.18
+//! over loopback; the addresses of the link follow from its source.
 
 use super::super::testing::{Link, addr};
 use super::super::{Kind, Protocol, SocketOption, Sockets};

@@ -114,7 +114,9 @@ proptest! {
 
     #[test]
     fn whatever_fragments_come_the_bounds_hold(
-        pieces in prop::collection::vec((0_usize..40, 1_usize..20, any::<bool>(), 0_u32..3, any::<bool>()), 1..120),
+        pieces in prop::collection::vec(
+            (0_usize..40, 1_usize..20, any::<bool>(), 0_u32..3, any::<bool>()), 1..120,
+        ),
     ) {
         let mut reassembly = Reassembly::default();
         for (offset, len, more, id, v4) in pieces {

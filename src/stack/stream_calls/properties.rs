@@ -1,7 +1,9 @@
-//! Two stacks joined by a link that loses, repeats, delays and overtakes: whatever it does to some packets, and whatever the
-//! programs do, the bytes that are read are those that were written, nothing stalls, and nothing is left.
+//! Two stacks joined by a link that loses, repeats, delays and overtakes: whatever it does to some packets,
+//! and whatever the programs do, the bytes that are read are those that were written, nothing stalls, and
+//! nothing is left.
 //!
-//! The programs act only when they were told that their socket may be ready, or when a pause of theirs is over.
+//! The programs act only when they were told that their socket may be ready, or when a pause of theirs is
+//! over.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -381,7 +383,8 @@ proptest! {
         prop_assert!(client.read <= server.written && server.read <= client.written);
         if scripts.iter().all(|script| script.ending == Ending::Orderly) {
             for program in [client, server] {
-                prop_assert_eq!((program.fd, program.failed, program.saw_end), (None, None, true), "{:?}", run);
+                let at_end = (program.fd, program.failed, program.saw_end);
+                prop_assert_eq!(at_end, (None, None, true), "{:?}", run);
             }
             prop_assert_eq!((client.read, server.read), (server.written, client.written));
         }

@@ -1,5 +1,5 @@
-//! The calls on stream sockets, with Linux's answers: measured on Linux 6.18 over its loopback with a few lines of Python. What
-//! becomes of a four-tuple and of TIME-WAIT afterwards was read, not measured.
+//! The calls on stream sockets, with Linux's answers: measured on Linux 6.18 over its loopback with a few
+//! lines of Python. What becomes of a four-tuple and of TIME-WAIT afterwards was read, not measured.
 
 use std::time::Duration;
 

@@ -33,8 +33,9 @@ impl Connection {
         }
         // Whatever routers reported, something got through.
         self.soft_error = None;
-        // The peer is there, even if it does not take what is sent to it. Nobody waits for ever with an orphan, though (as
-        // Linux's `tcp_orphan_retries`): else a peer that never opens its window could fill the host with them.
+        // The peer is there, even if it does not take what is sent to it. Nobody waits for ever with an
+        // orphan, though (as Linux's `tcp_orphan_retries`): else a peer that never opens its window could
+        // fill the host with them.
         if (self.snd.wnd == 0 || self.flight() == 0) && !self.orphan {
             self.timers.unanswered = 0;
         }
@@ -114,8 +115,9 @@ impl Connection {
         }
     }
 
-    /// SND.WND, unless the segment is older than the one it was last taken from (SND.WL1, SND.WL2). What acknowledges new
-    /// data is never older, were it a repeat with an old sequence number (as in Linux's `tcp_may_update_window`).
+    /// SND.WND, unless the segment is older than the one it was last taken from (SND.WL1, SND.WL2). What
+    /// acknowledges new data is never older, were it a repeat with an old sequence number (as in Linux's
+    /// `tcp_may_update_window`).
     fn learn_window(&mut self, segment: &Segment<'_>, ack: Seq, news: bool) {
         let newer = news
             || self.snd.wl1.before(segment.seq)

@@ -56,8 +56,8 @@ impl Connection {
         if moved {
             self.woken = true;
         }
-        // RFC 5681, section 4.2: at once where something is missing, or no longer is; and where something is there already,
-        // or does not fit.
+        // RFC 5681, section 4.2: at once where something is missing, or no longer is; and where something is
+        // there already, or does not fit.
         let regular = moved && !had_gap && text.len() == segment.text.len();
         if self.is(Mutant::AcknowledgesReads) && moved {
             return;

@@ -48,8 +48,9 @@ pub(super) struct Landing {
     pub(super) lost: Option<LossReason>,
 }
 
-/// The events, the calls that set a host's sockets up at the very beginning before all others: nothing had reached the
-/// host yet, so that they could as well have come first, and a packet that is on its way meanwhile stays on one line.
+/// The events, the calls that set a host's sockets up at the very beginning before all others: nothing had
+/// reached the host yet, so that they could as well have come first, and a packet that is on its way
+/// meanwhile stays on one line.
 pub(super) fn set_up_first(trace: &Trace) -> Vec<&Event> {
     let mut active = BTreeSet::new();
     let begun = trace.events().first().map(|event| event.at);
@@ -77,7 +78,8 @@ pub(super) fn set_up_first(trace: &Trace) -> Vec<&Event> {
     first
 }
 
-/// Where an event of the trace stands among these events. A fault stands where the packet that it hits leaves.
+/// Where an event of the trace stands among these events. A fault stands where the packet that it hits
+/// leaves.
 pub(super) fn place_of(trace: &Trace, events: &[&Event], mark: usize) -> Option<usize> {
     let event = trace.events().get(mark)?;
     let of = match &event.what {
@@ -206,8 +208,8 @@ fn is_whole(events: &[&Event], flights: &BTreeMap<PacketId, Flight>, flight: &Fl
         return false;
     }
     let between = events.get(flight.departure + 1..landing.event).unwrap_or_default();
-    // Whether the last thing at the receiver was an arrival drawn further up: what its program does at that very
-    // moment is drawn there too.
+    // Whether the last thing at the receiver was an arrival drawn further up: what its program does at that
+    // very moment is drawn there too.
     let mut arrived_above = None;
     between.iter().all(|event| match &event.what {
         What::Arrived { packet, to, .. } if *to == flight.to => {

@@ -82,7 +82,8 @@ enum Of {
     Stack,
     /// The stack, which speaks of what it has just sent by itself, or what a program made it send.
     StackSent,
-    /// A program's receive, which takes the first of what arrived at this moment (or a call that an arrival failed).
+    /// A program's receive, which takes the first of what arrived at this moment (or a call that an arrival
+    /// failed).
     Receive,
     /// Any other call: it answers no arrival.
     Other,
@@ -339,9 +340,9 @@ impl Layout<'_> {
         }
     }
 
-    /// Words beside a host's line: on the row of the arrival that they answer, or on a row of their own. What a stack
-    /// tells is of that arrival even where it has sent something meanwhile; of one arrival it may tell several things, and none
-    /// of them stands above another that it told before.
+    /// Words beside a host's line: on the row of the arrival that they answer, or on a row of their own. What
+    /// a stack tells is of that arrival even where it has sent something meanwhile; of one arrival it may
+    /// tell several things, and none of them stands above another that it told before.
     fn note(&mut self, at: Time, column: usize, words: String, marked: bool, of: Of) {
         let arrivals = &mut self.arrivals[column];
         arrivals.retain(|(_, when)| *when == at);

@@ -465,7 +465,8 @@ impl Arrow {
     }
 }
 
-/// Draws an arrow between two hosts' lines. It is drawn as if it went to the right, and turned where it does not.
+/// Draws an arrow between two hosts' lines. It is drawn as if it went to the right, and turned where it does
+/// not.
 fn draw(arrow: &Arrow, canvas: &mut Canvas, columns: &Columns, pens: &Pens) {
     let (Some(from), Some(to)) = (columns.hosts.get(arrow.from), columns.hosts.get(arrow.to)) else {
         return;

@@ -1,5 +1,5 @@
-//! What TCP segments are called, the way textbooks do: sequence numbers are counted from each side's initial one, so
-//! that the SYN has number 0 and the first byte number 1; a range names its first and its last.
+//! What TCP segments are called, the way textbooks do: sequence numbers are counted from each side's initial
+//! one, so that the SYN has number 0 and the first byte number 1; a range names its first and its last.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,7 +23,8 @@ struct Stream {
     end: u32,
     /// A SYN-ACK was sent.
     answered: bool,
-    /// The last acknowledgement that was sent, the window that came with it, and how many duplicates of it there were.
+    /// The last acknowledgement that was sent, the window that came with it, and how many duplicates of it
+    /// there were.
     acked: Option<(u32, u16, u32)>,
 }
 
@@ -46,7 +47,8 @@ struct Segment {
 }
 
 impl Streams {
-    /// The words for a segment; `None` for what is none. Those that nobody sent (without a label) leave no mark.
+    /// The words for a segment; `None` for what is none. Those that nobody sent (without a label) leave no
+    /// mark.
     pub(super) fn words(&mut self, view: &PacketView, label: Option<&Label>) -> Option<Words> {
         let Transport::Tcp { seq, ack, flags, window, payload, .. } = &view.transport else { return None };
         let segment = Segment {
@@ -78,7 +80,8 @@ impl Streams {
                 acked.map_or((None, segment.window, 0), |(last, window, count)| (Some(last), window, count));
             let same = last == Some(ack);
             let is_bare = label.class == Class::Ack;
-            // RFC 5681, section 2: the other side waits for an acknowledgement, and nothing else is new either.
+            // RFC 5681, section 2: the other side waits for an acknowledgement, and nothing else is new
+            // either.
             let waits = peer.is_some_and(|peer| relative_is_ahead(peer.end, ack));
             let duplicate = same && is_bare && waits && segment.window == last_window && segment.window > 0;
             let duplicates = if duplicate { duplicates + 1 } else { 0 };

@@ -1,9 +1,9 @@
-//! The time-space diagram of a trace as SVG: packets as arrows that slant by the time they took, what the stacks did
-//! beside their host's line, and what the programs called outside.
+//! The time-space diagram of a trace as SVG: packets as arrows that slant by the time they took, what the
+//! stacks did beside their host's line, and what the programs called outside.
 //!
-//! Everything is placed before anything is drawn: the events (`place`), the hosts' lines (`columns`), the packets'
-//! ways (`route`), and then the words on them (`label`), on a `chart` of what takes up room. Words for which there is no
-//! place get one: the event is given more room below it, and all is placed anew.
+//! Everything is placed before anything is drawn: the events (`place`), the hosts' lines (`columns`), the
+//! packets' ways (`route`), and then the words on them (`label`), on a `chart` of what takes up room. Words
+//! for which there is no place get one: the event is given more room below it, and all is placed anew.
 
 mod chart;
 mod columns;
@@ -30,8 +30,8 @@ pub const SVG_STYLE: &str = include_str!("svg/style.css");
 /// How a diagram is drawn as SVG.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SvgOptions {
-    /// About how many events are drawn at most; at least 20. What is too much is left out in the middle, and the
-    /// diagram says how much.
+    /// About how many events are drawn at most; at least 20. What is too much is left out in the middle, and
+    /// the diagram says how much.
     pub events_max: usize,
     /// What it is called by, for those who cannot see it.
     pub title: String,
@@ -39,7 +39,8 @@ pub struct SvgOptions {
     pub id: String,
     /// Whether it is a file of its own, with its style in it; otherwise the page has [`SVG_STYLE`].
     pub alone: bool,
-    /// The moment of truth: the event (its place in [`Trace::events`]) that is marked, and drawn before others.
+    /// The moment of truth: the event (its place in [`Trace::events`]) that is marked, and drawn before
+    /// others.
     pub mark: Option<usize>,
 }
 

@@ -1,4 +1,5 @@
-//! Captures are read back with the parser of `pcap-file`, block by block, and compared with what the trace says.
+//! Captures are read back with the parser of `pcap-file`, block by block, and compared with what the trace
+//! says.
 
 use std::collections::BTreeMap;
 
@@ -224,8 +225,10 @@ fn event() -> impl Strategy<Value = What> {
         3 => (packet(), host(), host(), bytes()).prop_map(|(packet, from, to, bytes)| {
             What::Sent { packet, from, to, label: label(Class::Data), bytes }
         }),
-        1 => (packet(), host(), host(), bytes()).prop_map(|(packet, from, to, bytes)| What::Injected { packet, from, to, bytes }),
-        2 => (packet(), any::<usize>(), action).prop_map(|(packet, fault, action)| What::Fault { packet, fault, action }),
+        1 => (packet(), host(), host(), bytes())
+            .prop_map(|(packet, from, to, bytes)| What::Injected { packet, from, to, bytes }),
+        2 => (packet(), any::<usize>(), action)
+            .prop_map(|(packet, fault, action)| What::Fault { packet, fault, action }),
         3 => (packet(), any::<u8>(), host(), prop::option::of(bytes()))
             .prop_map(|(packet, copy, to, altered)| What::Arrived { packet, copy, to, altered }),
         1 => packet().prop_map(|packet| What::Lost { packet, reason: LossReason::Partition }),
@@ -270,11 +273,14 @@ proptest! {
                 _ => continue,
             };
             match bytes {
-                Some(bytes) => expected.push((interface.to_owned(), direction, event.at.as_nanos(), bytes.clone())),
+                Some(bytes) => {
+                    expected.push((interface.to_owned(), direction, event.at.as_nanos(), bytes.clone()));
+                }
                 None => missing += 1,
             }
         }
-        let found: Vec<_> = read.packets.iter().cloned().map(|it| (it.interface, it.direction, it.at, it.bytes)).collect();
+        let found = read.packets.iter().cloned();
+        let found: Vec<_> = found.map(|it| (it.interface, it.direction, it.at, it.bytes)).collect();
         prop_assert_eq!(found, expected);
         prop_assert_eq!(captured.missing, missing);
         let Captured { sent, arrived, lost, injected, .. } = captured;
@@ -291,7 +297,8 @@ proptest! {
                 matches!(&it.what, What::Arrived { packet: of, altered: Some(_), .. } if of == packet)
             };
             let is_shown = bytes_of.contains_key(packet) || trace.events().iter().any(is_altered);
-            let is_told = read.packets.iter().any(|it| it.comments.iter().any(|text| text.starts_with(&told)));
+            let mut comments = read.packets.iter().flat_map(|it| &it.comments);
+            let is_told = comments.any(|text| text.starts_with(&told));
             prop_assert!(is_told || !is_shown, "{told}");
         }
     }

@@ -1,7 +1,8 @@
 //! The blocks of a capture file.
 //!
-//! The crate `pcap-file` writes them. Release 2.0.0 writes a time as nanoseconds whatever the resolution of its interface,
-//! and cuts the length of an option to sixteen bits: each interface says nanoseconds here, and no option is longer.
+//! The crate `pcap-file` writes them. Release 2.0.0 writes a time as nanoseconds whatever the resolution of
+//! its interface, and cuts the length of an option to sixteen bits: each interface says nanoseconds here, and
+//! no option is longer.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -43,8 +44,8 @@ pub(super) struct Writer<W: Write> {
 }
 
 impl<W: Write> Writer<W> {
-    /// The file's beginning: what it is, and an interface for each host; `lost`, and others that are needed. Where it is of what
-    /// one host saw, that host's alone.
+    /// The file's beginning: what it is, and an interface for each host; `lost`, and others that are needed.
+    /// Where it is of what one host saw, that host's alone.
     pub(super) fn new(
         trace: &Trace,
         seen_by: Option<HostId>,

@@ -18,10 +18,11 @@ use crate::check::Seen;
 
 /// What the server asks for. (Linux holds one more than that.)
 const BACKLOG: u32 = 1;
-/// Clients at once: not more than one has to wait on Linux. Several that are tried again at the same moment overflow the
-/// queue of handshakes too, and Linux turns to SYN cookies; then it keeps no state, and an acknowledgement that finds the
-/// backlog full again is lost for good: the connection is reset, or it starts a few bytes late (a cookie that is off by
-/// less than four still passes). ip-sysctl.rst says of tcp_syncookies that they "seriously violate TCP protocol".
+/// Clients at once: not more than one has to wait on Linux. Several that are tried again at the same moment
+/// overflow the queue of handshakes too, and Linux turns to SYN cookies; then it keeps no state, and an
+/// acknowledgement that finds the backlog full again is lost for good: the connection is reset, or it starts
+/// a few bytes late (a cookie that is off by less than four still passes). ip-sysctl.rst says of
+/// tcp_syncookies that they "seriously violate TCP protocol".
 const CLIENTS: u8 = 3;
 /// What each sends, in bytes.
 const LEN: usize = 3_000;

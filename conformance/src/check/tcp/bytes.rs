@@ -27,8 +27,9 @@ const DOWN: (u8, usize) = (2, 45_000);
 /// How long a side waits for its turn at most: only where bytes are lost or late nobody has the next word.
 const TURN: Duration = Duration::from_millis(20);
 
-/// Writes a piece and reads what there is, in turns, then the rest. Where nothing is lost no side waits while the other
-/// does: whoever has read something writes, as long as it has something to write, and then closes its direction.
+/// Writes a piece and reads what there is, in turns, then the rest. Where nothing is lost no side waits while
+/// the other does: whoever has read something writes, as long as it has something to write, and then closes
+/// its direction.
 async fn converse<N: Network>(net: &N, stream: &mut N::Stream, (key, len): (u8, usize)) -> io::Result<()> {
     for piece in pieces(&pattern(key, len)) {
         stream.write_all(piece).await?;
@@ -139,7 +140,8 @@ pub(super) fn no_boundaries(run: &Run) -> Seen {
         (Some(split), Some(merged)) => Seen::shown(
             seen,
             format!(
-                "a write of {split} bytes took several reads, and a read of {merged} bytes had several writes in it"
+                "a write of {split} bytes took several reads, and a read of {merged} bytes had several \
+                 writes in it"
             ),
         ),
         _ => Seen::fine(seen),

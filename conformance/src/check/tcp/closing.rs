@@ -82,7 +82,8 @@ impl Programs for Flush {
     const NAME: &'static str = "tcp-close";
 
     async fn serve<N: Network>(net: N) -> io::Result<()> {
-        // With a small receive buffer most of it is still with the sender. Where there is no such thing, without.
+        // With a small receive buffer most of it is still with the sender. Where there is no such thing,
+        // without.
         let data = match listen(&net, DATA, &[SocketOption::RecvBuffer(4096)]).await {
             Err(error) if Errno::of(&error) == Some(Errno::ENOPROTOOPT) => listen(&net, DATA, &[]).await?,
             other => other?,

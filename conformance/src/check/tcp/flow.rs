@@ -36,8 +36,8 @@ const STOPPED: &[u8] = b"stopped";
 /// What the client tells if everything was taken.
 const NOT_STOPPED: &[u8] = b"not stopped";
 
-/// Nothing was taken for so long: the writer has been stopped. In a lab it is longer than what a busy machine takes, and than the
-/// kernel's least wait before it sends again, which is 200 ms.
+/// Nothing was taken for so long: the writer has been stopped. In a lab it is longer than what a busy machine
+/// takes, and than the kernel's least wait before it sends again, which is 200 ms.
 const fn stops(in_lab: bool) -> Duration {
     if in_lab { Duration::from_millis(250) } else { QUIET }
 }

@@ -1,4 +1,5 @@
-//! The studies of the life of a connection under plans: how it opens, carries its bytes, ends, and outlives faults.
+//! The studies of the life of a connection under plans: how it opens, carries its bytes, ends, and outlives
+//! faults.
 
 use faultwire_sim::{Scenario, Testbed};
 
@@ -97,7 +98,8 @@ const STUDIES: &[Study] = &[
     },
     Study {
         name: "tcp-echo",
-        about: "20 KB are echoed, with buffers of any size, over links of any MTU, with up to every fifth packet hit.",
+        about: "20 KB are echoed, with buffers of any size, over links of any MTU, with up to every fifth \
+                packet hit.",
         scenario: transfer::echo,
         checks: &[
             finite_delay::<Echo>(),
@@ -111,8 +113,8 @@ const STUDIES: &[Study] = &[
     },
     Study {
         name: "tcp-bulk",
-        about: "60 KB go each way at once, to slow readers, with buffers of any size, with up to every fifth packet \
-                hit.",
+        about: "60 KB go each way at once, to slow readers, with buffers of any size, with up to every fifth \
+                packet hit.",
         scenario: transfer::bulk,
         checks: &[
             finite_delay::<Bulk>(),
@@ -126,7 +128,8 @@ const STUDIES: &[Study] = &[
     },
     Study {
         name: "tcp-long-pause",
-        about: "A client sends one byte more than the server has room for; the server reads half an hour later.",
+        about: "A client sends one byte more than the server has room for; the server reads half an hour \
+                later.",
         scenario: transfer::pause,
         checks: &[finite_delay::<Pause>(), every_byte::<Pause>(), recovery::PROBE],
         search: Search::of(1, 64),
@@ -204,7 +207,8 @@ const STUDIES: &[Study] = &[
     },
     Study {
         name: "tcp-time-wait-fast",
-        about: "The same after so much data that the second connection's sequence numbers lie among the first one's.",
+        about: "The same after so much data that the second connection's sequence numbers lie among the \
+                first one's.",
         scenario: reuse::fast,
         checks: &[CheckSpec::of_packets("tcp/time-wait", reuse::old_duplicates_stay_out_fast).under_faults()],
         search: Search::FAULT_FREE,

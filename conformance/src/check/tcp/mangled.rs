@@ -1,7 +1,8 @@
-//! A broken transport: a network between a program and the real one that misbehaves in one way as a broken TCP would.
+//! A broken transport: a network between a program and the real one that misbehaves in one way as a broken
+//! TCP would.
 //!
-//! It stands above the record of calls, so that the trace shows what it does to the real network. Where it hides that
-//! from the trace, the program's own words on its second connection bring it out.
+//! It stands above the record of calls, so that the trace shows what it does to the real network. Where it
+//! hides that from the trace, the program's own words on its second connection bring it out.
 
 use std::collections::VecDeque;
 use std::io;

@@ -36,7 +36,8 @@ pub(super) fn scenario(testbed: Testbed) -> Scenario {
     with_clients(server, is_ours.then_some(FROM), patience(testbed))
 }
 
-/// The same with a server that gives every second connection's answers to the one before, and the other way round.
+/// The same with a server that gives every second connection's answers to the one before, and the other way
+/// round.
 pub(super) fn crossed(_: Testbed) -> Scenario {
     let server = faultwire_sim::scenario("tcp-many-clients").server(|net: Net| serving(serve_crossed(net)));
     with_clients(server, None, LITTLE_PATIENCE)

@@ -19,8 +19,8 @@ use super::segments::{Flow, Segment, flows};
 use super::talk::{DATA, accept, address_of, connect, listen, read_to_end};
 use crate::check::Seen;
 
-/// tcp/handshake-first: what a program is given, be it a connection or bytes, comes after the packets of a whole
-/// handshake.
+/// tcp/handshake-first: what a program is given, be it a connection or bytes, comes after the packets of a
+/// whole handshake.
 pub(super) fn handshake_first(run: &Run) -> Seen {
     let trace = &run.trace;
     let flows = flows(run);
@@ -41,8 +41,8 @@ pub(super) fn handshake_first(run: &Run) -> Seen {
     Seen::fine(seen)
 }
 
-/// Whether before that place of the trace a host had sent a SYN to its peer (to anybody, where that is not known), had
-/// got one from there, and had got an acknowledgement of its own.
+/// Whether before that place of the trace a host had sent a SYN to its peer (to anybody, where that is not
+/// known), had got one from there, and had got an acknowledgement of its own.
 fn is_shaken(
     flows: &[Flow],
     place: usize,
@@ -82,8 +82,8 @@ const DOWN: (u8, usize) = (22, 1_000);
 /// Virtual time after which a run counts as stalled.
 const TIME_MAX: Duration = Duration::from_secs(3_600);
 
-/// How long a packet takes in a lab where both hosts are to speak before they hear each other, in microseconds: a busy machine does not
-/// let both speak in the same millisecond.
+/// How long a packet takes in a lab where both hosts are to speak before they hear each other, in
+/// microseconds: a busy machine does not let both speak in the same millisecond.
 const FAR_US: u64 = 20_000;
 
 /// The scenario with so long a way, in a lab.
@@ -127,8 +127,8 @@ fn cross(flow: &Flow, is: impl Fn(&Segment) -> bool) -> bool {
     [0, 1].into_iter().filter_map(arrived).all(|(place, _)| place > last_sent)
 }
 
-/// tcp/simultaneous-open: one connection comes of it, which carries both streams. It counts runs in which the SYNs
-/// crossed.
+/// tcp/simultaneous-open: one connection comes of it, which carries both streams. It counts runs in which the
+/// SYNs crossed.
 pub(super) fn opens_at_once(run: &Run) -> Seen {
     let trace = &run.trace;
     if !run.end.is_finished() || !flows(run).iter().any(|flow| cross(flow, Segment::is_opening)) {
@@ -156,8 +156,8 @@ pub(super) fn opens_at_once(run: &Run) -> Seen {
     Seen::fine(1)
 }
 
-/// When both sides close, and how long they stay after they have read to the end. Where time is real it is short: a run in which
-/// something had to be sent again before may not count.
+/// When both sides close, and how long they stay after they have read to the end. Where time is real it is
+/// short: a run in which something had to be sent again before may not count.
 #[derive(Clone, Copy)]
 struct Course {
     closes: Duration,
@@ -215,7 +215,8 @@ async fn close_at_once<N: Network, S: Stream>(
     Ok(())
 }
 
-/// A connection that came to CLOSING, whose FIN was acknowledged, and that is in CLOSING still: a host of that kind.
+/// A connection that came to CLOSING, whose FIN was acknowledged, and that is in CLOSING still: a host of
+/// that kind.
 fn still_closing<'a>(run: &'a Run, flow: &Flow) -> Option<&'a str> {
     let trace = &run.trace;
     for (place, event) in trace.events().iter().enumerate() {
@@ -232,7 +233,9 @@ fn still_closing<'a>(run: &'a Run, flow: &Flow) -> Option<&'a str> {
             at > place && it.seq >= peers.end() && it.ack.is_some_and(|ack| ack >= fin.end())
         });
         let left = trace.events()[place + 1..].iter().any(|later| {
-            matches!(later.what, What::Note { host: whose, note: Note::Tcp { port: of, note: TcpNote::State(_), .. } }
+            matches!(
+                later.what,
+                What::Note { host: whose, note: Note::Tcp { port: of, note: TcpNote::State(_), .. } }
                 if (whose, of) == (host, port))
         });
         if acknowledged && !left {
@@ -242,8 +245,8 @@ fn still_closing<'a>(run: &'a Run, flow: &Flow) -> Option<&'a str> {
     None
 }
 
-/// tcp/simultaneous-close: both sides see the end, nothing fails, and the connection ends. It counts runs in which the
-/// FINs crossed.
+/// tcp/simultaneous-close: both sides see the end, nothing fails, and the connection ends. It counts runs in
+/// which the FINs crossed.
 pub(super) fn closes_at_once(run: &Run) -> Seen {
     let trace = &run.trace;
     let flows = flows(run);

@@ -1,8 +1,10 @@
-//! The claims of *Stream sockets* about what TCP does with packets: repeats, timers, windows, acknowledgements.
+//! The claims of *Stream sockets* about what TCP does with packets: repeats, timers, windows,
+//! acknowledgements.
 //!
-//! `segments` reads a run's packets into connections and tells what each side knew when; `scenarios` says what the hosts
-//! do; the checks stand by subject: `timers`, `congestion`, `acknowledging`, `windows`, `cost`. A check holds any TCP to what the
-//! RFCs require, not to what ours does: where two readings are possible, both are allowed.
+//! `segments` reads a run's packets into connections and tells what each side knew when; `scenarios` says
+//! what the hosts do; the checks stand by subject: `timers`, `congestion`, `acknowledging`, `windows`,
+//! `cost`. A check holds any TCP to what the RFCs require, not to what ours does: where two readings are
+//! possible, both are allowed.
 
 mod acknowledging;
 mod congestion;
@@ -49,7 +51,8 @@ const AT_ONCE: CheckSpec = CheckSpec::of_packets("tcp/acknowledges", acknowledgi
     .not_in_lab(REAL_TIMERS);
 const EVERY_SECOND: CheckSpec =
     CheckSpec::of_packets("tcp/every-second-segment", acknowledging::every_second_segment).not_in_lab(
-        "a kernel whose program is just reading acknowledges a third segment later; RFC 9293, 3.8.6.3, says SHOULD",
+        "a kernel whose program is just reading acknowledges a third segment later; RFC 9293, 3.8.6.3, says \
+         SHOULD",
     );
 const FLOW_CONTROL: CheckSpec = CheckSpec::of_packets("tcp/flow-control", windows::within_the_offer);
 const GOES_ON: CheckSpec = CheckSpec::of_packets("tcp/flow-control", windows::goes_on)
@@ -159,7 +162,8 @@ static RECOVERY: [Study; 15] = [
     },
     Study {
         name: "tcp-questions",
-        about: "A client asks five short questions over a slow link, of which two are lost; the first answer takes long.",
+        about: "A client asks five short questions over a slow link, of which two are lost; the first answer \
+                takes long.",
         scenario: questions,
         checks: &[MEASURES_RTT, WAITS_LONGER, ACKNOWLEDGES],
         search: Search::of(1, 64),
@@ -168,7 +172,8 @@ static RECOVERY: [Study; 15] = [
     },
     Study {
         name: "tcp-slow-reader",
-        about: "A client writes more than fits into the receive buffer of a server that pauses before it reads.",
+        about: "A client writes more than fits into the receive buffer of a server that pauses before it \
+                reads.",
         scenario: plain::<SlowReader>,
         checks: &[PROBE, FLOW_CONTROL, GOES_ON, TELLS, BUFFER],
         ..STUDY

@@ -20,8 +20,8 @@ use crate::check::Seen;
 /// What the server says before it aborts.
 const LAST_WORDS: &[u8] = b"last words";
 
-/// Connections that the server aborts: on [`DATA`] with linger 0, on [`OTHER`] by leaving a byte unread. Of each
-/// kind the client's first call after that is a receive, then a send.
+/// Connections that the server aborts: on [`DATA`] with linger 0, on [`OTHER`] by leaving a byte unread. Of
+/// each kind the client's first call after that is a receive, then a send.
 #[derive(Debug)]
 pub(super) struct Aborted;
 
@@ -115,8 +115,8 @@ pub(super) fn reset(run: &Run) -> Seen {
     }
 }
 
-/// What the client called after the server's reset had come, if one came. Where no packets are seen and nothing is lost it
-/// has come once the server has aborted the connection.
+/// What the client called after the server's reset had come, if one came. Where no packets are seen and
+/// nothing is lost it has come once the server has aborted the connection.
 fn after_the_reset(run: &Run, connection: Connection) -> Option<Vec<ProgramCall<'_>>> {
     let trace = &run.trace;
     let of_server = |call: &ProgramCall<'_>| side(call) == connection.server;
@@ -158,8 +158,8 @@ fn is_told_early(run: &Run, connection: Connection) -> Option<Time> {
     told.find(|call| call.error == Some(Errno::ECONNRESET)).map(|call| call.at)
 }
 
-/// Where in the trace the first reset of a connection's server comes that its client must heed: one whose sequence
-/// number is the next that the client expects (RFC 5961, 3.2).
+/// Where in the trace the first reset of a connection's server comes that its client must heed: one whose
+/// sequence number is the next that the client expects (RFC 5961, 3.2).
 fn reset_place(run: &Run, connection: Connection) -> Option<usize> {
     let client = run.trace.calls().find_map(|call| match call.call {
         Call::Accept { socket, peer: Some(peer) } if (call.host, *socket) == connection.server => Some(*peer),
@@ -178,8 +178,8 @@ fn reset_place(run: &Run, connection: Connection) -> Option<usize> {
     None
 }
 
-/// ECONNRESET once; after it the end for receives and EPIPE for sends. Data that came before the reset may be handed
-/// out as well (Linux: before the error if the program receives first, after it if a send was told).
+/// ECONNRESET once; after it the end for receives and EPIPE for sends. Data that came before the reset may be
+/// handed out as well (Linux: before the error if the program receives first, after it if a send was told).
 fn is_told_once(calls: &[ProgramCall<'_>]) -> Result<(), String> {
     let mut told = false;
     for call in calls {

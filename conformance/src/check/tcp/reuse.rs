@@ -18,10 +18,11 @@ use crate::check::Seen;
 
 /// The port that the client connects from.
 const FROM: u16 = 5000;
-/// How long the client waits before it writes another piece of the second stream: so that what is late of the first
-/// connection finds it in the middle.
+/// How long the client waits before it writes another piece of the second stream: so that what is late of the
+/// first connection finds it in the middle.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How often the client tries to connect again, and how long it waits in between: TIME-WAIT may last four minutes.
+/// How often the client tries to connect again, and how long it waits in between: TIME-WAIT may last four
+/// minutes.
 const TRIES: usize = 12_000;
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -35,8 +36,8 @@ struct Talk {
 }
 
 const SLOW: Talk = Talk { streams: [(31, 5_840), (32, 3_000)], piece: 250 };
-/// The clock of initial sequence numbers counts 250 in a millisecond (RFC 9293, 3.4.1); this is more than that in the time
-/// that it takes.
+/// The clock of initial sequence numbers counts 250 in a millisecond (RFC 9293, 3.4.1); this is more than
+/// that in the time that it takes.
 const FAST: Talk = Talk { streams: [(33, 150_000), (34, 60_000)], piece: 4_000 };
 
 /// Two connections from one port to the same server.
@@ -137,8 +138,8 @@ pub(super) fn old_duplicates_stay_out_fast(run: &Run) -> Seen {
     stay_out(run, FAST)
 }
 
-/// tcp/time-wait: what each connection delivers is its own stream. It counts what the client sent in the first and what
-/// arrived when the server had closed that.
+/// tcp/time-wait: what each connection delivers is its own stream. It counts what the client sent in the
+/// first and what arrived when the server had closed that.
 fn stay_out(run: &Run, talk: Talk) -> Seen {
     let trace = &run.trace;
     let sockets: Vec<_> = accepted(trace, DATA).collect();

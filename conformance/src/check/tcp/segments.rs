@@ -1,8 +1,9 @@
 //! The TCP connections of a run as their packets show them: every segment, and when it was sent and arrived.
 //!
-//! Sequence numbers are counted from the initial one of their side: 0 is the SYN, 1 the first byte of data. A segment
-//! that arrived damaged did not arrive: a checksum of TCP or IPv4 covers every bit of it, and a host throws it away. Where a
-//! check asks what came before what, the places of sendings and arrivals in the trace tell.
+//! Sequence numbers are counted from the initial one of their side: 0 is the SYN, 1 the first byte of data. A
+//! segment that arrived damaged did not arrive: a checksum of TCP or IPv4 covers every bit of it, and a host
+//! throws it away. Where a check asks what came before what, the places of sendings and arrivals in the trace
+//! tell.
 
 mod view;
 
@@ -145,7 +146,8 @@ impl Flow {
         self.segments.iter().filter(move |it| it.side == side)
     }
 
-    /// What of a side's arrived as it was sent, each time that it did, with the place of the arrival in the trace.
+    /// What of a side's arrived as it was sent, each time that it did, with the place of the arrival in the
+    /// trace.
     pub(super) fn arrivals_from(&self, side: usize) -> impl Iterator<Item = (usize, &Segment)> {
         let arrivals = self.steps.iter().filter(|step| step.moment == Moment::Arrived);
         arrivals.map(|step| (step.place, &self.segments[step.segment])).filter(move |(_, it)| it.side == side)
@@ -197,8 +199,8 @@ fn is_opening(flags: TcpFlags) -> bool {
     flags.has(TcpFlags::SYN) && !flags.has(TcpFlags::ACK)
 }
 
-/// The connections of a run, in the order of their first SYNs. A SYN with another sequence number begins another
-/// connection, on the same addresses and ports too.
+/// The connections of a run, in the order of their first SYNs. A SYN with another sequence number begins
+/// another connection, on the same addresses and ports too.
 pub(super) fn flows(run: &Run) -> Vec<Flow> {
     let end = run.elapsed;
     let mut flows: Vec<Flow> = Vec::new();
@@ -230,8 +232,8 @@ pub(super) fn flows(run: &Run) -> Vec<Flow> {
     flows
 }
 
-/// Enters a packet that was sent: where its segment stands, if it is one of a connection. What was injected nobody sent: it
-/// can arrive.
+/// Enters a packet that was sent: where its segment stands, if it is one of a connection. What was injected
+/// nobody sent: it can arrive.
 fn enter(
     flows: &mut Vec<Flow>,
     index: &mut BTreeMap<(SocketAddr, SocketAddr), (usize, usize)>,

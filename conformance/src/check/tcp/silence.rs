@@ -244,8 +244,8 @@ pub(super) fn gives_up(run: &Run) -> Seen {
     }
 }
 
-/// How long the client is quiet before the server loses power, and from then on until it starts again: longer than what is still
-/// to be acknowledged, or sent again, takes.
+/// How long the client is quiet before the server loses power, and from then on until it starts again: longer
+/// than what is still to be acknowledged, or sent again, takes.
 fn quiet(testbed: Testbed) -> [Duration; 2] {
     if testbed.is_lab() { [600, 200] } else { [1_000, 2_000] }.map(Duration::from_millis)
 }
@@ -253,8 +253,8 @@ fn quiet(testbed: Testbed) -> [Duration; 2] {
 /// How long the client waits for the word that the server is up again before it asks anew.
 const WORD: Duration = Duration::from_millis(200);
 
-/// Two datagrams of the client, to a port on which nobody listens, mark when the server loses power and when it has it again. The
-/// server is up once it refuses one: the first is lost on it.
+/// Two datagrams of the client, to a port on which nobody listens, mark when the server loses power and when
+/// it has it again. The server is up once it refuses one: the first is lost on it.
 async fn ask_across_a_crash<N: Network>(net: N, [before, down]: [Duration; 2]) -> io::Result<()> {
     let mut stream = connect(&net, DATA).await?;
     let mark = net.datagram("0.0.0.0:0", &[]).await?;
@@ -295,8 +295,8 @@ pub(super) fn half_open_scenario(testbed: Testbed) -> Scenario {
         .base_plan(base)
 }
 
-/// Whether something of the connection came to the server that had forgotten it, before what the client sent anew: its ends had
-/// something outstanding still.
+/// Whether something of the connection came to the server that had forgotten it, before what the client sent
+/// anew: its ends had something outstanding still.
 fn is_disturbed(run: &Run, restarted: usize) -> bool {
     // The first question has the first byte, the second one the second.
     const ANEW: i64 = 2;

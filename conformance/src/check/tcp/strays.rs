@@ -292,7 +292,8 @@ pub(super) fn hears_refusals(run: &Run) -> Seen {
     }
 }
 
-/// tcp/every-byte, in runs where no connection was reset: whether a reset was right is the matter of [`only_what_fits`].
+/// tcp/every-byte, in runs where no connection was reset: whether a reset was right is the matter of
+/// [`only_what_fits`].
 pub(super) fn every_byte_without_a_reset(run: &Run) -> Seen {
     let is_reset = |host| {
         first_error(&run.trace, host)

@@ -1,5 +1,5 @@
-//! What becomes of the bytes of a connection, whatever the scenario: the checks of tcp/every-byte and its kin, and of
-//! tcp/finite-faults-finite-delay.
+//! What becomes of the bytes of a connection, whatever the scenario: the checks of tcp/every-byte and its
+//! kin, and of tcp/finite-faults-finite-delay.
 
 use faultwire::trace::{Call, ProgramCall, Trace};
 use faultwire_sim::{End, Run};
@@ -137,9 +137,9 @@ fn occasions_for(flow: &Flow, reader: usize, kind: Kind) -> Vec<usize> {
     places
 }
 
-/// tcp/finite-faults-finite-delay: whatever the plan did, all bytes and both ends came, and no call failed. It counts the
-/// faults and events that took place. A run that never ends is no break of this kind: it stalls, which is told with
-/// what the sockets were at.
+/// tcp/finite-faults-finite-delay: whatever the plan did, all bytes and both ends came, and no call failed.
+/// It counts the faults and events that took place. A run that never ends is no break of this kind: it
+/// stalls, which is told with what the sockets were at.
 pub(super) fn finite_delay<S: Streams>(run: &Run) -> Seen {
     let faults = run.fired.count() as u64;
     if !matches!(run.end, End::Finished) {

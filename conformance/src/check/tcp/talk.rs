@@ -1,6 +1,7 @@
 //! What the studies' programs have in common.
 //!
-//! A program asserts nothing: it makes its calls, and ends where it cannot go on. What happened is in the trace.
+//! A program asserts nothing: it makes its calls, and ends where it cannot go on. What happened is in the
+//! trace.
 
 use std::future::Future;
 use std::io;
@@ -32,8 +33,8 @@ pub(super) fn patience(testbed: Testbed) -> Duration {
     if testbed.carries_faults() { PATIENCE_UNDER_FAULTS } else { PATIENCE }
 }
 
-/// Streams over real sockets, and plans, are our stack's affair alone: for what takes hosts that start at the same moment,
-/// or faults and packets.
+/// Streams over real sockets, and plans, are our stack's affair alone: for what takes hosts that start at the
+/// same moment, or faults and packets.
 pub(super) fn ours_only(testbed: Testbed) -> Option<&'static str> {
     match testbed {
         Testbed::Virtual | Testbed::Turmoil => super::refuses(testbed),
@@ -168,8 +169,8 @@ pub(super) fn scenario<P: Programs>(testbed: Testbed) -> Scenario {
         .client(move |net: Net| calling(net.clone(), patience(testbed), P::call(net)))
 }
 
-/// The same, where a run that is simulated or in a lab lasts until the server has come to its end too: what was lost of the client's last words is
-/// sent again when the client itself is done.
+/// The same, where a run that is simulated or in a lab lasts until the server has come to its end too: what
+/// was lost of the client's last words is sent again when the client itself is done.
 pub(super) fn scenario_of_both<P: Programs>(testbed: Testbed) -> Scenario {
     if !(matches!(testbed, Testbed::Virtual | Testbed::Turmoil) || testbed.is_lab()) {
         return scenario::<P>(testbed);

@@ -11,8 +11,8 @@ use crate::check::{Seen, Verdict};
 use crate::claim::{Claim, Modality};
 
 /// What turmoil's own sockets do not do, or cannot be asked. The reasons are in turmoil's source:
-/// net/tcp/listener.rs (`accept` is what completes a connect), net/tcp/stream.rs (`poll_read_priv` gives one segment
-/// at a time, and fails with ECONNRESET each time), and the seam: there is no SO_RCVBUF.
+/// net/tcp/listener.rs (`accept` is what completes a connect), net/tcp/stream.rs (`poll_read_priv` gives one
+/// segment at a time, and fails with ECONNRESET each time), and the seam: there is no SO_RCVBUF.
 const TURMOIL: [(&str, &str); 5] = [
     ("tcp/connected-before-accept", "fine"),
     ("tcp/no-boundaries", "fine"),

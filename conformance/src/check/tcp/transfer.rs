@@ -1,7 +1,7 @@
 //! Whole conversations under plans: they cost time, never data and never the end.
 //!
-//! The programs wait as long as it takes: where a plan of finitely many faults makes them wait for ever, the run stalls,
-//! which is told with what the sockets were at.
+//! The programs wait as long as it takes: where a plan of finitely many faults makes them wait for ever, the
+//! run stalls, which is told with what the sockets were at.
 
 use std::io;
 use std::time::Duration;
@@ -359,8 +359,8 @@ pub(super) fn damaged_headers(scenario: &Scenario) -> Vec<FaultPlan> {
     plans
 }
 
-/// When the hosts of the partition's scenario end at the earliest: later than most partitions do, which then heal while
-/// the run goes on.
+/// When the hosts of the partition's scenario end at the earliest: later than most partitions do, which then
+/// heal while the run goes on.
 const STAYS: Duration = Duration::from_millis(3_500);
 /// How long partitions last, in microseconds.
 const OUTAGES_US: [u64; 3] = [50_000, 600_000, 3_000_000];
@@ -386,8 +386,8 @@ async fn stay(net: &Net) -> faultwire_sim::Result {
     Ok(())
 }
 
-/// Partitions of every length from every packet of a fault-free exchange on, as far as it goes before the close; and the
-/// same with a packet lost before them.
+/// Partitions of every length from every packet of a fault-free exchange on, as far as it goes before the
+/// close; and the same with a packet lost before them.
 pub(super) fn partitions(_: &Scenario) -> Vec<FaultPlan> {
     let ways = [("client", "server"), ("server", "client")].map(|(from, to)| Direction::new(from, to));
     let packets = [

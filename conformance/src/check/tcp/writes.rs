@@ -1,5 +1,6 @@
-//! One conversation in many cuts: writes of every size and number, readers of every pace, either side closing first, links
-//! of every delay. The outcome is the same each time: all bytes, then the end, and no call fails.
+//! One conversation in many cuts: writes of every size and number, readers of every pace, either side closing
+//! first, links of every delay. The outcome is the same each time: all bytes, then the end, and no call
+//! fails.
 
 use std::io;
 use std::time::Duration;
@@ -207,7 +208,8 @@ struct Way {
     reader: Side,
 }
 
-/// Both directions, if there was a connection: what was to be written follows from the member that the plan names.
+/// Both directions, if there was a connection: what was to be written follows from the member that the plan
+/// names.
 fn ways(run: &Run) -> Vec<Way> {
     // It has all axes.
     let family = family(Testbed::Virtual);
@@ -241,8 +243,8 @@ pub(super) fn every_byte(run: &Run) -> Seen {
     Seen::fine(reads)
 }
 
-/// tcp/close-flushes: however the bytes are cut, whenever they are read, the closing side's reader gets all of them and then
-/// the end, and no call fails.
+/// tcp/close-flushes: however the bytes are cut, whenever they are read, the closing side's reader gets all
+/// of them and then the end, and no call fails.
 pub(super) fn close_flushes(run: &Run) -> Seen {
     let ways = ways(run);
     if !run.end.is_finished() || ways.is_empty() {

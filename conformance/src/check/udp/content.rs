@@ -90,7 +90,8 @@ pub(super) fn length_and_sender(run: &Run) -> Seen {
     Seen::fine(told)
 }
 
-/// udp/nothing-altered: what is damaged is dropped without a word. It counts the damaged packets that arrived.
+/// udp/nothing-altered: what is damaged is dropped without a word. It counts the damaged packets that
+/// arrived.
 pub(super) fn nothing_altered(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     let packets = packets(&run.trace);
@@ -163,8 +164,9 @@ fn quoted_port(sending: &Sending<'_>) -> Option<u16> {
     }
 }
 
-/// Whether damage left the datagram good: it is in a field of IPv6's header that no checksum covers (traffic class,
-/// flow label, hop limit: RFC 8200, section 8.1), or says that there is no checksum (RFC 768, IPv4 only).
+/// Whether damage left the datagram good: it is in a field of IPv6's header that no checksum covers (traffic
+/// class, flow label, hop limit: RFC 8200, section 8.1), or says that there is no checksum (RFC 768, IPv4
+/// only).
 fn is_harmless(packet: &OnWire<'_>, altered: &[u8]) -> bool {
     let sent = packet.sending.bytes;
     let Some(at) = sent.iter().zip(altered).position(|(one, two)| one != two) else {
@@ -177,8 +179,8 @@ fn is_harmless(packet: &OnWire<'_>, altered: &[u8]) -> bool {
     }
 }
 
-/// Whether a packet is an ICMP error about damage. Of a next header that it does not know an IPv6 host may complain,
-/// damaged or not (RFC 8200, section 4).
+/// Whether a packet is an ICMP error about damage. Of a next header that it does not know an IPv6 host may
+/// complain, damaged or not (RFC 8200, section 4).
 fn is_complaint(packet: &OnWire<'_>, packets: &[OnWire<'_>]) -> bool {
     let Some(PacketView { transport: Transport::Icmp { message, payload }, .. }) = &packet.view else {
         return false;
@@ -194,14 +196,15 @@ fn is_complaint(packet: &OnWire<'_>, packets: &[OnWire<'_>]) -> bool {
             .any(|about| about.altered.iter().any(|bytes| quotes(bytes) && !is_for_another(about, bytes)))
 }
 
-/// Whether the damage made a packet one for another host. IPv6's header has no checksum: whoever gets it may say that nobody
-/// is there (RFC 4443, 3.1), of a packet that is as good as any.
+/// Whether the damage made a packet one for another host. IPv6's header has no checksum: whoever gets it may
+/// say that nobody is there (RFC 4443, 3.1), of a packet that is as good as any.
 fn is_for_another(packet: &OnWire<'_>, altered: &Bytes) -> bool {
     let path = Path::of(altered).filter(|path| !path.is_v4());
     path.is_some_and(|path| Path::of(packet.sending.bytes).is_none_or(|sent| sent.dst() != path.dst()))
 }
 
-/// udp/checksum-can-miss: two flipped bits cancel, and altered data is received. It counts the packets so damaged.
+/// udp/checksum-can-miss: two flipped bits cancel, and altered data is received. It counts the packets so
+/// damaged.
 pub(super) fn checksum_can_miss(run: &Run) -> Seen {
     let two_bits = |action: &Action| matches!(action, Action::CorruptBits(bits) if bits.len() == 2);
     let tried = run.plan.faults.iter().filter(|fault| two_bits(&fault.action)).count() as u64;

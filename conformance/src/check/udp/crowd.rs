@@ -14,8 +14,8 @@ use crate::check::Seen;
 /// What the server answers: this, the request, and the answer's number.
 pub(super) const ANSWER: &[u8] = b"re:";
 
-/// udp/many-peers: one socket heard several peers and answered each of them, and nobody heard another's answer. It
-/// counts the peers that got their answer, where there were several.
+/// udp/many-peers: one socket heard several peers and answered each of them, and nobody heard another's
+/// answer. It counts the peers that got their answer, where there were several.
 pub(super) fn many_peers(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     let packets = packets(&run.trace);
@@ -98,8 +98,8 @@ fn has_no_way(talk: &Talk<'_>, asked: &[bool], of: &Sent<'_>) -> bool {
     is_unbound(of) && tried.any(|(sent, _)| sent.error == Some(Errno::ENETUNREACH))
 }
 
-/// udp/broadcast-needs-asking: EACCES until SO_BROADCAST is set; then it reaches every host. It counts the receives,
-/// where a send was refused before.
+/// udp/broadcast-needs-asking: EACCES until SO_BROADCAST is set; then it reaches every host. It counts the
+/// receives, where a send was refused before.
 pub(super) fn broadcast_needs_asking(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     let packets = packets(&run.trace);
@@ -155,8 +155,8 @@ fn waiting<'t>(talk: &'t Talk<'_>, port: u16) -> impl Iterator<Item = &'t Opened
     talk.sockets.iter().filter(move |it| it.local.port() == port)
 }
 
-/// udp/multicast: who joined receives, who did not (or has left) does not. It counts the receives of members, and the
-/// datagrams that others did not receive.
+/// udp/multicast: who joined receives, who did not (or has left) does not. It counts the receives of members,
+/// and the datagrams that others did not receive.
 pub(super) fn multicast(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     let packets = packets(&run.trace);

@@ -1,7 +1,7 @@
 //! What the programs sent and received, and which packets of the wire belong to it.
 //!
-//! All payloads of a run differ in their content ([`payload`]), the empty one apart, which each sender sends once at
-//! most. So what was received tells by itself what it is: whole, cut, altered, or received before.
+//! All payloads of a run differ in their content ([`payload`]), the empty one apart, which each sender sends
+//! once at most. So what was received tells by itself what it is: whole, cut, altered, or received before.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -155,7 +155,8 @@ impl<'a> Talk<'a> {
         self.sent.iter().filter(|sent| sent.error.is_none())
     }
 
-    /// How many sends had the same to say to the same address: one, or more where a server echoed a duplicate.
+    /// How many sends had the same to say to the same address: one, or more where a server echoed a
+    /// duplicate.
     pub(super) fn sends_like(&self, sent: &Sent<'_>) -> usize {
         let alike = |it: &&Sent<'_>| it.host == sent.host && it.to == sent.to && it.data == sent.data;
         self.taken().filter(alike).count()
@@ -304,8 +305,9 @@ pub(super) fn carriers<'p, 'a>(packets: &'p [OnWire<'a>], sent: &Sent<'_>) -> Ve
 /// How long a datagram may be on its way where its packets are not seen.
 const ON_ITS_WAY: Duration = Duration::from_millis(50);
 
-/// Whether nothing can have kept a datagram from that socket: the wire brought it whole while the socket was open, or,
-/// where the packets are not seen, the plan has nothing that could go wrong and the socket stayed open for a while.
+/// Whether nothing can have kept a datagram from that socket: the wire brought it whole while the socket was
+/// open, or, where the packets are not seen, the plan has nothing that could go wrong and the socket stayed
+/// open for a while.
 pub(super) fn must_have_reached(run: &Run, packets: &[OnWire<'_>], sent: &Sent<'_>, socket: &Opened) -> bool {
     // A host's copy of what it sends itself is on no link (ip(7), IP_MULTICAST_LOOP).
     if socket.host == sent.host {

@@ -15,8 +15,9 @@ pub(super) const MAX_V4: usize = 65_507;
 /// The longest payload over IPv6, which does not count its own header.
 pub(super) const MAX_V6: usize = 65_527;
 
-/// udp/size-limit: up to the limit a datagram is taken, goes in pieces no larger than the MTU and arrives whole; above
-/// it, it is EMSGSIZE, and nothing leaves. It counts the sends of either kind, where there are both.
+/// udp/size-limit: up to the limit a datagram is taken, goes in pieces no larger than the MTU and arrives
+/// whole; above it, it is EMSGSIZE, and nothing leaves. It counts the sends of either kind, where there are
+/// both.
 pub(super) fn size_limit(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     let packets = packets(&run.trace);

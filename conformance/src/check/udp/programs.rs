@@ -1,7 +1,7 @@
 //! What the hosts of the datagram studies do.
 //!
-//! Faults never make them fail: they call, wait no longer than they must, and end. What their calls gave stands in the
-//! trace, where the checks find it.
+//! Faults never make them fail: they call, wait no longer than they must, and end. What their calls gave
+//! stands in the trace, where the checks find it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,8 +25,9 @@ const RECEIVES_MAX: usize = 256;
 pub(super) struct Pace {
     /// Before those who speak first begin, so that the others are there.
     pub(super) start: Duration,
-    /// Until nothing more is expected to come. In simulation it outlasts every fault: a packet that is held back
-    /// comes after one second at the latest. Over real sockets it outlasts what a busy machine does to a program.
+    /// Until nothing more is expected to come. In simulation it outlasts every fault: a packet that is held
+    /// back comes after one second at the latest. Over real sockets it outlasts what a busy machine does to a
+    /// program.
     pub(super) quiet: Duration,
     /// Between two things whose order matters.
     pub(super) step: Duration,
@@ -70,8 +71,8 @@ impl Family {
     }
 }
 
-/// Binds a socket to the host's own address, so that its datagrams' sender can be told beforehand; where that cannot be
-/// had, to any.
+/// Binds a socket to the host's own address, so that its datagrams' sender can be told beforehand; where that
+/// cannot be had, to any.
 pub(super) async fn own<N: Network>(
     net: &N,
     host: &str,

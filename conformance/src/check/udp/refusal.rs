@@ -10,8 +10,8 @@ use crate::check::Seen;
 /// Errors of a send that the sender's own host makes.
 const LOCAL: [Errno; 5] = [Errno::EMSGSIZE, Errno::ENETUNREACH, Errno::EAGAIN, Errno::EPERM, Errno::EACCES];
 
-/// udp/sender-never-knows: whatever becomes of it, a send on an unconnected socket succeeds, and no later call tells
-/// otherwise. It counts the sends of which nothing was received.
+/// udp/sender-never-knows: whatever becomes of it, a send on an unconnected socket succeeds, and no later
+/// call tells otherwise. It counts the sends of which nothing was received.
 pub(super) fn sender_never_knows(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     let in_vain = |sent: &&Sent<'_>| !sent.connected && talk.receives_of(sent) == 0;
@@ -30,7 +30,8 @@ pub(super) fn sender_never_knows(run: &Run) -> Seen {
     Seen::fine(in_vain)
 }
 
-/// udp/refused-when-connected: a send succeeded, a later call gave ECONNREFUSED, and the one after that did not.
+/// udp/refused-when-connected: a send succeeded, a later call gave ECONNREFUSED, and the one after that did
+/// not.
 pub(super) fn refused_when_connected(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     let connected: Vec<_> = talk.sockets.iter().filter(|opened| opened.is_connected()).collect();
@@ -57,7 +58,8 @@ pub(super) fn refused_when_connected(run: &Run) -> Seen {
     Seen::fine(sends)
 }
 
-/// Whether what a socket sent later than this, to another socket of that host, was heard there: so this came as well.
+/// Whether what a socket sent later than this, to another socket of that host, was heard there: so this came
+/// as well.
 fn is_heard_beside(talk: &Talk<'_>, sent: &Sent<'_>, host: HostId) -> bool {
     let is_later = |it: &&Sent<'_>| {
         (it.host, it.socket) == (sent.host, sent.socket) && it.at >= sent.at && it.to != sent.to
@@ -67,8 +69,9 @@ fn is_heard_beside(talk: &Talk<'_>, sent: &Sent<'_>, host: HostId) -> bool {
     talk.taken().filter(is_later).any(heard)
 }
 
-/// udp/connected-filters: whoever else sends to a connected socket is not heard. It counts their datagrams that came;
-/// where the packets are not seen, those after which they were heard at another socket of the same host.
+/// udp/connected-filters: whoever else sends to a connected socket is not heard. It counts their datagrams
+/// that came; where the packets are not seen, those after which they were heard at another socket of the same
+/// host.
 pub(super) fn connected_filters(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     let packets = packets(&run.trace);

@@ -94,8 +94,8 @@ const TRIES: u8 = 2;
 /// How long it waits for an answer.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// A server that answers whatever comes. Its answers are numbered: a request that came twice is answered by two
-/// datagrams that can be told apart.
+/// A server that answers whatever comes. Its answers are numbered: a request that came twice is answered by
+/// two datagrams that can be told apart.
 async fn answerer<N: Network>(net: N) -> std::io::Result<()> {
     let socket = own(&net, "server", PORT, Family::V4).await?;
     let mut answers = 0_u8;
@@ -150,7 +150,8 @@ async fn is_answered<N: Network>(net: &N, socket: &N::Datagram, question: &[u8])
     }
 }
 
-/// The programs that are used over real sockets as well: a client's messages come back from the echo server, or not.
+/// The programs that are used over real sockets as well: a client's messages come back from the echo server,
+/// or not.
 pub(super) fn echo(testbed: Testbed) -> Scenario {
     let pace = Pace::of(testbed);
     scenario("udp-echo")

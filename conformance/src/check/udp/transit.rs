@@ -71,8 +71,8 @@ pub(super) fn may_duplicate(run: &Run) -> Seen {
     }
 }
 
-/// udp/never-repeats: one send, one packet (or one set of fragments), whatever happens to it. It counts the sends that a
-/// fault hit: where there are faults, the wire that has them shows its packets too.
+/// udp/never-repeats: one send, one packet (or one set of fragments), whatever happens to it. It counts the
+/// sends that a fault hit: where there are faults, the wire that has them shows its packets too.
 pub(super) fn never_repeats(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     let packets = packets(&run.trace);

@@ -183,7 +183,8 @@ fn refused(error: LabError) -> Failure {
     }
 }
 
-/// A plan that cannot be carried out is wrong; that the system has no descriptor or no thread is not the plan's doing.
+/// A plan that cannot be carried out is wrong; that the system has no descriptor or no thread is not the
+/// plan's doing.
 fn not_carried(error: ForwarderError) -> Failure {
     match error {
         ForwarderError::UnknownHost(_) | ForwarderError::Event { .. } => usage(error),

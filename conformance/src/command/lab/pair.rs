@@ -24,7 +24,8 @@ const LOOK_MAX: Duration = Duration::from_millis(100);
 const SAY: Duration = Duration::from_secs(3);
 /// How often it is looked whether all of it is to stop.
 const STOP_LOOK: Duration = Duration::from_millis(100);
-/// How often it is looked whether a host has lost power, or starts again, where its plan says so. It is cut off at once.
+/// How often it is looked whether a host has lost power, or starts again, where its plan says so. It is cut
+/// off at once.
 const POWER_LOOK: Duration = Duration::from_millis(2);
 /// The signal that ends what loses power: SIGKILL.
 const KILLED: i32 = 9;

@@ -123,8 +123,8 @@ impl Started {
         ];
         let (said, stdout) = io::pipe()?;
         let (complained, stderr) = io::pipe()?;
-        // The client gets what is piped into this command, if it is run once. A terminal belongs to one program
-        // only: this one.
+        // The client gets what is piped into this command, if it is run once. A terminal belongs to one
+        // program only: this one.
         let nothing = File::open("/dev/null")?;
         let own = io::stdin();
         let is_fed = matches!(output, Output::Shown) && name == "client" && !own.is_terminal();
@@ -148,7 +148,8 @@ impl Started {
     /// Asks it, and what it has started, to end, and gives its status; kills what does not, which has none.
     pub(super) fn end(&mut self) -> Result<Option<ExitStatus>, PairError> {
         self.program.terminate()?;
-        // What it has started may end later than it does, and have something to say: once it is reaped, they are killed.
+        // What it has started may end later than it does, and have something to say: once it is reaped, they
+        // are killed.
         self.finish_output();
         let status = self.program.wait(END_LIMIT)?;
         if status.is_none() {

@@ -151,7 +151,8 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
 }
 
 impl<'a> Search<'a> {
-    /// Runs the pair without faults, alone and side by side, and works out the plans; `None` where it was stopped.
+    /// Runs the pair without faults, alone and side by side, and works out the plans; `None` where it was
+    /// stopped.
     fn without_faults(&mut self) -> Result<Option<Plans>, Failure> {
         let (bench, interrupt) = (self.bench, self.interrupt.clone());
         let (mut cases, mut trouble, mut counts) = (Vec::<Case>::new(), None, Counts::default());
@@ -181,8 +182,8 @@ impl<'a> Search<'a> {
             }
             if cases.len() == before {
                 return Err(failed(
-                    "nothing is proven: packets were lost outside of any plan in each run without faults; a machine with \
-                     less to do, or --jobs 1, may keep them",
+                    "nothing is proven: packets were lost outside of any plan in each run without faults; a \
+                     machine with less to do, or --jobs 1, may keep them",
                 ));
             }
         }
@@ -194,8 +195,8 @@ impl<'a> Search<'a> {
         }
         let (runs, seconds, limit) = (cases.len(), slowest.as_secs_f64(), self.bench.limit);
         tell(format_args!(
-            "without faults both programs succeed in {runs} of {runs} runs, in {seconds:.2} s at most; under one \
-             fault the client may take {limit:?}"
+            "without faults both programs succeed in {runs} of {runs} runs, in {seconds:.2} s at most; under \
+             one fault the client may take {limit:?}"
         ));
         let traces: Vec<_> = cases.iter().map(Case::trace_to_the_end).collect();
         match Plans::of(&traces) {

@@ -1,7 +1,7 @@
 //! A learner's folder: which lesson it is for, and how far the learner is.
 //!
-//! That is kept in a small file in the folder. A file that is damaged or gone is no obstacle: the name of the folder says
-//! which lesson it is, and counting begins anew.
+//! That is kept in a small file in the folder. A file that is damaged or gone is no obstacle: the name of the
+//! folder says which lesson it is, and counting begins anew.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};

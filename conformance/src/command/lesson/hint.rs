@@ -35,7 +35,8 @@ fn language(asked: Option<Language>, folder: Option<&Folder>) -> Language {
     asked.or(folder.map(|folder| folder.progress.language)).unwrap_or_default()
 }
 
-/// Shows a hint: of a folder the next one each time, of a lesson the next one of its folder here, or the first.
+/// Shows a hint: of a folder the next one each time, of a lesson the next one of its folder here, or the
+/// first.
 pub(super) fn hint(args: &HintArgs) -> Result<u8, CommandError> {
     let (lesson, mut folder) = Folder::named(&args.of)?;
     let language = language(args.language, folder.as_ref());

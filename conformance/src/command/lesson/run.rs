@@ -12,7 +12,8 @@ use crate::report::paragraph;
 /// Up to so many faults of the grid in one plan.
 const EXHAUSTIVE: usize = 2;
 
-/// Find the smallest plan of faults that breaks the program that believes, and hold the mended one against all
+/// Find the smallest plan of faults that breaks the program that believes, and hold the mended one against
+/// all
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Each part is printed when it is done. Ctrl-C or SIGTERM ends it at once.
@@ -27,7 +28,12 @@ pub(super) struct Args {
     mended: bool,
 
     /// How many random plans the mended program is held against, beside all plans of up to two faults
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(0..=10_000_000))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 10_000,
+        value_parser = clap::value_parser!(u64).range(0..=10_000_000),
+    )]
     cases: u64,
 }
 

@@ -102,7 +102,8 @@ fn in_rust(lesson: &Lesson, source: Option<&Path>) -> Result<(Vec<File>, String)
     Ok((files, said))
 }
 
-/// The source that a crate is to depend on: the one that was asked for, or the one that this program was built from.
+/// The source that a crate is to depend on: the one that was asked for, or the one that this program was
+/// built from.
 fn source_tree(asked: Option<&Path>, built_from: &Path) -> Result<PathBuf, CommandError> {
     let (what, help) = match asked {
         Some(path) => (
@@ -111,8 +112,8 @@ fn source_tree(asked: Option<&Path>, built_from: &Path) -> Result<PathBuf, Comma
         ),
         None => (
             "the source that this program was built from is not there any more".to_owned(),
-            "the crate is to depend on it: give a copy of it with --source PATH, or do the lesson in Python with \
-             --language python",
+            "the crate is to depend on it: give a copy of it with --source PATH, or do the lesson in Python \
+             with --language python",
         ),
     };
     tree(asked.unwrap_or(built_from)).map_err(|error| CommandError::Lesson {

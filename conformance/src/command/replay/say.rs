@@ -54,8 +54,8 @@ pub(super) fn wrong(replayed: &Replayed) -> Option<Wrong> {
     (fired < planned).then(|| Wrong::Fails(format!("{fired} of {planned} faults and events took place")))
 }
 
-/// How the run ended, what fired, what the checks saw, and whether it still shows what its plan was found to show;
-/// whether all of that is as claimed.
+/// How the run ended, what fired, what the checks saw, and whether it still shows what its plan was found to
+/// show; whether all of that is as claimed.
 pub(super) fn conclusion(
     out: &mut String,
     replayed: &Replayed,
@@ -69,8 +69,8 @@ pub(super) fn conclusion(
     let planned = run.fired.faults.len() + run.fired.events.len();
     let _ = writeln!(out, "fired     {} of {planned} faults and events", run.fired.count());
     if !run.fired.all() {
-        let why = "what did not fire never met its packet: that was not sent, or was lost before, or hit by another \
-                   fault already, or has no such bit";
+        let why = "what did not fire never met its packet: that was not sent, or was lost before, or hit by \
+                   another fault already, or has no such bit";
         paragraph(out, "          ", why, width);
     }
     for (claim, seen) in &replayed.seen {

@@ -23,8 +23,8 @@ const CHOSEN: [(&str, &str, &str); 4] = [
     // The burst at the beginning, and its growth, with nothing in the way.
     ("tcp/initial-window", "tcp-transfer", NO_FAULT),
     ("tcp/slow-start", "tcp-transfer", NO_FAULT),
-    // All that is under way is lost: one segment, slow start up to half, then a segment for each round trip. These are
-    // long enough to be seen beside the time-out.
+    // All that is under way is lost: one segment, slow start up to half, then a segment for each round trip.
+    // These are long enough to be seen beside the time-out.
     (
         "tcp/backs-off-on-loss",
         "tcp-transfer",
@@ -45,8 +45,8 @@ at_us = 200000
 ];
 const NO_FAULT: &str = "format = 1\n";
 
-/// A short run of a guaranteed claim in which its situation occurred: under a lost packet with data, if the claim is
-/// about faults, else under another fault, else without.
+/// A short run of a guaranteed claim in which its situation occurred: under a lost packet with data, if the
+/// claim is about faults, else under another fault, else without.
 pub(super) fn example(claim: &'static Claim, seed: u64) -> Option<Exhibit> {
     let studies = settled_by(claim, Testbed::Virtual);
     if let Some(chosen) = chosen(claim, &studies, seed) {

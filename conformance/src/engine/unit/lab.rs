@@ -8,7 +8,8 @@ use faultwire_sim::Run;
 
 use crate::study::{Search, Study};
 
-/// Studies whose runs take a second or more in a lab. They are begun first, so that none of them is what all wait for in the end.
+/// Studies whose runs take a second or more in a lab. They are begun first, so that none of them is what all
+/// wait for in the end.
 const LONG: [&str; 10] = [
     "tcp-simultaneous-close",
     "tcp-time-wait",
@@ -30,8 +31,8 @@ pub(super) fn rank(study: &Study) -> usize {
 /// Of the plans that no grid holds so many are tried at least.
 const FURTHER_MIN: u64 = 2;
 
-/// The plans beyond those of the sweep: one fault of each kind on the first packet of the run without faults that bears what
-/// the programs send, and some of the study's own, where a lab can carry them.
+/// The plans beyond those of the sweep: one fault of each kind on the first packet of the run without faults
+/// that bears what the programs send, and some of the study's own, where a lab can carry them.
 pub(super) fn plans(study: &Study, fault_free: &Run, own: Vec<FaultPlan>, count: u64) -> Vec<FaultPlan> {
     let mut plans = if study.search == Search::FAULT_FREE { Vec::new() } else { on_data(fault_free) };
     let own: Vec<FaultPlan> = own.into_iter().filter(is_possible).collect();
@@ -56,8 +57,8 @@ struct Bearer {
     len: usize,
 }
 
-/// One fault of each kind on the first packet with data; and, of a stream, the loss of one in the middle, so that others come
-/// behind it.
+/// One fault of each kind on the first packet with data; and, of a stream, the loss of one in the middle, so
+/// that others come behind it.
 fn on_data(run: &Run) -> Vec<FaultPlan> {
     let trace = &run.trace;
     let bearers: Vec<Bearer> = trace

@@ -91,8 +91,8 @@ fn acknowledged(seen: &Seen, data: &Packet) -> Option<Value> {
 /// What the peer sends in the stream, in bytes: all of it fits into the tried host's buffer.
 const STREAM_LENGTH: usize = 40_000;
 
-/// The peer sends a stream of full segments, each of which takes its time on the link. Nobody reads them: who reads makes
-/// room, and tells of it with acknowledgements of another kind.
+/// The peer sends a stream of full segments, each of which takes its time on the link. Nobody reads them: who
+/// reads makes room, and tells of it with acknowledgements of another kind.
 pub(super) const STREAM: Experiment = Experiment {
     name: "stream",
     plan: || plan(1_000, Some(10_000), Vec::new()),

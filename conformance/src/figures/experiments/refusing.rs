@@ -15,7 +15,8 @@ use super::super::socket::{Host, kernel_socket};
 use super::super::value::Value;
 use super::{Experiment, plan};
 
-/// The peer calls a closed port with TCP and with UDP in both families; the tried host calls one of the peer's.
+/// The peer calls a closed port with TCP and with UDP in both families; the tried host calls one of the
+/// peer's.
 pub(super) const CLOSED_PORTS: Experiment = Experiment {
     name: "closed-ports",
     plan: || plan(1_000, None, Vec::new()),

@@ -165,7 +165,8 @@ pub(super) const LOST_FIN: Experiment = Experiment {
     ],
 };
 
-/// Segments follow each other so slowly that each duplicate acknowledgement is back before the next one goes out.
+/// Segments follow each other so slowly that each duplicate acknowledgement is back before the next one goes
+/// out.
 const PACE: Duration = Duration::from_millis(12);
 /// The segment of them that is lost.
 const LOST: u32 = 4;
@@ -191,7 +192,8 @@ pub(super) const GAP: Experiment = Experiment {
     }],
 };
 
-/// The acknowledgements for what comes before the lost segment that arrived before its repeat, but the first one.
+/// The acknowledgements for what comes before the lost segment that arrived before its repeat, but the first
+/// one.
 fn duplicates(seen: &Seen) -> Option<Value> {
     let mut lost = seen.class(Class::Data).filter(|packet| packet.label.nth == LOST);
     let (original, repeat) = (lost.next()?, lost.next()?);

@@ -1,5 +1,5 @@
-//! The machines of the ladder by themselves: datagrams that nobody sent, and numbers that come round; and their lessons on
-//! the other testbeds.
+//! The machines of the ladder by themselves: datagrams that nobody sent, and numbers that come round; and
+//! their lessons on the other testbeds.
 
 use std::collections::VecDeque;
 
@@ -32,7 +32,9 @@ fn datagram() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn no_datagram_brings_a_machine_down(datagrams in proptest::collection::vec((datagram(), 0..500_u64), 0..30)) {
+    fn no_datagram_brings_a_machine_down(
+        datagrams in proptest::collection::vec((datagram(), 0..500_u64), 0..30),
+    ) {
         for mut machine in machines() {
             let mut now = Time::ZERO;
             let mut answers = 0;

@@ -67,7 +67,9 @@ macro_rules! spoiled {
         }
     };
     (@ send) => { fn send(&mut self, now: Time, message: &[u8]) { self.0.send(now, message); } };
-    (@ on_datagram) => { fn on_datagram(&mut self, now: Time, datagram: &[u8]) { self.0.on_datagram(now, datagram); } };
+    (@ on_datagram) => {
+        fn on_datagram(&mut self, now: Time, datagram: &[u8]) { self.0.on_datagram(now, datagram); }
+    };
     (@ on_timer) => { fn on_timer(&mut self, now: Time) { self.0.on_timer(now); } };
     (@ next_datagram) => { fn next_datagram(&mut self) -> Option<Vec<u8>> { self.0.next_datagram() } };
     (@ next_message) => { fn next_message(&mut self) -> Option<Vec<u8>> { self.0.next_message() } };

@@ -1,5 +1,5 @@
-//! A look at each call of a learner's machine, and at each step of a program: whether it comes back, and what came before
-//! it.
+//! A look at each call of a learner's machine, and at each step of a program: whether it comes back, and what
+//! came before it.
 
 use std::any::TypeId;
 use std::cell::RefCell;
@@ -61,8 +61,8 @@ impl Call {
     }
 }
 
-/// The calls of the machines that one thread runs: how many there were, whether the last one has come back, and the last
-/// ones themselves.
+/// The calls of the machines that one thread runs: how many there were, whether the last one has come back,
+/// and the last ones themselves.
 #[derive(Debug, Default)]
 struct Calls {
     count: u64,
@@ -107,7 +107,8 @@ pub(super) fn watched_talker<M: Talker + Default>() -> Box<dyn Talker> {
     Box::new(Watched::<M>::new(EITHER))
 }
 
-/// A program over a stream, of which each step is noted: what it does from one `.await` that waits to the next.
+/// A program over a stream, of which each step is noted: what it does from one `.await` that waits to the
+/// next.
 pub(super) fn watched_run(whose: &'static str, run: Running) -> Running {
     struct Steps(&'static str, Slot, Running);
     impl Future for Steps {
@@ -214,7 +215,8 @@ impl<M: Machine> Machine for Watched<M> {
         self.in_a_row = if message.is_some() { self.in_a_row + 1 } else { 0 };
         assert!(
             self.in_a_row <= MESSAGES_MAX,
-            "next_message has brought {MESSAGES_MAX} messages in a row, with nothing in between: does it ever say None?"
+            "next_message has brought {MESSAGES_MAX} messages in a row, with nothing in between: does it \
+             ever say None?"
         );
         message
     }

@@ -58,8 +58,8 @@ fn stop_and_wait() -> Experiment {
     Experiment {
         slug: "stop-and-wait",
         title: "Stop-and-wait: the further, the emptier the link",
-        about: "Lessons 1 and 2. A round trip is as long as the time-out, so that a loss costs as much as a success \
-                takes. Lesson 1 sends the whole message back, and so takes the time of another one.",
+        about: "Lessons 1 and 2. A round trip is as long as the time-out, so that a loss costs as much as a \
+                success takes. Lesson 1 sends the whole message back, and so takes the time of another one.",
         x: delays(),
         x_short: "a",
         series: vec![
@@ -107,8 +107,8 @@ fn window() -> Experiment {
     Experiment {
         slug: "window",
         title: "The gain of a window: several messages in each round trip",
-        about: "Lesson 2 has one message on its way, lesson 4 up to a window of W; nothing is lost. Without losses \
-                lesson 5 does exactly as lesson 4.",
+        about: "Lesson 2 has one message on its way, lesson 4 up to a window of W; nothing is lost. Without \
+                losses lesson 5 does exactly as lesson 4.",
         x: delays(),
         x_short: "a",
         series: vec![
@@ -133,10 +133,11 @@ fn loss() -> Experiment {
     Experiment {
         slug: "loss",
         title: "Go-back-N against selective repeat where datagrams are lost",
-        about: "A link with 1+2a = 8, which a window of 8 just fills. The textbook's go-back-N learns of a loss one round \
-                trip after the message was sent. That of lesson 4 has one timer, set anew with each acknowledgement, and \
-                learns of it nearly one round trip later. Selective repeat comes up to 1−p where its window is so large that \
-                it never stands still; with a window of 8 it does, while the oldest message is repeated.",
+        about: "A link with 1+2a = 8, which a window of 8 just fills. The textbook's go-back-N learns of a \
+                loss one round trip after the message was sent. That of lesson 4 has one timer, set anew \
+                with each acknowledgement, and learns of it nearly one round trip later. Selective repeat \
+                comes up to 1−p where its window is so large that it never stands still; with a window of 8 \
+                it does, while the oldest message is repeated.",
         x: Axis::linear("p: the share of messages that is lost", &[0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]),
         x_short: "p",
         series: vec![

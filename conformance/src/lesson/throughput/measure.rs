@@ -1,4 +1,5 @@
-//! One measurement: a machine brings messages over a link under some plans, and what it makes of the link is counted.
+//! One measurement: a machine brings messages over a link under some plans, and what it makes of the link is
+//! counted.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,7 +22,8 @@ const PORT: &str = "7000";
 const EVENTS_MAX: u64 = 10_000_000;
 const TIME_MAX: Duration = Duration::from_secs(100_000);
 
-/// The part of the messages at the beginning, and at the end, that does not count: a window opens there, and runs empty.
+/// The part of the messages at the beginning, and at the end, that does not count: a window opens there, and
+/// runs empty.
 const ASIDE: usize = 10;
 
 /// What is measured at a point.
@@ -173,8 +175,8 @@ async fn call(net: Net, machine: Unhurried, messages: usize) -> faultwire_sim::R
     Ok(())
 }
 
-/// A machine whose program hands over the next message when the link is free, as a program does whose socket makes it
-/// wait. What the machine sends of itself, repeats, may wait for the link all the same.
+/// A machine whose program hands over the next message when the link is free, as a program does whose socket
+/// makes it wait. What the machine sends of itself, repeats, may wait for the link all the same.
 struct Unhurried {
     machine: Box<dyn Machine>,
     way: Way,

@@ -7,7 +7,8 @@ use crate::report::paragraph;
 
 const WIDTH: usize = 80;
 
-/// Points of different series are in one line where their x differ by no more than this share: a link has whole kilobits.
+/// Points of different series are in one line where their x differ by no more than this share: a link has
+/// whole kilobits.
 const SAME: f64 = 0.1;
 
 pub(super) fn table(figure: &Figure) -> String {

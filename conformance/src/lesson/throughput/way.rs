@@ -24,8 +24,8 @@ pub struct Way {
 }
 
 impl Way {
-    /// The way on which a round trip takes as long as the time-out: a message, its travel, and an acknowledgement
-    /// back. `a` is met as nearly as whole kilobits allow: [`Way::a`] tells.
+    /// The way on which a round trip takes as long as the time-out: a message, its travel, and an
+    /// acknowledgement back. `a` is met as nearly as whole kilobits allow: [`Way::a`] tells.
     pub fn of_one_time_out(a: f64) -> Way {
         Way::filled(1.0 + 2.0 * a, NUMBERED)
     }
@@ -66,7 +66,8 @@ impl Way {
         self.takes(NUMBERED + MESSAGE)
     }
 
-    /// The time of the travel, over that of a message. An acknowledgement's own time counts as a part of the way back.
+    /// The time of the travel, over that of a message. An acknowledgement's own time counts as a part of the
+    /// way back.
     pub fn a(&self) -> f64 {
         let back = 2 * Duration::from_micros(self.delay_us) + self.takes(NUMBERED);
         back.as_secs_f64() / 2.0 / self.each().as_secs_f64()

@@ -183,7 +183,9 @@ proptest! {
 
     #[test]
     fn no_segment_brings_a_conversation_down(
-        segments in proptest::collection::vec((0..5_u8, [0..4_u32, 0..4_u32, 0..4_u32, 0..4_u32], any::<bool>()), 0..30),
+        segments in proptest::collection::vec(
+            (0..5_u8, [0..4_u32, 0..4_u32, 0..4_u32, 0..4_u32], any::<bool>()), 0..30,
+        ),
         calls: bool,
     ) {
         use crate::lesson::Talker as _;

@@ -1,5 +1,5 @@
-//! Charts of a run, where a curve says more than a picture: bytes in flight and the windows that bound them over time,
-//! and how long each repeat waited.
+//! Charts of a run, where a curve says more than a picture: bytes in flight and the windows that bound them
+//! over time, and how long each repeat waited.
 
 mod curve;
 mod flow;
@@ -31,7 +31,8 @@ pub(super) fn charts(trace: &Trace, id: &str) -> Vec<String> {
     charts
 }
 
-/// A curve shows something where a window bounds what is in flight: much data has filled one, or one was closed.
+/// A curve shows something where a window bounds what is in flight: much data has filled one, or one was
+/// closed.
 fn says_something(flow: &Flow) -> bool {
     flow.segments >= SEGMENTS_MIN && flow.is_bounded || flow.was_closed
 }

@@ -122,8 +122,8 @@ fn note(trace: &Trace, events_max: usize) -> Option<String> {
     }
     (events > events_max).then(|| {
         format!(
-            "Summed up: of {} events with {} packets the picture shows the first and the last. The command with \
-             --pcapng FILE keeps them all.",
+            "Summed up: of {} events with {} packets the picture shows the first and the last. The command \
+             with --pcapng FILE keeps them all.",
             grouped(events as u64),
             grouped(packets.into()),
         )

@@ -1,4 +1,5 @@
-//! As much of WebDriver (<https://www.w3.org/TR/webdriver2/>) as the tests need, spoken with Debian's chromedriver.
+//! As much of WebDriver (<https://www.w3.org/TR/webdriver2/>) as the tests need, spoken with Debian's
+//! chromedriver.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -187,8 +188,8 @@ impl Browser {
              && matchMedia('(prefers-color-scheme: {scheme})').matches"
         );
         self.wait_until(&is_so, &json!(true));
-        let frames = "window.drawn = 0; const draw = () => ++window.drawn < 2 && requestAnimationFrame(draw); \
-                      requestAnimationFrame(draw)";
+        let frames = "window.drawn = 0; const draw = () => ++window.drawn < 2 && \
+                      requestAnimationFrame(draw); requestAnimationFrame(draw)";
         self.script(frames, json!([]));
         self.wait_until("return window.drawn", &json!(2));
     }

@@ -13,8 +13,8 @@ const CROWDED: &str =
   return words.right > own.right - 2 || words.left < own.left;
 }).map(cell => cell.textContent)";
 
-/// Runs whose box is higher than what is in it, pictures that are out of proportion, charts whose words meet, and commands
-/// of which something is cut off at the right.
+/// Runs whose box is higher than what is in it, pictures that are out of proportion, charts whose words meet,
+/// and commands of which something is cut off at the right.
 const HOLES: &str = "const wrong = [];
 for (const run of document.querySelectorAll('.run')) {
   const within = [...run.children].map(it => it.getBoundingClientRect().bottom);
@@ -33,7 +33,8 @@ for (const run of document.querySelectorAll('.run')) {
     const out = words.filter(([, it]) => it.right > own.right + 1 || it.left < own.left - 1);
     wrong.push(...out.map(([text]) => 'outside of its chart: ' + text));
     words.forEach(([text, one], index) => words.slice(index + 1).forEach(([other, two]) => {
-      const meet = one.right > two.left && one.left < two.right && one.bottom - 2 > two.top && one.top < two.bottom - 2;
+      const meet = one.right > two.left && one.left < two.right
+        && one.bottom - 2 > two.top && one.top < two.bottom - 2;
       if (meet) wrong.push(text + ' covers ' + other);
     }));
   }
@@ -41,7 +42,8 @@ for (const run of document.querySelectorAll('.run')) {
     const top = over.getBoundingClientRect();
     const covered = [...over.parentElement.querySelectorAll('.picture text')].filter(text => {
       const words = text.getBoundingClientRect();
-      return words.right > top.left && words.left < top.right && words.bottom > top.top && words.top < top.bottom;
+      return words.right > top.left && words.left < top.right
+        && words.bottom > top.top && words.top < top.bottom;
     });
     wrong.push(...covered.map(text => 'a button covers: ' + text.textContent));
   }
@@ -77,16 +79,17 @@ pub(crate) fn looks(page: &str) {
     browser.no_trouble();
 }
 
-/// On paper: what is closed is open, no picture is higher than a sheet but those that are told to break, and what can only be
-/// clicked is gone.
+/// On paper: what is closed is open, no picture is higher than a sheet but those that are told to break, and
+/// what can only be clicked is gone.
 pub(crate) fn prints(page: &str) {
     let Some((_dir, browser)) = shown(page) else { return };
     // The width of A4 between its margins, at 96 pixels an inch.
     browser.be_on("print", 688, "dark");
     let closed = "return [...document.querySelectorAll('details.entry')].filter(it => it.open).length";
     assert_eq!(browser.script(closed, json!([])), 0, "nobody opened them");
-    let hidden = "return [...document.querySelectorAll('.entry .facts, .entry figcaption, .picture svg')]\
-                  .filter(it => !it.checkVisibility({contentVisibilityAuto: true}) || !it.getClientRects().length).length";
+    let hidden = "return [...document.querySelectorAll('.entry .facts, .entry figcaption, .picture \
+                  svg')].filter(it => !it.checkVisibility({contentVisibilityAuto: true}) || \
+                  !it.getClientRects().length).length";
     browser.wait_until(hidden, &json!(0));
     let high = "return [...document.querySelectorAll('.picture:not(.tall) svg')]\
                 .map(it => it.getBoundingClientRect().height).filter(it => it > 269 / 25.4 * 96)";

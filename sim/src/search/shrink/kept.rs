@@ -1,4 +1,5 @@
-//! What shrinking leaves alone: the faults and the events of the plan that all plans of a scenario are made from.
+//! What shrinking leaves alone: the faults and the events of the plan that all plans of a scenario are made
+//! from.
 
 use faultwire::fault::{Fault, FaultPlan, PlanEvent};
 
@@ -10,7 +11,8 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// What of a base plan is in a plan. A plan that somebody wrote may lack some of it: then that is how it was meant.
+    /// What of a base plan is in a plan. A plan that somebody wrote may lack some of it: then that is how it
+    /// was meant.
     pub(super) fn of(base: &FaultPlan, plan: &FaultPlan) -> Kept {
         Kept { faults: common(&base.faults, &plan.faults), events: common(&base.events, &plan.events) }
     }

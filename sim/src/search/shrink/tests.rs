@@ -142,7 +142,8 @@ fn words_bits_links_and_events_that_do_not_matter_go() {
     };
     let result = shrunk(&from, |plan| {
         let crash = |event: &PlanEvent| matches!(event.kind, EventKind::Crash(_));
-        let bit = |fault: &Fault| matches!(&fault.action, Action::CorruptBits(bits) if bits.iter().any(|bit| *bit >= 64));
+        let late = |bits: &[u32]| bits.iter().any(|bit| *bit >= 64);
+        let bit = |fault: &Fault| matches!(&fault.action, Action::CorruptBits(bits) if late(bits));
         plan.events.iter().any(crash) && plan.faults.iter().any(bit)
     });
     let expected = FaultPlan {
@@ -260,9 +261,10 @@ impl Need {
                 any(&|fault| std::mem::discriminant(&fault.action) == *action && fault.packet.nth >= *nth)
             }
             Need::Delay(least) => any(&|fault| matches!(fault.action, Action::DelayUs(us) if us >= *least)),
-            Need::Bit(least) => any(
-                &|fault| matches!(&fault.action, Action::CorruptBits(bits) if bits.iter().any(|bit| bit >= least)),
-            ),
+            Need::Bit(least) => any(&|fault| match &fault.action {
+                Action::CorruptBits(bits) => bits.iter().any(|bit| bit >= least),
+                _ => false,
+            }),
             Need::Flow(flow) => any(&|fault| fault.packet.flow == Some(*flow)),
             Need::Count(least) => plan.faults.len() >= *least,
             Need::OddSum => plan.faults.iter().map(|fault| fault.packet.nth).sum::<u32>() % 2 == 1,
@@ -284,7 +286,10 @@ proptest! {
             }
         }
         let mut needs: Vec<Need> =
-            needs.iter().map(|(kind, which, number)| Need::of(*kind, which.get(&from.faults), *number)).collect();
+            needs
+                .iter()
+                .map(|(kind, which, number)| Need::of(*kind, which.get(&from.faults), *number))
+                .collect();
         needs.retain(|need| need.met(&from));
         let limits = ShrinkLimits { runs_max: 20_000, tick_us: 1 };
         let mut asked = 0;

@@ -1,4 +1,5 @@
-//! A small world to search in: a stop-and-wait sender and its receiver over the real wire, with bugs to plant.
+//! A small world to search in: a stop-and-wait sender and its receiver over the real wire, with bugs to
+//! plant.
 
 use std::time::Duration;
 

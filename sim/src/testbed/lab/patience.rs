@@ -1,8 +1,9 @@
 //! How long a run in a lab is waited for: as long as the timers of its hosts may make it take, and no longer.
 //!
-//! A TCP that hears nothing sends again after a wait that doubles each time (RFC 6298, section 5.5), as do its probes of a closed
-//! window (RFC 9293, section 3.8.6.1), up to two minutes on Linux. So a run has come to nothing where for longer than that no packet
-//! went anywhere and no program's call came back; and each fault of its plan may cost it one such wait.
+//! A TCP that hears nothing sends again after a wait that doubles each time (RFC 6298, section 5.5), as do
+//! its probes of a closed window (RFC 9293, section 3.8.6.1), up to two minutes on Linux. So a run has come
+//! to nothing where for longer than that no packet went anywhere and no program's call came back; and each
+//! fault of its plan may cost it one such wait.
 
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use faultwire::fault::{Action, Direction, EventKind, FaultPlan, When};
 use crate::settings::Settings;
 use crate::strategy::HITS_PER_ITEM_MAX;
 
-/// A run may take so many times as long as one over other real sockets, with nothing lost: its programs wait as well.
+/// A run may take so many times as long as one over other real sockets, with nothing lost: its programs wait
+/// as well.
 const SLOWER: u32 = 6;
 /// The longest that a timer of TCP waits: Linux's `TCP_RTO_MAX`, and that of ours.
 const TIMER_MAX: Duration = Duration::from_secs(120);
@@ -21,7 +23,8 @@ const LATE_MAX: Duration = Duration::from_secs(5);
 const TIMEOUT_FIRST: Duration = Duration::from_secs(1);
 /// After how long a held packet is released at the latest.
 const HELD_MAX: Duration = Duration::from_secs(1);
-/// No run is waited for any longer: it would take ten faults in a row of which not one packet comes through between.
+/// No run is waited for any longer: it would take ten faults in a row of which not one packet comes through
+/// between.
 const RUN_MAX: Duration = Duration::from_secs(600);
 
 /// The limits of a run.
@@ -72,7 +75,8 @@ pub(super) fn every_outage_ends(plan: &FaultPlan) -> bool {
     is_mended && crashed.into_iter().all(starts_again)
 }
 
-/// What the timers may wait in all under a plan, if each fault costs a wait and no round trip between two of them resets the timer.
+/// What the timers may wait in all under a plan, if each fault costs a wait and no round trip between two of
+/// them resets the timer.
 fn waits(plan: &FaultPlan) -> Duration {
     let mut ways: Vec<&Direction> = plan.faults.iter().map(|fault| &fault.direction).collect();
     ways.extend(plan.events.iter().filter_map(|event| match &event.when {
@@ -81,7 +85,8 @@ fn waits(plan: &FaultPlan) -> Duration {
     }));
     ways.sort_unstable();
     ways.dedup();
-    // What is sent into an outage counts as the most that is hit of one packet: no longer than that does one last here.
+    // What is sent into an outage counts as the most that is hit of one packet: no longer than that does one
+    // last here.
     let cuts = plan.events.iter().filter(|event| matches!(event.kind, EventKind::Partition(_))).count();
     let lost = cuts * HITS_PER_ITEM_MAX;
     let hits = |way: &Direction| plan.faults.iter().filter(|fault| fault.direction == *way).count();
@@ -100,8 +105,8 @@ fn in_a_row(first: Duration, count: usize) -> Duration {
     (0..count).map(wait).fold(Duration::ZERO, Duration::saturating_add)
 }
 
-/// The longest timeout that a connection may begin with: the first round trip and four times its half (RFC 6298, section 2.2),
-/// where that is as late as the plan can make it.
+/// The longest timeout that a connection may begin with: the first round trip and four times its half (RFC
+/// 6298, section 2.2), where that is as late as the plan can make it.
 fn timeout(plan: &FaultPlan) -> Duration {
     let late = |action: &Action| match action {
         Action::DelayUs(us) => Duration::from_micros(*us),

@@ -1,8 +1,8 @@
 //! Labs that are kept from run to run: making one costs milliseconds, ending one tens of them.
 //!
-//! A run gets hosts with addresses that no run of this process has had before. So what sockets of an earlier run still have
-//! to send is lost: over IPv4 the kernel sends nothing from an address that its host does not have any more, over IPv6 the
-//! forwarder knows it by its address and ignores it.
+//! A run gets hosts with addresses that no run of this process has had before. So what sockets of an earlier
+//! run still have to send is lost: over IPv4 the kernel sends nothing from an address that its host does not
+//! have any more, over IPv6 the forwarder knows it by its address and ignores it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,13 +14,15 @@ use faultwire::lab::{Device, DeviceKind, HostConfig, KernelHost, Lab, LabError, 
 /// The kernel settings of labs for runs.
 pub(crate) const PROFILE: Profile = Profile::Fast;
 
-/// How long hosts go on against silence, in place of the profile's few repeats, where every outage of a plan ends.
+/// How long hosts go on against silence, in place of the profile's few repeats, where every outage of a plan
+/// ends.
 ///
-/// What is claimed of TCP under faults supposes that no side gives up before they are over. Linux counts no repeats of data: a side gives
-/// up once the time has gone by that so many would take with its *least* timeout of 200 ms. Five, which make cases short, are 12.6 s. A
-/// connection whose first round trip took a second waits three for its first repeat already, and has not made four by
-/// then. With 15, the kernel's own, it is 924 s, longer than any run is waited for. Where a connection is given up that no program
-/// has any more, nobody is told. SYN and SYN-ACK are counted: no plan hits one as often as it is repeated.
+/// What is claimed of TCP under faults supposes that no side gives up before they are over. Linux counts no
+/// repeats of data: a side gives up once the time has gone by that so many would take with its *least*
+/// timeout of 200 ms. Five, which make cases short, are 12.6 s. A connection whose first round trip took a
+/// second waits three for its first repeat already, and has not made four by then. With 15, the kernel's own,
+/// it is 924 s, longer than any run is waited for. Where a connection is given up that no program has any
+/// more, nobody is told. SYN and SYN-ACK are counted: no plan hits one as often as it is repeated.
 const PATIENT: [(&str, &str); 4] = [
     ("ipv4/tcp_retries2", "15"),
     ("ipv4/tcp_orphan_retries", "15"),
@@ -108,7 +110,8 @@ pub(crate) fn take_fresh(kind: &Kind, addrs: &[(Ipv4Addr, Ipv6Addr)]) -> Result<
     patiently(|| make(kind, addrs))
 }
 
-/// Tries again where an address is not there in time: the kernel makes it after all that other namespaces have asked for.
+/// Tries again where an address is not there in time: the kernel makes it after all that other namespaces
+/// have asked for.
 fn patiently(attempt: impl Fn() -> Result<Bench, LabError>) -> Result<Bench, LabError> {
     let mut taken = attempt();
     for _ in 1..ATTEMPTS {

@@ -1,8 +1,10 @@
-//! The programs of a run in a lab: each host's, and where a plan has hosts lose power and start again, each life's.
+//! The programs of a run in a lab: each host's, and where a plan has hosts lose power and start again, each
+//! life's.
 //!
-//! When a host loses power the wire cuts it off. Its program is dropped then, with all its sockets; what that makes them send gets
-//! nowhere. What a program still called after its host had lost power is in no trace, and how it ended counts for nothing. When
-//! the host starts again, so does its program, in the place that the wire has there from then on.
+//! When a host loses power the wire cuts it off. Its program is dropped then, with all its sockets; what that
+//! makes them send gets nowhere. What a program still called after its host had lost power is in no trace,
+//! and how it ended counts for nothing. When the host starts again, so does its program, in the place that
+//! the wire has there from then on.
 
 use std::future::poll_fn;
 use std::io;
@@ -59,7 +61,9 @@ pub(super) fn run(
             biased;
             end = programs.ending() => end,
             end = scenario.asked_to_end() => Ok(end),
-            limit = stalls(patience, forwarder, &calls, clock) => Ok(End::Stalled { limit: limit?, sockets: Vec::new() }),
+            limit = stalls(patience, forwarder, &calls, clock) => {
+                Ok(End::Stalled { limit: limit?, sockets: Vec::new() })
+            }
         }
     })?;
     let end = end_after_panics(end, |host| {
@@ -102,7 +106,8 @@ async fn stalls(
     }
 }
 
-/// A host in one of its lives: which, and how often it had lost power before. Its calls have a number of their own in the trace.
+/// A host in one of its lives: which, and how often it had lost power before. Its calls have a number of
+/// their own in the trace.
 type Life = (usize, u32);
 
 /// The programs that run.
@@ -188,7 +193,8 @@ impl<'a> Programs<'a> {
         Ok(())
     }
 
-    /// Waits until the run has ended; meanwhile ends the programs of hosts that lose power, and starts those of hosts that start.
+    /// Waits until the run has ended; meanwhile ends the programs of hosts that lose power, and starts those
+    /// of hosts that start.
     async fn ending(&mut self) -> Result<End, String> {
         let progress = self.progress.clone();
         let mut ending = std::pin::pin!(progress.ending());
@@ -253,7 +259,8 @@ fn kernel_net(clock: &OsNetwork, host: &KernelHost, own: &Host, names: &Names) -
             other => io::Error::other(other),
         })
     });
-    // Streams are bound to the address of this run: that of an earlier one may still have connections with the same port.
+    // Streams are bound to the address of this run: that of an earlier one may still have connections with
+    // the same port.
     net = own.addrs.into_iter().fold(net.with_open_datagrams(), OsNetwork::with_host_address);
     for (name, addrs) in names.iter() {
         for addr in addrs {

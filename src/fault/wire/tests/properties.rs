@@ -83,7 +83,10 @@ proptest! {
         prop_assert_eq!(bench.wire.in_flight(), 0);
         for to in [CLIENT, SERVER] {
             let arrived: Vec<u32> = packets(&due).iter().filter(|d| d.to == to).map(|d| d.packet.0).collect();
-            let sent = sends.iter().enumerate().filter(|(_, (_, back, len))| (*back == (to == CLIENT)) && *len <= 180);
+            let sent = sends
+                .iter()
+                .enumerate()
+                .filter(|(_, (_, back, len))| (*back == (to == CLIENT)) && *len <= 180);
             prop_assert_eq!(arrived, sent.map(|(index, _)| index as u32).collect::<Vec<_>>());
         }
         prop_assert!(packets(&due).iter().all(|delivery| delivery.copy == 0 && !delivery.altered));
@@ -133,8 +136,8 @@ proptest! {
         prop_assert_eq!(bench.trace, bench_again.trace);
     }
 
-    /// To look ahead by no more than the link's delay changes nothing of what each host gets, and when: not even
-    /// where everything happens in the same few moments.
+    /// To look ahead by no more than the link's delay changes nothing of what each host gets, and when: not
+    /// even where everything happens in the same few moments.
     #[test]
     fn looking_ahead_disturbs_nothing(
         plan in plan(),
@@ -154,12 +157,14 @@ proptest! {
                 *at = *at / 5_000 * STEP_US;
             }
         }
-        let sends: Vec<_> = sends.into_iter().map(|(later, back, len)| (later * STEP_US, back, len)).collect();
+        let sends: Vec<_> =
+            sends.into_iter().map(|(later, back, len)| (later * STEP_US, back, len)).collect();
         let (due, bench) = run(&plan, &sends, Duration::ZERO);
         let (due_ahead, bench_ahead) = run(&plan, &sends, plan.link.numbers().delay());
         for host in [CLIENT, SERVER] {
             let gets = |due: &[Due]| -> Vec<Due> {
-                let to_host = |due: &&Due| matches!(&due.what, DueWhat::Packet(delivery) if delivery.to == host);
+                let to_host =
+                    |due: &&Due| matches!(&due.what, DueWhat::Packet(delivery) if delivery.to == host);
                 due.iter().filter(to_host).cloned().collect()
             };
             prop_assert_eq!(gets(&due), gets(&due_ahead));

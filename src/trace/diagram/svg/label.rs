@@ -1,5 +1,5 @@
-//! Where the words on packets stand: along their packet's line, from its start on; clear of all other words, and
-//! where the fewest other lines pass.
+//! Where the words on packets stand: along their packet's line, from its start on; clear of all other words,
+//! and where the fewest other lines pass.
 
 use super::chart::{At, Chart, Room};
 use super::letters::{self, SIZE};
@@ -104,7 +104,8 @@ impl Labels<'_> {
         self.write(choices)
     }
 
-    /// Words on no packet, level, their middle at a point, or within `half` to its sides, or so far above or below.
+    /// Words on no packet, level, their middle at a point, or within `half` to its sides, or so far above or
+    /// below.
     pub(super) fn level(&mut self, at: At, half: f64, drops: &[f64], words: &str, size: f64) -> At {
         let wide = letters::width(words, size) / 2.0;
         let room = |(x, y): At| Room::level(x - wide, y - ASCENT, x + wide, y + DESCENT);

@@ -60,8 +60,8 @@ const GAPS: (f64, f64) = (17.0, 18.0);
 /// A line of the legend.
 const LINE: f64 = 22.0;
 
-/// Where the signs stand that are no wider than that, each by the lines above it and its distance from the left; and
-/// how many lines they take.
+/// Where the signs stand that are no wider than that, each by the lines above it and its distance from the
+/// left; and how many lines they take.
 fn places(signs: &[Sign], width: f64) -> (Vec<(Sign, f64, f64)>, f64) {
     let (mut x, mut y) = (0.0, 0.0);
     let mut places = Vec::new();

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 /// Pixels of the letters of labels.
 pub(super) const SIZE: f64 = 13.0;
 
-/// From the blank to the tilde, in hundredths of the letters' size: DejaVu Sans, which is wider than the other faces
-/// that the style names, so that no reader's words are longer than reckoned.
+/// From the blank to the tilde, in hundredths of the letters' size: DejaVu Sans, which is wider than the
+/// other faces that the style names, so that no reader's words are longer than reckoned.
 const WIDTHS: [u8; 95] = [
     32, 40, 46, 84, 64, 95, 78, 27, 39, 39, 50, 84, 32, 36, 32, 34, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
     34, 34, 84, 84, 84, 53, 100, 68, 69, 70, 77, 63, 58, 77, 75, 29, 29, 66, 56, 86, 75, 79, 60, 79, 69, 63,

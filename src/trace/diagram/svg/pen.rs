@@ -66,14 +66,16 @@ impl Pen {
     /// The sign of the moment of truth.
     pub(super) fn diamond(&mut self, x: f64, y: f64) {
         self.draw(format_args!(
-            "<path class=\"diamond\" transform=\"translate({x:.1} {y:.1})\" d=\"M0 -6.5L6.5 0L0 6.5L-6.5 0Z\"/>"
+            "<path class=\"diamond\" transform=\"translate({x:.1} {y:.1})\" d=\"M0 -6.5L6.5 0L0 6.5L-6.5 \
+             0Z\"/>"
         ));
     }
 
     /// Something struck the packet here.
     pub(super) fn bolt(&mut self, x: f64, y: f64, size: f64) {
         self.draw(format_args!(
-            "<path class=\"bolt\" transform=\"translate({x:.1} {y:.1}) scale({size})\" d=\"M4 -13L-6 2H-1L-4 13L6 -3H1Z\"/>"
+            "<path class=\"bolt\" transform=\"translate({x:.1} {y:.1}) scale({size})\" d=\"M4 -13L-6 2H-1L-4 \
+             13L6 -3H1Z\"/>"
         ));
     }
 
@@ -98,7 +100,8 @@ impl Pen {
     pub(super) fn head(&mut self, from: At, to: At) {
         let turn = (to.1 - from.1).atan2(to.0 - from.0).to_degrees();
         self.draw(format_args!(
-            "<path class=\"head\" transform=\"translate({:.1} {:.1}) rotate({turn:.1})\" d=\"M-1 0L-12 -4.8L-9.2 0L-12 4.8Z\"/>",
+            "<path class=\"head\" transform=\"translate({:.1} {:.1}) rotate({turn:.1})\" d=\"M-1 0L-12 \
+             -4.8L-9.2 0L-12 4.8Z\"/>",
             to.0, to.1
         ));
     }
@@ -121,8 +124,14 @@ impl Pen {
         };
         let class = if it.ends { "halo r" } else { "halo" };
         self.draw(format_args!(
-            "<text class=\"{class}\" transform=\"translate({:.1} {:.1}) rotate({:.2})\" x=\"{:.1}\" y=\"{:.1}\">{}{fault}</text>",
-            it.at.0, it.at.1, it.turn, it.x, it.y, escaped(&it.words)
+            "<text class=\"{class}\" transform=\"translate({:.1} {:.1}) rotate({:.2})\" x=\"{:.1}\" \
+             y=\"{:.1}\">{}{fault}</text>",
+            it.at.0,
+            it.at.1,
+            it.turn,
+            it.x,
+            it.y,
+            escaped(&it.words)
         ));
     }
 

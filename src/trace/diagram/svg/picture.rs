@@ -99,8 +99,9 @@ impl Picture<'_> {
             about.push_str(&format!(" {left_out} of them are left out."));
         }
         pen.raw(&format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"fw-svg\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\" \
-             viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\">\n\
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"fw-svg\" role=\"img\" \
+             aria-labelledby=\"{id}-t {id}-d\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
+             height=\"{height:.0}\">\n\
              <title id=\"{id}-t\">{}</title>\n<desc id=\"{id}-d\">{}</desc>\n",
             escaped(&options.title),
             escaped(&about),

@@ -1,5 +1,5 @@
-//! Where in the picture each event stands: time goes down, true to scale where little happens apart, and shortened
-//! where nothing happens for long.
+//! Where in the picture each event stands: time goes down, true to scale where little happens apart, and
+//! shortened where nothing happens for long.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -221,7 +221,8 @@ impl Track {
         (self.to.0 - self.from.0).hypot(self.to.1 - self.from.1)
     }
 
-    /// The way it goes, of length 1, turned so that words along it stand upright; and whether it goes to the right.
+    /// The way it goes, of length 1, turned so that words along it stand upright; and whether it goes to the
+    /// right.
     pub(super) fn upright(&self) -> (At, bool) {
         let length = self.length().max(1e-6);
         let (x, y) = ((self.to.0 - self.from.0) / length, (self.to.1 - self.from.1) / length);

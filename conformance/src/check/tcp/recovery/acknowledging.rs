@@ -179,7 +179,8 @@ fn second_write(run: &Run, flow: &Flow) -> Option<Second> {
     None
 }
 
-/// tcp/nagle-delays: the second of two small writes waits for the acknowledgement of the first, unless NODELAY is set.
+/// tcp/nagle-delays: the second of two small writes waits for the acknowledgement of the first, unless
+/// NODELAY is set.
 pub(super) fn nagle_delays(run: &Run) -> Seen {
     let flows = flows(run);
     let of = |port| second_write(run, flows.iter().find(|flow| flow.port() == port)?);
@@ -191,14 +192,16 @@ pub(super) fn nagle_delays(run: &Run) -> Seen {
         return Seen::shown(
             2,
             format!(
-                "a second small write waited for {waited} ms, until the first was acknowledged; with NODELAY it left at once"
+                "a second small write waited for {waited} ms, until the first was acknowledged; with NODELAY \
+                 it left at once"
             ),
         );
     }
     Seen::fine(2)
 }
 
-/// What is sent within that is sent without waiting: a quarter of the time that an acknowledgement takes at least.
+/// What is sent within that is sent without waiting: a quarter of the time that an acknowledgement takes at
+/// least.
 const AT_ONCE: Duration = Duration::from_micros(500);
 
 /// tcp/head-of-line: what came after a lost segment is not handed out before that came too.
@@ -235,7 +238,8 @@ pub(super) fn head_of_line(run: &Run) -> Seen {
     Seen::fine(held)
 }
 
-/// tcp/checksum-can-miss: two flipped bits cancel, and altered data is read. It counts the segments so damaged.
+/// tcp/checksum-can-miss: two flipped bits cancel, and altered data is read. It counts the segments so
+/// damaged.
 pub(super) fn checksum_can_miss(run: &Run, sent: &[u8]) -> Seen {
     let two_bits = |action: &Action| matches!(action, Action::CorruptBits(bits) if bits.len() == 2);
     let tried = run.plan.faults.iter().filter(|fault| two_bits(&fault.action)).count() as u64;

@@ -1,4 +1,5 @@
-//! How much is under way: the first flight, its growth, and what a loss does to it (RFC 5681, 6582, 6928, 3042).
+//! How much is under way: the first flight, its growth, and what a loss does to it (RFC 5681, 6582, 6928,
+//! 3042).
 
 mod window;
 
@@ -15,8 +16,8 @@ use crate::check::tcp::segments::{Flow, Happened, View, Word, flows};
 
 /// Duplicate acknowledgements that mean a loss (RFC 5681, section 3.2).
 pub(super) const DUPLICATES: u32 = 3;
-/// Segments that must be under way for three duplicates to tell of a loss: the lost one, and those that come behind it. With
-/// fewer, a copy that the network made has brought one of the three.
+/// Segments that must be under way for three duplicates to tell of a loss: the lost one, and those that come
+/// behind it. With fewer, a copy that the network made has brought one of the three.
 const UNDER_WAY: usize = 4;
 /// What is sent at once may be sent within this.
 const AT_ONCE: Duration = Duration::from_millis(10);
@@ -27,8 +28,8 @@ pub(super) fn fast_retransmit(run: &Run) -> Seen {
     for (flow, side) in sides(&flows(run)) {
         let mut view = View::new(flow, side);
         let (mut duplicates, mut doubtful) = (0, 0);
-        // RFC 6582's `recover`: a new recovery begins only when more was acknowledged. At its start it covers the SYN, and
-        // whether the first byte lies beyond can be read either way.
+        // RFC 6582's `recover`: a new recovery begins only when more was acknowledged. At its start it covers
+        // the SYN, and whether the first byte lies beyond can be read either way.
         let mut recover = 1;
         let mut awaited: Option<Time> = None;
         // Where what was sent for the first time ends, segment by segment, as far as it is not acknowledged.
@@ -78,8 +79,8 @@ pub(super) fn fast_retransmit(run: &Run) -> Seen {
     count.seen()
 }
 
-/// What the first flight may be at most, in bytes (RFC 6928, section 2). A SYN that the timer sent again once may be taken
-/// for late; after more than one repeat it is a segment.
+/// What the first flight may be at most, in bytes (RFC 6928, section 2). A SYN that the timer sent again once
+/// may be taken for late; after more than one repeat it is a segment.
 fn initial_window(flow: &Flow, side: usize) -> i64 {
     let segment = flow.segment_max(side);
     let mut view = View::new(flow, side);
@@ -163,7 +164,10 @@ fn within_the_window(run: &Run, after_loss: bool) -> Seen {
                     let bound = window.bound();
                     if used > bound {
                         count.broken(|| {
-                            format!("at {at} there are {used} bytes under way: the congestion window is {bound} at most")
+                            format!(
+                                "at {at} there are {used} bytes under way: the congestion window is {bound} \
+                                 at most"
+                            )
                         });
                     }
                     count.exercised += u64::from(used + segment_max > window.size());

@@ -6,7 +6,8 @@ use super::{Count, sides};
 use crate::check::Seen;
 use crate::check::tcp::segments::flows;
 
-/// tcp/sends-once: in a run without faults no sequence number is sent twice. It counts the segments that take any.
+/// tcp/sends-once: in a run without faults no sequence number is sent twice. It counts the segments that take
+/// any.
 pub(super) fn sends_once(run: &Run) -> Seen {
     let mut count = Count::default();
     if !run.plan.faults.is_empty() || !run.plan.events.is_empty() {

@@ -16,7 +16,8 @@ use crate::check::tcp::talk::{
     DATA, OTHER, Programs, QUIET, accept, calling, connect, listen, read_to_end, say, serving,
 };
 
-/// How long a client works at most: longer than any timeout waits, so that what never comes is told from what is late.
+/// How long a client works at most: longer than any timeout waits, so that what never comes is told from what
+/// is late.
 const PATIENCE: Duration = Duration::from_secs(400);
 /// A full segment over an MTU of 1500, in bytes.
 pub(super) const SEGMENT: usize = 1460;
@@ -129,7 +130,8 @@ impl Programs for Questions {
     }
 }
 
-/// The questions over a slow link that loses two of them: the timeout of the second is the one that the first left behind.
+/// The questions over a slow link that loses two of them: the timeout of the second is the one that the first
+/// left behind.
 pub(super) fn questions(_: Testbed) -> Scenario {
     let lost =
         |nth| Fault { direction: upward(), packet: Packet::nth(Class::Data, nth), action: Action::Drop };
@@ -242,8 +244,8 @@ pub(super) fn small_window(_: Testbed) -> Scenario {
     over::<SlowReader>(FaultPlan { link, ..FaultPlan::default() })
 }
 
-/// A client that fills the window and writes more later; meanwhile the server says something while its window is closed,
-/// and then reads.
+/// A client that fills the window and writes more later; meanwhile the server says something while its window
+/// is closed, and then reads.
 #[derive(Debug)]
 pub(super) struct LateWindow;
 
@@ -356,8 +358,8 @@ impl Programs for TwoBits {
     }
 }
 
-/// Plans of one fault that flips the same bit of two 16-bit words of the data, where the one has it set and the other has
-/// not: what the one adds to the sum the other takes away (RFC 1071).
+/// Plans of one fault that flips the same bit of two 16-bit words of the data, where the one has it set and
+/// the other has not: what the one adds to the sum the other takes away (RFC 1071).
 pub(super) fn cancelling_bits(_: &Scenario) -> Vec<FaultPlan> {
     /// IPv4's header and TCP's: where the data begins, in bytes.
     const DATA_AT: usize = 40;

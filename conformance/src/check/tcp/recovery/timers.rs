@@ -80,8 +80,8 @@ struct Wait {
     whole: bool,
 }
 
-/// Follows one side: calls `each` for each repeat that the timer drove, with the wait before the last sending, if there
-/// was one, the wait now, and whether the first of them is known to be whole.
+/// Follows one side: calls `each` for each repeat that the timer drove, with the wait before the last
+/// sending, if there was one, the wait now, and whether the first of them is known to be whole.
 fn repeats(flow: &Flow, side: usize, mut each: impl FnMut(Time, Option<Duration>, Duration, bool)) {
     let mut view = View::new(flow, side);
     let mut wait: Option<Wait> = None;
@@ -152,8 +152,8 @@ fn follow(flow: &Flow, side: usize, count: &mut Count) {
     let mut since: Option<Time> = None;
     // The timer had the SYN sent again.
     let mut syn_timer = false;
-    // What was taken for round trips at a moment, and what was known before. The timer may have expired at that very
-    // moment, and first.
+    // What was taken for round trips at a moment, and what was known before. The timer may have expired at
+    // that very moment, and first.
     let mut just_now: Option<(Time, Estimate, Vec<Duration>)> = None;
     while let Some((at, happened)) = view.step() {
         match happened {
@@ -232,12 +232,18 @@ fn judge(bounds: Option<(Duration, Duration)>, at: Time, waited: Duration, count
     if waited + TICKS < least * 19 / 20 {
         count.broken(|| {
             let (waited, least) = (waited.as_millis(), least.as_millis());
-            format!("the timer expired at {at} after {waited} ms: by the round trips measured it is {least} ms at least")
+            format!(
+                "the timer expired at {at} after {waited} ms: by the round trips measured it is {least} ms \
+                 at least"
+            )
         });
     } else if waited > most * 21 / 20 + 5 * TICKS {
         count.broken(|| {
             let (waited, most) = (waited.as_millis(), most.as_millis());
-            format!("the timer expired at {at} after {waited} ms: by the round trips measured it is {most} ms at most")
+            format!(
+                "the timer expired at {at} after {waited} ms: by the round trips measured it is {most} ms at \
+                 most"
+            )
         });
     }
 }

@@ -16,8 +16,8 @@ use crate::check::tcp::calls::connections;
 use crate::check::tcp::segments::{Flow, Happened, OPENER, Segment, View, flows};
 use crate::check::tcp::talk::{DATA, OTHER};
 
-/// tcp/flow-control: nothing goes beyond the furthest edge that was offered, but for a probe of one octet. It counts the
-/// sendings that left less than a segment of room.
+/// tcp/flow-control: nothing goes beyond the furthest edge that was offered, but for a probe of one octet. It
+/// counts the sendings that left less than a segment of room.
 pub(super) fn within_the_offer(run: &Run) -> Seen {
     let mut count = Count::default();
     for (flow, side) in sides(&flows(run)) {
@@ -41,9 +41,9 @@ pub(super) fn within_the_offer(run: &Run) -> Seen {
 /// How long an idle sender may take to use a window that is open.
 const AT_ONCE: Duration = Duration::from_millis(10);
 
-/// tcp/flow-control: the flow goes on when the reader does. Whoever has nothing under way and something to send, sends it
-/// into a window that is open by the rule of RFC 9293 (section 3.10.7.4): a segment that was overtaken does not close it.
-/// It counts the sendings into a window that had been closed before.
+/// tcp/flow-control: the flow goes on when the reader does. Whoever has nothing under way and something to
+/// send, sends it into a window that is open by the rule of RFC 9293 (section 3.10.7.4): a segment that was
+/// overtaken does not close it. It counts the sendings into a window that had been closed before.
 pub(super) fn goes_on(run: &Run) -> Seen {
     let mut count = Count::default();
     for flow in flows(run).iter().filter(|flow| !flow.reset) {
@@ -175,14 +175,17 @@ pub(super) fn offers_the_buffer(run: &Run) -> Seen {
         && at_least <= at_most
     {
         count.broken(|| {
-            format!("with {small} bytes of receive buffer {at_most} bytes are on offer, with {large} bytes {at_least}")
+            format!(
+                "with {small} bytes of receive buffer {at_most} bytes are on offer, with {large} bytes \
+                 {at_least}"
+            )
         });
     }
     count.seen()
 }
 
-/// tcp/zero-window-probe: whoever has something to send to a closed window asks again. It counts the probes that were sent
-/// after a window update was lost.
+/// tcp/zero-window-probe: whoever has something to send to a closed window asks again. It counts the probes
+/// that were sent after a window update was lost.
 pub(super) fn zero_window_probe(run: &Run) -> Seen {
     let mut count = Count::default();
     for flow in flows(run).iter().filter(|flow| !flow.reset) {
@@ -210,7 +213,8 @@ fn probes(flow: &Flow, writes: &[(Time, i64)], count: &mut Count) {
             };
             count.exercised += u64::from(flow.segments.iter().filter(opens).any(|it| it.is_lost()));
         }
-        // Whether something is to be sent can be told only as of now: what is written later is seen at a later step.
+        // Whether something is to be sent can be told only as of now: what is written later is seen at a
+        // later step.
         let end = writes.iter().rfind(|(when, _)| *when <= at).map_or(1, |(_, end)| *end);
         let stuck = view.window == 0 && view.una > 0 && view.flight() == 0 && end > view.top;
         silent = stuck.then_some(match (happened, silent) {

@@ -55,7 +55,8 @@ pub(in super::super) enum Happened<'a> {
         word: Word,
         /// RCV.NXT before.
         expected: i64,
-        /// Some of it lies in the receive window (RFC 9293, section 3.10.7.4); what does not is not looked at.
+        /// Some of it lies in the receive window (RFC 9293, section 3.10.7.4); what does not is not looked
+        /// at.
         acceptable: bool,
     },
 }
@@ -67,7 +68,8 @@ pub(in super::super) enum Word {
     New(i64),
     /// It is a duplicate acknowledgement (RFC 5681, section 2).
     Duplicate,
-    /// It could be taken for one: its window is another by one reading of that definition, or it is not acceptable.
+    /// It could be taken for one: its window is another by one reading of that definition, or it is not
+    /// acceptable.
     Doubtful,
     /// Nothing of that.
     Other,

@@ -23,7 +23,8 @@ const DOWN: (u8, usize) = Both::DOWN;
 const CLIENT: HostId = HostId(0);
 const SERVER: HostId = HostId(1);
 
-/// A finished run in which each side reads that much of the other's stream, in two pieces, and perhaps its end.
+/// A finished run in which each side reads that much of the other's stream, in two pieces, and perhaps its
+/// end.
 fn run(up: usize, down: usize, ended: bool, error: Option<Errno>) -> Run {
     let mut trace = Trace::new(["client", "server"]);
     let mut call = |host, socket, call, error| {

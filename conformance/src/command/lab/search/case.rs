@@ -295,7 +295,8 @@ impl From<PairError> for OnceError {
 }
 
 impl From<OnceError> for Failure {
-    /// Exit code 1 says something of the plans that were tried: that a run cannot be made is an internal fault.
+    /// Exit code 1 says something of the plans that were tried: that a run cannot be made is an internal
+    /// fault.
     fn from(error: OnceError) -> Self {
         use crate::exit;
         let failure = match error {

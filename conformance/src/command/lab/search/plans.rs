@@ -21,8 +21,8 @@ pub(super) struct Plans {
     pub(super) known: BTreeSet<Name>,
 }
 
-/// The single faults. The delays: half a round trip; longer than a kernel waits for an acknowledgement (200 ms
-/// at least); longer than it waits for the answer to a SYN, and many a program for a datagram's (1 s).
+/// The single faults. The delays: half a round trip; longer than a kernel waits for an acknowledgement (200
+/// ms at least); longer than it waits for the answer to a SYN, and many a program for a datagram's (1 s).
 pub(super) fn grid() -> Grid {
     let delays = [1, 250, 1_100].map(Duration::from_millis);
     Grid::new(Duration::from_millis(2), Duration::from_millis(250)).delays(delays)
@@ -31,8 +31,8 @@ pub(super) fn grid() -> Grid {
 impl Plans {
     /// The plans for a pair whose fault-free runs left these traces.
     ///
-    /// A fault needs a packet that is there whenever the pair runs. Pure acknowledgements, for example, are not as many in
-    /// each run: those beyond what all runs had are left out.
+    /// A fault needs a packet that is there whenever the pair runs. Pure acknowledgements, for example, are
+    /// not as many in each run: those beyond what all runs had are left out.
     pub(super) fn of(traces: &[Trace]) -> Option<Plans> {
         let first = traces.first()?;
         let each: Vec<_> = traces.iter().map(names).collect();

@@ -1,7 +1,8 @@
 //! Random plans of several faults, on packets that the runs so far had.
 //!
-//! One of the plans of one fault comes first; what is added are faults on packets of any run, or on packets that came only
-//! under that first fault: retransmissions, answers to a request that was repeated. So most of what is drawn takes place.
+//! One of the plans of one fault comes first; what is added are faults on packets of any run, or on packets
+//! that came only under that first fault: retransmissions, answers to a request that was repeated. So most of
+//! what is drawn takes place.
 
 use std::collections::BTreeSet;
 

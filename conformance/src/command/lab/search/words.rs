@@ -42,8 +42,8 @@ impl fmt::Display for Harmless {
         };
         write!(
             f,
-            "both programs succeed under {singles} of {singles_of} plans of one fault on {packets} packets, and \
-             under {random} random plans of 2 to 4 faults; {}",
+            "both programs succeed under {singles} of {singles_of} plans of one fault on {packets} packets, \
+             and under {random} random plans of 2 to 4 faults; {}",
             tried.not_tried_words()
         )
     }
@@ -183,8 +183,8 @@ mod tests {
         let once = Counts { runs: 7, not_again: 1, ..Counts::default() };
         assert_eq!(
             counts(&once),
-            "7 runs; 1 plans made the pair fail once and not again in the same way: they count neither as found \
-             nor as harmless"
+            "7 runs; 1 plans made the pair fail once and not again in the same way: they count neither as \
+             found nor as harmless"
         );
         let lossy = Counts { runs: 7, lost: 2, ..Counts::default() };
         assert_eq!(counts(&lossy), "7 runs; 2 lost packets outside of the plan");

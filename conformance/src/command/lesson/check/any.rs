@@ -137,7 +137,8 @@ fn not_tried(counts: &Counts) -> String {
     not_tried.join(", ")
 }
 
-/// Where they run: in a lab, where it is to be had and nothing else was asked for. Of a stream a relay carries nothing.
+/// Where they run: in a lab, where it is to be had and nothing else was asked for. Of a stream a relay
+/// carries nothing.
 fn testbed(asked: Option<Testbed>, lesson: &Lesson, speech: Speech) -> Result<Testbed, CommandError> {
     if asked == Some(Testbed::Relay) {
         return match speech {
@@ -174,8 +175,8 @@ fn testbed(asked: Option<Testbed>, lesson: &Lesson, speech: Speech) -> Result<Te
 const NEVER_ENDS: &str = "it never comes to an end";
 const NOT_ENDED: &str = "the client had not ended";
 
-/// How something fails, without what differs from one world to another: what is quoted or in brackets, and the reason behind
-/// a colon.
+/// How something fails, without what differs from one world to another: what is quoted or in brackets, and
+/// the reason behind a colon.
 fn gist(how: &str) -> String {
     if how.starts_with(NEVER_ENDS) || how.starts_with(NOT_ENDED) {
         return NEVER_ENDS.to_owned();

@@ -22,7 +22,8 @@ use crate::report::harmless;
 /// How long a build may take: the first one builds all of this program.
 const BUILD_MAX: Duration = Duration::from_secs(3_600);
 
-/// How much memory the check may take, in KiB: a machine that never stops collecting must not take all there is.
+/// How much memory the check may take, in KiB: a machine that never stops collecting must not take all there
+/// is.
 const MEMORY_MAX_KIB: u64 = 4 * 1024 * 1024;
 
 /// So much of what the test printed is shown where it says nothing else, in bytes.
@@ -47,7 +48,8 @@ pub(super) fn check(folder: &Path, limit: Duration, stopping: &Interrupt) -> Res
     if let Some(gone) = gone(&folder.join("Cargo.toml")) {
         return Err(CommandError::Lesson {
             what: format!("{gone} is not there any more, and the crate depends on it"),
-            help: "it was the source of faultwire: mend the paths in Cargo.toml, or start again with --source PATH"
+            help: "it was the source of faultwire: mend the paths in Cargo.toml, or start again with \
+                   --source PATH"
                 .to_owned(),
             code: exit::NO_TESTBED,
             source: None,

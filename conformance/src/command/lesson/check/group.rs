@@ -43,8 +43,8 @@ impl Group {
         &mut self.child
     }
 
-    /// Waits until it has ended, for no longer than that, and not when it is to stop. What it has left behind when it
-    /// ended is killed.
+    /// Waits until it has ended, for no longer than that, and not when it is to stop. What it has left behind
+    /// when it ended is killed.
     pub(super) fn wait(&mut self, limit: Duration, is_to_stop: &dyn Fn() -> bool) -> io::Result<Waited> {
         let clock = OsNetwork::new();
         loop {

@@ -147,8 +147,8 @@ impl Pair<'_> {
                     None => String::new(),
                 };
                 return Ok(Some(format!(
-                    "the client had not ended after {} s, and was killed: does it wait for something that never \
-                     comes, or go on for ever?{died}",
+                    "the client had not ended after {} s, and was killed: does it wait for something that \
+                     never comes, or go on for ever?{died}",
                     self.limit.as_secs_f64()
                 )));
             }

@@ -1,5 +1,5 @@
-//! Where a learner's client and server run, with a plan between them: two hosts of the kernel's in a lab, or, where the
-//! machine refuses that, this host with a relay.
+//! Where a learner's client and server run, with a plan between them: two hosts of the kernel's in a lab, or,
+//! where the machine refuses that, this host with a relay.
 
 use std::io::{self, PipeReader};
 use std::process::{Command, ExitStatus, Stdio};
@@ -58,7 +58,8 @@ impl Place {
                     .iter()
                     .any(|event| matches!(event.kind, EventKind::Crash(_) | EventKind::Restart(_)))
                 {
-                    // The wire would cut a host off, but nobody ends its program here, and nobody starts it again.
+                    // The wire would cut a host off, but nobody ends its program here, and nobody starts it
+                    // again.
                     let why =
                         "a plan in which a host crashes or starts again cannot be tried with commands here";
                     return Err(crate::command::live::usage(why));

@@ -1,4 +1,5 @@
-//! The README.md of a learner's folder: the lesson's text, without the idea that is to be found, and what to do.
+//! The README.md of a learner's folder: the lesson's text, without the idea that is to be found, and what to
+//! do.
 
 use super::Language;
 use crate::lesson::spoken::{Speech, Spoken};

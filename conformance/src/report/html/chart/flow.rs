@@ -116,7 +116,8 @@ fn put(points: &mut Vec<Point>, at: u64, bytes: i64) {
     }
 }
 
-/// The directions of all connections, in the order of their SYNs. A later connection between the same ports is another.
+/// The directions of all connections, in the order of their SYNs. A later connection between the same ports
+/// is another.
 pub(super) fn flows(trace: &Trace) -> Vec<Flow> {
     let mut flows: Vec<Flow> = Vec::new();
     let mut now: BTreeMap<Way, usize> = BTreeMap::new();

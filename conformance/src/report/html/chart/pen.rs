@@ -20,7 +20,8 @@ impl Pen {
     pub(super) fn new(id: &str, height: f64, title: &str, about: &str) -> Pen {
         let svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"fw-svg chart\" role=\"img\" \
-             aria-labelledby=\"{id}-t {id}-d\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\">\n\
+             aria-labelledby=\"{id}-t {id}-d\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
+             height=\"{height}\">\n\
              <title id=\"{id}-t\">{title}</title>\n<desc id=\"{id}-d\">{about}</desc>\n\
              <rect class=\"bg\" width=\"100%\" height=\"100%\"/>\n\
              <text x=\"{LEFT}\" y=\"18\" class=\"host\">{title}</text>\n"
@@ -47,7 +48,8 @@ impl Pen {
         self.text(LEFT - 8.0, y + 4.0, "soft r", words);
     }
 
-    /// An item of the legend: a piece of the curve, or the mark, with its name. What has no room goes to the next line.
+    /// An item of the legend: a piece of the curve, or the mark, with its name. What has no room goes to the
+    /// next line.
     pub(super) fn legend(&mut self, y: f64, class: &str, mark: Option<&str>, words: &str) {
         let room = if mark.is_some() { 14.0 } else { 30.0 };
         // As wide as the widest of common letters make it.

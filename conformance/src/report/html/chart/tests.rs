@@ -32,9 +32,9 @@ fn the_congestion_window_is_the_one_that_the_stack_went_by() {
     let client = trace.host("client").expect("the client");
     let told = trace.congestion_windows().iter().filter(|window| window.host == client);
     let bytes: Vec<u32> = told.map(|window| window.bytes).collect();
-    // Ten segments (RFC 6928). At the third duplicate half of the 7 300 bytes in flight and three segments; one
-    // more for the fourth (RFC 5681, section 3.2). At the end of recovery with nothing in flight two segments (RFC
-    // 6582, section 3.2, step 3).
+    // Ten segments (RFC 6928). At the third duplicate half of the 7 300 bytes in flight and three segments;
+    // one more for the fourth (RFC 5681, section 3.2). At the end of recovery with nothing in flight two
+    // segments (RFC 6582, section 3.2, step 3).
     assert_eq!(bytes, [14_600, 3_650 + 3 * 1_460, 3_650 + 4 * 1_460, 2 * 1_460]);
 }
 
@@ -89,7 +89,8 @@ fn the_waits_of_repeats_double_but_for_a_fast_one() {
 fn a_connection_that_follows_another_between_the_same_ports_has_a_curve_of_its_own() {
     let (trace, _) = charts_of("tcp-time-wait", "");
     let flows = flow::flows(&trace);
-    // Both directions of two connections; none has bytes in flight that are the distance to another's numbers.
+    // Both directions of two connections; none has bytes in flight that are the distance to another's
+    // numbers.
     assert!(flows.len() >= 4, "{}", flows.len());
     for flow in &flows {
         assert!(flow.in_flight.iter().all(|(_, bytes)| (0..100_000).contains(bytes)), "{:?}", flow.in_flight);

@@ -112,7 +112,9 @@ fn picture(trace: &Trace) -> Seen {
 
 proptest! {
     // The same traces each time: a rare one that is not drawn well must not fail another day's change.
-    #![proptest_config(ProptestConfig { cases: 250, rng_seed: RngSeed::Fixed(5), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 250, rng_seed: RngSeed::Fixed(5), ..ProptestConfig::default()
+    })]
 
     #[test]
     fn words_never_lie_on_words_between_two_hosts(steps in prop::collection::vec(step(), 1..32)) {
@@ -122,7 +124,8 @@ proptest! {
         for nth in 1..=steps.iter().filter(|step| step.from % 2 == 0).count() {
             let name = format!("datagram {nth}");
             let stands = seen.words.iter().any(|words| words.text.starts_with(&name));
-            prop_assert!(stands, "{name}: {:?}", seen.words.iter().map(|words| &words.text).collect::<Vec<_>>());
+            let words: Vec<_> = seen.words.iter().map(|words| &words.text).collect();
+            prop_assert!(stands, "{name}: {words:?}");
         }
     }
 
@@ -151,7 +154,8 @@ fn the_words_of_a_burst_stand_clear_of_all_arrows() {
         let late = picture(&burst(packets, Some(Action::DelayUs(1))));
         assert_eq!(late.crossings(), 0, "{packets}");
     }
-    // More of them at once are so steep that lines pass through words; none lie on others. It takes no long time.
+    // More of them at once are so steep that lines pass through words; none lie on others. It takes no long
+    // time.
     picture(&burst(60, None));
     picture(&burst(500, None));
 }

@@ -43,9 +43,9 @@ impl Window {
         self.after_loss
     }
 
-    /// What may be under way: the window, a segment for each of the first two duplicates (RFC 3042), and, where growth
-    /// is no longer exact (a window that equals the threshold may grow by either rule, and congestion avoidance may go in
-    /// whole segments), two segments.
+    /// What may be under way: the window, a segment for each of the first two duplicates (RFC 3042), and,
+    /// where growth is no longer exact (a window that equals the threshold may grow by either rule, and
+    /// congestion avoidance may go in whole segments), two segments.
     pub(super) fn bound(&self) -> i64 {
         let limited = match self.recovery {
             Some(_) => 0.0,
@@ -87,7 +87,8 @@ impl Window {
         }
     }
 
-    /// The first unacknowledged segment is sent again: by the timer for sure, or perhaps for what was just heard.
+    /// The first unacknowledged segment is sent again: by the timer for sure, or perhaps for what was just
+    /// heard.
     pub(super) fn sent_again(&mut self, by_timer: bool, una: i64, top: i64, flight: i64) {
         let half = (flight as f64).min(self.size) / 2.0;
         let half_flight = (flight as f64 / 2.0).max(2.0 * self.segment);
