@@ -132,17 +132,11 @@ pub struct RelayStats {
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+/// use faultwire::fault::{Action, Class, FaultPlan, Packet};
 /// use faultwire::relay::{Relay, RelayConfig};
 ///
-/// let plan = FaultPlan {
-///     faults: vec![Fault {
-///         direction: Direction::new("client", "server"),
-///         packet: Packet::nth(Class::Datagram, 1),
-///         action: Action::Duplicate,
-///     }],
-///     ..FaultPlan::default()
-/// };
+/// let first = Packet::nth(Class::Datagram, 1);
+/// let plan = FaultPlan::new().fault(["client", "server"], first, Action::Duplicate);
 /// let server = tokio::net::UdpSocket::bind("127.0.0.1:0").await?;
 /// let relay = Relay::new(&plan, RelayConfig::default())?;
 /// let addr = relay.listen(server.local_addr()?)?;

@@ -81,7 +81,7 @@ mod tests {
             let study = studies.iter().find(|study| study.name == base_name(case)).expect("a study");
             let spec = study.checks.iter().find(|spec| spec.claim == it.claim).expect("a check");
             let verdict = |case: &str| {
-                let plan = FaultPlan { scenario: Some(case.to_owned()), ..FaultPlan::default() };
+                let plan = FaultPlan::new().scenario(case);
                 let run = (study.scenario)(testbed).on(testbed).run(&plan);
                 assert!(run.end.is_finished(), "{case}: {:?}", run.end);
                 (spec.check)(&run).verdict

@@ -1,6 +1,6 @@
 //! Random loss as a plan: drawn once, written down, and the same every time.
 
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Link, LinkNumbers, Packet, bounds};
+use faultwire::fault::{Action, Class, Fault, FaultPlan, LinkNumbers, Packet, bounds};
 use faultwire_sim::seed::derive;
 
 /// A plan that would have more faults than one may.
@@ -17,23 +17,20 @@ pub fn random_loss(percent: u64, packets: u64, seed: u64, delay_us: u64) -> Resu
     let mut faults = Vec::new();
     for (from, to) in [("client", "server"), ("server", "client")] {
         let lost = (1..=packets).filter(|nth| derive(seed, &("loss", from, *nth)) % 100 < percent);
-        faults.extend(lost.filter_map(|nth| u32::try_from(nth).ok()).map(|nth| Fault {
-            direction: Direction::new(from, to),
-            packet: Packet::nth(Class::Any, nth),
-            action: Action::Drop,
-        }));
+        faults.extend(
+            lost.filter_map(|nth| u32::try_from(nth).ok())
+                .map(|nth| Fault::new([from, to], Packet::nth(Class::Any, nth), Action::Drop)),
+        );
     }
     if faults.len() > bounds::FAULTS_MAX {
         return Err(TooMany(faults.len()));
     }
     let title =
         format!("{percent} % of the first {packets} packets each way are lost, drawn with seed {seed}");
-    Ok(FaultPlan {
-        title: Some(title),
-        link: Link::Numbers(LinkNumbers { delay_us, mtu: 1500, rate_kbps: None }),
-        faults,
-        ..FaultPlan::default()
-    })
+    Ok(FaultPlan::new()
+        .title(title)
+        .link(LinkNumbers { delay_us, mtu: 1500, rate_kbps: None })
+        .faults(faults))
 }
 
 #[cfg(test)]

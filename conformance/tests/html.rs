@@ -15,7 +15,7 @@ mod require;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire_conformance::claim::{CLAIMS as CLAIMS_ALL, Claim, Modality};
 use faultwire_conformance::engine::{Exhibit, Reason, VerifyOptions, exhibits, verify};
@@ -58,12 +58,8 @@ fn page(report: &Report, exhibits: &[Exhibit]) -> String {
 
 /// A plan with a title.
 fn titled(title: &str) -> FaultPlan {
-    let fault = Fault {
-        direction: Direction::new("client", "server"),
-        packet: Packet::nth(Class::Datagram, 1),
-        action: Action::Drop,
-    };
-    FaultPlan { title: Some(title.to_owned()), faults: vec![fault], ..FaultPlan::default() }
+    let fault = Fault::new(["client", "server"], Packet::nth(Class::Datagram, 1), Action::Drop);
+    FaultPlan::new().title(title).faults([fault])
 }
 
 #[test]
@@ -193,7 +189,7 @@ fn a_page_that_was_ended_early_says_how_much_is_missing() {
 #[test]
 fn a_known_failure_is_called_so_and_stands_behind_how_it_should_be() {
     let claim = Claim::of("udp/length-and-sender").expect("a claim");
-    let plan = FaultPlan { scenario: Some("udp-lengths".to_owned()), ..FaultPlan::default() };
+    let plan = FaultPlan::new().scenario("udp-lengths");
     let rows = vec![
         Row::new(claim, Testbed::Virtual, Outcome::Held),
         Row { plan: Some(plan), ..Row::new(claim, Testbed::TurmoilOwn, Outcome::Broken) },

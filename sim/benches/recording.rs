@@ -13,7 +13,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::network::{Datagram as _, Listener as _, Network as _};
 use faultwire_sim::{Net, Result, Scenario, Settings, scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -78,12 +78,9 @@ async fn stream_client(net: Net) -> Result {
 
 /// A plan that drops these data segments of the client's.
 fn drops(nths: &[u32]) -> FaultPlan {
-    let faults = nths.iter().map(|nth| Fault {
-        direction: Direction::new("client", "server"),
-        packet: Packet::nth(Class::Data, *nth),
-        action: Action::Drop,
-    });
-    FaultPlan { faults: faults.collect(), ..FaultPlan::default() }
+    let faults =
+        nths.iter().map(|nth| Fault::new(["client", "server"], Packet::nth(Class::Data, *nth), Action::Drop));
+    FaultPlan::new().faults(faults)
 }
 
 /// The time that a batch takes.

@@ -87,12 +87,12 @@ fn lossy(seed: u64) -> FaultPlan {
                 (format!("{direction:?}{class:?}"), nth).hash(&mut hasher);
                 if hasher.finish().is_multiple_of(10) {
                     let packet = Packet::nth(class, nth);
-                    faults.push(Fault { direction: direction.clone(), packet, action: Action::Drop });
+                    faults.push(Fault::new(direction.clone(), packet, Action::Drop));
                 }
             }
         }
     }
-    FaultPlan { faults, ..FaultPlan::default() }
+    FaultPlan::new().faults(faults)
 }
 
 #[divan::bench_group]

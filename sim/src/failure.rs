@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_saved_plan_is_whole_and_named_after_its_content() {
         let home = tempfile::tempdir().unwrap();
-        let plan = FaultPlan { title: Some("it's so".to_owned()), ..FaultPlan::default() };
+        let plan = FaultPlan::new().title("it's so");
         let path = save("udp/may lose", &plan, home.path()).unwrap();
         assert_eq!(path, save("udp/may lose", &plan, home.path()).unwrap());
         let name = path.file_name().unwrap().to_str().unwrap();

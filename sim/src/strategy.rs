@@ -102,10 +102,10 @@ impl PlanSpace {
         let mut plan = self.base.clone();
         plan.faults.extend(chosen.into_iter().filter_map(|(target, draw)| {
             let target = self.targets.get(target)?;
-            Some(Fault {
-                direction: target.direction.clone(),
-                packet: target.packet,
-                action: match draw {
+            Some(Fault::new(
+                target.direction.clone(),
+                target.packet,
+                match draw {
                     Draw::Drop => Action::Drop,
                     Draw::Duplicate => Action::Duplicate,
                     Draw::Delay(us) => {
@@ -114,7 +114,7 @@ impl PlanSpace {
                     Draw::Hold(packets) => Action::HoldFor(*packets),
                     Draw::Corrupt(bit) => Action::CorruptBits(corrupted(target, *bit)),
                 },
-            })
+            ))
         }));
         plan
     }

@@ -25,6 +25,71 @@ pub struct FaultPlan {
     pub events: Vec<PlanEvent>,
 }
 
+impl FaultPlan {
+    /// A plan without faults, over the default link.
+    ///
+    /// ```
+    /// use faultwire::fault::{Action, Class, EventKind, FaultPlan, LinkNumbers, Packet, When};
+    ///
+    /// let data = Packet::nth(Class::Data, 2);
+    /// let plan = FaultPlan::new()
+    ///     .link(LinkNumbers { delay_us: 10_000, mtu: 1500, rate_kbps: None })
+    ///     .fault(["client", "server"], data, Action::Drop)
+    ///     .event(EventKind::Crash("server".to_owned()), When::after(["client", "server"], data));
+    /// assert_eq!((plan.faults.len(), plan.events.len()), (1, 1));
+    /// ```
+    pub fn new() -> Self {
+        FaultPlan::default()
+    }
+
+    /// The plan with a title.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// The plan for a scenario.
+    #[must_use]
+    pub fn scenario(mut self, name: impl Into<String>) -> Self {
+        self.scenario = Some(name.into());
+        self
+    }
+
+    /// The plan over another link.
+    #[must_use]
+    pub fn link(mut self, link: impl Into<Link>) -> Self {
+        self.link = link.into();
+        self
+    }
+
+    /// The plan with one more fault.
+    #[must_use]
+    pub fn fault(self, direction: impl Into<Direction>, packet: Packet, action: Action) -> Self {
+        self.faults([Fault::new(direction, packet, action)])
+    }
+
+    /// The plan with more faults.
+    #[must_use]
+    pub fn faults(mut self, faults: impl IntoIterator<Item = Fault>) -> Self {
+        self.faults.extend(faults);
+        self
+    }
+
+    /// The plan with one more event.
+    #[must_use]
+    pub fn event(self, kind: EventKind, when: When) -> Self {
+        self.events([PlanEvent::new(kind, when)])
+    }
+
+    /// The plan with more events.
+    #[must_use]
+    pub fn events(mut self, events: impl IntoIterator<Item = PlanEvent>) -> Self {
+        self.events.extend(events);
+        self
+    }
+}
+
 /// Two commands for the hosts `server` and `client` of `faultwire lab`, and how they are run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LabPair {
@@ -47,6 +112,18 @@ pub enum Link {
     Profile(Profile),
     /// Numbers of one's own.
     Numbers(LinkNumbers),
+}
+
+impl From<LinkNumbers> for Link {
+    fn from(numbers: LinkNumbers) -> Self {
+        Link::Numbers(numbers)
+    }
+}
+
+impl From<Profile> for Link {
+    fn from(profile: Profile) -> Self {
+        Link::Profile(profile)
+    }
 }
 
 impl Default for Link {
@@ -107,6 +184,13 @@ pub struct Fault {
     pub action: Action,
 }
 
+impl Fault {
+    /// A fault of a packet in a direction, such as `["client", "server"]`.
+    pub fn new(direction: impl Into<Direction>, packet: Packet, action: Action) -> Self {
+        Fault { direction: direction.into(), packet, action }
+    }
+}
+
 /// A way over the link, by the names of the two hosts: `client->server`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Direction {
@@ -123,6 +207,12 @@ impl Direction {
     }
 }
 
+impl<S: Into<String>> From<[S; 2]> for Direction {
+    fn from([from, to]: [S; 2]) -> Self {
+        Direction::new(from, to)
+    }
+}
+
 impl std::fmt::Display for Direction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}->{}", self.from, self.to)
@@ -136,6 +226,13 @@ pub struct PlanEvent {
     pub kind: EventKind,
     /// When.
     pub when: When,
+}
+
+impl PlanEvent {
+    /// An event and its time.
+    pub fn new(kind: EventKind, when: When) -> Self {
+        PlanEvent { kind, when }
+    }
 }
 
 /// What happens to a host or a link.
@@ -166,6 +263,13 @@ pub enum When {
     After(Anchor),
     /// At a time, in microseconds since the run began. Simulation only.
     AtUs(u64),
+}
+
+impl When {
+    /// Right after a packet in a direction, such as `["client", "server"]`.
+    pub fn after(direction: impl Into<Direction>, packet: Packet) -> Self {
+        When::After(Anchor { direction: direction.into(), packet })
+    }
 }
 
 /// The packet that an event is anchored to.

@@ -213,7 +213,7 @@ mod tests {
     fn faults_and_events_read_as_plain_words() {
         let packet = Packet { flow: Some(2), transmission: Some(3), ..Packet::nth(Class::Data, 4) };
         let direction = Direction::new("client", "server");
-        let fault = |action| Fault { direction: direction.clone(), packet, action }.to_string();
+        let fault = |action| Fault::new(direction.clone(), packet, action).to_string();
         let words = [
             fault(Action::Drop),
             fault(Action::Duplicate),
@@ -222,13 +222,13 @@ mod tests {
             fault(Action::HoldFor(3)),
             fault(Action::CorruptBits(vec![7])),
             fault(Action::CorruptBits(vec![7, 9])),
-            PlanEvent { kind: EventKind::Partition(None), when: When::AtUs(5) }.to_string(),
-            PlanEvent {
-                kind: EventKind::Heal(Some(["a".into(), "b".into()])),
-                when: When::After(Anchor { direction, packet: Packet::nth(Class::Any, 1) }),
-            }
+            PlanEvent::new(EventKind::Partition(None), When::AtUs(5)).to_string(),
+            PlanEvent::new(
+                EventKind::Heal(Some(["a".into(), "b".into()])),
+                When::after(direction, Packet::nth(Class::Any, 1)),
+            )
             .to_string(),
-            PlanEvent { kind: EventKind::Crash("server".into()), when: When::AtUs(0) }.to_string(),
+            PlanEvent::new(EventKind::Crash("server".into()), When::AtUs(0)).to_string(),
         ];
         insta::assert_snapshot!(words.join("\n"), @r"
         drop client->server data 4 of flow 2, transmission 3

@@ -16,14 +16,13 @@ fn to_server() -> Direction {
 }
 
 fn plan(faults: impl IntoIterator<Item = (u32, Action)>) -> FaultPlan {
-    let fault =
-        |(nth, action)| Fault { direction: to_server(), packet: Packet::nth(Class::Datagram, nth), action };
-    FaultPlan { faults: faults.into_iter().map(fault).collect(), ..FaultPlan::default() }
+    let fault = |(nth, action)| Fault::new(to_server(), Packet::nth(Class::Datagram, nth), action);
+    FaultPlan::new().faults(faults.into_iter().map(fault))
 }
 
 fn event(kind: EventKind, nth: u32) -> PlanEvent {
     let anchor = Anchor { direction: to_server(), packet: Packet::nth(Class::Datagram, nth) };
-    PlanEvent { kind, when: When::After(anchor) }
+    PlanEvent::new(kind, When::After(anchor))
 }
 
 async fn socket() -> UdpSocket {
@@ -155,15 +154,12 @@ async fn partitions_heal_and_packets_appear() {
     let forged = super::packet::wrap(client.local_addr().expect("address"), at, b"forged").expect("a packet");
     let nobody = super::packet::wrap(at, at, b"to nobody").expect("a packet");
     let inject = |packet: Bytes| EventKind::Inject { direction: to_server(), packet };
-    let plan = FaultPlan {
-        events: vec![
-            event(EventKind::Partition(None), 1),
-            event(EventKind::Heal(None), 2),
-            event(inject(forged), 3),
-            event(inject(nobody), 3),
-        ],
-        ..FaultPlan::default()
-    };
+    let plan = FaultPlan::new().events([
+        event(EventKind::Partition(None), 1),
+        event(EventKind::Heal(None), 2),
+        event(inject(forged), 3),
+        event(inject(nobody), 3),
+    ]);
     let relay = Relay::new(&plan, RelayConfig::default()).expect("a relay");
     let addr = relay.listen(at).expect("listen");
     for data in ["1", "2", "3"] {
@@ -183,7 +179,7 @@ async fn partitions_heal_and_packets_appear() {
 async fn the_largest_datagrams_pass_whatever_the_links_mtu() {
     let (client, server) = (socket().await, socket().await);
     let link = Link::Numbers(LinkNumbers { delay_us: 0, mtu: 576, rate_kbps: None });
-    let plan = FaultPlan { link, ..FaultPlan::default() };
+    let plan = FaultPlan::new().link(link);
     let relay = Relay::new(&plan, RelayConfig::default()).expect("a relay");
     let addr = relay.listen(server.local_addr().expect("address")).expect("listen");
     for len in [0, 1_473, 65_507] {
@@ -237,11 +233,11 @@ async fn the_trace_keeps_within_its_memory() {
 async fn what_a_relay_cannot_do_is_refused() {
     let refused =
         |plan: &FaultPlan| Relay::new(plan, RelayConfig::default()).expect_err("refused").to_string();
-    let timed = PlanEvent { kind: EventKind::Partition(None), when: When::AtUs(5) };
+    let timed = PlanEvent::new(EventKind::Partition(None), When::AtUs(5));
     let crash = event(EventKind::Crash("server".into()), 1);
     let mut texts = Vec::new();
     for events in [vec![timed], vec![event(EventKind::Heal(None), 1), crash]] {
-        texts.push(refused(&FaultPlan { events, ..FaultPlan::default() }));
+        texts.push(refused(&FaultPlan::new().events(events)));
     }
     let mut stranger = plan([(1, Action::Drop)]);
     stranger.faults[0].direction = Direction::new("client", "mallory");

@@ -2,8 +2,7 @@
 
 use bytes::Bytes;
 use faultwire::fault::{
-    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, Link, LinkNumbers, Packet, PlanEvent,
-    When, Wire,
+    Action, Class, Direction, EventKind, Fault, FaultPlan, Link, LinkNumbers, Packet, PlanEvent, When, Wire,
 };
 use faultwire::time::Time;
 use faultwire::trace::{HostId, Trace, What};
@@ -60,7 +59,7 @@ fn plan(choice: &mut Choice<'_>, hosts: &[String]) -> FaultPlan {
     }
     for _ in 0..choice.below(5) {
         let direction = direction(choice, hosts);
-        plan.faults.push(Fault { direction, packet: selector(choice), action: action(choice) });
+        plan.faults.push(Fault::new(direction, selector(choice), action(choice)));
     }
     for _ in 0..choice.below(5) {
         let way = direction(choice, hosts);
@@ -75,7 +74,7 @@ fn plan(choice: &mut Choice<'_>, hosts: &[String]) -> FaultPlan {
         let when = if choice.is() {
             When::AtUs(choice.among(&[0, 700, 5_000, u64::MAX]))
         } else {
-            When::After(Anchor { direction: way, packet: selector(choice) })
+            When::after(way, selector(choice))
         };
         plan.events.push(PlanEvent { kind, when });
     }

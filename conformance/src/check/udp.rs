@@ -16,7 +16,7 @@ mod scenarios;
 mod tests;
 mod transit;
 
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+use faultwire::fault::{Action, Class, FaultPlan, Packet};
 use faultwire_sim::{Scenario, Testbed};
 
 use self::scenarios::{FULL_ROOM, ROOM, SHORT_ROOM, TWO_BITS};
@@ -323,15 +323,11 @@ fn cancelling_bits(_: &Scenario) -> Vec<FaultPlan> {
                 continue;
             }
             let flipped = [one_at, two_at].map(|at| ((PAYLOAD + at) * 8) as u32 + bit);
-            plans.push(FaultPlan {
-                title: Some("two flipped bits cancel in the checksum".to_owned()),
-                faults: vec![Fault {
-                    direction: Direction::new("client", "server"),
-                    packet: Packet::nth(Class::Datagram, u32::from(nth)),
-                    action: Action::CorruptBits(flipped.to_vec()),
-                }],
-                ..FaultPlan::default()
-            });
+            plans.push(FaultPlan::new().title("two flipped bits cancel in the checksum").fault(
+                ["client", "server"],
+                Packet::nth(Class::Datagram, u32::from(nth)),
+                Action::CorruptBits(flipped.to_vec()),
+            ));
         }
     }
     plans

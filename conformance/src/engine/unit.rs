@@ -10,7 +10,7 @@ use std::sync::mpsc::Sender;
 use std::time::Instant;
 
 use faultwire::errno::Errno;
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire_sim::search::Tried;
 use faultwire_sim::{End, Run, Scenario, Testbed};
 
@@ -344,12 +344,8 @@ fn sweep(
 /// time.
 pub(super) fn relay_plans() -> Vec<FaultPlan> {
     [Action::Drop, Action::Duplicate, Action::HoldFor(1)]
-        .map(|action| Fault {
-            direction: Direction::new("client", "server"),
-            packet: Packet::nth(Class::Datagram, 1),
-            action,
-        })
-        .map(|fault| FaultPlan { faults: vec![fault], ..FaultPlan::default() })
+        .map(|action| Fault::new(["client", "server"], Packet::nth(Class::Datagram, 1), action))
+        .map(|fault| FaultPlan::new().faults([fault]))
         .to_vec()
 }
 

@@ -51,12 +51,11 @@ fn back() -> Direction {
 /// A plan on a link with that delay, one way.
 fn plan(delay_us: u64, rate_kbps: Option<u64>, faults: Vec<Fault>) -> FaultPlan {
     let link = Link::Numbers(LinkNumbers { delay_us, mtu: 1500, rate_kbps });
-    FaultPlan { link, faults, ..FaultPlan::default() }
+    FaultPlan::new().link(link).faults(faults)
 }
 
 /// Drops those packets of a class.
 fn drops(direction: Direction, class: Class, which: std::ops::RangeInclusive<u32>) -> Vec<Fault> {
-    let fault =
-        |nth| Fault { direction: direction.clone(), packet: Packet::nth(class, nth), action: Action::Drop };
+    let fault = |nth| Fault::new(direction.clone(), Packet::nth(class, nth), Action::Drop);
     which.map(fault).collect()
 }

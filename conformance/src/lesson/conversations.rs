@@ -120,7 +120,7 @@ impl Conversations {
         };
         let heard = heard.clone();
         scenario(name)
-            .base_plan(FaultPlan { link, ..FaultPlan::default() })
+            .base_plan(FaultPlan::new().link(link))
             .timeout(TIMEOUT)
             .settings(settings)
             .server(server)

@@ -193,8 +193,7 @@ impl Dialogue {
                 Ok(())
             }
         };
-        let scenario =
-            scenario(name).base_plan(FaultPlan { link, ..FaultPlan::default() }).settings(settings);
+        let scenario = scenario(name).base_plan(FaultPlan::new().link(link)).settings(settings);
         // The hosts are in this order: the server's program is called first, and clears the desks.
         let scenario = match self.may_die {
             true => scenario.host("server", server).crashes("server"),

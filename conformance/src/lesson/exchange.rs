@@ -157,7 +157,7 @@ impl Exchange {
         };
         let notes = notes.clone();
         scenario(name)
-            .base_plan(FaultPlan { link, ..FaultPlan::default() })
+            .base_plan(FaultPlan::new().link(link))
             .timeout(TIMEOUT)
             .cancelling_bits(world.cancelling_bits)
             .settings(settings)

@@ -126,7 +126,7 @@ pub(super) fn two_flows_with<C: Control>(
     let delay_us = u64::try_from(travel.as_micros()).unwrap_or(u64::MAX);
     let link = Link::Numbers(LinkNumbers { delay_us, mtu: 1500, rate_kbps: None });
     let scenarios = flows.scenarios("two-long-flows", || Box::new(Watched::<C>::default()));
-    let plan = FaultPlan { link, ..FaultPlan::default() };
+    let plan = FaultPlan::new().link(link);
     let scenario =
         scenarios.first().ok_or_else(|| Unmeasured("there is no link to try it over".to_owned()))?;
     let run = scenario.run(&plan);

@@ -232,7 +232,7 @@ impl Flows {
         };
         let notes = notes.clone();
         scenario(name)
-            .base_plan(FaultPlan { link, ..FaultPlan::default() })
+            .base_plan(FaultPlan::new().link(link))
             .timeout(TIMEOUT)
             .settings(settings)
             .server(server)

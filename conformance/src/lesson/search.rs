@@ -252,7 +252,7 @@ pub fn hold(
 /// # Errors
 /// [`Worthless`] where the run was refused.
 pub(super) fn under(scenario: &Scenario, plan: &FaultPlan) -> Result<Option<Box<Broken>>, Worthless> {
-    let base = FaultPlan { link: plan.link, ..FaultPlan::default() };
+    let base = FaultPlan::new().link(plan.link);
     let scenario = scenario.clone().base_plan(base);
     let run = scenario.run(plan);
     let how = match &run.end {

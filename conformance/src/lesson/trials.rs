@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use faultwire::fault::{
-    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, Link, LinkNumbers, Packet, PlanEvent, When,
+    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, LinkNumbers, Packet, PlanEvent, When,
 };
 
 use super::{Dialogue, Exchange, Lesson, Task};
@@ -78,36 +78,32 @@ impl Task {
 const UP: [&str; 2] = ["client", "server"];
 const DOWN: [&str; 2] = ["server", "client"];
 
-fn fault([from, to]: [&str; 2], packet: Packet, action: Action) -> Fault {
-    Fault { direction: Direction::new(from, to), packet, action }
-}
-
 /// What happens to the nth datagram of a direction.
 fn datagram(way: [&str; 2], nth: u32, action: Action) -> Fault {
-    fault(way, Packet::nth(Class::Datagram, nth), action)
+    Fault::new(way, Packet::nth(Class::Datagram, nth), action)
 }
 
 /// What happens to the nth data segment of a direction.
 fn data(way: [&str; 2], nth: u32, action: Action) -> Fault {
-    fault(way, Packet::nth(Class::Data, nth), action)
+    Fault::new(way, Packet::nth(Class::Data, nth), action)
 }
 
 /// The first data segment of a direction is lost, and so is each retransmission until it was sent that often.
 fn lost_often(way: [&str; 2], times: u32) -> Vec<Fault> {
     let sent = |transmission| {
         let packet = Packet { transmission: Some(transmission), ..Packet::nth(Class::Data, 1) };
-        fault(way, packet, Action::Drop)
+        Fault::new(way, packet, Action::Drop)
     };
     std::iter::once(data(way, 1, Action::Drop)).chain((2..=times).map(sent)).collect()
 }
 
 fn plan(faults: impl Into<Vec<Fault>>) -> FaultPlan {
-    FaultPlan { faults: faults.into(), ..FaultPlan::default() }
+    FaultPlan::new().faults(faults.into())
 }
 
 fn over(delay: Duration, mtu: u16, rate_kbps: Option<u64>, faults: impl Into<Vec<Fault>>) -> FaultPlan {
     let delay_us = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
-    FaultPlan { link: Link::Numbers(LinkNumbers { delay_us, mtu, rate_kbps }), ..plan(faults) }
+    plan(faults).link(LinkNumbers { delay_us, mtu, rate_kbps })
 }
 
 /// A case with the lesson's own messages.
@@ -277,11 +273,8 @@ fn sign_lost_often() -> Trial {
 fn cut_after_a_sign() -> Trial {
     let [from, to] = DOWN;
     let after = Anchor { direction: Direction::new(from, to), packet: Packet::nth(Class::Data, 1) };
-    let cut = PlanEvent { kind: EventKind::Partition(None), when: When::After(after) };
-    own(
-        "the server loses power when it has sent something",
-        FaultPlan { events: vec![cut], ..FaultPlan::default() },
-    )
+    let cut = PlanEvent::new(EventKind::Partition(None), When::After(after));
+    own("the server loses power when it has sent something", FaultPlan::new().events([cut]))
 }
 
 #[cfg(test)]

@@ -1,16 +1,9 @@
-use faultwire::fault::{Action, Class, Direction, Fault, Packet};
+use faultwire::fault::{Action, Class, Packet};
 
 use super::*;
 
 pub(super) fn plan(action: Action) -> FaultPlan {
-    FaultPlan {
-        faults: vec![Fault {
-            direction: Direction::new("client", "server"),
-            packet: Packet::nth(Class::Datagram, 1),
-            action,
-        }],
-        ..FaultPlan::default()
-    }
+    FaultPlan::new().fault(["client", "server"], Packet::nth(Class::Datagram, 1), action)
 }
 
 pub(super) fn row(id: &str, testbed: Testbed, outcome: Outcome) -> Row {

@@ -65,7 +65,7 @@ pub(crate) fn kernel_config() -> HostConfig {
 /// A plan without faults, on a link without delay.
 pub(crate) fn no_faults() -> FaultPlan {
     let link = Link::Numbers(LinkNumbers { delay_us: 0, mtu: 1500, rate_kbps: None });
-    FaultPlan { link, ..FaultPlan::default() }
+    FaultPlan::new().link(link)
 }
 
 /// A lab of that host, with its device; `None`, and a line that says why, where the machine refuses.

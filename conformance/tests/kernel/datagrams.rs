@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 
 use faultwire::Errno;
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::lab::{KernelHost, OurHost, WaitError};
 use faultwire::stack::{Domain, Fd, Kind, Protocol};
 
@@ -118,11 +118,7 @@ fn the_kernel_pings_our_stack() {
 /// fifth comes damaged (and is thrown away by the kernel's checksum).
 #[test]
 fn a_plan_is_carried_out() {
-    let fault = |nth, action| Fault {
-        direction: Direction::new("ours", "kernel"),
-        packet: Packet::nth(Class::Datagram, nth),
-        action,
-    };
+    let fault = |nth, action| Fault::new(["ours", "kernel"], Packet::nth(Class::Datagram, nth), action);
     let faults =
         vec![fault(2, Action::Drop), fault(4, Action::Duplicate), fault(5, Action::CorruptBits(vec![240]))];
     let Some(bench) = Bench::new(&FaultPlan { faults, ..no_faults() }) else { return };

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use faultwire::Errno;
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::lab::{OurHost, WaitError};
 use faultwire::packet::Transport;
 use faultwire::stack::{Domain, Fd, How, Kind, Protocol, SocketOption};
@@ -379,7 +379,7 @@ fn hurt(seed: u64, actions: &[Action]) -> FaultPlan {
             if drawn < 13 {
                 let action = actions[usize::from(drawn) % actions.len()].clone();
                 let packet = Packet::nth(Class::Data, nth as u32 + 1);
-                faults.push(Fault { direction: Direction::new(from, to), packet, action });
+                faults.push(Fault::new([from, to], packet, action));
             }
         }
     }

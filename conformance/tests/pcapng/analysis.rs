@@ -50,8 +50,8 @@ fn datagram(to: &'static str, any: &'static str) -> Scenario {
 
 fn plan(class: Class, nth: u32, action: Action) -> FaultPlan {
     let direction = Direction::new("client", "server");
-    let fault = Fault { direction, packet: Packet::nth(class, nth), action };
-    FaultPlan { faults: vec![fault], ..FaultPlan::default() }
+    let fault = Fault::new(direction, Packet::nth(class, nth), action);
+    FaultPlan::new().faults([fault])
 }
 
 /// Runs a scenario under a plan that takes place.
@@ -215,11 +215,7 @@ fn what_tshark_makes_of_a_transfer_is_what_happened() {
     let Some(tshark) = Tshark::find("what_tshark_makes_of_a_transfer_is_what_happened") else { return };
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("run.pcapng");
-    let drop_ack = Fault {
-        direction: Direction::new("server", "client"),
-        packet: Packet::nth(Class::Ack, 3),
-        action: Action::Drop,
-    };
+    let drop_ack = Fault::new(["server", "client"], Packet::nth(Class::Ack, 3), Action::Drop);
     let data = |nth, action| plan(Class::Data, nth, action);
     let plans = [
         ("nothing goes wrong", FaultPlan::default()),
@@ -231,7 +227,7 @@ fn what_tshark_makes_of_a_transfer_is_what_happened() {
         ("late, behind its retransmission", data(3, Action::DelayUs(250_000))),
         ("damaged", data(3, Action::CorruptBits(vec![400]))),
         ("the first SYN lost", plan(Class::Syn, 1, Action::Drop)),
-        ("an acknowledgement lost", FaultPlan { faults: vec![drop_ack], ..FaultPlan::default() }),
+        ("an acknowledgement lost", FaultPlan::new().faults([drop_ack])),
     ];
     let mut sum = [0; 4];
     for (name, plan) in &plans {

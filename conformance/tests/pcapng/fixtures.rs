@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use faultwire::Time;
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire::trace::{Captured, HostId, Trace, What};
 use faultwire_conformance::engine::{ReplayOptions, replay, studies};
@@ -144,12 +144,8 @@ fn a_run_of_a_hundred_thousand_packets_is_captured_whole() {
             socket.recv_from(&mut [0; 100]).await?;
         }
     }
-    let drop = Fault {
-        direction: Direction::new("client", "server"),
-        packet: Packet::nth(Class::Datagram, 50_000),
-        action: Action::Drop,
-    };
-    let plan = FaultPlan { faults: vec![drop], ..FaultPlan::default() };
+    let drop = Fault::new(["client", "server"], Packet::nth(Class::Datagram, 50_000), Action::Drop);
+    let plan = FaultPlan::new().faults([drop]);
     let run = scenario("many datagrams").server(server).client(client).run(&plan);
     assert!(run.end.is_finished() && run.fired.all(), "{:?}", run.end);
     let mut file = Vec::new();

@@ -144,7 +144,7 @@ impl Scenario {
             }
             let mut plan = self.base.clone();
             let anchor = Anchor { direction, packet: label.packet() };
-            plan.events.push(PlanEvent { kind: EventKind::Crash(host.clone()), when: When::After(anchor) });
+            plan.events.push(PlanEvent::new(EventKind::Crash(host.clone()), When::After(anchor)));
             tried.singles_of += 1;
             let run = self.run(&plan);
             let counts = tried.count(&run, &self.base, |tried| &mut tried.singles);

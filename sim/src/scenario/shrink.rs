@@ -121,7 +121,7 @@ fn outages(trace: &Trace) -> BTreeSet<Outage> {
 
 #[cfg(test)]
 mod tests {
-    use faultwire::fault::{Action, Anchor, Class, Direction, EventKind, Fault, Packet, PlanEvent, When};
+    use faultwire::fault::{Action, Class, Direction, EventKind, Fault, Packet, PlanEvent, When};
     use faultwire::network::{Datagram as _, Network as _};
 
     use super::*;
@@ -136,15 +136,11 @@ mod tests {
     }
 
     fn after(nth: u32) -> When {
-        When::After(Anchor { direction: there(), packet: Packet::nth(Class::Datagram, nth) })
+        When::after(there(), Packet::nth(Class::Datagram, nth))
     }
 
     fn drops(nths: &[u32]) -> Vec<Fault> {
-        let drop = |nth: &u32| Fault {
-            direction: there(),
-            packet: Packet::nth(Class::Datagram, *nth),
-            action: Action::Drop,
-        };
+        let drop = |nth: &u32| Fault::new(there(), Packet::nth(Class::Datagram, *nth), Action::Drop);
         nths.iter().map(drop).collect()
     }
 
@@ -183,7 +179,7 @@ mod tests {
         // Cut from before the first question to the third, which is lost, in every run.
         let events =
             vec![event(EventKind::Partition(None), When::AtUs(0)), event(EventKind::Heal(None), after(2))];
-        let base = FaultPlan { events, faults: drops(&[3]), ..FaultPlan::default() };
+        let base = FaultPlan::new().events(events).faults(drops(&[3]));
         let scenario = asking(5).base_plan(base.clone());
         assert!(scenario.run(&base).end.is_finished(), "the fourth question is answered");
         let found = FaultPlan { faults: drops(&[3, 4, 5, 9]), ..base.clone() };
@@ -205,7 +201,7 @@ mod tests {
         for end in ends {
             let events =
                 vec![event(EventKind::Partition(None), after(1)), event(EventKind::Heal(None), end.clone())];
-            let found = FaultPlan { events, faults: drops(&[1, 3, 4]), ..FaultPlan::default() };
+            let found = FaultPlan::new().events(events).faults(drops(&[1, 3, 4]));
             let scenario = asking(4);
             assert!(fails(&scenario.run(&found)), "{end:?}");
             let smallest = scenario.shrink(&found, &mut fails);
@@ -218,7 +214,7 @@ mod tests {
         }
         // One that lasts may go on to.
         let events = vec![event(EventKind::Partition(None), after(2))];
-        let lasts = FaultPlan { events, faults: drops(&[1, 2]), ..FaultPlan::default() };
+        let lasts = FaultPlan::new().events(events).faults(drops(&[1, 2]));
         let smallest = asking(4).shrink(&lasts, &mut fails).plan;
         assert_eq!(smallest.events.len(), 1, "{smallest:?}");
     }

@@ -126,11 +126,11 @@ impl Grid {
     /// The fault of that index below [`count`](Grid::count) for a packet.
     pub(crate) fn fault(&self, hosts: &[String], site: &Site, index: u64) -> Option<Fault> {
         let name = |host: HostId| hosts.get(usize::from(host.0)).cloned();
-        Some(Fault {
-            direction: Direction::new(name(site.from)?, name(site.to)?),
-            packet: site.label.packet(),
-            action: self.action(hosts, site, index)?,
-        })
+        Some(Fault::new(
+            Direction::new(name(site.from)?, name(site.to)?),
+            site.label.packet(),
+            self.action(hosts, site, index)?,
+        ))
     }
 
     fn action(&self, hosts: &[String], site: &Site, index: u64) -> Option<Action> {

@@ -112,23 +112,17 @@ impl FaultKinds {
 
 #[cfg(test)]
 mod tests {
-    use faultwire::fault::{Class, Direction, Fault, Packet, PlanEvent, When};
+    use faultwire::fault::{Class, Fault, Packet, PlanEvent, When};
 
     use super::*;
 
     #[test]
     fn a_plan_adds_its_kinds_and_not_those_of_the_base() {
-        let fault = |nth, action| Fault {
-            direction: Direction::new("client", "server"),
-            packet: Packet::nth(Class::Data, nth),
-            action,
-        };
-        let event = |kind| PlanEvent { kind, when: When::AtUs(1) };
-        let base = FaultPlan {
-            faults: vec![fault(1, Action::Drop)],
-            events: vec![event(EventKind::Crash("server".to_owned()))],
-            ..FaultPlan::default()
-        };
+        let fault = |nth, action| Fault::new(["client", "server"], Packet::nth(Class::Data, nth), action);
+        let event = |kind| PlanEvent::new(kind, When::AtUs(1));
+        let base = FaultPlan::new()
+            .faults([fault(1, Action::Drop)])
+            .events([event(EventKind::Crash("server".to_owned()))]);
         let mut plan = base.clone();
         plan.faults.push(fault(2, Action::HoldFor(1)));
         plan.events.extend([event(EventKind::Partition(None)), event(EventKind::Heal(None))]);

@@ -5,7 +5,7 @@
 //! of the scenario's family. All of it stands in the plan: the faults one by one, the link's numbers, the
 //! member behind the scenario's name. So a plan replays and shrinks without the seed that it was drawn from.
 
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Link, LinkNumbers, Packet, bounds};
+use faultwire::fault::{Action, Class, Fault, FaultPlan, Link, LinkNumbers, Packet, bounds};
 
 use super::StormSearch;
 use crate::seed::derive;
@@ -73,7 +73,7 @@ impl Storm {
                     continue;
                 }
                 if let Some(action) = self.action(&draw, index, packet.class, link, tick_us) {
-                    plan.faults.push(Fault { direction: Direction::new(from, to), packet, action });
+                    plan.faults.push(Fault::new([from, to], packet, action));
                 }
             }
         }

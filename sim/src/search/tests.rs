@@ -6,9 +6,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use faultwire::fault::{
-    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When,
-};
+use faultwire::fault::{Action, Class, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
 use faultwire::trace::What;
 
 use self::toy::{Bug, TIMEOUT};
@@ -21,7 +19,7 @@ fn grid() -> Grid {
 }
 
 fn there(nth: u32, action: Action) -> Fault {
-    Fault { direction: Direction::new("client", "server"), packet: Packet::nth(Class::Datagram, nth), action }
+    Fault::new(["client", "server"], Packet::nth(Class::Datagram, nth), action)
 }
 
 /// A plan's faults, whatever their order.
@@ -117,7 +115,7 @@ fn a_sweep_has_every_plan_that_can_take_place_once_and_no_other() {
     let mut possible = BTreeSet::from([BTreeSet::new()]);
     for (index, first) in faults.iter().enumerate() {
         for second in &faults[index..] {
-            let mut plan = FaultPlan { faults: vec![first.clone()], ..FaultPlan::default() };
+            let mut plan = FaultPlan::new().faults([first.clone()]);
             if second != first {
                 plan.faults.push(second.clone());
             }
@@ -225,19 +223,12 @@ fn a_visitor_ends_a_sweep() {
 
 #[test]
 fn a_base_plan_is_in_every_run_and_what_it_cuts_is_left_alone() {
-    let after = |nth| {
-        When::After(Anchor {
-            direction: Direction::new("client", "server"),
-            packet: Packet::nth(Class::Datagram, nth),
-        })
-    };
+    let after = |nth| When::after(["client", "server"], Packet::nth(Class::Datagram, nth));
     let event = |kind, when| PlanEvent { kind, when };
     // The second packet is sent into the cut, and so is the third, whose loss mends it.
-    let base = FaultPlan {
-        faults: vec![there(1, Action::Duplicate)],
-        events: vec![event(EventKind::Partition(None), after(1)), event(EventKind::Heal(None), after(3))],
-        ..FaultPlan::default()
-    };
+    let base = FaultPlan::new()
+        .faults([there(1, Action::Duplicate)])
+        .events([event(EventKind::Partition(None), after(1)), event(EventKind::Heal(None), after(3))]);
     let grid = grid();
     let (plans, tried) = swept(&sweep(&base, &grid, 2), 2);
     assert_eq!(tried.inert, 0);
@@ -252,10 +243,7 @@ fn a_base_plan_is_in_every_run_and_what_it_cuts_is_left_alone() {
 
 #[test]
 fn a_refused_run_is_shown_and_does_not_count() {
-    let base = FaultPlan {
-        events: vec![PlanEvent { kind: EventKind::Crash("nobody".to_owned()), when: When::AtUs(0) }],
-        ..FaultPlan::default()
-    };
+    let base = FaultPlan::new().event(EventKind::Crash("nobody".to_owned()), When::AtUs(0));
     let mut shown = 0;
     let tried = sweep(&base, &grid(), 2).search(&mut |plan| toy::run(plan, 2, Bug::None), &mut |run| {
         shown += 1;
@@ -404,14 +392,11 @@ fn large_random_failures_shrink_to_the_same_few_faults() {
 
 #[test]
 fn a_fault_beyond_a_packets_end_is_left_out_when_fitted() {
-    let plan = FaultPlan {
-        faults: vec![
-            there(1, Action::CorruptBits(vec![100_000])),
-            there(99, Action::Drop),
-            there(2, Action::Drop),
-        ],
-        ..FaultPlan::default()
-    };
+    let plan = FaultPlan::new().faults([
+        there(1, Action::CorruptBits(vec![100_000])),
+        there(99, Action::Drop),
+        there(2, Action::Drop),
+    ]);
     let fitted = fit(toy::run(&plan, 2, Bug::None));
     assert_eq!(fitted.plan.faults, [there(2, Action::Drop)]);
     assert_eq!(fitted, toy::run(&fitted.plan, 2, Bug::None));

@@ -232,8 +232,7 @@ mod tests {
             Action::CorruptBits(vec![0]),
         ] {
             let (direction, packet) = (Direction::new("client", "server"), Packet::nth(Class::Data, 1));
-            let plan =
-                FaultPlan { faults: vec![Fault { direction, packet, action }], ..FaultPlan::default() };
+            let plan = FaultPlan::new().faults([Fault { direction, packet, action }]);
             tried.kinds.add(&plan, &FaultPlan::default());
         }
         assert_eq!(

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use faultwire::adaptive::{AdaptiveSocket, Config, Delivery, Ended, Error, Event, Order, PeerId};
-use faultwire::fault::{
-    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When,
-};
+use faultwire::fault::{Action, Class, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::Network as _;
 use faultwire::program::file::{self, Incoming, Store};
 use faultwire::program::{Limits, listen};
@@ -188,12 +186,9 @@ fn what_is_given_up_is_told() {
     let timed = scenario("adaptive within").server(tell).client(in_time);
     timed.clone().exhaustive(2).random(random()).check();
     // The time is over before the second try, since each of the first datagrams with the messages is lost.
-    let faults = (3..8).map(|nth| Fault {
-        direction: Direction::new("client", "server"),
-        packet: Packet::nth(Class::Datagram, nth),
-        action: Action::Drop,
-    });
-    let lossy = FaultPlan { faults: faults.collect(), ..FaultPlan::default() };
+    let faults =
+        (3..8).map(|nth| Fault::new(["client", "server"], Packet::nth(Class::Datagram, nth), Action::Drop));
+    let lossy = FaultPlan::new().faults(faults);
     let run = timed.run(&lossy);
     assert!(run.end.is_finished() && run.fired.count() > 2, "{:?}", run.end);
 }
@@ -202,12 +197,11 @@ fn what_is_given_up_is_told() {
 /// time.
 #[test]
 fn a_peer_that_is_gone_is_noticed_in_bounded_time() {
-    let crash_after = |nth| PlanEvent {
-        kind: EventKind::Crash("server".into()),
-        when: When::After(Anchor {
-            direction: Direction::new("client", "server"),
-            packet: Packet::nth(Class::Datagram, nth),
-        }),
+    let crash_after = |nth| {
+        PlanEvent::new(
+            EventKind::Crash("server".into()),
+            When::after(["client", "server"], Packet::nth(Class::Datagram, nth)),
+        )
     };
     for comes_back in [false, true] {
         let leaving = scenario("adaptive crash").server(echo).client(move |net: Net| async move {
@@ -243,15 +237,12 @@ fn a_peer_that_is_gone_is_noticed_in_bounded_time() {
         for nth in 2..12 {
             let mut events = vec![crash_after(nth)];
             if comes_back {
-                events.push(PlanEvent {
-                    kind: EventKind::Restart("server".into()),
-                    when: When::After(Anchor {
-                        direction: Direction::new("client", "server"),
-                        packet: Packet::nth(Class::Datagram, nth + 2),
-                    }),
-                });
+                events.push(PlanEvent::new(
+                    EventKind::Restart("server".into()),
+                    When::after(["client", "server"], Packet::nth(Class::Datagram, nth + 2)),
+                ));
             }
-            let plan = FaultPlan { events, ..FaultPlan::default() };
+            let plan = FaultPlan::new().events(events);
             let run = leaving.run(&plan);
             assert!(run.fired.all(), "datagram {nth}: {:?}", run.end);
             assert_eq!(run.end, End::Finished, "crash after datagram {nth}, back {comes_back}");
@@ -273,8 +264,8 @@ fn a_silent_peer_is_asked_whether_it_is_there() {
     });
     let run = idle.run(&FaultPlan::default());
     assert_eq!(run.end, End::Finished);
-    let events = vec![PlanEvent { kind: EventKind::Crash("server".into()), when: When::AtUs(20_000_000) }];
-    let run = idle.run(&FaultPlan { events, ..FaultPlan::default() });
+    let events = vec![PlanEvent::new(EventKind::Crash("server".into()), When::AtUs(20_000_000))];
+    let run = idle.run(&FaultPlan::new().events(events));
     assert!(format!("{:?}", run.end).contains("TimedOut"), "{:?}", run.end);
 }
 
@@ -358,13 +349,9 @@ fn a_file_arrives_as_it_was_sent() {
         let faults = ["client", "server"].into_iter().flat_map(|from| {
             let to = if from == "client" { "server" } else { "client" };
             let lost = (1..=200).filter(move |nth| derive(7, &(from, *nth)).is_multiple_of(20));
-            lost.map(move |nth| Fault {
-                direction: Direction::new(from, to),
-                packet: Packet::nth(Class::Any, nth),
-                action: Action::Drop,
-            })
+            lost.map(move |nth| Fault::new([from, to], Packet::nth(Class::Any, nth), Action::Drop))
         });
-        let run = carrying.run(&FaultPlan { faults: faults.collect(), ..FaultPlan::default() });
+        let run = carrying.run(&FaultPlan::new().faults(faults));
         assert_eq!(run.end, End::Finished);
         assert!(run.fired.count() >= 5, "{}", run.fired.count());
     }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::process::Command;
 use std::time::Duration;
 
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire_sim::{Net, Result, Scenario, Testbed, scenario};
 
@@ -35,12 +35,8 @@ async fn echo(net: Net) -> std::io::Result<()> {
 
 fn hashes() -> String {
     let actions = [Action::Drop, Action::Duplicate, Action::HoldFor(2), Action::DelayUs(60_000)];
-    let fault = |action| Fault {
-        direction: Direction::new("left", "server"),
-        packet: Packet::nth(Class::Datagram, 2),
-        action,
-    };
-    let plans = actions.map(|action| FaultPlan { faults: vec![fault(action)], ..FaultPlan::default() });
+    let fault = |action| Fault::new(["left", "server"], Packet::nth(Class::Datagram, 2), action);
+    let plans = actions.map(|action| FaultPlan::new().faults([fault(action)]));
     let mut lines = String::new();
     for testbed in [Testbed::Virtual, Testbed::Turmoil] {
         for plan in &plans {

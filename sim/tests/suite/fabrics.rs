@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use faultwire::fault::{
-    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When,
-};
+use faultwire::fault::{Action, Class, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire_sim::search::RandomSearch;
 use faultwire_sim::strategy::PlanSpace;
@@ -44,20 +42,17 @@ fn echo() -> Scenario {
 }
 
 fn plan(faults: &[(&str, &str, u32, Action)]) -> FaultPlan {
-    let faults = faults.iter().map(|(from, to, nth, action)| Fault {
-        direction: Direction::new(*from, *to),
-        packet: Packet::nth(Class::Datagram, *nth),
-        action: action.clone(),
+    let faults = faults.iter().map(|(from, to, nth, action)| {
+        Fault::new([*from, *to], Packet::nth(Class::Datagram, *nth), action.clone())
     });
-    FaultPlan { faults: faults.collect(), ..FaultPlan::default() }
+    FaultPlan::new().faults(faults)
 }
 
 fn plans() -> Vec<FaultPlan> {
     let (there, back) = (("client", "server"), ("server", "client"));
     let one = |(from, to): (&'static str, &'static str), nth, action| (from, to, nth, action);
-    let events = |events: [(EventKind, u64); 2]| FaultPlan {
-        events: events.map(|(kind, at_us)| PlanEvent { kind, when: When::AtUs(at_us) }).to_vec(),
-        ..FaultPlan::default()
+    let events = |events: [(EventKind, u64); 2]| {
+        FaultPlan::new().events(events.map(|(kind, at_us)| PlanEvent::new(kind, When::AtUs(at_us))).to_vec())
     };
     let crash =
         events([(EventKind::Crash("server".into()), 4_000), (EventKind::Restart("server".into()), 650_000)]);
@@ -66,20 +61,11 @@ fn plans() -> Vec<FaultPlan> {
     let down = |until| {
         events([(EventKind::Crash("server".into()), 1_000), (EventKind::Restart("server".into()), until)])
     };
-    let after = |kind, nth| PlanEvent {
-        kind,
-        when: When::After(Anchor {
-            direction: Direction::new("client", "server"),
-            packet: Packet::nth(Class::Datagram, nth),
-        }),
+    let after = |kind, nth| {
+        PlanEvent::new(kind, When::after(["client", "server"], Packet::nth(Class::Datagram, nth)))
     };
-    let between = FaultPlan {
-        events: vec![
-            after(EventKind::Crash("server".into()), 1),
-            after(EventKind::Restart("server".into()), 2),
-        ],
-        ..FaultPlan::default()
-    };
+    let between = FaultPlan::new()
+        .events([after(EventKind::Crash("server".into()), 1), after(EventKind::Restart("server".into()), 2)]);
     vec![
         down(200_000),
         down(201_000),
@@ -142,10 +128,10 @@ fn the_relay_applies_a_plan_to_real_datagrams() {
 #[test]
 fn programs_start_before_anything_happens() {
     let events = vec![
-        PlanEvent { kind: EventKind::Partition(None), when: When::AtUs(100) },
-        PlanEvent { kind: EventKind::Heal(None), when: When::AtUs(300_000) },
+        PlanEvent::new(EventKind::Partition(None), When::AtUs(100)),
+        PlanEvent::new(EventKind::Heal(None), When::AtUs(300_000)),
     ];
-    let run = echo().run(&FaultPlan { events, ..FaultPlan::default() });
+    let run = echo().run(&FaultPlan::new().events(events));
     assert!(run.end.is_finished() && run.fired.all());
     let first = run.trace.calls().next().expect("a bind");
     assert_eq!(first.at, faultwire::Time::ZERO, "{}", run.trace.text());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+use faultwire::fault::{Action, Class, FaultPlan, Packet};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire::program::{ClientError, Limits, bind, bulk, listen, numbered, tcp, udp};
 use faultwire_sim::{End, Result, Testbed, scenario};
@@ -11,12 +11,7 @@ const SIMULATED: [Testbed; 2] = [Testbed::Virtual, Testbed::Turmoil];
 const PATIENCE: Duration = Duration::from_millis(200);
 
 fn plan(direction: (&str, &str), nth: u32, action: Action) -> FaultPlan {
-    let fault = Fault {
-        direction: Direction::new(direction.0, direction.1),
-        packet: Packet::nth(Class::Datagram, nth),
-        action,
-    };
-    FaultPlan { faults: vec![fault], ..FaultPlan::default() }
+    FaultPlan::new().fault([direction.0, direction.1], Packet::nth(Class::Datagram, nth), action)
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use faultwire::fault::{Action, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
+use faultwire::fault::{Action, Class, EventKind, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire_sim::search::Family;
 use faultwire_sim::{End, Net, Result, Scenario, Settings, Testbed, scenario};
@@ -215,12 +215,12 @@ fn a_program_that_never_waits_stalls() {
 /// waited for.
 #[test]
 fn a_client_that_ends_twice_is_one_client() {
-    let event = |kind, at_us| PlanEvent { kind, when: When::AtUs(at_us) };
+    let event = |kind, at_us| PlanEvent::new(kind, When::AtUs(at_us));
     let events = vec![
         event(EventKind::Crash("left".into()), 10_000),
         event(EventKind::Restart("left".into()), 20_000),
     ];
-    let plan = FaultPlan { events, ..FaultPlan::default() };
+    let plan = FaultPlan::new().events(events);
     for testbed in [Testbed::Virtual, Testbed::Turmoil] {
         let brief = |net: Net| async move {
             net.sleep(Duration::from_millis(5)).await;
@@ -236,15 +236,9 @@ fn a_client_that_ends_twice_is_one_client() {
 /// A host without power has no timers: the fragments that its stack was waiting for time out on nobody.
 #[test]
 fn a_crashed_host_is_silent() {
-    let plan = FaultPlan {
-        faults: vec![Fault {
-            direction: Direction::new("client", "server"),
-            packet: Packet::nth(Class::Fragment, 2),
-            action: Action::Drop,
-        }],
-        events: vec![PlanEvent { kind: EventKind::Crash("server".into()), when: When::AtUs(10_000) }],
-        ..FaultPlan::default()
-    };
+    let plan = FaultPlan::new()
+        .fault(["client", "server"], Packet::nth(Class::Fragment, 2), Action::Drop)
+        .event(EventKind::Crash("server".into()), When::AtUs(10_000));
     let fragments = scenario("fragments").server(counter).client(|net: Net| async move {
         let socket = net.datagram("0.0.0.0:0", &[]).await?;
         socket.send_to(&[7; 3_000], net.resolve("server:7000").await?[0]).await?;
@@ -286,14 +280,11 @@ fn a_client_that_waits_for_ever_stalls_and_its_sockets_are_told() {
 #[test]
 fn a_run_without_a_trace_goes_as_one_with_it() {
     for testbed in [Testbed::Virtual, Testbed::Turmoil] {
-        let plan = FaultPlan {
-            faults: vec![Fault {
-                direction: Direction::new("client", "server"),
-                packet: Packet::nth(Class::Datagram, 1),
-                action: Action::DelayUs(5_000),
-            }],
-            ..FaultPlan::default()
-        };
+        let plan = FaultPlan::new().fault(
+            ["client", "server"],
+            Packet::nth(Class::Datagram, 1),
+            Action::DelayUs(5_000),
+        );
         let traced = counting().on(testbed);
         let mut settings = Settings::default();
         settings.trace = false;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use faultwire::errno::Errno;
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::network::{Listener as _, Network as _, Stream as _};
 use faultwire_sim::search::{Family, Storm};
 use faultwire_sim::{End, Net, Result, Scenario, Testbed, scenario};
@@ -101,7 +101,7 @@ fn varied() -> Scenario {
 #[test]
 fn a_plan_names_the_variant_that_it_runs() {
     let run = |name: &str| {
-        let plan = FaultPlan { scenario: Some(name.to_owned()), ..FaultPlan::default() };
+        let plan = FaultPlan::new().scenario(name);
         varied().run(&plan)
     };
     let bytes = |run: &faultwire_sim::Run| run.trace.sendings().map(|it| it.bytes.len()).sum::<usize>();
@@ -143,13 +143,8 @@ fn a_storm_is_the_same_in_every_range_and_replays_from_its_plans() {
 /// What is hit on the way is retransmitted, whichever variant it is.
 #[test]
 fn a_lost_segment_of_a_variant_comes_again() {
-    let lost = Fault {
-        direction: Direction::new("client", "server"),
-        packet: Packet::nth(Class::Data, 2),
-        action: Action::Drop,
-    };
-    let scenario = Some("echoing/len=4000".to_owned());
-    let plan = FaultPlan { scenario, faults: vec![lost], ..FaultPlan::default() };
+    let lost = Fault::new(["client", "server"], Packet::nth(Class::Data, 2), Action::Drop);
+    let plan = FaultPlan::new().scenario("echoing/len=4000").faults([lost]);
     let run = varied().run(&plan);
     assert!(run.end.is_finished() && run.fired.all(), "{:?}", run.end);
 }

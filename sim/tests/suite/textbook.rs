@@ -8,7 +8,7 @@ mod boxes;
 use std::time::Duration;
 
 use faultwire::errno::Errno;
-use faultwire::fault::{Action, Class, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
+use faultwire::fault::{Action, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Listener as _, Network as _, Stream};
 use faultwire::stack::SocketOption;
 use faultwire::trace::{DiagramOptions, SvgOptions};
@@ -19,11 +19,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 const LINES_MAX: usize = 60;
 
 fn fault(direction: &str, class: Class, nth: u32, action: Action) -> Fault {
-    Fault { direction: direction.parse().expect("a direction"), packet: Packet::nth(class, nth), action }
+    Fault::new(direction.parse::<Direction>().expect("a direction"), Packet::nth(class, nth), action)
 }
 
 fn plan(faults: impl IntoIterator<Item = Fault>) -> FaultPlan {
-    FaultPlan { faults: faults.into_iter().collect(), ..FaultPlan::default() }
+    FaultPlan::new().faults(faults)
 }
 
 /// The picture at 80 columns in ASCII; the wide one in Unicode says the same and must fit as well.
@@ -165,12 +165,12 @@ fn half_open_connection() {
             Ok(())
         })
         .server(read_all);
-    let event = |kind, at_us| PlanEvent { kind, when: When::AtUs(at_us) };
+    let event = |kind, at_us| PlanEvent::new(kind, When::AtUs(at_us));
     let events = vec![
         event(EventKind::Crash("server".to_owned()), 10_000),
         event(EventKind::Restart("server".to_owned()), 15_000),
     ];
-    insta::assert_snapshot!(picture(&waits, &FaultPlan { events, ..FaultPlan::default() }));
+    insta::assert_snapshot!(picture(&waits, &FaultPlan::new().events(events)));
 }
 
 #[test]

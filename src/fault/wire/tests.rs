@@ -22,7 +22,7 @@ fn datagram(number: u8) -> Bytes {
 }
 
 fn fault(nth: u32, action: Action) -> Fault {
-    Fault { direction: Direction::new("client", "server"), packet: Packet::nth(Class::Datagram, nth), action }
+    Fault::new(["client", "server"], Packet::nth(Class::Datagram, nth), action)
 }
 
 fn event(kind: EventKind, when: When) -> PlanEvent {
@@ -34,10 +34,7 @@ fn injection(packet: Bytes) -> EventKind {
 }
 
 fn after(nth: u32) -> When {
-    When::After(Anchor {
-        direction: Direction::new("client", "server"),
-        packet: Packet::nth(Class::Datagram, nth),
-    })
+    When::after(["client", "server"], Packet::nth(Class::Datagram, nth))
 }
 
 /// A wire between `client` and `server` with its trace.
@@ -53,13 +50,11 @@ impl Bench {
     }
 
     fn faults(faults: impl IntoIterator<Item = Fault>) -> Bench {
-        let faults = faults.into_iter().collect();
-        Bench::new(&FaultPlan { faults, ..FaultPlan::default() })
+        Bench::new(&FaultPlan::new().faults(faults))
     }
 
     fn events(events: impl IntoIterator<Item = PlanEvent>) -> Bench {
-        let events = events.into_iter().collect();
-        Bench::new(&FaultPlan { events, ..FaultPlan::default() })
+        Bench::new(&FaultPlan::new().events(events))
     }
 
     fn send(&mut self, at: Time, number: u8) {
@@ -175,11 +170,11 @@ fn what_is_held_is_released_by_what_is_sent_even_if_that_is_lost() {
     bench.send_each_ms(0..3);
     assert_eq!(bench.due(), list([(2_000, "0"), (3_000, "2"), (3_000, "1")]));
     // Behind one that meets a cut link.
-    let mut bench = Bench::new(&FaultPlan {
-        faults: vec![fault(1, Action::HoldFor(1))],
-        events: vec![event(EventKind::Partition(None), after(1))],
-        ..FaultPlan::default()
-    });
+    let mut bench = Bench::new(
+        &FaultPlan::new()
+            .faults([fault(1, Action::HoldFor(1))])
+            .events([event(EventKind::Partition(None), after(1))]),
+    );
     bench.send_each_ms(0..2);
     assert_eq!(bench.due(), list([(2_000, "0")]));
 }
@@ -196,7 +191,7 @@ fn what_the_other_direction_sends_releases_nothing() {
 fn a_slow_link_holds_no_packet_for_less_than_its_own_delay() {
     let link = Link::Numbers(LinkNumbers { delay_us: 3_000_000, mtu: 1500, rate_kbps: None });
     let faults = vec![fault(1, Action::HoldFor(1))];
-    let mut bench = Bench::new(&FaultPlan { link, faults, ..FaultPlan::default() });
+    let mut bench = Bench::new(&FaultPlan::new().link(link).faults(faults));
     bench.send(ms(0), 0);
     assert_eq!(bench.due(), list([(3_000_000, "0")]));
 }
@@ -205,8 +200,7 @@ fn a_slow_link_holds_no_packet_for_less_than_its_own_delay() {
 fn a_rate_spaces_packets_for_each_direction_by_itself() {
     // 38 bytes at 304 kbit/s take 1 ms.
     let link = Link::Numbers(LinkNumbers { delay_us: 10_000, mtu: 1500, rate_kbps: Some(304) });
-    let mut bench =
-        Bench::new(&FaultPlan { link, faults: vec![fault(2, Action::Drop)], ..FaultPlan::default() });
+    let mut bench = Bench::new(&FaultPlan::new().link(link).faults([fault(2, Action::Drop)]));
     for number in 0..3 {
         bench.send(ms(0), number);
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use faultwire::fault::{Direction, EventKind, FaultPlan, PlanEvent, When};
+use faultwire::fault::{Direction, EventKind, FaultPlan, When};
 use faultwire::network::Network;
 use faultwire::packet::{TcpFlags, Transport};
 use faultwire::tcp::{Config, State};
@@ -83,7 +83,7 @@ pub(super) fn late_fins(scenario: &Scenario) -> Vec<FaultPlan> {
         let at = begun.since(Time::ZERO) + after;
         let kind = EventKind::Inject { direction: Direction::new("server", "client"), packet: fin.clone() };
         let when = When::AtUs(u64::try_from(at.as_micros()).unwrap_or(u64::MAX));
-        FaultPlan { events: vec![PlanEvent { kind, when }], ..FaultPlan::default() }
+        FaultPlan::new().event(kind, when)
     };
     [length / 600, length / 60, length / 2, length - length / 60].map(again).to_vec()
 }

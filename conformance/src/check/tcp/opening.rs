@@ -92,7 +92,7 @@ fn far(scenario: Scenario, testbed: Testbed) -> Scenario {
         return scenario;
     }
     let link = Link::Numbers(LinkNumbers { delay_us: FAR_US, ..FaultPlan::default().link.numbers() });
-    scenario.base_plan(FaultPlan { link, ..FaultPlan::default() })
+    scenario.base_plan(FaultPlan::new().link(link))
 }
 
 /// Two hosts that connect to each other at the same moment, from and to the same port.

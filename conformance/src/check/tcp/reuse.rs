@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::network::{Network, Stream as _};
 use faultwire::stack::SocketOption;
 use faultwire::trace::{Call, Event, PacketId};
@@ -119,12 +119,10 @@ pub(super) fn late_fast_segments(_: &Scenario) -> Vec<FaultPlan> {
 }
 
 fn late(nths: &[u32], delays_us: &[u64]) -> Vec<FaultPlan> {
-    let fault = |nth, delay_us| Fault {
-        direction: Direction::new("client", "server"),
-        packet: Packet::nth(Class::Data, nth),
-        action: Action::DelayUs(delay_us),
+    let fault = |nth, delay_us| {
+        Fault::new(["client", "server"], Packet::nth(Class::Data, nth), Action::DelayUs(delay_us))
     };
-    let plan = |nth, delay_us| FaultPlan { faults: vec![fault(nth, delay_us)], ..FaultPlan::default() };
+    let plan = |nth, delay_us| FaultPlan::new().faults([fault(nth, delay_us)]);
     nths.iter().flat_map(|nth| delays_us.iter().map(move |delay_us| plan(*nth, *delay_us))).collect()
 }
 

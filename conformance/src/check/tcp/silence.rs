@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use faultwire::errno::Errno;
-use faultwire::fault::{Anchor, Class, Direction, EventKind, FaultPlan, Packet, PlanEvent, When};
+use faultwire::fault::{Class, Direction, EventKind, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Datagram as _, Network, Stream};
 use faultwire::packet::TcpFlags;
 use faultwire::stack::SocketOption;
@@ -203,8 +203,8 @@ pub(super) fn silences(scenario: &Scenario) -> Vec<FaultPlan> {
                 continue;
             }
             for kind in [EventKind::Partition(None), EventKind::Crash("server".to_owned())] {
-                let when = When::After(Anchor { direction: direction.clone(), packet });
-                plans.push(FaultPlan { events: vec![PlanEvent { kind, when }], ..FaultPlan::default() });
+                let when = When::after(direction.clone(), packet);
+                plans.push(FaultPlan::new().event(kind, when));
             }
         }
     }
@@ -282,11 +282,11 @@ async fn ask_across_a_crash<N: Network>(net: N, [before, down]: [Duration; 2]) -
 pub(super) fn half_open_scenario(testbed: Testbed) -> Scenario {
     let event = |nth, kind: fn(String) -> EventKind| {
         let packet = Packet::nth(Class::Datagram, nth);
-        let when = When::After(Anchor { direction: Direction::new("client", "server"), packet });
-        PlanEvent { kind: kind("server".to_owned()), when }
+        let when = When::after(["client", "server"], packet);
+        PlanEvent::new(kind("server".to_owned()), when)
     };
     let events = vec![event(1, EventKind::Crash), event(2, EventKind::Restart)];
-    let base = FaultPlan { events, ..FaultPlan::default() };
+    let base = FaultPlan::new().events(events);
     faultwire_sim::scenario("tcp-half-open")
         .server(|net: Net| serving(answer(net)))
         .client(move |net: Net| {

@@ -6,8 +6,8 @@ use std::io;
 
 use bytes::Bytes;
 use faultwire::errno::Errno;
-use faultwire::fault::{Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan};
-use faultwire::fault::{Packet, PlanEvent, When};
+use faultwire::fault::{Action, Anchor, Class, Direction, EventKind, FaultPlan};
+use faultwire::fault::{Packet, When};
 use faultwire::network::Network;
 use faultwire::packet::{IcmpMessage, Outgoing, Path, TcpFlags, TcpSegment, Transport, icmp};
 use faultwire::time::Time;
@@ -163,14 +163,13 @@ impl Moment {
     fn inject(&self, title: &str, target: &Target, packet: Bytes) -> FaultPlan {
         let kind = EventKind::Inject { direction: target.direction.clone(), packet };
         let when = When::After(self.anchor.clone());
-        let title = Some(format!("{title} comes to the {}", target.direction.to));
-        FaultPlan { title, events: vec![PlanEvent { kind, when }], ..FaultPlan::default() }
+        FaultPlan::new().title(format!("{title} comes to the {}", target.direction.to)).event(kind, when)
     }
 
     /// The same, with the segment that it follows lost.
     fn and_lost(&self, plan: FaultPlan) -> FaultPlan {
         let Anchor { direction, packet } = self.anchor.clone();
-        FaultPlan { faults: vec![Fault { direction, packet, action: Action::Drop }], ..plan }
+        plan.fault(direction, packet, Action::Drop)
     }
 }
 

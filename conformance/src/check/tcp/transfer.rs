@@ -6,9 +6,7 @@
 use std::io;
 use std::time::Duration;
 
-use faultwire::fault::{
-    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When,
-};
+use faultwire::fault::{Action, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Network, Stream};
 use faultwire::stack::SocketOption;
 use faultwire_sim::search::{Family, Member, Storm};
@@ -320,13 +318,10 @@ pub(super) fn names_acknowledgements(testbed: Testbed) -> Option<&'static str> {
 /// The acknowledgement of the first write is lost, and the second write: both are sent again as one, of which
 /// the first half has come before.
 pub(super) fn lost_halves(_: &Scenario) -> Vec<FaultPlan> {
-    let lost = |from: &str, to: &str, class, nth| Fault {
-        direction: Direction::new(from, to),
-        packet: Packet::nth(class, nth),
-        action: Action::Drop,
-    };
+    let lost =
+        |from: &str, to: &str, class, nth| Fault::new([from, to], Packet::nth(class, nth), Action::Drop);
     let faults = vec![lost("client", "server", Class::Data, 2), lost("server", "client", Class::Ack, 1)];
-    vec![FaultPlan { faults, ..FaultPlan::default() }]
+    vec![FaultPlan::new().faults(faults)]
 }
 
 /// Each bit of the TCP header of the first SYN and the first bare acknowledgement of either host is flipped:
@@ -347,14 +342,10 @@ pub(super) fn damaged_headers(scenario: &Scenario) -> Vec<FaultPlan> {
             continue;
         }
         let direction = Direction::new(trace.host_name(sending.from), trace.host_name(sending.to));
-        plans.extend((HEADER..2 * HEADER).map(|bit| FaultPlan {
-            faults: vec![Fault {
-                direction: direction.clone(),
-                packet,
-                action: Action::CorruptBits(vec![bit]),
-            }],
-            ..FaultPlan::default()
-        }));
+        plans
+            .extend((HEADER..2 * HEADER).map(|bit| {
+                FaultPlan::new().fault(direction.clone(), packet, Action::CorruptBits(vec![bit]))
+            }));
     }
     plans
 }
@@ -403,11 +394,11 @@ pub(super) fn partitions(_: &Scenario) -> Vec<FaultPlan> {
             let is_early = packet.class == Class::Syn || packet == Packet::nth(Class::Data, 1);
             let outages = OUTAGES_US.iter().chain(is_early.then_some(&LONG_OUTAGE_US));
             for outage in outages {
-                let after = When::After(Anchor { direction: direction.clone(), packet });
+                let after = When::after(direction.clone(), packet);
                 let cut = event(EventKind::Partition(None), after);
                 let mended = event(EventKind::Heal(None), When::AtUs(*outage));
-                let plan = FaultPlan { events: vec![cut, mended], ..FaultPlan::default() };
-                let lost = Fault { direction: direction.clone(), packet, action: Action::Drop };
+                let plan = FaultPlan::new().events([cut, mended]);
+                let lost = Fault::new(direction.clone(), packet, Action::Drop);
                 plans.push(FaultPlan { faults: vec![lost], ..plan.clone() });
                 plans.push(plan);
             }

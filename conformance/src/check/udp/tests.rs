@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use faultwire::errno::Errno;
-use faultwire::fault::FaultPlan;
+use faultwire::fault::{Fault, FaultPlan};
 use faultwire::stack::Mutant;
 use faultwire::trace::Call;
 use faultwire_sim::{Run, Settings, Testbed};
@@ -73,7 +73,7 @@ fn settles(testbed: Testbed, spec: &CheckSpec) -> bool {
 
 /// Something that happens to the client's first datagram.
 fn on_the_first(action: Action) -> Fault {
-    Fault { direction: Direction::new("client", "server"), packet: Packet::nth(Class::Datagram, 1), action }
+    Fault::new(["client", "server"], Packet::nth(Class::Datagram, 1), action)
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn the_kernel_behind_the_relay_loses_reorders_and_duplicates_by_one_fault() {
         (Action::Duplicate, "udp/may-duplicate"),
     ] {
         let mut rows = Rows::new();
-        let plan = FaultPlan { faults: vec![on_the_first(action)], ..FaultPlan::default() };
+        let plan = FaultPlan::new().faults([on_the_first(action)]);
         look(study, &scenario.run(&plan), &mut rows);
         assert!(rows[claim].shown.is_some(), "{claim}");
         for (claim, row) in rows.iter().filter(|(claim, _)| **claim != "udp/lightweight") {

@@ -208,7 +208,7 @@ fn exit_code(course: &Course) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use faultwire::fault::{Action, Direction, Fault, Packet};
+    use faultwire::fault::{Action, Fault, Packet};
 
     use super::*;
     use crate::command::server_end::tests::death;
@@ -226,12 +226,8 @@ mod tests {
 
     #[test]
     fn many_faults_on_bare_acknowledgements_are_one_warning_with_a_count() {
-        let fault = |class, nth| Fault {
-            direction: Direction::new("client", "server"),
-            packet: Packet::nth(class, nth),
-            action: Action::Drop,
-        };
-        let said = |faults: Vec<Fault>| unsteady(&FaultPlan { faults, ..FaultPlan::default() });
+        let fault = |class, nth| Fault::new(["client", "server"], Packet::nth(class, nth), Action::Drop);
+        let said = |faults: Vec<Fault>| unsteady(&FaultPlan::new().faults(faults));
         assert_eq!(said(vec![fault(Class::Data, 1)]), None);
         let one = said(vec![fault(Class::Data, 1), fault(Class::Ack, 1)]).expect("one");
         assert!(one.starts_with("fault 2 of the plan counts bare acknowledgements"), "{one}");

@@ -76,7 +76,7 @@ fn on_data(run: &Run) -> Vec<FaultPlan> {
         .collect();
     let Some(first) = bearers.first() else { return Vec::new() };
     let plan = |bearer: &Bearer, action| {
-        let fault = Fault { direction: bearer.direction.clone(), packet: bearer.packet, action };
+        let fault = Fault::new(bearer.direction.clone(), bearer.packet, action);
         FaultPlan { faults: vec![fault], ..run.plan.clone() }
     };
     let last_byte = u32::try_from(first.len.saturating_sub(1) * 8).unwrap_or(0);

@@ -25,10 +25,12 @@ pub(super) const CONVERSATION: Experiment = Experiment {
     name: "conversation",
     plan: || {
         // A repeat would be acknowledged at once, and hide how long the tried host waits by itself.
-        let repeat = |nth, transmission| Fault {
-            direction: back(),
-            packet: Name { transmission: Some(transmission), ..Name::nth(Class::Data, nth) },
-            action: Action::Drop,
+        let repeat = |nth, transmission| {
+            Fault::new(
+                back(),
+                Name { transmission: Some(transmission), ..Name::nth(Class::Data, nth) },
+                Action::Drop,
+            )
         };
         let faults = ALONE.into_iter().flat_map(|nth| (2..=6).map(move |again| repeat(nth, again)));
         plan(1_000, None, faults.collect())

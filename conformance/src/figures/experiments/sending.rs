@@ -110,10 +110,12 @@ pub(super) const LOST_SYN_ACK: Experiment = Experiment {
 pub(super) const LOST_DATA: Experiment = Experiment {
     name: "lost-data",
     plan: || {
-        let transmission = |transmission| Fault {
-            direction: forth(),
-            packet: Packet { transmission: Some(transmission), ..Packet::nth(Class::Data, 1) },
-            action: Action::Drop,
+        let transmission = |transmission| {
+            Fault::new(
+                forth(),
+                Packet { transmission: Some(transmission), ..Packet::nth(Class::Data, 1) },
+                Action::Drop,
+            )
         };
         plan(MILLISECOND, None, (1..=4).map(transmission).collect())
     },

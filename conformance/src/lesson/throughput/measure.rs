@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::machine::{Endpoint, Machine};
 use faultwire::network::Network as _;
 use faultwire::time::Time;
@@ -91,16 +91,8 @@ impl Job {
         let below = (self.loss * 1e9).round() as u64;
         let is_lost = |nth: &u32| derive(seed, &("throughput", *nth)) % 1_000_000_000 < below;
         let nths = 1..=u32::try_from(self.reckoned()).unwrap_or(u32::MAX);
-        let drop = |nth| Fault {
-            direction: Direction::new("client", "server"),
-            packet: Packet::nth(Class::Datagram, nth),
-            action: Action::Drop,
-        };
-        FaultPlan {
-            link: self.way.link(),
-            faults: nths.filter(is_lost).map(drop).collect(),
-            ..FaultPlan::default()
-        }
+        let drop = |nth| Fault::new(["client", "server"], Packet::nth(Class::Datagram, nth), Action::Drop);
+        FaultPlan::new().link(self.way.link()).faults(nths.filter(is_lost).map(drop))
     }
 
     /// More datagrams than any machine of the course needs for the messages.

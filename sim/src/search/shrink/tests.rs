@@ -1,7 +1,7 @@
 //! The shrinker against questions whose answers are known.
 
 use faultwire::fault::{
-    Action, Anchor, Class, Direction, EventKind, Fault, Link, LinkNumbers, Packet, PlanEvent, Profile, When,
+    Action, Class, Direction, EventKind, Fault, Link, LinkNumbers, Packet, PlanEvent, Profile, When,
 };
 use proptest::prelude::*;
 
@@ -13,11 +13,11 @@ fn there() -> Direction {
 }
 
 fn fault(nth: u32, action: Action) -> Fault {
-    Fault { direction: there(), packet: Packet::nth(Class::Datagram, nth), action }
+    Fault::new(there(), Packet::nth(Class::Datagram, nth), action)
 }
 
 fn plan(faults: impl IntoIterator<Item = Fault>) -> FaultPlan {
-    FaultPlan { faults: faults.into_iter().collect(), ..FaultPlan::default() }
+    FaultPlan::new().faults(faults)
 }
 
 fn drops(nths: impl IntoIterator<Item = u32>) -> FaultPlan {
@@ -126,18 +126,18 @@ fn where_the_order_alone_matters_no_time_is_left() {
 #[test]
 fn words_bits_links_and_events_that_do_not_matter_go() {
     let packet = Packet { flow: Some(3), transmission: Some(4), ..Packet::nth(Class::Data, 9) };
-    let anchor = When::After(Anchor { direction: there(), packet });
+    let anchor = When::after(there(), packet);
     let from = FaultPlan {
         title: Some("kept".to_owned()),
         scenario: Some("kept".to_owned()),
         claim: Some("udp/kept".to_owned()),
         link: Link::Numbers(LinkNumbers { delay_us: 7, ..Profile::Lan.numbers() }),
         lab: None,
-        faults: vec![Fault { direction: there(), packet, action: Action::CorruptBits(vec![300, 70, 1_000]) }],
+        faults: vec![Fault::new(there(), packet, Action::CorruptBits(vec![300, 70, 1_000]))],
         events: vec![
-            PlanEvent { kind: EventKind::Partition(None), when: anchor.clone() },
-            PlanEvent { kind: EventKind::Heal(None), when: anchor },
-            PlanEvent { kind: EventKind::Crash("server".to_owned()), when: When::AtUs(123_456) },
+            PlanEvent::new(EventKind::Partition(None), anchor.clone()),
+            PlanEvent::new(EventKind::Heal(None), anchor),
+            PlanEvent::new(EventKind::Crash("server".to_owned()), When::AtUs(123_456)),
         ],
     };
     let result = shrunk(&from, |plan| {
@@ -148,12 +148,8 @@ fn words_bits_links_and_events_that_do_not_matter_go() {
     });
     let expected = FaultPlan {
         link: Link::default(),
-        faults: vec![Fault {
-            direction: there(),
-            packet: Packet::nth(Class::Data, 1),
-            action: Action::CorruptBits(vec![100]),
-        }],
-        events: vec![PlanEvent { kind: EventKind::Crash("server".to_owned()), when: When::AtUs(0) }],
+        faults: vec![Fault::new(there(), Packet::nth(Class::Data, 1), Action::CorruptBits(vec![100]))],
+        events: vec![PlanEvent::new(EventKind::Crash("server".to_owned()), When::AtUs(0))],
         ..from
     };
     assert_eq!(result.plan, expected);
@@ -161,7 +157,7 @@ fn words_bits_links_and_events_that_do_not_matter_go() {
 
 #[test]
 fn what_is_undone_goes_with_what_undoes_it() {
-    let at = |kind, us| PlanEvent { kind, when: When::AtUs(us) };
+    let at = |kind, us| PlanEvent::new(kind, When::AtUs(us));
     let host = || "server".to_owned();
     let from = FaultPlan {
         events: vec![
@@ -224,10 +220,8 @@ fn any_fault() -> impl Strategy<Value = Fault> {
             .prop_map(|bits| Action::CorruptBits(bits.into_iter().collect())),
     ];
     let packet = (1_u32..90, proptest::option::of(1_u32..4), proptest::option::of(2_u32..6));
-    (packet, action).prop_map(|((nth, flow, transmission), action)| Fault {
-        direction: there(),
-        packet: Packet { class: Class::Data, nth, flow, transmission },
-        action,
+    (packet, action).prop_map(|((nth, flow, transmission), action)| {
+        Fault::new(there(), Packet { class: Class::Data, nth, flow, transmission }, action)
     })
 }
 

@@ -125,12 +125,10 @@ mod tests {
     use super::*;
 
     fn plan(faults: &[(&str, &str, Action)]) -> FaultPlan {
-        let fault = |(nth, (from, to, action)): (u32, &(&str, &str, Action))| Fault {
-            direction: Direction::new(*from, *to),
-            packet: Packet::nth(Class::Data, nth),
-            action: action.clone(),
+        let fault = |(nth, (from, to, action)): (u32, &(&str, &str, Action))| {
+            Fault::new([*from, *to], Packet::nth(Class::Data, nth), action.clone())
         };
-        FaultPlan { faults: (1..).zip(faults).map(fault).collect(), ..FaultPlan::default() }
+        FaultPlan::new().faults((1..).zip(faults).map(fault))
     }
 
     fn whole(plan: &FaultPlan) -> u64 {
@@ -157,9 +155,8 @@ mod tests {
             direction: Direction::new("client", "server"),
             packet: Packet::nth(Class::Data, nth),
         };
-        let event =
-            |(nth, kind): (u32, &EventKind)| PlanEvent { kind: kind.clone(), when: When::After(anchor(nth)) };
-        FaultPlan { events: (1..).zip(kinds).map(event).collect(), ..FaultPlan::default() }
+        let event = |(nth, kind): (u32, &EventKind)| PlanEvent::new(kind.clone(), When::After(anchor(nth)));
+        FaultPlan::new().events((1..).zip(kinds).map(event))
     }
 
     #[test]

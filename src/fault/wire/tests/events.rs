@@ -94,14 +94,11 @@ fn a_partition_loses_what_is_sent_and_keeps_what_is_under_way() {
 
 #[test]
 fn a_fault_on_what_a_partition_loses_does_not_fire() {
-    let mut bench = Bench::new(&FaultPlan {
-        faults: vec![fault(1, Action::Drop), fault(2, Action::Drop)],
-        events: vec![
+    let mut bench =
+        Bench::new(&FaultPlan::new().faults([fault(1, Action::Drop), fault(2, Action::Drop)]).events([
             event(EventKind::Partition(None), When::AtUs(0)),
             event(EventKind::Heal(None), after(1)),
-        ],
-        ..FaultPlan::default()
-    });
+        ]));
     bench.send_each_ms(0..2);
     // The first was classified although it was lost: its name anchors the heal, and the next is the second.
     assert_eq!(bench.wire.fired(), Fired { faults: vec![false, true], events: vec![true, true] });
@@ -162,11 +159,11 @@ fn events_on_one_packet_happen_in_the_plans_order() {
 
 #[test]
 fn an_injected_packet_is_carried_but_not_counted_or_hurt() {
-    let mut bench = Bench::new(&FaultPlan {
-        faults: vec![fault(1, Action::Drop), fault(2, Action::Drop)],
-        events: vec![event(injection(datagram(9)), When::AtUs(0)), event(injection(datagram(8)), after(1))],
-        ..FaultPlan::default()
-    });
+    let mut bench = Bench::new(
+        &FaultPlan::new()
+            .faults([fault(1, Action::Drop), fault(2, Action::Drop)])
+            .events([event(injection(datagram(9)), When::AtUs(0)), event(injection(datagram(8)), after(1))]),
+    );
     bench.send_each_ms(0..3);
     assert_eq!(bench.due(), list([(1_000, "0"), (1_000, "2"), (3_000, "4")]));
     assert_eq!(bench.happened(|what| matches!(what, What::Injected { .. })), 2);
@@ -243,7 +240,7 @@ fn a_plan_must_speak_of_hosts_that_there_are() {
     let direction = Direction::new("client", "sever");
     let faults = vec![Fault { direction: direction.clone(), ..fault(1, Action::Drop) }];
     assert_eq!(
-        unknown(FaultPlan { faults, ..FaultPlan::default() }),
+        unknown(FaultPlan::new().faults(faults)),
         "the plan names the host `sever`, but the hosts of this run are client, server"
     );
     let name = || "mars".to_owned();
@@ -253,8 +250,8 @@ fn a_plan_must_speak_of_hosts_that_there_are() {
         event(EventKind::Partition(Some(["client".to_owned(), name()])), When::AtUs(0)),
         event(EventKind::Heal(Some([name(), name()])), When::AtUs(0)),
         event(EventKind::Inject { direction: direction.clone(), packet: datagram(0) }, When::AtUs(0)),
-        event(EventKind::Heal(None), When::After(Anchor { direction, packet: Packet::nth(Class::Any, 1) })),
+        event(EventKind::Heal(None), When::after(direction, Packet::nth(Class::Any, 1))),
     ] {
-        unknown(FaultPlan { events: vec![event], ..FaultPlan::default() });
+        unknown(FaultPlan::new().events([event]));
     }
 }

@@ -23,7 +23,7 @@ fn plan() -> impl Strategy<Value = FaultPlan> {
     let fault = (any::<bool>(), 1_u32..20, action()).prop_map(|(back, nth, action)| {
         let direction =
             if back { Direction::new("server", "client") } else { Direction::new("client", "server") };
-        Fault { direction, packet: Packet::nth(Class::Any, nth), action }
+        Fault::new(direction, Packet::nth(Class::Any, nth), action)
     });
     let kind = prop_oneof![
         Just(EventKind::Partition(None)),
@@ -34,19 +34,13 @@ fn plan() -> impl Strategy<Value = FaultPlan> {
     ];
     let when = prop_oneof![
         (0_u64..60_000).prop_map(When::AtUs),
-        (1_u32..20).prop_map(|nth| When::After(Anchor {
-            direction: Direction::new("client", "server"),
-            packet: Packet::nth(Class::Any, nth),
-        })),
+        (1_u32..20).prop_map(|nth| When::after(["client", "server"], Packet::nth(Class::Any, nth))),
     ];
     let event = (kind, when).prop_map(|(kind, when)| PlanEvent { kind, when });
     let rate = proptest::option::of(100_u64..10_000);
     let lists = (proptest::collection::vec(fault, 0..6), proptest::collection::vec(event, 0..4));
-    (rate, 0_u64..5_000, lists).prop_map(|(rate_kbps, delay_us, (faults, events))| FaultPlan {
-        link: Link::Numbers(LinkNumbers { delay_us, mtu: 180, rate_kbps }),
-        faults,
-        events,
-        ..FaultPlan::default()
+    (rate, 0_u64..5_000, lists).prop_map(|(rate_kbps, delay_us, (faults, events))| {
+        FaultPlan::new().link(LinkNumbers { delay_us, mtu: 180, rate_kbps }).faults(faults).events(events)
     })
 }
 
@@ -78,7 +72,7 @@ proptest! {
     /// Without faults and events everything that fits arrives once, unaltered, in the order of its direction.
     #[test]
     fn an_undisturbed_wire_carries_everything_once_and_in_order(plan in plan(), sends in sends()) {
-        let plan = FaultPlan { link: plan.link, ..FaultPlan::default() };
+        let plan = FaultPlan::new().link(plan.link);
         let (due, bench) = run(&plan, &sends, Duration::ZERO);
         prop_assert_eq!(bench.wire.in_flight(), 0);
         for to in [CLIENT, SERVER] {

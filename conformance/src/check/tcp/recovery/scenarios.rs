@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use faultwire::fault::{
-    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, Link, LinkNumbers, Packet, PlanEvent, When,
+    Action, Class, Direction, EventKind, Fault, FaultPlan, Link, LinkNumbers, Packet, PlanEvent, When,
 };
 use faultwire::network::{Network, Stream};
 use faultwire::stack::SocketOption;
@@ -133,25 +133,21 @@ impl Programs for Questions {
 /// The questions over a slow link that loses two of them: the timeout of the second is the one that the first
 /// left behind.
 pub(super) fn questions(_: Testbed) -> Scenario {
-    let lost =
-        |nth| Fault { direction: upward(), packet: Packet::nth(Class::Data, nth), action: Action::Drop };
-    over::<Questions>(FaultPlan {
-        link: Link::Numbers(LinkNumbers { delay_us: 400_000, mtu: 1500, rate_kbps: None }),
-        faults: vec![lost(3), lost(4)],
-        ..FaultPlan::default()
-    })
+    let lost = |nth| Fault::new(upward(), Packet::nth(Class::Data, nth), Action::Drop);
+    over::<Questions>(
+        FaultPlan::new()
+            .link(LinkNumbers { delay_us: 400_000, mtu: 1500, rate_kbps: None })
+            .faults([lost(3), lost(4)]),
+    )
 }
 
 /// The dialogue while the link is cut for some repeats.
 pub(super) fn outage(_: Testbed) -> Scenario {
-    let after = |nth| When::After(Anchor { direction: upward(), packet: Packet::nth(Class::Any, nth) });
-    over::<Dialogue>(FaultPlan {
-        events: vec![
-            PlanEvent { kind: EventKind::Partition(None), when: after(4) },
-            PlanEvent { kind: EventKind::Heal(None), when: after(9) },
-        ],
-        ..FaultPlan::default()
-    })
+    let after = |nth| When::after(upward(), Packet::nth(Class::Any, nth));
+    over::<Dialogue>(FaultPlan::new().events([
+        PlanEvent::new(EventKind::Partition(None), after(4)),
+        PlanEvent::new(EventKind::Heal(None), after(9)),
+    ]))
 }
 
 /// A client that writes now and then, to a server that is busy with something else and reads it all later.
@@ -162,7 +158,7 @@ pub(super) struct BusyReader;
 /// answered at once.
 pub(super) fn busy_reader(_: Testbed) -> Scenario {
     let link = Link::Numbers(LinkNumbers { delay_us: 400_000, mtu: 1500, rate_kbps: None });
-    over::<BusyReader>(FaultPlan { link, ..FaultPlan::default() })
+    over::<BusyReader>(FaultPlan::new().link(link))
 }
 
 /// How long the server reads nothing: longer than an acknowledgement may wait, several times.
@@ -241,7 +237,7 @@ impl Programs for SlowReader {
 /// The same over a link whose segments could be larger than the whole buffer.
 pub(super) fn small_window(_: Testbed) -> Scenario {
     let link = Link::Numbers(LinkNumbers { delay_us: 10_000, mtu: 9_000, rate_kbps: None });
-    over::<SlowReader>(FaultPlan { link, ..FaultPlan::default() })
+    over::<SlowReader>(FaultPlan::new().link(link))
 }
 
 /// A client that fills the window and writes more later; meanwhile the server says something while its window
@@ -373,14 +369,12 @@ pub(super) fn cancelling_bits(_: &Scenario) -> Vec<FaultPlan> {
     });
     differing
         .take(PLANS)
-        .map(|bits| FaultPlan {
-            title: Some("two flipped bits cancel in the checksum".to_owned()),
-            faults: vec![Fault {
-                direction: upward(),
-                packet: Packet::nth(Class::Data, 1),
-                action: Action::CorruptBits(bits.to_vec()),
-            }],
-            ..FaultPlan::default()
+        .map(|bits| {
+            FaultPlan::new().title("two flipped bits cancel in the checksum").fault(
+                upward(),
+                Packet::nth(Class::Data, 1),
+                Action::CorruptBits(bits.to_vec()),
+            )
         })
         .collect()
 }

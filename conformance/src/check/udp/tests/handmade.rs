@@ -70,10 +70,7 @@ impl Calls {
     }
 
     fn under(self, actions: &[Action]) -> Run {
-        let plan = FaultPlan {
-            faults: actions.iter().map(|action| on_the_first(action.clone())).collect(),
-            ..FaultPlan::default()
-        };
+        let plan = FaultPlan::new().faults(actions.iter().map(|action| on_the_first(action.clone())));
         Run {
             fired: Fired { faults: vec![true; actions.len()], events: Vec::new() },
             plan,

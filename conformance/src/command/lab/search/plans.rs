@@ -41,7 +41,7 @@ impl Plans {
         // The simplest first; each kind in the order of the packets.
         faults.sort_by_key(|fault| rank(&fault.action));
         let packets: BTreeSet<_> = faults.iter().map(name).collect();
-        let plan = |fault| FaultPlan { faults: vec![fault], ..FaultPlan::default() };
+        let plan = |fault| FaultPlan::new().faults([fault]);
         Some(Plans {
             packets: packets.len(),
             known: each.into_iter().flatten().collect(),

@@ -145,14 +145,10 @@ mod tests {
 
     #[test]
     fn what_was_not_tried_is_named() {
-        use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
+        use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
         let mut kinds = FaultKinds::default();
-        let fault = |action| Fault {
-            direction: Direction::new("client", "server"),
-            packet: Packet::nth(Class::Data, 1),
-            action,
-        };
-        let drop = FaultPlan { faults: vec![fault(Action::Drop)], ..FaultPlan::default() };
+        let fault = |action| Fault::new(["client", "server"], Packet::nth(Class::Data, 1), action);
+        let drop = FaultPlan::new().faults([fault(Action::Drop)]);
         kinds.add(&drop, &FaultPlan::default());
         let said = Harmless { singles: 4, singles_of: 4, packets: 4, random: 0, kinds }.to_string();
         for kind in ["outages of a link", "crashes", "restarts", "duplicate packets", "random plans"] {

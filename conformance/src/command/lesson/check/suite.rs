@@ -123,7 +123,7 @@ impl Suite<'_> {
     /// The first run that breaks the pair, and what did not.
     pub(super) fn run(&self, lesson: &Lesson, spoken: &Spoken) -> Result<(Option<Found>, Counts), Failure> {
         let recorded = spoken.plan(lesson).map_err(ours)?;
-        let base = FaultPlan { link: recorded.link, ..FaultPlan::default() };
+        let base = FaultPlan::new().link(recorded.link);
         let attempt = |kind, plan| Attempt { kind, about: None, spoken: spoken.clone(), plan };
         let mut suite = vec![attempt(Kind::NoFault, base.clone())];
         if !(recorded.faults.is_empty() && recorded.events.is_empty()) {
