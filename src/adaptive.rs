@@ -58,14 +58,14 @@
 //! # }
 //! ```
 //!
-//! It **adapts** by what it measures. The time-out is that of RFC 6298 over measured round trips, with
+//! It **adapts** by what it measures. The timeout is that of RFC 6298 over measured round trips, with
 //! exponential back-off. A packet is lost where a packet sent three later was acknowledged, or one sent later
-//! by an eighth more than a round trip (RFC 9002, section 6.1), or where the time-out is over. The congestion
+//! by an eighth more than a round trip (RFC 9002, section 6.1), or where the timeout is over. The congestion
 //! window goes by slow start and AIMD (RFC 9002, section 7: half of it after a loss), and what it allows is
 //! paced over the round trip. The receiver's window is the room that it keeps for this peer: it is never more
 //! than that, whatever a peer sends.
 //!
-//! A peer that answers nothing is given up after a bounded number of time-outs; a silent one is asked whether
+//! A peer that answers nothing is given up after a bounded number of timeouts; a silent one is asked whether
 //! it is still there ([`Config::keep_alive`]). One that was started again, or lost the connection otherwise,
 //! says so at once.
 //!

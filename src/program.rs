@@ -90,7 +90,7 @@ impl Limits {
         self
     }
 
-    /// The same, with that idle time-out.
+    /// The same, with that idle timeout.
     #[must_use]
     pub fn with_idle(mut self, idle: Duration) -> Self {
         self.idle = idle;

@@ -379,7 +379,7 @@ impl Scenario {
         self
     }
 
-    /// The programs' own time-out: the grid delays packets by just over one and two of it. If nothing is
+    /// The programs' own timeout: the grid delays packets by just over one and two of it. If nothing is
     /// said, 200 ms; in a lab 60 ms, since what programs wait there for what is late is real time.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {

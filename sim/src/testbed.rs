@@ -229,7 +229,7 @@ mod tests {
     use crate::{Net, scenario};
 
     /// Wakers, hooks and programs refer to the world and to one another: a circle among them would keep every
-    /// run's world for ever.
+    /// run's world forever.
     #[test]
     fn the_world_ends_with_its_run() {
         for testbed in [Testbed::Virtual, Testbed::Turmoil] {

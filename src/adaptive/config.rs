@@ -72,13 +72,13 @@ pub struct Config {
     pub peers_max: usize,
     /// Whether others may connect to it. Yes.
     pub accepting: bool,
-    /// Time-outs in a row, each twice as long as the one before, after which a peer is given up. 10.
+    /// Timeouts in a row, each twice as long as the one before, after which a peer is given up. 10.
     pub tries_max: u32,
     /// A peer of which nothing was heard for that long is asked whether it is there; never, if `None`. 5 s.
     pub keep_alive: Option<Duration>,
-    /// The time-out before a round trip was measured (RFC 6298, section 2.1). 1 s.
+    /// The timeout before a round trip was measured (RFC 6298, section 2.1). 1 s.
     pub timeout_initial: Duration,
-    /// The least time-out. RFC 6298 (2.4) would rather have a second, Linux has 200 ms; here 50 ms, since the
+    /// The least timeout. RFC 6298 (2.4) would rather have a second, Linux has 200 ms; here 50 ms, since the
     /// receiver says how long it held an acknowledgement back.
     pub timeout_min: Duration,
     /// The most that back-off makes of it. 5 s.
@@ -165,7 +165,7 @@ impl Config {
         self
     }
 
-    /// The same, giving a peer up after that many time-outs in a row.
+    /// The same, giving a peer up after that many timeouts in a row.
     #[must_use]
     pub fn with_tries_max(mut self, tries: u32) -> Self {
         self.tries_max = tries;

@@ -75,7 +75,7 @@ impl Congestion {
         self.threshold = self.window;
     }
 
-    /// The time-out was over: from the start again, up to half of what was.
+    /// The timeout was over: from the start again, up to half of what was.
     pub(super) fn timed_out(&mut self, now: Time, is_first: bool) {
         if is_first {
             self.threshold = (self.window / 2).max(LEAST * self.datagram);

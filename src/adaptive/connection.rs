@@ -306,7 +306,7 @@ impl Connection {
         if self.recovery.expiries() > self.config.tries_max {
             self.state = State::Ended(Ended::TimedOut);
         } else if asks || self.recovery.expiries() > before {
-            // After a time-out there is always something to be acknowledged.
+            // After a timeout there is always something to be acknowledged.
             self.wants_ping = true;
             self.quiet_since = now;
             if self.outgoing.is_blocked() {

@@ -96,7 +96,7 @@ pub enum Status {
 pub struct Vitals {
     /// The smoothed round trip, once there was one.
     pub round_trip: Option<Duration>,
-    /// The time-out in force.
+    /// The timeout in force.
     pub timeout: Duration,
     /// The congestion window, in bytes.
     pub congestion_window: u64,

@@ -38,7 +38,7 @@ pub(super) struct News {
     pub(super) lost: Vec<(u64, Sent)>,
 }
 
-/// The packets under way, the round trip, and the time-out.
+/// The packets under way, the round trip, and the timeout.
 #[derive(Debug)]
 pub(super) struct Recovery {
     timers: tcp::Config,
@@ -52,7 +52,7 @@ pub(super) struct Recovery {
     acknowledged: Option<u64>,
     /// When the last packet was sent that asked for an acknowledgement.
     last: Time,
-    /// Time-outs in a row.
+    /// Timeouts in a row.
     expiries: u32,
     /// Up to this packet the congestion window was what held back more.
     full_until: Option<u64>,
@@ -89,12 +89,12 @@ impl Recovery {
         self.rtt.smoothed()
     }
 
-    /// The time-out in force.
+    /// The timeout in force.
     pub(super) fn timeout(&self) -> Duration {
         self.rtt.rto()
     }
 
-    /// Time-outs in a row.
+    /// Timeouts in a row.
     pub(super) fn expiries(&self) -> u32 {
         self.expiries
     }

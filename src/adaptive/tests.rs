@@ -124,7 +124,7 @@ fn a_peer_that_answers_nothing_is_given_up_in_bounded_time() {
     pair.is_cut = true;
     pair.send(0, b"still?", Delivery::RELIABLE);
     pair.run_until(|pair| pair.ended == [Some(Ended::TimedOut); 2]);
-    // Eleven time-outs from 50 ms on, none above 5 s; the other end first asks after its keep-alive.
+    // Eleven timeouts from 50 ms on, none above 5 s; the other end first asks after its keep-alive.
     let took = pair.now.since(start);
     assert!(took > Duration::from_secs(20) && took < Duration::from_secs(60), "{took:?}");
     assert_eq!(pair.unsent, [1, 0]);

@@ -307,7 +307,7 @@ impl Shared {
     }
 
     /// Like [`with_stack`](Shared::with_stack): where the call would have to wait, the task is woken when the
-    /// descriptor's readiness changes. For ever pending where there is no stack, or it has lost power, or the
+    /// descriptor's readiness changes. Pending forever where there is no stack, or it has lost power, or the
     /// forwarder has ended.
     pub(super) fn poll<T>(
         &self,
@@ -557,7 +557,7 @@ impl State {
         }
     }
 
-    /// How long there is nothing to do unless something comes; for ever, if `None`.
+    /// How long there is nothing to do unless something comes; forever, if `None`.
     fn idle(&self) -> Option<std::time::Duration> {
         let stacks = self.ends.iter().enumerate().filter_map(|(at, end)| match end {
             End::Stack(stack) if self.power.is_up(at) => stack.poll_timeout(),

@@ -37,7 +37,7 @@ impl OurHost {
     }
 
     /// Makes a call on a descriptor. Where it would have to wait, the task is woken when the descriptor's
-    /// readiness changes; it waits for ever once the host has lost power, or the forwarder has ended.
+    /// readiness changes; it waits forever once the host has lost power, or the forwarder has ended.
     pub fn poll<T>(
         &self,
         cx: &mut Context<'_>,

@@ -1,7 +1,7 @@
 //! Whom a datagram server answers: never itself, and never another responder in a loop.
 //!
 //! A datagram's source address is whatever its sender wrote there. Two servers that answer everything can
-//! thus be set upon each other with one forged datagram, and would go on for ever (CVE-1999-0103,
+//! thus be set upon each other with one forged datagram, and would go on forever (CVE-1999-0103,
 //! CVE-2024-2169). So a datagram is not answered if
 //!
 //! 1. its source is no single host: unspecified, broadcast or multicast, or port 0;
@@ -9,10 +9,10 @@
 //!    the same;
 //! 3. its source port is the server's own: it comes from the server itself or from its like on another host;
 //! 4. its peer has used up its answers. Echoes of an echo are told from new datagrams by what was last sent
-//!    to the peer, and count much sooner than those; whoever stays quiet for the idle time-out starts anew.
+//!    to the peer, and count much sooner than those; whoever stays quiet for the idle timeout starts anew.
 //!
 //! Rule 4 ends every loop, however many datagrams are in it, because each one that is not answered is gone,
-//! and no datagram is under way for as long as the idle time-out. Clients seldom notice: it takes ten
+//! and no datagram is under way for as long as the idle timeout. Clients seldom notice: it takes ten
 //! thousand repetitions of the same bytes, or a million datagrams, without a pause.
 
 use std::collections::{BTreeMap, VecDeque};

@@ -87,7 +87,7 @@ impl<N: Network> Connection<N> {
         }
     }
 
-    /// Writes all of `data`; each write may take as long as the idle time-out.
+    /// Writes all of `data`; each write may take as long as the idle timeout.
     pub(super) async fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
         write_all(&self.net, &mut self.stream, data, self.limits.idle).await
     }

@@ -19,7 +19,7 @@ const FAILURES: u32 = 100;
 
 /// Sends every datagram back to where it came from, until `stop` completes.
 ///
-/// It answers clients only, never itself or another server for ever: a source port below 1024 or equal to its
+/// It answers clients only, never itself or another server forever: a source port below 1024 or equal to its
 /// own is not answered, nor is a peer that has used up the answers that [`Limits`] allow.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use crate::model::{Errno, State, Time};
 use crate::mutant::Mutant;
 
 /// Empty segments from outside the window, and resets and SYNs within it, are answered no more often than
-/// this (as Linux's `tcp_invalid_ratelimit`): else two ends that disagree would answer each other for ever.
+/// this (as Linux's `tcp_invalid_ratelimit`): else two ends that disagree would answer each other forever.
 const ANSWER_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What the stack is to do with a segment that its connection did not take.

@@ -173,7 +173,7 @@ impl Connection {
         self.timers = Timers { end: Some(now + wait), ..Timers::default() };
     }
 
-    /// An orphan in FIN-WAIT-2 does not wait for ever.
+    /// An orphan in FIN-WAIT-2 does not wait forever.
     pub(super) fn limit_fin_wait_2(&mut self, now: Time) {
         if self.orphan && self.state == State::FinWait2 {
             self.timers.end.get_or_insert(now + self.config.fin_wait_2);

@@ -41,7 +41,7 @@ impl SimHost {
         calls_at(self.host);
         let mut world = self.shared.lock();
         let now = world.now;
-        // A program that calls and never waits would run for ever: its calls count, and past the limit none
+        // A program that calls and never waits would run forever: its calls count, and past the limit none
         // comes back.
         world.count_event();
         if world.is_silent() || world.host(self.host).generation != self.generation {

@@ -32,7 +32,7 @@ pub struct Failure {
     pub tried: Tried,
 }
 
-/// The programs' own time-out, where nothing is said of it.
+/// The programs' own timeout, where nothing is said of it.
 const TIMEOUT: Duration = Duration::from_millis(200);
 /// The same in a lab. Random plans delay packets by four of it at most: less than programs listen there for
 /// what is late.

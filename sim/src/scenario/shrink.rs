@@ -1,7 +1,7 @@
 //! Making a plan of a scenario smaller such that it goes on to say the same.
 //!
 //! All shrinking for scenarios goes through here. Two things must not happen on the way: that what every plan
-//! of the scenario has gets lost (its faults, its events), and that an outage that ended lasts for ever,
+//! of the scenario has gets lost (its faults, its events), and that an outage that ended lasts forever,
 //! since its end was left out or comes before it. Nearly every program fails then, which says nothing of the
 //! plan that was found.
 

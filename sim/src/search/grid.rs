@@ -27,7 +27,7 @@ impl Grid {
     /// The grid for programs whose link has this round-trip time and which wait this long before they try
     /// again.
     ///
-    /// The delays are half a round trip, and a millisecond more than one and than two time-outs: the packet
+    /// The delays are half a round trip, and a millisecond more than one and than two timeouts: the packet
     /// then comes just after what was sent in its place.
     pub fn new(rtt: Duration, timeout: Duration) -> Grid {
         let just_over = |time: Duration| time.saturating_add(Duration::from_millis(1));

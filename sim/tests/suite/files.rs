@@ -171,7 +171,7 @@ async fn announce(net: &Net, over_tcp: bool, length: u64) {
     }
 }
 
-/// A byte a second is not worth a place: neither for ever, nor while others wait for it.
+/// A byte a second is not worth a place: neither forever, nor while others wait for it.
 #[test]
 fn a_file_that_trickles_in_is_refused_and_others_are_served_meanwhile() {
     for over_tcp in [true, false] {
@@ -234,7 +234,7 @@ fn a_series_of_datagrams_is_not_a_strangers() {
     assert_eq!(run.end, End::Finished);
 }
 
-/// Delays of the grid from a time-out that is as long as can be said.
+/// Delays of the grid from a timeout that is as long as can be said.
 #[test]
 fn a_time_out_of_any_length_makes_a_grid() {
     let found = scenario("patient")

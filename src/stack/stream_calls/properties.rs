@@ -388,7 +388,7 @@ proptest! {
             }
             prop_assert_eq!((client.read, server.read), (server.written, client.written));
         }
-        // One that nobody speaks to any more may wait for ever, as keep-alive is off; its program lets go.
+        // One that nobody speaks to any more may wait forever, as keep-alive is off; its program lets go.
         for (program, stack) in run.programs.iter_mut().zip(&mut run.stacks) {
             if let Some(fd) = program.fd.take() {
                 stack.close(fd).unwrap();

@@ -33,7 +33,7 @@ impl Connection {
         }
         // Whatever routers reported, something got through.
         self.soft_error = None;
-        // The peer is there, even if it does not take what is sent to it. Nobody waits for ever with an
+        // The peer is there, even if it does not take what is sent to it. Nobody waits forever with an
         // orphan, though (as Linux's `tcp_orphan_retries`): else a peer that never opens its window could
         // fill the host with them.
         if (self.snd.wnd == 0 || self.flight() == 0) && !self.orphan {
