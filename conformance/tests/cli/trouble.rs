@@ -24,7 +24,10 @@ fn without_threads(dir: &Path, args: &[&str]) -> Option<std::process::Output> {
     // Whoever it runs as must be allowed to read it.
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).expect("its mode");
     let program = dir.join("faultwire");
-    fs::copy(env!("CARGO_BIN_EXE_faultwire"), &program).expect("copied");
+    // By a process of its own: a process that another test starts meanwhile would inherit the file, open for
+    // writing, and the system starts no such program.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_faultwire")).arg(&program).status();
+    assert!(copied.expect("cp, of POSIX").success());
     // root has no such limit. 60 001 is nobody who has other processes.
     let nobody = ["setpriv", "--reuid=60001", "--regid=60001", "--clear-groups"];
     let before: &[&str] = if rustix::process::geteuid().is_root() { &nobody } else { &["env"] };
