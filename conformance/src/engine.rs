@@ -24,12 +24,12 @@ use faultwire::fault::FaultPlan;
 use faultwire_sim::search::Tried;
 use faultwire_sim::{Run, Testbed};
 
-use crate::check::{self, Seen};
+use crate::check;
 use crate::claim::Claim;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::report::{LabSettings, Report};
-use crate::study::{CheckSpec, Search, Study};
+use crate::study::{CheckSpec, Search, Seen, Study};
 use crate::workers;
 
 pub use exhibit::{Exhibit, Reason, exhibits};

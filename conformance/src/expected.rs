@@ -52,9 +52,9 @@ mod tests {
     use faultwire_sim::Testbed;
 
     use super::*;
-    use crate::check::Verdict;
     use crate::claim::Claim;
     use crate::engine::{base_name, studies};
+    use crate::study::Verdict;
 
     #[test]
     fn expected_failures_are_of_claims_that_exist_and_not_ours() {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use faultwire::fault::FaultPlan;
-use faultwire_conformance::check::Verdict;
 use faultwire_conformance::claim::{CLAIMS, Claim, Modality};
 use faultwire_conformance::engine::{ReplayOptions, Replayed, replay, studies};
+use faultwire_conformance::study::Verdict;
 use faultwire_sim::search::{ShrinkLimits, is_minimal};
 use faultwire_sim::{Run, Testbed};
 
@@ -55,7 +55,7 @@ fn replayed(plan: &FaultPlan, testbed: Testbed) -> Replayed {
 
 fn shows(claim: &Claim, replayed: &Replayed) -> bool {
     let is_shown = |(of, seen): &(&Claim, _)| {
-        let seen: &faultwire_conformance::check::Seen = seen;
+        let seen: &faultwire_conformance::study::Seen = seen;
         of.id == claim.id && matches!(seen.verdict, Verdict::Shown(_))
     };
     replayed.run.end.is_finished() && replayed.run.fired.all() && replayed.seen.iter().any(is_shown)

@@ -14,7 +14,6 @@ mod scenario;
 pub mod search;
 pub mod seed;
 mod settings;
-pub mod strategy;
 mod testbed;
 mod world;
 

@@ -15,6 +15,7 @@ mod kinds;
 mod ladder;
 mod random;
 mod shrink;
+mod space;
 mod storm;
 mod sweep;
 mod tried;
@@ -24,11 +25,13 @@ pub use grid::Grid;
 pub use kinds::{FaultKind, FaultKinds};
 pub use random::{RandomSearch, StormSearch, fit};
 pub use shrink::{ShrinkLimits, Shrunk, is_minimal, is_minimal_from, shrink, shrink_from};
+pub use space::PlanSpace;
 pub use storm::Storm;
 pub use sweep::Sweep;
 pub use tried::Tried;
 
 pub(crate) use grid::sites;
+pub(crate) use space::{HITS_PER_ITEM_MAX, plans};
 use sweep::Sample;
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use faultwire::time::Time;
 use faultwire::trace::{HostId, LossReason, Note, TcpNote, Trace, What};
 
 use host::REPORTS_MAX;
-pub(crate) use host::{CallRecord, Host};
+pub(crate) use host::{Host, OpenSockets};
 pub(crate) use timers::{TimerId, Timers};
 
 use crate::program::{Trouble, polls_of};
@@ -107,12 +107,6 @@ impl World {
 
     pub(crate) fn host(&mut self, host: HostId) -> &mut Host {
         &mut self.hosts[usize::from(host.0)]
-    }
-
-    /// A host's stack and the record of its calls.
-    pub(crate) fn calls(&mut self, host: HostId) -> (&mut dyn HostStack, CallRecord<'_>) {
-        let Host { stack, sockets, .. } = &mut self.hosts[usize::from(host.0)];
-        (&mut **stack, CallRecord { at: self.now, host, sockets, trace: &mut self.trace })
     }
 
     /// When something of the world's own is due next; the end of the run's time at the latest.

@@ -9,12 +9,11 @@ use faultwire_sim::Testbed;
 use super::error::CommandError;
 use super::topic::claims_about;
 use super::{output, select};
-use crate::check::{Seen, Verdict};
 use crate::claim::{Claim, Modality};
 use crate::engine::{self, AnyMutant, Exhibit, Explanation};
 use crate::exit;
 use crate::report::{paragraph, plan_in_words, replay_command};
-use crate::study::{Search, Study};
+use crate::study::{Search, Seen, Study, Verdict};
 
 /// Lines of a diagram: the page is to be read, and `replay` draws the whole.
 const LINES_MAX: usize = 40;

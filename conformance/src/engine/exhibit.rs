@@ -11,12 +11,11 @@ use faultwire_sim::{Run, Testbed};
 use super::finding::{said, smallest};
 use super::mutants::{self, AnyMutant};
 use super::{ReplayOptions, base_name, moment, replay, studies, unit};
-use crate::check::{Seen, Verdict};
 use crate::claim::Claim;
 use crate::expected::expected;
 use crate::interrupt::Interrupt;
 use crate::report::{Outcome, Report, Row};
-use crate::study::{CheckSpec, Study};
+use crate::study::{CheckSpec, Seen, Study, Verdict};
 
 /// A run to look at, for a claim.
 #[derive(Clone, Debug)]

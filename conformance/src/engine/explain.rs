@@ -4,9 +4,8 @@ use faultwire_sim::Testbed;
 
 use super::exhibit::{self, Exhibit};
 use super::{AnyMutant, ReplayOptions, base_name, replay, studies, unit};
-use crate::check::Seen;
 use crate::claim::{Claim, Modality};
-use crate::study::Study;
+use crate::study::{Seen, Study};
 
 /// How a claim is tried, and a run to look at.
 #[derive(Clone, Debug)]

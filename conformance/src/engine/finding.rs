@@ -4,9 +4,8 @@ use faultwire::fault::FaultPlan;
 use faultwire_sim::search::{ShrinkLimits, Shrunk};
 use faultwire_sim::{Run, Scenario};
 
-use crate::check::{Check, Verdict};
 use crate::interrupt::Interrupt;
-use crate::study::{CheckSpec, Study};
+use crate::study::{Check, CheckSpec, Study, Verdict};
 
 /// A break of a guaranteed claim or a witness of a possible one.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use faultwire_sim::{End, Run};
 
-use crate::check::{Check, Verdict};
+use crate::study::{Check, Verdict};
 
 /// Looks into a run at most, each of which reads the run from its beginning.
 const LOOKS_MAX: usize = 512;
@@ -51,7 +51,7 @@ mod tests {
     use faultwire::trace::{HostId, Trace, What};
 
     use super::*;
-    use crate::check::Seen;
+    use crate::study::Seen;
 
     /// A run of so many events, one a millisecond.
     fn run(events: u64) -> Run {

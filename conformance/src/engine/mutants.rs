@@ -13,10 +13,9 @@ use faultwire_sim::{End, Run, Scenario, Testbed};
 
 use super::finding::smallest_of;
 use super::{Tell, studies};
-use crate::check::{Seen, Verdict};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
-use crate::study::{CheckSpec, ProgramMutant, Search, Study};
+use crate::study::{CheckSpec, ProgramMutant, Search, Seen, Study, Verdict};
 use crate::workers;
 
 /// What became of a mutant.

@@ -12,10 +12,9 @@ use faultwire_sim::{End, Run, Scenario, Testbed};
 
 use super::finding::named;
 use super::unit;
-use crate::check::Verdict;
 use crate::claim::Claim;
 use crate::interrupt::Interrupt;
-use crate::study::{CheckSpec, Study};
+use crate::study::{CheckSpec, Study, Verdict};
 
 /// Runs that are made, where runs do not repeat, until one shows something.
 const TRIES_MAX: u64 = 5;

@@ -3,9 +3,8 @@
 use faultwire_sim::{End, Testbed};
 
 use super::{Replayed, unit};
-use crate::check::Verdict;
 use crate::claim::{Claim, Modality};
-use crate::study::Study;
+use crate::study::{Study, Verdict};
 
 /// What a run says of the claim that its plan was found to show (if it is possible) or to break (if it is
 /// guaranteed).
@@ -59,7 +58,7 @@ impl Replayed {
     /// The moment of truth of the run: of that claim if the run shows it, else of the first that it shows or
     /// breaks.
     pub fn moment(&self, claim: Option<&Claim>, study: &Study) -> Option<usize> {
-        let said = |of: &&(&Claim, crate::check::Seen)| of.1.verdict != Verdict::Fine;
+        let said = |of: &&(&Claim, crate::study::Seen)| of.1.verdict != Verdict::Fine;
         let mut found = self.seen.iter().filter(said);
         let own = found.clone().find(|(of, _)| claim.is_some_and(|claim| claim.id == of.id));
         let (of, seen) = own.or_else(|| found.next())?;

@@ -16,9 +16,8 @@ use faultwire_sim::{End, Run, Scenario, Testbed};
 
 use super::finding::{Finding, named, shrunk, smallest};
 use super::{Tell, VerifyOptions};
-use crate::check::Verdict;
 use crate::interrupt::Interrupt;
-use crate::study::{CheckSpec, Search, Study};
+use crate::study::{CheckSpec, Search, Study, Verdict};
 
 /// What a study's runs on a testbed say of one claim.
 #[derive(Clone, Debug)]

@@ -11,12 +11,12 @@ use std::time::Duration;
 use faultwire::errno::Errno;
 use faultwire::stack::{Fd, HostStack};
 use faultwire::time::Time;
-use faultwire::trace::HostId;
+use faultwire::trace::{Call, HostId, SocketId, Trace, What};
 
 use super::address;
-use super::host_net::{StackHost, would_wait};
+use super::host_net::{Record, StackHost, would_wait};
 use crate::program::calls_at;
-use crate::world::{CallRecord, Shared, TimerId, World};
+use crate::world::{Host, OpenSockets, Shared, TimerId, World};
 
 /// A host of the simulated world in one of its lives.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ impl StackHost for SimHost {
     fn call<T>(&self, call: impl FnOnce(&mut dyn HostStack, &mut CallRecord<'_>) -> T) -> Option<T> {
         self.with(|world| {
             world.host(self.host).progressed();
-            let (stack, mut record) = world.calls(self.host);
+            let (stack, mut record) = calls(world, self.host);
             call(stack, &mut record)
         })
     }
@@ -73,7 +73,7 @@ impl StackHost for SimHost {
         call: impl FnOnce(&mut dyn HostStack, &mut CallRecord<'_>) -> Result<T, Errno>,
     ) -> Poll<Result<T, Errno>> {
         let answer = self.with(|world| {
-            let (stack, mut record) = world.calls(self.host);
+            let (stack, mut record) = calls(world, self.host);
             let result = call(stack, &mut record);
             let host = world.host(self.host);
             if would_wait(&result) {
@@ -99,6 +99,36 @@ impl StackHost for SimHost {
 
     fn now(&self) -> Time {
         self.shared.lock().now
+    }
+}
+
+/// The record of a host's calls, while one lasts.
+pub(crate) struct CallRecord<'a> {
+    at: Time,
+    host: HostId,
+    sockets: &'a mut OpenSockets,
+    trace: &'a mut Trace,
+}
+
+/// A host's stack and the record of its calls.
+fn calls(world: &mut World, host: HostId) -> (&mut dyn HostStack, CallRecord<'_>) {
+    let Host { stack, sockets, .. } = &mut world.hosts[usize::from(host.0)];
+    (&mut **stack, CallRecord { at: world.now, host, sockets, trace: &mut world.trace })
+}
+
+impl Record for CallRecord<'_> {
+    fn opened(&mut self, fd: Fd) -> SocketId {
+        self.sockets.opened(fd)
+    }
+
+    fn closed(&mut self, socket: SocketId) {
+        self.sockets.closed(socket);
+    }
+
+    fn push(&mut self, socket: SocketId, error: Option<Errno>, call: impl FnOnce() -> Call) {
+        if self.trace.keeps_events() {
+            self.trace.push(self.at, What::Call { host: self.host, socket, call: call(), error });
+        }
     }
 }
 

@@ -8,8 +8,7 @@ use faultwire::fault::{Anchor, Direction, EventKind, FaultPlan, PlanEvent, When}
 
 use super::Scenario;
 use crate::run::{End, Run};
-use crate::search::{Grid, RandomSearch, StormSearch, Sweep, Tried};
-use crate::strategy::PlanSpace;
+use crate::search::{Grid, PlanSpace, RandomSearch, StormSearch, Sweep, Tried};
 
 /// How often a random plan of which nothing took place is drawn anew.
 const DRAWS_MAX: u32 = 32;

@@ -10,10 +10,9 @@ use faultwire::trace::{HostId, PacketId, Trace, What};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::{Family, Storm, Tried};
+use super::{Family, HITS_PER_ITEM_MAX, PlanSpace, Storm, Tried, plans};
 use crate::run::{End, Run};
 use crate::seed::derive;
-use crate::strategy::{HITS_PER_ITEM_MAX, PlanSpace, plans};
 
 /// A search through random plans, numbered from 0. Plan i is the same whatever was run before it.
 #[derive(Clone, Debug)]

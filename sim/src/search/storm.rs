@@ -1,6 +1,6 @@
 //! Storms: random plans that hit the packets of a whole transfer, up to every fifth of them.
 //!
-//! [`PlanSpace`](crate::strategy::PlanSpace) draws a few faults on the packets of one fault-free run. A storm
+//! [`PlanSpace`](super::PlanSpace) draws a few faults on the packets of one fault-free run. A storm
 //! goes on for as long as the transfer does, and each of its plans may have another link and another member
 //! of the scenario's family. All of it stands in the plan: the faults one by one, the link's numbers, the
 //! member behind the scenario's name. So a plan replays and shrinks without the seed that it was drawn from.

@@ -12,7 +12,6 @@ use faultwire::trace::What;
 use self::toy::{Bug, TIMEOUT};
 use super::*;
 use crate::run::{End, Run};
-use crate::strategy::{HITS_PER_ITEM_MAX, PlanSpace};
 
 fn grid() -> Grid {
     Grid::new(Duration::from_millis(2), TIMEOUT)

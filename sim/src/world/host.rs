@@ -3,12 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::task::Waker;
 
-use faultwire::errno::Errno;
 use faultwire::stack::{Fd, HostStack, Waiters};
 use faultwire::time::Time;
-use faultwire::trace::{Call, HostId, SocketId, Trace, What};
+use faultwire::trace::SocketId;
 
-use crate::net::host_net::Record;
 use crate::settings::Settings;
 
 /// Reports of a stack in a row after which it counts as livelocked. What one packet, call or timeout leads to
@@ -128,6 +126,22 @@ pub(crate) struct OpenSockets {
 }
 
 impl OpenSockets {
+    /// Numbers a socket that a program opened.
+    pub(crate) fn opened(&mut self, fd: Fd) -> SocketId {
+        let id = SocketId(self.opened);
+        self.opened += 1;
+        self.open.push((id, fd));
+        id
+    }
+
+    /// A program closes a socket: whoever waits for it is woken.
+    pub(crate) fn closed(&mut self, socket: SocketId) {
+        if let Some(index) = self.open.iter().position(|(id, _)| *id == socket) {
+            let (_, fd) = self.open.remove(index);
+            self.waiters.wake(fd);
+        }
+    }
+
     /// Wakes `waker` when the descriptor changes.
     pub(crate) fn wait(&mut self, fd: Fd, waker: &Waker) {
         self.waiters.add(fd, waker);
@@ -140,36 +154,5 @@ impl OpenSockets {
 
     pub(crate) fn forget_wakers(&mut self) {
         self.waiters = Waiters::default();
-    }
-}
-
-/// The record of a host's calls, while one lasts.
-pub(crate) struct CallRecord<'a> {
-    pub(super) at: Time,
-    pub(super) host: HostId,
-    pub(super) sockets: &'a mut OpenSockets,
-    pub(super) trace: &'a mut Trace,
-}
-
-impl Record for CallRecord<'_> {
-    fn opened(&mut self, fd: Fd) -> SocketId {
-        let id = SocketId(self.sockets.opened);
-        self.sockets.opened += 1;
-        self.sockets.open.push((id, fd));
-        id
-    }
-
-    /// Whoever waits for the socket is woken.
-    fn closed(&mut self, socket: SocketId) {
-        if let Some(index) = self.sockets.open.iter().position(|(id, _)| *id == socket) {
-            let (_, fd) = self.sockets.open.remove(index);
-            self.sockets.changed(fd);
-        }
-    }
-
-    fn push(&mut self, socket: SocketId, error: Option<Errno>, call: impl FnOnce() -> Call) {
-        if self.trace.keeps_events() {
-            self.trace.push(self.at, What::Call { host: self.host, socket, call: call(), error });
-        }
     }
 }

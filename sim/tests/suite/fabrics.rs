@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use faultwire::fault::{Action, Class, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Datagram as _, Network as _};
-use faultwire_sim::search::RandomSearch;
-use faultwire_sim::strategy::PlanSpace;
+use faultwire_sim::search::{PlanSpace, RandomSearch};
 use faultwire_sim::{End, Net, Result, Scenario, Testbed, scenario};
 
 async fn echo_server(net: Net) -> std::io::Result<()> {

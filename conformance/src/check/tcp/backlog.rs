@@ -14,7 +14,7 @@ use super::pattern::pattern;
 use super::talk::{
     DATA, PATIENCE, Programs, QUIET, SIGNAL, accept, connect, listen, read_once, read_to_end, say, send,
 };
-use crate::check::Seen;
+use crate::study::Seen;
 
 /// What the server asks for. (Linux holds one more than that.)
 const BACKLOG: u32 = 1;

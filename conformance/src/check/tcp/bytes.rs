@@ -13,7 +13,7 @@ use super::calls::{Side, connections, passed, side};
 use super::pattern::{difference, pattern};
 use super::streams::{Streams, directions};
 use super::talk::{DATA, Programs, SIGNAL, accept, connect, listen, pieces, read_once, read_to_end, say};
-use crate::check::Seen;
+use crate::study::Seen;
 
 /// Both sides write and read over one connection.
 #[derive(Debug)]

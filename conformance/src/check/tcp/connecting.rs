@@ -9,7 +9,7 @@ use faultwire_sim::Run;
 
 use super::calls::{accepted, connected, connections, passed, side};
 use super::talk::{DATA, NOBODY, PATIENCE, Programs, QUIET, SIGNAL, accept, connect, listen, read_once, say};
-use crate::check::Seen;
+use crate::study::Seen;
 
 /// A connect to where somebody listens, and one to where nobody does.
 #[derive(Debug)]

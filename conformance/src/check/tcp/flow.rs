@@ -15,7 +15,7 @@ use super::talk::{
     DATA, OTHER, Programs, QUIET, SIGNAL, accept, connect, connect_with, listen, read_once, read_to_end, say,
     send,
 };
-use crate::check::Seen;
+use crate::study::Seen;
 
 /// Bytes in one write.
 const PIECE: usize = 4096;

@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::segments::{Flow, Moment, flows};
 use super::talk::{DATA, accept, calling, connect, listen, read_to_end, say, serving};
-use crate::check::Seen;
+use crate::study::Seen;
 
 /// How long the client's host stays: longer than its TIME-WAIT.
 const STAYS: Duration = Duration::from_secs(90);

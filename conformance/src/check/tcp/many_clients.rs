@@ -13,7 +13,7 @@ use super::pattern::pattern;
 use super::talk::{
     DATA, LITTLE_PATIENCE, address_of, calling, connect, listen, patience, read_once, read_to_end, serving,
 };
-use crate::check::Seen;
+use crate::study::Seen;
 
 /// The hosts of the clients.
 const HOSTS: [&str; 3] = ["client-1", "client-2", "client-3"];

@@ -26,8 +26,7 @@ use self::scenarios::{
     cancelling_bits, outage, plain, questions, small_window, two_bits_data,
 };
 use super::segments::Flow;
-use crate::check::Seen;
-use crate::study::{CheckSpec, Search, Study, no_further_plans};
+use crate::study::{CheckSpec, Search, Seen, Study, no_further_plans};
 
 /// Why a lab does not settle what compares times.
 const REAL_TIMERS: &str = "it compares times to a tenth, and a busy machine's timers are not so exact";

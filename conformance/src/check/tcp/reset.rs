@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::calls::{Connection, connections, side};
 use super::segments::{Happened, OPENER, View, flows};
 use super::talk::{DATA, NOBODY, OTHER, Programs, SIGNAL, accept, connect, listen, read_once, say};
-use crate::check::Seen;
+use crate::study::Seen;
 
 /// What the server says before it aborts.
 const LAST_WORDS: &[u8] = b"last words";

@@ -14,7 +14,7 @@ use super::calls::{accepted, passed, side};
 use super::pattern::{difference, pattern};
 use super::segments::{OPENER, flows};
 use super::talk::{DATA, accept, address_of, calling, listen, patience, read_to_end, serving};
-use crate::check::Seen;
+use crate::study::Seen;
 
 /// The port that the client connects from.
 const FROM: u16 = 5000;

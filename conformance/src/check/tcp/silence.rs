@@ -18,7 +18,7 @@ use super::talk::{
     DATA, NOBODY, Programs, accept, address_of, calling, connect, listen, ours_only, patience, read_once,
     read_to_end, say, serving,
 };
-use crate::check::Seen;
+use crate::study::Seen;
 
 /// Data that the server's system takes and its program never sees.
 #[derive(Debug)]

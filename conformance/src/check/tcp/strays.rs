@@ -19,7 +19,7 @@ use super::pattern::pattern;
 use super::segments::{Happened, Segment, View, flows};
 use super::streams::{self, Streams};
 use super::talk::{DATA, Programs, accept, connect, listen, ours_only, read_to_end, say};
-use crate::check::Seen;
+use crate::study::Seen;
 
 /// Questions and answers in turns: a stray finds the connection at rest, and the connection is used after it.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use faultwire::fault::FaultPlan;
 use faultwire_sim::{End, Run, Scenario, Testbed};
 
 use super::{life, studies};
-use crate::check::{Seen, Verdict};
 use crate::claim::{Claim, Modality};
+use crate::study::{Seen, Verdict};
 
 /// What turmoil's own sockets do not do, or cannot be asked. The reasons are in turmoil's source:
 /// net/tcp/listener.rs (`accept` is what completes a connect), net/tcp/stream.rs (`poll_read_priv` gives one

@@ -16,7 +16,7 @@ use super::calls::{Side, connections, passed, side};
 use super::mangled::{Bug, Mangled};
 use super::pattern::{difference, pattern};
 use super::talk::{DATA, accept, calling, connect_with, listen};
-use crate::check::Seen;
+use crate::study::Seen;
 
 /// The study's name.
 pub(super) const NAME: &str = "tcp-writes";

@@ -11,7 +11,7 @@ use faultwire_sim::Run;
 
 use super::datagrams::{Got, OnWire, Sent, Talk, carriers, must_have_reached, name, packets};
 use super::transit::duplications;
-use crate::check::Seen;
+use crate::study::Seen;
 
 /// udp/keeps-boundaries, where every receiver gives a buffer of `ROOM` bytes. It counts the receives at which
 /// another datagram was sent already, or which filled the buffer.

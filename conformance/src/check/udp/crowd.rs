@@ -9,7 +9,7 @@ use faultwire::trace::{Call, HostId, SocketId};
 use faultwire_sim::Run;
 
 use super::datagrams::{Opened, Sent, Talk, carriers, must_have_reached, name, packets};
-use crate::check::Seen;
+use crate::study::Seen;
 
 /// What the server answers: this, the request, and the answer's number.
 pub(super) const ANSWER: &[u8] = b"re:";

@@ -8,7 +8,7 @@ use faultwire::trace::{Call, HostId};
 use faultwire_sim::Run;
 
 use super::datagrams::{OnWire, Opened, Talk, carriers, must_have_reached, name, packets};
-use crate::check::Seen;
+use crate::study::Seen;
 
 /// The longest payload over IPv4, in bytes: 65 535 less the headers of IP and UDP.
 pub(super) const MAX_V4: usize = 65_507;

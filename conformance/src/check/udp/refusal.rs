@@ -5,7 +5,7 @@ use faultwire::trace::{Call, HostId};
 use faultwire_sim::Run;
 
 use super::datagrams::{Got, Sent, Talk, must_have_reached, name, packets};
-use crate::check::Seen;
+use crate::study::Seen;
 
 /// Errors of a send that the sender's own host makes.
 const LOCAL: [Errno; 5] = [Errno::EMSGSIZE, Errno::ENETUNREACH, Errno::EAGAIN, Errno::EPERM, Errno::EACCES];

@@ -8,8 +8,8 @@ use faultwire::trace::Call;
 use faultwire_sim::{Run, Settings, Testbed};
 
 use super::*;
-use crate::check::Verdict;
 use crate::claim::{CLAIMS, Claim, Modality};
+use crate::study::Verdict;
 
 mod handmade;
 

@@ -9,7 +9,7 @@ use faultwire::trace::{Call, Fate};
 use faultwire_sim::Run;
 
 use super::datagrams::{OnWire, Talk, carriers, name, packets};
-use crate::check::Seen;
+use crate::study::Seen;
 
 /// UDP's header, in bytes.
 const UDP_HEADER: usize = 8;

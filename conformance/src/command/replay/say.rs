@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use faultwire_sim::{End, Testbed};
 
 use super::super::given::Given;
-use crate::check::Verdict;
 use crate::claim::Modality;
 use crate::engine::{Replayed, Still};
 use crate::report::paragraph;
+use crate::study::Verdict;
 
 fn times(count: u64) -> String {
     if count == 1 { "once".to_owned() } else { format!("{count} times") }

@@ -7,9 +7,8 @@ use faultwire_sim::{Run, Scenario, Testbed};
 
 use super::super::finding::named;
 use super::{Exhibit, Reason, settled_by};
-use crate::check::{Seen, Verdict};
 use crate::claim::Claim;
-use crate::study::{CheckSpec, Study};
+use crate::study::{CheckSpec, Seen, Study, Verdict};
 
 /// Runs of a claim that are looked at for one that is shorter.
 const TRIES: u64 = 80;

@@ -4,11 +4,12 @@ use faultwire::time::Time;
 use faultwire::trace::{Call, HostId, SocketId, Trace, What};
 
 use super::*;
-use crate::check::{Seen, udp};
+use crate::check::udp;
 use crate::claim::Claim;
 use crate::engine::rows::rows;
 use crate::engine::{ReplayOptions, replay};
 use crate::report::Outcome;
+use crate::study::Seen;
 
 const LOSE: &str = "udp/may-lose";
 

@@ -5,9 +5,9 @@ use faultwire_sim::End;
 
 use super::super::words::{grouped, replay_command};
 use super::{chart, plan_in_words};
-use crate::check::Verdict;
 use crate::engine::{Exhibit, Reason};
 use crate::report::Outcome;
+use crate::study::Verdict;
 
 /// Columns of the diagram as text.
 const TEXT_WIDTH: usize = 80;

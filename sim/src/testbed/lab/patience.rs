@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use faultwire::fault::{Action, Direction, EventKind, FaultPlan, When};
 
+use crate::search::HITS_PER_ITEM_MAX;
 use crate::settings::Settings;
-use crate::strategy::HITS_PER_ITEM_MAX;
 
 /// A run may take so many times as long as one over other real sockets, with nothing lost: its programs wait
 /// as well.

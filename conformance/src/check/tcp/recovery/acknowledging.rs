@@ -11,7 +11,7 @@ use super::{Count, sides};
 use crate::check::tcp::calls::{Side, connections, side};
 use crate::check::tcp::segments::{Flow, Happened, OPENER, View, Word, flows};
 use crate::check::tcp::talk::{DATA, OTHER};
-use crate::check::{Seen, Verdict};
+use crate::study::{Seen, Verdict};
 
 /// RFC 9293, section 3.8.6.3: less than half a second.
 const ACK_DELAY_MAX: Duration = Duration::from_millis(500);

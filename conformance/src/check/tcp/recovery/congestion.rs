@@ -11,8 +11,8 @@ use faultwire_sim::Run;
 
 use self::window::Window;
 use super::{Count, sides};
-use crate::check::Seen;
 use crate::check::tcp::segments::{Flow, Happened, View, Word, flows};
+use crate::study::Seen;
 
 /// Duplicate acknowledgements that mean a loss (RFC 5681, section 3.2).
 pub(super) const DUPLICATES: u32 = 3;

@@ -3,8 +3,8 @@
 use faultwire_sim::Run;
 
 use super::{Count, sides};
-use crate::check::Seen;
 use crate::check::tcp::segments::flows;
+use crate::study::Seen;
 
 /// tcp/sends-once: in a run without faults no sequence number is sent twice. It counts the segments that take
 /// any.

@@ -13,8 +13,8 @@ use super::scenarios::SMALL_BUFFER;
 use super::{acknowledging, congestion, cost, studies, timers, windows};
 use crate::check::tcp::life;
 use crate::check::tcp::segments::{Flow, OPENER, flows};
-use crate::check::{Check, Seen, Verdict};
 use crate::claim::{Claim, Modality};
+use crate::study::{Check, Seen, Verdict};
 
 /// A small receive buffer, in bytes.
 const SMALL: u32 = SMALL_BUFFER as u32;

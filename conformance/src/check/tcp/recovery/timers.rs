@@ -10,8 +10,8 @@ use faultwire_sim::Run;
 
 use self::estimate::Estimate;
 use super::{Count, sides};
-use crate::check::Seen;
 use crate::check::tcp::segments::{Flow, Happened, View, Word, flows};
+use crate::study::Seen;
 
 /// Nobody waits longer before something is sent again: Linux's longest timeout, and some more.
 pub(in super::super) const LONGEST_WAIT: Duration = Duration::from_secs(125);

@@ -7,7 +7,7 @@ use faultwire::trace::{Call, HostId, SocketId, What};
 use faultwire_sim::End;
 
 use super::*;
-use crate::check::Verdict;
+use crate::study::Verdict;
 
 /// Streams of unequal length.
 struct Both;

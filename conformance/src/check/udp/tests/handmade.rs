@@ -13,7 +13,7 @@ use faultwire_sim::End;
 use super::super::datagrams::payload;
 use super::super::{content, crowd, limits, refusal, transit};
 use super::*;
-use crate::check::{Check, Seen};
+use crate::study::{Check, Seen};
 
 const HOSTS: [&str; 3] = ["client", "server", "stranger"];
 

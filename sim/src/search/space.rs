@@ -10,10 +10,10 @@ use faultwire::trace::Trace;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::search::{Grid, sites};
+use super::{Grid, sites};
 
 /// How often a thing that is sent again may be hit by a plan: less often than anything gives up.
-pub const HITS_PER_ITEM_MAX: usize = 5;
+pub(crate) const HITS_PER_ITEM_MAX: usize = 5;
 
 /// The packets that random plans hit, and what may happen to them.
 #[derive(Clone, Debug)]
@@ -171,9 +171,9 @@ fn targets(base: &FaultPlan, trace: &Trace, grid: &Grid) -> Vec<Target> {
 
 /// Plans of a space: lists of faults, no packet named twice.
 ///
-/// A fault may name a packet that its run then does not have; [`fit`](crate::search::fit) leaves such faults
+/// A fault may name a packet that its run then does not have; [`fit`](super::fit) leaves such faults
 /// out.
-pub fn plans(space: &PlanSpace) -> impl Strategy<Value = FaultPlan> + use<> {
+pub(crate) fn plans(space: &PlanSpace) -> impl Strategy<Value = FaultPlan> + use<> {
     let targets = space.targets.len();
     if targets == 0 {
         return Just(space.base.clone()).boxed();
