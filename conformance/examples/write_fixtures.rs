@@ -1,7 +1,7 @@
 //! Writes the fixtures anew: the smallest witness of every possible claim that `virtual` can show.
 //!
 //! `cargo run --release -p faultwire-conformance --example write_fixtures`, then `INSTA_UPDATE=always cargo
-//! test -p faultwire-conformance --test fixtures` for the golden traces. Look at the difference before it is
+//! test -p faultwire-command --test fixtures` for the golden traces. Look at the difference before it is
 //! committed: a witness that changes says that something else did.
 
 use std::fs;

@@ -35,7 +35,7 @@ use crate::workers;
 pub use exhibit::{Exhibit, Reason, exhibits};
 pub use explain::{Explanation, explain};
 pub use finding::Finding;
-pub(crate) use finding::base_name;
+pub use finding::base_name;
 pub use moment::moment;
 pub use mutants::{AnyMutant, MutantRow, mutants, mutants_until};
 pub use shrink::{Goal, NotShrunk, ShrinkOptions, Shrinking, Step, Stopped, shrink_plan};

@@ -14,7 +14,7 @@ impl Interrupt {
     }
 
     /// What is set when somebody asks for it.
-    pub(crate) fn flag(&self) -> Arc<AtomicBool> {
+    pub fn flag(&self) -> Arc<AtomicBool> {
         self.0.clone()
     }
 

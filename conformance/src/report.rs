@@ -19,7 +19,7 @@ use crate::expected;
 
 pub use lab::{AbsentSetting, LabSettings};
 pub use table::TableOptions;
-pub(crate) use words::{grouped, harmless, paragraph, plan as plan_in_words, replay_command};
+pub use words::{grouped, harmless, paragraph, plan as plan_in_words, replay_command};
 
 /// What was found of a claim on a testbed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

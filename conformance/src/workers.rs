@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, Scope};
 
 /// Does some work on a thread of the scope; on this one, before it returns, where no other can be started.
-pub(crate) fn start<'scope, F>(scope: &'scope Scope<'scope, '_>, work: F)
+pub fn start<'scope, F>(scope: &'scope Scope<'scope, '_>, work: F)
 where
     F: FnOnce() + Send + 'scope,
 {

@@ -92,6 +92,6 @@ pub(crate) fn named(plan: FaultPlan, scenario: &str) -> FaultPlan {
 }
 
 /// A scenario's name without the words of a variant.
-pub(crate) fn base_name(name: &str) -> &str {
+pub fn base_name(name: &str) -> &str {
     name.split_once('/').map_or(name, |(base, _)| base)
 }

@@ -24,7 +24,7 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// A number with blanks between its thousands.
-pub(crate) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -37,7 +37,7 @@ pub(crate) fn grouped(number: u64) -> String {
 }
 
 /// What a plan does, in one line.
-pub(crate) fn plan(plan: &FaultPlan) -> String {
+pub fn plan(plan: &FaultPlan) -> String {
     let faults = plan.faults.iter().map(ToString::to_string);
     let events = plan.events.iter().map(ToString::to_string);
     let all: Vec<String> = faults.chain(events).collect();
@@ -50,7 +50,7 @@ pub(crate) fn plan(plan: &FaultPlan) -> String {
 }
 
 /// What a POSIX shell replays the plan with: the plan is in it, so that no file is needed.
-pub(crate) fn replay_command(plan: &str, testbed: &str, seed: u64) -> String {
+pub fn replay_command(plan: &str, testbed: &str, seed: u64) -> String {
     let mut end = "PLAN".to_owned();
     while plan.lines().any(|line| line == end) {
         end.push('_');
@@ -71,7 +71,7 @@ const UNSEEN: [RangeInclusive<char>; 5] = [
 /// Text of somebody else's (a title, a file's name, what a program said) as it may stand on a terminal: what
 /// would move the cursor, turn the direction of writing or do worse is replaced. Ends of lines, those of
 /// other systems too, and tabs stay.
-pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+pub fn harmless(text: &str) -> Cow<'_, str> {
     let is_harmful =
         |c: char| c.is_control() && c != '\n' && c != '\t' || UNSEEN.iter().any(|them| them.contains(&c));
     if !text.contains(is_harmful) {
@@ -82,7 +82,7 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
 
 /// Writes a paragraph: `first` before its first line, as many blanks before the others, `width` columns at
 /// most. No line ends within a number (`10 000`). What is not text is replaced.
-pub(crate) fn paragraph(out: &mut String, first: &str, words: &str, width: usize) {
+pub fn paragraph(out: &mut String, first: &str, words: &str, width: usize) {
     let mut indent = first.chars().count();
     if indent > width / 2 {
         // Where that leaves little room, the words begin below.

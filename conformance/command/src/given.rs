@@ -1,0 +1,72 @@
+//! A plan that somebody gives to a command: the file, the study whose scenario it belongs to, and the claim
+//! that it was found to show.
+
+use std::path::Path;
+
+use faultwire::fault::{FaultPlan, Wire};
+use faultwire_sim::Testbed;
+
+use super::error::CommandError;
+use super::select;
+use faultwire_conformance::claim::Claim;
+use faultwire_conformance::engine;
+use faultwire_conformance::study::Study;
+
+/// A plan, and what belongs to it.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    pub(super) plan: FaultPlan,
+    pub(super) study: &'static Study,
+    /// What it was found to show, or to break.
+    pub(super) claim: Option<&'static Claim>,
+}
+
+/// Reads a plan file (`-` is stdin) and finds what belongs to it. A scenario that is named here goes before
+/// the plan's.
+///
+/// # Errors
+/// Those of the plan file; an unknown scenario or claim; a claim that the scenario does not check; a host
+/// that the scenario does not have.
+pub(super) fn given(path: &Path, scenario: Option<&str>) -> Result<Given, CommandError> {
+    let plan = read(path)?;
+    let studies = [engine::studies(), faultwire_course::studies()].concat();
+    let Some(name) = scenario.or(plan.scenario.as_deref()) else {
+        if plan.lab.is_some() {
+            return Err(CommandError::LabPlan { path: path.to_owned() });
+        }
+        let known = studies.iter().map(|study| study.name).collect();
+        return Err(CommandError::NoScenario { path: path.to_owned(), known });
+    };
+    let study = select::study(name, &studies)?;
+    let claim = plan.claim.as_deref().map(|id| claim(id, study)).transpose()?;
+    // A variant that the command line names is run in place of the plan's.
+    let plan = match scenario {
+        Some(name) => FaultPlan { scenario: Some(name.to_owned()), ..plan },
+        None => plan,
+    };
+    let hosts = (study.scenario)(Testbed::Virtual).host_names();
+    if let Err(unknown) = Wire::new(&plan, &hosts) {
+        let nearest = select::nearest(&unknown.name, hosts.iter().map(String::as_str));
+        return Err(CommandError::UnknownHost { path: path.to_owned(), unknown, nearest });
+    }
+    Ok(Given { plan, study, claim })
+}
+
+/// The claim of that name, if the study looks at it.
+pub(super) fn claim(id: &str, study: &'static Study) -> Result<&'static Claim, CommandError> {
+    let claim = select::claim(id)?;
+    if study.checks.iter().any(|spec| spec.claim == claim.id) {
+        return Ok(claim);
+    }
+    let mut known: Vec<&'static str> = study.checks.iter().map(|spec| spec.claim).collect();
+    known.dedup();
+    Err(CommandError::ForeignClaim { claim: claim.id, scenario: study.name, known })
+}
+
+/// The plan in a file, or from stdin.
+fn read(path: &Path) -> Result<FaultPlan, CommandError> {
+    if path != Path::new("-") {
+        return Ok(FaultPlan::read(path)?);
+    }
+    Ok(FaultPlan::read_from(std::io::stdin().lock(), "stdin")?)
+}

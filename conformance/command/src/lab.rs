@@ -1,0 +1,277 @@
+//! `faultwire lab`: a fault plan between any two programs, each in a host of its own of the real kernel; and
+//! the search for a plan that makes them fail.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::capture::CaptureArgs;
+use super::live;
+
+#[cfg(target_os = "linux")]
+mod commands;
+#[cfg(target_os = "linux")]
+mod hosts;
+#[cfg(target_os = "linux")]
+mod once;
+#[cfg(target_os = "linux")]
+mod pair;
+#[cfg(target_os = "linux")]
+mod profiles;
+#[cfg(target_os = "linux")]
+mod program;
+#[cfg(target_os = "linux")]
+mod search;
+#[cfg(target_os = "linux")]
+mod warnings;
+
+#[cfg(target_os = "linux")]
+pub(super) use hosts::{Hosts, addresses, helper};
+
+/// Put a fault plan between any two programs, each in a host of its own of this machine's kernel
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true,
+    after_help = "\
+Linux only; no root needed. The shell runs each command in a network namespace with one interface,
+as the user who calls this, in a session of its own without a terminal. {server} and {client} in a
+command stand for the addresses, and so do FAULTWIRE_SERVER and FAULTWIRE_CLIENT in its environment;
+PYTHONUNBUFFERED=1 is there too. The client starts once a socket of the server waits for it: the
+server has as long for that as the client for all, at least 1 s and at most 30.
+
+A lab is not a sandbox. Network and process numbers are its own; files, sockets named by a path, and
+what root may do are not. Run only commands that you would run without it, a plan's [lab] included.
+When the lab ends, so does every process that was started in it, daemons too.
+
+The end of both programs counts. Once the client has ended and nothing is under way any more, the
+server is asked to end (SIGTERM). It failed if it ended before with another code than 0, or then
+with another code than 0 and not by that signal. A server that ends by itself with 0 is fine. A
+worker or thread that dies while its server lives on is not seen: let the server end with it.
+A host that a plan has crash is cut off and its program killed; at its restart the command runs
+again in a new host. A client that does not start again ends all of it, with 137. Events at a time
+(at_us) are for simulation only and refused.
+
+With --plan the run is drawn at the end. Programs' output passes unchanged into a pipe or a file;
+on a terminal, control characters in it are replaced.
+
+Example, with a plan that drops the first data segment from client to server:
+  faultwire lab --plan drop.toml --server 'python3 -m http.server' \\
+    --client 'curl -sS http://{server}:8000/'
+To find a plan that makes them fail: faultwire lab search --help
+
+Ctrl-C or SIGTERM kills both programs; the trace and the pictures of the run so far are written.
+
+Exit: the client's own code, 128 + n where signal n ended it, 124 where it took too long, 130 where
+Ctrl-C or SIGTERM ended the lab. If that is 0: 1 where the server failed, 2 where a file could not
+be written after the run. Before it starts: 2 wrong usage, a wrong plan or a file that cannot be
+written, 3 the machine refuses the lab, 1 anything else."
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    search: Option<Command>,
+    #[command(flatten)]
+    once: Option<OnceArgs>,
+    // Not among those: what may be left away as a whole must hold its options itself, or clap never finds it
+    // there.
+    #[command(flatten)]
+    capture: CaptureArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Search(SearchArgs),
+}
+
+/// The settings of the kernel that a pair's hosts have: those that this machine gives to new ones, or a
+/// profile's. (No words on each: with them the help would be twice as long.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Settings {
+    Own,
+    Fast,
+    Stock,
+}
+
+/// Reads a command.
+#[cfg(target_os = "linux")]
+fn command(text: &str) -> Result<String, String> {
+    commands::checked(text)
+}
+
+/// Reads a command; there is nothing to run it in.
+#[cfg(not(target_os = "linux"))]
+fn command(text: &str) -> Result<String, std::convert::Infallible> {
+    Ok(text.to_owned())
+}
+
+/// What one run under one plan is told.
+#[derive(Debug, clap::Args)]
+struct OnceArgs {
+    /// The fault plan; without one nothing goes wrong
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// The server's command [default: the plan's]
+    #[arg(long, value_name = "COMMAND", value_parser = command)]
+    server: Option<String>,
+    /// The client's command [default: the plan's]
+    #[arg(long, value_name = "COMMAND", value_parser = command)]
+    client: Option<String>,
+    /// {server} and {client} are IPv6 addresses
+    #[arg(long)]
+    ipv6: bool,
+    /// The hosts' kernel settings: its own, or pinned ones (`faultwire testbeds`) [default: the plan's,
+    /// or own]
+    #[arg(long, value_name = "NAME", value_enum)]
+    profile: Option<Settings>,
+    /// How long the client may take [default: the plan's, or 60]
+    #[arg(long, value_name = "SECONDS", value_parser = live::seconds)]
+    timeout: Option<Duration>,
+    /// Write every event to this file at the end; - is stdout
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Draw the run as an SVG picture into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+/// Find the smallest fault plan that makes the client fail or kills the server
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+First the pair runs without faults, and must succeed. Then it runs under every plan of one fault on
+a packet that those runs had: each dropped, then each doubled, held back, delayed, damaged. Then
+under random plans of two to four faults. Several runs go on side by side, each in hosts of its own;
+commands that write files should not write the same ones, or --jobs 1 keeps them apart. A lab is not
+a sandbox: see faultwire lab --help.
+
+The client fails if it exits with another code than 0, is ended by a signal, or takes longer than it
+may. The server fails if it ends with another code than 0 or by a signal, SIGTERM aside when it is
+asked to end after the client. The first plan that makes the pair fail twice in the same way is made
+smaller as long as it fails in that way, and written with both commands to a file that
+`faultwire lab --plan` takes. A run in which packets were lost outside of the plan, or the plan did
+not take place, is repeated, twice at most.
+
+Example:
+  faultwire lab search --server 'python3 server.py' --client 'python3 client.py {server}'
+
+Exit: 0 nothing was found, 1 a failing plan was found, or nothing is proven as not one of the plans
+took place with a result that can be relied on, 2 wrong usage, or the pair fails without any fault,
+3 the machine refuses the lab, 4 an internal fault, 130 stopped (Ctrl-C) with nothing found.")]
+struct SearchArgs {
+    /// The server's command
+    #[arg(long, value_name = "COMMAND", value_parser = command)]
+    server: String,
+    /// The client's command: exits with 0 if all is well, and with another code if not
+    #[arg(long, value_name = "COMMAND", value_parser = command)]
+    client: String,
+    /// {server} and {client} are IPv6 addresses
+    #[arg(long)]
+    ipv6: bool,
+    /// The kernel's settings in the hosts: its own, or pinned ones that `faultwire testbeds` tells of
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = Settings::Own)]
+    profile: Settings,
+    /// How long the client may take under one fault; twice that under several [default: ten times what
+    /// it takes without faults, at least 5]
+    #[arg(long, value_name = "SECONDS", value_parser = live::seconds)]
+    timeout: Option<Duration>,
+    /// Where the plan is written to; what is there is replaced
+    #[arg(long, value_name = "FILE", default_value = "failing-plan.toml")]
+    out: PathBuf,
+    /// How many random plans
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100,
+        value_parser = clap::value_parser!(u64).range(..=1_000_000),
+    )]
+    cases: u64,
+    /// The seed of the random plans
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+    /// How many runs go on side by side [default: two for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: Option<u16>,
+}
+
+/// Runs both, and gives the client's exit code; or searches.
+#[cfg(target_os = "linux")]
+pub(super) fn run(args: &Args) -> u8 {
+    // Of helpers that somebody killed.
+    let _orphans = faultwire::lab::Orphans::adopt();
+    let done = match (&args.search, &args.once) {
+        (Some(Command::Search(args)), _) => search::run(args),
+        (None, Some(once)) => once::run(once, &args.capture),
+        (None, None) => Err(live::usage(
+            "--server and --client are missing; a plan that holds both commands is enough: --plan FILE",
+        )),
+    };
+    done.unwrap_or_else(|failure| {
+        live::tell(format_args!("error: {}", failure.message));
+        failure.code
+    })
+}
+
+/// Says that there is no lab here.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn run(_: &Args) -> u8 {
+    live::tell(format_args!("error: the lab is not to be had here: {ONLY_LINUX}"));
+    faultwire_conformance::exit::NO_TESTBED
+}
+
+/// Why there is no lab on other systems.
+#[cfg(not(target_os = "linux"))]
+const ONLY_LINUX: &str = "its hosts are network namespaces, which only Linux has; use a Linux machine";
+
+/// Why a machine has no lab: the step that did not work, with what error, and what is to be done.
+#[derive(Clone, Debug)]
+pub(super) struct NoLab {
+    pub(super) step: String,
+    /// The system's error number, if there is one.
+    pub(super) errno: Option<i32>,
+    pub(super) allow: String,
+}
+
+/// Whether this machine has a lab: how its hosts meet the wire. A lab is made for that once in a process, and
+/// kept for its first run.
+///
+/// # Errors
+/// Why not.
+#[cfg(target_os = "linux")]
+pub(super) fn probe() -> Result<&'static str, NoLab> {
+    static FOUND: std::sync::OnceLock<Result<&'static str, NoLab>> = std::sync::OnceLock::new();
+    FOUND.get_or_init(hosts::probe).clone()
+}
+
+/// Whether this machine has a lab: it has not.
+///
+/// # Errors
+/// Why not.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn probe() -> Result<&'static str, NoLab> {
+    let allow = "leave the testbed out".to_owned();
+    Err(NoLab { step: ONLY_LINUX.to_owned(), errno: None, allow })
+}
+
+/// The settings that the kernel's hosts have in a verification, and which of them are absent here; `None`
+/// where there is no lab.
+#[cfg(target_os = "linux")]
+pub(super) fn settings() -> Option<faultwire_conformance::report::LabSettings> {
+    let (profile, unset) = faultwire_sim::lab::settings().ok()?;
+    Some(faultwire_conformance::report::LabSettings::of(profile, &unset))
+}
+
+/// There is no lab.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn settings() -> Option<faultwire_conformance::report::LabSettings> {
+    None
+}
+
+/// Tells of the profiles of kernel settings: what they are, what is absent here, and every setting if asked
+/// for.
+#[cfg(target_os = "linux")]
+pub(super) fn profiles(out: &mut String, settings: bool, width: usize) {
+    profiles::tell(out, settings, width);
+}
+
+/// There are none where there is no lab.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn profiles(_: &mut String, _: bool, _: usize) {}

@@ -1,0 +1,232 @@
+//! The two hosts that a pair of programs runs in, and the wire between them.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::process::Command;
+
+use faultwire::fault::{EventKind, FaultPlan};
+use faultwire::lab::{
+    DeviceKind, End, Forwarder, ForwarderError, HostConfig, KernelHost, Lab, LabError, LabHost, Member,
+    Profile, Setting,
+};
+use faultwire::network::os::OsNetwork;
+use faultwire::trace::Trace;
+
+use super::NoLab;
+use crate::live::{Failure, failed, usage};
+use faultwire_conformance::exit;
+
+const CLIENT: (Ipv4Addr, Ipv6Addr) = (Ipv4Addr::new(10, 0, 0, 1), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1));
+const SERVER: (Ipv4Addr, Ipv6Addr) = (Ipv4Addr::new(10, 0, 0, 2), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2));
+
+/// Their names in plans and traces, in the order of the wire's ends.
+pub(super) const NAMES: [&str; 2] = ["client", "server"];
+
+/// The wire's ends.
+pub(super) const CLIENT_END: usize = 0;
+pub(super) const SERVER_END: usize = 1;
+
+/// Hosts of a lab at most.
+const HOSTS_MAX: usize = 16;
+
+/// Two hosts, called `client` and `server` in plans and traces, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Hosts {
+    /// Of each end: its host, and those that start in its place after it lost power.
+    lives: [Vec<KernelHost>; 2],
+    loses_power: bool,
+    pub(crate) forwarder: Forwarder,
+    /// Last, so that the hosts go before their helper is waited for.
+    lab: Lab,
+}
+
+impl Hosts {
+    /// Makes them, with a wire under that plan.
+    /// The hosts' kernel has the settings of that profile, or its own.
+    pub(crate) fn start(plan: &FaultPlan, profile: Option<Profile>) -> Result<Hosts, Failure> {
+        let numbers = NAMES.map(|name| 1 + restarts(plan, name));
+        let total: usize = numbers.iter().sum();
+        if total > HOSTS_MAX {
+            let most = HOSTS_MAX - NAMES.len();
+            return Err(usage(format!("a plan may have hosts start again {most} times at most in the lab")));
+        }
+        let config = |(v4, v6)| {
+            let mut config = HostConfig::new(v4, v6);
+            config.mtu = plan.link.numbers().mtu;
+            profile.into_iter().fold(config, HostConfig::with_profile)
+        };
+        let configs: Vec<HostConfig> = [CLIENT, SERVER]
+            .into_iter()
+            .zip(numbers)
+            .flat_map(|(it, number)| vec![config(it); number])
+            .collect();
+        let (lab, hosts) = Lab::start(helper().map_err(failed)?, &configs, None).map_err(refused)?;
+        let mut hosts = hosts.into_iter();
+        let mut lives = [Vec::new(), Vec::new()];
+        let mut members = Vec::new();
+        for ((name, number), lives) in NAMES.into_iter().zip(numbers).zip(&mut lives) {
+            let mut devices = Vec::new();
+            for LabHost { host, device, .. } in hosts.by_ref().take(number) {
+                lives.push(host);
+                devices.push(End::Device(device));
+            }
+            let mut devices = devices.into_iter();
+            let missing = || failed("the lab has made other hosts than it was asked for");
+            let end = devices.next().ok_or_else(missing)?;
+            members.push(Member { name: name.to_owned(), addrs: Vec::new(), end, spares: devices.collect() });
+        }
+        let forwarder = Forwarder::among(plan, OsNetwork::new(), members).map_err(not_carried)?;
+        let loses_power = plan.events.iter().any(|event| matches!(event.kind, EventKind::Crash(_)));
+        Ok(Hosts { lives, loses_power, forwarder, lab })
+    }
+
+    /// The host at an end, once it has lost power so many times.
+    pub(super) fn host(&self, end: usize, generation: u32) -> Option<&KernelHost> {
+        self.lives.get(end)?.get(usize::try_from(generation).ok()?)
+    }
+
+    /// The host at an end that has power, or had it last.
+    pub(super) fn last(&self, end: usize) -> Option<&KernelHost> {
+        let power = self.forwarder.power();
+        let generation = (0..).take(self.lives.get(end)?.len()).find(|it| power.is_on(end, *it));
+        generation.and_then(|generation| self.host(end, generation))
+    }
+
+    /// What happened so far. Its times count from the first packet: what came before, the start of the server
+    /// and of the client, is the machine's matter.
+    pub(crate) fn trace(&self) -> Trace {
+        let mut trace = self.forwarder.trace();
+        trace.count_from_first_packet();
+        trace
+    }
+
+    /// The server's host, as it is at first.
+    pub(crate) fn server(&self) -> &KernelHost {
+        &self.lives[SERVER_END][0]
+    }
+
+    /// The client's host, as it is at first.
+    pub(crate) fn client(&self) -> &KernelHost {
+        &self.lives[CLIENT_END][0]
+    }
+
+    /// All hosts with their names, those included that are there to start in the place of another.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, &KernelHost)> {
+        NAMES
+            .into_iter()
+            .zip(&self.lives)
+            .flat_map(|(name, lives)| lives.iter().map(move |host| (name, host)))
+    }
+
+    /// The settings of its profile that the kernel did not take, each with its error.
+    pub(super) fn unset(&self) -> &[Setting] {
+        let all = self.lab.unset();
+        // Every host was given the same ones.
+        &all[..all.len() / self.all().count().max(1)]
+    }
+
+    /// Why programs that leave their process group may outlive the lab, if they may.
+    pub(super) fn processes_refused(&self) -> Option<io::Error> {
+        self.lab.processes_refused()
+    }
+
+    /// Whether the plan has a host lose power.
+    pub(super) fn may_lose_power(&self) -> bool {
+        self.loses_power
+    }
+}
+
+/// How often a plan has a host start again.
+fn restarts(plan: &FaultPlan, name: &str) -> usize {
+    let is_one = |kind: &EventKind| matches!(kind, EventKind::Restart(host) if host == name);
+    plan.events.iter().filter(|event| is_one(&event.kind)).count()
+}
+
+/// The addresses of client and server.
+pub(crate) fn addresses(ipv6: bool) -> (IpAddr, IpAddr) {
+    let of = |(v4, v6): (Ipv4Addr, Ipv6Addr)| -> IpAddr { if ipv6 { v6.into() } else { v4.into() } };
+    (of(CLIENT), of(SERVER))
+}
+
+/// The command by which the lab's helper is started: this binary again.
+pub(crate) fn helper() -> io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("lab-helper");
+    Ok(command)
+}
+
+/// Makes a lab, and says how its hosts meet the wire; or what is refused.
+pub(super) fn probe() -> Result<&'static str, NoLab> {
+    match faultwire_sim::lab::probe() {
+        Ok(DeviceKind::Tun) => Ok("through a TUN device"),
+        Ok(DeviceKind::Packet) => {
+            Ok("through a pair of Ethernet devices and a packet socket (/dev/net/tun is not for this user)")
+        }
+        Err(LabError::Refused(refusal)) => Err(NoLab {
+            step: refusal.step.text().to_owned(),
+            errno: Some(refusal.errno),
+            allow: format!("likely cause: {}; what would allow it: {}", refusal.cause(), refusal.allow()),
+        }),
+        Err(error) => Err(NoLab {
+            step: with_cause(&error),
+            errno: None,
+            allow: "this program has to be able to start itself again".to_owned(),
+        }),
+    }
+}
+
+/// The lab is an unavailable testbed where the machine refuses a step, a process or a thread.
+fn refused(error: LabError) -> Failure {
+    match error {
+        LabError::Refused(_) | LabError::Start(_) => unavailable(&error),
+        _ => failed(with_cause(&error)),
+    }
+}
+
+/// A plan that cannot be carried out is wrong; that the system has no descriptor or no thread is not the
+/// plan's doing.
+fn not_carried(error: ForwarderError) -> Failure {
+    match error {
+        ForwarderError::UnknownHost(_) | ForwarderError::Event { .. } => usage(error),
+        ForwarderError::Start(_) => unavailable(&error),
+        _ => failed(with_cause(&error)),
+    }
+}
+
+fn unavailable(error: &dyn std::error::Error) -> Failure {
+    Failure { code: exit::NO_TESTBED, message: with_cause(error) }
+}
+
+/// An error and its cause, in a line.
+pub(super) fn with_cause(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use faultwire::fault::UnknownHost;
+    use faultwire::lab::{Refusal, Step};
+
+    use super::*;
+
+    #[test]
+    fn the_exit_code_says_whose_doing_it_was() {
+        let full = || io::Error::from_raw_os_error(24);
+        let stranger = UnknownHost { name: "mallory".to_owned(), hosts: vec!["client".to_owned()] };
+        for (failure, code) in [
+            (not_carried(ForwarderError::Start(full())), exit::NO_TESTBED),
+            (not_carried(stranger.into()), exit::USAGE),
+            (not_carried(ForwarderError::Event { number: 1, why: "no" }), exit::USAGE),
+            (refused(LabError::Start(full())), exit::NO_TESTBED),
+            (refused(LabError::Gone), exit::CLAIM_FAILED),
+            (refused(Refusal::new(Step::TunNode, &full()).into()), exit::NO_TESTBED),
+        ] {
+            assert_eq!(failure.code, code, "{}", failure.message);
+        }
+        let message = not_carried(ForwarderError::Start(full())).message;
+        assert!(message.starts_with("the forwarder does not start: "), "{message}");
+    }
+}

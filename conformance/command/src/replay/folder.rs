@@ -1,0 +1,214 @@
+//! `faultwire replay --all`: every plan of a folder, an entry for each.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use faultwire_sim::{End, Testbed};
+
+use super::super::bar::Bar;
+use super::super::error::CommandError;
+use super::super::given::{Given, given};
+use super::super::{ctrl_c, output, select};
+use super::say::{self, Wrong};
+use faultwire_conformance::claim::Modality;
+use faultwire_conformance::engine::{self, ReplayOptions, Still};
+use faultwire_conformance::exit;
+use faultwire_conformance::interrupt::Interrupt;
+use faultwire_conformance::progress::Progress as _;
+use faultwire_conformance::report::{harmless, paragraph};
+
+/// What became of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Became {
+    /// It shows the possible claim that it is a witness of.
+    Shows,
+    /// A guaranteed claim that it once broke holds.
+    Held,
+    /// It names no claim, and nothing is wrong with its run.
+    Fine,
+    /// It does not show its claim any more.
+    Gone,
+    /// It breaks a guaranteed claim, its own or another.
+    Broken,
+    /// Its run came to no good end, or something planned did not take place.
+    Failed,
+    /// The testbed does not run it, or cannot tell.
+    Skipped,
+    /// It could not be run, though the testbed carries it: nobody knows what it would have shown.
+    Undone,
+    /// The file is wrong.
+    Wrong,
+}
+
+impl Became {
+    const ALL: [Became; 9] = [
+        Became::Shows,
+        Became::Held,
+        Became::Fine,
+        Became::Gone,
+        Became::Broken,
+        Became::Failed,
+        Became::Skipped,
+        Became::Undone,
+        Became::Wrong,
+    ];
+
+    fn words(self) -> &'static str {
+        match self {
+            Became::Shows => "still shows it",
+            Became::Held => "does not break it any more",
+            Became::Fine => "ended well",
+            Became::Gone => "does NOT show it any more",
+            Became::Broken => "BROKEN",
+            Became::Failed => "FAILED",
+            Became::Skipped => "skipped",
+            Became::Undone => "NOT RUN",
+            Became::Wrong => "WRONG",
+        }
+    }
+
+    /// The same of several.
+    fn counted(self, count: usize) -> String {
+        let words = match self {
+            Became::Shows => "still shown",
+            Became::Held => "not broken any more",
+            Became::Gone => "NOT shown any more",
+            _ => self.words(),
+        };
+        format!("{count} {words}")
+    }
+}
+
+/// An entry of the list.
+struct Line {
+    name: String,
+    claim: Option<&'static str>,
+    result: Became,
+    /// In what way, or why.
+    how: String,
+}
+
+/// Replays every plan file of a folder.
+pub(super) fn run(folder: &Path, testbed: Testbed, seed: u64) -> Result<u8, CommandError> {
+    let files = plan_files(folder)?;
+    let interrupt = ctrl_c::listen();
+    let lines = {
+        let mut bar = Bar::new();
+        bar.begin(files.len() as u64);
+        let lines: Vec<Line> = files
+            .iter()
+            .map_while(|path| {
+                if interrupt.is_asked() {
+                    return None;
+                }
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                bar.starts(&name);
+                tracing::debug!(plan = %harmless(&name), "replaying");
+                let line = replayed(path, &name, testbed, seed, &interrupt);
+                bar.ran(1);
+                bar.done(&name);
+                // What was ended before its time says nothing.
+                (!interrupt.is_asked() || line.result != Became::Skipped).then_some(line)
+            })
+            .collect();
+        bar.end();
+        lines
+    };
+    let width = output::width();
+    let mut said = if lines.is_empty() { String::new() } else { list(&lines, testbed, width) };
+    let code = exit_code(&lines);
+    let left = files.len() - lines.len();
+    if left == 0 {
+        output::emit(&said)?;
+        return Ok(code);
+    }
+    let (plans, was) =
+        (if files.len() == 1 { "plan" } else { "plans" }, if left == 1 { "was" } else { "were" });
+    let _ = writeln!(said, "INTERRUPTED: {left} of {} {plans} {was} not replayed", files.len());
+    output::emit(&said)?;
+    Ok(if code == exit::AS_CLAIMED { exit::INTERRUPTED } else { code })
+}
+
+/// The files of a folder whose names end in `.toml`, in the order of their names.
+fn plan_files(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
+    let error = |source| CommandError::Folder { path: folder.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(error)? {
+        let path = entry.map_err(error)?.path();
+        if path.extension() == Some(OsStr::new("toml")) && !path.is_dir() {
+            files.push(path);
+        }
+    }
+    if files.is_empty() {
+        return Err(CommandError::NoPlans { path: folder.to_owned() });
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn replayed(path: &Path, name: &str, testbed: Testbed, seed: u64, interrupt: &Interrupt) -> Line {
+    let line = |claim, result, how: String| Line { name: name.to_owned(), claim, result, how };
+    let Given { plan, study, claim } = match given(path, None) {
+        Ok(given) => given,
+        Err(error) => return line(None, Became::Wrong, error.in_a_line()),
+    };
+    let id = claim.map(|claim| claim.id);
+    if let Some(why) = (study.refuses)(testbed) {
+        return line(id, Became::Skipped, why.to_owned());
+    }
+    let replayed = engine::replay_until(&ReplayOptions { study, plan, testbed, seed }, interrupt);
+    if let End::Refused { why, is_trouble } = &replayed.run.end {
+        return line(id, if *is_trouble { Became::Undone } else { Became::Skipped }, why.clone());
+    }
+    let still = claim.map(|claim| (claim.modality, replayed.still(claim, study, testbed)));
+    let wrong = say::wrong(&replayed);
+    match (still, wrong) {
+        (Some((Modality::Guaranteed, Still::Shows(how))), _) => line(id, Became::Broken, how),
+        (Some((_, Still::CannotTell(why))), None) => line(id, Became::Skipped, why),
+        (Some((Modality::Possible, Still::Gone(why))), _) => line(id, Became::Gone, why),
+        (_, Some(Wrong::Breaks(how))) => line(id, Became::Broken, how),
+        (_, Some(Wrong::Fails(how))) => line(id, Became::Failed, how),
+        (Some((Modality::Possible, Still::Shows(how))), None) => line(id, Became::Shows, how),
+        (Some((_, Still::Gone(why))), None) => line(id, Became::Held, why),
+        (None, None) => line(id, Became::Fine, "it names no claim".to_owned()),
+    }
+}
+
+/// What became of each plan, what it is, and beneath that how it showed: within so many columns.
+fn list(lines: &[Line], testbed: Testbed, width: usize) -> String {
+    let results = lines.iter().map(|line| line.result.words().chars().count()).max().unwrap_or(0);
+    let mut out = String::new();
+    for Line { name, claim, result, how } in lines {
+        let _ = writeln!(out, "{:results$}  {}", result.words(), harmless(name));
+        // What an error says may have lines of its own: a paragraph has none.
+        let how = claim.map_or_else(|| how.clone(), |claim| format!("{claim}: {how}"));
+        paragraph(&mut out, "    ", &how, width);
+    }
+    let count = |became| lines.iter().filter(|line| line.result == became).count();
+    let counts: Vec<String> = Became::ALL
+        .into_iter()
+        .filter(|became| count(*became) > 0)
+        .map(|became| became.counted(count(became)))
+        .collect();
+    let plans = if lines.len() == 1 { "1 plan".to_owned() } else { format!("{} plans", lines.len()) };
+    out.push('\n');
+    let sum = format!("{plans} on {}: {}", select::full_name(testbed), counts.join(", "));
+    paragraph(&mut out, "", &sum, width);
+    out
+}
+
+/// A wrong file first: nobody knows what it would have shown.
+fn exit_code(lines: &[Line]) -> u8 {
+    let any = |of: &[Became]| lines.iter().any(|line| of.contains(&line.result));
+    if any(&[Became::Wrong]) {
+        exit::USAGE
+    } else if any(&[Became::Undone]) {
+        exit::INTERNAL
+    } else if any(&[Became::Gone, Became::Broken, Became::Failed]) {
+        exit::CLAIM_FAILED
+    } else {
+        exit::AS_CLAIMED
+    }
+}

@@ -1,0 +1,317 @@
+//! From the names on the command line to claims, testbeds and scenarios; a name that is none is answered with
+//! the nearest that is.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use faultwire_sim::Testbed;
+
+use super::error::CommandError;
+use super::lab;
+use super::topic::claims_about;
+use faultwire_conformance::claim::{CLAIMS, Claim, FAMILIES};
+use faultwire_conformance::engine;
+use faultwire_conformance::study::Study;
+
+/// Names that are less alike than this are not proposed.
+const LIKENESS_MIN: f64 = 0.7;
+/// How many claims that speak of something an error names.
+const ABOUT_MAX: usize = 4;
+
+/// The claims of these names (ids, their second parts, families), in the order of the registry; all of them
+/// if there is no name. Two families may have a claim of the same second part: it stands for both.
+pub(super) fn claims(names: &[String]) -> Result<Vec<&'static Claim>, CommandError> {
+    if let Some(name) = names.iter().find(|name| !CLAIMS.iter().any(|claim| is_named(claim, name))) {
+        return Err(unknown_claim(name));
+    }
+    let wanted = |claim: &&Claim| names.is_empty() || names.iter().any(|name| is_named(claim, name));
+    Ok(CLAIMS.iter().filter(wanted).collect())
+}
+
+/// The one claim of that id, or of that second part of an id if no other claim has it.
+pub(super) fn claim(name: &str) -> Result<&'static Claim, CommandError> {
+    let mut of_slug = CLAIMS.iter().filter(|claim| claim.slug() == name);
+    let only = of_slug.next().filter(|_| of_slug.next().is_none());
+    Claim::of(name).or(only).ok_or_else(|| unknown_claim(name))
+}
+
+/// Whether a name stands for claims, rather than being a word to look for in them.
+pub(super) fn is_claims(name: &str) -> bool {
+    CLAIMS.iter().any(|claim| is_named(claim, name))
+}
+
+fn is_named(claim: &Claim, name: &str) -> bool {
+    claim.id == name || claim.slug() == name || claim.family() == name.trim_end_matches('/')
+}
+
+fn unknown_claim(name: &str) -> CommandError {
+    let families = FAMILIES.iter().map(|(family, _)| *family);
+    let slugs = CLAIMS.iter().find(|claim| claim.slug() == name).map(|claim| claim.id.to_owned());
+    CommandError::UnknownClaim {
+        found: name.to_owned(),
+        nearest: slugs.or_else(|| {
+            let names = CLAIMS.iter().flat_map(|claim| [claim.id, claim.slug()]);
+            nearest(name, names.chain(families))
+        }),
+        // What is written like an id is one misspelled, and no word.
+        about: match name.contains(['/', '-']) {
+            true => Vec::new(),
+            false => claims_about(name).into_iter().map(|claim| claim.id).take(ABOUT_MAX).collect(),
+        },
+    }
+}
+
+/// A testbed's name with its subject, which no two share: `turmoil/ours`.
+pub(super) fn full_name(testbed: Testbed) -> String {
+    format!("{}/{}", testbed.name(), testbed.subject())
+}
+
+/// The testbeds to use.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    /// In the order of reports.
+    pub(super) testbeds: Vec<Testbed>,
+    /// Those of them that are not to be had here, and why: their claims are skipped.
+    pub(super) unavailable: Vec<(Testbed, String)>,
+}
+
+/// The testbeds of these names; all of them if there is no name. One that was asked for must be to be had.
+///
+/// # Errors
+/// [`CommandError::UnknownTestbed`], [`CommandError::Unavailable`].
+pub(super) fn testbeds(names: &[String]) -> Result<Chosen, CommandError> {
+    choose(names, probe)
+}
+
+fn choose(
+    names: &[String],
+    probe: impl Fn(Testbed) -> Result<(), CommandError>,
+) -> Result<Chosen, CommandError> {
+    for name in names {
+        named_testbeds(name)?;
+    }
+    let wanted = |testbed: &Testbed| {
+        names.is_empty() || names.iter().any(|name| *name == testbed.name() || *name == full_name(*testbed))
+    };
+    let mut chosen =
+        Chosen { testbeds: Testbed::ALL.into_iter().filter(wanted).collect(), ..Chosen::default() };
+    for testbed in &chosen.testbeds {
+        match probe(*testbed) {
+            Err(error) if names.is_empty() => chosen.unavailable.push((*testbed, error.in_a_line())),
+            other => other?,
+        }
+    }
+    Ok(chosen)
+}
+
+/// The one testbed of that name: where the name alone is not enough, the one with our stack.
+pub(super) fn testbed(name: &str) -> Result<Testbed, CommandError> {
+    let chosen = find(name)?;
+    probe(chosen)?;
+    Ok(chosen)
+}
+
+/// The same, whether or not it is to be had.
+pub(super) fn find(name: &str) -> Result<Testbed, CommandError> {
+    let all = named_testbeds(name)?;
+    let ours = all.iter().find(|testbed| testbed.subject() == "ours");
+    Ok(ours.or(all.first()).copied().unwrap_or(Testbed::Virtual))
+}
+
+fn named_testbeds(name: &str) -> Result<Vec<Testbed>, CommandError> {
+    let is = |testbed: &Testbed| name == testbed.name() || name == full_name(*testbed);
+    let all: Vec<Testbed> = Testbed::ALL.into_iter().filter(is).collect();
+    if all.is_empty() {
+        let names: Vec<&str> = Testbed::ALL.iter().map(|testbed| testbed.name()).collect();
+        return Err(CommandError::UnknownTestbed {
+            found: name.to_owned(),
+            nearest: nearest(name, names.into_iter()),
+        });
+    }
+    Ok(all)
+}
+
+/// The study whose scenario has that name, or of which it names a variant.
+pub(super) fn study(name: &str, studies: &[&'static Study]) -> Result<&'static Study, CommandError> {
+    let base = engine::base_name(name);
+    let found = studies.iter().find(|study| study.name == base);
+    found.copied().ok_or_else(|| CommandError::UnknownScenario {
+        found: name.to_owned(),
+        nearest: nearest(name, studies.iter().map(|study| study.name)),
+        known: studies.iter().map(|study| study.name).collect(),
+    })
+}
+
+/// Whether a testbed is to be had on this machine.
+///
+/// # Errors
+/// [`CommandError::Unavailable`] with the step that failed and what would allow it.
+pub(super) fn probe(testbed: Testbed) -> Result<(), CommandError> {
+    if testbed.is_simulated() {
+        return Ok(());
+    }
+    if testbed.is_lab() {
+        let unavailable = |none: lab::NoLab| CommandError::Unavailable {
+            testbed: full_name(testbed),
+            step: none.step,
+            allow: none.allow,
+            source: none.errno.map(io::Error::from_raw_os_error),
+        };
+        return lab::probe().map(drop).map_err(unavailable);
+    }
+    let streams = if testbed == Testbed::Loopback { probe_stream() } else { Ok(()) };
+    streams.and_then(|()| probe_datagram()).map_err(|(step, source)| CommandError::Unavailable {
+        testbed: full_name(testbed),
+        step: step.to_owned(),
+        allow:
+            "it needs sockets on addresses of 127.0.0.0/8 that reach each other: allow that to this process \
+             (and set the loopback interface up), or leave the testbed out"
+                .to_owned(),
+        source: Some(source),
+    })
+}
+
+/// What is waited for in a probe takes so long only where something is in its way.
+const PROBE_TIME: Duration = Duration::from_secs(1);
+
+/// A step of a probe that failed, and how.
+type Refused = (&'static str, io::Error);
+
+fn probe_stream() -> Result<(), Refused> {
+    let at = |step| move |error| (step, error);
+    let listener = TcpListener::bind(host_address(254)).map_err(at("a TCP socket cannot be bound"))?;
+    let to = listener.local_addr().map_err(at("a TCP socket has no address"))?;
+    let connected = TcpStream::connect_timeout(&to, PROBE_TIME);
+    connected.map(drop).map_err(at("a TCP socket cannot be connected to another of this machine"))
+}
+
+fn probe_datagram() -> Result<(), Refused> {
+    let at = |step| move |error| (step, error);
+    let bind = |host| UdpSocket::bind(host_address(host)).map_err(at("a UDP socket cannot be bound"));
+    let (one, other) = (bind(253)?, bind(254)?);
+    let to = other.local_addr().map_err(at("a UDP socket has no address"))?;
+    one.send_to(b"probe", to).map_err(at("no datagram can be sent to another socket of this machine"))?;
+    let received = other.set_read_timeout(Some(PROBE_TIME)).and_then(|()| other.recv(&mut [0; 5]));
+    received.map(drop).map_err(at("a datagram to another socket of this machine does not arrive"))
+}
+
+/// An address like those of the hosts over real sockets. On Linux each has one of its own; elsewhere all
+/// share one.
+fn host_address(host: u8) -> SocketAddr {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let own = Ipv4Addr::new(127, high.clamp(1, 254), low, host);
+    SocketAddr::from((if cfg!(target_os = "linux") { own } else { Ipv4Addr::LOCALHOST }, 0))
+}
+
+/// The name most like one that is none.
+pub(super) fn nearest<'a>(found: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let likeness = |name: &str| strsim::jaro_winkler(&found.to_lowercase(), name);
+    names
+        .map(|name| (likeness(name), name))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use faultwire_conformance::engine::{VerifyOptions, verify};
+    use faultwire_conformance::exit;
+    use faultwire_conformance::progress::Silent;
+    use faultwire_conformance::report::Outcome;
+
+    fn ids(names: &[&str]) -> Vec<&'static str> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        claims(&names).unwrap().iter().map(|claim| claim.id).collect()
+    }
+
+    #[test]
+    fn claims_are_named_by_id_or_family() {
+        assert_eq!(ids(&["udp/may-lose"]), ["udp/may-lose"]);
+        assert_eq!(ids(&["udp"]), ids(&["udp/"]));
+        assert!(ids(&["udp"]).iter().all(|id| id.starts_with("udp/")));
+        assert_eq!(ids(&[]).len(), CLAIMS.len());
+        // In the order of the registry, and once.
+        assert_eq!(ids(&["tcp/reset", "udp/may-lose", "udp/may-lose"]), ["udp/may-lose", "tcp/reset"]);
+    }
+
+    #[test]
+    fn the_second_part_of_an_id_stands_for_all_that_have_it() {
+        assert_eq!(ids(&["may-lose"]), ["udp/may-lose"]);
+        assert_eq!(ids(&["nothing-altered"]), ["udp/nothing-altered", "tcp/nothing-altered"]);
+        // Where one is needed it must be the only one.
+        assert_eq!(claim("may-lose").unwrap().id, "udp/may-lose");
+        let CommandError::UnknownClaim { nearest, .. } = claim("nothing-altered").unwrap_err() else {
+            panic!("no claim is named");
+        };
+        assert_eq!(nearest.as_deref(), Some("udp/nothing-altered"));
+    }
+
+    #[test]
+    fn the_nearest_name_is_proposed() {
+        let proposed = |name: &str| match claims(&[name.to_owned()]) {
+            Err(CommandError::UnknownClaim { nearest, .. }) => nearest,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(proposed("udp/may-loose").as_deref(), Some("udp/may-lose"));
+        assert_eq!(proposed("UDP/may-lose").as_deref(), Some("udp/may-lose"));
+        assert_eq!(proposed("zzzz"), None);
+    }
+
+    #[test]
+    fn one_name_may_stand_for_two_subjects() {
+        let all = |name: &str| testbeds(&[name.to_owned()]).unwrap().testbeds;
+        assert_eq!(all("turmoil"), [Testbed::Turmoil, Testbed::TurmoilOwn]);
+        assert_eq!(all("turmoil/turmoil"), [Testbed::TurmoilOwn]);
+        assert_eq!(testbed("turmoil").unwrap(), Testbed::Turmoil);
+    }
+
+    /// What [`probe`] finds where only the simulated testbeds are to be had.
+    fn no_sockets(testbed: Testbed) -> Result<(), CommandError> {
+        if testbed.is_simulated() {
+            return Ok(());
+        }
+        let (step, allow) = ("a UDP socket cannot be bound".to_owned(), "allow it".to_owned());
+        let source = Some(io::Error::from(io::ErrorKind::PermissionDenied));
+        Err(CommandError::Unavailable { testbed: full_name(testbed), step, allow, source })
+    }
+
+    #[test]
+    fn a_testbed_that_is_not_to_be_had_is_skipped_with_the_step_the_error_and_the_way_out() {
+        let chosen = choose(&[], no_sockets).unwrap();
+        assert_eq!(chosen.testbeds, Testbed::ALL);
+        let unavailable: Vec<Testbed> = chosen.unavailable.iter().map(|(testbed, _)| *testbed).collect();
+        assert_eq!(unavailable, Testbed::ALL[3..]);
+        let options = VerifyOptions {
+            claims: claims(&["udp".to_owned()]).unwrap(),
+            testbeds: unavailable,
+            unavailable: chosen.unavailable,
+            cases: None,
+            thorough: false,
+            lab_plans: 0,
+            lab_settings: None,
+            seed: 0,
+        };
+        let report = verify(&options, &mut Silent);
+        assert_eq!(report.results.len(), 5 * options.claims.len());
+        assert_eq!(report.exit_code(), exit::AS_CLAIMED);
+        for row in &report.results {
+            assert_eq!((row.outcome, row.known), (Outcome::Skipped, None));
+            let why = row.why.as_deref().unwrap_or_default();
+            for said in [row.testbed, "a UDP socket cannot be bound", "permission denied", "allow it"] {
+                assert!(why.contains(said), "{why}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_testbed_that_was_asked_for_must_be_to_be_had() {
+        let asked = |name: &str| choose(&[name.to_owned()], no_sockets);
+        assert!(asked("virtual").is_ok());
+        for name in ["loopback", "relay", "relay/kernel"] {
+            assert_eq!(asked(name).unwrap_err().exit_code(), exit::NO_TESTBED, "{name}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! `faultwire verify`.
+
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use faultwire_sim::failure;
+
+use super::bar::Bar;
+use super::error::CommandError;
+use super::{ctrl_c, output, select};
+use faultwire_conformance::engine::{self, VerifyOptions};
+use faultwire_conformance::report::{Outcome, Report, Row, Standing, TableOptions};
+
+/// Try every claim on every testbed, and tell which hold.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Args {
+    /// The claims to try: ids such as `udp/may-lose` or `may-lose`, or a family such as `udp` [default: all]
+    #[arg(value_name = "CLAIM")]
+    claims: Vec<String>,
+
+    /// A testbed to try them on; may be given more than once [default: all that are to be had]
+    #[arg(long = "testbed", value_name = "NAME")]
+    testbeds: Vec<String>,
+
+    /// How many random plans each study tries, in place of its own number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=10_000_000))]
+    cases: Option<u64>,
+
+    /// Search much wider, for much longer
+    #[arg(long)]
+    thorough: bool,
+
+    /// The seed of random plans, ports and identifications: the same seed gives the same result
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+
+    /// Write the result to this file in place of stdout
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A table, and what there is to say of it
+    #[default]
+    Human,
+    /// The rows as JSON, format 1
+    Json,
+    /// JUnit XML: a suite for each family and testbed, a case for each row
+    Junit,
+    /// One page with filters, pictures and the commands that replay them
+    Html,
+}
+
+pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
+    let claims = select::claims(&args.claims)?;
+    let select::Chosen { testbeds, unavailable } = select::testbeds(&args.testbeds)?;
+    let has_lab = testbeds.iter().any(|it| it.is_lab() && unavailable.iter().all(|(other, _)| other != it));
+    let options = VerifyOptions {
+        lab_settings: if has_lab { super::lab::settings() } else { None },
+        claims,
+        testbeds,
+        unavailable,
+        cases: args.cases,
+        thorough: args.thorough,
+        lab_plans: lab_plans(args),
+        seed: args.seed,
+    };
+    if args.format == Format::Html && args.out.is_none() && io::stdout().is_terminal() {
+        return Err(CommandError::PageOnTerminal);
+    }
+    output::check_writable(args.out.as_deref())?;
+    let interrupt = ctrl_c::listen();
+    let mut report = {
+        let mut bar = Bar::new();
+        engine::verify_until(&options, &mut bar, &interrupt)
+    };
+    keep_failures(&mut report);
+    if !report.interrupted {
+        for (name, why) in untried(&report.results, args) {
+            output::tell(&format!("{name}: nothing was tried: {why}"));
+            report.untried.push(name);
+        }
+    }
+    let text = match args.format {
+        Format::Human => report.to_table(TableOptions {
+            width: output::width(),
+            colour: args.out.is_none() && output::colour_on_stdout(),
+        }),
+        Format::Json => report.to_json()?,
+        Format::Junit => report.to_junit()?,
+        Format::Html => report.to_html(&engine::exhibits(&report))?,
+    };
+    output::emit_to(args.out.as_deref(), &text)?;
+    // Whoever sees the table has seen how it ended.
+    if args.out.is_some() || args.format != Format::Human {
+        output::tell(&ending(&report, args));
+    }
+    Ok(report.exit_code())
+}
+
+/// The claims, families and testbeds on the command line of which nothing was tried, each with the first
+/// reason.
+fn untried(rows: &[Row], args: &Args) -> Vec<(String, String)> {
+    let of_claim = |name: &str, row: &Row| {
+        row.claim == name || row.claim.split('/').next() == Some(name.trim_end_matches('/'))
+    };
+    let on_testbed =
+        |name: &str, row: &Row| row.testbed == name || format!("{}/{}", row.testbed, row.subject) == name;
+    let reason = |name: &String, is_of: &dyn Fn(&str, &Row) -> bool| {
+        let mut rows = rows.iter().filter(|row| is_of(name, row)).peekable();
+        let first = rows.peek()?.why.clone();
+        let nothing = rows.all(|row| row.outcome == Outcome::Skipped);
+        nothing.then(|| (name.clone(), first.unwrap_or_default()))
+    };
+    let claims = args.claims.iter().filter_map(|name| reason(name, &of_claim));
+    claims.chain(args.testbeds.iter().filter_map(|name| reason(name, &on_testbed))).collect()
+}
+
+/// How it ended, in a line, and where the result is.
+fn ending(report: &Report, args: &Args) -> String {
+    let line = report.to_line();
+    match &args.out {
+        None => line,
+        // Most terminals open an address by a click.
+        Some(path) if args.format == Format::Html => format!("{line} The page: {}", output::address(path)),
+        Some(path) => format!("{line} Written to {}", path.display()),
+    }
+}
+
+/// How many plans of one fault each study tries in a lab: its runs take real time, so that a verification of
+/// everything tries the least.
+fn lab_plans(args: &Args) -> u64 {
+    let is_named = args.testbeds.iter().any(|name| name.starts_with("lab"));
+    match (args.thorough, is_named) {
+        (true, _) => 200,
+        (false, true) => 3,
+        (false, false) => 0,
+    }
+}
+
+/// Puts the plan of each failure where it can be replayed from, and says how.
+fn keep_failures(report: &mut Report) {
+    let dir = failure::target_dir();
+    let seed = report.seed;
+    for row in report.results.iter_mut().filter(|row| row.standing() == Standing::Failed) {
+        let Some(plan) = &row.plan else { continue };
+        match failure::save(row.claim, plan, &dir) {
+            Ok(path) => {
+                row.replay = Some(replay_line(&path, row, seed));
+            }
+            Err(error) => {
+                tracing::warn!(claim = row.claim, dir = %dir.display(), %error, "its plan was not saved")
+            }
+        }
+    }
+}
+
+/// The line that makes a row's run again: there, with the subject where its testbed has two, and with that
+/// seed.
+fn replay_line(path: &Path, row: &Row, seed: u64) -> String {
+    // A name alone stands for the subject that a testbed has alone, or for ours.
+    let subject = match row.subject {
+        "turmoil" | "ours-kernel" | "kernel-ours" => format!("/{}", row.subject),
+        _ => String::new(),
+    };
+    let seed = if seed == 0 { String::new() } else { format!(" --seed {seed}") };
+    format!("faultwire replay {} --testbed {}{subject}{seed}", path.display(), row.testbed)
+}
+
+#[cfg(test)]
+mod tests {
+    use faultwire_sim::Testbed;
+
+    use super::*;
+    use crate::select;
+    use faultwire_conformance::claim::Claim;
+
+    #[test]
+    fn the_line_that_replays_a_row_names_its_testbed_and_seed() {
+        let claim = Claim::of("udp/may-lose").unwrap();
+        for testbed in Testbed::ALL {
+            let row = Row::new(claim, testbed, Outcome::Broken);
+            let line = replay_line(Path::new("a.toml"), &row, 0);
+            let name = line.strip_prefix("faultwire replay a.toml --testbed ").unwrap();
+            assert_eq!(select::find(name).unwrap(), testbed, "{line}");
+            assert_eq!(replay_line(Path::new("a.toml"), &row, 7), format!("{line} --seed 7"));
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The two searches of a lesson: for the smallest plan that breaks a program, and for any plan that breaks
+//! it.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{OnceLock, mpsc};
+use std::thread;
+
+use faultwire::fault::{Action, FaultPlan};
+use faultwire_sim::search::Tried;
+use faultwire_sim::{End, Run, Scenario};
+
+use faultwire_conformance::progress::Progress;
+use faultwire_conformance::workers;
+
+/// How many random plans are tried for a failure that no single fault shows, before all pairs are.
+const RANDOM_PLANS: u64 = 500;
+
+/// How many failing plans of a stage are made smaller, of which the smallest is kept.
+const CANDIDATES: usize = 12;
+
+/// How often a running search says so.
+const TELL_EVERY: u64 = 100;
+
+/// A program is broken: the smallest plan that was found.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// The run under the smallest plan.
+    pub run: Run,
+    /// What is wrong with it, in words.
+    pub how: String,
+    /// Whether leaving out or lessening anything of the plan was tried and no longer fails.
+    pub is_minimal: bool,
+    /// What was tried until it was found.
+    pub tried: Tried,
+    /// How many runs it took to make plans smaller.
+    pub shrink_runs: u64,
+}
+
+/// A program held.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// What was tried.
+    pub tried: Tried,
+}
+
+/// A search that found nothing, and proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the search is worth nothing: {0}")]
+pub struct Worthless(pub String);
+
+/// How hard a program is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldOptions {
+    /// Every plan of up to so many faults of the grid.
+    pub exhaustive: usize,
+    /// So many random plans, over each link.
+    pub random: u64,
+}
+
+/// How a run failed, if it did.
+fn failure(run: &Run) -> Option<String> {
+    match &run.end {
+        End::Failed { host: None, message } => Some(message.trim_start_matches("the check: ").to_owned()),
+        End::Failed { host: Some(host), message } => Some(format!("{host}: {message}")),
+        End::Stalled { limit, .. } => Some(format!("it never comes to an end (stopped after {limit})")),
+        End::Refused { why, .. } => Some(format!("it could not be run: {why}")),
+        _ => None,
+    }
+}
+
+/// Whether a run fails, and all of its plan took place.
+fn shows_failure(run: &Run) -> bool {
+    !matches!(run.end, End::Finished | End::Refused { .. }) && run.fired.all()
+}
+
+/// Looks for the smallest plan under which one of the scenarios fails: no fault at all, single faults of the
+/// grid, random plans, pairs of the grid. The first stage that shows a failure ends the search; some of its
+/// failing plans are shrunk, and the smallest of what comes out is taken: the one with the fewest faults,
+/// then with the smallest numbers.
+///
+/// # Errors
+/// [`Worthless`] where a run was refused.
+pub fn find(
+    scenarios: &[Scenario],
+    shows: fn(&Action) -> bool,
+    progress: &mut dyn Progress,
+) -> Result<Option<Box<Broken>>, Worthless> {
+    // The name, how many faults of the grid, how many random plans.
+    let stages = [("single faults", 1, 0), ("random plans", 0, RANDOM_PLANS), ("pairs of faults", 2, 0)];
+    let mut tried = Tried::default();
+    progress.begin(stages.len() as u64);
+    for (name, exhaustive, random) in stages {
+        progress.starts(name);
+        let mut best: Option<Broken> = None;
+        let mut shrink_runs = 0;
+        for scenario in scenarios {
+            let scenario = scenario.clone().exhaustive(exhaustive).random(random);
+            let (failed, of_scenario) = failing(&scenario, shows, progress);
+            let mut of_scenario = of_scenario?;
+            of_scenario.stopped = false;
+            tried += of_scenario;
+            for plan in failed {
+                let shrunk = scenario.shrink(&plan, &mut shows_failure);
+                shrink_runs += shrunk.runs;
+                progress.ran(shrunk.runs);
+                if best.as_ref().is_some_and(|best| weight(&best.run.plan) <= weight(&shrunk.plan)) {
+                    continue;
+                }
+                let run = scenario.run(&shrunk.plan);
+                let how = failure(&run).unwrap_or_default();
+                best = Some(Broken { run, how, is_minimal: shrunk.minimal, tried, shrink_runs });
+            }
+        }
+        progress.done(name);
+        if let Some(best) = best {
+            progress.end();
+            return Ok(Some(Box::new(Broken { tried, shrink_runs, ..best })));
+        }
+    }
+    progress.end();
+    Ok(None)
+}
+
+/// Some of the plans under which a scenario fails, with the fewest faults first.
+fn failing(
+    scenario: &Scenario,
+    shows: fn(&Action) -> bool,
+    progress: &mut dyn Progress,
+) -> (Vec<FaultPlan>, Result<Tried, Worthless>) {
+    let mut failed: Vec<FaultPlan> = Vec::new();
+    let mut refused = None;
+    let tried = scenario.search(&mut |run| {
+        progress.ran(1);
+        if let End::Refused { why, .. } = &run.end {
+            refused = Some(why.clone());
+            return ControlFlow::Break(());
+        }
+        let wanted = run.plan.faults.iter().all(|fault| shows(&fault.action));
+        if wanted && shows_failure(run) {
+            failed.push(run.plan.clone());
+        }
+        // What comes after the first failures of a sweep is not smaller.
+        let first = failed.first().map_or(usize::MAX, |plan| plan.faults.len());
+        if failed.len() < CANDIDATES && first > 0 {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    });
+    (failed, refused.map_or(Ok(tried), |why| Err(Worthless(why))))
+}
+
+/// What makes one plan larger than another: how many things go wrong; then whether they are of the plain
+/// kinds; then its numbers; the rest decides nothing but makes the order a total one.
+fn weight(plan: &FaultPlan) -> (usize, u64, String) {
+    let number = |action: &Action| match action {
+        Action::Drop => 0,
+        Action::Duplicate => 1,
+        Action::DelayUs(us) => us.saturating_add(2),
+        Action::HoldFor(packets) => u64::from(*packets) + 2,
+        Action::CorruptBits(bits) => bits.iter().map(|bit| u64::from(*bit) + 2).sum(),
+    };
+    let numbers =
+        plan.faults.iter().map(|fault| number(&fault.action).saturating_add(fault.packet.nth.into()));
+    (plan.faults.len() + plan.events.len(), numbers.fold(0, u64::saturating_add), plan.to_toml())
+}
+
+/// Holds a program against every plan: `scenarios` makes its scenarios anew for each thread that runs some of
+/// the plans.
+///
+/// What is given is the same however the threads run.
+///
+/// # Errors
+/// [`Worthless`] where a run was refused, or where planned faults did not take place: that proves nothing.
+pub fn hold(
+    scenarios: &(dyn Fn() -> Vec<Scenario> + Sync),
+    options: HoldOptions,
+    progress: &mut dyn Progress,
+) -> Result<Result<Held, Box<Broken>>, Worthless> {
+    let links = 0..scenarios().len();
+    let both = |link| [(link, Kind::Sweep), (link, Kind::Random)];
+    let asked = |(_, kind): &(usize, Kind)| match kind {
+        Kind::Sweep => true,
+        Kind::Random => options.random > 0,
+    };
+    let jobs: Vec<(usize, Kind)> = links.flat_map(both).filter(asked).collect();
+    progress.begin(jobs.len() as u64);
+    let (tell, told) = mpsc::channel::<u64>();
+    // The first job that failed: those behind it need not go on.
+    let failed_at = AtomicUsize::new(usize::MAX);
+    let results: Vec<OnceLock<(Tried, Option<Run>)>> = jobs.iter().map(|_| OnceLock::new()).collect();
+    thread::scope(|scope| {
+        for (index, ((link, kind), result)) in jobs.iter().zip(&results).enumerate() {
+            let (tell, failed_at, link, kind) = (tell.clone(), &failed_at, *link, *kind);
+            workers::start(scope, move || {
+                let scenario = scenarios().swap_remove(link).exhaustive(options.exhaustive);
+                let mut failed = None;
+                let mut runs = 0;
+                let visit = &mut |run: &Run| {
+                    runs += 1;
+                    if runs % TELL_EVERY == 0 {
+                        // It is heard until all are done.
+                        let _ = tell.send(TELL_EVERY);
+                    }
+                    if !run.end.is_finished() {
+                        failed = Some(run.clone());
+                        failed_at.fetch_min(index, Ordering::Relaxed);
+                    }
+                    let is_over = failed.is_some() || failed_at.load(Ordering::Relaxed) < index;
+                    if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                };
+                let tried = match kind {
+                    Kind::Sweep => scenario.search(visit),
+                    Kind::Random => scenario.search_random(0, options.random, visit),
+                };
+                // Nobody else sets it.
+                let _ = result.set((tried, failed));
+            });
+        }
+        drop(tell);
+        told.into_iter().for_each(|runs| progress.ran(runs));
+    });
+    progress.end();
+    let mut tried = Tried::default();
+    let mut first = None;
+    for ((link, _), result) in jobs.iter().zip(results) {
+        let (of_job, failed) = result.into_inner().unwrap_or_default();
+        tried += of_job;
+        first = failed.map(|run| (*link, run));
+        if first.is_some() {
+            // Those behind it were ended wherever they were.
+            break;
+        }
+    }
+    let Some((link, run)) = first else {
+        return worth(&tried, options).map(|()| Ok(Held { tried }));
+    };
+    if let End::Refused { why, .. } = run.end {
+        return Err(Worthless(why));
+    }
+    let scenario = scenarios().swap_remove(link);
+    let shrunk = scenario.shrink(&run.plan, &mut shows_failure);
+    let run = scenario.run(&shrunk.plan);
+    let how = failure(&run).unwrap_or_default();
+    Ok(Err(Box::new(Broken { run, how, is_minimal: shrunk.minimal, tried, shrink_runs: shrunk.runs })))
+}
+
+/// Runs a scenario under one plan, which is made smaller if it fails. A plan that does not take place proves
+/// nothing, and is no failure.
+///
+/// # Errors
+/// [`Worthless`] where the run was refused.
+pub(super) fn under(scenario: &Scenario, plan: &FaultPlan) -> Result<Option<Box<Broken>>, Worthless> {
+    let base = FaultPlan::new().link(plan.link);
+    let scenario = scenario.clone().base_plan(base);
+    let run = scenario.run(plan);
+    let how = match &run.end {
+        End::Finished => return Ok(None),
+        End::Refused { why, .. } => return Err(Worthless(why.clone())),
+        _ => failure(&run).unwrap_or_default(),
+    };
+    let tried = Tried::default();
+    if !run.fired.all() {
+        // It fails, and not for the faults that are missing.
+        return Ok(Some(Box::new(Broken { run, how, is_minimal: false, tried, shrink_runs: 0 })));
+    }
+    let shrunk = scenario.shrink(plan, &mut shows_failure);
+    let run = scenario.run(&shrunk.plan);
+    let how = failure(&run).unwrap_or_default();
+    Ok(Some(Box::new(Broken { run, how, is_minimal: shrunk.minimal, tried, shrink_runs: shrunk.runs })))
+}
+
+/// What a thread of [`hold`] does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Sweep,
+    Random,
+}
+
+/// Whether a search that found nothing says something.
+fn worth(tried: &Tried, options: HoldOptions) -> Result<(), Worthless> {
+    let no = |why: String| Err(Worthless(why));
+    if tried.inert > 0 {
+        no(format!("in {} runs a planned fault did not take place", tried.inert))
+    } else if tried.unsteady > 0 {
+        no(format!("{} runs differed from an earlier one under the same plan", tried.unsteady))
+    } else if options.exhaustive > 0 && tried.singles == 0 {
+        no("nothing was put on the wire that a plan could hit".to_owned())
+    } else if options.random > 0 && tried.random == 0 {
+        no("of no random plan anything took place".to_owned())
+    } else {
+        Ok(())
+    }
+}
