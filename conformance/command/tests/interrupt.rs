@@ -21,7 +21,7 @@ impl Work {
         let mut child = Command::new(env!("CARGO_BIN_EXE_faultwire"))
             .args(args)
             .current_dir(dir.path())
-            .env("FAULTWIRE_LOG", "faultwire_conformance=debug")
+            .env("FAULTWIRE_LOG", "faultwire=debug")
             .env_remove("CARGO_TARGET_DIR")
             .env_remove("CARGO_MANIFEST_DIR")
             .stdin(Stdio::null())

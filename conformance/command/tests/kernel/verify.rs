@@ -154,7 +154,7 @@ fn a_run_is_ended_when_the_work_is_interrupted() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_faultwire"))
         .args(["replay", "--testbed", "lab", "--all"])
         .arg(dir.path())
-        .env("FAULTWIRE_LOG", "faultwire_conformance=debug")
+        .env("FAULTWIRE_LOG", "faultwire=debug")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
