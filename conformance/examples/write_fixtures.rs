@@ -11,12 +11,12 @@ use std::path::Path;
 use faultwire_conformance::claim::{CLAIMS, Modality};
 use faultwire_conformance::engine::{VerifyOptions, verify};
 use faultwire_conformance::progress::Silent;
-use faultwire_sim::Testbed;
+use faultwire_sim::testbed;
 
 fn main() -> io::Result<()> {
     let options = VerifyOptions {
         claims: CLAIMS.iter().filter(|claim| claim.modality == Modality::Possible).collect(),
-        testbeds: vec![Testbed::Virtual],
+        testbeds: vec![testbed::VIRTUAL],
         unavailable: Vec::new(),
         cases: Some(0),
         thorough: false,

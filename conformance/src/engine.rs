@@ -21,8 +21,9 @@ use std::thread;
 use std::time::Instant;
 
 use faultwire::fault::FaultPlan;
+use faultwire_sim::Run;
 use faultwire_sim::search::Tried;
-use faultwire_sim::{Run, Testbed};
+use faultwire_sim::testbed::{Capability, Clock, TestbedRef};
 
 use crate::check;
 use crate::claim::Claim;
@@ -49,9 +50,9 @@ pub struct VerifyOptions {
     /// The claims, in the order of the registry.
     pub claims: Vec<&'static Claim>,
     /// The testbeds, in the order of reports.
-    pub testbeds: Vec<Testbed>,
+    pub testbeds: Vec<TestbedRef>,
     /// Those of them that are not to be had here, and why: every row of theirs is skipped.
-    pub unavailable: Vec<(Testbed, String)>,
+    pub unavailable: Vec<(TestbedRef, String)>,
     /// How many random plans each study tries on `virtual` in place of its own number, and an eighth of it in
     /// turmoil. A study that tries none of its own tries none.
     pub cases: Option<u64>,
@@ -75,7 +76,7 @@ pub struct ReplayOptions {
     /// The plan.
     pub plan: FaultPlan,
     /// Where.
-    pub testbed: Testbed,
+    pub testbed: TestbedRef,
     /// The seed of ports and identifications.
     pub seed: u64,
 }
@@ -117,13 +118,13 @@ pub fn replay_until(options: &ReplayOptions, interrupt: &Interrupt) -> Replayed 
 
 impl VerifyOptions {
     /// Why a testbed is not to be had, if it is not.
-    fn unavailable(&self, testbed: Testbed) -> Option<&str> {
+    fn unavailable(&self, testbed: TestbedRef) -> Option<&str> {
         self.unavailable.iter().find(|(it, _)| *it == testbed).map(|(_, why)| why.as_str())
     }
 
     /// Why a claim cannot be tried with what the kernel of this machine lacks, if it cannot.
-    fn lacking(&self, claim: &str, testbed: Testbed) -> Option<String> {
-        self.lab_settings.as_ref().filter(|_| testbed.is_lab())?.refusal(claim)
+    fn lacking(&self, claim: &str, testbed: TestbedRef) -> Option<String> {
+        self.lab_settings.as_ref().filter(|_| testbed.is_live())?.refusal(claim)
     }
 
     /// How hard a study is searched on a testbed.
@@ -131,7 +132,7 @@ impl VerifyOptions {
     /// `virtual` runs pairs and all random plans; turmoil a sample of the singles and of the random plans.
     /// Runs on the relay and in a lab take real time. The relay gets the plans of [`unit::relay_plans`]; a
     /// lab gets some singles, and some random plans where a wide search is asked for.
-    fn search(&self, study: &Study, testbed: Testbed) -> Search {
+    fn search(&self, study: &Study, testbed: TestbedRef) -> Search {
         let own = study.search;
         let random = match self.cases {
             // What no plan has a part in is not searched, whatever is asked for.
@@ -145,25 +146,30 @@ impl VerifyOptions {
             None if self.thorough => random / 8,
             None => (random / 8).min(32),
         };
-        match testbed {
-            Testbed::Virtual => Search { random, ..own },
-            Testbed::Turmoil if self.thorough => Search { random: sample, ..own },
-            Testbed::Turmoil => Search { exhaustive: own.exhaustive.min(1), random: sample, ..own },
-            Testbed::Relay if self.thorough => Search::of(own.exhaustive.min(1), 0),
-            lab if lab.is_lab() && self.lab_plans > 0 => {
-                let random = if self.thorough { sample.min(self.lab_plans) } else { 0 };
-                Search { exhaustive: own.exhaustive.min(1), random, ..own }
+        let singles = own.exhaustive.min(1);
+        match testbed.clock() {
+            _ if !testbed.has(Capability::Faults) => Search::FAULT_FREE,
+            Clock::Virtual => Search { random, ..own },
+            Clock::Ticks(_) if self.thorough => Search { random: sample, ..own },
+            Clock::Ticks(_) => Search { exhaustive: singles, random: sample, ..own },
+            Clock::Real if !testbed.has(Capability::Packets) => {
+                Search::of(if self.thorough { singles } else { 0 }, 0)
             }
-            _ => Search::FAULT_FREE,
+            Clock::Real if self.lab_plans == 0 => Search::FAULT_FREE,
+            Clock::Real => {
+                let random = if self.thorough { sample.min(self.lab_plans) } else { 0 };
+                Search { exhaustive: singles, random, ..own }
+            }
         }
     }
 
     /// The most runs of a study's sweep on a testbed; where there are more, an even sample runs. turmoil
     /// steps through idle time, which `virtual` skips, and `virtual` tries all.
-    fn runs_max(&self, testbed: Testbed) -> Option<u64> {
-        match testbed {
-            Testbed::Turmoil if !self.thorough => Some(TURMOIL_SINGLES_MAX + 1),
-            lab if lab.is_lab() => Some(self.lab_plans + 1),
+    fn runs_max(&self, testbed: TestbedRef) -> Option<u64> {
+        match testbed.clock() {
+            _ if !testbed.has(Capability::Faults) => None,
+            Clock::Ticks(_) if !self.thorough => Some(TURMOIL_SINGLES_MAX + 1),
+            Clock::Real if testbed.is_live() => Some(self.lab_plans + 1),
             _ => None,
         }
     }
@@ -218,7 +224,7 @@ pub fn verify_until(options: &VerifyOptions, progress: &mut dyn Progress, interr
     }
     let mut report = Report::new(options.seed, rows::rows(options, &parts), tried, begun.elapsed());
     report.interrupted = interrupt.is_asked();
-    let has_lab = options.testbeds.iter().any(|it| it.is_lab() && options.unavailable(*it).is_none());
+    let has_lab = options.testbeds.iter().any(|it| it.is_live() && options.unavailable(*it).is_none());
     report.lab = options.lab_settings.clone().filter(|_| has_lab);
     report
 }
@@ -232,7 +238,7 @@ fn run_units(
     interrupt: &Interrupt,
 ) -> rounds::Done {
     let chosen = places.iter().filter_map(|place| Some((*place, units.get(*place)?)));
-    let (mut labs, rest): (Vec<_>, Vec<_>) = chosen.partition(|(_, unit)| unit.testbed.is_lab());
+    let (mut labs, rest): (Vec<_>, Vec<_>) = chosen.partition(|(_, unit)| unit.testbed.is_live());
     labs.sort_by_key(|(_, unit)| unit.rank());
     let (simulated, real): (Vec<_>, Vec<_>) =
         rest.into_iter().partition(|(_, unit)| unit.testbed.is_simulated());
@@ -299,6 +305,7 @@ impl Tell {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use faultwire_sim::testbed;
 
     #[test]
     fn the_cases_asked_for_are_tried_where_any_are() {
@@ -317,13 +324,13 @@ mod tests {
             };
             options.search(study(name), testbed).random
         };
-        assert_eq!(random("udp-numbered", Testbed::Virtual, None), 256);
-        assert_eq!(random("udp-numbered", Testbed::Virtual, Some(4_000)), 4_000);
-        assert_eq!(random("udp-numbered", Testbed::Turmoil, None), 32);
-        assert_eq!(random("udp-numbered", Testbed::Turmoil, Some(4_000)), 500);
-        assert_eq!(random("udp-numbered", Testbed::Turmoil, Some(1)), 1);
-        assert_eq!(random("udp-numbered", Testbed::Relay, Some(4_000)), 0);
-        for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+        assert_eq!(random("udp-numbered", testbed::VIRTUAL, None), 256);
+        assert_eq!(random("udp-numbered", testbed::VIRTUAL, Some(4_000)), 4_000);
+        assert_eq!(random("udp-numbered", testbed::TURMOIL, None), 32);
+        assert_eq!(random("udp-numbered", testbed::TURMOIL, Some(4_000)), 500);
+        assert_eq!(random("udp-numbered", testbed::TURMOIL, Some(1)), 1);
+        assert_eq!(random("udp-numbered", testbed::RELAY, Some(4_000)), 0);
+        for testbed in [testbed::VIRTUAL, testbed::TURMOIL] {
             assert_eq!(random("udp-burst", testbed, Some(4_000)), 0, "{testbed}");
         }
     }
@@ -350,7 +357,7 @@ mod tests {
         use crate::report::Outcome;
         let options = VerifyOptions {
             claims: crate::claim::CLAIMS.iter().filter(|claim| claim.family() == "udp").collect(),
-            testbeds: vec![Testbed::Virtual, Testbed::TurmoilOwn],
+            testbeds: vec![testbed::VIRTUAL, testbed::TURMOIL_OWN],
             unavailable: Vec::new(),
             cases: Some(200_000),
             thorough: true,
@@ -411,7 +418,7 @@ mod tests {
     fn progress_is_told_in_steps_that_all_get_done() {
         let claims =
             vec![Claim::of("udp/size-limit").expect("a claim"), Claim::of("tcp/reset").expect("a claim")];
-        let testbeds = vec![Testbed::Virtual, Testbed::TurmoilOwn];
+        let testbeds = vec![testbed::VIRTUAL, testbed::TURMOIL_OWN];
         let options = VerifyOptions {
             claims,
             testbeds,

@@ -49,7 +49,8 @@ pub fn expected(subject: &str, testbed: &str, claim: &str) -> Option<&'static st
 #[cfg(test)]
 mod tests {
     use faultwire::fault::FaultPlan;
-    use faultwire_sim::Testbed;
+    use faultwire_sim::testbed;
+    use faultwire_sim::testbed::TestbedRef;
 
     use super::*;
     use crate::claim::Claim;
@@ -61,8 +62,8 @@ mod tests {
         for it in &*EXPECTED_FAILURES {
             assert!(Claim::of(it.claim).is_some(), "{}", it.claim);
             let is_where =
-                |testbed: &Testbed| (testbed.name(), testbed.subject()) == (it.testbed, it.subject);
-            assert!(Testbed::ALL.iter().any(is_where), "no testbed {}/{}", it.testbed, it.subject);
+                |testbed: &TestbedRef| (testbed.name(), testbed.subject().name) == (it.testbed, it.subject);
+            assert!(testbed::ALL.iter().any(is_where), "no testbed {}/{}", it.testbed, it.subject);
             assert_ne!(it.subject, "ours", "{}: our own failures are bugs", it.claim);
             assert!(!it.why.is_empty());
         }
@@ -75,8 +76,8 @@ mod tests {
         for it in &*EXPECTED_FAILURES {
             let Some(case) = it.case.as_deref() else { continue };
             let is_where =
-                |testbed: &&Testbed| (testbed.name(), testbed.subject()) == (it.testbed, it.subject);
-            let testbed = *Testbed::ALL.iter().find(is_where).expect("a testbed");
+                |testbed: &&TestbedRef| (testbed.name(), testbed.subject().name) == (it.testbed, it.subject);
+            let testbed = *testbed::ALL.iter().find(is_where).expect("a testbed");
             let studies = studies();
             let study = studies.iter().find(|study| study.name == base_name(case)).expect("a study");
             let spec = study.checks.iter().find(|spec| spec.claim == it.claim).expect("a check");

@@ -9,8 +9,9 @@ mod words;
 use std::time::Duration;
 
 use faultwire::fault::FaultPlan;
-use faultwire_sim::Testbed;
 use faultwire_sim::search::Tried;
+use faultwire_sim::testbed;
+use faultwire_sim::testbed::TestbedRef;
 use serde::Serialize;
 
 use crate::claim::{Claim, Modality};
@@ -87,14 +88,14 @@ pub struct Row {
 
 impl Row {
     /// A row of a claim on a testbed, with nothing tried yet; a listed known failure is entered.
-    pub fn new(claim: &Claim, testbed: Testbed, outcome: Outcome) -> Row {
+    pub fn new(claim: &Claim, testbed: TestbedRef, outcome: Outcome) -> Row {
         Row {
             claim: claim.id,
             modality: claim.modality,
             testbed: testbed.name(),
-            subject: testbed.subject(),
+            subject: testbed.subject().name,
             outcome,
-            known: expected::expected(testbed.subject(), testbed.name(), claim.id),
+            known: expected::expected(testbed.subject().name, testbed.name(), claim.id),
             why: None,
             exhaustive: 0,
             random: 0,
@@ -109,13 +110,13 @@ impl Row {
     }
 
     /// A row that was not tried, for a reason.
-    pub fn skipped(claim: &Claim, testbed: Testbed, why: impl Into<String>) -> Row {
+    pub fn skipped(claim: &Claim, testbed: TestbedRef, why: impl Into<String>) -> Row {
         Row { why: Some(why.into()), ..Row::new(claim, testbed, Outcome::Skipped) }
     }
 
     /// A row of a testbed that is not to be had here, for a reason. What is listed of it is neither confirmed
     /// nor refuted.
-    pub fn unavailable(claim: &Claim, testbed: Testbed, why: impl Into<String>) -> Row {
+    pub fn unavailable(claim: &Claim, testbed: TestbedRef, why: impl Into<String>) -> Row {
         Row { known: None, ..Row::skipped(claim, testbed, why) }
     }
 
@@ -273,16 +274,16 @@ impl Report {
 
 /// The subjects of rows that were tried and did not run with their defaults.
 fn deviations(rows: &[Row]) -> Vec<Deviation> {
-    let tried = |testbed: &Testbed| {
-        let is_here = |row: &Row| (row.testbed, row.subject) == (testbed.name(), testbed.subject());
+    let tried = |testbed: &TestbedRef| {
+        let is_here = |row: &Row| (row.testbed, row.subject) == (testbed.name(), testbed.subject().name);
         rows.iter().any(|row| is_here(row) && row.outcome != Outcome::Skipped)
     };
-    Testbed::ALL
+    testbed::ALL
         .into_iter()
         .filter(|testbed| !testbed.deviations().is_empty() && tried(testbed))
         .map(|testbed| Deviation {
             testbed: testbed.name(),
-            subject: testbed.subject(),
+            subject: testbed.subject().name,
             settings: testbed.deviations(),
         })
         .collect()

@@ -2,10 +2,11 @@
 //!
 //! A check is written once, whatever the testbed, as a function of the run alone; one run serves all checks
 //! of its study. It counts how often the situation that its claim speaks of really occurred; one that never
-//! saw it proves nothing. A study names the testbeds that cannot carry it, with the reason.
+//! saw it proves nothing. A study says what it needs of a testbed.
 
 use faultwire::fault::FaultPlan;
-use faultwire_sim::{Run, Scenario, Testbed};
+use faultwire_sim::testbed::{Capability, TestbedRef};
+use faultwire_sim::{Run, Scenario};
 
 /// A check: looks at one run.
 pub type Check = fn(&Run) -> Seen;
@@ -58,11 +59,11 @@ pub struct Study {
     /// What the hosts do, in a sentence.
     pub about: &'static str,
     /// The scenario, for a testbed: over real sockets its waits are shorter.
-    pub scenario: fn(Testbed) -> Scenario,
+    pub scenario: fn(TestbedRef) -> Scenario,
     /// What is looked at.
     pub checks: &'static [CheckSpec],
-    /// Why a testbed cannot carry the scenario, if it cannot.
-    pub refuses: fn(Testbed) -> Option<&'static str>,
+    /// What a testbed must be able to do to carry the scenario.
+    pub needs: &'static [Capability],
     /// How hard its plans are searched.
     pub search: Search,
     /// Plans that no grid holds, tried one after the other. Where runs repeat they may follow from one of the
@@ -70,6 +71,13 @@ pub struct Study {
     pub plans: fn(&Scenario) -> Vec<FaultPlan>,
     /// Deliberately broken programs in place of the scenario's own.
     pub mutants: &'static [ProgramMutant],
+}
+
+impl Study {
+    /// Why a testbed cannot carry the scenario, if it cannot.
+    pub fn refusal(&self, testbed: TestbedRef) -> Option<&'static str> {
+        self.needs.iter().find_map(|need| testbed.lacks(*need))
+    }
 }
 
 /// How hard a study's plans are searched.
@@ -114,35 +122,36 @@ pub struct CheckSpec {
     pub claim: &'static str,
     /// The check.
     pub check: Check,
-    /// It looks at the packets as the hosts put them on the wire: a testbed that shows only the programs'
-    /// calls, or the datagrams as a relay got them, cannot settle it.
-    pub needs_packets: bool,
-    /// It takes a fault: a testbed that carries none cannot settle it.
-    pub needs_faults: bool,
-    /// Why a lab cannot settle it, if it cannot: what a real kernel or a real clock is free to do differently
-    /// each time.
-    pub not_in_lab: Option<&'static str>,
+    /// What a testbed must be able to do to settle it, beside what its study needs.
+    pub needs: &'static [Capability],
+    /// Why a live testbed cannot settle it, if it cannot: what a real kernel or a real clock is free to do
+    /// differently each time.
+    pub not_live: Option<&'static str>,
 }
 
 impl CheckSpec {
     /// A check that looks at the programs' calls alone.
     pub const fn of_calls(claim: &'static str, check: Check) -> Self {
-        CheckSpec { claim, check, needs_packets: false, needs_faults: false, not_in_lab: None }
+        CheckSpec { claim, check, needs: &[], not_live: None }
     }
 
     /// A check that looks at packets too.
     pub const fn of_packets(claim: &'static str, check: Check) -> Self {
-        CheckSpec { claim, check, needs_packets: true, needs_faults: false, not_in_lab: None }
+        CheckSpec { claim, check, needs: &[Capability::Packets], not_live: None }
     }
 
     /// The same, where it takes a fault.
     pub const fn under_faults(self) -> Self {
-        CheckSpec { needs_faults: true, ..self }
+        let needs: &[Capability] = match self.needs {
+            [] => &[Capability::Faults],
+            _ => &[Capability::Faults, Capability::Packets],
+        };
+        CheckSpec { needs, ..self }
     }
 
-    /// The same, where a lab cannot settle it.
-    pub const fn not_in_lab(self, why: &'static str) -> Self {
-        CheckSpec { not_in_lab: Some(why), ..self }
+    /// The same, where a live testbed cannot settle it.
+    pub const fn not_live(self, why: &'static str) -> Self {
+        CheckSpec { not_live: Some(why), ..self }
     }
 }
 
@@ -156,12 +165,7 @@ pub struct ProgramMutant {
     /// The claim whose check must see it.
     pub breaks: &'static str,
     /// The scenario with the broken program in it.
-    pub scenario: fn(Testbed) -> Scenario,
-}
-
-/// For [`Study::refuses`]: every testbed carries it.
-pub fn runs_everywhere(_: Testbed) -> Option<&'static str> {
-    None
+    pub scenario: fn(TestbedRef) -> Scenario,
 }
 
 /// For [`Study::plans`]: none beyond the grid and the random ones.

@@ -22,7 +22,7 @@ use faultwire_conformance::engine::{Exhibit, Reason, VerifyOptions, exhibits, ve
 use faultwire_conformance::progress::Silent;
 use faultwire_conformance::report::{Outcome, Report, Row};
 use faultwire_sim::search::Tried;
-use faultwire_sim::{BoxError, Net, Testbed, scenario};
+use faultwire_sim::{BoxError, Net, scenario, testbed};
 
 /// Claims of all kinds: shown by a fault, held under faults, of TCP, with charts, skipped somewhere.
 const CLAIMS: [&str; 6] = [
@@ -38,7 +38,7 @@ const CLAIMS: [&str; 6] = [
 static PAGE: LazyLock<String> = LazyLock::new(|| {
     let options = VerifyOptions {
         claims: CLAIMS.iter().filter_map(|id| Claim::of(id)).collect(),
-        testbeds: vec![Testbed::Virtual, Testbed::TurmoilOwn],
+        testbeds: vec![testbed::VIRTUAL, testbed::TURMOIL_OWN],
         unavailable: Vec::new(),
         cases: Some(1),
         thorough: false,
@@ -91,7 +91,7 @@ fn what_others_wrote_is_text_and_nothing_else() {
     let rows = vec![Row {
         why: Some(evil.to_owned()),
         plan: Some(FaultPlan { scenario: Some("udp-numbered".to_owned()), ..titled(evil) }),
-        ..Row::new(claim, Testbed::Virtual, Outcome::Witnessed)
+        ..Row::new(claim, testbed::VIRTUAL, Outcome::Witnessed)
     }];
     let report = Report::new(0, rows, Tried::default(), Duration::ZERO);
     let mut shown = exhibits(&report);
@@ -110,7 +110,7 @@ fn a_failure_is_said_first_and_replays() {
     let rows = vec![Row {
         why: Some("datagram 1 came twice".to_owned()),
         plan: Some(FaultPlan { scenario: Some("udp-numbered".to_owned()), ..titled("twice") }),
-        ..Row::new(claim, Testbed::Virtual, Outcome::Broken)
+        ..Row::new(claim, testbed::VIRTUAL, Outcome::Broken)
     }];
     let report = Report::new(0, rows, Tried::default(), Duration::ZERO);
     let said = markup::text(&page(&report, &exhibits(&report)));
@@ -131,7 +131,7 @@ fn all_kinds() -> Report {
         [Outcome::Broken, Outcome::Unwitnessed, Outcome::Unproven, Outcome::Stalled, Outcome::Error];
     let mut rows = Vec::new();
     for (number, claim) in CLAIMS_ALL.iter().enumerate() {
-        for (place, testbed) in Testbed::ALL.into_iter().enumerate() {
+        for (place, testbed) in testbed::ALL.into_iter().enumerate() {
             let outcome = match (number * 5 + place) % 7 {
                 0..=2 => Outcome::Skipped,
                 _ if claim.modality == Modality::Possible => Outcome::Witnessed,
@@ -171,8 +171,8 @@ fn what_is_not_as_claimed_stands_at_the_head_and_leads_to_its_claim() {
 fn a_page_that_was_ended_early_says_how_much_is_missing() {
     let claim = Claim::of("udp/may-lose").expect("a claim");
     let rows = vec![
-        Row::new(claim, Testbed::Virtual, Outcome::Witnessed),
-        Row::skipped(claim, Testbed::Turmoil, "interrupted: it was not tried to the end"),
+        Row::new(claim, testbed::VIRTUAL, Outcome::Witnessed),
+        Row::skipped(claim, testbed::TURMOIL, "interrupted: it was not tried to the end"),
     ];
     let mut report = Report::new(0, rows, Tried::default(), Duration::ZERO);
     report.interrupted = true;
@@ -180,7 +180,7 @@ fn a_page_that_was_ended_early_says_how_much_is_missing() {
     let expected = "Interrupted: what was done by then is as claimed; 1 result is missing.";
     assert!(said.contains(expected), "{said}");
     // What failed by then does not hide that.
-    report.results.push(Row::new(claim, Testbed::Loopback, Outcome::Unwitnessed));
+    report.results.push(Row::new(claim, testbed::LOOPBACK, Outcome::Unwitnessed));
     let said = markup::text(&page(&report, &[]));
     assert!(said.contains("1 not as claimed; interrupted: 1 result is missing."), "{said}");
     assert!(report.to_line().starts_with("1 FAILED; INTERRUPTED. "), "{}", report.to_line());
@@ -191,8 +191,8 @@ fn a_known_failure_is_called_so_and_stands_behind_how_it_should_be() {
     let claim = Claim::of("udp/length-and-sender").expect("a claim");
     let plan = FaultPlan::new().scenario("udp-lengths");
     let rows = vec![
-        Row::new(claim, Testbed::Virtual, Outcome::Held),
-        Row { plan: Some(plan), ..Row::new(claim, Testbed::TurmoilOwn, Outcome::Broken) },
+        Row::new(claim, testbed::VIRTUAL, Outcome::Held),
+        Row { plan: Some(plan), ..Row::new(claim, testbed::TURMOIL_OWN, Outcome::Broken) },
     ];
     assert!(rows[1].known.is_some(), "it is listed there");
     let report = Report::new(0, rows, Tried::default(), Duration::ZERO);
@@ -244,13 +244,13 @@ fn a_run_of_100_000_packets_is_summed_up() {
         reason: Reason::Example,
         found_on: Vec::new(),
         how: None,
-        drawn_on: Testbed::Virtual,
+        drawn_on: testbed::VIRTUAL,
         run,
         seen: None,
         moment: None,
         seed: 0,
     };
-    let rows = vec![Row::new(claim, Testbed::Virtual, Outcome::Held)];
+    let rows = vec![Row::new(claim, testbed::VIRTUAL, Outcome::Held)];
     let report = Report::new(0, rows, Tried::default(), Duration::ZERO);
     let page = page(&report, &[exhibit]);
     assert!(page.len() < 5_000_000, "{} bytes", page.len());

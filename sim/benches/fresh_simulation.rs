@@ -12,7 +12,8 @@ use std::time::{Duration, SystemTime};
 use divan::Bencher;
 use faultwire::fault::FaultPlan;
 use faultwire::network::{Datagram as _, Network as _};
-use faultwire_sim::{Net, Result, Scenario, Testbed, scenario};
+use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{Net, Result, Scenario, scenario, testbed};
 
 const ECHOES: usize = 10;
 const SIZE: usize = 100;
@@ -41,7 +42,7 @@ async fn client(net: Net) -> Result {
     Ok(())
 }
 
-fn echoes(testbed: Testbed) -> Scenario {
+fn echoes(testbed: TestbedRef) -> Scenario {
     scenario("echoes").server(server).client(client).on(testbed)
 }
 
@@ -83,7 +84,7 @@ fn floor(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(name = "virtual")]
 fn virtual_clock(bencher: Bencher<'_, '_>) {
-    ours(bencher, &echoes(Testbed::Virtual));
+    ours(bencher, &echoes(testbed::VIRTUAL));
 }
 
 #[divan::bench]
@@ -121,7 +122,7 @@ fn turmoil_plain(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(name = "turmoil")]
 fn turmoil_testbed(bencher: Bencher<'_, '_>) {
-    ours(bencher, &echoes(Testbed::Turmoil));
+    ours(bencher, &echoes(testbed::TURMOIL));
 }
 
 #[divan::bench]

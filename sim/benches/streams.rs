@@ -19,7 +19,7 @@ use faultwire::network::{Datagram as _, Listener as _, Network as _};
 use faultwire::stack::{Domain, Fd, HostStack as _, Kind, Protocol, Sockets as _, Stack, StackConfig};
 use faultwire::time::Time;
 use faultwire::trace::{HostId, Trace};
-use faultwire_sim::{Net, Result, Scenario, Testbed, scenario};
+use faultwire_sim::{Net, Result, Scenario, scenario, testbed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 #[global_allocator]
@@ -72,7 +72,7 @@ async fn echo_client(net: Net) -> Result {
 }
 
 fn echoes() -> Scenario {
-    scenario("echoes").server(echo_server).client(echo_client).on(Testbed::Virtual)
+    scenario("echoes").server(echo_server).client(echo_client).on(testbed::VIRTUAL)
 }
 
 /// Plans that drop a tenth of the packets, whatever they are: decided by a hash of what a packet is, not by a
@@ -113,7 +113,7 @@ mod echo {
                 }
                 Ok(())
             })
-            .on(Testbed::Virtual);
+            .on(testbed::VIRTUAL);
         bench_plans(bencher, &scenario, &[FaultPlan::default()]);
     }
 
@@ -169,7 +169,7 @@ mod bulk {
                 assert_eq!(stream.read(&mut [0]).await?, 0);
                 Ok(())
             })
-            .on(Testbed::Virtual);
+            .on(testbed::VIRTUAL);
         let plan = FaultPlan::default();
         bencher.counter(BytesCount::new(BULK)).bench_local(|| {
             let run = scenario.run(&plan);

@@ -2,11 +2,10 @@
 //! Deterministic network simulation with faults as data.
 //!
 //! [`scenario`] is where to start: it says what the hosts do and how hard to search for a plan of faults that
-//! breaks it. A [`Testbed`] is where it runs; a [`Run`] is what is known afterwards.
+//! breaks it. A [`testbed`] is where it runs; a [`Run`] is what is known afterwards.
 
+mod drivers;
 pub mod failure;
-#[cfg(all(feature = "lab", target_os = "linux"))]
-pub mod lab;
 mod net;
 mod program;
 mod run;
@@ -14,12 +13,47 @@ mod scenario;
 pub mod search;
 pub mod seed;
 mod settings;
-mod testbed;
 mod world;
 
 pub use net::{Net, NetDatagram, NetListener, NetStream};
 pub use program::handled;
 pub use run::{End, Run};
-pub use scenario::{BoxError, Ending, Failure, Result, Scenario, scenario};
+pub use scenario::{BoxError, Ending, Failure, Result, Scenario};
 pub use settings::Settings;
-pub use testbed::Testbed;
+
+#[cfg(all(feature = "lab", target_os = "linux"))]
+pub use drivers::lab::helper as lab;
+
+/// Where scenarios run, and whose sockets their programs have there.
+pub mod testbed {
+    pub use crate::drivers::{
+        ALL, LAB, LAB_OURS_CLIENT, LAB_OURS_SERVER, LOOPBACK, RELAY, TURMOIL, TURMOIL_OWN, VIRTUAL,
+    };
+    pub use crate::scenario::{Capabilities, Capability, Clock, Subject, Testbed, TestbedRef};
+}
+
+/// A scenario of that name, with no hosts yet.
+///
+/// ```
+/// use faultwire::network::{Datagram as _, Network as _};
+///
+/// faultwire_sim::scenario("one datagram")
+///     .server(|net| async move {
+///         let socket = net.datagram("0.0.0.0:7000", &[]).await?;
+///         let mut buffer = [0; 16];
+///         let received = socket.recv_from(&mut buffer).await?;
+///         socket.send_to(b"yes", received.from).await
+///     })
+///     .client(|net| async move {
+///         let socket = net.datagram("0.0.0.0:0", &[]).await?;
+///         socket.connect("server:7000").await?;
+///         socket.send(b"there?").await?;
+///         let mut buffer = [0; 16];
+///         assert_eq!(socket.recv_from(&mut buffer).await?.len, 3);
+///         Ok(())
+///     })
+///     .check();
+/// ```
+pub fn scenario(name: impl Into<String>) -> Scenario {
+    Scenario::new(name.into(), testbed::VIRTUAL)
+}

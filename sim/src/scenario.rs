@@ -1,8 +1,10 @@
 //! The scenario builder: what the hosts do in a run, and how hard to search for a plan that breaks it.
 
 mod check;
+mod memory;
 mod search;
 mod shrink;
+mod testbed;
 
 use std::fmt;
 use std::future::Future;
@@ -10,7 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use faultwire::fault::{Direction, FaultPlan};
+use faultwire::fault::{Direction, FaultPlan, Fired};
+use faultwire::time::Time;
 use faultwire::trace::Trace;
 
 use crate::net::Net;
@@ -18,11 +21,11 @@ use crate::program::ProgramFuture;
 use crate::run::{End, Run};
 use crate::search::{Family, Member, Storm};
 use crate::settings::Settings;
-use crate::testbed::{Testbed, refused};
 
 pub use search::Failure;
 #[cfg(all(feature = "lab", target_os = "linux"))]
 pub(crate) use search::REPEATS_MAX;
+pub use testbed::{Capabilities, Capability, Clock, Subject, Testbed, TestbedRef};
 
 /// Any error of a program.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -95,8 +98,8 @@ pub(crate) struct HostSpec {
 /// panic that the program handles is none: caught with `catch_unwind`, or reported with
 /// [`handled`](crate::handled). Threads and `spawn_blocking` are outside of this.
 ///
-/// A program's tasks belong in a `JoinSet`, which ends with the program: on [`Testbed::Virtual`], where all
-/// hosts share a runtime, a task started with `tokio::spawn` outlives a crash of its host (its sockets do
+/// A program's tasks belong in a `JoinSet`, which ends with the program: on [`VIRTUAL`](crate::testbed::VIRTUAL), where
+/// all hosts share a runtime, a task started with `tokio::spawn` outlives a crash of its host (its sockets do
 /// not).
 #[derive(Clone)]
 pub struct Scenario {
@@ -105,7 +108,7 @@ pub struct Scenario {
     pub(crate) invariants: Vec<(String, Invariant)>,
     pub(crate) settings: Settings,
     pub(crate) base: FaultPlan,
-    pub(crate) testbed: Testbed,
+    pub(crate) testbed: TestbedRef,
     pub(crate) exhaustive: usize,
     pub(crate) random: u64,
     pub(crate) runs_max: Option<u64>,
@@ -125,50 +128,29 @@ impl fmt::Debug for Scenario {
     }
 }
 
-/// A scenario of that name, with no hosts yet.
-///
-/// ```
-/// use faultwire::network::{Datagram as _, Network as _};
-///
-/// faultwire_sim::scenario("one datagram")
-///     .server(|net| async move {
-///         let socket = net.datagram("0.0.0.0:7000", &[]).await?;
-///         let mut buffer = [0; 16];
-///         let received = socket.recv_from(&mut buffer).await?;
-///         socket.send_to(b"yes", received.from).await
-///     })
-///     .client(|net| async move {
-///         let socket = net.datagram("0.0.0.0:0", &[]).await?;
-///         socket.connect("server:7000").await?;
-///         socket.send(b"there?").await?;
-///         let mut buffer = [0; 16];
-///         assert_eq!(socket.recv_from(&mut buffer).await?.len, 3);
-///         Ok(())
-///     })
-///     .check();
-/// ```
-pub fn scenario(name: impl Into<String>) -> Scenario {
-    Scenario {
-        name: name.into(),
-        hosts: Vec::new(),
-        invariants: Vec::new(),
-        settings: Settings::default(),
-        base: FaultPlan::default(),
-        testbed: Testbed::Virtual,
-        asked_to_end: Arc::default(),
-        exhaustive: 0,
-        random: 0,
-        runs_max: None,
-        timeout: None,
-        storm: None,
-        variants: None,
-        family: None,
-        crashes: None,
-        cancelling_bits: 0,
-    }
-}
-
 impl Scenario {
+    /// One of that name, with no hosts yet.
+    pub(crate) fn new(name: String, testbed: TestbedRef) -> Scenario {
+        Scenario {
+            name,
+            hosts: Vec::new(),
+            invariants: Vec::new(),
+            settings: Settings::default(),
+            base: FaultPlan::default(),
+            testbed,
+            asked_to_end: Arc::default(),
+            exhaustive: 0,
+            random: 0,
+            runs_max: None,
+            timeout: None,
+            storm: None,
+            variants: None,
+            family: None,
+            crashes: None,
+            cancelling_bits: 0,
+        }
+    }
+
     /// The host `server`, whose program runs until the clients have ended.
     #[must_use]
     pub fn server<F, Fut>(self, program: F) -> Self
@@ -365,9 +347,9 @@ impl Scenario {
         self
     }
 
-    /// Where to run it; [`Testbed::Virtual`] if nothing is said.
+    /// Where to run it; [`VIRTUAL`](crate::testbed::VIRTUAL) if nothing is said.
     #[must_use]
-    pub fn on(mut self, testbed: Testbed) -> Self {
+    pub fn on(mut self, testbed: TestbedRef) -> Self {
         self.testbed = testbed;
         self
     }
@@ -410,7 +392,7 @@ impl Scenario {
     }
 
     /// Where it runs.
-    pub fn testbed(&self) -> Testbed {
+    pub fn testbed(&self) -> TestbedRef {
         self.testbed
     }
 
@@ -462,15 +444,15 @@ impl Scenario {
     /// Runs it once under a plan, on its testbed.
     pub fn run(&self, plan: &FaultPlan) -> Run {
         if let Some(why) = self.refusal() {
-            return refused(self, plan, why);
+            return self.refused(plan, why);
         }
         let words = self.variant_of(plan);
         let mut run = match (words, &self.variants) {
             (Some(words), Some(variants)) => match variants(words) {
-                Some(variant) => self.testbed.run(&Scenario { hosts: variant.hosts, ..self.clone() }, plan),
-                None => return refused(self, plan, format!("{} has no variant `{words}`", self.name)),
+                Some(variant) => Scenario { hosts: variant.hosts, ..self.clone() }.run_there(plan),
+                None => return self.refused(plan, format!("{} has no variant `{words}`", self.name)),
             },
-            _ => self.testbed.run(self, plan),
+            _ => self.run_there(plan),
         };
         if run.end.is_finished() {
             for (name, holds) in &self.invariants {
@@ -481,5 +463,36 @@ impl Scenario {
             }
         }
         run
+    }
+
+    fn run_there(&self, plan: &FaultPlan) -> Run {
+        memory::keep_for_the_next_run();
+        let is_faulty = !plan.faults.is_empty() || !plan.events.is_empty();
+        if is_faulty && !self.testbed.has(Capability::Faults) {
+            return self.refused(plan, format!("the testbed {} carries no faults", self.testbed));
+        }
+        self.testbed.run(self, plan)
+    }
+
+    /// A run that its testbed does not carry, and why.
+    pub fn refused(&self, plan: &FaultPlan, why: String) -> Run {
+        self.not_run(plan, End::Refused { why, is_trouble: false })
+    }
+
+    /// A run that its testbed carries, and could not do.
+    pub(crate) fn troubled(&self, plan: &FaultPlan, why: String) -> Run {
+        self.not_run(plan, End::Refused { why, is_trouble: true })
+    }
+
+    fn not_run(&self, plan: &FaultPlan, end: End) -> Run {
+        let (faults, events) = (vec![false; plan.faults.len()], vec![false; plan.events.len()]);
+        Run {
+            plan: plan.clone(),
+            trace: Trace::new(self.host_names()),
+            end,
+            fired: Fired { faults, events },
+            elapsed: Time::ZERO,
+            repeats: 0,
+        }
     }
 }

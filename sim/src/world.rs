@@ -1,7 +1,7 @@
 //! The simulated world: hosts' stacks, the wire between them, timers and the trace, behind one lock.
 //!
-//! The world is passive. A fabric ([`virtual_clock`](crate::testbed::virtual_clock) or
-//! [`turmoil_fabric`](crate::testbed::turmoil_fabric)) moves its time forward and carries what is due;
+//! The world is passive. A fabric ([`virtual_clock`](crate::drivers::virtual_clock) or
+//! [`turmoil_fabric`](crate::drivers::turmoil_fabric)) moves its time forward and carries what is due;
 //! programs reach it through [`SimHost`](crate::net::sim_host::SimHost).
 
 mod host;

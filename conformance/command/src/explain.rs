@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use faultwire::fault::FaultPlan;
 use faultwire::trace::DiagramOptions;
-use faultwire_sim::Testbed;
+use faultwire_sim::testbed;
 
 use super::error::CommandError;
 use super::topic::claims_about;
@@ -102,7 +102,7 @@ fn page(explanation: &Explanation, width: usize, ascii: bool) -> String {
             section(&mut out, "To run it again");
             // A title is as long as it likes; the page has said it.
             let plan = FaultPlan { title: None, ..exhibit.run.plan.clone() };
-            let on = select::full_name(exhibit.drawn_on);
+            let on = exhibit.drawn_on.to_string();
             let _ = writeln!(out, "{}", replay_command(&plan.to_toml(), &on, exhibit.seed));
         }
         None => section(&mut out, "No run was found on virtual that shows it"),
@@ -144,11 +144,11 @@ fn how_it_is_tried(out: &mut String, explanation: &Explanation, width: usize) {
         list(out, "    ", entries, width);
     }
     let settle = explanation.testbeds.iter().filter(|(_, refusal)| refusal.is_none());
-    let settle: Vec<String> = settle.map(|(testbed, _)| select::full_name(*testbed)).collect();
+    let settle: Vec<String> = settle.map(|(testbed, _)| testbed.to_string()).collect();
     paragraph(out, "  Settled on ", &settle.join(", "), width);
     for (testbed, refusal) in &explanation.testbeds {
         if let Some(why) = refusal {
-            paragraph(out, &format!("  Not on {}: ", select::full_name(*testbed)), why, width);
+            paragraph(out, &format!("  Not on {}: ", testbed), why, width);
         }
     }
 }
@@ -163,7 +163,7 @@ fn list(out: &mut String, before: &str, entries: Vec<(&str, String)>, width: usi
 
 /// Which plans of a study are tried by default on `virtual`, as the head of a list.
 fn how_hard(study: &Study) -> String {
-    if let Some(why) = (study.refuses)(Testbed::Virtual) {
+    if let Some(why) = study.refusal(testbed::VIRTUAL) {
         return format!("Not on virtual ({why}):");
     }
     let Search { exhaustive, random, thorough_only, .. } = study.search;
@@ -172,7 +172,7 @@ fn how_hard(study: &Study) -> String {
         1 => "every plan of up to one fault of the grid".to_owned(),
         depth => format!("every plan of up to {depth} faults of the grid"),
     }];
-    match (study.plans)(&(study.scenario)(Testbed::Virtual).on(Testbed::Virtual)).len() {
+    match (study.plans)(&(study.scenario)(testbed::VIRTUAL).on(testbed::VIRTUAL)).len() {
         0 => {}
         1 => parts.push("one plan of its own".to_owned()),
         count => parts.push(format!("{count} plans of its own")),

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use faultwire::fault::{FaultPlan, Wire};
-use faultwire_sim::Testbed;
+use faultwire_sim::testbed;
 
 use super::error::CommandError;
 use super::select;
@@ -44,7 +44,7 @@ pub(super) fn given(path: &Path, scenario: Option<&str>) -> Result<Given, Comman
         Some(name) => FaultPlan { scenario: Some(name.to_owned()), ..plan },
         None => plan,
     };
-    let hosts = (study.scenario)(Testbed::Virtual).host_names();
+    let hosts = (study.scenario)(testbed::VIRTUAL).host_names();
     if let Err(unknown) = Wire::new(&plan, &hosts) {
         let nearest = select::nearest(&unknown.name, hosts.iter().map(String::as_str));
         return Err(CommandError::UnknownHost { path: path.to_owned(), unknown, nearest });

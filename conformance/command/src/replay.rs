@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use faultwire::trace::{DiagramOptions, SvgOptions};
-use faultwire_sim::{End, Testbed};
+use faultwire_sim::End;
+use faultwire_sim::testbed::TestbedRef;
 
 use super::capture::{CaptureArgs, Subject};
 use super::error::CommandError;
@@ -75,7 +76,7 @@ fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
     let given = given(path, args.scenario.as_deref())?;
     let study = given.study;
     let testbed = select::testbed(&args.testbed)?;
-    if let Some(why) = (study.refuses)(testbed) {
+    if let Some(why) = study.refusal(testbed) {
         return Err(undone(study, testbed, why.to_owned(), false));
     }
     let capture = args.capture.create(&(study.scenario)(testbed).host_names())?;
@@ -92,7 +93,7 @@ fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
     }
     paragraph(&mut out, "scenario  ", &format!("{}: {}", study.name, study.about), width);
     paragraph(&mut out, "plan      ", &plan_in_words(&replayed.run.plan), width);
-    let _ = writeln!(out, "testbed   {}\n", select::full_name(testbed));
+    let _ = writeln!(out, "testbed   {}\n", testbed);
     if args.trace {
         out.push_str(&replayed.run.trace.text());
     } else {
@@ -111,7 +112,7 @@ fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
     let as_claimed = say::conclusion(&mut out, &replayed, &given, testbed, width);
     if let Some(capture) = capture {
         let Replayed { run, .. } = &replayed;
-        let bed = select::full_name(testbed);
+        let bed = testbed.to_string();
         let what = format!("faultwire replay: the scenario {} on {bed}, seed {}", study.name, args.seed);
         let subject = Subject { what: &what, plan: &run.plan };
         let said = capture.write(&run.trace, subject)?;
@@ -122,8 +123,8 @@ fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
 }
 
 /// The error of a run that was not made: the testbed does not carry it, or there was trouble.
-pub(super) fn undone(study: &Study, testbed: Testbed, why: String, is_trouble: bool) -> CommandError {
-    let (scenario, testbed) = (study.name, select::full_name(testbed));
+pub(super) fn undone(study: &Study, testbed: TestbedRef, why: String, is_trouble: bool) -> CommandError {
+    let (scenario, testbed) = (study.name, testbed.to_string());
     if is_trouble {
         CommandError::Undone { scenario, testbed, why }
     } else {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use faultwire_sim::Testbed;
+use faultwire_sim::testbed;
 
 use super::error::CommandError;
 use super::{output, select};
@@ -41,10 +41,10 @@ fn list(studies: &[&Study], width: usize) -> String {
         if !claims.is_empty() {
             paragraph(&mut out, "    ", &format!("claims: {}", claims.join(", ")), width);
         }
-        let without: Vec<String> = Testbed::ALL
+        let without: Vec<String> = testbed::ALL
             .into_iter()
-            .filter(|testbed| (study.refuses)(*testbed).is_some())
-            .map(select::full_name)
+            .filter(|testbed| study.refusal(*testbed).is_some())
+            .map(ToString::to_string)
             .collect();
         if !without.is_empty() {
             paragraph(&mut out, "    ", &format!("not on: {}", without.join(", ")), width);

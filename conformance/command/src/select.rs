@@ -5,7 +5,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use faultwire_sim::Testbed;
+use faultwire_sim::testbed;
+use faultwire_sim::testbed::TestbedRef;
 
 use super::error::CommandError;
 use super::lab;
@@ -62,18 +63,13 @@ fn unknown_claim(name: &str) -> CommandError {
     }
 }
 
-/// A testbed's name with its subject, which no two share: `turmoil/ours`.
-pub(super) fn full_name(testbed: Testbed) -> String {
-    format!("{}/{}", testbed.name(), testbed.subject())
-}
-
 /// The testbeds to use.
 #[derive(Debug, Default)]
 pub(super) struct Chosen {
     /// In the order of reports.
-    pub(super) testbeds: Vec<Testbed>,
+    pub(super) testbeds: Vec<TestbedRef>,
     /// Those of them that are not to be had here, and why: their claims are skipped.
-    pub(super) unavailable: Vec<(Testbed, String)>,
+    pub(super) unavailable: Vec<(TestbedRef, String)>,
 }
 
 /// The testbeds of these names; all of them if there is no name. One that was asked for must be to be had.
@@ -86,16 +82,16 @@ pub(super) fn testbeds(names: &[String]) -> Result<Chosen, CommandError> {
 
 fn choose(
     names: &[String],
-    probe: impl Fn(Testbed) -> Result<(), CommandError>,
+    probe: impl Fn(TestbedRef) -> Result<(), CommandError>,
 ) -> Result<Chosen, CommandError> {
     for name in names {
         named_testbeds(name)?;
     }
-    let wanted = |testbed: &Testbed| {
-        names.is_empty() || names.iter().any(|name| *name == testbed.name() || *name == full_name(*testbed))
+    let wanted = |testbed: &TestbedRef| {
+        names.is_empty() || names.iter().any(|name| *name == testbed.name() || *name == testbed.to_string())
     };
     let mut chosen =
-        Chosen { testbeds: Testbed::ALL.into_iter().filter(wanted).collect(), ..Chosen::default() };
+        Chosen { testbeds: testbed::ALL.into_iter().filter(wanted).collect(), ..Chosen::default() };
     for testbed in &chosen.testbeds {
         match probe(*testbed) {
             Err(error) if names.is_empty() => chosen.unavailable.push((*testbed, error.in_a_line())),
@@ -106,24 +102,24 @@ fn choose(
 }
 
 /// The one testbed of that name: where the name alone is not enough, the one with our stack.
-pub(super) fn testbed(name: &str) -> Result<Testbed, CommandError> {
+pub(super) fn testbed(name: &str) -> Result<TestbedRef, CommandError> {
     let chosen = find(name)?;
     probe(chosen)?;
     Ok(chosen)
 }
 
 /// The same, whether or not it is to be had.
-pub(super) fn find(name: &str) -> Result<Testbed, CommandError> {
+pub(super) fn find(name: &str) -> Result<TestbedRef, CommandError> {
     let all = named_testbeds(name)?;
-    let ours = all.iter().find(|testbed| testbed.subject() == "ours");
-    Ok(ours.or(all.first()).copied().unwrap_or(Testbed::Virtual))
+    let ours = all.iter().find(|testbed| testbed.subject().name == "ours");
+    Ok(ours.or(all.first()).copied().unwrap_or(testbed::VIRTUAL))
 }
 
-fn named_testbeds(name: &str) -> Result<Vec<Testbed>, CommandError> {
-    let is = |testbed: &Testbed| name == testbed.name() || name == full_name(*testbed);
-    let all: Vec<Testbed> = Testbed::ALL.into_iter().filter(is).collect();
+fn named_testbeds(name: &str) -> Result<Vec<TestbedRef>, CommandError> {
+    let is = |testbed: &TestbedRef| name == testbed.name() || name == testbed.to_string();
+    let all: Vec<TestbedRef> = testbed::ALL.into_iter().filter(is).collect();
     if all.is_empty() {
-        let names: Vec<&str> = Testbed::ALL.iter().map(|testbed| testbed.name()).collect();
+        let names: Vec<&str> = testbed::ALL.iter().map(|testbed| testbed.name()).collect();
         return Err(CommandError::UnknownTestbed {
             found: name.to_owned(),
             nearest: nearest(name, names.into_iter()),
@@ -147,22 +143,22 @@ pub(super) fn study(name: &str, studies: &[&'static Study]) -> Result<&'static S
 ///
 /// # Errors
 /// [`CommandError::Unavailable`] with the step that failed and what would allow it.
-pub(super) fn probe(testbed: Testbed) -> Result<(), CommandError> {
+pub(super) fn probe(testbed: TestbedRef) -> Result<(), CommandError> {
     if testbed.is_simulated() {
         return Ok(());
     }
-    if testbed.is_lab() {
+    if testbed.is_live() {
         let unavailable = |none: lab::NoLab| CommandError::Unavailable {
-            testbed: full_name(testbed),
+            testbed: testbed.to_string(),
             step: none.step,
             allow: none.allow,
             source: none.errno.map(io::Error::from_raw_os_error),
         };
         return lab::probe().map(drop).map_err(unavailable);
     }
-    let streams = if testbed == Testbed::Loopback { probe_stream() } else { Ok(()) };
+    let streams = if testbed == testbed::LOOPBACK { probe_stream() } else { Ok(()) };
     streams.and_then(|()| probe_datagram()).map_err(|(step, source)| CommandError::Unavailable {
-        testbed: full_name(testbed),
+        testbed: testbed.to_string(),
         step: step.to_owned(),
         allow:
             "it needs sockets on addresses of 127.0.0.0/8 that reach each other: allow that to this process \
@@ -263,27 +259,27 @@ mod tests {
     #[test]
     fn one_name_may_stand_for_two_subjects() {
         let all = |name: &str| testbeds(&[name.to_owned()]).unwrap().testbeds;
-        assert_eq!(all("turmoil"), [Testbed::Turmoil, Testbed::TurmoilOwn]);
-        assert_eq!(all("turmoil/turmoil"), [Testbed::TurmoilOwn]);
-        assert_eq!(testbed("turmoil").unwrap(), Testbed::Turmoil);
+        assert_eq!(all("turmoil"), [testbed::TURMOIL, testbed::TURMOIL_OWN]);
+        assert_eq!(all("turmoil/turmoil"), [testbed::TURMOIL_OWN]);
+        assert_eq!(testbed("turmoil").unwrap(), testbed::TURMOIL);
     }
 
     /// What [`probe`] finds where only the simulated testbeds are to be had.
-    fn no_sockets(testbed: Testbed) -> Result<(), CommandError> {
+    fn no_sockets(testbed: TestbedRef) -> Result<(), CommandError> {
         if testbed.is_simulated() {
             return Ok(());
         }
         let (step, allow) = ("a UDP socket cannot be bound".to_owned(), "allow it".to_owned());
         let source = Some(io::Error::from(io::ErrorKind::PermissionDenied));
-        Err(CommandError::Unavailable { testbed: full_name(testbed), step, allow, source })
+        Err(CommandError::Unavailable { testbed: testbed.to_string(), step, allow, source })
     }
 
     #[test]
     fn a_testbed_that_is_not_to_be_had_is_skipped_with_the_step_the_error_and_the_way_out() {
         let chosen = choose(&[], no_sockets).unwrap();
-        assert_eq!(chosen.testbeds, Testbed::ALL);
-        let unavailable: Vec<Testbed> = chosen.unavailable.iter().map(|(testbed, _)| *testbed).collect();
-        assert_eq!(unavailable, Testbed::ALL[3..]);
+        assert_eq!(chosen.testbeds, testbed::ALL);
+        let unavailable: Vec<TestbedRef> = chosen.unavailable.iter().map(|(testbed, _)| *testbed).collect();
+        assert_eq!(unavailable, testbed::ALL[3..]);
         let options = VerifyOptions {
             claims: claims(&["udp".to_owned()]).unwrap(),
             testbeds: unavailable,

@@ -56,9 +56,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     let Given { plan, study, claim: of_plan } = given(&args.plan, args.scenario.as_deref())?;
     let testbed = select::testbed(&args.testbed)?;
-    let bed = select::full_name(testbed);
+    let bed = testbed.to_string();
     let claim = args.claim.as_deref().map(|id| claim(id, study)).transpose()?.or(of_plan);
-    if let Some(why) = (study.refuses)(testbed) {
+    if let Some(why) = study.refusal(testbed) {
         return Err(undone(study, testbed, why.to_owned(), false));
     }
     output::check_distinct(Some(&args.plan), &[args.out.as_deref()])?;

@@ -60,7 +60,7 @@ enum Format {
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     let claims = select::claims(&args.claims)?;
     let select::Chosen { testbeds, unavailable } = select::testbeds(&args.testbeds)?;
-    let has_lab = testbeds.iter().any(|it| it.is_lab() && unavailable.iter().all(|(other, _)| other != it));
+    let has_lab = testbeds.iter().any(|it| it.is_live() && unavailable.iter().all(|(other, _)| other != it));
     let options = VerifyOptions {
         lab_settings: if has_lab { super::lab::settings() } else { None },
         claims,
@@ -175,7 +175,7 @@ fn replay_line(path: &Path, row: &Row, seed: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use faultwire_sim::Testbed;
+    use faultwire_sim::testbed;
 
     use super::*;
     use crate::select;
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn the_line_that_replays_a_row_names_its_testbed_and_seed() {
         let claim = Claim::of("udp/may-lose").unwrap();
-        for testbed in Testbed::ALL {
+        for testbed in testbed::ALL {
             let row = Row::new(claim, testbed, Outcome::Broken);
             let line = replay_line(Path::new("a.toml"), &row, 0);
             let name = line.strip_prefix("faultwire replay a.toml --testbed ").unwrap();

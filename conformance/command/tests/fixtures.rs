@@ -11,7 +11,8 @@ use faultwire_conformance::claim::{CLAIMS, Claim, Modality};
 use faultwire_conformance::engine::{ReplayOptions, Replayed, replay, studies};
 use faultwire_conformance::study::Verdict;
 use faultwire_sim::search::{ShrinkLimits, is_minimal};
-use faultwire_sim::{Run, Testbed};
+use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{Run, testbed};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
@@ -31,7 +32,7 @@ fn names(folder: &str, ending: &str) -> BTreeSet<String> {
 fn possible() -> Vec<&'static Claim> {
     let settled = |claim: &&Claim| {
         studies().iter().any(|study| {
-            (study.refuses)(Testbed::Virtual).is_none()
+            study.refusal(testbed::VIRTUAL).is_none()
                 && study.checks.iter().any(|spec| spec.claim == claim.id)
         })
     };
@@ -47,7 +48,7 @@ fn witness(claim: &Claim) -> FaultPlan {
     FaultPlan::read(&path).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn replayed(plan: &FaultPlan, testbed: Testbed) -> Replayed {
+fn replayed(plan: &FaultPlan, testbed: TestbedRef) -> Replayed {
     let name = plan.scenario.as_deref().expect("a fixture names its scenario");
     let study = studies().into_iter().find(|study| study.name == name).expect("the scenario exists");
     replay(&ReplayOptions { study, plan: plan.clone(), testbed, seed: 0 })
@@ -72,7 +73,7 @@ fn every_possible_claim_has_its_witness_and_none_is_left_over() {
 fn every_witness_shows_its_claim_in_both_simulations() {
     for claim in possible() {
         let plan = witness(claim);
-        for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+        for testbed in [testbed::VIRTUAL, testbed::TURMOIL] {
             assert!(shows(claim, &replayed(&plan, testbed)), "{} on {testbed}", claim.id);
         }
     }
@@ -82,7 +83,7 @@ fn every_witness_shows_its_claim_in_both_simulations() {
 fn every_witness_is_as_small_as_it_can_be() {
     for claim in possible() {
         let plan = witness(claim);
-        let mut still = |plan: &FaultPlan| shows(claim, &replayed(plan, Testbed::Virtual));
+        let mut still = |plan: &FaultPlan| shows(claim, &replayed(plan, testbed::VIRTUAL));
         assert!(is_minimal(&plan, &mut still, &ShrinkLimits::default()), "{}", claim.id);
     }
 }
@@ -97,9 +98,9 @@ fn every_witness_leaves_its_golden_trace_twice() {
     for claim in possible() {
         let plan = witness(claim);
         let run = |testbed| -> Run { replayed(&plan, testbed).run };
-        let once = run(Testbed::Virtual);
-        assert_eq!(once.trace.hash(), run(Testbed::Virtual).trace.hash(), "{}", claim.id);
-        assert_eq!(run(Testbed::Turmoil).trace.hash(), run(Testbed::Turmoil).trace.hash(), "{}", claim.id);
+        let once = run(testbed::VIRTUAL);
+        assert_eq!(once.trace.hash(), run(testbed::VIRTUAL).trace.hash(), "{}", claim.id);
+        assert_eq!(run(testbed::TURMOIL).trace.hash(), run(testbed::TURMOIL).trace.hash(), "{}", claim.id);
         insta::assert_snapshot!(file_name(claim), once.trace.text(), claim.id);
     }
 }

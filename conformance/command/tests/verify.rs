@@ -8,7 +8,8 @@ use faultwire_conformance::claim::{CLAIMS, Claim, Modality};
 use faultwire_conformance::engine::{VerifyOptions, mutants, verify};
 use faultwire_conformance::progress::Silent;
 use faultwire_conformance::report::{Outcome, Report, Row};
-use faultwire_sim::Testbed;
+use faultwire_sim::testbed;
+use faultwire_sim::testbed::TestbedRef;
 
 /// The simulated testbeds, verified once for all tests here.
 static REPORT: LazyLock<Report> = LazyLock::new(|| verify(&options(), &mut Silent));
@@ -18,7 +19,7 @@ const SEED: u64 = 7;
 fn options() -> VerifyOptions {
     VerifyOptions {
         claims: CLAIMS.iter().collect(),
-        testbeds: vec![Testbed::Virtual, Testbed::Turmoil, Testbed::TurmoilOwn],
+        testbeds: vec![testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_OWN],
         unavailable: Vec::new(),
         cases: None,
         thorough: false,
@@ -36,11 +37,11 @@ fn timeless(mut report: Report) -> String {
     report.to_json().expect("it can be written")
 }
 
-fn udp_on(report: &Report, testbed: Testbed) -> impl Iterator<Item = (&'static Claim, &Row)> {
+fn udp_on(report: &Report, testbed: TestbedRef) -> impl Iterator<Item = (&'static Claim, &Row)> {
     let on = report
         .results
         .iter()
-        .filter(move |row| (row.testbed, row.subject) == (testbed.name(), testbed.subject()));
+        .filter(move |row| (row.testbed, row.subject) == (testbed.name(), testbed.subject().name));
     on.filter_map(|row| Some((Claim::of(row.claim)?, row))).filter(|(claim, _)| claim.family() == "udp")
 }
 
@@ -93,14 +94,14 @@ fn every_claim_is_settled_in_both_simulations_and_earned() {
 
 #[test]
 fn every_datagram_claim_is_settled_by_one_fault_or_none() {
-    for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL] {
         for (claim, row) in udp_on(&REPORT, testbed) {
             if let Some(plan) = &row.plan {
                 assert!(plan.faults.len() <= 1 && plan.events.is_empty(), "{}: {plan:?}", claim.id);
             }
         }
     }
-    for (claim, row) in udp_on(&REPORT, Testbed::Virtual) {
+    for (claim, row) in udp_on(&REPORT, testbed::VIRTUAL) {
         if claim.modality == Modality::Guaranteed {
             assert!(claim.over_plans, "{} is guaranteed whatever the plan", claim.id);
             assert!(row.random >= 256, "{}: {} random plans", claim.id, row.random);

@@ -1,7 +1,8 @@
 //! The lessons as studies, so that their plans can be replayed as any other: `faultwire replay
 //! …/breaks.toml`.
 
-use faultwire_sim::{Scenario, Testbed};
+use faultwire_sim::Scenario;
+use faultwire_sim::testbed::{Capability, TestbedRef};
 
 use super::{LESSONS, Task};
 use faultwire_conformance::study::{Search, Study, no_further_plans};
@@ -20,7 +21,8 @@ macro_rules! studies {
             about: "the task of a lesson of the course, done by the program that believes",
             scenario: scenario::<$index>,
             checks: &[],
-            refuses,
+            // Where a plan cannot be carried out there is nothing to see.
+            needs: &[Capability::Faults],
             search: Search::FAULT_FREE,
             plans: no_further_plans,
             mutants: &[],
@@ -33,7 +35,7 @@ studies! {
     11 = "s1" 12 = "s2" 13 = "s3" 14 = "s4"
 }
 
-fn scenario<const INDEX: usize>(_: Testbed) -> Scenario {
+fn scenario<const INDEX: usize>(_: TestbedRef) -> Scenario {
     let lesson = LESSONS[INDEX];
     let name = &lesson.scenario_name();
     match &lesson.task {
@@ -60,14 +62,10 @@ pub(super) fn with_mended(
     })
 }
 
-/// Where a plan cannot be carried out there is nothing to see.
-fn refuses(testbed: Testbed) -> Option<&'static str> {
-    (!testbed.carries_faults()).then_some("a lesson is about faults, and this testbed carries none")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use faultwire_sim::testbed;
 
     #[test]
     fn every_lesson_can_be_replayed() {
@@ -75,7 +73,7 @@ mod tests {
         assert_eq!(studies().iter().map(|study| study.name).collect::<Vec<_>>(), names);
         for (lesson, study) in LESSONS.iter().zip(studies()) {
             let plan = lesson.recorded().unwrap();
-            let scenario = (study.scenario)(Testbed::Virtual);
+            let scenario = (study.scenario)(testbed::VIRTUAL);
             assert!(!scenario.run(&plan).end.is_finished(), "{}", study.name);
             let mended = Some(format!("{}/mended", study.name));
             let run = scenario.run(&faultwire::fault::FaultPlan { scenario: mended, ..plan });

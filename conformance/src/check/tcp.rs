@@ -31,7 +31,7 @@ mod tests;
 mod transfer;
 mod writes;
 
-use faultwire_sim::Testbed;
+use faultwire_sim::testbed::{Capability, TestbedRef};
 
 use crate::study::{CheckSpec, ProgramMutant, Search, Study, no_further_plans};
 use mangled::Bug;
@@ -42,19 +42,11 @@ pub fn studies() -> &'static [Study] {
     &STUDIES
 }
 
-/// Why a testbed cannot carry stream sockets, if it cannot.
-fn refuses(testbed: Testbed) -> Option<&'static str> {
-    match testbed {
-        Testbed::Relay => Some("the relay carries datagrams only"),
-        _ => None,
-    }
-}
-
 /// What all studies here have in common.
 const fn study(
     name: &'static str,
     about: &'static str,
-    scenario: fn(Testbed) -> faultwire_sim::Scenario,
+    scenario: fn(TestbedRef) -> faultwire_sim::Scenario,
     checks: &'static [CheckSpec],
     mutants: &'static [ProgramMutant],
 ) -> Study {
@@ -63,7 +55,7 @@ const fn study(
         about,
         scenario,
         checks,
-        refuses,
+        needs: &[Capability::Streams],
         search: Search::FAULT_FREE,
         plans: no_further_plans,
         mutants,
@@ -81,7 +73,7 @@ impl Study {
 const fn mutant(
     name: &'static str,
     breaks: &'static str,
-    scenario: fn(Testbed) -> faultwire_sim::Scenario,
+    scenario: fn(TestbedRef) -> faultwire_sim::Scenario,
     about: &'static str,
 ) -> ProgramMutant {
     ProgramMutant { name, about, breaks, scenario }
@@ -196,7 +188,7 @@ static STUDIES: [Study; 13] = [
         "tcp-stopped-reader",
         "A client writes until it must wait, since the server only writes; then the server reads.",
         |testbed| {
-            if testbed.is_lab() {
+            if testbed.is_live() {
                 scenario::<flow::StoppedReader<true>>(testbed)
             } else {
                 scenario::<flow::StoppedReader>(testbed)
@@ -239,7 +231,7 @@ static STUDIES: [Study; 13] = [
         "A client writes to two sockets that nobody reads, one with a small and one with a large receive \
          buffer.",
         |testbed| {
-            if testbed.is_lab() {
+            if testbed.is_live() {
                 scenario::<flow::Buffers<true>>(testbed)
             } else {
                 scenario::<flow::Buffers>(testbed)
@@ -284,9 +276,9 @@ static STUDIES: [Study; 13] = [
             "tcp/close-flushes",
             |testbed| {
                 // turmoil has no linger.
-                broken_client::<closing::Flush>(match testbed {
-                    Testbed::TurmoilOwn => Bug::ForgetsAtClose,
-                    _ => Bug::ClosesAbruptly,
+                broken_client::<closing::Flush>(match testbed.has(Capability::Options) {
+                    true => Bug::ClosesAbruptly,
+                    false => Bug::ForgetsAtClose,
                 })
             },
             "a close throws away what is queued (linger 0)",

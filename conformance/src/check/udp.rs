@@ -17,10 +17,11 @@ mod tests;
 mod transit;
 
 use faultwire::fault::{Action, Class, FaultPlan, Packet};
-use faultwire_sim::{Scenario, Testbed};
+use faultwire_sim::Scenario;
+use faultwire_sim::testbed::Capability;
 
 use self::scenarios::{FULL_ROOM, ROOM, SHORT_ROOM, TWO_BITS};
-use crate::study::{CheckSpec, Search, Study, no_further_plans, runs_everywhere};
+use crate::study::{CheckSpec, Search, Study, no_further_plans};
 
 const NEVER_REPEATS: CheckSpec =
     CheckSpec::of_calls("udp/never-repeats", transit::never_repeats).under_faults();
@@ -65,7 +66,7 @@ const STUDY: Study = Study {
     about: "",
     scenario: scenarios::numbered,
     checks: &[],
-    refuses: runs_everywhere,
+    needs: &[],
     search: Search::PLANS,
     plans: no_further_plans,
     mutants: &[],
@@ -84,7 +85,7 @@ const STUDIES: &[Study] = &[
         about: "A client sends four numbered datagrams over IPv6 to a server that only listens.",
         scenario: scenarios::numbered_v6,
         checks: NUMBERED,
-        refuses: no_v6,
+        needs: &[Capability::Ipv6],
         ..STUDY
     },
     Study {
@@ -92,7 +93,7 @@ const STUDIES: &[Study] = &[
         about: "Datagrams of no byte, of one, of as many as the receiver has room for, and of more.",
         scenario: scenarios::lengths,
         checks: LENGTHS,
-        refuses: not_relayed,
+        needs: &[Capability::Damage],
         ..STUDY
     },
     Study {
@@ -100,7 +101,7 @@ const STUDIES: &[Study] = &[
         about: "The same over IPv6.",
         scenario: scenarios::lengths_v6,
         checks: LENGTHS,
-        refuses: no_v6,
+        needs: &[Capability::Ipv6],
         ..STUDY
     },
     Study {
@@ -110,7 +111,7 @@ const STUDIES: &[Study] = &[
         checks: &[CheckSpec::of_calls("udp/checksum-can-miss", content::checksum_can_miss).under_faults()],
         search: Search::FAULT_FREE,
         plans: cancelling_bits,
-        refuses: not_relayed,
+        needs: &[Capability::Damage],
         ..STUDY
     },
     Study {
@@ -145,7 +146,7 @@ const STUDIES: &[Study] = &[
             LENGTH_AND_SENDER,
             boundaries::<ROOM>(),
         ],
-        refuses: two_only,
+        needs: &[Capability::Addresses],
         ..STUDY
     },
     Study {
@@ -158,7 +159,7 @@ const STUDIES: &[Study] = &[
             CheckSpec::of_packets("udp/nothing-altered", content::damaged_refusals).under_faults(),
             NEVER_REPEATS,
         ],
-        refuses: no_icmp,
+        needs: &[Capability::Icmp],
         ..STUDY
     },
     Study {
@@ -166,7 +167,7 @@ const STUDIES: &[Study] = &[
         about: "Two datagrams above the MTU: each goes in three fragments.",
         scenario: scenarios::fragments,
         checks: FRAGMENTS,
-        refuses: no_fragments,
+        needs: &[Capability::Fragments],
         ..STUDY
     },
     Study {
@@ -174,7 +175,7 @@ const STUDIES: &[Study] = &[
         about: "The same over IPv6.",
         scenario: scenarios::fragments_v6,
         checks: FRAGMENTS,
-        refuses: no_v6,
+        needs: &[Capability::Ipv6],
         ..STUDY
     },
     Study {
@@ -183,7 +184,7 @@ const STUDIES: &[Study] = &[
         scenario: scenarios::size_limit,
         checks: &[SIZE_LIMIT, boundaries::<FULL_ROOM>()],
         search: Search::FAULT_FREE,
-        refuses: no_fragments,
+        needs: &[Capability::Fragments],
         ..STUDY
     },
     Study {
@@ -191,7 +192,7 @@ const STUDIES: &[Study] = &[
         about: "The longest datagram there can be over IPv6, and one byte more.",
         scenario: scenarios::size_limit_v6,
         checks: &[SIZE_LIMIT, boundaries::<FULL_ROOM>()],
-        refuses: no_v6,
+        needs: &[Capability::Ipv6],
         search: Search::FAULT_FREE,
         ..STUDY
     },
@@ -200,7 +201,7 @@ const STUDIES: &[Study] = &[
         about: "The longest datagram over IPv4 in one packet, over a link whose MTU allows it.",
         scenario: scenarios::size_limit_jumbo,
         checks: &[SIZE_LIMIT],
-        refuses: ours_only,
+        needs: &[Capability::Mtu],
         ..STUDY
     },
     Study {
@@ -213,7 +214,7 @@ const STUDIES: &[Study] = &[
             boundaries::<ROOM>(),
             NEVER_REPEATS,
         ],
-        refuses: two_only,
+        needs: &[Capability::Addresses],
         ..STUDY
     },
     Study {
@@ -222,7 +223,7 @@ const STUDIES: &[Study] = &[
                 listen.",
         scenario: scenarios::broadcast,
         checks: &[CheckSpec::of_calls("udp/broadcast-needs-asking", crowd::broadcast_needs_asking)],
-        refuses: no_link,
+        needs: &[Capability::Group],
         ..STUDY
     },
     Study {
@@ -230,7 +231,7 @@ const STUDIES: &[Study] = &[
         about: "A client sends to a group twice: its host and another stay, one leaves, one never joins.",
         scenario: scenarios::multicast,
         checks: &[CheckSpec::of_calls("udp/multicast", crowd::multicast)],
-        refuses: no_link,
+        needs: &[Capability::Group],
         ..STUDY
     },
     Study {
@@ -238,7 +239,7 @@ const STUDIES: &[Study] = &[
         about: "The same over IPv6.",
         scenario: scenarios::multicast_v6,
         checks: &[CheckSpec::of_calls("udp/multicast", crowd::multicast)],
-        refuses: no_v6,
+        needs: &[Capability::Ipv6],
         ..STUDY
     },
     Study {
@@ -251,59 +252,6 @@ const STUDIES: &[Study] = &[
         ..STUDY
     },
 ];
-
-/// Why the relay cannot carry a study, where that is so.
-fn on_relay(testbed: Testbed, why: &'static str) -> Option<&'static str> {
-    (testbed == Testbed::Relay).then_some(why)
-}
-
-fn not_relayed(testbed: Testbed) -> Option<&'static str> {
-    on_relay(testbed, "the relay sends on from an address of its own, and it is the relay that finds damage")
-}
-
-fn two_only(testbed: Testbed) -> Option<&'static str> {
-    on_relay(testbed, "the relay stands between one client and one server, whom it hides from each other")
-}
-
-fn no_icmp(testbed: Testbed) -> Option<&'static str> {
-    on_relay(testbed, "an ICMP error ends at the relay")
-}
-
-fn no_fragments(testbed: Testbed) -> Option<&'static str> {
-    on_relay(
-        testbed,
-        "a datagram is one packet on the relay, whatever its length, and the relay's own headers take room",
-    )
-}
-
-/// Only simulated hosts with our stack have IPv6 addresses.
-fn no_v6(testbed: Testbed) -> Option<&'static str> {
-    match testbed {
-        Testbed::Virtual | Testbed::Turmoil => None,
-        lab if lab.is_lab() => None,
-        Testbed::TurmoilOwn => Some("a turmoil host has one address, and here that is an IPv4 one"),
-        _ => Some("the hosts have addresses of IPv4's loopback network only"),
-    }
-}
-
-/// Broadcast and groups take a link with several hosts.
-fn no_link(testbed: Testbed) -> Option<&'static str> {
-    match testbed {
-        Testbed::Loopback => {
-            Some("the loopback interface has one host, which is all of its broadcast and groups")
-        }
-        other => two_only(other),
-    }
-}
-
-/// What takes a link whose MTU can be chosen.
-fn ours_only(testbed: Testbed) -> Option<&'static str> {
-    match testbed {
-        Testbed::Virtual | Testbed::Turmoil => None,
-        lab if lab.is_lab() => None,
-        _ => Some("the link's MTU is not ours to choose"),
-    }
-}
 
 /// Plans of one fault that flips the same bit of two 16-bit words of a payload, where the one has it set and
 /// the other has not: what the one adds to the sum the other takes away (RFC 1071).

@@ -6,7 +6,8 @@ mod example;
 use std::ops::ControlFlow;
 
 use faultwire::fault::FaultPlan;
-use faultwire_sim::{Run, Testbed};
+use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{Run, testbed};
 
 use super::finding::{said, smallest};
 use super::mutants::{self, AnyMutant};
@@ -29,7 +30,7 @@ pub struct Exhibit {
     /// In what way it was shown or broken there.
     pub how: Option<String>,
     /// Where it was run to be drawn.
-    pub drawn_on: Testbed,
+    pub drawn_on: TestbedRef,
     /// The run, under its plan, which names its scenario.
     pub run: Run,
     /// What the claim's check saw in it.
@@ -102,10 +103,11 @@ fn drawn(claim: &'static Claim, row: &Row, plan: &FaultPlan, seed: u64) -> Optio
     let study = *studies()
         .iter()
         .find(|study| plan.scenario.as_deref().is_some_and(|it| base_name(it) == study.name))?;
-    let own = Testbed::ALL.into_iter().find(|it| (it.name(), it.subject()) == (row.testbed, row.subject));
+    let own =
+        testbed::ALL.into_iter().find(|it| (it.name(), it.subject().name) == (row.testbed, row.subject));
     let simulated = own.filter(|testbed| testbed.is_simulated());
-    let drawn_on = simulated.unwrap_or(Testbed::Virtual);
-    if (study.refuses)(drawn_on).is_some() {
+    let drawn_on = simulated.unwrap_or(testbed::VIRTUAL);
+    if study.refusal(drawn_on).is_some() {
         return None;
     }
     let replayed = replay(&ReplayOptions { study, plan: plan.clone(), testbed: drawn_on, seed });
@@ -125,7 +127,7 @@ fn drawn(claim: &'static Claim, row: &Row, plan: &FaultPlan, seed: u64) -> Optio
 }
 
 /// The studies that settle a claim on a testbed, each with the check that does it.
-fn settled_by(claim: &Claim, testbed: Testbed) -> Vec<(&'static Study, &'static CheckSpec)> {
+fn settled_by(claim: &Claim, testbed: TestbedRef) -> Vec<(&'static Study, &'static CheckSpec)> {
     let check = |study: &'static Study| {
         let spec = study.checks.iter().find(|spec| spec.claim == claim.id)?;
         unit::refusal(study, spec, testbed).is_none().then_some((study, spec))
@@ -135,7 +137,7 @@ fn settled_by(claim: &Claim, testbed: Testbed) -> Vec<(&'static Study, &'static 
 
 /// The smallest plan under which a run on `virtual` shows a possible claim, found and run on the spot.
 pub(super) fn witness(claim: &'static Claim, seed: u64) -> Option<Exhibit> {
-    let testbed = Testbed::Virtual;
+    let testbed = testbed::VIRTUAL;
     let size = |plan: &FaultPlan| (plan.faults.len() + plan.events.len(), plan.to_toml().len());
     let found = settled_by(claim, testbed).into_iter().filter_map(|(study, spec)| {
         let scenario = (study.scenario)(testbed).seed(seed).on(testbed);
@@ -175,7 +177,7 @@ fn found_here(outcome: Outcome, spec: &CheckSpec, seen: Seen, run: Run, seed: u6
         reason: Reason::Found(outcome),
         found_on: Vec::new(),
         how: said(&seen.verdict).map(str::to_owned),
-        drawn_on: Testbed::Virtual,
+        drawn_on: testbed::VIRTUAL,
         moment: moment(&run, spec.check),
         run,
         seen: Some(seen),

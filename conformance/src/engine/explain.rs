@@ -1,6 +1,7 @@
 //! What there is to say of one claim: how it is tried, and evidence that is run on the spot.
 
-use faultwire_sim::Testbed;
+use faultwire_sim::testbed;
+use faultwire_sim::testbed::TestbedRef;
 
 use super::exhibit::{self, Exhibit};
 use super::{AnyMutant, ReplayOptions, base_name, replay, studies, unit};
@@ -15,7 +16,7 @@ pub struct Explanation {
     /// The studies that settle it.
     pub studies: Vec<&'static Study>,
     /// For each testbed, in the order of reports, why it cannot settle the claim, if it cannot.
-    pub testbeds: Vec<(Testbed, Option<String>)>,
+    pub testbeds: Vec<(TestbedRef, Option<String>)>,
     /// The deliberate bugs that break it, where it is guaranteed.
     pub mutants: Vec<AnyMutant>,
     /// The smallest run on `virtual` that shows a possible claim, or that exposes the first mutant of a
@@ -30,7 +31,7 @@ pub fn explain(claim: &'static Claim, seed: u64) -> Explanation {
     let of_claim = |study: &&'static Study| study.checks.iter().any(|spec| spec.claim == claim.id);
     let studies: Vec<&'static Study> = studies().into_iter().filter(of_claim).collect();
     // Where no study of it can be tried, the reason of the first is told.
-    let refusal = |testbed: Testbed| {
+    let refusal = |testbed: TestbedRef| {
         let specs = studies.iter().flat_map(|study| study.checks.iter().map(move |spec| (study, spec)));
         let of_claim = specs.filter(|(_, spec)| spec.claim == claim.id);
         let refusals: Vec<_> = of_claim.map(|(study, spec)| unit::refusal(study, spec, testbed)).collect();
@@ -50,7 +51,7 @@ pub fn explain(claim: &'static Claim, seed: u64) -> Explanation {
         mutant.as_ref()?;
         without_the_bug(exhibit)
     });
-    let testbeds = Testbed::ALL.into_iter().map(|testbed| (testbed, refusal(testbed))).collect();
+    let testbeds = testbed::ALL.into_iter().map(|testbed| (testbed, refusal(testbed))).collect();
     Explanation { claim, studies, testbeds, mutants, evidence, sound }
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn shrunk(
     interrupt: &Interrupt,
     shows: &mut dyn FnMut(&Run) -> bool,
 ) -> Shrunk {
-    let limits = ShrinkLimits::on(scenario.testbed());
+    let limits = ShrinkLimits::in_ticks(scenario.testbed().clock().tick_us());
     // From then on nothing is run, and so nothing shows it.
     let run = &mut |plan: &FaultPlan| (!interrupt.is_asked()).then(|| scenario.run(plan));
     scenario.shrink_by(plan, run, shows, &limits)

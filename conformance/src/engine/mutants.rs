@@ -9,7 +9,8 @@ use std::thread;
 
 use faultwire::fault::FaultPlan;
 use faultwire::stack::Mutant;
-use faultwire_sim::{End, Run, Scenario, Testbed};
+use faultwire_sim::testbed::{Capability, TestbedRef};
+use faultwire_sim::{End, Run, Scenario, testbed};
 
 use super::finding::smallest_of;
 use super::{Tell, studies};
@@ -88,16 +89,16 @@ impl AnyMutant {
     }
 
     /// The studies that it can misbehave in on a testbed.
-    fn studies(self, testbed: Testbed) -> Vec<&'static Study> {
+    fn studies(self, testbed: TestbedRef) -> Vec<&'static Study> {
         let all = match self {
             AnyMutant::Stack(_) => studies(),
             AnyMutant::Program(study, _) => vec![study],
         };
-        all.into_iter().filter(|study| (study.refuses)(testbed).is_none()).collect()
+        all.into_iter().filter(|study| study.refusal(testbed).is_none()).collect()
     }
 
     /// How it is tried in one of its studies.
-    fn trial(self, study: &'static Study, testbed: Testbed, search: Search, seed: u64) -> Trial {
+    fn trial(self, study: &'static Study, testbed: TestbedRef, search: Search, seed: u64) -> Trial {
         let sound = (study.scenario)(testbed).on(testbed).seed(seed);
         let broken = match self {
             AnyMutant::Stack(mutant) => sound.clone().mutant(mutant),
@@ -115,8 +116,8 @@ impl AnyMutant {
         // The receiver is gone only when the whole work is.
         let _ = tell.send(Tell::Starts(self.name().to_owned()));
         let (testbed, most) = match self {
-            AnyMutant::Stack(_) => (Testbed::Virtual, SEARCH),
-            AnyMutant::Program(..) => (Testbed::Loopback, Search::FAULT_FREE),
+            AnyMutant::Stack(_) => (testbed::VIRTUAL, SEARCH),
+            AnyMutant::Program(..) => (testbed::LOOPBACK, Search::FAULT_FREE),
         };
         for study in self.studies(testbed) {
             let search = if study.search == Search::FAULT_FREE { study.search } else { most };
@@ -175,7 +176,7 @@ pub fn mutants_until(seed: u64, progress: &mut dyn Progress, interrupt: &Interru
 /// The smallest run on `virtual` in which the check that must see a mutant does, with that check and what it
 /// saw.
 pub(super) fn exposed(mutant: AnyMutant, seed: u64) -> Option<(Run, CheckSpec, Seen)> {
-    let testbed = Testbed::Virtual;
+    let testbed = testbed::VIRTUAL;
     let settles = |spec: &&CheckSpec| spec.claim == mutant.breaks();
     let size = |run: &Run| (run.plan.faults.len() + run.plan.events.len(), run.trace.events().len());
     let mut best: Option<(Run, CheckSpec, Seen)> = None;
@@ -230,7 +231,7 @@ impl Trial {
         let (depth, random) = if concerns { (search.exhaustive, search.random) } else { (0, 0) };
         let scenario = self.broken.clone().exhaustive(depth).random(random);
         let mut found = None;
-        let takes_faults = scenario.testbed().carries_faults();
+        let takes_faults = scenario.testbed().has(Capability::Faults);
         let mut look = |run: &Run| {
             for spec in study.checks {
                 let verdict = seen_by(spec, run).verdict;

@@ -31,7 +31,7 @@ pub(super) fn open(options: &VerifyOptions, units: &[Unit], done: &Done) -> Vec<
     let serves = |unit: &Unit| {
         let looks_at = |claim| unit.study.checks.iter().any(|spec| spec.claim == claim);
         let is_there = |row: &crate::report::Row| {
-            (row.testbed, row.subject) == (unit.testbed.name(), unit.testbed.subject())
+            (row.testbed, row.subject) == (unit.testbed.name(), unit.testbed.subject().name)
         };
         open.iter().any(|row| is_there(row) && looks_at(row.claim))
     };
@@ -77,14 +77,15 @@ fn is_guaranteed(claim: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use faultwire_sim::Testbed;
+    use faultwire_sim::testbed;
+    use faultwire_sim::testbed::TestbedRef;
 
     use super::*;
     use crate::engine::studies;
 
     const CLAIM: &str = "tcp/connected-before-accept";
 
-    fn of(testbed: Testbed) -> (VerifyOptions, Vec<Unit>) {
+    fn of(testbed: TestbedRef) -> (VerifyOptions, Vec<Unit>) {
         let options = VerifyOptions {
             claims: vec![Claim::of(CLAIM).expect("a claim")],
             testbeds: vec![testbed],
@@ -102,12 +103,12 @@ mod tests {
         (options, units)
     }
 
-    fn part(testbed: Testbed) -> Part {
+    fn part(testbed: TestbedRef) -> Part {
         let tried = Tried { fault_free: 1, ..Tried::default() };
         Part { tried, exercised: 1, ..Part::new(CLAIM, testbed) }
     }
 
-    fn witness(testbed: Testbed) -> Part {
+    fn witness(testbed: TestbedRef) -> Part {
         let finding =
             crate::engine::Finding { how: "so".to_owned(), plan: Default::default(), shrink_runs: 0 };
         Part { finding: Some(finding), ..part(testbed) }
@@ -116,7 +117,7 @@ mod tests {
     #[test]
     fn what_real_time_left_open_is_tried_again_until_it_is_settled() {
         for (testbed, is_tried_again) in
-            [(Testbed::Lab, true), (Testbed::Loopback, true), (Testbed::Virtual, false)]
+            [(testbed::LAB, true), (testbed::LOOPBACK, true), (testbed::VIRTUAL, false)]
         {
             let (options, units) = of(testbed);
             let mut done = Done::new();
@@ -138,10 +139,10 @@ mod tests {
 
     #[test]
     fn a_break_is_not_tried_away() {
-        let (_, units) = of(Testbed::Lab);
+        let (_, units) = of(testbed::LAB);
         let mut done = Done::new();
-        enter(&mut done, 0, (Tried::default(), vec![witness(Testbed::Lab)]));
-        enter(&mut done, 0, (Tried::default(), vec![part(Testbed::Lab)]));
+        enter(&mut done, 0, (Tried::default(), vec![witness(testbed::LAB)]));
+        enter(&mut done, 0, (Tried::default(), vec![part(testbed::LAB)]));
         assert!(done[&0].1[0].finding.is_some() && !units.is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! Rows of a report: what all studies of a claim say of it on a testbed, put together.
 
 use faultwire::fault::FaultPlan;
-use faultwire_sim::Testbed;
+use faultwire_sim::testbed::TestbedRef;
 
 use super::{Finding, Part, VerifyOptions};
 use crate::claim::{Claim, Modality};
@@ -9,7 +9,7 @@ use crate::report::{Outcome, Row};
 
 /// A row for each claim on each testbed.
 pub(super) fn rows(options: &VerifyOptions, parts: &[Part]) -> Vec<Row> {
-    let on = |claim: &'static Claim, testbed: Testbed| {
+    let on = |claim: &'static Claim, testbed: TestbedRef| {
         if let Some(why) = options.unavailable(testbed) {
             return Row::unavailable(claim, testbed, why);
         }
@@ -24,7 +24,7 @@ pub(super) fn rows(options: &VerifyOptions, parts: &[Part]) -> Vec<Row> {
         .collect()
 }
 
-fn row(claim: &'static Claim, testbed: Testbed, parts: &[&Part]) -> Row {
+fn row(claim: &'static Claim, testbed: TestbedRef, parts: &[&Part]) -> Row {
     let tried: Vec<&Part> = parts.iter().copied().filter(|part| part.skipped.is_none()).collect();
     if tried.is_empty() {
         let why = parts.first().and_then(|part| part.skipped.clone());
@@ -39,7 +39,7 @@ fn row(claim: &'static Claim, testbed: Testbed, parts: &[&Part]) -> Row {
     row.faults_fired = sum(|part| part.tried.faults_fired);
     row.elapsed_ms = sum(|part| part.elapsed_ms);
     let again = sum(|part| part.tried.again);
-    row.repeats = (testbed.is_lab() || again > 0).then_some(again);
+    row.repeats = (testbed.is_live() || again > 0).then_some(again);
     let (outcome, why, plan) = outcome(claim, &tried, row.exercised);
     (row.outcome, row.why, row.plan) = (outcome, why, plan);
     if outcome == Outcome::Skipped {
@@ -92,7 +92,7 @@ fn outcome(claim: &Claim, parts: &[&Part], exercised: u64) -> (Outcome, Option<S
     let under_faults: u64 = parts.iter().map(|part| part.tried.runs() - part.tried.fault_free).sum();
     // The kernel is free to send other packets the next time: what did not take place there counts for
     // nothing.
-    let in_lab = parts.iter().all(|part| part.testbed.is_lab());
+    let in_lab = parts.iter().all(|part| part.testbed.is_live());
     if inert > if in_lab { under_faults } else { 0 } {
         return (
             Outcome::Unproven,
@@ -106,14 +106,15 @@ fn outcome(claim: &Claim, parts: &[&Part], exercised: u64) -> (Outcome, Option<S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use faultwire_sim::testbed;
 
     fn part(claim: &'static str) -> Part {
-        Part { exercised: 1, ..Part::new(claim, Testbed::Virtual) }
+        Part { exercised: 1, ..Part::new(claim, testbed::VIRTUAL) }
     }
 
     fn of(claim: &'static str, parts: &[Part]) -> Outcome {
         let parts: Vec<&Part> = parts.iter().collect();
-        row(Claim::of(claim).expect("a claim"), Testbed::Virtual, &parts).outcome
+        row(Claim::of(claim).expect("a claim"), testbed::VIRTUAL, &parts).outcome
     }
 
     fn trouble(claim: &'static str) -> [Part; 3] {

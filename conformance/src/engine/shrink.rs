@@ -8,7 +8,8 @@ use std::fmt;
 
 use faultwire::fault::FaultPlan;
 use faultwire_sim::search::{ShrinkLimits, Shrunk};
-use faultwire_sim::{End, Run, Scenario, Testbed};
+use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{End, Run, Scenario};
 
 use super::finding::named;
 use super::unit;
@@ -29,7 +30,7 @@ pub struct ShrinkOptions {
     /// The plan.
     pub plan: FaultPlan,
     /// Where.
-    pub testbed: Testbed,
+    pub testbed: TestbedRef,
     /// The seed of ports and identifications.
     pub seed: u64,
     /// What the plan must go on to show, or to break; if none, the first thing that its run shows.
@@ -138,7 +139,7 @@ impl Goal {
 
     /// All that a run may show, in the order in which it is looked for: what is broken, how it ended, what is
     /// shown. With a claim, that claim alone.
-    fn all(study: &Study, testbed: Testbed, claim: Option<&Claim>) -> Vec<Goal> {
+    fn all(study: &Study, testbed: TestbedRef, claim: Option<&Claim>) -> Vec<Goal> {
         let specs = || {
             let specs = study.checks.iter().copied();
             specs.filter(|spec| {
@@ -209,7 +210,10 @@ pub fn shrink_plan(
         tell(&best);
         seen.is_some()
     };
-    let limits = ShrinkLimits { runs_max: options.runs_max.max(1), ..ShrinkLimits::on(testbed) };
+    let limits = ShrinkLimits {
+        runs_max: options.runs_max.max(1),
+        ..ShrinkLimits::in_ticks(testbed.clock().tick_us())
+    };
     let Shrunk { plan, minimal, .. } = scenario.shrink_by(&from, run, shows, &limits);
     let runs = made.get();
     let stopped = match minimal {

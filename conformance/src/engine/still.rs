@@ -1,6 +1,7 @@
 //! Whether a replayed run still shows what its plan was found to show.
 
-use faultwire_sim::{End, Testbed};
+use faultwire_sim::End;
+use faultwire_sim::testbed::TestbedRef;
 
 use super::{Replayed, unit};
 use crate::claim::{Claim, Modality};
@@ -24,7 +25,7 @@ impl Replayed {
     /// A run in which something planned did not take place shows nothing. One that did not come to its end
     /// can break a guaranteed claim, and shows no possible one: what it does not have may only not have
     /// happened yet.
-    pub fn still(&self, claim: &'static Claim, study: &Study, testbed: Testbed) -> Still {
+    pub fn still(&self, claim: &'static Claim, study: &Study, testbed: TestbedRef) -> Still {
         let refuses = |why: &String| Still::CannotTell(why.clone());
         let specs = || study.checks.iter().filter(|spec| spec.claim == claim.id);
         let refused: Vec<String> = specs().filter_map(|spec| unit::refusal(study, spec, testbed)).collect();

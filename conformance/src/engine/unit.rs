@@ -12,7 +12,8 @@ use std::time::Instant;
 use faultwire::errno::Errno;
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire_sim::search::Tried;
-use faultwire_sim::{End, Run, Scenario, Testbed};
+use faultwire_sim::testbed::{Capability, TestbedRef};
+use faultwire_sim::{End, Run, Scenario};
 
 use super::finding::{Finding, named, shrunk, smallest};
 use super::{Tell, VerifyOptions};
@@ -25,7 +26,7 @@ pub struct Part {
     /// The claim's id.
     pub claim: &'static str,
     /// Where.
-    pub testbed: Testbed,
+    pub testbed: TestbedRef,
     /// Why it was not tried, if it was not.
     pub skipped: Option<String>,
     /// How hard was tried.
@@ -48,7 +49,7 @@ pub struct Part {
 
 impl Part {
     /// Nothing tried yet.
-    pub(super) fn new(claim: &'static str, testbed: Testbed) -> Part {
+    pub(super) fn new(claim: &'static str, testbed: TestbedRef) -> Part {
         Part {
             claim,
             testbed,
@@ -92,14 +93,14 @@ struct Trouble {
 impl Trouble {
     /// Whether a check saw nothing since the testbed has no such socket option. Ours and the kernel have all
     /// that the studies use: there it would be a fault, and so it is where a run did not come to its end.
-    fn excuses(&self, testbed: Testbed, exercised: u64) -> bool {
-        let may_lack = testbed.subject() == "turmoil";
+    fn excuses(&self, testbed: TestbedRef, exercised: u64) -> bool {
+        let may_lack = testbed.subject().name == "turmoil";
         let ended = self.stalled.is_none() && self.failed.is_none() && self.refused.is_none();
         may_lack && self.lacks_option && ended && exercised == 0
     }
 
     /// Makes the plans of a stall and of a run that could not be made as small as they can be.
-    fn make_smaller(&mut self, scenario: &Scenario, testbed: Testbed, interrupt: &Interrupt) {
+    fn make_smaller(&mut self, scenario: &Scenario, testbed: TestbedRef, interrupt: &Interrupt) {
         if !testbed.is_simulated() {
             return;
         }
@@ -130,7 +131,7 @@ fn wanted<'a>(study: &'a Study, options: &'a VerifyOptions) -> impl Iterator<Ite
 #[derive(Clone, Debug)]
 pub(super) struct Unit {
     pub(super) study: &'static Study,
-    pub(super) testbed: Testbed,
+    pub(super) testbed: TestbedRef,
     /// The numbers of the random plans. The first stretch has all the rest of the search as well.
     numbers: Range<u64>,
 }
@@ -141,12 +142,12 @@ const STRETCH: u64 = 4_096;
 impl Unit {
     /// A study on a testbed, with all of its random plans.
     #[cfg(test)]
-    pub(super) fn whole(study: &'static Study, testbed: Testbed, options: &VerifyOptions) -> Unit {
+    pub(super) fn whole(study: &'static Study, testbed: TestbedRef, options: &VerifyOptions) -> Unit {
         Unit { study, testbed, numbers: 0..options.search(study, testbed).random }
     }
 
     /// All units of a study on a testbed.
-    pub(super) fn all(study: &'static Study, testbed: Testbed, options: &VerifyOptions) -> Vec<Unit> {
+    pub(super) fn all(study: &'static Study, testbed: TestbedRef, options: &VerifyOptions) -> Vec<Unit> {
         let random = options.search(study, testbed).random;
         let stretches = random.div_ceil(STRETCH).max(1);
         let numbers = |index| index * STRETCH..random.min((index + 1) * STRETCH);
@@ -278,27 +279,18 @@ fn said(panic: &(dyn Any + Send)) -> &str {
 }
 
 /// Why a check of a study cannot be settled on a testbed.
-pub(super) fn refusal(study: &Study, spec: &CheckSpec, testbed: Testbed) -> Option<String> {
-    if let Some(why) = (study.refuses)(testbed) {
-        return Some(why.to_owned());
-    }
-    if let Some(why) = spec.not_in_lab.filter(|_| testbed.is_lab()) {
-        return Some(why.to_owned());
-    }
-    if spec.needs_faults && !testbed.carries_faults() {
-        return Some("it takes a fault, and this testbed carries none".to_owned());
-    }
-    if spec.needs_packets && !testbed.shows_packets() {
-        return Some("it looks at packets, and this testbed shows the programs' calls alone".to_owned());
-    }
-    None
+pub(super) fn refusal(study: &Study, spec: &CheckSpec, testbed: TestbedRef) -> Option<String> {
+    let of_check = || spec.needs.iter().find_map(|need| testbed.lacks(*need));
+    let why =
+        study.refusal(testbed).or_else(|| spec.not_live.filter(|_| testbed.is_live())).or_else(of_check);
+    why.map(str::to_owned)
 }
 
 /// Searches a study's plans on a testbed, the random ones aside, and shows each run that counts.
 fn sweep(
     study: &Study,
     scenario: &Scenario,
-    testbed: Testbed,
+    testbed: TestbedRef,
     search: Search,
     options: &VerifyOptions,
     visit: &mut Visit<'_>,
@@ -310,16 +302,16 @@ fn sweep(
     };
     let mut fault_free = None;
     let mut tried = with.search(&mut |run| {
-        if testbed.is_lab() && fault_free.is_none() {
+        if testbed.is_live() && fault_free.is_none() {
             fault_free = Some(run.clone());
         }
         visit(run)
     });
-    if !testbed.carries_faults() || tried.stopped {
+    if !testbed.has(Capability::Faults) || tried.stopped {
         return tried;
     }
     let mut further = (study.plans)(scenario);
-    if testbed == Testbed::Relay && search == Search::FAULT_FREE {
+    if !testbed.is_simulated() && !testbed.is_live() && search == Search::FAULT_FREE {
         further.extend(relay_plans());
     }
     if let Some(run) = fault_free {

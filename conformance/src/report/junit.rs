@@ -160,8 +160,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use faultwire::fault::Action;
-    use faultwire_sim::Testbed;
     use faultwire_sim::search::Tried;
+    use faultwire_sim::testbed;
 
     use super::super::tests::{plan, row, sample};
     use super::*;
@@ -173,41 +173,41 @@ mod tests {
                 exhaustive: 12,
                 exercised: 12,
                 elapsed_ms: 1_250,
-                ..row("udp/keeps-boundaries", Testbed::Virtual, Outcome::Held)
+                ..row("udp/keeps-boundaries", testbed::VIRTUAL, Outcome::Held)
             },
             Row {
                 plan: Some(plan(Action::Drop)),
                 faults_planned: 1,
                 faults_fired: 1,
-                ..row("udp/may-lose", Testbed::Virtual, Outcome::Witnessed)
+                ..row("udp/may-lose", testbed::VIRTUAL, Outcome::Witnessed)
             },
             Row {
                 why: Some("the program got <1> & \"2\"\u{0}, not 1".to_owned()),
                 plan: Some(plan(Action::DelayUs(220_000))),
                 replay: Some("faultwire replay target/faultwire/a.toml --testbed virtual".to_owned()),
-                ..row("tcp/in-order", Testbed::Virtual, Outcome::Broken)
+                ..row("tcp/in-order", testbed::VIRTUAL, Outcome::Broken)
             },
-            row("tcp/every-byte", Testbed::Virtual, Outcome::Unproven),
+            row("tcp/every-byte", testbed::VIRTUAL, Outcome::Unproven),
             Row {
                 why: Some("600 s of virtual time".to_owned()),
-                ..row("tcp/both-ways", Testbed::Virtual, Outcome::Stalled)
+                ..row("tcp/both-ways", testbed::VIRTUAL, Outcome::Stalled)
             },
             Row::skipped(
                 Claim::of("udp/may-lose").unwrap(),
-                Testbed::Loopback,
+                testbed::LOOPBACK,
                 "the testbed carries no faults",
             ),
             Row {
                 known: Some("it throws away what was not read"),
-                ..row("tcp/close-flushes", Testbed::TurmoilOwn, Outcome::Broken)
+                ..row("tcp/close-flushes", testbed::TURMOIL_OWN, Outcome::Broken)
             },
             Row {
                 known: Some("it has no half-close"),
-                ..row("tcp/half-close", Testbed::TurmoilOwn, Outcome::Held)
+                ..row("tcp/half-close", testbed::TURMOIL_OWN, Outcome::Held)
             },
             Row {
                 why: Some("a check panicked".to_owned()),
-                ..row("udp/multicast", Testbed::Virtual, Outcome::Error)
+                ..row("udp/multicast", testbed::VIRTUAL, Outcome::Error)
             },
         ];
         Report::new(7, rows, Tried::default(), Duration::from_millis(12_345))

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
     use crate::claim::{CLAIMS, Claim};
     use crate::engine::{VerifyOptions, verify};
-    use faultwire_sim::Testbed;
+    use faultwire_sim::testbed;
 
     fn unset(names: &[&str]) -> Vec<Setting> {
         let setting = |name: &&str| Setting { name: (*name).to_owned(), value: "No such file".to_owned() };
@@ -93,7 +93,7 @@ mod tests {
         let settings = LabSettings::of(Profile::Fast, &unset(&["ipv4/tcp_sack"]));
         let options = VerifyOptions {
             claims: vec![Claim::of("tcp/fast-retransmit").expect("a claim")],
-            testbeds: vec![Testbed::Lab, Testbed::LabOursClient],
+            testbeds: vec![testbed::LAB, testbed::LAB_OURS_CLIENT],
             unavailable: Vec::new(),
             cases: None,
             thorough: false,
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn each_form_of_the_report_names_the_profile_and_what_is_absent() {
         let settings = LabSettings::of(Profile::Fast, &unset(&["ipv4/tcp_sack"]));
-        let rows = vec![row("udp/may-lose", Testbed::Lab, Outcome::Witnessed)];
+        let rows = vec![row("udp/may-lose", testbed::LAB, Outcome::Witnessed)];
         let mut report =
             Report::new(0, rows, faultwire_sim::search::Tried::default(), std::time::Duration::ZERO);
         let json =

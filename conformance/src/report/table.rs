@@ -413,11 +413,12 @@ fn cell(row: &Row) -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use faultwire_sim::testbed;
 
     #[test]
     fn testbeds_that_do_not_fit_beside_the_others_get_a_table_of_their_own() {
         let beds: Vec<_> =
-            faultwire_sim::Testbed::ALL.iter().map(|testbed| (testbed.name(), testbed.subject())).collect();
+            testbed::ALL.iter().map(|testbed| (testbed.name(), testbed.subject().name)).collect();
         let sizes = |width| parts(&beds, width).iter().map(|part| part.len()).collect::<Vec<_>>();
         // The subjects of the lab stay together.
         assert_eq!(sizes(80), [5, 3]);

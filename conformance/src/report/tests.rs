@@ -1,4 +1,6 @@
 use faultwire::fault::{Action, Class, Packet};
+use faultwire_sim::testbed;
+use faultwire_sim::testbed::{Capability, TestbedRef};
 
 use super::*;
 
@@ -6,7 +8,7 @@ pub(super) fn plan(action: Action) -> FaultPlan {
     FaultPlan::new().fault(["client", "server"], Packet::nth(Class::Datagram, 1), action)
 }
 
-pub(super) fn row(id: &str, testbed: Testbed, outcome: Outcome) -> Row {
+pub(super) fn row(id: &str, testbed: TestbedRef, outcome: Outcome) -> Row {
     Row::new(Claim::of(id).expect("a claim"), testbed, outcome)
 }
 
@@ -15,8 +17,8 @@ pub(super) fn sample() -> Report {
     for claim in CLAIMS_OF_THE_SAMPLE {
         let claim = Claim::of(claim).expect("a claim");
         // Those of a table that fits 80 columns.
-        for testbed in Testbed::ALL.into_iter().filter(|testbed| !testbed.is_lab()) {
-            if claim.over_plans && !testbed.carries_faults() {
+        for testbed in testbed::ALL.into_iter().filter(|testbed| !testbed.is_live()) {
+            if claim.over_plans && !testbed.has(Capability::Faults) {
                 rows.push(Row::skipped(
                     claim,
                     testbed,
@@ -82,7 +84,7 @@ fn a_table_of_what_is_as_claimed() {
 fn a_table_of_failures() {
     let known = Row {
         known: Some("its close throws away what the peer has not read"),
-        ..row("tcp/close-flushes", Testbed::TurmoilOwn, Outcome::Broken)
+        ..row("tcp/close-flushes", testbed::TURMOIL_OWN, Outcome::Broken)
     };
     let rows = vec![
         Row {
@@ -91,15 +93,15 @@ fn a_table_of_failures() {
             replay: Some("faultwire replay target/faultwire/udp-never-repeats.toml".to_owned()),
             exhaustive: 12,
             exercised: 12,
-            ..row("udp/never-repeats", Testbed::Virtual, Outcome::Broken)
+            ..row("udp/never-repeats", testbed::VIRTUAL, Outcome::Broken)
         },
-        row("udp/never-repeats", Testbed::Turmoil, Outcome::Unproven),
-        row("udp/may-reorder", Testbed::Virtual, Outcome::Unwitnessed),
+        row("udp/never-repeats", testbed::TURMOIL, Outcome::Unproven),
+        row("udp/may-reorder", testbed::VIRTUAL, Outcome::Unwitnessed),
         Row {
             why: Some("600 s of virtual time".to_owned()),
-            ..row("udp/may-reorder", Testbed::Turmoil, Outcome::Stalled)
+            ..row("udp/may-reorder", testbed::TURMOIL, Outcome::Stalled)
         },
-        row("udp/may-lose", Testbed::Virtual, Outcome::Error),
+        row("udp/may-lose", testbed::VIRTUAL, Outcome::Error),
         known.clone(),
         Row { outcome: Outcome::Held, claim: "tcp/half-close", ..known },
     ];
@@ -116,7 +118,7 @@ fn colour_where_it_is_wanted() {
 
 #[test]
 fn a_known_failure_must_fail() {
-    let known = |outcome| Row { known: Some("reason"), ..row("tcp/reset", Testbed::TurmoilOwn, outcome) };
+    let known = |outcome| Row { known: Some("reason"), ..row("tcp/reset", testbed::TURMOIL_OWN, outcome) };
     let code = |row| Report::new(0, vec![row], Tried::default(), Duration::ZERO).exit_code();
     assert_eq!(code(known(Outcome::Broken)), exit::AS_CLAIMED);
     assert_eq!(code(known(Outcome::Unwitnessed)), exit::AS_CLAIMED);
@@ -125,11 +127,11 @@ fn a_known_failure_must_fail() {
         assert_eq!(code(known(outcome)), exit::CLAIM_FAILED, "{outcome:?}");
     }
     let claim = Claim::of("tcp/reset").expect("a claim");
-    assert_eq!(code(Row::unavailable(claim, Testbed::TurmoilOwn, "no sockets")), exit::AS_CLAIMED);
+    assert_eq!(code(Row::unavailable(claim, testbed::TURMOIL_OWN, "no sockets")), exit::AS_CLAIMED);
     assert_eq!(code(known(Outcome::Held)), exit::CLAIM_FAILED);
     assert_eq!(code(known(Outcome::Error)), exit::INTERNAL);
-    assert_eq!(code(row("tcp/reset", Testbed::Loopback, Outcome::Broken)), exit::CLAIM_FAILED);
-    assert_eq!(code(row("tcp/reset", Testbed::Loopback, Outcome::Skipped)), exit::AS_CLAIMED);
+    assert_eq!(code(row("tcp/reset", testbed::LOOPBACK, Outcome::Broken)), exit::CLAIM_FAILED);
+    assert_eq!(code(row("tcp/reset", testbed::LOOPBACK, Outcome::Skipped)), exit::AS_CLAIMED);
 }
 
 #[test]
@@ -142,7 +144,7 @@ fn the_json_contract() {
         faults_planned: 2,
         faults_fired: 2,
         replay: Some("not part of it".to_owned()),
-        ..row("udp/may-lose", Testbed::Virtual, Outcome::Witnessed)
+        ..row("udp/may-lose", testbed::VIRTUAL, Outcome::Witnessed)
     }];
     let report = Report::new(18_446_744_073_709_551_615, rows, Tried::default(), Duration::from_secs(1));
     insta::assert_snapshot!(report.to_json().unwrap());
@@ -153,14 +155,14 @@ fn the_json_contract() {
 #[test]
 fn each_form_of_the_report_states_how_settings_differ_from_the_defaults() {
     let report = |outcome| {
-        let rows = vec![row("tcp/reset", Testbed::TurmoilOwn, outcome)];
+        let rows = vec![row("tcp/reset", testbed::TURMOIL_OWN, outcome)];
         Report::new(0, rows, Tried::default(), Duration::ZERO)
     };
     let held = report(Outcome::Held);
     let json: serde_json::Value = serde_json::from_str(&held.to_json().unwrap()).unwrap();
     let settings = json["deviations"][0]["settings"].as_array().unwrap();
     assert_eq!(json["deviations"][0]["subject"], "turmoil");
-    assert_eq!(settings.len(), Testbed::TurmoilOwn.deviations().len());
+    assert_eq!(settings.len(), testbed::TURMOIL_OWN.deviations().len());
     let table = held.to_table(TableOptions { width: 1_000, ..PLAIN });
     let page = held.to_html(&[]).unwrap();
     for setting in settings {
@@ -168,7 +170,7 @@ fn each_form_of_the_report_states_how_settings_differ_from_the_defaults() {
         assert!(table.contains(setting) && page.contains(&setting.replace('\'', "&#39;")), "{setting}");
     }
     assert_eq!(report(Outcome::Skipped).deviations, []);
-    let ours = vec![row("tcp/reset", Testbed::Virtual, Outcome::Held)];
+    let ours = vec![row("tcp/reset", testbed::VIRTUAL, Outcome::Held)];
     assert_eq!(Report::new(0, ours, Tried::default(), Duration::ZERO).deviations, []);
 }
 

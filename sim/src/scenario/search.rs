@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use faultwire::fault::{Anchor, Direction, EventKind, FaultPlan, PlanEvent, When};
 
-use super::Scenario;
+use super::{Capability, Clock, Scenario};
 use crate::run::{End, Run};
 use crate::search::{Grid, PlanSpace, RandomSearch, StormSearch, Sweep, Tried};
 
@@ -41,11 +41,11 @@ impl Scenario {
     /// The single faults that a sweep tries on each packet.
     pub fn grid(&self) -> Grid {
         let rtt = self.base.link.numbers().delay() * 2;
-        let timeout = self.timeout.unwrap_or(if self.testbed.is_lab() { TIMEOUT_IN_LAB } else { TIMEOUT });
+        let timeout = self.timeout.unwrap_or(if self.testbed.is_live() { TIMEOUT_IN_LAB } else { TIMEOUT });
         let grid = Grid::new(rtt, timeout).cancelling_bits(self.cancelling_bits);
-        match self.testbed {
-            testbed if testbed.has_ticks() => grid.whole_ticks(),
-            testbed if testbed.is_lab() => grid.steady(),
+        match self.testbed.clock() {
+            Clock::Ticks(_) => grid.whole_ticks(),
+            Clock::Real if self.testbed.is_live() => grid.steady(),
             _ => grid,
         }
     }
@@ -55,7 +55,7 @@ impl Scenario {
         let mut run = self.run(plan);
         for _ in 0..REPEATS_MAX {
             let is_refused = matches!(run.end, End::Refused { .. });
-            if !self.testbed.is_lab() || run.fired.all() || is_refused || self.is_asked_to_end() {
+            if !self.testbed.is_live() || run.fired.all() || is_refused || self.is_asked_to_end() {
                 break;
             }
             let repeats = run.repeats + 1;
@@ -95,7 +95,7 @@ impl Scenario {
     /// one.
     fn members(&self) -> (Vec<FaultPlan>, u64) {
         let Some(family) = &self.family else { return (Vec::new(), 0) };
-        let (members, of) = family.members(self.testbed.has_link(), self.settings.seed);
+        let (members, of) = family.members(self.testbed.has(Capability::Delay), self.settings.seed);
         (members.iter().map(|member| member.plan(&self.base, &self.name)).collect(), of)
     }
 
@@ -109,7 +109,7 @@ impl Scenario {
     ) -> Tried {
         let run = &mut |plan: &FaultPlan| self.run(plan);
         let (seed, scenario, draws_max) = (self.settings.seed, self.name.as_str(), DRAWS_MAX);
-        let tick_us = if self.testbed.has_ticks() { 1_000 } else { 1 };
+        let tick_us = self.testbed.clock().tick_us();
         if let Some(storm) = &self.storm {
             let base = &self.base;
             let family = self.family.as_deref();

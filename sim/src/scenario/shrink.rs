@@ -30,7 +30,12 @@ impl Scenario {
     /// the scenario has stays in it, and no outage that ended lasts on.
     pub fn shrink(&self, plan: &FaultPlan, shows: &mut dyn FnMut(&Run) -> bool) -> Shrunk {
         // A plan of which something did not take place is not the smallest, and the shrinker finds that out.
-        self.shrink_by(plan, &mut |plan| Some(self.run(plan)), shows, &ShrinkLimits::on(self.testbed))
+        self.shrink_by(
+            plan,
+            &mut |plan| Some(self.run(plan)),
+            shows,
+            &ShrinkLimits::in_ticks(self.testbed.clock().tick_us()),
+        )
     }
 
     /// The same with the runs that `run` makes, the first of the plan as it is; none once no more are to be
@@ -98,7 +103,7 @@ impl Scenario {
             let is_kin = left.is_subset(first.get_or_insert_with(|| left.clone()));
             is_kin && shows(&run)
         };
-        is_minimal_from(&self.base, plan, &mut shown, &ShrinkLimits::on(self.testbed))
+        is_minimal_from(&self.base, plan, &mut shown, &ShrinkLimits::in_ticks(self.testbed.clock().tick_us()))
     }
 }
 

@@ -17,8 +17,6 @@ use std::hash::Hash;
 use faultwire::fault::FaultPlan;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use crate::Testbed;
-
 use self::kept::Kept;
 use super::ladder::{Place, item_count, recounted, steps, without_items, without_what_is_undone};
 
@@ -33,9 +31,8 @@ pub struct ShrinkLimits {
 }
 
 impl ShrinkLimits {
-    /// The default on a testbed: where time goes by in ticks, times move in whole ones.
-    pub fn on(testbed: Testbed) -> ShrinkLimits {
-        let tick_us = if testbed.has_ticks() { 1_000 } else { 1 };
+    /// The default, where times move in ticks of so many microseconds.
+    pub fn in_ticks(tick_us: u64) -> ShrinkLimits {
         ShrinkLimits { tick_us, ..ShrinkLimits::default() }
     }
 }

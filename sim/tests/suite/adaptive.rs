@@ -10,7 +10,7 @@ use faultwire::network::Network as _;
 use faultwire::program::file::{self, Incoming, Store};
 use faultwire::program::{Limits, listen};
 use faultwire_sim::seed::derive;
-use faultwire_sim::{End, Net, Result, Scenario, Testbed, scenario};
+use faultwire_sim::{End, Net, Result, Scenario, scenario, testbed};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -85,7 +85,7 @@ fn a_reliable_stream_survives_any_two_faults_and_many() {
 
 #[test]
 fn it_does_so_in_turmoil_too() {
-    asking().on(Testbed::Turmoil).exhaustive(1).check();
+    asking().on(testbed::TURMOIL).exhaustive(1).check();
 }
 
 /// A receiver that counts what comes, and fails on what it has had.

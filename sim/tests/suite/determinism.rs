@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::network::{Datagram as _, Network as _};
-use faultwire_sim::{Net, Result, Scenario, Testbed, scenario};
+use faultwire_sim::{Net, Result, Scenario, scenario, testbed};
 
 /// Two clients race for a server that answers whoever comes.
 fn race() -> Scenario {
@@ -38,7 +38,7 @@ fn hashes() -> String {
     let fault = |action| Fault::new(["left", "server"], Packet::nth(Class::Datagram, 2), action);
     let plans = actions.map(|action| FaultPlan::new().faults([fault(action)]));
     let mut lines = String::new();
-    for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL] {
         for plan in &plans {
             let run = race().on(testbed).run(plan);
             assert!(run.fired.all() && run.end.is_finished());
@@ -125,7 +125,7 @@ fn a_run_leaves_no_program_behind() {
         Ok(())
     });
     for testbed in
-        [Testbed::Virtual, Testbed::Turmoil, Testbed::TurmoilOwn, Testbed::Loopback, Testbed::Relay]
+        [testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_OWN, testbed::LOOPBACK, testbed::RELAY]
     {
         for _ in 0..10 {
             assert!(holding.clone().on(testbed).run(&FaultPlan::default()).end.is_finished());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use faultwire::fault::{Action, Class, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire_sim::search::{PlanSpace, RandomSearch};
-use faultwire_sim::{End, Net, Result, Scenario, Testbed, scenario};
+use faultwire_sim::{End, Net, Result, Scenario, scenario, testbed};
 
 async fn echo_server(net: Net) -> std::io::Result<()> {
     let socket = net.datagram("0.0.0.0:7000", &[]).await?;
@@ -83,7 +83,7 @@ fn plans() -> Vec<FaultPlan> {
 
 #[test]
 fn the_same_programs_run_on_every_testbed() {
-    for testbed in [Testbed::Virtual, Testbed::Turmoil, Testbed::TurmoilOwn, Testbed::Loopback] {
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_OWN, testbed::LOOPBACK] {
         let run = echo().on(testbed).run(&FaultPlan::default());
         assert_eq!(run.end, End::Finished, "{testbed}");
         let answers = run.trace.calls_of(run.trace.host("client").unwrap()).count();
@@ -93,7 +93,7 @@ fn the_same_programs_run_on_every_testbed() {
 
 #[test]
 fn runs_repeat_bit_for_bit() {
-    for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL] {
         for plan in plans() {
             let (once, again) = (echo().on(testbed).run(&plan), echo().on(testbed).run(&plan));
             assert_eq!(once.end, End::Finished, "{testbed} {plan:?}\n{}", once.trace.text());
@@ -111,14 +111,14 @@ fn hosts_see_the_same_on_both_fabrics() {
             let run = echo().on(testbed).run(&plan);
             ["server", "client"].map(|name| run.trace.host_sequence(run.trace.host(name).unwrap()))
         };
-        assert_eq!(of(Testbed::Virtual), of(Testbed::Turmoil), "{plan:?}");
+        assert_eq!(of(testbed::VIRTUAL), of(testbed::TURMOIL), "{plan:?}");
     }
 }
 
 #[test]
 fn the_relay_applies_a_plan_to_real_datagrams() {
     let plan = plan(&[("client", "server", 2, Action::Drop), ("server", "client", 3, Action::Duplicate)]);
-    let run = echo().on(Testbed::Relay).run(&plan);
+    let run = echo().on(testbed::RELAY).run(&plan);
     assert_eq!(run.end, End::Finished, "{}", run.trace.text());
     assert!(run.fired.all(), "{}", run.trace.text());
     assert!(run.elapsed.since_start() >= Duration::from_millis(200), "the lost message was not waited for");
@@ -151,7 +151,7 @@ fn hosts_see_the_same_on_both_fabrics_whatever_the_plan() {
             let of = |name| run.trace.host_sequence(run.trace.host(name).unwrap());
             (of("server"), of("client"), run.fired)
         };
-        let (ours, theirs) = (of(Testbed::Virtual), of(Testbed::Turmoil));
+        let (ours, theirs) = (of(testbed::VIRTUAL), of(testbed::TURMOIL));
         let differs = |(one, two): (&Vec<String>, &Vec<String>)| {
             one.iter().zip(two).find(|(one, two)| one != two).map(|(one, two)| format!("{one}\n{two}"))
         };

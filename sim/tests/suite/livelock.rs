@@ -13,7 +13,7 @@ use faultwire::stack::{
 };
 use faultwire::time::Time;
 use faultwire::trace::{DropReason, Note};
-use faultwire_sim::{End, Net, Result, Scenario, Settings, Testbed, scenario};
+use faultwire_sim::{End, Net, Result, Scenario, Settings, scenario, testbed};
 
 /// What a stack does on and on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -167,9 +167,9 @@ fn a_stack_that_livelocks_ends_its_run_with_the_reason() {
         (|config| Restless::boxed(config, Livelock::Timeout), "a timeout last: it livelocks"),
     ];
     for (stack, why) in stacks {
-        for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+        for testbed in [testbed::VIRTUAL, testbed::TURMOIL] {
             // turmoil's time goes on whatever the stack asks for.
-            if why.contains("timeout") && testbed == Testbed::Turmoil {
+            if why.contains("timeout") && testbed == testbed::TURMOIL {
                 continue;
             }
             let end = with_stack(stack).on(testbed).run(&FaultPlan::default()).end;

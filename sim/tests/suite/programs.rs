@@ -5,9 +5,10 @@ use std::time::Duration;
 use faultwire::fault::{Action, Class, FaultPlan, Packet};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire::program::{ClientError, Limits, bind, bulk, listen, numbered, tcp, udp};
-use faultwire_sim::{End, Result, Testbed, scenario};
+use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{End, Result, scenario, testbed};
 
-const SIMULATED: [Testbed; 2] = [Testbed::Virtual, Testbed::Turmoil];
+const SIMULATED: [TestbedRef; 2] = [testbed::VIRTUAL, testbed::TURMOIL];
 const PATIENCE: Duration = Duration::from_millis(200);
 
 fn plan(direction: (&str, &str), nth: u32, action: Action) -> FaultPlan {
@@ -113,7 +114,7 @@ fn a_numbered_series_shows_each_fault() {
 
 /// Two echo or reply servers, the second of which seems to have asked the first something: how many datagrams
 /// are on the wire in the half minute after that.
-fn datagrams_between(testbed: Testbed, echo: [bool; 2]) -> u32 {
+fn datagrams_between(testbed: TestbedRef, echo: [bool; 2]) -> u32 {
     let limits = || Limits::default().with_answers(50, 1_000);
     let serve = |echo: bool, port: u16, start: bool| {
         move |net: faultwire_sim::Net| async move {
@@ -158,7 +159,7 @@ fn two_responders_soon_leave_each_other_alone() {
 
 #[test]
 fn tcp_programs_run_on_every_testbed_that_carries_streams() {
-    for testbed in [Testbed::Virtual, Testbed::Turmoil, Testbed::TurmoilOwn, Testbed::Loopback] {
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_OWN, testbed::LOOPBACK] {
         let run = scenario("tcp programs")
             .on(testbed)
             .server(|net| async move {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use faultwire::fault::{Action, Class, EventKind, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire_sim::search::Family;
-use faultwire_sim::{End, Net, Result, Scenario, Settings, Testbed, scenario};
+use faultwire_sim::{End, Net, Result, Scenario, Settings, scenario, testbed};
 
 async fn counter(net: Net) -> std::io::Result<()> {
     let socket = net.datagram("0.0.0.0:7000", &[]).await?;
@@ -144,7 +144,7 @@ fn members_count_as_runs_without_faults() {
     assert_eq!((tried.fault_free, tried.fault_free_of, tried.inert), (58, 58, 0));
     assert!(tried.singles > 0 && tried.singles == tried.singles_of);
     // A link's delay is nothing on the loopback interface.
-    let real = family_of(|_, _, _| false).exhaustive(0).on(Testbed::Loopback);
+    let real = family_of(|_, _, _| false).exhaustive(0).on(testbed::LOOPBACK);
     assert_eq!(real.search(&mut |_| ControlFlow::Continue(())).fault_free, 45);
 }
 
@@ -187,7 +187,7 @@ fn a_scenario_that_cannot_run_says_why() {
 
 #[test]
 fn a_program_that_never_waits_stalls() {
-    for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL] {
         let mut settings = Settings::default();
         settings.events_max = 20_000;
         let sending = scenario("flood").client(|net: Net| async move {
@@ -221,7 +221,7 @@ fn a_client_that_ends_twice_is_one_client() {
         event(EventKind::Restart("left".into()), 20_000),
     ];
     let plan = FaultPlan::new().events(events);
-    for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL] {
         let brief = |net: Net| async move {
             net.sleep(Duration::from_millis(5)).await;
             Result::Ok(())
@@ -263,7 +263,7 @@ fn a_broken_invariant_is_a_failure_of_the_run() {
 
 #[test]
 fn a_client_that_waits_for_ever_stalls_and_its_sockets_are_told() {
-    for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL] {
         let waiting = scenario("waiting").on(testbed).server(counter).client(|net: Net| async move {
             let socket = net.datagram("0.0.0.0:5000", &[]).await?;
             socket.recv_from(&mut [0]).await?;
@@ -279,7 +279,7 @@ fn a_client_that_waits_for_ever_stalls_and_its_sockets_are_told() {
 
 #[test]
 fn a_run_without_a_trace_goes_as_one_with_it() {
-    for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL] {
         let plan = FaultPlan::new().fault(
             ["client", "server"],
             Packet::nth(Class::Datagram, 1),

@@ -7,10 +7,11 @@ use faultwire::errno::Errno;
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::network::{Listener as _, Network as _, Stream as _};
 use faultwire_sim::search::{Family, Storm};
-use faultwire_sim::{End, Net, Result, Scenario, Testbed, scenario};
+use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{End, Net, Result, Scenario, scenario, testbed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-const SIMULATED: [Testbed; 2] = [Testbed::Virtual, Testbed::Turmoil];
+const SIMULATED: [TestbedRef; 2] = [testbed::VIRTUAL, testbed::TURMOIL];
 
 /// Sends back what comes.
 async fn echo(net: Net) -> Result {
@@ -58,7 +59,7 @@ fn a_client_may_choose_where_it_connects_from() {
         let run = chosen.run(&FaultPlan::default());
         assert!(run.end.is_finished(), "{testbed}: {:?}", run.end);
     }
-    let lacking = scenario("lacking").on(Testbed::TurmoilOwn).server(echo).client(|net: Net| async move {
+    let lacking = scenario("lacking").on(testbed::TURMOIL_OWN).server(echo).client(|net: Net| async move {
         let none = net.connect_from("0.0.0.0:5000", "server:7000", &[]).await;
         assert_eq!(none.map(drop).map_err(|error| Errno::of(&error)), Err(Some(Errno::ENOPROTOOPT)));
         Ok(())

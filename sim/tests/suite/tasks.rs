@@ -5,13 +5,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use faultwire::fault::FaultPlan;
 use faultwire::network::{Listener as _, Network as _};
-use faultwire_sim::{End, Net, NetStream, Result, Settings, Testbed, handled, scenario};
+use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{End, Net, NetStream, Result, Settings, handled, scenario, testbed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-const TESTBEDS: [Testbed; 4] = [Testbed::Virtual, Testbed::Turmoil, Testbed::TurmoilOwn, Testbed::Loopback];
+const TESTBEDS: [TestbedRef; 4] =
+    [testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_OWN, testbed::LOOPBACK];
 
 /// A server that starts a task for its connection, and a client that is content with whatever it reads.
-fn end<F, Fut>(testbed: Testbed, serve: F) -> End
+fn end<F, Fut>(testbed: TestbedRef, serve: F) -> End
 where
     F: Fn(NetStream) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,
@@ -105,7 +107,7 @@ fn a_panic_that_the_program_handles_is_no_failure() {
 
 #[test]
 fn a_panic_after_one_that_was_caught_is_seen() {
-    let end = end(Testbed::Virtual, |stream| async move {
+    let end = end(testbed::VIRTUAL, |stream| async move {
         drop(tokio::spawn(async move {
             assert!(catch_unwind(AssertUnwindSafe(|| panic!("caught"))).is_err());
             panics_over(stream).await;
@@ -116,14 +118,14 @@ fn a_panic_after_one_that_was_caught_is_seen() {
 
 #[test]
 fn a_panic_in_one_run_is_not_told_of_the_next() {
-    let failed = end(Testbed::Virtual, |stream| async { drop(tokio::spawn(panics_over(stream))) });
+    let failed = end(testbed::VIRTUAL, |stream| async { drop(tokio::spawn(panics_over(stream))) });
     assert!(matches!(failed, End::Failed { .. }), "{failed:?}");
-    assert_eq!(end(Testbed::Virtual, |_| async {}), End::Finished);
+    assert_eq!(end(testbed::VIRTUAL, |_| async {}), End::Finished);
 }
 
 #[test]
 fn a_program_that_only_yields_is_stopped() {
-    for testbed in [Testbed::Virtual, Testbed::Turmoil, Testbed::TurmoilOwn] {
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_OWN] {
         let mut settings = Settings::default();
         settings.polls_max = 100_000;
         let scenario = scenario("only yields").on(testbed).settings(settings).client(|_| async {

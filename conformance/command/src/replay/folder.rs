@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use faultwire_sim::{End, Testbed};
+use faultwire_sim::End;
+use faultwire_sim::testbed::TestbedRef;
 
 use super::super::bar::Bar;
 use super::super::error::CommandError;
 use super::super::given::{Given, given};
-use super::super::{ctrl_c, output, select};
+use super::super::{ctrl_c, output};
 use super::say::{self, Wrong};
 use faultwire_conformance::claim::Modality;
 use faultwire_conformance::engine::{self, ReplayOptions, Still};
@@ -91,7 +92,7 @@ struct Line {
 }
 
 /// Replays every plan file of a folder.
-pub(super) fn run(folder: &Path, testbed: Testbed, seed: u64) -> Result<u8, CommandError> {
+pub(super) fn run(folder: &Path, testbed: TestbedRef, seed: u64) -> Result<u8, CommandError> {
     let files = plan_files(folder)?;
     let interrupt = ctrl_c::listen();
     let lines = {
@@ -148,14 +149,14 @@ fn plan_files(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
     Ok(files)
 }
 
-fn replayed(path: &Path, name: &str, testbed: Testbed, seed: u64, interrupt: &Interrupt) -> Line {
+fn replayed(path: &Path, name: &str, testbed: TestbedRef, seed: u64, interrupt: &Interrupt) -> Line {
     let line = |claim, result, how: String| Line { name: name.to_owned(), claim, result, how };
     let Given { plan, study, claim } = match given(path, None) {
         Ok(given) => given,
         Err(error) => return line(None, Became::Wrong, error.in_a_line()),
     };
     let id = claim.map(|claim| claim.id);
-    if let Some(why) = (study.refuses)(testbed) {
+    if let Some(why) = study.refusal(testbed) {
         return line(id, Became::Skipped, why.to_owned());
     }
     let replayed = engine::replay_until(&ReplayOptions { study, plan, testbed, seed }, interrupt);
@@ -177,7 +178,7 @@ fn replayed(path: &Path, name: &str, testbed: Testbed, seed: u64, interrupt: &In
 }
 
 /// What became of each plan, what it is, and beneath that how it showed: within so many columns.
-fn list(lines: &[Line], testbed: Testbed, width: usize) -> String {
+fn list(lines: &[Line], testbed: TestbedRef, width: usize) -> String {
     let results = lines.iter().map(|line| line.result.words().chars().count()).max().unwrap_or(0);
     let mut out = String::new();
     for Line { name, claim, result, how } in lines {
@@ -194,7 +195,7 @@ fn list(lines: &[Line], testbed: Testbed, width: usize) -> String {
         .collect();
     let plans = if lines.len() == 1 { "1 plan".to_owned() } else { format!("{} plans", lines.len()) };
     out.push('\n');
-    let sum = format!("{plans} on {}: {}", select::full_name(testbed), counts.join(", "));
+    let sum = format!("{plans} on {}: {}", testbed, counts.join(", "));
     paragraph(&mut out, "", &sum, width);
     out
 }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use faultwire_sim::{End, Testbed};
+use faultwire_sim::End;
+use faultwire_sim::testbed::TestbedRef;
 
 use super::super::given::Given;
 use faultwire_conformance::claim::Modality;
@@ -60,7 +61,7 @@ pub(super) fn conclusion(
     out: &mut String,
     replayed: &Replayed,
     given: &Given,
-    testbed: Testbed,
+    testbed: TestbedRef,
     width: usize,
 ) -> bool {
     let run = &replayed.run;

@@ -7,12 +7,13 @@ use std::time::Duration;
 use faultwire::fault::{Class, FaultPlan};
 use faultwire::network::{Datagram as _, Listener as _, Network as _};
 use faultwire::trace::{Call, HostId, LossReason, What};
-use faultwire_sim::{End, Net, Run, Testbed, scenario};
+use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{End, Net, Run, scenario, testbed};
 use tokio::io::AsyncReadExt as _;
 
 use crate::bench::helper;
 
-const SUBJECTS: [Testbed; 3] = [Testbed::Lab, Testbed::LabOursClient, Testbed::LabOursServer];
+const SUBJECTS: [TestbedRef; 3] = [testbed::LAB, testbed::LAB_OURS_CLIENT, testbed::LAB_OURS_SERVER];
 
 /// Whether this machine has a lab; says why not.
 fn is_here() -> bool {
@@ -33,7 +34,7 @@ fn event(kind: &str, host: &str, direction: &str, class: &str, nth: u32) -> Stri
 
 /// A client holds a connection to the server, and asks it by datagrams in which of its lives it is, until it
 /// is in the second one.
-fn two_lives(testbed: Testbed, plan: &FaultPlan) -> Run {
+fn two_lives(testbed: TestbedRef, plan: &FaultPlan) -> Run {
     let lives = Arc::new(AtomicU32::new(0));
     scenario("two lives")
         .server(move |net: Net| {
@@ -174,7 +175,7 @@ fn a_plan_that_a_lab_cannot_carry_is_refused_with_the_reason() {
     let crash = plan("[[event]]\nkind = \"crash\"\nhost = \"server\"\nat_us = 5000\n");
     let many = event("restart", "server", "client->server", "datagram", 1).repeat(20);
     for (plan, why) in [(crash, "only a simulation has times that repeat"), (plan(&many), "more than 16")] {
-        let run = two_lives(Testbed::Lab, &plan);
+        let run = two_lives(testbed::LAB, &plan);
         assert!(
             matches!(&run.end, End::Refused { why: it, is_trouble: false } if it.contains(why)),
             "{:?}",

@@ -7,7 +7,7 @@
 use std::thread;
 
 use faultwire_course::{Lesson, Side};
-use faultwire_sim::{End, Testbed};
+use faultwire_sim::{End, testbed};
 
 use crate::bench::helper;
 
@@ -30,7 +30,7 @@ fn both_ways(name: &str) {
     let plan = lesson.recorded().expect("a plan");
     for side in [Side::Believed, Side::Mended] {
         for scenario in lesson.scenarios(side) {
-            let run = scenario.on(Testbed::Lab).run(&plan);
+            let run = scenario.on(testbed::LAB).run(&plan);
             assert!(run.fired.all(), "lesson {name}, {side:?}: {:?}", run.end);
             match side {
                 Side::Believed => {

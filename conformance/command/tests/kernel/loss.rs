@@ -2,7 +2,8 @@
 
 use faultwire::fault::FaultPlan;
 use faultwire::network::{Datagram as _, Network as _};
-use faultwire_sim::{End, Net, Run, Testbed, scenario};
+use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{End, Net, Run, scenario, testbed};
 
 use crate::bench::helper;
 
@@ -14,7 +15,7 @@ fn is_here() -> bool {
 
 /// A client sends datagrams to a server, in a run that loses one of them outside of any plan as often as
 /// `lossy` says.
-fn run(name: &str, testbed: Testbed, lossy: u32) -> Run {
+fn run(name: &str, testbed: TestbedRef, lossy: u32) -> Run {
     faultwire_sim::lab::lose_packets(name, lossy);
     scenario(name)
         .server(|net: Net| async move {
@@ -50,7 +51,7 @@ fn a_run_that_lost_packets_outside_of_its_plan_is_made_again_twice_at_most() {
     if !is_here() {
         return;
     }
-    for testbed in [Testbed::Lab, Testbed::LabOursClient, Testbed::LabOursServer] {
+    for testbed in [testbed::LAB, testbed::LAB_OURS_CLIENT, testbed::LAB_OURS_SERVER] {
         for lossy in 0..=2 {
             let run = run(&format!("lossy {lossy} {testbed:?}"), testbed, lossy);
             assert!(run.end.is_finished(), "{testbed:?}: {:?}", run.end);

@@ -7,7 +7,8 @@ use std::time::Duration;
 use faultwire::fault::FaultPlan;
 use faultwire::network::{Listener as _, Network as _};
 use faultwire::trace::{Call, What};
-use faultwire_sim::{Run, Testbed, scenario};
+use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{Run, scenario, testbed};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 
@@ -49,11 +50,11 @@ fn claims_are_settled_on_all_three_subjects() {
     }
 }
 
-const SUBJECTS: [Testbed; 3] = [Testbed::Lab, Testbed::LabOursClient, Testbed::LabOursServer];
+const SUBJECTS: [TestbedRef; 3] = [testbed::LAB, testbed::LAB_OURS_CLIENT, testbed::LAB_OURS_SERVER];
 
 /// A run that leaves all that it can in its hosts: a connection with data that nobody reads, and whose ends
 /// just go.
-fn untidy(testbed: Testbed) -> Run {
+fn untidy(testbed: TestbedRef) -> Run {
     let plan = FaultPlan::default();
     scenario("untidy")
         .server(|net| async move {
@@ -71,7 +72,7 @@ fn untidy(testbed: Testbed) -> Run {
 }
 
 /// A run in which nothing happens, for longer than a repeat takes.
-fn idle(testbed: Testbed) -> Run {
+fn idle(testbed: TestbedRef) -> Run {
     scenario("idle")
         .server(|_| std::future::pending::<()>())
         .client(|net| async move {
@@ -127,7 +128,7 @@ fn no_side_gives_up_before_the_faults_are_over() {
     let plan = FaultPlan::parse(&text, "plan").expect("a plan");
     let studies = faultwire_conformance::engine::studies();
     let study = studies.into_iter().find(|study| study.name == "tcp-exchange").expect("a study");
-    let run = (study.scenario)(Testbed::Lab).on(Testbed::Lab).run_in_full(&plan);
+    let run = (study.scenario)(testbed::LAB).on(testbed::LAB).run_in_full(&plan);
     assert!(run.end.is_finished(), "{:?}\n{}", run.end, run.trace.text());
     assert!(run.fired.all(), "{:?}\n{}", run.fired, run.trace.text());
     // It is what the plan was made for: the server was gone while its data was still to be repeated.

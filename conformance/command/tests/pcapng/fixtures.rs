@@ -11,7 +11,7 @@ use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire::trace::{Captured, HostId, Trace, What};
 use faultwire_conformance::engine::{ReplayOptions, replay, studies};
-use faultwire_sim::{Net, Result, Testbed, scenario};
+use faultwire_sim::{Net, Result, scenario, testbed};
 use pcap_file::pcapng::blocks::section_header::SectionHeaderOption;
 use pcap_file::pcapng::{Block, PcapNgReader};
 
@@ -44,7 +44,7 @@ fn captured(plan: &Path, dir: &Path) -> (PathBuf, String) {
 fn trace_of(plan: &FaultPlan) -> Trace {
     let name = plan.scenario.as_deref().expect("a fixture names its scenario");
     let study = studies().into_iter().find(|study| study.name == name).expect("the scenario exists");
-    replay(&ReplayOptions { study, plan: plan.clone(), testbed: Testbed::Virtual, seed: 0 }).run.trace
+    replay(&ReplayOptions { study, plan: plan.clone(), testbed: testbed::VIRTUAL, seed: 0 }).run.trace
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use std::collections::VecDeque;
 
 use faultwire::time::Time;
-use faultwire_sim::{End, Testbed};
+use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{End, testbed};
 use proptest::prelude::{Strategy, any, prop_assert, prop_oneof, proptest};
 
 use super::super::packet::Packet;
@@ -99,7 +100,7 @@ fn numbers_come_round() {
 }
 
 /// The recorded plans break the believed programs elsewhere too, and the mended ones hold under them.
-fn on(testbed: Testbed, lessons: &[&Lesson]) {
+fn on(testbed: TestbedRef, lessons: &[&Lesson]) {
     for lesson in lessons {
         let plan = lesson.recorded().unwrap();
         let run = |side| {
@@ -115,7 +116,7 @@ fn on(testbed: Testbed, lessons: &[&Lesson]) {
 #[test]
 fn the_lessons_run_in_turmoil() {
     let lessons = LESSONS.iter().filter(|lesson| !matches!(lesson.task, Task::Stream(_)));
-    on(Testbed::Turmoil, &lessons.copied().collect::<Vec<_>>());
+    on(testbed::TURMOIL, &lessons.copied().collect::<Vec<_>>());
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn the_lessons_run_over_real_sockets() {
     // The checks of the others are about time, and this machine may be busy.
     std::thread::scope(|scope| {
         for lesson in &LESSONS[..3] {
-            scope.spawn(move || on(Testbed::Relay, &[lesson]));
+            scope.spawn(move || on(testbed::RELAY, &[lesson]));
         }
     });
 }

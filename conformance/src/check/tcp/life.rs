@@ -1,9 +1,9 @@
 //! The studies of the life of a connection under plans: how it opens, carries its bytes, ends, and outlives
 //! faults.
 
-use faultwire_sim::{Scenario, Testbed};
+use faultwire_sim::Scenario;
+use faultwire_sim::testbed::{Capability, TestbedRef};
 
-use super::talk::ours_only;
 use super::transfer::{Bulk, Echo, Long, Overlap, Pause, Short};
 use super::{connecting, lingering, opening, recovery, reuse, silence, strays, streams, talk, transfer};
 use crate::study::{CheckSpec, Search, Study, no_further_plans};
@@ -40,7 +40,7 @@ const STUDY: Study = Study {
     about: "",
     scenario: transfer::short,
     checks: &[],
-    refuses: ours_only,
+    needs: &[Capability::Streams, Capability::Packets],
     search: Search::PLANS,
     plans: no_further_plans,
     mutants: &[],
@@ -70,7 +70,7 @@ const STUDIES: &[Study] = &[
         checks: &[no_duplicates::<Overlap>(), every_byte::<Overlap>()],
         search: Search::FAULT_FREE,
         plans: transfer::lost_halves,
-        refuses: transfer::names_acknowledgements,
+        needs: &[Capability::Streams, Capability::Packets, Capability::Acknowledgements],
         ..STUDY
     },
     Study {
@@ -133,7 +133,7 @@ const STUDIES: &[Study] = &[
         scenario: transfer::pause,
         checks: &[finite_delay::<Pause>(), every_byte::<Pause>(), recovery::PROBE],
         search: Search::of(1, 64),
-        refuses: silence::on_virtual_only,
+        needs: &[Capability::Streams, Capability::Packets, Capability::Minutes],
         ..STUDY
     },
     Study {
@@ -155,7 +155,7 @@ const STUDIES: &[Study] = &[
     Study {
         name: "tcp-closed-listener",
         about: "A server closes its listener while a connection waits for accept; the client connects again.",
-        scenario: |testbed: Testbed| -> Scenario { talk::scenario::<connecting::ClosedListener>(testbed) },
+        scenario: |testbed: TestbedRef| -> Scenario { talk::scenario::<connecting::ClosedListener>(testbed) },
         checks: &[CheckSpec::of_calls("tcp/listens-and-connects", connecting::closed_listener_refuses)],
         search: Search::FAULT_FREE,
         ..STUDY
@@ -163,7 +163,7 @@ const STUDIES: &[Study] = &[
     Study {
         name: "tcp-unread",
         about: "A server closes a connection without having read what came.",
-        scenario: |testbed: Testbed| -> Scenario { talk::scenario::<silence::Unread>(testbed) },
+        scenario: |testbed: TestbedRef| -> Scenario { talk::scenario::<silence::Unread>(testbed) },
         checks: &[CheckSpec::of_packets("tcp/acked-is-not-read", silence::acked_is_not_read)],
         search: Search::FAULT_FREE,
         ..STUDY
@@ -171,11 +171,11 @@ const STUDIES: &[Study] = &[
     Study {
         name: "tcp-silent-reader",
         about: "A server aborts a connection whose client only reads.",
-        scenario: |testbed: Testbed| -> Scenario { talk::scenario::<silence::Silent>(testbed) },
+        scenario: |testbed: TestbedRef| -> Scenario { talk::scenario::<silence::Silent>(testbed) },
         checks: &[CheckSpec::of_packets("tcp/silence-is-not-noticed", silence::silence_is_not_noticed)
             .under_faults()],
         search: Search::of(1, 0),
-        refuses: silence::not_in_real_time,
+        needs: &[Capability::Streams, Capability::Packets, Capability::Seconds],
         ..STUDY
     },
     Study {
@@ -185,7 +185,7 @@ const STUDIES: &[Study] = &[
         checks: &[CheckSpec::of_packets("tcp/gives-up", silence::gives_up).under_faults()],
         search: Search::FAULT_FREE,
         plans: silence::silences,
-        refuses: silence::not_in_real_time,
+        needs: &[Capability::Streams, Capability::Packets, Capability::Seconds],
         ..STUDY
     },
     Study {
@@ -213,7 +213,7 @@ const STUDIES: &[Study] = &[
         checks: &[CheckSpec::of_packets("tcp/time-wait", reuse::old_duplicates_stay_out_fast).under_faults()],
         search: Search::FAULT_FREE,
         plans: reuse::late_fast_segments,
-        refuses: silence::on_virtual_only,
+        needs: &[Capability::Streams, Capability::Packets, Capability::Minutes],
         ..STUDY
     },
     Study {
@@ -224,13 +224,13 @@ const STUDIES: &[Study] = &[
         checks: &[CheckSpec::of_packets("tcp/time-wait", lingering::answers_late_fins).under_faults()],
         search: Search::of(1, 0),
         plans: lingering::late_fins,
-        refuses: silence::on_virtual_only,
+        needs: &[Capability::Streams, Capability::Packets, Capability::Minutes],
         ..STUDY
     },
     Study {
         name: "tcp-strays",
         about: "Questions and answers in turns; a reset, a SYN or an acknowledgement comes that nobody sent.",
-        scenario: |testbed: Testbed| -> Scenario { talk::scenario::<strays::Strays>(testbed) },
+        scenario: |testbed: TestbedRef| -> Scenario { talk::scenario::<strays::Strays>(testbed) },
         checks: &[
             CheckSpec::of_packets("tcp/reset", strays::only_what_fits).under_faults(),
             HANDSHAKE_FIRST,
@@ -239,7 +239,7 @@ const STUDIES: &[Study] = &[
         ],
         search: Search::FAULT_FREE,
         plans: strays::plans,
-        refuses: strays::refuses,
+        needs: &[Capability::Streams, Capability::Packets, Capability::SequenceNumbers],
         ..STUDY
     },
 ];

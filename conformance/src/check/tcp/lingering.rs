@@ -10,7 +10,8 @@ use faultwire::packet::{TcpFlags, Transport};
 use faultwire::tcp::{Config, State};
 use faultwire::time::Time;
 use faultwire::trace::{HostId, Note, TcpNote, Trace};
-use faultwire_sim::{Net, Run, Scenario, Testbed};
+use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{Net, Run, Scenario};
 use tokio::io::AsyncWriteExt as _;
 
 use super::segments::{Flow, Moment, flows};
@@ -23,7 +24,7 @@ const STAYS: Duration = Duration::from_secs(90);
 const AT_ONCE: Duration = Duration::from_millis(10);
 
 /// The client closes first, and its host stays.
-pub(super) fn scenario(_: Testbed) -> Scenario {
+pub(super) fn scenario(_: TestbedRef) -> Scenario {
     faultwire_sim::scenario("tcp-time-wait-length")
         .server(|net: Net| serving(serve(net)))
         .client(|net: Net| calling(net.clone(), 2 * STAYS, call(net)))

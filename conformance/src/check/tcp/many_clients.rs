@@ -3,7 +3,8 @@
 use std::io;
 
 use faultwire::network::{Listener as _, Network, Stream};
-use faultwire_sim::{Net, Run, Scenario, Testbed};
+use faultwire_sim::testbed::{Capability, TestbedRef};
+use faultwire_sim::{Net, Run, Scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -30,15 +31,15 @@ const PIECE: usize = 500;
 const FROM: u16 = 6_000;
 
 /// The scenario.
-pub(super) fn scenario(testbed: Testbed) -> Scenario {
+pub(super) fn scenario(testbed: TestbedRef) -> Scenario {
     let server = faultwire_sim::scenario("tcp-many-clients").server(|net: Net| serving(serve(net)));
-    let is_ours = matches!(testbed, Testbed::Virtual | Testbed::Turmoil) || testbed.is_lab();
-    with_clients(server, is_ours.then_some(FROM), patience(testbed))
+    let has_addresses = testbed.has(Capability::Packets);
+    with_clients(server, has_addresses.then_some(FROM), patience(testbed))
 }
 
 /// The same with a server that gives every second connection's answers to the one before, and the other way
 /// round.
-pub(super) fn crossed(_: Testbed) -> Scenario {
+pub(super) fn crossed(_: TestbedRef) -> Scenario {
     let server = faultwire_sim::scenario("tcp-many-clients").server(|net: Net| serving(serve_crossed(net)));
     with_clients(server, None, LITTLE_PATIENCE)
 }

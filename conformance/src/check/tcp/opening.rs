@@ -10,7 +10,8 @@ use faultwire::packet::TcpFlags;
 use faultwire::tcp::State;
 use faultwire::time::Time;
 use faultwire::trace::{Call, HostId, Note, TcpNote, What};
-use faultwire_sim::{Net, Run, Scenario, Testbed};
+use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{Net, Run, Scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::calls::{connections, passed, side};
@@ -87,8 +88,8 @@ const TIME_MAX: Duration = Duration::from_secs(3_600);
 const FAR_US: u64 = 20_000;
 
 /// The scenario with so long a way, in a lab.
-fn far(scenario: Scenario, testbed: Testbed) -> Scenario {
-    if !testbed.is_lab() {
+fn far(scenario: Scenario, testbed: TestbedRef) -> Scenario {
+    if !testbed.is_live() {
         return scenario;
     }
     let link = Link::Numbers(LinkNumbers { delay_us: FAR_US, ..FaultPlan::default().link.numbers() });
@@ -96,7 +97,7 @@ fn far(scenario: Scenario, testbed: Testbed) -> Scenario {
 }
 
 /// Two hosts that connect to each other at the same moment, from and to the same port.
-pub(super) fn simultaneous_open(testbed: Testbed) -> Scenario {
+pub(super) fn simultaneous_open(testbed: TestbedRef) -> Scenario {
     let of = |peer: &'static str, stream: (u8, usize)| {
         move |net: Net| async move {
             let _ = open(net, peer, stream).await;
@@ -165,17 +166,17 @@ struct Course {
 }
 
 impl Course {
-    fn on(testbed: Testbed) -> Course {
+    fn on(testbed: TestbedRef) -> Course {
         let of = |[closes, stays]: [u64; 2]| Course {
             closes: Duration::from_millis(closes),
             stays: Duration::from_millis(stays),
         };
-        of(if testbed.is_lab() { [700, 400] } else { [1_500, 1_000] })
+        of(if testbed.is_live() { [700, 400] } else { [1_500, 1_000] })
     }
 }
 
 /// A connection whose sides close at the same moment.
-pub(super) fn simultaneous_close(testbed: Testbed) -> Scenario {
+pub(super) fn simultaneous_close(testbed: TestbedRef) -> Scenario {
     let course = Course::on(testbed);
     let server = move |net: Net| async move {
         let work = async {

@@ -16,7 +16,8 @@ mod tests;
 mod timers;
 mod windows;
 
-use faultwire_sim::{Run, Testbed};
+use faultwire_sim::Run;
+use faultwire_sim::testbed::Capability;
 
 pub(super) use windows::is_ours;
 
@@ -33,56 +34,45 @@ const REAL_TIMERS: &str = "it compares times to a tenth, and a busy machine's ti
 
 const RETRANSMITS: CheckSpec = CheckSpec::of_packets("tcp/retransmits", timers::retransmits).under_faults();
 const WAITS_LONGER: CheckSpec =
-    CheckSpec::of_packets("tcp/waits-longer", timers::waits_longer).under_faults().not_in_lab(REAL_TIMERS);
+    CheckSpec::of_packets("tcp/waits-longer", timers::waits_longer).under_faults().not_live(REAL_TIMERS);
 const MEASURES_RTT: CheckSpec =
-    CheckSpec::of_packets("tcp/measures-rtt", timers::measures_rtt).under_faults().not_in_lab(REAL_TIMERS);
+    CheckSpec::of_packets("tcp/measures-rtt", timers::measures_rtt).under_faults().not_live(REAL_TIMERS);
 const FAST_RETRANSMIT: CheckSpec =
     CheckSpec::of_packets("tcp/fast-retransmit", congestion::fast_retransmit).under_faults();
 const INITIAL_WINDOW: CheckSpec = CheckSpec::of_packets("tcp/initial-window", congestion::first_flight);
 const SLOW_START: CheckSpec = CheckSpec::of_packets("tcp/slow-start", congestion::slow_start);
 const BACKS_OFF: CheckSpec =
-    CheckSpec::of_packets("tcp/backs-off-on-loss", congestion::backs_off).under_faults().not_in_lab(
+    CheckSpec::of_packets("tcp/backs-off-on-loss", congestion::backs_off).under_faults().not_live(
         "it reckons with a window that grows by RFC 5681, and Linux's grows faster: see tcp/slow-start",
     );
 const ACKNOWLEDGES: CheckSpec = CheckSpec::of_packets("tcp/acknowledges", acknowledging::acknowledges);
 const AT_ONCE: CheckSpec = CheckSpec::of_packets("tcp/acknowledges", acknowledging::answers_at_once)
     .under_faults()
-    .not_in_lab(REAL_TIMERS);
+    .not_live(REAL_TIMERS);
 const EVERY_SECOND: CheckSpec =
-    CheckSpec::of_packets("tcp/every-second-segment", acknowledging::every_second_segment).not_in_lab(
+    CheckSpec::of_packets("tcp/every-second-segment", acknowledging::every_second_segment).not_live(
         "a kernel whose program is just reading acknowledges a third segment later; RFC 9293, 3.8.6.3, says \
          SHOULD",
     );
 const FLOW_CONTROL: CheckSpec = CheckSpec::of_packets("tcp/flow-control", windows::within_the_offer);
 const GOES_ON: CheckSpec = CheckSpec::of_packets("tcp/flow-control", windows::goes_on)
-    .not_in_lab("at once is within 10 ms there, and a busy machine lets a program wait for longer");
-const TELLS: CheckSpec = CheckSpec::of_packets("tcp/flow-control", windows::tells_of_room).not_in_lab(
-    "at once is within 10 ms there, and how much room is worth an update is a system's own choice",
-);
+    .not_live("at once is within 10 ms there, and a busy machine lets a program wait for longer");
+const TELLS: CheckSpec = CheckSpec::of_packets("tcp/flow-control", windows::tells_of_room)
+    .not_live("at once is within 10 ms there, and how much room is worth an update is a system's own choice");
 pub(super) const PROBE: CheckSpec =
-    CheckSpec::of_packets("tcp/zero-window-probe", windows::zero_window_probe).under_faults().not_in_lab(
-        "it takes a lost window update, a bare acknowledgement, and no plan of a lab names those",
-    );
+    CheckSpec::of_packets("tcp/zero-window-probe", windows::zero_window_probe)
+        .under_faults()
+        .not_live("it takes a lost window update, a bare acknowledgement, and no plan of a lab names those");
 const LINUX_DIFFERS: &str = "Linux follows other rules here, which the RFCs allow";
 const PUSHES: CheckSpec = CheckSpec::of_packets("tcp/push", economy::pushes);
 const BUFFER: CheckSpec = CheckSpec::of_packets("tcp/window-is-the-buffer", windows::offers_the_buffer);
 
 const SENDS_ONCE: CheckSpec = CheckSpec::of_packets("tcp/sends-once", cost::sends_once)
-    .not_in_lab("a kernel that waits for the processor repeats what is only late, as RFC 6298 allows");
+    .not_live("a kernel that waits for the processor repeats what is only late, as RFC 6298 allows");
 
 /// The studies of recovery, timers and windows.
 pub fn studies() -> &'static [Study] {
     &RECOVERY
-}
-
-/// All of them look at packets, which only simulated hosts of our own show.
-fn refuses(testbed: Testbed) -> Option<&'static str> {
-    super::refuses(testbed)
-}
-
-/// For what takes long in real time.
-fn not_in_real_time(testbed: Testbed) -> Option<&'static str> {
-    if testbed.is_lab() { Some("its waits take long, and those of a lab are real") } else { refuses(testbed) }
 }
 
 const STUDY: Study = Study {
@@ -90,7 +80,7 @@ const STUDY: Study = Study {
     about: "",
     scenario: plain::<Dialogue>,
     checks: &[],
-    refuses,
+    needs: &[Capability::Streams],
     search: Search::PLANS,
     plans: no_further_plans,
     mutants: &[],
@@ -121,7 +111,7 @@ static RECOVERY: [Study; 15] = [
         scenario: outage,
         checks: &[RETRANSMITS, WAITS_LONGER, BACKS_OFF],
         search: Search::of(1, 64),
-        refuses: not_in_real_time,
+        needs: &[Capability::Streams, Capability::Seconds],
         ..STUDY
     },
     Study {
@@ -166,7 +156,7 @@ static RECOVERY: [Study; 15] = [
         scenario: questions,
         checks: &[MEASURES_RTT, WAITS_LONGER, ACKNOWLEDGES],
         search: Search::of(1, 64),
-        refuses: not_in_real_time,
+        needs: &[Capability::Streams, Capability::Seconds],
         ..STUDY
     },
     Study {
@@ -219,7 +209,7 @@ static RECOVERY: [Study; 15] = [
             PUSHES,
         ],
         search: Search::of(1, 32),
-        refuses: not_in_real_time,
+        needs: &[Capability::Streams, Capability::Seconds],
         ..STUDY
     },
     Study {
@@ -235,10 +225,9 @@ static RECOVERY: [Study; 15] = [
         about: "A client writes in small pieces to a server that reads in small pieces, then all at once.",
         scenario: plain::<SmallReads>,
         checks: &[
-            CheckSpec::of_packets("tcp/no-silly-windows", economy::no_silly_offers).not_in_lab(LINUX_DIFFERS),
-            CheckSpec::of_packets("tcp/no-silly-windows", economy::no_silly_segments)
-                .not_in_lab(LINUX_DIFFERS),
-            CheckSpec::of_packets("tcp/flow-control", economy::opens_at_once).not_in_lab(LINUX_DIFFERS),
+            CheckSpec::of_packets("tcp/no-silly-windows", economy::no_silly_offers).not_live(LINUX_DIFFERS),
+            CheckSpec::of_packets("tcp/no-silly-windows", economy::no_silly_segments).not_live(LINUX_DIFFERS),
+            CheckSpec::of_packets("tcp/flow-control", economy::opens_at_once).not_live(LINUX_DIFFERS),
             FLOW_CONTROL,
             ACKNOWLEDGES,
         ],

@@ -7,7 +7,8 @@ use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::network::{Network, Stream as _};
 use faultwire::stack::SocketOption;
 use faultwire::trace::{Call, Event, PacketId};
-use faultwire_sim::{Net, Run, Scenario, Testbed};
+use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{Net, Run, Scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::calls::{accepted, passed, side};
@@ -41,17 +42,17 @@ const SLOW: Talk = Talk { streams: [(31, 5_840), (32, 3_000)], piece: 250 };
 const FAST: Talk = Talk { streams: [(33, 150_000), (34, 60_000)], piece: 4_000 };
 
 /// Two connections from one port to the same server.
-pub(super) fn scenario(testbed: Testbed) -> Scenario {
+pub(super) fn scenario(testbed: TestbedRef) -> Scenario {
     // Longer delays than those of other studies: past the end of the first connection.
     with("tcp-time-wait", testbed, SLOW).timeout(Duration::from_millis(400))
 }
 
 /// The same with much data.
-pub(super) fn fast(testbed: Testbed) -> Scenario {
+pub(super) fn fast(testbed: TestbedRef) -> Scenario {
     with("tcp-time-wait-fast", testbed, FAST)
 }
 
-fn with(name: &str, testbed: Testbed, talk: Talk) -> Scenario {
+fn with(name: &str, testbed: TestbedRef, talk: Talk) -> Scenario {
     faultwire_sim::scenario(name)
         .server(move |net: Net| serving(serve(net, talk)))
         .client(move |net: Net| calling(net.clone(), patience(testbed), call(net, talk)))

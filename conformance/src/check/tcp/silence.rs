@@ -9,14 +9,15 @@ use faultwire::network::{Datagram as _, Network, Stream};
 use faultwire::packet::TcpFlags;
 use faultwire::stack::SocketOption;
 use faultwire::trace::{Call, ProgramCall, Trace, What};
-use faultwire_sim::{Net, Run, Scenario, Testbed};
+use faultwire_sim::testbed::{Clock, TestbedRef};
+use faultwire_sim::{Net, Run, Scenario};
 use tokio::io::AsyncReadExt as _;
 
 use super::calls::{connections, passed, side};
 use super::segments::{OPENER, Segment, flows};
 use super::talk::{
-    DATA, NOBODY, Programs, accept, address_of, calling, connect, listen, ours_only, patience, read_once,
-    read_to_end, say, serving,
+    DATA, NOBODY, Programs, accept, address_of, calling, connect, listen, patience, read_once, read_to_end,
+    say, serving,
 };
 use crate::study::Seen;
 
@@ -153,29 +154,12 @@ const GIVES_UP_MAX: Duration = Duration::from_secs(7_200);
 /// RFC 9293, 3.8.3: a connection with data outstanding is not given up before (R2, a SHOULD).
 const GIVES_UP_MIN: Duration = Duration::from_secs(100);
 
-/// Why a lab does not carry what waits for minutes.
-const TOO_LONG: &str = "it takes minutes, and those of a lab are real";
-
-/// For what waits for minutes.
-pub(super) fn not_in_real_time(testbed: Testbed) -> Option<&'static str> {
-    if testbed.is_lab() { Some(TOO_LONG) } else { ours_only(testbed) }
-}
-
-/// For what waits so long that ticks of a millisecond are too many.
-pub(super) fn on_virtual_only(testbed: Testbed) -> Option<&'static str> {
-    match testbed {
-        Testbed::Turmoil => Some("it takes minutes, in ticks of a millisecond"),
-        lab if lab.is_lab() => Some(TOO_LONG),
-        other => ours_only(other),
-    }
-}
-
 /// Repeats of data where time is dear: about 200 s of them, not 900.
 const RETRIES_IN_TICKS: u32 = 9;
 
-pub(super) fn gives_up_scenario(testbed: Testbed) -> Scenario {
+pub(super) fn gives_up_scenario(testbed: TestbedRef) -> Scenario {
     let mut tcp = faultwire::tcp::Config::default();
-    if testbed == Testbed::Turmoil {
+    if testbed.clock() != Clock::Virtual {
         tcp.retries = RETRIES_IN_TICKS;
     }
     faultwire_sim::scenario("tcp-gives-up")
@@ -199,7 +183,7 @@ pub(super) fn silences(scenario: &Scenario) -> Vec<FaultPlan> {
             // The client is done after the server's second data.
             let is_last = direction.from == "server" && packet == Packet::nth(Class::Data, 2);
             let is_first_data = direction.from == "client" && packet == Packet::nth(Class::Data, 1);
-            if is_last || (scenario.testbed() == Testbed::Turmoil && !is_first_data) {
+            if is_last || (scenario.testbed().clock() != Clock::Virtual && !is_first_data) {
                 continue;
             }
             for kind in [EventKind::Partition(None), EventKind::Crash("server".to_owned())] {
@@ -246,8 +230,8 @@ pub(super) fn gives_up(run: &Run) -> Seen {
 
 /// How long the client is quiet before the server loses power, and from then on until it starts again: longer
 /// than what is still to be acknowledged, or sent again, takes.
-fn quiet(testbed: Testbed) -> [Duration; 2] {
-    if testbed.is_lab() { [600, 200] } else { [1_000, 2_000] }.map(Duration::from_millis)
+fn quiet(testbed: TestbedRef) -> [Duration; 2] {
+    if testbed.is_live() { [600, 200] } else { [1_000, 2_000] }.map(Duration::from_millis)
 }
 
 /// How long the client waits for the word that the server is up again before it asks anew.
@@ -279,7 +263,7 @@ async fn ask_across_a_crash<N: Network>(net: N, [before, down]: [Duration; 2]) -
     ask(&mut stream).await.map(drop)
 }
 
-pub(super) fn half_open_scenario(testbed: Testbed) -> Scenario {
+pub(super) fn half_open_scenario(testbed: TestbedRef) -> Scenario {
     let event = |nth, kind: fn(String) -> EventKind| {
         let packet = Packet::nth(Class::Datagram, nth);
         let when = When::after(["client", "server"], packet);

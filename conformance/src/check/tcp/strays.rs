@@ -12,13 +12,13 @@ use faultwire::network::Network;
 use faultwire::packet::{IcmpMessage, Outgoing, Path, TcpFlags, TcpSegment, Transport, icmp};
 use faultwire::time::Time;
 use faultwire::trace::{HostId, Sending, Trace};
-use faultwire_sim::{Run, Scenario, Testbed};
+use faultwire_sim::{Run, Scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::pattern::pattern;
 use super::segments::{Happened, Segment, View, flows};
 use super::streams::{self, Streams};
-use super::talk::{DATA, Programs, accept, connect, listen, ours_only, read_to_end, say};
+use super::talk::{DATA, Programs, accept, connect, listen, read_to_end, say};
 use crate::study::Seen;
 
 /// Questions and answers in turns: a stray finds the connection at rest, and the connection is used after it.
@@ -59,16 +59,6 @@ impl Programs for Strays {
         stream.shutdown().await?;
         read_to_end(&mut stream, 16).await
     }
-}
-
-/// Why a testbed does not carry it, if it does not.
-pub(super) fn refuses(testbed: Testbed) -> Option<&'static str> {
-    if testbed.is_lab() {
-        return Some(
-            "a real kernel draws its sequence numbers anew in each run: no segment made beforehand fits them",
-        );
-    }
-    ours_only(testbed)
 }
 
 /// The addresses, the source port and the destination port of a segment.

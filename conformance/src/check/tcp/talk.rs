@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use faultwire::network::{Listener as _, Network};
 use faultwire::stack::SocketOption;
-use faultwire_sim::{Net, Scenario, Testbed};
+use faultwire_sim::testbed::{Capability, TestbedRef};
+use faultwire_sim::{Net, Scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::mangled::{Bug, Mangled};
@@ -29,19 +30,10 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 const PATIENCE_UNDER_FAULTS: Duration = Duration::from_secs(500);
 
 /// How long a client works at most on a testbed.
-pub(super) fn patience(testbed: Testbed) -> Duration {
-    if testbed.carries_faults() { PATIENCE_UNDER_FAULTS } else { PATIENCE }
+pub(super) fn patience(testbed: TestbedRef) -> Duration {
+    if testbed.has(Capability::Faults) { PATIENCE_UNDER_FAULTS } else { PATIENCE }
 }
 
-/// Streams over real sockets, and plans, are our stack's affair alone: for what takes hosts that start at the
-/// same moment, or faults and packets.
-pub(super) fn ours_only(testbed: Testbed) -> Option<&'static str> {
-    match testbed {
-        Testbed::Virtual | Testbed::Turmoil => super::refuses(testbed),
-        lab if lab.is_lab() => None,
-        _ => Some("it takes hosts whose packets can be seen and hit"),
-    }
-}
 /// The same, for a client that is known to meet something broken.
 pub(super) const LITTLE_PATIENCE: Duration = Duration::from_millis(300);
 /// Nothing moved for so long: it has stopped. (Longer than Linux delays an acknowledgement: 40 ms.)
@@ -163,7 +155,7 @@ pub(super) trait Programs: 'static {
 }
 
 /// A study's scenario.
-pub(super) fn scenario<P: Programs>(testbed: Testbed) -> Scenario {
+pub(super) fn scenario<P: Programs>(testbed: TestbedRef) -> Scenario {
     faultwire_sim::scenario(P::NAME)
         .server(|net: Net| serving(P::serve(net)))
         .client(move |net: Net| calling(net.clone(), patience(testbed), P::call(net)))
@@ -171,8 +163,8 @@ pub(super) fn scenario<P: Programs>(testbed: Testbed) -> Scenario {
 
 /// The same, where a run that is simulated or in a lab lasts until the server has come to its end too: what
 /// was lost of the client's last words is sent again when the client itself is done.
-pub(super) fn scenario_of_both<P: Programs>(testbed: Testbed) -> Scenario {
-    if !(matches!(testbed, Testbed::Virtual | Testbed::Turmoil) || testbed.is_lab()) {
+pub(super) fn scenario_of_both<P: Programs>(testbed: TestbedRef) -> Scenario {
+    if !testbed.has(Capability::Packets) {
         return scenario::<P>(testbed);
     }
     faultwire_sim::scenario(P::NAME)

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use faultwire::errno::Errno;
 use faultwire::fault::FaultPlan;
-use faultwire_sim::{End, Run, Scenario, Testbed};
+use faultwire_sim::testbed::{Capability, TestbedRef};
+use faultwire_sim::{End, Run, Scenario, testbed};
 
 use super::{life, studies};
 use crate::claim::{Claim, Modality};
@@ -21,7 +22,7 @@ const TURMOIL: [(&str, &str); 5] = [
     ("tcp/window-is-the-buffer", "skipped"),
 ];
 
-fn run(scenario: Scenario, testbed: Testbed) -> Run {
+fn run(scenario: Scenario, testbed: TestbedRef) -> Run {
     let run = scenario.on(testbed).run(&FaultPlan::default());
     // Programs assert nothing, so no run fails, whatever is seen in it.
     assert_eq!(run.end, End::Finished, "{testbed}:\n{}", run.trace.text());
@@ -40,17 +41,17 @@ fn outcome(seen: &Seen, run: &Run) -> &'static str {
     }
 }
 
-fn outcomes(testbed: Testbed, expected: impl Fn(&str) -> &'static str) {
+fn outcomes(testbed: TestbedRef, expected: impl Fn(&str) -> &'static str) {
     for study in studies() {
-        assert_eq!((study.refuses)(testbed), None, "{}", study.name);
+        assert_eq!(study.refusal(testbed), None, "{}", study.name);
         let run = run((study.scenario)(testbed), testbed);
         for spec in study.checks {
             let seen = (spec.check)(&run);
             let expected = match (study.name, expected(spec.claim)) {
                 // Nothing out of the ordinary happens without a fault.
-                _ if spec.needs_faults => "unproven",
+                _ if spec.needs.contains(&Capability::Faults) => "unproven",
                 // It takes SO_RCVBUF, whichever claim it looks at.
-                ("tcp-stopped-reader", _) if testbed == Testbed::TurmoilOwn => "skipped",
+                ("tcp-stopped-reader", _) if testbed == testbed::TURMOIL_OWN => "skipped",
                 (_, expected) => expected,
             };
             assert_eq!(
@@ -78,27 +79,28 @@ fn of_turmoil(claim: &str) -> &'static str {
 
 #[test]
 fn the_kernel_keeps_every_claim() {
-    outcomes(Testbed::Loopback, of_the_kernel);
+    outcomes(testbed::LOOPBACK, of_the_kernel);
 }
 
 #[test]
 fn turmoils_own_sockets_keep_all_but_the_known_ones() {
-    outcomes(Testbed::TurmoilOwn, of_turmoil);
+    outcomes(testbed::TURMOIL_OWN, of_turmoil);
 }
 
 #[test]
 fn simulated_runs_repeat() {
     for study in studies() {
-        let [one, other] = [(); 2].map(|()| run((study.scenario)(Testbed::TurmoilOwn), Testbed::TurmoilOwn));
+        let [one, other] =
+            [(); 2].map(|()| run((study.scenario)(testbed::TURMOIL_OWN), testbed::TURMOIL_OWN));
         assert_eq!(one.trace.text(), other.trace.text(), "{}", study.name);
     }
 }
 
 /// Each mutant on each testbed where its claim is settled.
-fn mutants_are_seen(testbed: Testbed, expected: impl Fn(&str) -> &'static str) {
+fn mutants_are_seen(testbed: TestbedRef, expected: impl Fn(&str) -> &'static str) {
     for study in studies() {
         for mutant in study.mutants {
-            let takes_buffers = study.name == "tcp-stopped-reader" && testbed == Testbed::TurmoilOwn;
+            let takes_buffers = study.name == "tcp-stopped-reader" && testbed == testbed::TURMOIL_OWN;
             if takes_buffers || expected(mutant.breaks) != "fine" {
                 continue;
             }
@@ -118,12 +120,12 @@ fn mutants_are_seen(testbed: Testbed, expected: impl Fn(&str) -> &'static str) {
 
 #[test]
 fn every_mutant_is_seen_over_the_kernel() {
-    mutants_are_seen(Testbed::Loopback, of_the_kernel);
+    mutants_are_seen(testbed::LOOPBACK, of_the_kernel);
 }
 
 #[test]
 fn every_mutant_is_seen_in_turmoil() {
-    mutants_are_seen(Testbed::TurmoilOwn, of_turmoil);
+    mutants_are_seen(testbed::TURMOIL_OWN, of_turmoil);
 }
 
 #[test]
@@ -143,7 +145,7 @@ fn every_guaranteed_claim_has_a_mutant_and_each_name_is_used_once() {
 
 #[test]
 fn our_stack_keeps_every_claim() {
-    for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL] {
         outcomes(testbed, of_the_kernel);
     }
 }
@@ -151,6 +153,6 @@ fn our_stack_keeps_every_claim() {
 #[test]
 fn what_carries_no_streams_says_so() {
     for study in studies().iter().chain(life::studies()) {
-        assert!((study.refuses)(Testbed::Relay).is_some(), "{}", study.name);
+        assert!(study.refusal(testbed::RELAY).is_some(), "{}", study.name);
     }
 }

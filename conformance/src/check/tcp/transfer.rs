@@ -10,12 +10,13 @@ use faultwire::fault::{Action, Class, Direction, EventKind, Fault, FaultPlan, Pa
 use faultwire::network::{Network, Stream};
 use faultwire::stack::SocketOption;
 use faultwire_sim::search::{Family, Member, Storm};
-use faultwire_sim::{Net, Scenario, Testbed};
+use faultwire_sim::testbed::{Clock, TestbedRef};
+use faultwire_sim::{Net, Scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::pattern::pattern;
 use super::streams::Streams;
-use super::talk::{DATA, accept, address_of, ours_only, read_to_end};
+use super::talk::{DATA, accept, address_of, read_to_end};
 
 /// Virtual time after which a run counts as stalled: longer than any plan here makes a transfer take.
 const TIME_MAX: Duration = Duration::from_secs(3_600);
@@ -68,16 +69,16 @@ struct Buffers {
 }
 
 /// The buffer sizes that vary, beside the system's own.
-fn buffers(testbed: Testbed) -> Family {
+fn buffers(testbed: TestbedRef) -> Family {
     let sizes = || {
         let kib = [4, 8, 16, 32, 64, 128, 256].map(|kib: u32| (kib * 1024).to_string());
         std::iter::once("own".to_owned()).chain(kib)
     };
     let family = Family::new().axis("rcv", sizes()).axis("snd", sizes());
-    match testbed {
-        Testbed::Turmoil => family.runs_max(20),
-        lab if lab.is_lab() => family.runs_max(2),
-        _ => family,
+    match testbed.clock() {
+        Clock::Ticks(_) => family.runs_max(20),
+        Clock::Real => family.runs_max(2),
+        Clock::Virtual => family,
     }
 }
 
@@ -209,16 +210,16 @@ async fn both_at_once<N: Network>(
     tokio::try_join!(biased; write, read).map(|_| ())
 }
 
-pub(super) fn short(_: Testbed) -> Scenario {
+pub(super) fn short(_: TestbedRef) -> Scenario {
     scenario::<Short>(Buffers::default())
 }
 
-pub(super) fn long(_: Testbed) -> Scenario {
+pub(super) fn long(_: TestbedRef) -> Scenario {
     scenario::<Long>(Buffers::default())
 }
 
 /// With a storm, and with a member for each choice of buffers.
-fn stormy<S: Side + Streams>(testbed: Testbed, every: &'static [u32]) -> Scenario {
+fn stormy<S: Side + Streams>(testbed: TestbedRef, every: &'static [u32]) -> Scenario {
     let (_, up) = S::UP;
     let storm = Storm {
         mtus: &[576, 1500, 9000],
@@ -231,11 +232,11 @@ fn stormy<S: Side + Streams>(testbed: Testbed, every: &'static [u32]) -> Scenari
         .storm(storm)
 }
 
-pub(super) fn echo(testbed: Testbed) -> Scenario {
+pub(super) fn echo(testbed: TestbedRef) -> Scenario {
     stormy::<Echo>(testbed, &[5, 10, 20, 50, 100])
 }
 
-pub(super) fn bulk(testbed: Testbed) -> Scenario {
+pub(super) fn bulk(testbed: TestbedRef) -> Scenario {
     stormy::<Bulk>(testbed, &[5, 10, 20, 50, 100])
 }
 
@@ -267,7 +268,7 @@ impl Side for Pause {
     }
 }
 
-pub(super) fn pause(_: Testbed) -> Scenario {
+pub(super) fn pause(_: TestbedRef) -> Scenario {
     scenario::<Pause>(Buffers { rcv: Some(ROOM), snd: None })
 }
 
@@ -303,16 +304,8 @@ impl Side for Overlap {
     }
 }
 
-pub(super) fn overlap(_: Testbed) -> Scenario {
+pub(super) fn overlap(_: TestbedRef) -> Scenario {
     scenario::<Overlap>(Buffers::default())
-}
-
-/// For what takes the loss of an acknowledgement.
-pub(super) fn names_acknowledgements(testbed: Testbed) -> Option<&'static str> {
-    match testbed.is_lab() {
-        true => Some("it takes a lost acknowledgement, and no plan of a lab names those"),
-        false => ours_only(testbed),
-    }
 }
 
 /// The acknowledgement of the first write is lost, and the second write: both are sent again as one, of which
@@ -329,7 +322,7 @@ pub(super) fn lost_halves(_: &Scenario) -> Vec<FaultPlan> {
 pub(super) fn damaged_headers(scenario: &Scenario) -> Vec<FaultPlan> {
     /// IPv4's header, and TCP's, in bits.
     const HEADER: u32 = 20 * 8;
-    if scenario.testbed() != Testbed::Virtual {
+    if scenario.testbed().clock() != Clock::Virtual {
         // Elsewhere so many runs take too long.
         return Vec::new();
     }
@@ -359,7 +352,7 @@ const OUTAGES_US: [u64; 3] = [50_000, 600_000, 3_000_000];
 const LONG_OUTAGE_US: u64 = 20_000_000;
 
 /// The short exchange, after which the programs stay for a while.
-pub(super) fn partition(_: Testbed) -> Scenario {
+pub(super) fn partition(_: TestbedRef) -> Scenario {
     let server = move |net: Net| async move {
         let _ = serve::<Short, Net>(net.clone(), Buffers::default()).await;
         stay(&net).await
@@ -410,10 +403,11 @@ pub(super) fn partitions(_: &Scenario) -> Vec<FaultPlan> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use faultwire_sim::testbed;
 
     #[test]
     fn a_member_says_its_buffers() {
-        let family = buffers(Testbed::Virtual);
+        let family = buffers(testbed::VIRTUAL);
         let of = |words: &str| family.parse(words).map(|member| Buffers::of(&member));
         assert_eq!(of("rcv=4096/snd=65536"), Some(Buffers { rcv: Some(4_096), snd: Some(65_536) }));
         assert_eq!(of("snd=8192"), Some(Buffers { rcv: None, snd: Some(8_192) }));

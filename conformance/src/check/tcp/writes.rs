@@ -9,7 +9,8 @@ use faultwire::network::Network;
 use faultwire::stack::SocketOption;
 use faultwire::trace::Call;
 use faultwire_sim::search::{Family, Member};
-use faultwire_sim::{Net, Run, Scenario, Testbed};
+use faultwire_sim::testbed::{Capability, Clock, TestbedRef};
+use faultwire_sim::{Net, Run, Scenario, testbed};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::calls::{Side, connections, passed, side};
@@ -63,7 +64,7 @@ struct Case {
 }
 
 /// What varies on a testbed.
-fn family(testbed: Testbed) -> Family {
+fn family(testbed: TestbedRef) -> Family {
     let powers = (0..=16).map(|power| 1 << power);
     let family = Family::new()
         .axis("count", [ORDINARY].into_iter().chain((1..=200).filter(|count| *count != ORDINARY)))
@@ -71,26 +72,24 @@ fn family(testbed: Testbed) -> Family {
         .axis("reader", ["now", "slow", "stopped"])
         .axis("closes", ["client", "server", "both"])
         .link_delays([Duration::from_millis(50), Duration::from_millis(300)]);
-    match testbed {
-        // It has no buffers that can be set.
-        Testbed::TurmoilOwn => family.runs_max(400),
-        testbed => family.axis("buffer", ["own", "4096", "65536"]).runs_max(match testbed {
-            Testbed::Virtual => 700,
-            Testbed::Turmoil => 100,
-            lab if lab.is_lab() => 3,
-            _ => 40,
-        }),
+    if !testbed.has(Capability::Options) {
+        return family.runs_max(400);
     }
+    family.axis("buffer", ["own", "4096", "65536"]).runs_max(match testbed.clock() {
+        Clock::Virtual => 700,
+        Clock::Ticks(_) => 100,
+        Clock::Real if testbed.is_live() => 3,
+        Clock::Real => 40,
+    })
 }
 
 impl Case {
-    fn of(member: &Member<'_>, testbed: Testbed) -> Option<Case> {
-        let simulated = testbed.is_simulated();
-        let (stop, patience) = match testbed {
-            // Its time passes in ticks, whatever happens in them.
-            Testbed::TurmoilOwn => (3_000, 20),
-            _ if simulated => (5_000, 200),
-            _ => (300, 10),
+    fn of(member: &Member<'_>, testbed: TestbedRef) -> Option<Case> {
+        let (stop, patience) = match testbed.is_simulated() {
+            // Time passes in ticks, whatever happens in them.
+            true if !testbed.has(Capability::Packets) => (3_000, 20),
+            true => (5_000, 200),
+            false => (300, 10),
         };
         Some(Case {
             count: member.get("count")?,
@@ -185,7 +184,7 @@ impl Case {
     }
 }
 
-pub(super) fn scenario(testbed: Testbed) -> Scenario {
+pub(super) fn scenario(testbed: TestbedRef) -> Scenario {
     let family = family(testbed);
     let ordinary = Case::of(&family.ordinary(), testbed).map(Case::scenario);
     let ordinary = ordinary.unwrap_or_else(|| faultwire_sim::scenario(NAME));
@@ -193,7 +192,7 @@ pub(super) fn scenario(testbed: Testbed) -> Scenario {
 }
 
 /// The ordinary member with a broken transport under the client.
-pub(super) fn broken(testbed: Testbed, bug: Bug) -> Scenario {
+pub(super) fn broken(testbed: TestbedRef, bug: Bug) -> Scenario {
     let Some(case) = Case::of(&family(testbed).ordinary(), testbed) else {
         return faultwire_sim::scenario(NAME);
     };
@@ -212,10 +211,10 @@ struct Way {
 /// names.
 fn ways(run: &Run) -> Vec<Way> {
     // It has all axes.
-    let family = family(Testbed::Virtual);
+    let family = family(testbed::VIRTUAL);
     let words = run.plan.scenario.as_deref().and_then(|name| name.split_once('/'));
     let member = words.map_or_else(|| Some(family.ordinary()), |(_, words)| family.parse(words));
-    let case = member.and_then(|member| Case::of(&member, Testbed::Virtual));
+    let case = member.and_then(|member| Case::of(&member, testbed::VIRTUAL));
     let Some((case, connection)) = case.zip(connections(&run.trace, DATA).first().copied()) else {
         return Vec::new();
     };

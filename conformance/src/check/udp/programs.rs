@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use faultwire::network::{Datagram, Network};
 use faultwire::stack::SocketOption;
-use faultwire_sim::Testbed;
+use faultwire_sim::testbed::{Capability, TestbedRef};
 
 use super::datagrams::payload;
 
@@ -34,18 +34,18 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn of(testbed: Testbed) -> Pace {
+    pub(super) fn of(testbed: TestbedRef) -> Pace {
         let millis = |start, quiet, step| Pace {
             start: Duration::from_millis(start),
             quiet: Duration::from_millis(quiet),
             step: Duration::from_millis(step),
         };
-        match testbed {
-            Testbed::Virtual | Testbed::Turmoil => millis(0, 1_050, 4),
-            Testbed::TurmoilOwn => millis(4, 100, 4),
+        match (testbed.is_simulated(), testbed.has(Capability::Packets)) {
+            (true, true) => millis(0, 1_050, 4),
+            (true, false) => millis(4, 100, 4),
             // Faults of the plan take some hundred milliseconds there.
-            lab if lab.is_lab() => millis(10, 300, 10),
-            _ => millis(10, 250, 10),
+            (false, true) => millis(10, 300, 10),
+            (false, false) => millis(10, 250, 10),
         }
     }
 }

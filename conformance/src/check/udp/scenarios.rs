@@ -7,7 +7,8 @@ use faultwire::fault::{FaultPlan, Link, LinkNumbers};
 use faultwire::network::{Datagram, Network};
 use faultwire::program::{Limits, udp};
 use faultwire::stack::SocketOption;
-use faultwire_sim::{Scenario, Testbed, scenario};
+use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{Scenario, scenario};
 
 use super::crowd::ANSWER;
 use super::datagrams::payload;
@@ -27,7 +28,7 @@ fn one_way(
     lens: &'static [usize],
     room: usize,
     family: Family,
-    testbed: Testbed,
+    testbed: TestbedRef,
 ) -> Scenario {
     let pace = Pace::of(testbed);
     scenario(name)
@@ -36,53 +37,53 @@ fn one_way(
         .on(testbed)
 }
 
-pub(super) fn numbered(testbed: Testbed) -> Scenario {
+pub(super) fn numbered(testbed: TestbedRef) -> Scenario {
     one_way("udp-numbered", &[40, 41, 120, 1_000, 63], ROOM, Family::V4, testbed)
 }
 
-pub(super) fn numbered_v6(testbed: Testbed) -> Scenario {
+pub(super) fn numbered_v6(testbed: TestbedRef) -> Scenario {
     one_way("udp-numbered-v6", &[40, 120, 1_000, 63], ROOM, Family::V6, testbed)
 }
 
 /// An empty one, odd and even ones, one that just fits and one that does not.
 const LENGTHS: &[usize] = &[300, 0, 1, 256, 37];
 
-pub(super) fn lengths(testbed: Testbed) -> Scenario {
+pub(super) fn lengths(testbed: TestbedRef) -> Scenario {
     one_way("udp-lengths", LENGTHS, SHORT_ROOM, Family::V4, testbed)
 }
 
-pub(super) fn lengths_v6(testbed: Testbed) -> Scenario {
+pub(super) fn lengths_v6(testbed: TestbedRef) -> Scenario {
     one_way("udp-lengths-v6", LENGTHS, SHORT_ROOM, Family::V6, testbed)
 }
 
 /// What is damaged in two places at once.
 pub(super) const TWO_BITS: &[usize] = &[64, 40];
 
-pub(super) fn two_bits(testbed: Testbed) -> Scenario {
+pub(super) fn two_bits(testbed: TestbedRef) -> Scenario {
     one_way("udp-two-bits", TWO_BITS, ROOM, Family::V4, testbed)
 }
 
 /// Each in three pieces over an MTU of 1500.
 const IN_FRAGMENTS: &[usize] = &[3_500, 3_001];
 
-pub(super) fn fragments(testbed: Testbed) -> Scenario {
+pub(super) fn fragments(testbed: TestbedRef) -> Scenario {
     one_way("udp-fragments", IN_FRAGMENTS, FULL_ROOM, Family::V4, testbed)
 }
 
-pub(super) fn fragments_v6(testbed: Testbed) -> Scenario {
+pub(super) fn fragments_v6(testbed: TestbedRef) -> Scenario {
     one_way("udp-fragments-v6", IN_FRAGMENTS, FULL_ROOM, Family::V6, testbed)
 }
 
-pub(super) fn size_limit(testbed: Testbed) -> Scenario {
+pub(super) fn size_limit(testbed: TestbedRef) -> Scenario {
     one_way("udp-size-limit", &[MAX_V4 + 1, MAX_V4, MAX_V4], FULL_ROOM, Family::V4, testbed)
 }
 
-pub(super) fn size_limit_v6(testbed: Testbed) -> Scenario {
+pub(super) fn size_limit_v6(testbed: TestbedRef) -> Scenario {
     one_way("udp-size-limit-v6", &[MAX_V6 + 1, MAX_V6], FULL_ROOM, Family::V6, testbed)
 }
 
 /// The longest datagram as one packet.
-pub(super) fn size_limit_jumbo(testbed: Testbed) -> Scenario {
+pub(super) fn size_limit_jumbo(testbed: TestbedRef) -> Scenario {
     let link = Link::Numbers(LinkNumbers { delay_us: 1_000, mtu: u16::MAX, rate_kbps: None });
     let plan = FaultPlan::new().link(link);
     one_way("udp-size-limit-jumbo", &[MAX_V4 + 1, MAX_V4, MAX_V4], FULL_ROOM, Family::V4, testbed)
@@ -109,7 +110,7 @@ async fn answerer<N: Network>(net: N) -> std::io::Result<()> {
 }
 
 /// A client that asks twice, and again where no answer comes, and a server that answers.
-pub(super) fn ask(testbed: Testbed) -> Scenario {
+pub(super) fn ask(testbed: TestbedRef) -> Scenario {
     let pace = Pace::of(testbed);
     scenario("udp-ask")
         .client(move |net| async move {
@@ -152,7 +153,7 @@ async fn is_answered<N: Network>(net: &N, socket: &N::Datagram, question: &[u8])
 
 /// The programs that are used over real sockets as well: a client's messages come back from the echo server,
 /// or not.
-pub(super) fn echo(testbed: Testbed) -> Scenario {
+pub(super) fn echo(testbed: TestbedRef) -> Scenario {
     let pace = Pace::of(testbed);
     scenario("udp-echo")
         .client(move |net| async move {
@@ -182,7 +183,7 @@ const OPEN_PORT: u16 = 7_002;
 /// A connected client whose port a stranger has found out, and another program of its peer's host. What the
 /// stranger sends to another socket of the client shows, where packets are not seen, that it can be heard
 /// there at all.
-pub(super) fn connected(testbed: Testbed) -> Scenario {
+pub(super) fn connected(testbed: TestbedRef) -> Scenario {
     let pace = Pace::of(testbed);
     scenario("udp-connected")
         .client(move |net| async move {
@@ -231,7 +232,7 @@ pub(super) fn connected(testbed: Testbed) -> Scenario {
 }
 
 /// One socket that is connected to a port that nobody has, and one that is not.
-pub(super) fn closed_port(testbed: Testbed) -> Scenario {
+pub(super) fn closed_port(testbed: TestbedRef) -> Scenario {
     let pace = Pace::of(testbed);
     scenario("udp-closed-port")
         .client(move |net| async move {
@@ -257,7 +258,7 @@ pub(super) fn closed_port(testbed: Testbed) -> Scenario {
 }
 
 /// Three clients at one socket.
-pub(super) fn many_peers(testbed: Testbed) -> Scenario {
+pub(super) fn many_peers(testbed: TestbedRef) -> Scenario {
     let pace = Pace::of(testbed);
     let mut clients = scenario("udp-many-peers");
     // Ports of their own: a host's first free port is often every host's first free port.
@@ -276,7 +277,7 @@ pub(super) fn many_peers(testbed: Testbed) -> Scenario {
 
 /// Broadcasts that were not asked for and one that was: from a socket before it asks, from two others after
 /// it has asked, of which one is bound to no address, and from the first when it has taken the question back.
-pub(super) fn broadcast(testbed: Testbed) -> Scenario {
+pub(super) fn broadcast(testbed: TestbedRef) -> Scenario {
     let pace = Pace::of(testbed);
     let wait = pace.start + pace.step * 2 + pace.quiet;
     scenario("udp-broadcast")
@@ -310,7 +311,7 @@ pub(super) fn broadcast(testbed: Testbed) -> Scenario {
 
 /// Two datagrams to a group: the sender's own host and the server are members, the second host leaves between
 /// them, the third never joined.
-fn multicast_to(name: &'static str, group: IpAddr, testbed: Testbed) -> Scenario {
+fn multicast_to(name: &'static str, group: IpAddr, testbed: TestbedRef) -> Scenario {
     let pace = Pace::of(testbed);
     let family = if group.is_ipv4() { Family::V4 } else { Family::V6 };
     let wait = pace.start + pace.step * 8 + pace.quiet;
@@ -345,17 +346,17 @@ fn multicast_to(name: &'static str, group: IpAddr, testbed: Testbed) -> Scenario
         .on(testbed)
 }
 
-pub(super) fn multicast(testbed: Testbed) -> Scenario {
+pub(super) fn multicast(testbed: TestbedRef) -> Scenario {
     multicast_to("udp-multicast", IpAddr::V4(Ipv4Addr::new(239, 1, 2, 3)), testbed)
 }
 
-pub(super) fn multicast_v6(testbed: Testbed) -> Scenario {
+pub(super) fn multicast_v6(testbed: TestbedRef) -> Scenario {
     let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x0123);
     multicast_to("udp-multicast-v6", IpAddr::V6(group), testbed)
 }
 
 /// A fast sender and a reader that is late.
-pub(super) fn burst(testbed: Testbed) -> Scenario {
+pub(super) fn burst(testbed: TestbedRef) -> Scenario {
     let pace = Pace::of(testbed);
     scenario("udp-burst")
         .client(move |net| async move {

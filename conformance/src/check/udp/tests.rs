@@ -5,7 +5,8 @@ use faultwire::errno::Errno;
 use faultwire::fault::{Fault, FaultPlan};
 use faultwire::stack::Mutant;
 use faultwire::trace::Call;
-use faultwire_sim::{Run, Settings, Testbed};
+use faultwire_sim::testbed::{Capability, TestbedRef};
+use faultwire_sim::{Run, Settings, testbed};
 
 use super::*;
 use crate::claim::{CLAIMS, Claim, Modality};
@@ -41,7 +42,13 @@ fn look(study: &Study, run: &Run, rows: &mut Rows) {
 }
 
 /// Runs a study under all plans of so many faults at most, and under random ones.
-fn search(study: &Study, testbed: Testbed, exhaustive: usize, random: u64, mutant: Option<Mutant>) -> Rows {
+fn search(
+    study: &Study,
+    testbed: TestbedRef,
+    exhaustive: usize,
+    random: u64,
+    mutant: Option<Mutant>,
+) -> Rows {
     let mut settings = Settings::default();
     settings.mutant = mutant;
     let scenario = (study.scenario)(testbed)
@@ -59,7 +66,7 @@ fn search(study: &Study, testbed: Testbed, exhaustive: usize, random: u64, mutan
     rows
 }
 
-fn without_faults(study: &Study, testbed: Testbed) -> (Run, Rows) {
+fn without_faults(study: &Study, testbed: TestbedRef) -> (Run, Rows) {
     let run = (study.scenario)(testbed).run(&FaultPlan::default());
     let mut rows = Rows::new();
     look(study, &run, &mut rows);
@@ -67,8 +74,8 @@ fn without_faults(study: &Study, testbed: Testbed) -> (Run, Rows) {
 }
 
 /// Whether a testbed can settle what a check looks at, without a fault.
-fn settles(testbed: Testbed, spec: &CheckSpec) -> bool {
-    !spec.needs_faults && (testbed.shows_packets() || !spec.needs_packets)
+fn settles(testbed: TestbedRef, spec: &CheckSpec) -> bool {
+    !spec.needs.contains(&Capability::Faults) && spec.needs.iter().all(|need| testbed.has(*need))
 }
 
 /// Something that happens to the client's first datagram.
@@ -79,7 +86,7 @@ fn on_the_first(action: Action) -> Fault {
 #[test]
 fn every_claim_has_a_study_and_every_study_a_claim() {
     for study in studies() {
-        assert_eq!((study.scenario)(Testbed::Virtual).name(), study.name);
+        assert_eq!((study.scenario)(testbed::VIRTUAL).name(), study.name);
         for spec in study.checks {
             assert!(Claim::of(spec.claim).is_some(), "{} stands in no list", spec.claim);
         }
@@ -92,11 +99,11 @@ fn every_claim_has_a_study_and_every_study_a_claim() {
 
 #[test]
 fn every_possibility_is_shown_by_one_fault_at_most() {
-    for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL] {
         for claim in CLAIMS.iter().filter(|it| it.family() == "udp" && it.modality == Modality::Possible) {
             // Of the studies that settle it each does.
             for study in studies().iter().filter(|study| study.checks.iter().any(|it| it.claim == claim.id)) {
-                if testbed == Testbed::Turmoil && study.name != "udp-numbered" && study.search.exhaustive > 0
+                if testbed == testbed::TURMOIL && study.name != "udp-numbered" && study.search.exhaustive > 0
                 {
                     continue;
                 }
@@ -117,7 +124,7 @@ fn every_mutant_is_caught_by_the_claim_that_it_breaks() {
         let mut caught = studies()
             .iter()
             .filter(|study| study.checks.iter().any(|spec| spec.claim == claim))
-            .filter(|study| search(study, Testbed::Virtual, 1, 0, Some(*mutant))[claim].broken.is_some());
+            .filter(|study| search(study, testbed::VIRTUAL, 1, 0, Some(*mutant))[claim].broken.is_some());
         assert!(caught.next().is_some(), "{mutant} ({}) is not caught by {claim}", mutant.about());
     }
 }
@@ -132,9 +139,9 @@ fn every_guaranteed_claim_has_a_mutant() {
 #[test]
 fn the_kernel_keeps_every_promise_on_loopback() {
     let (mut settled, mut exercised) = (BTreeMap::new(), BTreeMap::<&str, u64>::new());
-    for study in studies().iter().filter(|study| (study.refuses)(Testbed::Loopback).is_none()) {
-        let (_, rows) = without_faults(study, Testbed::Loopback);
-        for spec in study.checks.iter().filter(|spec| settles(Testbed::Loopback, spec)) {
+    for study in studies().iter().filter(|study| study.refusal(testbed::LOOPBACK).is_none()) {
+        let (_, rows) = without_faults(study, testbed::LOOPBACK);
+        for spec in study.checks.iter().filter(|spec| settles(testbed::LOOPBACK, spec)) {
             let row = &rows[spec.claim];
             assert_eq!(row.broken, None, "{} in {}", spec.claim, study.name);
             *exercised.entry(spec.claim).or_insert(0) += row.exercised;
@@ -165,13 +172,13 @@ fn turmoils_own_sockets_fail_where_they_are_known_to() {
     let mut fails = Vec::new();
     let mut lacks = Vec::new();
     let mut exercised: BTreeMap<&str, u64> = BTreeMap::new();
-    for study in studies().iter().filter(|study| (study.refuses)(Testbed::TurmoilOwn).is_none()) {
-        let (run, rows) = without_faults(study, Testbed::TurmoilOwn);
+    for study in studies().iter().filter(|study| study.refusal(testbed::TURMOIL_OWN).is_none()) {
+        let (run, rows) = without_faults(study, testbed::TURMOIL_OWN);
         let is_lacking = run
             .trace
             .calls()
             .any(|call| matches!(call.call, Call::Option(_)) && call.error == Some(Errno::ENOPROTOOPT));
-        for spec in study.checks.iter().filter(|spec| settles(Testbed::TurmoilOwn, spec)) {
+        for spec in study.checks.iter().filter(|spec| settles(testbed::TURMOIL_OWN, spec)) {
             let row = &rows[spec.claim];
             let is_possible = Claim::of(spec.claim).is_some_and(|it| it.modality == Modality::Possible);
             if is_lacking {
@@ -202,7 +209,7 @@ fn turmoils_own_sockets_fail_where_they_are_known_to() {
 #[test]
 fn the_same_run_is_judged_the_same() {
     for study in studies() {
-        let (one, two) = (without_faults(study, Testbed::Virtual), without_faults(study, Testbed::Virtual));
+        let (one, two) = (without_faults(study, testbed::VIRTUAL), without_faults(study, testbed::VIRTUAL));
         assert_eq!(one.0.trace.hash(), two.0.trace.hash(), "{}", study.name);
         assert_eq!(format!("{:?}", one.1), format!("{:?}", two.1), "{}", study.name);
     }
@@ -211,7 +218,7 @@ fn the_same_run_is_judged_the_same() {
 #[test]
 fn the_kernel_behind_the_relay_loses_reorders_and_duplicates_by_one_fault() {
     let study = &studies()[0];
-    let scenario = (study.scenario)(Testbed::Relay);
+    let scenario = (study.scenario)(testbed::RELAY);
     for (action, claim) in [
         (Action::Drop, "udp/may-lose"),
         (Action::HoldFor(1), "udp/may-reorder"),
@@ -227,9 +234,9 @@ fn the_kernel_behind_the_relay_loses_reorders_and_duplicates_by_one_fault() {
         assert!(rows["udp/never-repeats"].exercised > 0);
     }
     let mut exercised: BTreeMap<&str, u64> = BTreeMap::new();
-    for study in studies().iter().filter(|study| (study.refuses)(Testbed::Relay).is_none()) {
-        let (_, rows) = without_faults(study, Testbed::Relay);
-        for spec in study.checks.iter().filter(|spec| settles(Testbed::Relay, spec)) {
+    for study in studies().iter().filter(|study| study.refusal(testbed::RELAY).is_none()) {
+        let (_, rows) = without_faults(study, testbed::RELAY);
+        for spec in study.checks.iter().filter(|spec| settles(testbed::RELAY, spec)) {
             assert_eq!(rows[spec.claim].broken, None, "{}", study.name);
             *exercised.entry(spec.claim).or_insert(0) += rows[spec.claim].exercised;
         }

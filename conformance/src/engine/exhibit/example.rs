@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use faultwire::fault::{Action, Class, FaultPlan};
-use faultwire_sim::{Run, Scenario, Testbed};
+use faultwire_sim::{Run, Scenario, testbed};
 
 use super::super::finding::named;
 use super::{Exhibit, Reason, settled_by};
@@ -47,7 +47,7 @@ const NO_FAULT: &str = "format = 1\n";
 /// A short run of a guaranteed claim in which its situation occurred: under a lost packet with data, if the
 /// claim is about faults, else under another fault, else without.
 pub(super) fn example(claim: &'static Claim, seed: u64) -> Option<Exhibit> {
-    let studies = settled_by(claim, Testbed::Virtual);
+    let studies = settled_by(claim, testbed::VIRTUAL);
     if let Some(chosen) = chosen(claim, &studies, seed) {
         return Some(chosen);
     }
@@ -71,7 +71,7 @@ fn chosen(
 }
 
 fn scenario(study: &Study, seed: u64) -> Scenario {
-    (study.scenario)(Testbed::Virtual).seed(seed).on(Testbed::Virtual)
+    (study.scenario)(testbed::VIRTUAL).seed(seed).on(testbed::VIRTUAL)
 }
 
 /// The situation occurred in it, and all was well.
@@ -86,7 +86,7 @@ fn exhibit(claim: &'static Claim, study: &Study, mut run: Run, seen: Seen, seed:
         reason: Reason::Example,
         found_on: Vec::new(),
         how: None,
-        drawn_on: Testbed::Virtual,
+        drawn_on: testbed::VIRTUAL,
         run,
         seen: Some(seen),
         moment: None,

@@ -1,5 +1,6 @@
 use faultwire::fault::Action;
 use faultwire_sim::search::is_minimal;
+use faultwire_sim::testbed;
 
 use super::*;
 use crate::engine::studies;
@@ -14,7 +15,7 @@ fn options(faults: &[(u32, &str)], claim: Option<&str>) -> ShrinkOptions {
     ShrinkOptions {
         study: studies().into_iter().find(|study| study.name == "udp-numbered").expect("a study"),
         plan: FaultPlan::parse(&text, "plan").expect("a plan"),
-        testbed: Testbed::Virtual,
+        testbed: testbed::VIRTUAL,
         seed: 0,
         claim: claim.map(|id| Claim::of(id).expect("a claim")),
         runs_max: 2_000,
@@ -48,7 +49,7 @@ fn a_plan_becomes_as_small_as_it_can_be_and_the_path_says_how() {
     assert_eq!(done.steps[0].words, "left out: drop client->server datagram 99 (it never took place)");
     assert!(done.steps.iter().any(|step| step.words.ends_with("is now: drop client->server datagram 1")));
     // Nothing smaller shows it.
-    let scenario = (options.study.scenario)(Testbed::Virtual).on(Testbed::Virtual);
+    let scenario = (options.study.scenario)(testbed::VIRTUAL).on(testbed::VIRTUAL);
     let mut shows = |plan: &FaultPlan| done.goal.seen_in(&scenario.run(plan)).is_some();
     assert!(is_minimal(&done.plan, &mut shows, &ShrinkLimits::default()));
 }
@@ -67,7 +68,7 @@ fn without_a_claim_it_is_the_first_thing_that_the_run_shows() {
 fn a_break_and_a_bad_end_come_before_what_is_possible() {
     let options = options(&[(1, DROP)], None);
     let goals: Vec<String> =
-        Goal::all(options.study, Testbed::Virtual, None).iter().map(ToString::to_string).collect();
+        Goal::all(options.study, testbed::VIRTUAL, None).iter().map(ToString::to_string).collect();
     let at = |words: &str| goals.iter().position(|goal| goal == words).expect(words);
     assert!(at("it breaks udp/never-repeats") < at("its run fails"));
     assert!(at("its run stalls") < at("it shows udp/may-lose"));
@@ -76,7 +77,7 @@ fn a_break_and_a_bad_end_come_before_what_is_possible() {
 #[test]
 fn ticks_are_whole_where_time_goes_by_in_ticks() {
     let options =
-        ShrinkOptions { testbed: Testbed::Turmoil, ..options(&[(1, LATE)], Some("udp/may-reorder")) };
+        ShrinkOptions { testbed: testbed::TURMOIL, ..options(&[(1, LATE)], Some("udp/may-reorder")) };
     let mut path = Vec::new();
     let mut tell = |best: &FaultPlan| path.extend(best.faults.iter().map(|fault| fault.action.clone()));
     let done = shrink_plan(&options, &mut tell, &Interrupt::default()).expect("it shows it");

@@ -1,3 +1,5 @@
+use faultwire_sim::testbed;
+use faultwire_sim::testbed::TestbedRef;
 use std::sync::mpsc;
 
 use faultwire::time::Time;
@@ -13,7 +15,7 @@ use crate::study::Seen;
 
 const LOSE: &str = "udp/may-lose";
 
-fn options(testbed: Testbed) -> VerifyOptions {
+fn options(testbed: TestbedRef) -> VerifyOptions {
     VerifyOptions {
         claims: vec![Claim::of(LOSE).expect("a claim")],
         testbeds: vec![testbed],
@@ -30,7 +32,7 @@ fn study(name: &str) -> Study {
     *udp::studies().iter().find(|study| study.name == name).expect("a study")
 }
 
-fn run_of(study: &Study, testbed: Testbed) -> Vec<Part> {
+fn run_of(study: &Study, testbed: TestbedRef) -> Vec<Part> {
     let study: &'static Study = Box::leak(Box::new(*study));
     Unit::whole(study, testbed, &options(testbed))
         .run(&options(testbed), &mpsc::channel().0, &Interrupt::default())
@@ -46,8 +48,8 @@ fn impossible(_: &Scenario) -> Vec<FaultPlan> {
 #[test]
 fn a_further_plan_that_is_refused_is_an_error() {
     let study = Study { search: Search::FAULT_FREE, plans: impossible, ..study("udp-numbered") };
-    let parts = run_of(&study, Testbed::Virtual);
-    let row = &rows(&options(Testbed::Virtual), &parts)[0];
+    let parts = run_of(&study, testbed::VIRTUAL);
+    let row = &rows(&options(testbed::VIRTUAL), &parts)[0];
     assert_eq!(row.outcome, Outcome::Error, "{row:?}");
     assert!(row.why.as_ref().is_some_and(|why| why.contains("refused")), "{row:?}");
 }
@@ -55,8 +57,8 @@ fn a_further_plan_that_is_refused_is_an_error() {
 #[test]
 fn a_panic_is_an_error_of_its_study_alone() {
     let study: &'static Study = Box::leak(Box::new(study("udp-numbered")));
-    let options = options(Testbed::Virtual);
-    let unit = Unit::whole(study, Testbed::Virtual, &options);
+    let options = options(testbed::VIRTUAL);
+    let unit = Unit::whole(study, testbed::VIRTUAL, &options);
     let (_, parts) = unit.guarded(&options, || panic!("a bug of the {}", "suite"));
     let row = &rows(&options, &parts)[0];
     assert_eq!(row.outcome, Outcome::Error);
@@ -67,15 +69,15 @@ fn a_panic_is_an_error_of_its_study_alone() {
 #[test]
 fn only_foreign_sockets_may_lack_an_option_and_only_where_all_went_well() {
     let lacks = || Trouble { lacks_option: true, ..Trouble::default() };
-    assert!(lacks().excuses(Testbed::TurmoilOwn, 0));
-    assert!(!lacks().excuses(Testbed::TurmoilOwn, 1));
-    assert!(!Trouble::default().excuses(Testbed::TurmoilOwn, 0));
-    for testbed in [Testbed::Virtual, Testbed::Turmoil, Testbed::Loopback, Testbed::Relay] {
+    assert!(lacks().excuses(testbed::TURMOIL_OWN, 0));
+    assert!(!lacks().excuses(testbed::TURMOIL_OWN, 1));
+    assert!(!Trouble::default().excuses(testbed::TURMOIL_OWN, 0));
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL, testbed::LOOPBACK, testbed::RELAY] {
         assert!(!lacks().excuses(testbed, 0), "{testbed}");
     }
     let why = || Some((String::new(), FaultPlan::default()));
-    assert!(!Trouble { failed: why(), ..lacks() }.excuses(Testbed::TurmoilOwn, 0));
-    assert!(!Trouble { stalled: why(), ..lacks() }.excuses(Testbed::TurmoilOwn, 0));
+    assert!(!Trouble { failed: why(), ..lacks() }.excuses(testbed::TURMOIL_OWN, 0));
+    assert!(!Trouble { stalled: why(), ..lacks() }.excuses(testbed::TURMOIL_OWN, 0));
 }
 
 /// A run with one call in it, with that end.
@@ -128,10 +130,10 @@ fn a_finding_carries_the_link_that_it_takes_and_replays_over_it() {
             search: Search::FAULT_FREE,
             ..study("udp-size-limit-jumbo")
         }));
-        let plan = run_of(study, Testbed::Virtual)[0].finding.clone().expect("it is broken").plan;
+        let plan = run_of(study, testbed::VIRTUAL)[0].finding.clone().expect("it is broken").plan;
         // As it is kept in a file, and read again.
         let plan = FaultPlan::parse(&plan.to_toml(), "found").expect("it can be read");
-        let replayed = replay(&ReplayOptions { study, plan, testbed: Testbed::Virtual, seed: 3 });
+        let replayed = replay(&ReplayOptions { study, plan, testbed: testbed::VIRTUAL, seed: 3 });
         assert!(matches!(replayed.seen[0].1.verdict, Verdict::Broken(_)), "{:?}", replayed.seen);
         replayed.run.plan.link
     };

@@ -86,7 +86,7 @@ impl Figure {
             Verdict::Broken(how) | Verdict::Shown(how) => Some(how.clone()),
         });
         let places = exhibit.found_on.iter().map(|(testbed, subject)| format!("{testbed}/{subject}"));
-        let drawn_on = format!("{}/{}", exhibit.drawn_on.name(), exhibit.drawn_on.subject());
+        let drawn_on = format!("{}/{}", exhibit.drawn_on.name(), exhibit.drawn_on.subject().name);
         Figure {
             claim: exhibit.claim,
             title: title.to_owned(),

@@ -8,7 +8,8 @@ use faultwire::fault::{
 };
 use faultwire::network::{Network, Stream};
 use faultwire::stack::SocketOption;
-use faultwire_sim::{Net, Scenario, Testbed};
+use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{Net, Scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::check::tcp::pattern::pattern;
@@ -35,7 +36,7 @@ fn over<P: Programs>(base: FaultPlan) -> Scenario {
 }
 
 /// The same over the usual link.
-pub(super) fn plain<P: Programs>(_: Testbed) -> Scenario {
+pub(super) fn plain<P: Programs>(_: TestbedRef) -> Scenario {
     over::<P>(FaultPlan::default())
 }
 
@@ -132,7 +133,7 @@ impl Programs for Questions {
 
 /// The questions over a slow link that loses two of them: the timeout of the second is the one that the first
 /// left behind.
-pub(super) fn questions(_: Testbed) -> Scenario {
+pub(super) fn questions(_: TestbedRef) -> Scenario {
     let lost = |nth| Fault::new(upward(), Packet::nth(Class::Data, nth), Action::Drop);
     over::<Questions>(
         FaultPlan::new()
@@ -142,7 +143,7 @@ pub(super) fn questions(_: Testbed) -> Scenario {
 }
 
 /// The dialogue while the link is cut for some repeats.
-pub(super) fn outage(_: Testbed) -> Scenario {
+pub(super) fn outage(_: TestbedRef) -> Scenario {
     let after = |nth| When::after(upward(), Packet::nth(Class::Any, nth));
     over::<Dialogue>(FaultPlan::new().events([
         PlanEvent::new(EventKind::Partition(None), after(4)),
@@ -156,7 +157,7 @@ pub(super) struct BusyReader;
 
 /// Over a link so slow that no repeat comes within the time that an acknowledgement may take: a repeat is
 /// answered at once.
-pub(super) fn busy_reader(_: Testbed) -> Scenario {
+pub(super) fn busy_reader(_: TestbedRef) -> Scenario {
     let link = Link::Numbers(LinkNumbers { delay_us: 400_000, mtu: 1500, rate_kbps: None });
     over::<BusyReader>(FaultPlan::new().link(link))
 }
@@ -235,7 +236,7 @@ impl Programs for SlowReader {
 }
 
 /// The same over a link whose segments could be larger than the whole buffer.
-pub(super) fn small_window(_: Testbed) -> Scenario {
+pub(super) fn small_window(_: TestbedRef) -> Scenario {
     let link = Link::Numbers(LinkNumbers { delay_us: 10_000, mtu: 9_000, rate_kbps: None });
     over::<SlowReader>(FaultPlan::new().link(link))
 }

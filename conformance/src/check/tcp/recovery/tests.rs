@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use faultwire::fault::FaultPlan;
 use faultwire::stack::Mutant;
-use faultwire_sim::{Settings, Testbed};
+use faultwire_sim::{Settings, testbed};
 
 use self::tape::{CLIENT, FULL, SERVER, Tape};
 use super::scenarios::SMALL_BUFFER;
@@ -365,7 +365,7 @@ fn nothing_goes_beyond_the_window_but_a_probe() {
 
 #[test]
 fn the_studies_hold_without_faults_on_both_simulations() {
-    for testbed in [Testbed::Virtual, Testbed::Turmoil] {
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL] {
         for study in studies() {
             let scenario = (study.scenario)(testbed).on(testbed);
             let run = scenario.run(&base(&scenario));
@@ -405,7 +405,7 @@ fn sees(mutant: Mutant, claim: &str) -> bool {
         if checks.is_empty() {
             return false;
         }
-        let scenario = (study.scenario)(Testbed::Virtual).on(Testbed::Virtual).settings(settings.clone());
+        let scenario = (study.scenario)(testbed::VIRTUAL).on(testbed::VIRTUAL).settings(settings.clone());
         let mut seen = false;
         scenario.exhaustive(study.search.exhaustive.min(1)).random(0).search(&mut |run| {
             seen = checks.iter().any(|check| matches!(check(run).verdict, Verdict::Broken(_)));

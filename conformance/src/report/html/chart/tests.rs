@@ -1,6 +1,7 @@
 use super::curve::{POINTS_MAX, thinned};
 use super::pen::{bytes, nice, seconds};
 use super::*;
+use faultwire_sim::testbed;
 
 #[test]
 fn a_curve_keeps_its_highest_points_and_its_end() {
@@ -15,7 +16,7 @@ fn charts_of(scenario: &str, plan: &str) -> (Trace, Vec<String>) {
     use crate::engine::{ReplayOptions, replay, studies};
     let study = studies().into_iter().find(|study| study.name == scenario).expect("a study");
     let plan = faultwire::fault::FaultPlan::parse(&format!("format = 1\n{plan}"), "plan").expect("a plan");
-    let testbed = faultwire_sim::Testbed::Virtual;
+    let testbed = testbed::VIRTUAL;
     let trace = replay(&ReplayOptions { study, plan, testbed, seed: 0 }).run.trace;
     let charts = charts(&trace, "id");
     (trace, charts)

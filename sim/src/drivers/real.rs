@@ -42,7 +42,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
     let _quiet = QuietPanics::new();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return super::troubled(scenario, plan, format!("tokio gave no runtime: {error}")),
+        Err(error) => return scenario.troubled(plan, format!("tokio gave no runtime: {error}")),
     };
     runtime.block_on(run_in(scenario, plan, relayed))
 }
@@ -54,7 +54,7 @@ async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
     let relay = if relayed {
         match relay(plan, &clock, &names, &addrs) {
             Ok(relay) => Some(Arc::new(relay)),
-            Err(error) => return super::refused(scenario, plan, error.to_string()),
+            Err(error) => return scenario.refused(plan, error.to_string()),
         }
     } else {
         None

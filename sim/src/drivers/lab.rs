@@ -7,10 +7,11 @@
 //! the run and which nobody has used: a namespace of its own, or a new stack. So no socket, no route and no
 //! neighbour of its survives, and it is there at the very packet that its start is anchored to.
 
+pub mod helper;
 #[cfg(feature = "mutants")]
-pub(crate) mod lossy;
+mod lossy;
 mod patience;
-pub(crate) mod pool;
+mod pool;
 mod programs;
 
 use std::net::IpAddr;
@@ -22,35 +23,31 @@ use faultwire::stack::SocketOption;
 use faultwire::trace::{Call, Trace, What};
 
 use self::pool::{Bench, Kind, Subnet};
-use super::Testbed;
 use crate::run::Run;
-use crate::scenario::{REPEATS_MAX, Scenario};
+use crate::scenario::{REPEATS_MAX, Scenario, Subject};
 
 /// Hosts of the kernel in a lab at most.
 const HOSTS_MAX: usize = 16;
 
 /// Runs a scenario under a plan: once, or again where packets were lost outside of it.
-pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan, testbed: Testbed) -> Run {
+pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan, subject: Subject) -> Run {
     let mut repeats = 0;
     loop {
-        let run = match once(scenario, plan, testbed) {
+        let run = match once(scenario, plan, subject) {
             Ok((run, 0)) => run,
-            Ok(_) if scenario.is_asked_to_end() => super::refused(
-                scenario,
-                plan,
-                "it was asked to end, and packets were lost outside of the plan".to_owned(),
-            ),
+            Ok(_) if scenario.is_asked_to_end() => scenario
+                .refused(plan, "it was asked to end, and packets were lost outside of the plan".to_owned()),
             Ok((_, lost)) if repeats == REPEATS_MAX => {
                 let why =
                     format!("{lost} packets were lost outside of the plan, and in two more runs as well");
-                super::troubled(scenario, plan, why)
+                scenario.troubled(plan, why)
             }
             Ok((_, lost)) => {
                 tracing::debug!(scenario = scenario.name(), lost, "packets were lost outside of the plan");
                 repeats += 1;
                 continue;
             }
-            Err(why) => super::refused(scenario, plan, why),
+            Err(why) => scenario.refused(plan, why),
         };
         return Run { repeats, ..run };
     }
@@ -59,18 +56,14 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan, testbed: Testbed) -> Ru
 /// Which hosts are of the kernel.
 ///
 /// The server is the host of that name, or, where there is none, each host for which a run does not wait.
-fn of_the_kernel(scenario: &Scenario, testbed: Testbed) -> Vec<bool> {
+fn of_the_kernel(scenario: &Scenario, subject: Subject) -> Vec<bool> {
     let has_server = scenario.hosts.iter().any(|host| host.name == "server");
     let is_server = scenario.hosts.iter().map(|host| match has_server {
         true => host.name == "server",
         false => !host.is_client,
     });
     is_server
-        .map(|is_server| match testbed {
-            Testbed::LabOursClient => is_server,
-            Testbed::LabOursServer => !is_server,
-            _ => true,
-        })
+        .map(|is_server| if is_server { subject.server } else { subject.client } == Subject::KERNEL.server)
         .collect()
 }
 
@@ -96,14 +89,14 @@ fn restarts(plan: &FaultPlan, name: &str) -> u32 {
 }
 
 /// One run, and how many packets were lost in it outside of the plan.
-fn once(scenario: &Scenario, plan: &FaultPlan, testbed: Testbed) -> Result<(Run, u64), String> {
+fn once(scenario: &Scenario, plan: &FaultPlan, subject: Subject) -> Result<(Run, u64), String> {
     let mtu = plan.link.numbers().mtu;
     let subnet = Subnet::fresh();
     let mut of_kernel = 0;
     let hosts: Vec<Host> = scenario
         .hosts
         .iter()
-        .zip(of_the_kernel(scenario, testbed))
+        .zip(of_the_kernel(scenario, subject))
         .enumerate()
         .map(|(index, (spec, is_kernel))| {
             let restarts = restarts(plan, &spec.name);

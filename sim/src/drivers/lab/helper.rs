@@ -1,5 +1,4 @@
-//! Labs: hosts of the real kernel, for the testbeds [`Testbed::Lab`](crate::Testbed::Lab) and its like. Linux
-//! only, behind the feature `lab`.
+//! Labs: hosts of the real kernel, for the testbed [`LAB`](crate::testbed::LAB) and its like. Linux only, behind the feature `lab`.
 //!
 //! The hosts of a lab are made by a helper, a process that calls [`faultwire::lab::serve`] first thing. The
 //! command `faultwire lab-helper` is one: [`set_helper`] names it, or the environment variable
@@ -11,7 +10,7 @@ use std::sync::OnceLock;
 
 use faultwire::lab::{DeviceKind, LabError, Profile, Setting};
 
-use crate::testbed::lab_pool;
+use super::pool;
 
 /// The environment variable that names the program whose command `lab-helper` is to make the hosts.
 pub const HELPER_VARIABLE: &str = "FAULTWIRE_LAB_HELPER";
@@ -60,7 +59,7 @@ pub(crate) fn device() -> Option<DeviceKind> {
 /// # Errors
 /// As [`probe`].
 pub fn settings() -> Result<(Profile, Vec<Setting>), LabError> {
-    Ok((lab_pool::PROFILE, lab_pool::look(|bench| bench.unset().to_vec())?))
+    Ok((pool::PROFILE, pool::look(|bench| bench.unset().to_vec())?))
 }
 
 /// Makes a lab, which is kept for the first run, and says how its hosts meet the wire.
@@ -68,12 +67,12 @@ pub fn settings() -> Result<(Profile, Vec<Setting>), LabError> {
 /// # Errors
 /// [`LabError::Refused`] where the machine refuses a step; [`LabError::Start`] where no helper was named.
 pub fn probe() -> Result<DeviceKind, LabError> {
-    lab_pool::look(|bench| bench.device.unwrap_or(DeviceKind::Packet))
+    pool::look(|bench| bench.device.unwrap_or(DeviceKind::Packet))
 }
 
 /// The next so many runs of the scenario of that name lose a packet each outside of their plans: to see that
 /// such runs count for nothing.
 #[cfg(feature = "mutants")]
 pub fn lose_packets(scenario: &str, runs: u32) {
-    crate::testbed::lab_lossy::lose(scenario, runs);
+    super::lossy::lose(scenario, runs);
 }

@@ -156,8 +156,8 @@ fn make(kind: &Kind, addrs: &[(Ipv4Addr, Ipv6Addr)]) -> Result<Bench, LabError> 
             more.fold(config, |config, (name, value)| config.with_setting(*name, *value))
         })
         .collect();
-    let helper = crate::lab::helper().map_err(LabError::Start)?;
-    let (lab, made) = Lab::start(helper, &configs, crate::lab::device())?;
+    let helper = super::helper::helper().map_err(LabError::Start)?;
+    let (lab, made) = Lab::start(helper, &configs, super::helper::device())?;
     let device = made.first().map(|host| host.kind);
     let (hosts, devices) = made.into_iter().map(|made| (made.host, made.device)).unzip();
     Ok(Bench { kind: kind.clone(), hosts, devices, device, lab })

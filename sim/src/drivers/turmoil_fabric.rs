@@ -106,7 +106,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let names = scenario.host_names();
     let world = match World::new(&names, scenario.waits_for(), plan, settings) {
         Ok(world) => world,
-        Err(error) => return super::refused(scenario, plan, error.to_string()),
+        Err(error) => return scenario.refused(plan, error.to_string()),
     };
     let fabric = Arc::new(TurmoilFabric { state: Mutex::default(), link: Notify::new() });
     let shared = Shared::new(world, Box::new(fabric.clone()));

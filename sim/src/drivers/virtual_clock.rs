@@ -52,7 +52,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let settings = &scenario.settings;
     let world = match World::new(&scenario.host_names(), scenario.waits_for(), plan, settings) {
         Ok(world) => world,
-        Err(error) => return super::refused(scenario, plan, error.to_string()),
+        Err(error) => return scenario.refused(plan, error.to_string()),
     };
     let shared = Shared::new(world, Box::new(VirtualClock));
     let driving = Arc::new(Mutex::new(None));
@@ -70,7 +70,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => return super::troubled(scenario, plan, format!("tokio gave no runtime: {error}")),
+        Err(error) => return scenario.troubled(plan, format!("tokio gave no runtime: {error}")),
     };
     runtime.block_on(async {
         let mut driver = Driver { scenario, shared: &shared, driving: &driving, programs: Vec::new() };

@@ -22,6 +22,8 @@ use tokio::task::JoinHandle;
 use super::Host;
 use super::patience::Patience;
 use super::pool::Bench;
+use crate::drivers::progress::Progress;
+use crate::drivers::real::merged;
 use crate::net::Net;
 use crate::net::host_net::HostNet;
 use crate::net::lab_host::{LabHost, Names};
@@ -29,8 +31,6 @@ use crate::net::recorded::{Log, Recorded};
 use crate::program::{Guarded, QuietPanics, end_after_panics};
 use crate::run::{End, Run};
 use crate::scenario::Scenario;
-use crate::testbed::progress::Progress;
-use crate::testbed::real::merged;
 use crate::world::host_id;
 
 /// How often it is looked whether a run goes on.
