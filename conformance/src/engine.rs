@@ -33,7 +33,7 @@ use crate::report::{LabSettings, Report};
 use crate::study::{CheckSpec, Search, Seen, Study};
 use crate::workers;
 
-pub use exhibit::{Exhibit, Reason, exhibits};
+pub use exhibit::exhibits;
 pub use explain::{Explanation, explain};
 pub use finding::Finding;
 pub use finding::base_name;

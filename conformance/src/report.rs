@@ -1,5 +1,6 @@
 //! What comes out of a verification: a row for each claim and testbed, as JSON, as JUnit XML and as a table.
 
+mod exhibit;
 mod html;
 mod junit;
 mod lab;
@@ -18,6 +19,7 @@ use crate::claim::{Claim, Modality};
 use crate::exit;
 use crate::expected;
 
+pub use exhibit::{Exhibit, Reason};
 pub use lab::{AbsentSetting, LabSettings};
 pub use table::TableOptions;
 pub use words::{grouped, harmless, paragraph, plan as plan_in_words, replay_command};

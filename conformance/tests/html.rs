@@ -18,9 +18,9 @@ use std::time::Duration;
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire_conformance::claim::{CLAIMS as CLAIMS_ALL, Claim, Modality};
-use faultwire_conformance::engine::{Exhibit, Reason, VerifyOptions, exhibits, verify};
+use faultwire_conformance::engine::{VerifyOptions, exhibits, verify};
 use faultwire_conformance::progress::Silent;
-use faultwire_conformance::report::{Outcome, Report, Row};
+use faultwire_conformance::report::{Exhibit, Outcome, Reason, Report, Row};
 use faultwire_sim::search::Tried;
 use faultwire_sim::{BoxError, Net, scenario, testbed};
 

@@ -10,9 +10,9 @@ use super::error::CommandError;
 use super::topic::claims_about;
 use super::{output, select};
 use faultwire_conformance::claim::{Claim, Modality};
-use faultwire_conformance::engine::{self, AnyMutant, Exhibit, Explanation};
+use faultwire_conformance::engine::{self, AnyMutant, Explanation};
 use faultwire_conformance::exit;
-use faultwire_conformance::report::{paragraph, plan_in_words, replay_command};
+use faultwire_conformance::report::{Exhibit, paragraph, plan_in_words, replay_command};
 use faultwire_conformance::study::{Search, Seen, Study, Verdict};
 
 /// Lines of a diagram: the page is to be read, and `replay` draws the whole.

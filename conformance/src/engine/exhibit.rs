@@ -13,42 +13,9 @@ use super::finding::{said, smallest};
 use super::mutants::{self, AnyMutant};
 use super::{ReplayOptions, base_name, moment, replay, studies, unit};
 use crate::claim::Claim;
-use crate::expected::expected;
 use crate::interrupt::Interrupt;
-use crate::report::{Outcome, Report, Row};
+use crate::report::{Exhibit, Outcome, Reason, Report, Row};
 use crate::study::{CheckSpec, Seen, Study, Verdict};
-
-/// A run to look at, for a claim.
-#[derive(Clone, Debug)]
-pub struct Exhibit {
-    /// The claim's id.
-    pub claim: &'static str,
-    /// Why it is worth a look.
-    pub reason: Reason,
-    /// The testbeds on which a verification found it, with their subjects; none for an example.
-    pub found_on: Vec<(&'static str, &'static str)>,
-    /// In what way it was shown or broken there.
-    pub how: Option<String>,
-    /// Where it was run to be drawn.
-    pub drawn_on: TestbedRef,
-    /// The run, under its plan, which names its scenario.
-    pub run: Run,
-    /// What the claim's check saw in it.
-    pub seen: Option<Seen>,
-    /// The moment of truth: the event at which that was settled.
-    pub moment: Option<usize>,
-    /// The seed.
-    pub seed: u64,
-}
-
-/// Why a run is worth a look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// The smallest plan that a verification found: it ended in this.
-    Found(Outcome),
-    /// A run in which the situation occurred, and all was well.
-    Example,
-}
 
 /// What there is to look at, in the order of the registry.
 pub fn exhibits(report: &Report) -> Vec<Exhibit> {
@@ -75,21 +42,6 @@ pub fn exhibits(report: &Report) -> Vec<Exhibit> {
         all.extend(found);
     }
     all
-}
-
-impl Exhibit {
-    /// Whether it was found only where the claim is listed as a known failure.
-    pub fn is_listed(&self) -> bool {
-        let is_listed = |(testbed, subject): &(&str, &str)| expected(subject, testbed, self.claim).is_some();
-        !self.found_on.is_empty() && self.found_on.iter().all(is_listed)
-    }
-
-    fn outcome(&self) -> Option<Outcome> {
-        match self.reason {
-            Reason::Found(outcome) => Some(outcome),
-            Reason::Example => None,
-        }
-    }
 }
 
 /// Whether two plans do the same, whatever their titles say.

@@ -3,9 +3,10 @@
 use faultwire_sim::testbed;
 use faultwire_sim::testbed::TestbedRef;
 
-use super::exhibit::{self, Exhibit};
+use super::exhibit;
 use super::{AnyMutant, ReplayOptions, base_name, replay, studies, unit};
 use crate::claim::{Claim, Modality};
+use crate::report::Exhibit;
 use crate::study::{Seen, Study};
 
 /// How a claim is tried, and a run to look at.

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Report;
 use super::words::{grouped, plan as plan_in_words};
-use crate::engine::Exhibit;
+use crate::report::Exhibit;
 use figure::Figure;
 use view::{Failure, Group, Stat};
 

@@ -6,8 +6,9 @@ use faultwire::fault::{Action, Class, FaultPlan};
 use faultwire_sim::{Run, Scenario, testbed};
 
 use super::super::finding::named;
-use super::{Exhibit, Reason, settled_by};
+use super::settled_by;
 use crate::claim::Claim;
+use crate::report::{Exhibit, Reason};
 use crate::study::{CheckSpec, Seen, Study, Verdict};
 
 /// Runs of a claim that are looked at for one that is shorter.

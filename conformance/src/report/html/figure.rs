@@ -5,8 +5,8 @@ use faultwire_sim::End;
 
 use super::super::words::{grouped, replay_command};
 use super::{chart, plan_in_words};
-use crate::engine::{Exhibit, Reason};
 use crate::report::Outcome;
+use crate::report::{Exhibit, Reason};
 use crate::study::Verdict;
 
 /// Columns of the diagram as text.

@@ -1,0 +1,56 @@
+//! A run that a report shows.
+
+use faultwire_sim::Run;
+use faultwire_sim::testbed::TestbedRef;
+
+use super::Outcome;
+use crate::expected::expected;
+use crate::study::Seen;
+
+/// A run to look at, for a claim.
+#[derive(Clone, Debug)]
+pub struct Exhibit {
+    /// The claim's id.
+    pub claim: &'static str,
+    /// Why it is worth a look.
+    pub reason: Reason,
+    /// The testbeds on which a verification found it, with their subjects; none for an example.
+    pub found_on: Vec<(&'static str, &'static str)>,
+    /// In what way it was shown or broken there.
+    pub how: Option<String>,
+    /// Where it was run to be drawn.
+    pub drawn_on: TestbedRef,
+    /// The run, under its plan, which names its scenario.
+    pub run: Run,
+    /// What the claim's check saw in it.
+    pub seen: Option<Seen>,
+    /// The moment of truth: the event at which that was settled.
+    pub moment: Option<usize>,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// Why a run is worth a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The smallest plan that a verification found: it ended in this.
+    Found(Outcome),
+    /// A run in which the situation occurred, and all was well.
+    Example,
+}
+
+impl Exhibit {
+    /// Whether it was found only where the claim is listed as a known failure.
+    pub fn is_listed(&self) -> bool {
+        let is_listed = |(testbed, subject): &(&str, &str)| expected(subject, testbed, self.claim).is_some();
+        !self.found_on.is_empty() && self.found_on.iter().all(is_listed)
+    }
+
+    /// How it ended where it was found.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        match self.reason {
+            Reason::Found(outcome) => Some(outcome),
+            Reason::Example => None,
+        }
+    }
+}
