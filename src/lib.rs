@@ -24,6 +24,7 @@ pub mod relay;
 mod require;
 pub mod stack;
 pub mod tcp;
+pub mod text;
 pub mod trace;
 
 pub use model::{Errno, Time, errno, time};

@@ -179,7 +179,7 @@ mutants! {
     /// Nobody asks where it belongs.
     BelievesAnyReset = "believes-any-reset" breaks "tcp/reset":
         "a reset ends the connection whatever its sequence number";
-    /// Repeats go on for ever.
+    /// Repeats go on forever.
     NeverGivesUp = "never-gives-up" breaks "tcp/gives-up":
         "a peer that is silent is waited for without an end";
     /// A segment whose damage the checksum shows is taken.

@@ -27,11 +27,11 @@ use faultwire_sim::testbed::{Capability, Clock, TestbedRef};
 
 use crate::check;
 use crate::claim::Claim;
-use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::report::{LabSettings, Report};
 use crate::study::{CheckSpec, Search, Seen, Study};
 use crate::workers;
+use faultwire_sim::CancellationToken;
 
 pub use exhibit::exhibits;
 pub use explain::{Explanation, explain};
@@ -51,7 +51,7 @@ pub struct VerifyOptions {
     pub claims: Vec<&'static Claim>,
     /// The testbeds, in the order of reports.
     pub testbeds: Vec<TestbedRef>,
-    /// Those of them that are not to be had here, and why: every row of theirs is skipped.
+    /// Those of them that are unavailable here, and why: every row of theirs is skipped.
     pub unavailable: Vec<(TestbedRef, String)>,
     /// How many random plans each study tries on `virtual` in place of its own number, and an eighth of it in
     /// turmoil. A study that tries none of its own tries none.
@@ -102,13 +102,13 @@ pub fn studies() -> Vec<&'static Study> {
 
 /// Replays a plan.
 pub fn replay(options: &ReplayOptions) -> Replayed {
-    replay_until(options, &Interrupt::default())
+    replay_until(options, &CancellationToken::default())
 }
 
 /// The same. Where it is asked to end meanwhile, and runs take real time, the run is refused.
-pub fn replay_until(options: &ReplayOptions, interrupt: &Interrupt) -> Replayed {
+pub fn replay_until(options: &ReplayOptions, token: &CancellationToken) -> Replayed {
     let scenario = (options.study.scenario)(options.testbed).seed(options.seed).on(options.testbed);
-    let scenario = scenario.until_asked(interrupt.flag());
+    let scenario = scenario.cancelled_by(token);
     let run = scenario.run(&options.plan);
     let settles = |spec: &&CheckSpec| unit::refusal(options.study, spec, options.testbed).is_none();
     let look = |spec: &CheckSpec| Some((Claim::of(spec.claim)?, (spec.check)(&run)));
@@ -117,7 +117,7 @@ pub fn replay_until(options: &ReplayOptions, interrupt: &Interrupt) -> Replayed 
 }
 
 impl VerifyOptions {
-    /// Why a testbed is not to be had, if it is not.
+    /// Why a testbed is unavailable, if it is.
     fn unavailable(&self, testbed: TestbedRef) -> Option<&str> {
         self.unavailable.iter().find(|(it, _)| *it == testbed).map(|(_, why)| why.as_str())
     }
@@ -180,7 +180,7 @@ const TURMOIL_SINGLES_MAX: u64 = 64;
 
 /// Verifies claims.
 pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
-    verify_until(options, progress, &Interrupt::default())
+    verify_until(options, progress, &CancellationToken::default())
 }
 
 /// Verifies claims until all is done, or until it is asked to end: then with what it has by then. A claim
@@ -190,7 +190,11 @@ pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
     clippy::disallowed_methods,
     reason = "the engine is not simulated: it uses all cores and tells how long it took"
 )]
-pub fn verify_until(options: &VerifyOptions, progress: &mut dyn Progress, interrupt: &Interrupt) -> Report {
+pub fn verify_until(
+    options: &VerifyOptions,
+    progress: &mut dyn Progress,
+    token: &CancellationToken,
+) -> Report {
     let begun = Instant::now();
     let studies = studies();
     let units: Vec<Unit> = options
@@ -207,11 +211,11 @@ pub fn verify_until(options: &VerifyOptions, progress: &mut dyn Progress, interr
     let mut done = rounds::Done::new();
     let mut places: Vec<usize> = (0..units.len()).collect();
     for _ in 0..=rounds::ROUNDS_MAX {
-        for (place, unit) in run_units(options, &units, &places, progress, interrupt) {
+        for (place, unit) in run_units(options, &units, &places, progress, token) {
             rounds::enter(&mut done, place, unit);
         }
         places = rounds::open(options, &units, &done);
-        if places.is_empty() || interrupt.is_asked() {
+        if places.is_empty() || token.is_cancelled() {
             break;
         }
     }
@@ -223,7 +227,7 @@ pub fn verify_until(options: &VerifyOptions, progress: &mut dyn Progress, interr
         parts.extend(of_claims);
     }
     let mut report = Report::new(options.seed, rows::rows(options, &parts), tried, begun.elapsed());
-    report.interrupted = interrupt.is_asked();
+    report.interrupted = token.is_cancelled();
     let has_lab = options.testbeds.iter().any(|it| it.is_live() && options.unavailable(*it).is_none());
     report.lab = options.lab_settings.clone().filter(|_| has_lab);
     report
@@ -235,7 +239,7 @@ fn run_units(
     units: &[Unit],
     places: &[usize],
     progress: &mut dyn Progress,
-    interrupt: &Interrupt,
+    token: &CancellationToken,
 ) -> rounds::Done {
     let chosen = places.iter().filter_map(|place| Some((*place, units.get(*place)?)));
     let (mut labs, rest): (Vec<_>, Vec<_>) = chosen.partition(|(_, unit)| unit.testbed.is_live());
@@ -249,7 +253,7 @@ fn run_units(
     let (tell, told) = mpsc::channel::<Tell>();
     let work = |queue: &[(usize, &Unit)], next: &AtomicUsize, tell: &mpsc::Sender<Tell>| {
         while let Some((index, unit)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if interrupt.is_asked() {
+            if token.is_cancelled() {
                 let not_begun = unit.not_begun(options);
                 parts.lock().unwrap_or_else(PoisonError::into_inner).insert(*index, not_begun);
                 continue;
@@ -258,7 +262,7 @@ fn run_units(
             // The receiver is gone only when the whole verification is.
             let say = |what: fn(String) -> Tell| name.clone().map(|name| tell.send(what(name)));
             let _ = say(Tell::Starts);
-            let done = unit.guarded(options, || unit.run(options, tell, interrupt));
+            let done = unit.guarded(options, || unit.run(options, tell, token));
             let _ = say(Tell::Done);
             parts.lock().unwrap_or_else(PoisonError::into_inner).insert(*index, done);
         }
@@ -336,7 +340,7 @@ mod tests {
     }
 
     /// Asks for the end once so many runs were made.
-    struct EndsAfter(u64, Interrupt);
+    struct EndsAfter(u64, CancellationToken);
 
     impl Progress for EndsAfter {
         fn begin(&mut self, _: u64) {}
@@ -344,7 +348,7 @@ mod tests {
         fn ran(&mut self, runs: u64) {
             self.0 = self.0.saturating_sub(runs);
             if self.0 == 0 {
-                self.1.ask();
+                self.1.cancel();
             }
         }
         fn done(&mut self, _: &str) {}
@@ -369,14 +373,19 @@ mod tests {
             row.outcome == Outcome::Skipped
                 && row.why.as_ref().is_some_and(|why| why.starts_with("interrupted: "))
         };
-        let asked = Interrupt::default();
-        asked.ask();
+        let asked = CancellationToken::default();
+        asked.cancel();
         let nothing = verify_until(&options, &mut crate::progress::Silent, &asked);
         assert_eq!((nothing.tried.runs(), nothing.exit_code()), (0, exit::INTERRUPTED));
         assert_eq!(nothing.results.len(), 2 * options.claims.len());
-        assert!(nothing.results.iter().all(|row| row.outcome == Outcome::Skipped && row.known.is_none()));
-        let interrupt = Interrupt::default();
-        let some = verify_until(&options, &mut EndsAfter(300, interrupt.clone()), &interrupt);
+        assert!(
+            nothing
+                .results
+                .iter()
+                .all(|row| row.outcome == Outcome::Skipped && row.expected_failure.is_none())
+        );
+        let token = CancellationToken::default();
+        let some = verify_until(&options, &mut EndsAfter(300, token.clone()), &token);
         // Whole, its studies would take hundreds of thousands of runs.
         let never_repeats = some.results.iter().find(|row| row.claim == "udp/never-repeats").expect("a row");
         assert!(is_cut(never_repeats), "{never_repeats:?}");

@@ -60,8 +60,8 @@ pub struct Row {
     pub subject: &'static str,
     /// What was found.
     pub outcome: Outcome,
-    /// The reason of a listed known failure: the row must fail then.
-    pub known: Option<&'static str>,
+    /// Why it is expected to fail: the row must fail then.
+    pub expected_failure: Option<&'static str>,
     /// Why, of whatever is neither held nor witnessed; in what way it was shown.
     pub why: Option<String>,
     /// How many plans of the grid were run, the fault-free one among them.
@@ -82,14 +82,14 @@ pub struct Row {
     /// something planned did not take place, or the claim was still open (unwitnessed, unproven) after runs
     /// in real time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub repeats: Option<u64>,
+    pub retries: Option<u64>,
     /// The command line that replays the plan; of the table and of JUnit.
     #[serde(skip)]
     pub replay: Option<String>,
 }
 
 impl Row {
-    /// A row of a claim on a testbed, with nothing tried yet; a listed known failure is entered.
+    /// A row of a claim on a testbed, with nothing tried yet; an expected failure is entered.
     pub fn new(claim: &Claim, testbed: TestbedRef, outcome: Outcome) -> Row {
         Row {
             claim: claim.id,
@@ -97,7 +97,7 @@ impl Row {
             testbed: testbed.name(),
             subject: testbed.subject().name,
             outcome,
-            known: expected::expected(testbed.subject().name, testbed.name(), claim.id),
+            expected_failure: expected::expected(testbed.subject().name, testbed.name(), claim.id),
             why: None,
             exhaustive: 0,
             random: 0,
@@ -106,7 +106,7 @@ impl Row {
             faults_fired: 0,
             plan: None,
             elapsed_ms: 0,
-            repeats: None,
+            retries: None,
             replay: None,
         }
     }
@@ -116,22 +116,22 @@ impl Row {
         Row { why: Some(why.into()), ..Row::new(claim, testbed, Outcome::Skipped) }
     }
 
-    /// A row of a testbed that is not to be had here, for a reason. What is listed of it is neither confirmed
+    /// A row of a testbed that is unavailable, for a reason. What is listed of it is neither confirmed
     /// nor refuted.
     pub fn unavailable(claim: &Claim, testbed: TestbedRef, why: impl Into<String>) -> Row {
-        Row { known: None, ..Row::skipped(claim, testbed, why) }
+        Row { expected_failure: None, ..Row::skipped(claim, testbed, why) }
     }
 
-    /// How the row counts: a known failure that fails as it is known to (the claim is broken, or nothing
+    /// How the row counts: an expected failure that fails as it should (the claim is broken, or nothing
     /// shows it) is none. One that does not fail is one, and so is one that was not settled: the list says
     /// what a run showed.
     pub fn standing(&self) -> Standing {
-        match (self.outcome, self.known) {
+        match (self.outcome, self.expected_failure) {
             (Outcome::Error, _) => Standing::Error,
             (Outcome::Skipped, None) => Standing::Skipped,
             (Outcome::Held | Outcome::Witnessed, None) => Standing::AsClaimed,
-            (Outcome::Held | Outcome::Witnessed, Some(_)) => Standing::KnownButFine,
-            (Outcome::Broken | Outcome::Unwitnessed, Some(_)) => Standing::Known,
+            (Outcome::Held | Outcome::Witnessed, Some(_)) => Standing::UnexpectedPass,
+            (Outcome::Broken | Outcome::Unwitnessed, Some(_)) => Standing::ExpectedFailure,
             (Outcome::Skipped | Outcome::Unproven | Outcome::Stalled, Some(_)) => Standing::Failed,
             (Outcome::Broken | Outcome::Unwitnessed | Outcome::Unproven | Outcome::Stalled, None) => {
                 Standing::Failed
@@ -145,19 +145,20 @@ impl Row {
 pub enum Standing {
     /// Held or witnessed.
     AsClaimed,
-    /// It failed, as the list of known failures says it does.
-    Known,
+    /// It failed, as expected.
+    ExpectedFailure,
     /// Not tried.
     Skipped,
     /// It failed.
     Failed,
-    /// It is listed as a known failure, and did not fail: the list is out of date.
-    KnownButFine,
+    /// It was expected to fail, and did not: the list is out of date.
+    UnexpectedPass,
     /// The suite itself failed.
     Error,
 }
 
-/// How many rows had which outcome. A known failure that fails as listed counts as `known` alone.
+/// How many rows had which outcome. An expected failure that fails as listed counts as `expected_failures`
+/// alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "each is the number of rows of that outcome")]
 pub struct Summary {
@@ -169,7 +170,7 @@ pub struct Summary {
     pub stalled: u64,
     pub skipped: u64,
     pub error: u64,
-    pub known: u64,
+    pub expected_failures: u64,
 }
 
 /// How the settings of a subject differ from its defaults.
@@ -222,7 +223,7 @@ impl Report {
         let mut summary = Summary::default();
         for row in &results {
             let count = match row.outcome {
-                _ if row.standing() == Standing::Known => &mut summary.known,
+                _ if row.standing() == Standing::ExpectedFailure => &mut summary.expected_failures,
                 Outcome::Held => &mut summary.held,
                 Outcome::Broken => &mut summary.broken,
                 Outcome::Witnessed => &mut summary.witnessed,
@@ -254,7 +255,7 @@ impl Report {
         let any = |standing| self.results.iter().any(|row| row.standing() == standing);
         if any(Standing::Error) {
             exit::INTERNAL
-        } else if any(Standing::Failed) || any(Standing::KnownButFine) {
+        } else if any(Standing::Failed) || any(Standing::UnexpectedPass) {
             exit::CLAIM_FAILED
         } else if self.interrupted {
             exit::INTERRUPTED

@@ -27,8 +27,8 @@ pub enum Verdict {
     Fine,
     /// It breaks a guaranteed claim: in what way.
     Broken(String),
-    /// It shows a possible claim: in what way.
-    Shown(String),
+    /// It is a witness of a possible claim: in what way.
+    Witnessed(String),
 }
 
 impl Seen {
@@ -45,9 +45,9 @@ impl Seen {
         Seen { exercised: exercised.max(1), verdict: Verdict::Broken(how.into()) }
     }
 
-    /// The claim was shown.
-    pub fn shown(exercised: u64, how: impl Into<String>) -> Seen {
-        Seen { exercised: exercised.max(1), verdict: Verdict::Shown(how.into()) }
+    /// The run is a witness of the claim.
+    pub fn witnessed(exercised: u64, how: impl Into<String>) -> Seen {
+        Seen { exercised: exercised.max(1), verdict: Verdict::Witnessed(how.into()) }
     }
 }
 

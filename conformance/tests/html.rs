@@ -139,7 +139,11 @@ fn all_kinds() -> Report {
             };
             let failed = failures.get(number).filter(|_| place == number);
             let row = Row::new(claim, testbed, *failed.unwrap_or(&outcome));
-            rows.push(Row { why: Some(format!("the reason {number}.{place}")), known: None, ..row });
+            rows.push(Row {
+                why: Some(format!("the reason {number}.{place}")),
+                expected_failure: None,
+                ..row
+            });
         }
     }
     Report::new(0, rows, Tried::default(), Duration::ZERO)
@@ -194,13 +198,13 @@ fn a_known_failure_is_called_so_and_stands_behind_how_it_should_be() {
         Row::new(claim, testbed::VIRTUAL, Outcome::Held),
         Row { plan: Some(plan), ..Row::new(claim, testbed::TURMOIL_OWN, Outcome::Broken) },
     ];
-    assert!(rows[1].known.is_some(), "it is listed there");
+    assert!(rows[1].expected_failure.is_some(), "it is listed there");
     let report = Report::new(0, rows, Tried::default(), Duration::ZERO);
     let page = page(&report, &exhibits(&report));
     let titles: Vec<&str> = page.split("<h4>").skip(1).filter_map(|rest| rest.split('<').next()).collect();
     let expected = [
         "An example: a run in which its situation occurs",
-        "A known failure: the smallest plan that shows it",
+        "An expected failure: the smallest plan that shows it",
     ];
     assert_eq!(titles, expected);
     // Turmoil's own sockets are seen from outside.

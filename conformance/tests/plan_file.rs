@@ -126,7 +126,7 @@ fn what_no_plan_says() {
         ("a lab without a client", "format = 1\n[lab]\nserver = \"a\"\n"),
         ("a lab with an empty command", "format = 1\n[lab]\nserver = \" \"\nclient = \"b\"\n"),
         ("a lab with a key with a slip", "format = 1\n[lab]\nsever = \"a\"\nclient = \"b\"\n"),
-        ("a lab for ever", "format = 1\n[lab]\nserver = \"a\"\nclient = \"b\"\ntimeout_ms = 0\n"),
+        ("a lab forever", "format = 1\n[lab]\nserver = \"a\"\nclient = \"b\"\ntimeout_ms = 0\n"),
         ("a lab with half of IPv6", "format = 1\n[lab]\nserver = \"a\"\nclient = \"b\"\nipv6 = 6\n"),
         ("one fault, no list", "format = 1\n[fault]\naction = \"drop\"\n"),
         ("faults that are none", "format = 1\nfault = [1, 2]\n"),

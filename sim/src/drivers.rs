@@ -4,43 +4,46 @@
 pub(crate) mod lab;
 mod progress;
 mod real;
-pub(crate) mod turmoil_fabric;
 mod turmoil_own;
+pub(crate) mod turmoil_ticks;
 pub(crate) mod virtual_clock;
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use faultwire::fault::FaultPlan;
 
 use crate::program::{end_after_panics, message};
 use crate::run::{End, Run};
-use crate::scenario::{Capabilities, Capability, Clock, Scenario, Subject, Testbed, TestbedRef};
+use crate::scenario::{Capabilities, Capability, Clock, Scenario, Subject, Testbed, TestbedRef, Unavailable};
 use crate::world::Shared;
 
 /// Simulated hosts with our stack, on a clock that jumps over idle time.
-pub const VIRTUAL: TestbedRef = &Driver {
+pub const VIRTUAL: TestbedRef = &BuiltIn {
     name: "virtual",
     subject: Subject::OURS,
     about: "simulated hosts with our stack, on a clock that jumps over idle time",
     clock: Clock::Virtual,
     lacking: &[],
     deviations: &[],
+    probe: || Ok(None),
     run: |scenario, plan, _| guarded(scenario, plan, virtual_clock::run),
 };
 
 /// Simulated hosts with our stack in turmoil; time goes by in ticks of one millisecond.
-pub const TURMOIL: TestbedRef = &Driver {
+pub const TURMOIL: TestbedRef = &BuiltIn {
     name: "turmoil",
     subject: Subject::OURS,
     about: "simulated hosts with our stack, in turmoil; time goes by in ticks of 1 ms",
     clock: Clock::Ticks(1_000),
     lacking: &[(Capability::Minutes, "it takes minutes, in ticks of a millisecond")],
     deviations: &[],
-    run: |scenario, plan, _| guarded(scenario, plan, turmoil_fabric::run),
+    probe: || Ok(None),
+    run: |scenario, plan, _| guarded(scenario, plan, turmoil_ticks::run),
 };
 
 /// Simulated hosts with turmoil's own sockets. No faults.
-pub const TURMOIL_OWN: TestbedRef = &Driver {
+pub const TURMOIL_OWN: TestbedRef = &BuiltIn {
     name: "turmoil",
     subject: Subject::TURMOIL,
     about: "simulated hosts with turmoil's own sockets",
@@ -53,11 +56,12 @@ pub const TURMOIL_OWN: TestbedRef = &Driver {
         (Capability::Options, "turmoil's sockets have no such option"),
     ],
     deviations: turmoil_own::DEVIATIONS,
+    probe: || Ok(None),
     run: |scenario, plan, _| turmoil_own::run(scenario, plan),
 };
 
 /// The operating system's sockets on the loopback interface. No faults.
-pub const LOOPBACK: TestbedRef = &Driver {
+pub const LOOPBACK: TestbedRef = &BuiltIn {
     name: "loopback",
     subject: Subject::KERNEL,
     about: "the operating system's sockets, over the loopback interface",
@@ -73,11 +77,12 @@ pub const LOOPBACK: TestbedRef = &Driver {
         NO_MINUTES,
     ],
     deviations: &[],
+    probe: || real::probe_stream().and_then(|()| real::probe_datagram()).map(|()| None),
     run: |scenario, plan, _| real::run(scenario, plan, false),
 };
 
 /// The operating system's datagram sockets with the wire between them in user space.
-pub const RELAY: TestbedRef = &Driver {
+pub const RELAY: TestbedRef = &BuiltIn {
     name: "relay",
     subject: Subject::KERNEL,
     about: "the operating system's datagram sockets, with the wire between them in this process",
@@ -92,7 +97,8 @@ pub const RELAY: TestbedRef = &Driver {
         (Capability::Icmp, "an ICMP error ends at the relay"),
         (
             Capability::Fragments,
-            "a datagram is one packet on the relay, whatever its length, and the relay's own headers take room",
+            "a datagram is one packet on the relay, whatever its length, and the relay's own headers take \
+             room",
         ),
         (
             Capability::Damage,
@@ -102,25 +108,26 @@ pub const RELAY: TestbedRef = &Driver {
         NO_MINUTES,
     ],
     deviations: &[],
+    probe: || real::probe_datagram().map(|()| None),
     run: |scenario, plan, _| real::run(scenario, plan, true),
 };
 
 /// Hosts of this machine's kernel, each a network namespace, with the wire between them.
-pub const LAB: TestbedRef = &Driver {
+pub const LAB: TestbedRef = &BuiltIn {
     subject: Subject::KERNEL,
     about: "hosts of this machine's kernel, each a network namespace, with the wire between them",
     ..A_LAB
 };
 
 /// The same, where all hosts but the server have our stack.
-pub const LAB_OURS_CLIENT: TestbedRef = &Driver {
+pub const LAB_OURS_CLIENT: TestbedRef = &BuiltIn {
     subject: Subject { name: "ours-kernel", client: "ours", server: "kernel" },
     about: "the same, where all hosts but the server have our stack",
     ..A_LAB
 };
 
 /// The same, where the server has our stack.
-pub const LAB_OURS_SERVER: TestbedRef = &Driver {
+pub const LAB_OURS_SERVER: TestbedRef = &BuiltIn {
     subject: Subject { name: "kernel-ours", client: "kernel", server: "ours" },
     about: "the same, where the server has our stack",
     ..A_LAB
@@ -130,7 +137,7 @@ pub const LAB_OURS_SERVER: TestbedRef = &Driver {
 pub const ALL: [TestbedRef; 8] =
     [VIRTUAL, TURMOIL, TURMOIL_OWN, LOOPBACK, RELAY, LAB, LAB_OURS_CLIENT, LAB_OURS_SERVER];
 
-const A_LAB: Driver = Driver {
+const A_LAB: BuiltIn = BuiltIn {
     name: "lab",
     subject: Subject::KERNEL,
     about: "",
@@ -146,6 +153,7 @@ const A_LAB: Driver = Driver {
     ],
     // Its reports name the profile of kernel settings that the hosts had.
     deviations: &[],
+    probe: probe_lab,
     run: in_lab,
 };
 
@@ -162,18 +170,24 @@ const NO_MINUTES: Lack = (Capability::Minutes, "it takes minutes, and here they 
 const HIDDEN: &str = "the relay stands between one client and one server, whom it hides from each other";
 
 /// One of these testbeds.
-#[derive(Debug)]
-struct Driver {
+struct BuiltIn {
     name: &'static str,
     subject: Subject,
     about: &'static str,
     clock: Clock,
     lacking: &'static [Lack],
     deviations: &'static [&'static str],
+    probe: fn() -> Result<Option<&'static str>, Unavailable>,
     run: fn(&Scenario, &FaultPlan, Subject) -> Run,
 }
 
-impl Testbed for Driver {
+impl fmt::Debug for BuiltIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self as &dyn Testbed, f)
+    }
+}
+
+impl Testbed for BuiltIn {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -190,6 +204,10 @@ impl Testbed for Driver {
         Capabilities { clock: self.clock, lacking: self.lacking }
     }
 
+    fn probe(&self) -> Result<Option<&'static str>, Unavailable> {
+        (self.probe)()
+    }
+
     fn deviations(&self) -> &'static [&'static str] {
         self.deviations
     }
@@ -200,11 +218,17 @@ impl Testbed for Driver {
 }
 
 #[cfg(all(feature = "lab", target_os = "linux"))]
-use lab::run as in_lab;
+use lab::{probe as probe_lab, run as in_lab};
 
 #[cfg(not(all(feature = "lab", target_os = "linux")))]
 fn in_lab(scenario: &Scenario, plan: &FaultPlan, _: Subject) -> Run {
     scenario.refused(plan, "a lab takes Linux, and the feature `lab` of faultwire-sim".to_owned())
+}
+
+#[cfg(not(all(feature = "lab", target_os = "linux")))]
+fn probe_lab() -> Result<Option<&'static str>, Unavailable> {
+    let step = "its hosts are network namespaces, which only Linux has, and the feature `lab` makes them";
+    Err(Unavailable { step: step.to_owned(), allow: "leave the testbed out".to_owned(), source: None })
 }
 
 /// Runs a scenario with our stack. A panic outside of its programs is a mistake of ours: the plan that brings
@@ -235,7 +259,7 @@ fn conclude(shared: &Shared, plan: &FaultPlan) -> Run {
         end,
         fired: world.fired(),
         elapsed: world.now,
-        repeats: 0,
+        retries: 0,
     }
 }
 

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use faultwire::fault::{FaultPlan, PlanError};
+use faultwire::text::shell_word;
 
 use crate::seed::derive;
 
@@ -120,8 +121,8 @@ pub fn planned_by_environment() -> Option<Result<FaultPlan, PlanError>> {
 /// `test` is what to give to cargo test to select the test; see [`test_name`].
 pub fn replay_line(path: &Path, test: Option<&str>) -> String {
     let path = Surroundings::of_this_process().shown(path);
-    let path = quoted(&path.to_string_lossy());
-    let test = test.map(|test| format!(" {}", quoted(test))).unwrap_or_default();
+    let path = shell_word(&path.to_string_lossy());
+    let test = test.map(|test| format!(" {}", shell_word(test))).unwrap_or_default();
     format!("{PLAN_VARIABLE}={path} cargo test{test}")
 }
 
@@ -129,16 +130,6 @@ pub fn replay_line(path: &Path, test: Option<&str>) -> String {
 pub fn test_name() -> Option<String> {
     let thread = std::thread::current();
     thread.name().filter(|name| *name != "main").map(str::to_owned)
-}
-
-/// A word that a POSIX shell takes as it is.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:+@%,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! [`scenario`] is where to start: it says what the hosts do and how hard to search for a plan of faults that
 //! breaks it. A [`testbed`] is where it runs; a [`Run`] is what is known afterwards.
 
+mod cancel;
 mod drivers;
 pub mod failure;
 mod net;
@@ -15,6 +16,7 @@ pub mod seed;
 mod settings;
 mod world;
 
+pub use cancel::CancellationToken;
 pub use net::{Net, NetDatagram, NetListener, NetStream};
 pub use program::handled;
 pub use run::{End, Run};
@@ -29,7 +31,7 @@ pub mod testbed {
     pub use crate::drivers::{
         ALL, LAB, LAB_OURS_CLIENT, LAB_OURS_SERVER, LOOPBACK, RELAY, TURMOIL, TURMOIL_OWN, VIRTUAL,
     };
-    pub use crate::scenario::{Capabilities, Capability, Clock, Subject, Testbed, TestbedRef};
+    pub use crate::scenario::{Capabilities, Capability, Clock, Subject, Testbed, TestbedRef, Unavailable};
 }
 
 /// A scenario of that name, with no hosts yet.

@@ -19,7 +19,7 @@ pub struct Run {
     pub elapsed: Time,
     /// How often it was made anew, in a lab: packets were lost outside of the plan, or something planned did
     /// not take place.
-    pub repeats: u32,
+    pub retries: u32,
 }
 
 /// How a run ended.

@@ -9,23 +9,24 @@ mod testbed;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use faultwire::fault::{Direction, FaultPlan, Fired};
+use faultwire::text::with_causes;
 use faultwire::time::Time;
 use faultwire::trace::Trace;
 
+use crate::cancel::CancellationToken;
 use crate::net::Net;
 use crate::program::ProgramFuture;
 use crate::run::{End, Run};
-use crate::search::{Family, Member, Storm};
+use crate::search::{Family, Member, RandomFaults};
 use crate::settings::Settings;
 
 pub use search::Failure;
 #[cfg(all(feature = "lab", target_os = "linux"))]
-pub(crate) use search::REPEATS_MAX;
-pub use testbed::{Capabilities, Capability, Clock, Subject, Testbed, TestbedRef};
+pub(crate) use search::RETRIES_MAX;
+pub use testbed::{Capabilities, Capability, Clock, Subject, Testbed, TestbedRef, Unavailable};
 
 /// Any error of a program.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -60,22 +61,8 @@ impl Ending for std::convert::Infallible {
 
 impl<T, E: Into<BoxError>> Ending for std::result::Result<T, E> {
     fn ending(self) -> std::result::Result<(), String> {
-        self.map(|_| ()).map_err(|error| chain(error.into().as_ref()))
+        self.map(|_| ()).map_err(|error| with_causes(error.into().as_ref()))
     }
-}
-
-/// An error and what caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// Hosts of a scenario at most: they share a /24.
@@ -98,9 +85,9 @@ pub(crate) struct HostSpec {
 /// panic that the program handles is none: caught with `catch_unwind`, or reported with
 /// [`handled`](crate::handled). Threads and `spawn_blocking` are outside of this.
 ///
-/// A program's tasks belong in a `JoinSet`, which ends with the program: on [`VIRTUAL`](crate::testbed::VIRTUAL), where
-/// all hosts share a runtime, a task started with `tokio::spawn` outlives a crash of its host (its sockets do
-/// not).
+/// A program's tasks belong in a `JoinSet`, which ends with the program: on
+/// [`VIRTUAL`](crate::testbed::VIRTUAL), where all hosts share a runtime, a task started with `tokio::spawn`
+/// outlives a crash of its host (its sockets do not).
 #[derive(Clone)]
 pub struct Scenario {
     pub(crate) name: String,
@@ -113,12 +100,12 @@ pub struct Scenario {
     pub(crate) random: u64,
     pub(crate) runs_max: Option<u64>,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) storm: Option<Storm>,
+    pub(crate) random_faults: Option<RandomFaults>,
     pub(crate) variants: Option<Variants>,
     pub(crate) family: Option<Arc<Family>>,
     pub(crate) crashes: Option<String>,
     pub(crate) cancelling_bits: u32,
-    pub(crate) asked_to_end: Arc<AtomicBool>,
+    pub(crate) cancellation: CancellationToken,
 }
 
 impl fmt::Debug for Scenario {
@@ -138,12 +125,12 @@ impl Scenario {
             settings: Settings::default(),
             base: FaultPlan::default(),
             testbed,
-            asked_to_end: Arc::default(),
+            cancellation: CancellationToken::default(),
             exhaustive: 0,
             random: 0,
             runs_max: None,
             timeout: None,
-            storm: None,
+            random_faults: None,
             variants: None,
             family: None,
             crashes: None,
@@ -247,10 +234,10 @@ impl Scenario {
         self
     }
 
-    /// Draws the random plans from a storm.
+    /// Draws the random plans from these.
     #[must_use]
-    pub fn storm(mut self, storm: Storm) -> Self {
-        self.storm = Some(storm);
+    pub fn random_faults(mut self, random_faults: RandomFaults) -> Self {
+        self.random_faults = Some(random_faults);
         self
     }
 
@@ -369,26 +356,26 @@ impl Scenario {
         self
     }
 
-    /// Ends a run over real sockets at once, and makes none again, when `asked` is set: such a run takes real
-    /// time. It is refused then, and says nothing.
+    /// Stops runs over real sockets, which take real time, as soon as the token is cancelled. Such a run is
+    /// refused, and is not retried.
     #[must_use]
-    pub fn until_asked(mut self, asked: Arc<AtomicBool>) -> Self {
-        self.asked_to_end = asked;
+    pub fn cancelled_by(mut self, token: &CancellationToken) -> Self {
+        self.cancellation = token.clone();
         self
     }
 
-    /// Whether it was asked for that.
-    pub fn is_asked_to_end(&self) -> bool {
-        self.asked_to_end.load(Ordering::Relaxed)
+    /// Whether its token was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancellation.is_cancelled()
     }
 
-    /// Waits until it is asked for that, and says how the run ends then.
-    pub(crate) async fn asked_to_end(&self) -> End {
+    /// Waits until its token is cancelled, and says how the run ends then.
+    pub(crate) async fn cancelled(&self) -> End {
         const LOOK_EVERY: Duration = Duration::from_millis(50);
-        while !self.is_asked_to_end() {
+        while !self.is_cancelled() {
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        End::Refused { why: "it was asked to end".to_owned(), is_trouble: false }
+        End::Refused { why: "it was cancelled".to_owned(), is_trouble: false }
     }
 
     /// Where it runs.
@@ -492,7 +479,7 @@ impl Scenario {
             end,
             fired: Fired { faults, events },
             elapsed: Time::ZERO,
-            repeats: 0,
+            retries: 0,
         }
     }
 }

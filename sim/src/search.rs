@@ -12,21 +12,21 @@
 mod family;
 mod grid;
 mod kinds;
-mod ladder;
 mod random;
+mod random_faults;
 mod shrink;
 mod space;
-mod storm;
+mod steps;
 mod sweep;
 mod tried;
 
 pub use family::{Family, Member};
 pub use grid::Grid;
 pub use kinds::{FaultKind, FaultKinds};
-pub use random::{RandomSearch, StormSearch, fit};
+pub use random::{RandomFaultsSearch, RandomSearch, fit};
+pub use random_faults::RandomFaults;
 pub use shrink::{ShrinkLimits, Shrunk, is_minimal, is_minimal_from, shrink, shrink_from};
 pub use space::PlanSpace;
-pub use storm::Storm;
 pub use sweep::Sweep;
 pub use tried::Tried;
 

@@ -1,7 +1,7 @@
 //! The simulated world: hosts' stacks, the wire between them, timers and the trace, behind one lock.
 //!
-//! The world is passive. A fabric ([`virtual_clock`](crate::drivers::virtual_clock) or
-//! [`turmoil_fabric`](crate::drivers::turmoil_fabric)) moves its time forward and carries what is due;
+//! The world is passive. A driver ([`virtual_clock`](crate::drivers::virtual_clock) or
+//! [`turmoil_ticks`](crate::drivers::turmoil_ticks)) moves its time forward and carries what is due;
 //! programs reach it through [`SimHost`](crate::net::sim_host::SimHost).
 
 mod host;
@@ -26,21 +26,21 @@ pub(crate) use timers::{TimerId, Timers};
 use crate::program::{Trouble, polls_of};
 use crate::settings::Settings;
 
-/// How a fabric takes part in what programs do.
-pub(crate) trait Fabric: Send + Sync + 'static {
+/// How a driver takes part in what programs do.
+pub(crate) trait Driver: Send + Sync + 'static {
     /// Called with the world locked, after a call at `host` may have put packets on the wire.
     fn put_on_wire(&self, world: &mut World, host: HostId);
 }
 
-/// The world and the fabric that drives it.
+/// The world and the driver that drives it.
 pub(crate) struct Shared {
     world: Mutex<World>,
-    pub(crate) fabric: Box<dyn Fabric>,
+    pub(crate) driver: Box<dyn Driver>,
 }
 
 impl Shared {
-    pub(crate) fn new(world: World, fabric: Box<dyn Fabric>) -> Arc<Self> {
-        Arc::new(Shared { world: Mutex::new(world), fabric })
+    pub(crate) fn new(world: World, driver: Box<dyn Driver>) -> Arc<Self> {
+        Arc::new(Shared { world: Mutex::new(world), driver })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
@@ -245,7 +245,7 @@ impl World {
     }
 
     /// Fires the stacks' timers that are due.
-    pub(crate) fn advance_stacks(&mut self, fabric: &dyn Fabric) {
+    pub(crate) fn advance_stacks(&mut self, driver: &dyn Driver) {
         let now = self.now;
         for host in (0..self.hosts.len()).map(host_id) {
             // A host without power has no timers, whatever its stack was waiting for.
@@ -254,7 +254,7 @@ impl World {
                 self.report(host, "a timeout", |_| Some(()));
                 self.count_event();
                 self.settle(host);
-                fabric.put_on_wire(self, host);
+                driver.put_on_wire(self, host);
             }
         }
     }

@@ -29,7 +29,7 @@ pub(super) const DESCRIPTORS_MAX: usize = 16;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case")]
 pub(super) enum Request {
-    /// First, and once: hosts, with devices of that kind (the best that is to be had, if `None`).
+    /// First, and once: hosts, with devices of that kind (the best available one, if `None`).
     Hosts { hosts: Vec<HostConfig>, device: Option<DeviceKind> },
     /// Other addresses for a host, in place of those that it has.
     Address { host: usize, v4: Ipv4Addr, v6: Ipv6Addr },

@@ -137,11 +137,11 @@ impl Refusal {
                 "as root: modprobe tun; in Docker: --device /dev/net/tun",
             ),
             (Pair, libc::EOPNOTSUPP | libc::ENODEV) => (
-                "the kernel's module veth is not loaded, and /dev/net/tun is not to be had either",
+                "the kernel's module veth is not loaded, and /dev/net/tun is unavailable either",
                 "as root: modprobe veth, or chmod 0666 /dev/net/tun",
             ),
             (PacketSocket, libc::EAFNOSUPPORT) => (
-                "the kernel's module af_packet is not loaded, and /dev/net/tun is not to be had either",
+                "the kernel's module af_packet is not loaded, and /dev/net/tun is unavailable either",
                 "as root: modprobe af_packet, or chmod 0666 /dev/net/tun",
             ),
             (TunDevice | Pair | PacketSocket, libc::EPERM | libc::EACCES) => (

@@ -91,7 +91,6 @@ fn measured(args: &Args) -> Result<(String, u8), Failure> {
 /// There is no lab.
 #[cfg(not(target_os = "linux"))]
 fn measured(_: &Args) -> Result<(String, u8), Failure> {
-    let message =
-        "the lab is not to be had here: its hosts are network namespaces, which only Linux has".to_owned();
+    let message = "the lab is unavailable: its hosts are network namespaces, which only Linux has".to_owned();
     Err(Failure { code: exit::NO_TESTBED, message })
 }

@@ -6,22 +6,22 @@ use std::sync::mpsc;
 use std::thread;
 
 use faultwire_conformance::exit;
-use faultwire_conformance::interrupt::Interrupt;
+use faultwire_sim::CancellationToken;
 
 /// Listens for the signals from here on, in a thread of its own. Where the system does not allow that, they
 /// end the process as they always do.
-pub(super) fn listen() -> Interrupt {
+pub(super) fn listen() -> CancellationToken {
     listen_saying("here are the results so far")
 }
 
 /// Like [`listen`], for work that has started programs and must end them first.
-pub(super) fn listen_for_the_end() -> Interrupt {
+pub(super) fn listen_for_the_end() -> CancellationToken {
     listen_saying("ending what was started")
 }
 
-fn listen_saying(what: &'static str) -> Interrupt {
-    let interrupt = Interrupt::default();
-    let asked = interrupt.clone();
+fn listen_saying(what: &'static str) -> CancellationToken {
+    let token = CancellationToken::default();
+    let cancelling = token.clone();
     let (ready, is_ready) = mpsc::sync_channel(1);
     // The thread first: signals that are taken and not waited for would do nothing at all.
     let listening = thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -31,7 +31,7 @@ fn listen_saying(what: &'static str) -> Interrupt {
         };
         drop(ready.send(Ok(())));
         wait();
-        asked.ask();
+        cancelling.cancel();
         // Nobody may be there to read it.
         let _ = writeln!(io::stderr().lock(), "\ninterrupted: {what}; once more ends it at once");
         wait();
@@ -42,7 +42,7 @@ fn listen_saying(what: &'static str) -> Interrupt {
         Ok(()) => tracing::debug!("Ctrl-C ends the work with the results so far"),
         Err(error) => tracing::warn!(%error, "cannot listen for Ctrl-C: it ends the work at once"),
     }
-    interrupt
+    token
 }
 
 /// Waits for the next Ctrl-C or SIGTERM. From here on they no longer end the process by themselves.

@@ -44,7 +44,7 @@ pub(super) enum CommandError {
     NoPlans { path: PathBuf },
     #[error(transparent)]
     Plan(#[from] PlanError),
-    #[error("the testbed {testbed} is not to be had here: {step}")]
+    #[error("the testbed {testbed} is unavailable: {step}")]
     Unavailable { testbed: String, step: String, allow: String, source: Option<io::Error> },
     #[error("a page of HTML is not for a terminal")]
     PageOnTerminal,

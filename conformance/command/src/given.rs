@@ -9,7 +9,6 @@ use faultwire_sim::testbed;
 use super::error::CommandError;
 use super::select;
 use faultwire_conformance::claim::Claim;
-use faultwire_conformance::engine;
 use faultwire_conformance::study::Study;
 
 /// A plan, and what belongs to it.
@@ -29,7 +28,7 @@ pub(super) struct Given {
 /// that the scenario does not have.
 pub(super) fn given(path: &Path, scenario: Option<&str>) -> Result<Given, CommandError> {
     let plan = read(path)?;
-    let studies = [engine::studies(), faultwire_course::studies()].concat();
+    let studies = select::studies();
     let Some(name) = scenario.or(plan.scenario.as_deref()) else {
         if plan.lab.is_some() {
             return Err(CommandError::LabPlan { path: path.to_owned() });

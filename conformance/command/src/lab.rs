@@ -213,43 +213,13 @@ pub(super) fn run(args: &Args) -> u8 {
 /// Says that there is no lab here.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn run(_: &Args) -> u8 {
-    live::tell(format_args!("error: the lab is not to be had here: {ONLY_LINUX}"));
+    live::tell(format_args!("error: the lab is unavailable: {ONLY_LINUX}"));
     faultwire_conformance::exit::NO_TESTBED
 }
 
 /// Why there is no lab on other systems.
 #[cfg(not(target_os = "linux"))]
 const ONLY_LINUX: &str = "its hosts are network namespaces, which only Linux has; use a Linux machine";
-
-/// Why a machine has no lab: the step that did not work, with what error, and what is to be done.
-#[derive(Clone, Debug)]
-pub(super) struct NoLab {
-    pub(super) step: String,
-    /// The system's error number, if there is one.
-    pub(super) errno: Option<i32>,
-    pub(super) allow: String,
-}
-
-/// Whether this machine has a lab: how its hosts meet the wire. A lab is made for that once in a process, and
-/// kept for its first run.
-///
-/// # Errors
-/// Why not.
-#[cfg(target_os = "linux")]
-pub(super) fn probe() -> Result<&'static str, NoLab> {
-    static FOUND: std::sync::OnceLock<Result<&'static str, NoLab>> = std::sync::OnceLock::new();
-    FOUND.get_or_init(hosts::probe).clone()
-}
-
-/// Whether this machine has a lab: it has not.
-///
-/// # Errors
-/// Why not.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn probe() -> Result<&'static str, NoLab> {
-    let allow = "leave the testbed out".to_owned();
-    Err(NoLab { step: ONLY_LINUX.to_owned(), errno: None, allow })
-}
 
 /// The settings that the kernel's hosts have in a verification, and which of them are absent here; `None`
 /// where there is no lab.

@@ -18,10 +18,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
-    let interrupt = ctrl_c::listen();
+    let token = ctrl_c::listen();
     let rows = {
         let mut bar = Bar::new();
-        engine::mutants_until(args.seed, &mut bar, &interrupt)
+        engine::mutants_until(args.seed, &mut bar, &token)
     };
     output::emit(&matrix(&rows, output::width()))?;
     Ok(exit_code(&rows))

@@ -6,9 +6,9 @@ use faultwire_sim::testbed;
 
 use super::error::CommandError;
 use super::{output, select};
+use faultwire_conformance::exit;
 use faultwire_conformance::report::paragraph;
 use faultwire_conformance::study::Study;
-use faultwire_conformance::{engine, exit};
 
 /// List the scenarios.
 #[derive(Clone, Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
-    let studies = [engine::studies(), faultwire_course::studies()].concat();
+    let studies = select::studies();
     let word = args.word.as_deref().unwrap_or_default().to_lowercase();
     let holds = |study: &&&Study| study.name.contains(&word) || study.about.to_lowercase().contains(&word);
     let found: Vec<&Study> = studies.iter().filter(holds).copied().collect();
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn every_scenario_is_listed_within_the_width() {
-        let studies = [engine::studies(), faultwire_course::studies()].concat();
+        let studies = select::studies();
         for width in [40, 80] {
             let text = list(&studies, width);
             assert!(studies.iter().all(|study| text.lines().any(|line| line == study.name)));

@@ -1,15 +1,9 @@
 //! From the names on the command line to claims, testbeds and scenarios; a name that is none is answered with
 //! the nearest that is.
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::time::Duration;
-
-use faultwire_sim::testbed;
-use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::testbed::{self, TestbedRef, Unavailable};
 
 use super::error::CommandError;
-use super::lab;
 use super::topic::claims_about;
 use faultwire_conformance::claim::{CLAIMS, Claim, FAMILIES};
 use faultwire_conformance::engine;
@@ -68,16 +62,16 @@ fn unknown_claim(name: &str) -> CommandError {
 pub(super) struct Chosen {
     /// In the order of reports.
     pub(super) testbeds: Vec<TestbedRef>,
-    /// Those of them that are not to be had here, and why: their claims are skipped.
+    /// Those of them that are unavailable here, and why: their claims are skipped.
     pub(super) unavailable: Vec<(TestbedRef, String)>,
 }
 
-/// The testbeds of these names; all of them if there is no name. One that was asked for must be to be had.
+/// The testbeds of these names; all of them if there is no name. One that was asked for must be available.
 ///
 /// # Errors
 /// [`CommandError::UnknownTestbed`], [`CommandError::Unavailable`].
 pub(super) fn testbeds(names: &[String]) -> Result<Chosen, CommandError> {
-    choose(names, probe)
+    choose(names, |testbed| probe(testbed).map(drop))
 }
 
 fn choose(
@@ -108,7 +102,7 @@ pub(super) fn testbed(name: &str) -> Result<TestbedRef, CommandError> {
     Ok(chosen)
 }
 
-/// The same, whether or not it is to be had.
+/// The same, whether or not it is available.
 pub(super) fn find(name: &str) -> Result<TestbedRef, CommandError> {
     let all = named_testbeds(name)?;
     let ours = all.iter().find(|testbed| testbed.subject().name == "ours");
@@ -128,6 +122,11 @@ fn named_testbeds(name: &str) -> Result<Vec<TestbedRef>, CommandError> {
     Ok(all)
 }
 
+/// All studies: those of the claims, and the lessons.
+pub(super) fn studies() -> Vec<&'static Study> {
+    [engine::studies(), faultwire_course::studies()].concat()
+}
+
 /// The study whose scenario has that name, or of which it names a variant.
 pub(super) fn study(name: &str, studies: &[&'static Study]) -> Result<&'static Study, CommandError> {
     let base = engine::base_name(name);
@@ -139,65 +138,17 @@ pub(super) fn study(name: &str, studies: &[&'static Study]) -> Result<&'static S
     })
 }
 
-/// Whether a testbed is to be had on this machine.
+/// Whether a testbed is available on this machine; if so, what is worth a word.
 ///
 /// # Errors
 /// [`CommandError::Unavailable`] with the step that failed and what would allow it.
-pub(super) fn probe(testbed: TestbedRef) -> Result<(), CommandError> {
-    if testbed.is_simulated() {
-        return Ok(());
-    }
-    if testbed.is_live() {
-        let unavailable = |none: lab::NoLab| CommandError::Unavailable {
-            testbed: testbed.to_string(),
-            step: none.step,
-            allow: none.allow,
-            source: none.errno.map(io::Error::from_raw_os_error),
-        };
-        return lab::probe().map(drop).map_err(unavailable);
-    }
-    let streams = if testbed == testbed::LOOPBACK { probe_stream() } else { Ok(()) };
-    streams.and_then(|()| probe_datagram()).map_err(|(step, source)| CommandError::Unavailable {
+pub(super) fn probe(testbed: TestbedRef) -> Result<Option<&'static str>, CommandError> {
+    testbed.probe().map_err(|Unavailable { step, allow, source }| CommandError::Unavailable {
         testbed: testbed.to_string(),
-        step: step.to_owned(),
-        allow:
-            "it needs sockets on addresses of 127.0.0.0/8 that reach each other: allow that to this process \
-             (and set the loopback interface up), or leave the testbed out"
-                .to_owned(),
-        source: Some(source),
+        step,
+        allow,
+        source,
     })
-}
-
-/// What is waited for in a probe takes so long only where something is in its way.
-const PROBE_TIME: Duration = Duration::from_secs(1);
-
-/// A step of a probe that failed, and how.
-type Refused = (&'static str, io::Error);
-
-fn probe_stream() -> Result<(), Refused> {
-    let at = |step| move |error| (step, error);
-    let listener = TcpListener::bind(host_address(254)).map_err(at("a TCP socket cannot be bound"))?;
-    let to = listener.local_addr().map_err(at("a TCP socket has no address"))?;
-    let connected = TcpStream::connect_timeout(&to, PROBE_TIME);
-    connected.map(drop).map_err(at("a TCP socket cannot be connected to another of this machine"))
-}
-
-fn probe_datagram() -> Result<(), Refused> {
-    let at = |step| move |error| (step, error);
-    let bind = |host| UdpSocket::bind(host_address(host)).map_err(at("a UDP socket cannot be bound"));
-    let (one, other) = (bind(253)?, bind(254)?);
-    let to = other.local_addr().map_err(at("a UDP socket has no address"))?;
-    one.send_to(b"probe", to).map_err(at("no datagram can be sent to another socket of this machine"))?;
-    let received = other.set_read_timeout(Some(PROBE_TIME)).and_then(|()| other.recv(&mut [0; 5]));
-    received.map(drop).map_err(at("a datagram to another socket of this machine does not arrive"))
-}
-
-/// An address like those of the hosts over real sockets. On Linux each has one of its own; elsewhere all
-/// share one.
-fn host_address(host: u8) -> SocketAddr {
-    let [.., high, low] = std::process::id().to_be_bytes();
-    let own = Ipv4Addr::new(127, high.clamp(1, 254), low, host);
-    SocketAddr::from((if cfg!(target_os = "linux") { own } else { Ipv4Addr::LOCALHOST }, 0))
 }
 
 /// The name most like one that is none.
@@ -212,6 +163,8 @@ pub(super) fn nearest<'a>(found: &str, names: impl Iterator<Item = &'a str>) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use faultwire_conformance::engine::{VerifyOptions, verify};
     use faultwire_conformance::exit;
@@ -264,7 +217,7 @@ mod tests {
         assert_eq!(testbed("turmoil").unwrap(), testbed::TURMOIL);
     }
 
-    /// What [`probe`] finds where only the simulated testbeds are to be had.
+    /// What [`probe`] finds where only the simulated testbeds are available.
     fn no_sockets(testbed: TestbedRef) -> Result<(), CommandError> {
         if testbed.is_simulated() {
             return Ok(());
@@ -294,7 +247,7 @@ mod tests {
         assert_eq!(report.results.len(), 5 * options.claims.len());
         assert_eq!(report.exit_code(), exit::AS_CLAIMED);
         for row in &report.results {
-            assert_eq!((row.outcome, row.known), (Outcome::Skipped, None));
+            assert_eq!((row.outcome, row.expected_failure), (Outcome::Skipped, None));
             let why = row.why.as_deref().unwrap_or_default();
             for said in [row.testbed, "a UDP socket cannot be bound", "permission denied", "allow it"] {
                 assert!(why.contains(said), "{why}");

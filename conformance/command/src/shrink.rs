@@ -64,10 +64,10 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     output::check_distinct(Some(&args.plan), &[args.out.as_deref()])?;
     output::check_writable(args.out.as_deref())?;
     let options = ShrinkOptions { study, plan, testbed, seed: args.seed, claim, runs_max: args.runs };
-    let interrupt = ctrl_c::listen();
+    let token = ctrl_c::listen();
     let done = {
         let mut bar = RunsBar::new(args.runs);
-        engine::shrink_plan(&options, &mut |best| bar.ran(&items(best)), &interrupt)
+        engine::shrink_plan(&options, &mut |best| bar.ran(&items(best)), &token)
     };
     let done = match done {
         Ok(done) => done,

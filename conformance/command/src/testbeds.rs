@@ -31,17 +31,13 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         ];
         paragraph(&mut out, "    ", &can.join(" · "), output::width());
         match select::probe(testbed) {
-            Ok(()) => match lab::probe() {
-                Ok(how) if testbed.is_live() => {
-                    paragraph(&mut out, "    ", &format!("available, {how}"), output::width());
-                }
-                _ => out.push_str("    available\n"),
-            },
+            Ok(None) => out.push_str("    available\n"),
+            Ok(Some(how)) => paragraph(&mut out, "    ", &format!("available, {how}"), output::width()),
             Err(error) => paragraph(&mut out, "    NOT available: ", &error.in_a_line(), output::width()),
         }
         out.push('\n');
     }
-    if lab::probe().is_ok() {
+    if testbed::LAB.probe().is_ok() {
         paragraph(&mut out, "", "kernel settings of a lab (verify uses the profile fast)", output::width());
         lab::profiles(&mut out, args.settings, output::width());
         out.push('\n');

@@ -19,7 +19,7 @@ pub(super) struct Args {
     #[arg(value_name = "CLAIM")]
     claims: Vec<String>,
 
-    /// A testbed to try them on; may be given more than once [default: all that are to be had]
+    /// A testbed to try them on; may be given more than once [default: all that are available]
     #[arg(long = "testbed", value_name = "NAME")]
     testbeds: Vec<String>,
 
@@ -75,10 +75,10 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         return Err(CommandError::PageOnTerminal);
     }
     output::check_writable(args.out.as_deref())?;
-    let interrupt = ctrl_c::listen();
+    let token = ctrl_c::listen();
     let mut report = {
         let mut bar = Bar::new();
-        engine::verify_until(&options, &mut bar, &interrupt)
+        engine::verify_until(&options, &mut bar, &token)
     };
     keep_failures(&mut report);
     if !report.interrupted {

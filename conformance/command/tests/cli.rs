@@ -267,14 +267,14 @@ fn a_result_as_json_keeps_to_the_contract() {
     let args: Vec<&str> = SMALL.into_iter().chain(["--format", "json", "--out", path]).collect();
     let output = run(&args);
     assert_eq!(text(output.stdout), "");
-    let told = "All as claimed. 1 held, 0 shown, 0 known failures, 0 skipped.";
+    let told = "All as claimed. 1 held, 0 shown, 0 expected failures, 0 skipped.";
     assert_eq!(text(output.stderr), format!("{told} Written to {path}\n"));
     let report = std::fs::read_to_string(&file).expect("the file");
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
     assert_eq!((&report["format"], &report["seed"]), (&1.into(), &5.into()));
     let row = report["results"][0].as_object().expect("a row");
     let keys: Vec<&str> = row.keys().map(String::as_str).collect();
-    let contract = "claim modality testbed subject outcome known why exhaustive random exercised \
+    let contract = "claim modality testbed subject outcome expected_failure why exhaustive random exercised \
                     faults_planned faults_fired plan elapsed_ms";
     assert_eq!(keys.join(" "), contract);
     assert_eq!((&row["claim"], &row["testbed"]), (&"udp/no-connection".into(), &"virtual".into()));
@@ -295,7 +295,7 @@ fn a_page_is_announced_with_the_verdict_and_its_address() {
     let output = run(&SMALL.into_iter().chain(["--format", "junit"]).collect::<Vec<_>>());
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
     assert!(stdout.starts_with("<?xml") && stdout.trim_end().ends_with("</testsuites>"), "{stdout}");
-    assert_eq!(stderr, "All as claimed. 1 held, 0 shown, 0 known failures, 0 skipped.\n");
+    assert_eq!(stderr, "All as claimed. 1 held, 0 shown, 0 expected failures, 0 skipped.\n");
 }
 
 #[test]

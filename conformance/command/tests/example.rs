@@ -65,7 +65,9 @@ fn a_store_of_ones_own_fails_with_its_smallest_plan_and_passes_once_mended() {
     let lock = example().join("Cargo.lock");
     fs::copy(root().join("Cargo.lock"), &lock)
         .unwrap_or_else(|error| panic!("cannot write {}: {error}", lock.display()));
-    printed("cargo test --no-run", SUCCESS);
+    let built = printed("cargo test --no-run", SUCCESS);
+    // Here the libraries are built as a user gets them: without the feature that adds deliberate bugs.
+    assert!(!built.contains("warning"), "{built}");
 
     let failed = printed("cargo test naive", TEST_FAILED);
     assert!(failed.contains("test naive_survives_any_two_faults ... FAILED"), "{failed}");

@@ -57,7 +57,7 @@ fn replayed(plan: &FaultPlan, testbed: TestbedRef) -> Replayed {
 fn shows(claim: &Claim, replayed: &Replayed) -> bool {
     let is_shown = |(of, seen): &(&Claim, _)| {
         let seen: &faultwire_conformance::study::Seen = seen;
-        of.id == claim.id && matches!(seen.verdict, Verdict::Shown(_))
+        of.id == claim.id && matches!(seen.verdict, Verdict::Witnessed(_))
     };
     replayed.run.end.is_finished() && replayed.run.fired.all() && replayed.seen.iter().any(is_shown)
 }

@@ -55,7 +55,7 @@ impl Work {
     /// Its exit code, and what it said on stdout.
     #[expect(
         clippy::disallowed_methods,
-        reason = "both pipes are read at once, or the command waits for ever"
+        reason = "both pipes are read at once, or the command waits forever"
     )]
     fn end(&mut self) -> (Option<i32>, String) {
         let mut stdout = self.child.stdout.take().expect("piped");

@@ -142,7 +142,7 @@ fn all_fixtures_still_show_it() {
     assert_eq!(code, 1, "{stdout}");
     let mut lost = stdout.lines().skip_while(|line| !line.ends_with("  udp-may-lose.toml"));
     assert!(lost.next().is_some_and(|line| line.starts_with("skipped ")), "{stdout}");
-    let why = "    udp/may-lose: the testbed turmoil (its own sockets) carries no faults";
+    let why = "    udp/may-lose: the testbed turmoil/turmoil carries no faults";
     assert_eq!(lost.next(), Some(why), "{stdout}");
     assert!(stdout.contains("does NOT show it any more"), "what turmoil is known not to do: {stdout}");
 }

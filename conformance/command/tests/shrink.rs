@@ -100,7 +100,7 @@ fn wrong_usage() {
     for (more, said) in [
         (["--claim", "tcp/reset"], "says nothing of the claim `tcp/reset`"),
         (["--runs", "0"], "0 is not in 1..=1000000"),
-        (["--testbed", "loopback"], "the testbed loopback carries no faults"),
+        (["--testbed", "loopback"], "the testbed loopback/kernel carries no faults"),
         (["--scenario", "udp-numberd"], "did you mean `udp-numbered`?"),
     ] {
         let (code, all) = place.shrink(&more);

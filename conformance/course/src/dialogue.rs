@@ -16,11 +16,11 @@ use faultwire_sim::{Net, NetStream, Scenario, Settings, scenario};
 use super::Delivery;
 use super::replay::with_mended;
 
-/// The virtual time after which who still waits will wait for ever: TCP itself gives up within about a
+/// The virtual time after which who still waits will wait forever: TCP itself gives up within about a
 /// quarter of an hour, where it has anything to give up on (tcp(7), `tcp_retries2`).
 const TIME_MAX: Duration = Duration::from_secs(3600);
 
-/// Socket calls, packets and timers after which a program that goes on will go on for ever.
+/// Socket calls, packets and timers after which a program that goes on will go on forever.
 const EVENTS_MAX: u64 = 100_000;
 
 /// Where the server listens.

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use faultwire::text::xml;
 use faultwire::trace::SVG_STYLE;
 
 const STYLE: &str = include_str!("plot/style.css");
@@ -127,7 +128,7 @@ impl Plot {
     pub fn svg(&self) -> String {
         let rows = self.lines.len().div_ceil(2) as f64;
         let height = TOP + TALL + LEGEND + rows * PITCH;
-        let (id, title, about) = (&self.id, escaped(&self.title), escaped(&self.about));
+        let (id, title, about) = (&self.id, xml(&self.title), xml(&self.about));
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"fw-svg plot\" role=\"img\" \
              aria-labelledby=\"{id}-t {id}-d\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
@@ -169,7 +170,7 @@ impl Plot {
             svg,
             "<text class=\"soft m\" transform=\"translate(14 {:.1}) rotate(-90)\">{}</text>",
             TOP + TALL / 2.0,
-            escaped(&self.y.name)
+            xml(&self.y.name)
         );
     }
 
@@ -224,12 +225,7 @@ fn mark(svg: &mut String, ink: usize, (x, y): (f64, f64)) {
 }
 
 fn text(svg: &mut String, (x, y): (f64, f64), class: &str, words: &str) {
-    let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" class=\"{class}\">{}</text>", escaped(words));
-}
-
-/// Text as it stands in XML.
-fn escaped(words: &str) -> String {
-    words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" class=\"{class}\">{}</text>", xml(words));
 }
 
 #[cfg(test)]

@@ -281,10 +281,10 @@ enum Kind {
 /// Whether a search that found nothing says something.
 fn worth(tried: &Tried, options: HoldOptions) -> Result<(), Worthless> {
     let no = |why: String| Err(Worthless(why));
-    if tried.inert > 0 {
-        no(format!("in {} runs a planned fault did not take place", tried.inert))
-    } else if tried.unsteady > 0 {
-        no(format!("{} runs differed from an earlier one under the same plan", tried.unsteady))
+    if tried.not_applied > 0 {
+        no(format!("in {} runs a planned fault did not take place", tried.not_applied))
+    } else if tried.nondeterministic > 0 {
+        no(format!("{} runs differed from an earlier one under the same plan", tried.nondeterministic))
     } else if options.exhaustive > 0 && tried.singles == 0 {
         no("nothing was put on the wire that a plan could hit".to_owned())
     } else if options.random > 0 && tried.random == 0 {

@@ -97,7 +97,7 @@ impl Spoken {
     }
 
     /// The plan that breaks the program that believes, as it can be carried out between real hosts. One that
-    /// loses power is one that is cut off for ever: nobody else can tell the two apart.
+    /// loses power is one that is cut off forever: nobody else can tell the two apart.
     ///
     /// # Errors
     /// As [`Lesson::recorded`].

@@ -198,7 +198,7 @@ pub(super) static DEAD_PEER: Lesson = Lesson {
     title: "A dead peer",
     line: "silence says nothing: who waits must decide for how long",
     why: "The request is acknowledged, so the client's TCP has nothing outstanding and sends nothing that \
-          could go unanswered; a host without power says nothing either. Both are silent for ever.",
+          could go unanswered; a host without power says nothing either. Both are silent forever.",
     text: include_str!("../lessons/s4-a-dead-peer/lesson.md"),
     breaks: include_str!("../lessons/s4-a-dead-peer/breaks.toml"),
     shows: any,

@@ -63,7 +63,10 @@ fn holds(name: &str) {
                 recorded,
                 "lessons/held.toml: cargo run -p faultwire-course --example write_course held"
             );
-            assert_eq!(tried.random + tried.barren, cases() * lesson.scenarios(Side::Mended).len() as u64);
+            assert_eq!(
+                tried.random + tried.without_hit,
+                cases() * lesson.scenarios(Side::Mended).len() as u64
+            );
         }
         Err(broken) => panic!("{}\n{}", broken.how, broken.run.plan.to_toml()),
     }

@@ -22,9 +22,9 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 use crate::plot::{self, Axis, Line, Plot};
-use faultwire_conformance::interrupt::Interrupt;
 use faultwire_conformance::progress::{Progress, Silent};
 use faultwire_conformance::workers;
+use faultwire_sim::CancellationToken;
 
 pub use experiments::PLANS;
 pub use measure::{Job, Unmeasured};
@@ -91,7 +91,7 @@ pub fn experiments() -> Vec<Experiment> {
 /// # Errors
 /// Where a run did not come to its end, or proves nothing.
 pub fn measure(experiments: Vec<Experiment>) -> Result<Vec<Figure>, Unmeasured> {
-    measure_until(experiments, &mut Silent, &Interrupt::default())
+    measure_until(experiments, &mut Silent, &CancellationToken::default())
 }
 
 /// The same until it is asked to end: then the first experiments, as far as they were measured to their end.
@@ -101,7 +101,7 @@ pub fn measure(experiments: Vec<Experiment>) -> Result<Vec<Figure>, Unmeasured> 
 pub fn measure_until(
     experiments: Vec<Experiment>,
     progress: &mut dyn Progress,
-    interrupt: &Interrupt,
+    token: &CancellationToken,
 ) -> Result<Vec<Figure>, Unmeasured> {
     let jobs: Vec<(&str, &Job)> = experiments
         .iter()
@@ -118,7 +118,7 @@ pub fn measure_until(
             workers::start(scope, move || {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((slug, job)) = jobs.get(index).filter(|_| !interrupt.is_asked()) else { break };
+                    let Some((slug, job)) = jobs.get(index).filter(|_| !token.is_cancelled()) else { break };
                     // It is heard until all are done.
                     let _ = tell.send((*slug, None));
                     let result = job.measure();

@@ -166,7 +166,7 @@ fn step(peer: &mut Peer, choice: &mut Choice<'_>) {
     peer.stack.handle_timeout(peer.now);
 }
 
-/// Once the program has let go of everything and the peer is silent, nothing stays for ever.
+/// Once the program has let go of everything and the peer is silent, nothing stays forever.
 fn comes_to_an_end(n: u64, situation: Situation, mut peer: Peer) {
     for fd in [peer.fd.take(), peer.listener.take()].into_iter().flatten() {
         peer.stack.close(fd).unwrap();
@@ -180,7 +180,7 @@ fn comes_to_an_end(n: u64, situation: Situation, mut peer: Peer) {
         };
         peer.stack.handle_timeout(due);
     }
-    panic!("episode {n}, {situation:?}: something stays for ever");
+    panic!("episode {n}, {situation:?}: something stays forever");
 }
 
 /// The episode that these bytes say.

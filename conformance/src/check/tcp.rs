@@ -221,7 +221,7 @@ static STUDIES: [Study; 13] = [
                 "never-resumes",
                 "tcp/flow-control",
                 |_| broken_client::<flow::StoppedReader>(Bug::NeverResumes),
-                "a writer that had to wait waits for ever",
+                "a writer that had to wait waits forever",
             ),
         ],
     )

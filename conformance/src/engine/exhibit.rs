@@ -13,9 +13,9 @@ use super::finding::{said, smallest};
 use super::mutants::{self, AnyMutant};
 use super::{ReplayOptions, base_name, moment, replay, studies, unit};
 use crate::claim::Claim;
-use crate::interrupt::Interrupt;
 use crate::report::{Exhibit, Outcome, Reason, Report, Row};
 use crate::study::{CheckSpec, Seen, Study, Verdict};
+use faultwire_sim::CancellationToken;
 
 /// What there is to look at, in the order of the registry.
 pub fn exhibits(report: &Report) -> Vec<Exhibit> {
@@ -97,7 +97,7 @@ pub(super) fn witness(claim: &'static Claim, seed: u64) -> Option<Exhibit> {
         let mut shown = None;
         let mut look = |run: &Run| {
             let verdict = (spec.check)(run).verdict;
-            if matches!(verdict, Verdict::Shown(_)) && run.end.is_finished() && run.fired.all() {
+            if matches!(verdict, Verdict::Witnessed(_)) && run.end.is_finished() && run.fired.all() {
                 shown = Some((run.plan.clone(), verdict));
             }
             if shown.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -110,7 +110,7 @@ pub(super) fn witness(claim: &'static Claim, seed: u64) -> Option<Exhibit> {
             }
         }
         let (plan, verdict) = shown?;
-        Some((study, spec, smallest(study, &scenario, *spec, &plan, &verdict, &Interrupt::default())))
+        Some((study, spec, smallest(study, &scenario, *spec, &plan, &verdict, &CancellationToken::default())))
     });
     let (study, spec, finding) = found.min_by_key(|(_, _, finding)| size(&finding.plan))?;
     let run = (study.scenario)(testbed).seed(seed).on(testbed).run(&finding.plan);

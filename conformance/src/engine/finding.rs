@@ -4,8 +4,8 @@ use faultwire::fault::FaultPlan;
 use faultwire_sim::search::{ShrinkLimits, Shrunk};
 use faultwire_sim::{Run, Scenario};
 
-use crate::interrupt::Interrupt;
 use crate::study::{Check, CheckSpec, Study, Verdict};
+use faultwire_sim::CancellationToken;
 
 /// A break of a guaranteed claim or a witness of a possible one.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Finding {
 pub(crate) fn said(verdict: &Verdict) -> Option<&str> {
     match verdict {
         Verdict::Fine => None,
-        Verdict::Broken(how) | Verdict::Shown(how) => Some(how),
+        Verdict::Broken(how) | Verdict::Witnessed(how) => Some(how),
     }
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn said(verdict: &Verdict) -> Option<&str> {
 fn says_likewise(run: &Run, check: Check, verdict: &Verdict) -> bool {
     let likewise = matches!(
         (check(run).verdict, verdict),
-        (Verdict::Broken(_), Verdict::Broken(_)) | (Verdict::Shown(_), Verdict::Shown(_))
+        (Verdict::Broken(_), Verdict::Broken(_)) | (Verdict::Witnessed(_), Verdict::Witnessed(_))
     );
     likewise && run.fired.all() && run.end.is_finished()
 }
@@ -41,12 +41,12 @@ fn says_likewise(run: &Run, check: Check, verdict: &Verdict) -> bool {
 pub(crate) fn shrunk(
     scenario: &Scenario,
     plan: &FaultPlan,
-    interrupt: &Interrupt,
+    token: &CancellationToken,
     shows: &mut dyn FnMut(&Run) -> bool,
 ) -> Shrunk {
     let limits = ShrinkLimits::in_ticks(scenario.testbed().clock().tick_us());
     // From then on nothing is run, and so nothing shows it.
-    let run = &mut |plan: &FaultPlan| (!interrupt.is_asked()).then(|| scenario.run(plan));
+    let run = &mut |plan: &FaultPlan| (!token.is_cancelled()).then(|| scenario.run(plan));
     scenario.shrink_by(plan, run, shows, &limits)
 }
 
@@ -57,9 +57,9 @@ pub(crate) fn smallest(
     spec: CheckSpec,
     found: &FaultPlan,
     verdict: &Verdict,
-    interrupt: &Interrupt,
+    token: &CancellationToken,
 ) -> Finding {
-    smallest_of(study, scenario, spec, found, verdict, interrupt, &|_| true)
+    smallest_of(study, scenario, spec, found, verdict, token, &|_| true)
 }
 
 /// The same among the plans that are admitted.
@@ -69,14 +69,14 @@ pub(crate) fn smallest_of(
     CheckSpec { claim, check, .. }: CheckSpec,
     found: &FaultPlan,
     verdict: &Verdict,
-    interrupt: &Interrupt,
+    token: &CancellationToken,
     is_admitted: &dyn Fn(&FaultPlan) -> bool,
 ) -> Finding {
     let mut shows = |run: &Run| says_likewise(run, check, verdict) && is_admitted(&run.plan);
-    let shrunk = shrunk(scenario, found, interrupt, &mut shows);
+    let shrunk = shrunk(scenario, found, token, &mut shows);
     // Where the plan is as it was found, so is what it says; and nothing is run any more once the work is
     // asked to end.
-    let said_now = (!interrupt.is_asked()).then(|| check(&scenario.run(&shrunk.plan)).verdict);
+    let said_now = (!token.is_cancelled()).then(|| check(&scenario.run(&shrunk.plan)).verdict);
     let how = said_now.as_ref().and_then(said).or(said(verdict)).unwrap_or_default().to_owned();
     let mut plan = shrunk.plan;
     plan.title = Some(how.clone());

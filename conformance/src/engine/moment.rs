@@ -65,21 +65,21 @@ mod tests {
             end: End::Finished,
             fired: faultwire::fault::Fired { faults: Vec::new(), events: Vec::new() },
             elapsed: Time::from_nanos(events * 1_000_000),
-            repeats: 0,
+            retries: 0,
         }
     }
 
     #[test]
     fn it_is_the_event_that_settles_it() {
         let after_seven: Check = |run| match run.trace.events().len() {
-            7.. => Seen::shown(1, "seven"),
+            7.. => Seen::witnessed(1, "seven"),
             _ => Seen::fine(1),
         };
         for events in [7, 8, 500, 513, 20_000] {
             assert_eq!(moment(&run(events), after_seven), Some(6), "{events}");
         }
         assert_eq!(moment(&run(6), after_seven), None);
-        assert_eq!(moment(&run(0), |_| Seen::shown(1, "at once")), None);
+        assert_eq!(moment(&run(0), |_| Seen::witnessed(1, "at once")), None);
     }
 
     #[test]
@@ -88,8 +88,8 @@ mod tests {
             true => Seen::broken(1, "it ended"),
             false => Seen::fine(1),
         };
-        let in_other_words: Check = |run| Seen::shown(1, format!("{} of them", run.trace.events().len()));
-        let by_the_clock: Check = |run| Seen::shown(1, run.elapsed.to_string());
+        let in_other_words: Check = |run| Seen::witnessed(1, format!("{} of them", run.trace.events().len()));
+        let by_the_clock: Check = |run| Seen::witnessed(1, run.elapsed.to_string());
         for check in [at_the_end, in_other_words, by_the_clock] {
             assert_eq!(moment(&run(40), check), Some(39));
         }
@@ -99,7 +99,7 @@ mod tests {
     fn what_was_unsaid_in_between_is_settled_by_what_said_it_again() {
         let not_at_five: Check = |run| match run.trace.events().len() {
             5 => Seen::fine(1),
-            _ => Seen::shown(1, "it"),
+            _ => Seen::witnessed(1, "it"),
         };
         assert_eq!(moment(&run(9), not_at_five), Some(5));
         assert_eq!(moment(&run(4), not_at_five), Some(0));

@@ -14,10 +14,10 @@ use faultwire_sim::{End, Run, Scenario, testbed};
 
 use super::finding::smallest_of;
 use super::{Tell, studies};
-use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::study::{CheckSpec, ProgramMutant, Search, Seen, Study, Verdict};
 use crate::workers;
+use faultwire_sim::CancellationToken;
 
 /// What became of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,8 +108,8 @@ impl AnyMutant {
     }
 
     /// Tries it in all of its studies: those of the stack on `virtual`, those of programs over real sockets.
-    fn tried(self, seed: u64, tell: &Sender<Tell>, interrupt: &Interrupt) -> MutantRow {
-        let mut row = MutantRow { cut: interrupt.is_asked(), ..self.row() };
+    fn tried(self, seed: u64, tell: &Sender<Tell>, token: &CancellationToken) -> MutantRow {
+        let mut row = MutantRow { cut: token.is_cancelled(), ..self.row() };
         if row.cut {
             return row;
         }
@@ -121,7 +121,7 @@ impl AnyMutant {
         };
         for study in self.studies(testbed) {
             let search = if study.search == Search::FAULT_FREE { study.search } else { most };
-            let runs = self.trial(study, testbed, search, seed).run(&mut row, interrupt);
+            let runs = self.trial(study, testbed, search, seed).run(&mut row, token);
             let _ = tell.send(Tell::Ran(runs));
         }
         let _ = tell.send(Tell::Done(self.name().to_owned()));
@@ -143,11 +143,11 @@ impl AnyMutant {
 /// Runs every mutant against the checks: those of the stack on `virtual`, those of programs over real
 /// sockets.
 pub fn mutants(seed: u64, progress: &mut dyn Progress) -> Vec<MutantRow> {
-    mutants_until(seed, progress, &Interrupt::default())
+    mutants_until(seed, progress, &CancellationToken::default())
 }
 
 /// The same, until all is done or until it is asked to end: then with what it has by then.
-pub fn mutants_until(seed: u64, progress: &mut dyn Progress, interrupt: &Interrupt) -> Vec<MutantRow> {
+pub fn mutants_until(seed: u64, progress: &mut dyn Progress, token: &CancellationToken) -> Vec<MutantRow> {
     let all = AnyMutant::all();
     progress.begin(all.len() as u64);
     let rows: Mutex<BTreeMap<usize, MutantRow>> = Mutex::default();
@@ -157,7 +157,7 @@ pub fn mutants_until(seed: u64, progress: &mut dyn Progress, interrupt: &Interru
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(mutant) = all.get(index) else { break };
-            let row = mutant.tried(seed, tell, interrupt);
+            let row = mutant.tried(seed, tell, token);
             rows.lock().unwrap_or_else(PoisonError::into_inner).insert(index, row);
         }
     };
@@ -190,7 +190,7 @@ pub(super) fn exposed(mutant: AnyMutant, seed: u64) -> Option<(Run, CheckSpec, S
             }
             let trial = mutant.trial(study, testbed, search, seed);
             let mut row = mutant.row();
-            trial.run(&mut row, &Interrupt::default());
+            trial.run(&mut row, &CancellationToken::default());
             let Some(plan) = row.plan else { continue };
             let run = trial.broken.run(&plan);
             let sees = specs().map(|spec| (*spec, seen_by(spec, &run)));
@@ -220,8 +220,8 @@ struct Trial {
 impl Trial {
     /// Looks at the mutant with all checks of the study. The search for the claim that it must break goes on
     /// until that one sees it; the others see what they see on the way. Tells how many runs that took.
-    fn run(&self, row: &mut MutantRow, interrupt: &Interrupt) -> u64 {
-        if interrupt.is_asked() {
+    fn run(&self, row: &mut MutantRow, token: &CancellationToken) -> u64 {
+        if token.is_cancelled() {
             row.cut = true;
             return 0;
         }
@@ -242,7 +242,7 @@ impl Trial {
                     }
                 }
             }
-            let over = found.is_some() || interrupt.is_asked();
+            let over = found.is_some() || token.is_cancelled();
             row.cut |= found.is_none() && over;
             if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
@@ -263,7 +263,7 @@ impl Trial {
                 let run = self.sound.run(plan);
                 run.end.is_finished() && (spec.check)(&run).verdict == Verdict::Fine
             };
-            let plan = smallest_of(study, &scenario, spec, &plan, &verdict, interrupt, &is_the_mutants).plan;
+            let plan = smallest_of(study, &scenario, spec, &plan, &verdict, token, &is_the_mutants).plan;
             let size = |plan: &FaultPlan| plan.faults.len() + plan.events.len();
             if row.plan.as_ref().is_none_or(|known| size(&plan) < size(known)) {
                 row.plan = Some(plan);

@@ -25,7 +25,7 @@ pub(super) type Done = BTreeMap<usize, (Tried, Vec<Part>)>;
 pub(super) fn open(options: &VerifyOptions, units: &[Unit], done: &Done) -> Vec<usize> {
     let parts: Vec<Part> = done.values().flat_map(|(_, parts)| parts.iter().cloned()).collect();
     let is_open = |row: &crate::report::Row| {
-        matches!(row.outcome, Outcome::Unwitnessed | Outcome::Unproven) && row.known.is_none()
+        matches!(row.outcome, Outcome::Unwitnessed | Outcome::Unproven) && row.expected_failure.is_none()
     };
     let open: Vec<_> = rows::rows(options, &parts).into_iter().filter(is_open).collect();
     let serves = |unit: &Unit| {
@@ -45,14 +45,14 @@ pub(super) fn enter(done: &mut Done, place: usize, (tried, parts): (Tried, Vec<P
         done.insert(place, (tried, parts));
         return;
     };
-    let runs = tried.runs() + tried.inert;
-    *so_far += Tried { again: tried.again + runs, ..tried };
+    let runs = tried.runs() + tried.not_applied;
+    *so_far += Tried { retries: tried.retries + runs, ..tried };
     for (part, before) in parts.into_iter().zip(earlier.iter_mut()) {
-        // All counts are those of every round; an inert run is made good by one of the same unit that was
-        // not.
+        // All counts are those of every round; a run whose faults were not applied is made good by one of the
+        // same unit whose faults were.
         let mut sum = before.tried;
-        sum += Tried { again: part.tried.again + runs, ..part.tried };
-        sum.inert = if part.tried.inert == 0 { 0 } else { sum.inert };
+        sum += Tried { retries: part.tried.retries + runs, ..part.tried };
+        sum.not_applied = if part.tried.not_applied == 0 { 0 } else { sum.not_applied };
         // A retry that is ended early takes nothing back.
         let is_settled = before.finding.is_some() || (is_guaranteed(before.claim) && before.exercised > 0);
         *before = Part {
@@ -132,8 +132,8 @@ mod tests {
             assert_eq!(open(&options, &units, &done), [0; 0], "{testbed}");
             // Both rounds are counted, the second as made anew.
             let (tried, parts) = &done[&0];
-            assert_eq!((tried.fault_free, tried.again), (2, 1));
-            assert_eq!((parts[0].exercised, parts[0].tried.fault_free, parts[0].tried.again), (2, 2, 1));
+            assert_eq!((tried.fault_free, tried.retries), (2, 1));
+            assert_eq!((parts[0].exercised, parts[0].tried.fault_free, parts[0].tried.retries), (2, 2, 1));
         }
     }
 

@@ -38,13 +38,13 @@ fn row(claim: &'static Claim, testbed: TestbedRef, parts: &[&Part]) -> Row {
     row.faults_planned = sum(|part| part.tried.faults_planned);
     row.faults_fired = sum(|part| part.tried.faults_fired);
     row.elapsed_ms = sum(|part| part.elapsed_ms);
-    let again = sum(|part| part.tried.again);
-    row.repeats = (testbed.is_live() || again > 0).then_some(again);
+    let retries = sum(|part| part.tried.retries);
+    row.retries = (testbed.is_live() || retries > 0).then_some(retries);
     let (outcome, why, plan) = outcome(claim, &tried, row.exercised);
     (row.outcome, row.why, row.plan) = (outcome, why, plan);
     if outcome == Outcome::Skipped {
         // What is listed is neither confirmed nor refuted.
-        row.known = None;
+        row.expected_failure = None;
     }
     row
 }
@@ -88,15 +88,15 @@ fn outcome(claim: &Claim, parts: &[&Part], exercised: u64) -> (Outcome, Option<S
     if exercised == 0 {
         return (Outcome::Unproven, Some("the situation it speaks of never occurred".to_owned()), None);
     }
-    let inert: u64 = parts.iter().map(|part| part.tried.inert).sum();
+    let not_applied: u64 = parts.iter().map(|part| part.tried.not_applied).sum();
     let under_faults: u64 = parts.iter().map(|part| part.tried.runs() - part.tried.fault_free).sum();
     // The kernel is free to send other packets the next time: what did not take place there counts for
     // nothing.
     let in_lab = parts.iter().all(|part| part.testbed.is_live());
-    if inert > if in_lab { under_faults } else { 0 } {
+    if not_applied > if in_lab { under_faults } else { 0 } {
         return (
             Outcome::Unproven,
-            Some(format!("in {inert} runs a planned fault did not take place")),
+            Some(format!("in {not_applied} runs a planned fault did not take place")),
             None,
         );
     }

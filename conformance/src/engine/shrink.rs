@@ -14,8 +14,8 @@ use faultwire_sim::{End, Run, Scenario};
 use super::finding::named;
 use super::unit;
 use crate::claim::Claim;
-use crate::interrupt::Interrupt;
 use crate::study::{CheckSpec, Study, Verdict};
+use faultwire_sim::CancellationToken;
 
 /// Runs that are made, where runs do not repeat, until one shows something.
 const TRIES_MAX: u64 = 5;
@@ -126,12 +126,12 @@ impl Goal {
             (Goal::Fails | Goal::Stalls, _) | (_, End::Refused { .. }) => None,
             (Goal::Breaks(spec), _) => match (spec.check)(run).verdict {
                 Verdict::Broken(how) => Some(how),
-                Verdict::Fine | Verdict::Shown(_) => None,
+                Verdict::Fine | Verdict::Witnessed(_) => None,
             },
             // What a run that was cut short does not have may only not have happened yet.
             (Goal::Shows(_), end) if !end.is_finished() => None,
             (Goal::Shows(spec), _) => match (spec.check)(run).verdict {
-                Verdict::Shown(how) => Some(how),
+                Verdict::Witnessed(how) => Some(how),
                 Verdict::Fine | Verdict::Broken(_) => None,
             },
         }
@@ -173,10 +173,10 @@ type Shown = (Run, Goal, String);
 pub fn shrink_plan(
     options: &ShrinkOptions,
     tell: &mut dyn FnMut(&FaultPlan),
-    interrupt: &Interrupt,
+    token: &CancellationToken,
 ) -> Result<Shrinking, NotShrunk> {
     let ShrinkOptions { study, testbed, .. } = *options;
-    let scenario = (study.scenario)(testbed).seed(options.seed).on(testbed).until_asked(interrupt.flag());
+    let scenario = (study.scenario)(testbed).seed(options.seed).on(testbed).cancelled_by(token);
     let mut runs = 0;
     let mut steps = Vec::new();
     let (found, goal, mut how) = first(options, &scenario, &mut runs, &mut steps)?;
@@ -190,7 +190,7 @@ pub fn shrink_plan(
     let run = &mut |plan: &FaultPlan| {
         found.take().or_else(|| {
             // From then on nothing is run, and so nothing shows it.
-            (!interrupt.is_asked()).then(|| {
+            (!token.is_cancelled()).then(|| {
                 made.set(made.get() + 1);
                 scenario.run(plan)
             })
@@ -217,11 +217,11 @@ pub fn shrink_plan(
     let Shrunk { plan, minimal, .. } = scenario.shrink_by(&from, run, shows, &limits);
     let runs = made.get();
     let stopped = match minimal {
-        _ if interrupt.is_asked() => Stopped::Interrupted,
+        _ if token.is_cancelled() => Stopped::Interrupted,
         true => Stopped::Smallest,
         false => Stopped::OutOfRuns,
     };
-    let repeats = (!testbed.is_simulated() && !interrupt.is_asked()).then(|| {
+    let repeats = (!testbed.is_simulated() && !token.is_cancelled()).then(|| {
         let again = (0..REPEATS).filter(|_| goal.seen_in(&scenario.run(&plan)).is_some()).count();
         (again as u64, REPEATS)
     });
@@ -250,7 +250,7 @@ fn first(
     loop {
         let run = scenario.run(&plan);
         *runs += 1;
-        if scenario.is_asked_to_end() {
+        if scenario.is_cancelled() {
             return Err(NotShrunk::Interrupted);
         }
         if let End::Refused { why, is_trouble } = &run.end {

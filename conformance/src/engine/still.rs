@@ -40,8 +40,8 @@ impl Replayed {
         let finished = self.run.end.is_finished();
         let shown = of_claim().find_map(|seen| match &seen.verdict {
             Verdict::Broken(how) => Some(how),
-            Verdict::Shown(how) if finished => Some(how),
-            Verdict::Shown(_) | Verdict::Fine => None,
+            Verdict::Witnessed(how) if finished => Some(how),
+            Verdict::Witnessed(_) | Verdict::Fine => None,
         });
         if let Some(how) = shown {
             return Still::Shows(how.clone());

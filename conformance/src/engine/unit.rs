@@ -17,8 +17,8 @@ use faultwire_sim::{End, Run, Scenario};
 
 use super::finding::{Finding, named, shrunk, smallest};
 use super::{Tell, VerifyOptions};
-use crate::interrupt::Interrupt;
 use crate::study::{CheckSpec, Search, Study, Verdict};
+use faultwire_sim::CancellationToken;
 
 /// What a study's runs on a testbed say of one claim.
 #[derive(Clone, Debug)]
@@ -100,20 +100,18 @@ impl Trouble {
     }
 
     /// Makes the plans of a stall and of a run that could not be made as small as they can be.
-    fn make_smaller(&mut self, scenario: &Scenario, testbed: TestbedRef, interrupt: &Interrupt) {
+    fn make_smaller(&mut self, scenario: &Scenario, testbed: TestbedRef, token: &CancellationToken) {
         if !testbed.is_simulated() {
             return;
         }
         if let Some((why, plan)) = &mut self.stalled {
             let is_stalled = |run: &Run| matches!(run.end, End::Stalled { .. }) && run.fired.all();
-            *plan =
-                named(shrunk(scenario, plan, interrupt, &mut |run| is_stalled(run)).plan, scenario.name());
+            *plan = named(shrunk(scenario, plan, token, &mut |run| is_stalled(run)).plan, scenario.name());
             *why = stall(&scenario.run(plan)).unwrap_or_default();
         }
         if let Some((why, Some(plan))) = &mut self.refused {
             let is_refused = |run: &Run| matches!(run.end, End::Refused { .. });
-            *plan =
-                named(shrunk(scenario, plan, interrupt, &mut |run| is_refused(run)).plan, scenario.name());
+            *plan = named(shrunk(scenario, plan, token, &mut |run| is_refused(run)).plan, scenario.name());
             *why = refused(&scenario.run(plan)).unwrap_or_default();
         }
     }
@@ -198,7 +196,7 @@ impl Unit {
         &self,
         options: &VerifyOptions,
         tell: &Sender<Tell>,
-        interrupt: &Interrupt,
+        token: &CancellationToken,
     ) -> (Tried, Vec<Part>) {
         let Unit { study, testbed, .. } = *self;
         let begun = Instant::now();
@@ -207,19 +205,19 @@ impl Unit {
             .collect();
         let mut trouble = Trouble::default();
         let mut tried = Tried::default();
-        let scenario = (study.scenario)(testbed).on(testbed).seed(options.seed).until_asked(interrupt.flag());
+        let scenario = (study.scenario)(testbed).on(testbed).seed(options.seed).cancelled_by(token);
         if watches.iter().any(|watch| watch.skipped.is_none()) {
             tried = self.search(&scenario, options, &mut |run| {
                 // The receiver is gone only when the whole verification is.
                 let _ = tell.send(Tell::Ran(1));
                 // What was ended before its time says nothing.
-                if !(interrupt.is_asked() && matches!(run.end, End::Refused { .. })) {
+                if !(token.is_cancelled() && matches!(run.end, End::Refused { .. })) {
                     look(run, &mut watches, &mut trouble);
                 }
-                if interrupt.is_asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                if token.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
         }
-        trouble.make_smaller(&scenario, testbed, interrupt);
+        trouble.make_smaller(&scenario, testbed, token);
         let parts: Vec<Part> = watches
             .into_iter()
             .map(|watch| {
@@ -231,9 +229,9 @@ impl Unit {
                     skipped: watch.skipped.or_else(lacks),
                     tried,
                     exercised: watch.exercised,
-                    finding: watch.found.map(|found| {
-                        smallest(study, &scenario, spec, &found.plan, &found.verdict, interrupt)
-                    }),
+                    finding: watch
+                        .found
+                        .map(|found| smallest(study, &scenario, spec, &found.plan, &found.verdict, token)),
                     cut: tried.stopped,
                     stalled: trouble.stalled.clone(),
                     failed: trouble.failed.clone(),
@@ -383,7 +381,7 @@ fn look(run: &Run, watches: &mut [Watch<'_>], trouble: &mut Trouble) {
         let counts = match seen.verdict {
             Verdict::Fine => false,
             Verdict::Broken(_) => true,
-            Verdict::Shown(_) => finished,
+            Verdict::Witnessed(_) => finished,
         };
         if counts && watch.found.as_ref().is_none_or(|found| finished && !found.finished) {
             watch.found = Some(Found { plan: run.plan.clone(), verdict: seen.verdict, finished });

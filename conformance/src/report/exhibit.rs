@@ -40,7 +40,7 @@ pub enum Reason {
 }
 
 impl Exhibit {
-    /// Whether it was found only where the claim is listed as a known failure.
+    /// Whether it was found only where the claim is listed as an expected failure.
     pub fn is_listed(&self) -> bool {
         let is_listed = |(testbed, subject): &(&str, &str)| expected(subject, testbed, self.claim).is_some();
         !self.found_on.is_empty() && self.found_on.iter().all(is_listed)

@@ -1,8 +1,8 @@
 //! The report as JUnit XML, for what shows the results of tests: CI systems above all.
 //!
 //! A suite for each family of claims and testbed, a case for each of its rows. A claim that failed is a
-//! failure, with its smallest plan and the line that replays it; a known failure that fails as listed is a
-//! skipped case that says so, since JUnit has no other word for it; what could not be tried is skipped with
+//! failure, with its smallest plan and the line that replays it; an expected failure that fails as listed is
+//! a skipped case that says so, since JUnit has no other word for it; what could not be tried is skipped with
 //! its reason. There is no date in it: the same rows give the same text, times aside.
 
 use std::fmt::Write as _;
@@ -80,19 +80,19 @@ fn status(row: &Row) -> TestCaseStatus {
             status.set_message(why);
             status
         }
-        Standing::Known => {
+        Standing::ExpectedFailure => {
             let mut status = TestCaseStatus::skipped();
-            status.set_type("known failure").set_description(about(row));
-            status.set_message(format!("{outcome}, as is known: {}", row.known.unwrap_or(why)));
+            status.set_type("expected failure").set_description(about(row));
+            status.set_message(format!("{outcome}, as expected: {}", row.expected_failure.unwrap_or(why)));
             status
         }
         Standing::Failed => failure(NonSuccessKind::Failure, outcome, why, row),
-        Standing::KnownButFine => {
+        Standing::UnexpectedPass => {
             let why = format!(
-                "{outcome}, though the list of known failures says otherwise: {}",
-                row.known.unwrap_or_default()
+                "{outcome}, though it is listed as an expected failure: {}",
+                row.expected_failure.unwrap_or_default()
             );
-            failure(NonSuccessKind::Failure, "known failure that is none", &why, row)
+            failure(NonSuccessKind::Failure, "expected failure that does not fail", &why, row)
         }
         Standing::Error => failure(NonSuccessKind::Error, outcome, why, row),
     }
@@ -198,11 +198,11 @@ mod tests {
                 "the testbed carries no faults",
             ),
             Row {
-                known: Some("it throws away what was not read"),
+                expected_failure: Some("it throws away what was not read"),
                 ..row("tcp/close-flushes", testbed::TURMOIL_OWN, Outcome::Broken)
             },
             Row {
-                known: Some("it has no half-close"),
+                expected_failure: Some("it has no half-close"),
                 ..row("tcp/half-close", testbed::TURMOIL_OWN, Outcome::Held)
             },
             Row {
@@ -229,9 +229,9 @@ mod tests {
                 report.results.iter().filter(|row| wanted.contains(&row.standing())).count()
             };
             assert_eq!(read.tests, report.results.len());
-            assert_eq!(read.failures, standing(&[Standing::Failed, Standing::KnownButFine]));
+            assert_eq!(read.failures, standing(&[Standing::Failed, Standing::UnexpectedPass]));
             assert_eq!(read.errors, standing(&[Standing::Error]));
-            assert_eq!(read.skipped, standing(&[Standing::Skipped, Standing::Known]));
+            assert_eq!(read.skipped, standing(&[Standing::Skipped, Standing::ExpectedFailure]));
             let ended = |suite: &TestSuite| suite.test_cases.iter().all(|case| case.time.is_some());
             assert!(read.test_suites.iter().all(ended), "a case without its time");
             let counts = read.test_suites.iter().fold([0; 4], |sum, suite| {

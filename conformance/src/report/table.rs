@@ -79,7 +79,7 @@ impl Report {
         self.legend(&mut out, options.width);
         self.witnesses(&mut out, options.width);
         self.skipped(&mut out, options.width);
-        self.known(&mut out, options.width);
+        self.expected_failures(&mut out, options.width);
         self.failures(&mut out, options.width);
         self.conclusion(&mut out, options.width);
         out
@@ -171,7 +171,7 @@ impl Report {
         };
         tell(has(Outcome::Held), "held", "guaranteed, and nothing that was tried broke it");
         tell(has(Outcome::Witnessed), "shown", "possible, and a run shows it");
-        tell(stands(Standing::Known), "known", "fails, as the list of known failures says");
+        tell(stands(Standing::ExpectedFailure), "xfail", "an expected failure: it fails as listed");
         tell(has(Outcome::Skipped), "-", "skipped, for the reason below");
         tell(failed(Outcome::Broken), "BROKEN", "guaranteed, but a run breaks it");
         tell(failed(Outcome::Unwitnessed), "UNSEEN", "possible, but no run shows it");
@@ -186,7 +186,7 @@ impl Report {
             "ERROR",
             "the suite cannot tell: its own fault, or that of a scenario's program",
         );
-        tell(stands(Standing::KnownButFine), "FINE?", "a listed known failure that does not fail");
+        tell(stands(Standing::UnexpectedPass), "XPASS", "listed as an expected failure, but does not fail");
         tell(true, "plans", "fault plans that were run, over the testbeds of the table");
         tell(true, "seen", "how often the situation occurred that the claim speaks of");
         if let Some(lab) = &self.lab {
@@ -273,14 +273,15 @@ impl Report {
         words
     }
 
-    fn known(&self, out: &mut String, width: usize) {
-        let rows = || self.results.iter().filter(|row| row.standing() == Standing::Known);
+    fn expected_failures(&self, out: &mut String, width: usize) {
+        let rows = || self.results.iter().filter(|row| row.standing() == Standing::ExpectedFailure);
         if rows().next().is_none() {
             return;
         }
-        let _ = writeln!(out, "\nKnown failures, as listed ({})", self.summary.known);
+        let _ = writeln!(out, "\nExpected failures ({})", self.summary.expected_failures);
         for row in rows() {
-            let words = format!("{} on {}: {}", row.claim, bed(row), row.known.unwrap_or_default());
+            let words =
+                format!("{} on {}: {}", row.claim, bed(row), row.expected_failure.unwrap_or_default());
             paragraph(out, "  ", &words, width);
         }
     }
@@ -289,16 +290,16 @@ impl Report {
         for row in &self.results {
             let what = match row.standing() {
                 Standing::Failed => failed_as(row.outcome).to_owned(),
-                Standing::KnownButFine => "is listed as a known failure, but does not fail".to_owned(),
+                Standing::UnexpectedPass => "is listed as an expected failure, but does not fail".to_owned(),
                 Standing::Error => "could not be settled".to_owned(),
-                Standing::AsClaimed | Standing::Known | Standing::Skipped => continue,
+                Standing::AsClaimed | Standing::ExpectedFailure | Standing::Skipped => continue,
             };
             out.push('\n');
             paragraph(out, "", &format!("{} {what} on {}", row.claim, bed(row)), width);
             if let Some(claim) = Claim::of(row.claim) {
                 paragraph(out, "  claim   ", claim.text, width);
             }
-            if let Some(reason) = row.known {
+            if let Some(reason) = row.expected_failure {
                 paragraph(out, "  listed  ", reason, width);
             }
             if let Some(why) = &row.why {
@@ -331,10 +332,10 @@ impl Report {
     /// How many rows stand how.
     fn tally(&self) -> String {
         format!(
-            "{} held, {} shown, {} known failures, {} skipped",
+            "{} held, {} shown, {} expected failures, {} skipped",
             count_of(self, Outcome::Held),
             count_of(self, Outcome::Witnessed),
-            self.summary.known,
+            self.summary.expected_failures,
             self.summary.skipped,
         )
     }
@@ -345,7 +346,7 @@ impl Report {
             let rows = self.results.iter().filter(|row| wanted.contains(&row.standing()));
             rows.count()
         };
-        let failed = count(&[Standing::Failed, Standing::KnownButFine]);
+        let failed = count(&[Standing::Failed, Standing::UnexpectedPass]);
         let errors = count(&[Standing::Error]);
         match (failed, errors) {
             (0, 0) if self.interrupted => "INTERRUPTED; what was done by then is as claimed.".to_owned(),
@@ -375,11 +376,7 @@ fn count_of(report: &Report, outcome: Outcome) -> usize {
 }
 
 fn bed(row: &Row) -> String {
-    if row.testbed == row.subject {
-        format!("{} (its own sockets)", row.testbed)
-    } else {
-        format!("{} ({})", row.testbed, row.subject)
-    }
+    format!("{}/{}", row.testbed, row.subject)
 }
 
 fn failed_as(outcome: Outcome) -> &'static str {
@@ -388,15 +385,15 @@ fn failed_as(outcome: Outcome) -> &'static str {
         Outcome::Unwitnessed => "is UNSEEN",
         Outcome::Unproven => "is UNTRIED",
         Outcome::Stalled => "STALLED",
-        Outcome::Skipped => "is listed as a known failure, but was SKIPPED",
+        Outcome::Skipped => "is listed as an expected failure, but was SKIPPED",
         Outcome::Held | Outcome::Witnessed | Outcome::Error => "not as claimed",
     }
 }
 
 fn cell(row: &Row) -> Cell {
     let (word, colour) = match (row.standing(), row.outcome) {
-        (Standing::Known, _) => ("known", Color::Yellow),
-        (Standing::KnownButFine, _) => ("FINE?", Color::Red),
+        (Standing::ExpectedFailure, _) => ("xfail", Color::Yellow),
+        (Standing::UnexpectedPass, _) => ("XPASS", Color::Red),
         (_, Outcome::Held) => ("held", Color::Green),
         (_, Outcome::Witnessed) => ("shown", Color::Cyan),
         (Standing::Failed, Outcome::Skipped) => ("SKIPPED", Color::Red),

@@ -83,7 +83,7 @@ fn a_table_of_what_is_as_claimed() {
 #[test]
 fn a_table_of_failures() {
     let known = Row {
-        known: Some("its close throws away what the peer has not read"),
+        expected_failure: Some("its close throws away what the peer has not read"),
         ..row("tcp/close-flushes", testbed::TURMOIL_OWN, Outcome::Broken)
     };
     let rows = vec![
@@ -118,7 +118,8 @@ fn colour_where_it_is_wanted() {
 
 #[test]
 fn a_known_failure_must_fail() {
-    let known = |outcome| Row { known: Some("reason"), ..row("tcp/reset", testbed::TURMOIL_OWN, outcome) };
+    let known =
+        |outcome| Row { expected_failure: Some("reason"), ..row("tcp/reset", testbed::TURMOIL_OWN, outcome) };
     let code = |row| Report::new(0, vec![row], Tried::default(), Duration::ZERO).exit_code();
     assert_eq!(code(known(Outcome::Broken)), exit::AS_CLAIMED);
     assert_eq!(code(known(Outcome::Unwitnessed)), exit::AS_CLAIMED);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 /// Words on what they stand on: 4.5 to 1.
 const WORDS: [&str; 9] =
-    ["--ink", "--soft", "--link", "--held", "--shown", "--known", "--skipped", "--bad", "--focus"];
+    ["--ink", "--soft", "--link", "--held", "--shown", "--xfail", "--skipped", "--bad", "--focus"];
 /// Words on a ground of their own.
-const MARKED: [(&str, &str); 3] = [("--held", "--held-bg"), ("--known", "--known-bg"), ("--bad", "--bad-bg")];
+const MARKED: [(&str, &str); 3] = [("--held", "--held-bg"), ("--xfail", "--xfail-bg"), ("--bad", "--bad-bg")];
 
 /// Panics where two colours that must be told apart are too much alike, in light or in dark.
 pub(crate) fn check(page: &str) {

@@ -15,41 +15,64 @@ mod pool;
 mod programs;
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use faultwire::fault::{EventKind, FaultPlan};
-use faultwire::lab::{End as WireEnd, Forwarder, LabError, Member};
+use faultwire::lab::{DeviceKind, End as WireEnd, Forwarder, LabError, Member};
 use faultwire::network::os::OsNetwork;
 use faultwire::stack::SocketOption;
+use faultwire::text::with_causes;
 use faultwire::trace::{Call, Trace, What};
 
 use self::pool::{Bench, Kind, Subnet};
 use crate::run::Run;
-use crate::scenario::{REPEATS_MAX, Scenario, Subject};
+use crate::scenario::{RETRIES_MAX, Scenario, Subject, Unavailable};
 
 /// Hosts of the kernel in a lab at most.
 const HOSTS_MAX: usize = 16;
 
+/// Makes a lab, once in a process, which is kept for the first run. Says how its hosts meet the wire.
+pub(crate) fn probe() -> Result<Option<&'static str>, Unavailable> {
+    static FOUND: OnceLock<Result<DeviceKind, LabError>> = OnceLock::new();
+    match FOUND.get_or_init(helper::probe) {
+        Ok(DeviceKind::Tun) => Ok(Some("through a TUN device")),
+        Ok(DeviceKind::Packet) => Ok(Some(
+            "through a pair of Ethernet devices and a packet socket (/dev/net/tun is not for this user)",
+        )),
+        Err(LabError::Refused(refusal)) => Err(Unavailable {
+            step: refusal.step.text().to_owned(),
+            allow: format!("likely cause: {}; what would allow it: {}", refusal.cause(), refusal.allow()),
+            source: Some(refusal.error()),
+        }),
+        Err(error) => Err(Unavailable {
+            step: with_causes(error),
+            allow: "this program has to be able to start itself again".to_owned(),
+            source: None,
+        }),
+    }
+}
+
 /// Runs a scenario under a plan: once, or again where packets were lost outside of it.
 pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan, subject: Subject) -> Run {
-    let mut repeats = 0;
+    let mut retries = 0;
     loop {
         let run = match once(scenario, plan, subject) {
             Ok((run, 0)) => run,
-            Ok(_) if scenario.is_asked_to_end() => scenario
-                .refused(plan, "it was asked to end, and packets were lost outside of the plan".to_owned()),
-            Ok((_, lost)) if repeats == REPEATS_MAX => {
+            Ok(_) if scenario.is_cancelled() => scenario
+                .refused(plan, "it was cancelled, and packets were lost outside of the plan".to_owned()),
+            Ok((_, lost)) if retries == RETRIES_MAX => {
                 let why =
                     format!("{lost} packets were lost outside of the plan, and in two more runs as well");
                 scenario.troubled(plan, why)
             }
             Ok((_, lost)) => {
                 tracing::debug!(scenario = scenario.name(), lost, "packets were lost outside of the plan");
-                repeats += 1;
+                retries += 1;
                 continue;
             }
             Err(why) => scenario.refused(plan, why),
         };
-        return Run { repeats, ..run };
+        return Run { retries, ..run };
     }
 }
 
@@ -122,10 +145,10 @@ fn once(scenario: &Scenario, plan: &FaultPlan, subject: Subject) -> Result<(Run,
         Kind { hosts: of_kernel, mtu, profile: pool::PROFILE, is_patient: patience::every_outage_ends(plan) };
     let is_fresh = has_crash(plan);
     let bench = if is_fresh { pool::take_fresh(&kind, &addrs) } else { pool::take(&kind, &addrs) };
-    let mut bench = bench.map_err(|error| told(&error))?;
-    let before = lost(&bench).map_err(|error| told(&error))?;
+    let mut bench = bench.map_err(unavailable)?;
+    let before = lost(&bench).map_err(unavailable)?;
     let run = with_wire(scenario, plan, &hosts, &mut bench)?;
-    let after = lost(&bench).map_err(|error| told(&error))?;
+    let after = lost(&bench).map_err(unavailable)?;
     let lost = run.1 + after.saturating_sub(before);
     // What a device counts as lost it counts for all its life.
     if lost > 0 || is_fresh || joined_groups(&run.0.trace) {
@@ -151,10 +174,8 @@ fn joined_groups(trace: &Trace) -> bool {
     })
 }
 
-/// An error and what caused it, in one line.
-fn told(error: &LabError) -> String {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    format!("the lab is not to be had: {error}{cause}")
+fn unavailable(error: LabError) -> String {
+    format!("the lab is unavailable: {}", with_causes(&error))
 }
 
 /// Packets that the devices of the lab's hosts lost so far.

@@ -4,9 +4,10 @@
 //! meet. Elsewhere only 127.0.0.1 exists, and all hosts share it.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use faultwire::fault::{FaultPlan, Fired};
 use faultwire::network::Network as _;
@@ -21,7 +22,7 @@ use crate::net::Net;
 use crate::net::recorded::{Log, Recorded};
 use crate::program::{Guarded, QuietPanics, end_after_panics};
 use crate::run::{End, Run};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Unavailable};
 use crate::world::host_id;
 
 /// The loopback addresses of a run's hosts.
@@ -35,6 +36,35 @@ fn addresses(hosts: usize) -> Vec<IpAddr> {
     let of =
         |host: usize| Ipv4Addr::new(127, high.clamp(1, 254), low, u8::try_from(host + 1).unwrap_or(u8::MAX));
     (0..hosts).map(of).map(IpAddr::V4).collect()
+}
+
+/// A probe waits for longer only where something is in its way.
+const PROBE_TIME: Duration = Duration::from_secs(1);
+
+/// Whether a stream reaches another socket of this machine.
+pub(super) fn probe_stream() -> Result<(), Unavailable> {
+    let [host] = *addresses(1) else { return Ok(()) };
+    let listener = TcpListener::bind((host, 0)).map_err(failed("a TCP socket cannot be bound"))?;
+    let to = listener.local_addr().map_err(failed("a TCP socket has no address"))?;
+    let connected = TcpStream::connect_timeout(&to, PROBE_TIME);
+    connected.map(drop).map_err(failed("a TCP socket cannot be connected to another of this machine"))
+}
+
+/// Whether a datagram does.
+pub(super) fn probe_datagram() -> Result<(), Unavailable> {
+    let [host, other] = *addresses(2) else { return Ok(()) };
+    let bind = |host| UdpSocket::bind((host, 0)).map_err(failed("a UDP socket cannot be bound"));
+    let (one, other) = (bind(host)?, bind(other)?);
+    let to = other.local_addr().map_err(failed("a UDP socket has no address"))?;
+    one.send_to(b"probe", to).map_err(failed("no datagram can be sent to another socket of this machine"))?;
+    let received = other.set_read_timeout(Some(PROBE_TIME)).and_then(|()| other.recv(&mut [0; 5]));
+    received.map(drop).map_err(failed("a datagram to another socket of this machine does not arrive"))
+}
+
+fn failed(step: &str) -> impl FnOnce(io::Error) -> Unavailable {
+    let allow = "it needs sockets on addresses of 127.0.0.0/8 that reach each other: allow that to this \
+                 process (and set the loopback interface up), or leave the testbed out";
+    move |source| Unavailable { step: step.to_owned(), allow: allow.to_owned(), source: Some(source) }
 }
 
 /// Runs a scenario once; with a relay, the datagrams between its hosts go through the wire.
@@ -76,7 +106,7 @@ async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
     let end = tokio::select! {
         biased;
         end = tokio::time::timeout(limit, progress.ending()) => end.unwrap_or_else(stalled),
-        end = scenario.asked_to_end() => end,
+        end = scenario.cancelled() => end,
     };
     let end = end_after_panics(end, |host| names[usize::from(host.0)].clone());
     let calls = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
@@ -84,7 +114,7 @@ async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
         Some(relay) => (merged(&calls, &relay.trace()), relay.fired()),
         None => (calls, Fired::default()),
     };
-    Run { plan: plan.clone(), trace, end, fired, elapsed: clock.now(), repeats: 0 }
+    Run { plan: plan.clone(), trace, end, fired, elapsed: clock.now(), retries: 0 }
 }
 
 /// A host's network. Names stand for the hosts' addresses; with a relay, other hosts are reached through it.

@@ -8,7 +8,7 @@ use faultwire::time::Time;
 use faultwire::trace::Trace;
 
 use super::progress::Progress;
-use super::turmoil_fabric::{TICK, builder};
+use super::turmoil_ticks::{TICK, builder};
 use crate::net::Net;
 use crate::net::recorded::{Log, Recorded};
 use crate::net::turmoil_net::TurmoilNet;
@@ -72,5 +72,5 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let trace = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
     let end = end_after_panics(end, |host| trace.host_name(host).to_owned());
     drop(sim);
-    Run { plan: plan.clone(), trace, end, fired: Fired::default(), elapsed, repeats: 0 }
+    Run { plan: plan.clone(), trace, end, fired: Fired::default(), elapsed, retries: 0 }
 }

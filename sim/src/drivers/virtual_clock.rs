@@ -23,7 +23,7 @@ use crate::net::sim_host::SimHost;
 use crate::program::{Guarded, QuietPanics};
 use crate::run::Run;
 use crate::scenario::Scenario;
-use crate::world::{Fabric, Shared, World, host_id};
+use crate::world::{Driver, Shared, World, host_id};
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
@@ -31,7 +31,7 @@ const NANOS_PER_MILLI: u64 = 1_000_000;
 /// the world's time is set by [`on_unpark`] and by the driver.
 struct VirtualClock;
 
-impl Fabric for VirtualClock {
+impl Driver for VirtualClock {
     fn put_on_wire(&self, _world: &mut World, _host: HostId) {}
 }
 
@@ -73,12 +73,12 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         Err(error) => return scenario.troubled(plan, format!("tokio gave no runtime: {error}")),
     };
     runtime.block_on(async {
-        let mut driver = Driver { scenario, shared: &shared, driving: &driving, programs: Vec::new() };
+        let mut runner = Runner { scenario, shared: &shared, driving: &driving, programs: Vec::new() };
         for index in 0..scenario.hosts.len() {
-            let program = driver.spawn(index, 0);
-            driver.programs.push(program);
+            let program = runner.spawn(index, 0);
+            runner.programs.push(program);
         }
-        poll_fn(|cx| driver.poll(cx)).await;
+        poll_fn(|cx| runner.poll(cx)).await;
     });
     let run = super::conclude(&shared, plan);
     drop(runtime);
@@ -122,14 +122,14 @@ fn on_unpark(shared: &Shared, driving: &Option<Driving>) {
     }
 }
 
-struct Driver<'a> {
+struct Runner<'a> {
     scenario: &'a Scenario,
     shared: &'a Arc<Shared>,
     driving: &'a Mutex<Option<Driving>>,
     programs: Vec<JoinHandle<()>>,
 }
 
-impl Driver<'_> {
+impl Runner<'_> {
     /// Starts a host's program.
     fn spawn(&self, index: usize, generation: u32) -> JoinHandle<()> {
         let spec = &self.scenario.hosts[index];
@@ -157,7 +157,7 @@ impl Driver<'_> {
         let due = world.next_due();
         if due.as_nanos() / NANOS_PER_MILLI <= world.now.as_nanos() / NANOS_PER_MILLI {
             world.now = world.now.max(due);
-            let power = step(&mut world, self.scenario, self.shared.fabric.as_ref());
+            let power = step(&mut world, self.scenario, self.shared.driver.as_ref());
             if world.is_decided() {
                 return Poll::Ready(());
             }
@@ -193,7 +193,7 @@ impl Driver<'_> {
 }
 
 /// Carries out everything that is due now. Says which hosts lost power (no generation) or started again.
-fn step(world: &mut World, scenario: &Scenario, fabric: &dyn Fabric) -> Vec<(HostId, Option<u32>)> {
+fn step(world: &mut World, scenario: &Scenario, driver: &dyn Driver) -> Vec<(HostId, Option<u32>)> {
     let now = world.now;
     let mut power = Vec::new();
     // On a link without delay a packet and its answer are due at once: only the limit ends such an exchange.
@@ -221,7 +221,7 @@ fn step(world: &mut World, scenario: &Scenario, fabric: &dyn Fabric) -> Vec<(Hos
             }
         }
     }
-    world.advance_stacks(fabric);
+    world.advance_stacks(driver);
     while let Some(waker) = world.timers.pop_due(now) {
         world.count_event();
         waker.wake();

@@ -50,7 +50,7 @@ impl SimHost {
         world.host(self.host).handle_timeout(now);
         let result = call(&mut world);
         world.settle(self.host);
-        self.shared.fabric.put_on_wire(&mut world, self.host);
+        self.shared.driver.put_on_wire(&mut world, self.host);
         Some(result)
     }
 }

@@ -59,10 +59,10 @@ impl Scenario {
     /// Why a search that found nothing says nothing, if so.
     fn worthless(&self, tried: &Tried) -> Option<String> {
         let asked = self.exhaustive > 0 || self.random > 0;
-        if tried.inert > 0 {
-            Some(format!("in {} runs a planned fault did not take place", tried.inert))
-        } else if tried.unsteady > 0 {
-            Some(format!("{} runs differed from an earlier one under the same plan", tried.unsteady))
+        if tried.not_applied > 0 {
+            Some(format!("in {} runs a planned fault did not take place", tried.not_applied))
+        } else if tried.nondeterministic > 0 {
+            Some(format!("{} runs differed from an earlier one under the same plan", tried.nondeterministic))
         } else if asked && tried.runs() == tried.fault_free {
             Some("no fault could be tried: nothing was put on the wire that a plan could hit".to_owned())
         } else if self.random > 0 && tried.random == 0 {

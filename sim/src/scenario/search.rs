@@ -8,13 +8,13 @@ use faultwire::fault::{Anchor, Direction, EventKind, FaultPlan, PlanEvent, When}
 
 use super::{Capability, Clock, Scenario};
 use crate::run::{End, Run};
-use crate::search::{Grid, PlanSpace, RandomSearch, StormSearch, Sweep, Tried};
+use crate::search::{Grid, PlanSpace, RandomFaultsSearch, RandomSearch, Sweep, Tried};
 
 /// How often a random plan of which nothing took place is drawn anew.
 const DRAWS_MAX: u32 = 32;
 
 /// How often a run in a lab is made again.
-pub(crate) const REPEATS_MAX: u32 = 2;
+pub(crate) const RETRIES_MAX: u32 = 2;
 
 /// A plan under which a scenario fails.
 #[derive(Clone, Debug)]
@@ -53,14 +53,14 @@ impl Scenario {
     /// Runs it once under a plan; in a lab again, twice at most, where something planned did not take place.
     pub fn run_in_full(&self, plan: &FaultPlan) -> Run {
         let mut run = self.run(plan);
-        for _ in 0..REPEATS_MAX {
+        for _ in 0..RETRIES_MAX {
             let is_refused = matches!(run.end, End::Refused { .. });
-            if !self.testbed.is_live() || run.fired.all() || is_refused || self.is_asked_to_end() {
+            if !self.testbed.is_live() || run.fired.all() || is_refused || self.is_cancelled() {
                 break;
             }
-            let repeats = run.repeats + 1;
+            let retries = run.retries + 1;
             run = self.run(plan);
-            run.repeats += repeats;
+            run.retries += retries;
         }
         run
     }
@@ -110,11 +110,20 @@ impl Scenario {
         let run = &mut |plan: &FaultPlan| self.run(plan);
         let (seed, scenario, draws_max) = (self.settings.seed, self.name.as_str(), DRAWS_MAX);
         let tick_us = self.testbed.clock().tick_us();
-        if let Some(storm) = &self.storm {
+        if let Some(random_faults) = &self.random_faults {
             let base = &self.base;
             let family = self.family.as_deref();
-            let search =
-                StormSearch { storm, base, family, seed, scenario, first, count, draws_max, tick_us };
+            let search = RandomFaultsSearch {
+                random_faults,
+                base,
+                family,
+                seed,
+                scenario,
+                first,
+                count,
+                draws_max,
+                tick_us,
+            };
             return search.search(run, visit);
         }
         let fault_free = run(&self.base);
@@ -237,6 +246,6 @@ mod tests {
             "after the question nobody answers, after the answer nobody misses it"
         );
         assert_eq!(tried.singles, tried.singles_of);
-        assert_eq!(tried.inert, 0);
+        assert_eq!(tried.not_applied, 0);
     }
 }

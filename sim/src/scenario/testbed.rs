@@ -1,6 +1,6 @@
 //! What a scenario runs on.
 
-use std::fmt;
+use std::{fmt, io};
 
 use faultwire::fault::FaultPlan;
 
@@ -9,7 +9,7 @@ use crate::run::Run;
 
 /// What moves time and packets between the hosts of a scenario, and whose sockets their programs have there.
 ///
-/// Those that there are: [`testbed`](crate::testbed). Two are the same if they have the same name and subject.
+/// [`testbed`](crate::testbed) has those of this crate. Two are equal if they have the same name and subject.
 pub trait Testbed: fmt::Debug + Send + Sync {
     /// What it is called by: `lab`.
     fn name(&self) -> &'static str;
@@ -21,13 +21,20 @@ pub trait Testbed: fmt::Debug + Send + Sync {
     fn capabilities(&self) -> Capabilities;
     /// Runs a scenario once under a plan. One with faults comes only to a testbed that carries them.
     fn run(&self, scenario: &Scenario, plan: &FaultPlan) -> Run;
+    /// Whether this machine has it; if so, what is worth a word.
+    ///
+    /// # Errors
+    /// What is missing, and what would help.
+    fn probe(&self) -> Result<Option<&'static str>, Unavailable> {
+        Ok(None)
+    }
     /// How the subject's settings differ from its defaults, each with the reason; empty if they do not.
     fn deviations(&self) -> &'static [&'static str] {
         &[]
     }
 }
 
-/// A testbed that lasts as long as the program.
+/// A testbed, as scenarios hold it.
 pub type TestbedRef = &'static dyn Testbed;
 
 impl dyn Testbed {
@@ -42,18 +49,17 @@ impl dyn Testbed {
         lacking.iter().find(|(other, _)| *other == capability).map(|(_, why)| *why)
     }
 
-    /// How time goes by.
+    /// How time passes.
     pub fn clock(&self) -> Clock {
         self.capabilities().clock
     }
 
-    /// Whether no time really goes by, so that runs repeat bit for bit.
+    /// Whether time is simulated, so that runs repeat bit for bit.
     pub fn is_simulated(&self) -> bool {
         self.clock() != Clock::Real
     }
 
-    /// Whether hosts of a real clock meet a wire whose packets are seen: what they do is never twice the same,
-    /// and takes its time.
+    /// Whether time is real, and the packets on the wire are seen, as in a lab: no two runs are the same.
     pub fn is_live(&self) -> bool {
         self.clock() == Clock::Real && self.has(Capability::Packets)
     }
@@ -71,6 +77,19 @@ impl fmt::Display for dyn Testbed + '_ {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.name(), self.subject())
     }
+}
+
+/// Why a machine does not have a testbed.
+#[derive(Debug, thiserror::Error)]
+#[error("{step}")]
+pub struct Unavailable {
+    /// The step that failed.
+    pub step: String,
+    /// What would allow it.
+    pub allow: String,
+    /// The system's error, if there was one.
+    #[source]
+    pub source: Option<io::Error>,
 }
 
 /// Whose TCP and UDP is tried: the client's and the server's.
@@ -107,20 +126,20 @@ impl fmt::Display for Subject {
 /// What a testbed can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// How time goes by.
+    /// How time passes.
     pub clock: Clock,
     /// What it cannot do, each with the reason.
     pub lacking: &'static [(Capability, &'static str)],
 }
 
-/// How time goes by.
+/// How time passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
     /// It jumps from event to event.
     Virtual,
     /// In steps of so many microseconds, which times of a plan are rounded up to.
     Ticks(u64),
-    /// As it does for everybody.
+    /// The system's.
     Real,
 }
 

@@ -10,7 +10,7 @@ use faultwire::trace::{HostId, PacketId, Trace, What};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::{Family, HITS_PER_ITEM_MAX, PlanSpace, Storm, Tried, plans};
+use super::{Family, HITS_PER_ITEM_MAX, PlanSpace, RandomFaults, Tried, plans};
 use crate::run::{End, Run};
 use crate::seed::derive;
 
@@ -48,7 +48,7 @@ impl RandomSearch<'_> {
         match plans.new_tree(&mut runner) {
             Ok(tree) => tree.current(),
             // The strategy rejects nothing, so there is always a tree; a plan without faults counts as
-            // barren.
+            // without a hit.
             Err(_) => FaultPlan::default(),
         }
     }
@@ -68,11 +68,11 @@ impl RandomSearch<'_> {
     }
 }
 
-/// A search through the plans of a storm, numbered from 0. Plan i is the same whatever was run before it.
+/// A search through plans of random faults, numbered from 0. Plan i is the same whatever was run before it.
 #[derive(Clone, Debug)]
-pub struct StormSearch<'a> {
+pub struct RandomFaultsSearch<'a> {
     /// What the plans are drawn from.
-    pub storm: &'a Storm,
+    pub random_faults: &'a RandomFaults,
     /// The plan that theirs is added to.
     pub base: &'a FaultPlan,
     /// The scenario's family, if it has one: each plan is of one of its members.
@@ -91,7 +91,7 @@ pub struct StormSearch<'a> {
     pub tick_us: u64,
 }
 
-impl StormSearch<'_> {
+impl RandomFaultsSearch<'_> {
     /// Runs the plans, each fitted: as [`RandomSearch::search`].
     pub fn search(
         &self,
@@ -99,7 +99,7 @@ impl StormSearch<'_> {
         visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
     ) -> Tried {
         let numbers = self.first..self.first.saturating_add(self.count);
-        let drawn = |number, draw| self.storm.plan(self, number, draw);
+        let drawn = |number, draw| self.random_faults.plan(self, number, draw);
         let adds = |plan: &FaultPlan| plan.faults.len() > self.base.faults.len();
         search(numbers, self.draws_max, self.base, &drawn, &adds, run, visit)
     }
@@ -127,7 +127,7 @@ fn search(
             .map(|draw| fit(run(&drawn(number, draw))))
             .find(|run| is_refused(run) || is_fit(run));
         let Some(run) = fitted else {
-            tried.barren += 1;
+            tried.without_hit += 1;
             continue;
         };
         tried.count(&run, base, |tried| &mut tried.random);
@@ -151,7 +151,7 @@ pub fn fit(run: Run) -> Run {
     if run.fired.all() || is_refused(&run) {
         return run;
     }
-    let Run { mut plan, mut trace, end, mut fired, elapsed, repeats } = run;
+    let Run { mut plan, mut trace, end, mut fired, elapsed, retries } = run;
     let mut place = 0;
     let places: Vec<usize> = fired
         .faults
@@ -167,7 +167,7 @@ pub fn fit(run: Run) -> Run {
     keep_fired(&mut plan.events, &fired.events);
     fired.faults.retain(|fired| *fired);
     fired.events.retain(|fired| *fired);
-    Run { plan, trace, end, fired, elapsed, repeats }
+    Run { plan, trace, end, fired, elapsed, retries }
 }
 
 fn keep_fired<T>(items: &mut Vec<T>, fired: &[bool]) {

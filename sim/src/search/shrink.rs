@@ -18,7 +18,7 @@ use faultwire::fault::FaultPlan;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use self::kept::Kept;
-use super::ladder::{Place, item_count, recounted, steps, without_items, without_what_is_undone};
+use super::steps::{Place, item_count, recounted, steps, without_items, without_what_is_undone};
 
 /// What bounds a shrinking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

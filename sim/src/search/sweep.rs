@@ -54,8 +54,8 @@ struct Parent {
 
 impl Sweep<'_> {
     /// Sweeps. Each run that counts goes to `visit`, the smallest plans first, until that breaks. A run whose
-    /// plan did not take place in full is counted as inert and not visited; one that the testbed refused is
-    /// visited.
+    /// plan did not take place in full is counted as not applied, and not visited; one that the testbed
+    /// refused is visited.
     pub fn search(
         &self,
         run: &mut dyn FnMut(&FaultPlan) -> Run,
@@ -148,7 +148,7 @@ impl Search<'_> {
                         .get(site)
                         .and_then(|site| self.sweep.grid.fault(&self.hosts, site, next - site_start))
                     else {
-                        // The parent was run again and had fewer packets: said by `unsteady`.
+                        // The parent was run again and had fewer packets: said by `nondeterministic`.
                         continue;
                     };
                     plan.faults.push(fault);
@@ -214,7 +214,7 @@ impl Search<'_> {
         let sites = extensions(self.sweep, level, &run.trace);
         let children: u64 = sites.iter().map(|site| self.sweep.grid.count(site)).sum();
         self.tried.repeated += 1;
-        self.tried.unsteady += u64::from(children != self.levels[level][index].children);
+        self.tried.nondeterministic += u64::from(children != self.levels[level][index].children);
         sites
     }
 }

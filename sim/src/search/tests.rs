@@ -94,7 +94,7 @@ fn a_sweep_has_every_plan_that_can_take_place_once_and_no_other() {
     let (base, grid) = (FaultPlan::default(), grid());
     let (plans, tried) = swept(&sweep(&base, &grid, 2), 2);
     assert_eq!((tried.fault_free, tried.singles, tried.singles_of), (1, 40, 40));
-    assert_eq!((tried.pairs, tried.inert, tried.sampled()), (tried.pairs_of, 0, None));
+    assert_eq!((tried.pairs, tried.not_applied, tried.sampled()), (tried.pairs_of, 0, None));
     assert_eq!(tried.faults_planned, tried.singles + 2 * tried.pairs);
     assert_eq!(tried.faults_planned, tried.faults_fired);
     assert_eq!(plans.len() as u64, tried.runs());
@@ -131,7 +131,7 @@ fn a_sweep_of_depth_three_and_one_of_depth_none() {
     let base = FaultPlan::default();
     let grid = Grid::new(Duration::ZERO, Duration::ZERO).delays([]).holds([]).bits_per_part(0);
     let (plans, tried) = swept(&sweep(&base, &grid, 3), 2);
-    assert_eq!((tried.inert, tried.triples), (0, tried.triples_of));
+    assert_eq!((tried.not_applied, tried.triples), (0, tried.triples_of));
     assert!(tried.triples > tried.pairs && tried.pairs > tried.singles && tried.singles == 8);
     assert_eq!(plans.iter().map(names).collect::<BTreeSet<_>>().len(), plans.len());
     let sizes: Vec<usize> = plans.iter().map(|plan| plan.faults.len()).collect();
@@ -155,7 +155,7 @@ fn what_is_not_kept_is_learnt_again() {
     let (kept, tried) = plans(1_000_000);
     assert_eq!(tried.repeated, 0);
     let (learnt, tried) = plans(0);
-    assert!(tried.repeated > 0 && tried.unsteady == 0);
+    assert!(tried.repeated > 0 && tried.nondeterministic == 0);
     assert_eq!(kept, learnt);
 }
 
@@ -171,7 +171,7 @@ fn runs_that_depend_on_more_than_the_plan_are_noticed() {
         },
         &mut |_| ControlFlow::Continue(()),
     );
-    assert!(tried.unsteady > 0 && tried.inert > 0, "{tried:?}");
+    assert!(tried.nondeterministic > 0 && tried.not_applied > 0, "{tried:?}");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_testbed_that_ignores_plans_proves_nothing() {
         shown += 1;
         ControlFlow::Continue(())
     });
-    assert_eq!((shown, tried.runs(), tried.inert, tried.pairs_of), (1, 1, 40, 0));
+    assert_eq!((shown, tried.runs(), tried.not_applied, tried.pairs_of), (1, 1, 40, 0));
     assert_eq!((tried.faults_planned, tried.faults_fired), (40, 0));
 }
 
@@ -230,7 +230,7 @@ fn a_base_plan_is_in_every_run_and_what_it_cuts_is_left_alone() {
         .events([event(EventKind::Partition(None), after(1)), event(EventKind::Heal(None), after(3))]);
     let grid = grid();
     let (plans, tried) = swept(&sweep(&base, &grid, 2), 2);
-    assert_eq!(tried.inert, 0);
+    assert_eq!(tried.not_applied, 0);
     assert!(tried.pairs > 0);
     for plan in plans {
         assert_eq!(plan.faults[0], base.faults[0]);
@@ -281,7 +281,7 @@ fn every_random_plan_that_counts_took_place_and_is_what_it_says() {
         }
         ControlFlow::Continue(())
     });
-    assert_eq!((tried.random, tried.barren, tried.inert), (300, 0, 0));
+    assert_eq!((tried.random, tried.without_hit, tried.not_applied), (300, 0, 0));
     assert_eq!(tried.faults_planned, tried.faults_fired);
     assert!(tried.faults_fired > 600, "{}", tried.faults_fired);
     assert_eq!(actions.len(), 5, "every kind of action");
@@ -317,7 +317,7 @@ fn nothing_is_hit_more_often_than_anything_gives_up() {
         assert!(run.plan.faults.len() <= HITS_PER_ITEM_MAX, "{:?}", run.plan);
         ControlFlow::Continue(())
     });
-    assert_eq!(tried.random + tried.barren, 200);
+    assert_eq!(tried.random + tried.without_hit, 200);
     assert!(tried.random > 150);
 }
 
@@ -329,12 +329,12 @@ fn where_nothing_is_sent_there_is_no_random_plan() {
         end: End::Finished,
         fired: Default::default(),
         elapsed: faultwire::Time::ZERO,
-        repeats: 0,
+        retries: 0,
     };
     let space = PlanSpace::of(&FaultPlan::default(), &nothing().trace, &grid());
     assert_eq!(space.packets(), 0);
     let tried = random(&space, 3).search(&mut |_| nothing(), &mut |_| ControlFlow::Continue(()));
-    assert_eq!((tried.random, tried.barren), (0, 3));
+    assert_eq!((tried.random, tried.without_hit), (0, 3));
 }
 
 /// The first failure that a sweep meets, made minimal.

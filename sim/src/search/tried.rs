@@ -10,7 +10,8 @@ use crate::run::{End, Run};
 
 /// How hard was tried, in counts of runs.
 ///
-/// A run counts under its kind only if all faults and events of its plan took place; else it is `inert`.
+/// A run counts under its kind only if all faults and events of its plan took place; else under
+/// `not_applied`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tried {
     /// Runs without any fault of the search: the base plan's, and those of a family's members.
@@ -32,19 +33,19 @@ pub struct Tried {
     /// Runs under random plans.
     pub random: u64,
     /// Random plans that were given up: no fault of any draw took place.
-    pub barren: u64,
+    pub without_hit: u64,
     /// Runs in which something planned did not take place: they prove nothing, and count nowhere else.
-    pub inert: u64,
+    pub not_applied: u64,
     /// Runs that the testbed refused: they count nowhere else.
     pub refused: u64,
     /// Runs made a second time to learn again what packets they have; they count nowhere else.
     pub repeated: u64,
     /// Runs in real time that were retries: packets were lost outside of the plan, something planned did not
     /// take place, or nothing was settled before.
-    pub again: u64,
+    pub retries: u64,
     /// Of the runs made a second time, the ones that then had other packets: the runs depend on more than the
     /// plan.
-    pub unsteady: u64,
+    pub nondeterministic: u64,
     /// Faults and events planned, over all runs.
     pub faults_planned: u64,
     /// Faults and events that took place, over all runs.
@@ -70,7 +71,7 @@ impl Tried {
     pub fn sampled(&self) -> Option<(u64, u64)> {
         let (ran, of) =
             (self.singles + self.pairs + self.triples, self.singles_of + self.pairs_of + self.triples_of);
-        (!self.stopped && self.inert == 0 && self.refused == 0 && ran < of).then_some((ran, of))
+        (!self.stopped && self.not_applied == 0 && self.refused == 0 && ran < of).then_some((ran, of))
     }
 }
 
@@ -145,7 +146,7 @@ impl Tried {
     /// Counts a run, under its kind if it took place in full; says whether it did. The base plan is what
     /// every run of the search has.
     pub fn count(&mut self, run: &Run, base: &FaultPlan, kind: impl FnOnce(&mut Tried) -> &mut u64) -> bool {
-        self.again += u64::from(run.repeats);
+        self.retries += u64::from(run.retries);
         if matches!(run.end, End::Refused { .. }) {
             self.refused += 1;
             return false;
@@ -158,7 +159,7 @@ impl Tried {
         if live {
             self.kinds.add(&run.plan, base);
         }
-        *(if live { kind(self) } else { &mut self.inert }) += 1;
+        *(if live { kind(self) } else { &mut self.not_applied }) += 1;
         live
     }
 }
@@ -175,12 +176,12 @@ impl AddAssign for Tried {
             triples,
             triples_of,
             random,
-            barren,
-            inert,
+            without_hit,
+            not_applied,
             refused,
             repeated,
-            again,
-            unsteady,
+            retries,
+            nondeterministic,
             faults_planned,
             faults_fired,
             kinds,
@@ -195,12 +196,12 @@ impl AddAssign for Tried {
         self.triples += triples;
         self.triples_of += triples_of;
         self.random += random;
-        self.barren += barren;
-        self.inert += inert;
+        self.without_hit += without_hit;
+        self.not_applied += not_applied;
         self.refused += refused;
         self.repeated += repeated;
-        self.again += again;
-        self.unsteady += unsteady;
+        self.retries += retries;
+        self.nondeterministic += nondeterministic;
         self.faults_planned += faults_planned;
         self.faults_fired += faults_fired;
         self.kinds = self.kinds.and(kinds);

@@ -2,7 +2,7 @@
 
 mod adaptive;
 mod determinism;
-mod fabrics;
+mod drivers;
 mod files;
 mod livelock;
 mod programs;

@@ -63,7 +63,7 @@ fn udp_programs_tell_what_the_plan_did() {
                     }
                 })
                 .run(&plan);
-            assert_eq!(run.end, End::Finished, "{testbed:?} {plan:?}");
+            assert_eq!(run.end, End::Finished, "{testbed} {plan:?}");
             assert!(run.fired.all());
         }
     }
@@ -107,7 +107,7 @@ fn a_numbered_series_shows_each_fault() {
                     Ok(numbered::send(&net, "server:7000", 5, 100, gap).await?)
                 })
                 .run(&plan);
-            assert_eq!(run.end, End::Finished, "{testbed:?} {plan:?}");
+            assert_eq!(run.end, End::Finished, "{testbed} {plan:?}");
         }
     }
 }
@@ -196,6 +196,6 @@ fn tcp_programs_run_on_every_testbed_that_carries_streams() {
                 Ok(())
             })
             .run(&FaultPlan::default());
-        assert_eq!(run.end, End::Finished, "{testbed:?}");
+        assert_eq!(run.end, End::Finished, "{testbed}");
     }
 }

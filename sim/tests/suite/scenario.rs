@@ -141,7 +141,7 @@ fn a_failure_without_faults_names_its_member() {
 fn members_count_as_runs_without_faults() {
     // 8 counts, 4 sizes, 1 delay; 32, 8 and 4 pairs.
     let tried = family_of(|_, _, _| false).search(&mut |_| ControlFlow::Continue(()));
-    assert_eq!((tried.fault_free, tried.fault_free_of, tried.inert), (58, 58, 0));
+    assert_eq!((tried.fault_free, tried.fault_free_of, tried.not_applied), (58, 58, 0));
     assert!(tried.singles > 0 && tried.singles == tried.singles_of);
     // A link's delay is nothing on the loopback interface.
     let real = family_of(|_, _, _| false).exhaustive(0).on(testbed::LOOPBACK);

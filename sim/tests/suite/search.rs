@@ -92,7 +92,7 @@ fn the_programs_without_a_bug_survive_two_faults_and_many() {
     assert_eq!(tried.runs(), runs);
     assert_eq!((tried.fault_free, tried.singles, tried.random), (1, 40, 200));
     assert!(tried.pairs > 700 && tried.pairs == tried.pairs_of, "{tried:?}");
-    assert_eq!((tried.inert, tried.refused, tried.barren, tried.unsteady), (0, 0, 0, 0));
+    assert_eq!((tried.not_applied, tried.refused, tried.without_hit, tried.nondeterministic), (0, 0, 0, 0));
     assert_eq!(tried.faults_planned, tried.faults_fired);
 }
 

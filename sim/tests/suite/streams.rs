@@ -6,7 +6,7 @@ use std::time::Duration;
 use faultwire::errno::Errno;
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::network::{Listener as _, Network as _, Stream as _};
-use faultwire_sim::search::{Family, Storm};
+use faultwire_sim::search::{Family, RandomFaults};
 use faultwire_sim::testbed::TestbedRef;
 use faultwire_sim::{End, Net, Result, Scenario, scenario, testbed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -81,7 +81,7 @@ fn a_stall_tells_the_states_of_the_connections() {
             },
         );
         let End::Stalled { limit, sockets } = waiting.run(&FaultPlan::default()).end else {
-            panic!("it waits for ever");
+            panic!("it waits forever");
         };
         assert_eq!(limit, "5 s of virtual time");
         let told = sockets.join("\n");
@@ -94,9 +94,9 @@ fn a_stall_tells_the_states_of_the_connections() {
 
 /// With the length of the question as a variant.
 fn varied() -> Scenario {
-    let storm = Storm { mtus: &[576, 9000], bytes: 4_000, every: &[5], delay_us_max: 300_000 };
+    let random_faults = RandomFaults { mtus: &[576, 9000], bytes: 4_000, every: &[5], delay_us_max: 300_000 };
     let family = Family::new().axis("len", [500, 1_000, 2_000, 3_000, 4_000]);
-    echoing(500).family(family, |member| Some(echoing(member.get("len")?))).storm(storm)
+    echoing(500).family(family, |member| Some(echoing(member.get("len")?))).random_faults(random_faults)
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_plan_names_the_variant_that_it_runs() {
 }
 
 #[test]
-fn a_storm_is_the_same_in_every_range_and_replays_from_its_plans() {
+fn random_faults_are_the_same_in_every_range_and_replays_from_its_plans() {
     for testbed in SIMULATED {
         let scenario = varied().on(testbed);
         let runs = |first, count| {
@@ -126,7 +126,7 @@ fn a_storm_is_the_same_in_every_range_and_replays_from_its_plans() {
                 runs.push(run.clone());
                 ControlFlow::Continue(())
             });
-            assert_eq!((tried.random, tried.barren, tried.inert), (count, 0, 0), "{testbed}");
+            assert_eq!((tried.random, tried.without_hit, tried.not_applied), (count, 0, 0), "{testbed}");
             runs
         };
         let all = runs(0, 12);

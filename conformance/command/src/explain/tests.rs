@@ -39,7 +39,7 @@ fn every_claim_can_be_explained_within_eighty_columns() {
         let (mutant, exhibit) = explanation.evidence.expect(claim.id);
         let verdict = exhibit.seen.expect(claim.id).verdict;
         match claim.modality {
-            Modality::Possible => assert!(matches!(verdict, Verdict::Shown(_)), "{}", claim.id),
+            Modality::Possible => assert!(matches!(verdict, Verdict::Witnessed(_)), "{}", claim.id),
             Modality::Guaranteed => {
                 let mutant = mutant.expect(claim.id);
                 assert_eq!(mutant.name(), explanation.mutants[0].name(), "{}: the first", claim.id);

@@ -6,13 +6,12 @@ use std::process::Command;
 
 use faultwire::fault::{EventKind, FaultPlan};
 use faultwire::lab::{
-    DeviceKind, End, Forwarder, ForwarderError, HostConfig, KernelHost, Lab, LabError, LabHost, Member,
-    Profile, Setting,
+    End, Forwarder, ForwarderError, HostConfig, KernelHost, Lab, LabError, LabHost, Member, Profile, Setting,
 };
 use faultwire::network::os::OsNetwork;
+use faultwire::text::with_causes;
 use faultwire::trace::Trace;
 
-use super::NoLab;
 use crate::live::{Failure, failed, usage};
 use faultwire_conformance::exit;
 
@@ -155,31 +154,11 @@ pub(crate) fn helper() -> io::Result<Command> {
     Ok(command)
 }
 
-/// Makes a lab, and says how its hosts meet the wire; or what is refused.
-pub(super) fn probe() -> Result<&'static str, NoLab> {
-    match faultwire_sim::lab::probe() {
-        Ok(DeviceKind::Tun) => Ok("through a TUN device"),
-        Ok(DeviceKind::Packet) => {
-            Ok("through a pair of Ethernet devices and a packet socket (/dev/net/tun is not for this user)")
-        }
-        Err(LabError::Refused(refusal)) => Err(NoLab {
-            step: refusal.step.text().to_owned(),
-            errno: Some(refusal.errno),
-            allow: format!("likely cause: {}; what would allow it: {}", refusal.cause(), refusal.allow()),
-        }),
-        Err(error) => Err(NoLab {
-            step: with_cause(&error),
-            errno: None,
-            allow: "this program has to be able to start itself again".to_owned(),
-        }),
-    }
-}
-
 /// The lab is an unavailable testbed where the machine refuses a step, a process or a thread.
 fn refused(error: LabError) -> Failure {
     match error {
         LabError::Refused(_) | LabError::Start(_) => unavailable(&error),
-        _ => failed(with_cause(&error)),
+        _ => failed(with_causes(&error)),
     }
 }
 
@@ -189,20 +168,12 @@ fn not_carried(error: ForwarderError) -> Failure {
     match error {
         ForwarderError::UnknownHost(_) | ForwarderError::Event { .. } => usage(error),
         ForwarderError::Start(_) => unavailable(&error),
-        _ => failed(with_cause(&error)),
+        _ => failed(with_causes(&error)),
     }
 }
 
 fn unavailable(error: &dyn std::error::Error) -> Failure {
-    Failure { code: exit::NO_TESTBED, message: with_cause(error) }
-}
-
-/// An error and its cause, in a line.
-pub(super) fn with_cause(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
+    Failure { code: exit::NO_TESTBED, message: with_causes(error) }
 }
 
 #[cfg(test)]

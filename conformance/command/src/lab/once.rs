@@ -57,7 +57,7 @@ pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, Failure
     }
     let capture = captured.create(&NAMES.map(str::to_owned)).map_err(uncaptured)?;
     let profile = asked.settings.profile();
-    let interrupt = ctrl_c::listen_for_the_end();
+    let token = ctrl_c::listen_for_the_end();
     let hosts = Hosts::start(&plan, profile)?;
     for warning in warnings(&hosts, &plan) {
         tell(format_args!("warning: {warning}"));
@@ -70,7 +70,7 @@ pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, Failure
         listen_limit: listen_limit(Some(asked.timeout)),
         ends_with_server: false,
     };
-    let is_to_stop = || interrupt.is_asked();
+    let is_to_stop = || token.is_cancelled();
     let course = pair.run(&hosts, asked.timeout, &Output::Shown, &is_to_stop).map_err(failed)?;
 
     if args.plan.is_some() {
@@ -143,7 +143,7 @@ pub(super) fn diagram(trace: &Trace) -> String {
 /// What is not as it might seem, before anything runs.
 fn warnings(hosts: &Hosts, plan: &FaultPlan) -> Vec<String> {
     let mut all: Vec<String> = hosts.unset().iter().map(absent).collect();
-    all.extend(unsteady(plan));
+    all.extend(nondeterministic(plan));
     all.extend(hosts.processes_refused().map(|error: io::Error| {
         format!(
             "the programs have no PID namespace of their own ({error}): a daemon of theirs may outlive a lab \
@@ -158,7 +158,7 @@ fn absent(Setting { name, value, .. }: &Setting) -> String {
 }
 
 /// Says that parts of a plan name packets that may be others in each run, if any do.
-fn unsteady(plan: &FaultPlan) -> Option<String> {
+fn nondeterministic(plan: &FaultPlan) -> Option<String> {
     let faults = plan.faults.iter().map(|fault| Some(fault.packet.class));
     let events = plan.events.iter().map(|event| match &event.when {
         When::After(anchor) => Some(anchor.packet.class),
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn many_faults_on_bare_acknowledgements_are_one_warning_with_a_count() {
         let fault = |class, nth| Fault::new(["client", "server"], Packet::nth(class, nth), Action::Drop);
-        let said = |faults: Vec<Fault>| unsteady(&FaultPlan::new().faults(faults));
+        let said = |faults: Vec<Fault>| nondeterministic(&FaultPlan::new().faults(faults));
         assert_eq!(said(vec![fault(Class::Data, 1)]), None);
         let one = said(vec![fault(Class::Data, 1), fault(Class::Ack, 1)]).expect("one");
         assert!(one.starts_with("fault 2 of the plan counts bare acknowledgements"), "{one}");

@@ -9,7 +9,7 @@ use faultwire::lab::{KernelHost, LabError, Profile, Switched};
 use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
 
-use super::hosts::{CLIENT_END, Hosts, NAMES, SERVER_END, with_cause};
+use super::hosts::{CLIENT_END, Hosts, NAMES, SERVER_END};
 use super::program::{Output, Started};
 use crate::server_end::Death;
 
@@ -92,7 +92,7 @@ pub(super) enum PairError {
     #[error("{0}")]
     Server(String),
     /// A call inside the lab failed.
-    #[error("{}", with_cause(.0))]
+    #[error("{}", faultwire::text::with_causes(.0))]
     Lab(#[from] LabError),
     /// The system has no pipe or no thread.
     #[error(transparent)]

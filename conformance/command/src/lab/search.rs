@@ -19,8 +19,8 @@ use crate::crew::{Next, side_by_side};
 use crate::ctrl_c;
 use crate::live::{Failure, failed, result, tell, usage};
 use faultwire_conformance::exit;
-use faultwire_conformance::interrupt::Interrupt;
 use faultwire_conformance::progress::Progress as _;
+use faultwire_sim::CancellationToken;
 
 mod case;
 mod finding;
@@ -48,7 +48,7 @@ struct Search<'a> {
     bench: Bench<'a>,
     /// How many runs go on side by side.
     jobs: usize,
-    interrupt: Interrupt,
+    token: CancellationToken,
     counts: Counts,
 }
 
@@ -66,7 +66,8 @@ struct Level {
 }
 
 impl Level {
-    /// Whether plans were tried, and nothing is known of any: no inert run is a result.
+    /// Whether plans were tried, and nothing is known of any: a run whose faults were not applied is no
+    /// result.
     fn is_unproven(&self) -> bool {
         self.found.is_none() && self.done == 0 && self.open > 0
     }
@@ -93,7 +94,7 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
             limit: args.timeout.unwrap_or(BASE_LIMIT),
         },
         jobs: args.jobs.map_or((2 * processors).clamp(2, 16), usize::from),
-        interrupt: ctrl_c::listen(),
+        token: ctrl_c::listen(),
         counts: Counts::default(),
     };
     tell(format_args!(
@@ -116,7 +117,7 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
         let number = number + 1;
         return search.finding(case, &format!("plan {number} of {singles} of one fault"));
     }
-    if search.interrupt.is_asked() {
+    if search.token.is_cancelled() {
         return search
             .stopped(&format!("after {} of {singles} plans of one fault: nothing was found", one.done));
     }
@@ -139,7 +140,7 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
     let kinds = one.kinds.and(several.kinds);
     let tried =
         words::Harmless { singles: one.done, singles_of: singles, packets, random: several.done, kinds };
-    if search.interrupt.is_asked() {
+    if search.token.is_cancelled() {
         return search.stopped(&format!("{tried}"));
     }
     if several.is_unproven() {
@@ -154,11 +155,11 @@ impl<'a> Search<'a> {
     /// Runs the pair without faults, alone and side by side, and works out the plans; `None` where it was
     /// stopped.
     fn without_faults(&mut self) -> Result<Option<Plans>, Failure> {
-        let (bench, interrupt) = (self.bench, self.interrupt.clone());
+        let (bench, token) = (self.bench, self.token.clone());
         let (mut cases, mut trouble, mut counts) = (Vec::<Case>::new(), None, Counts::default());
         // Alone first: where the pair does not work, that is seen soonest and clearest.
         for (jobs, runs) in [(1, 1), (self.jobs, self.jobs.max(2))] {
-            let (is_to_stop, before) = (|| interrupt.is_asked(), cases.len());
+            let (is_to_stop, before) = (|| token.is_cancelled(), cases.len());
             let work = |_: usize, is_to_stop: &dyn Fn() -> bool| bench.without_faults(is_to_stop);
             side_by_side(jobs, runs, &is_to_stop, &work, &mut |_, done| {
                 match done {
@@ -177,7 +178,7 @@ impl<'a> Search<'a> {
             if let Some(failure) = trouble {
                 return Err(failure);
             }
-            if interrupt.is_asked() {
+            if token.is_cancelled() {
                 return Ok(None);
             }
             if cases.len() == before {
@@ -225,7 +226,7 @@ impl<'a> Search<'a> {
             let tried = try_one(this, number, is_to_stop)?;
             judge(tried, |plan| this.bench.try_plan(plan, is_to_stop))
         };
-        side_by_side(self.jobs, count, &|| this.interrupt.is_asked(), &work, &mut |number, judged| {
+        side_by_side(self.jobs, count, &|| this.token.is_cancelled(), &work, &mut |number, judged| {
             let (verdict, mut made) = match judged {
                 Ok(judged) => judged,
                 Err(failure) => {

@@ -11,9 +11,9 @@ use super::Named;
 use super::folder::{Folder, Language, shown};
 use super::run::part;
 use faultwire_conformance::exit;
-use faultwire_conformance::interrupt::Interrupt;
 use faultwire_conformance::report::harmless;
 use faultwire_course::{LESSONS, Lesson};
+use faultwire_sim::CancellationToken;
 use watch::Files;
 
 mod any;
@@ -127,7 +127,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
 }
 
 /// Checks what is in a learner's folder, once.
-fn folder(args: &Args, path: &Path, stopping: &Interrupt) -> Result<Outcome, CommandError> {
+fn folder(args: &Args, path: &Path, stopping: &CancellationToken) -> Result<Outcome, CommandError> {
     let mut folder = Folder::open(path)?;
     if let Some(damage) = &folder.damage {
         live::tell(format_args!("note: what was known of your progress is lost: {}", harmless(damage)));

@@ -24,10 +24,10 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     let mut fine = true;
     let experiments = experiments();
     let count = experiments.len();
-    let interrupt = ctrl_c::listen();
+    let token = ctrl_c::listen();
     let figures = {
         let mut bar = Bar::new();
-        measure_until(experiments, &mut bar, &interrupt)?
+        measure_until(experiments, &mut bar, &token)?
     };
     for (number, figure) in figures.iter().enumerate() {
         let gap = if number == 0 { "" } else { "\n\n" };
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
             output::emit_to(Some(&path), &figure.svg())?;
         }
     }
-    if interrupt.is_asked() {
+    if token.is_cancelled() {
         let gap = if figures.is_empty() { "" } else { "\n" };
         output::emit(&format!("{gap}INTERRUPTED: {} of {count} experiments were measured\n", figures.len()))?;
         return Ok(if fine { exit::INTERRUPTED } else { exit::CLAIM_FAILED });

@@ -16,9 +16,9 @@ use super::say::{self, Wrong};
 use faultwire_conformance::claim::Modality;
 use faultwire_conformance::engine::{self, ReplayOptions, Still};
 use faultwire_conformance::exit;
-use faultwire_conformance::interrupt::Interrupt;
 use faultwire_conformance::progress::Progress as _;
 use faultwire_conformance::report::{harmless, paragraph};
+use faultwire_sim::CancellationToken;
 
 /// What became of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,24 +94,24 @@ struct Line {
 /// Replays every plan file of a folder.
 pub(super) fn run(folder: &Path, testbed: TestbedRef, seed: u64) -> Result<u8, CommandError> {
     let files = plan_files(folder)?;
-    let interrupt = ctrl_c::listen();
+    let token = ctrl_c::listen();
     let lines = {
         let mut bar = Bar::new();
         bar.begin(files.len() as u64);
         let lines: Vec<Line> = files
             .iter()
             .map_while(|path| {
-                if interrupt.is_asked() {
+                if token.is_cancelled() {
                     return None;
                 }
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 bar.starts(&name);
                 tracing::debug!(plan = %harmless(&name), "replaying");
-                let line = replayed(path, &name, testbed, seed, &interrupt);
+                let line = replayed(path, &name, testbed, seed, &token);
                 bar.ran(1);
                 bar.done(&name);
                 // What was ended before its time says nothing.
-                (!interrupt.is_asked() || line.result != Became::Skipped).then_some(line)
+                (!token.is_cancelled() || line.result != Became::Skipped).then_some(line)
             })
             .collect();
         bar.end();
@@ -149,7 +149,7 @@ fn plan_files(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
     Ok(files)
 }
 
-fn replayed(path: &Path, name: &str, testbed: TestbedRef, seed: u64, interrupt: &Interrupt) -> Line {
+fn replayed(path: &Path, name: &str, testbed: TestbedRef, seed: u64, token: &CancellationToken) -> Line {
     let line = |claim, result, how: String| Line { name: name.to_owned(), claim, result, how };
     let Given { plan, study, claim } = match given(path, None) {
         Ok(given) => given,
@@ -159,7 +159,7 @@ fn replayed(path: &Path, name: &str, testbed: TestbedRef, seed: u64, interrupt: 
     if let Some(why) = study.refusal(testbed) {
         return line(id, Became::Skipped, why.to_owned());
     }
-    let replayed = engine::replay_until(&ReplayOptions { study, plan, testbed, seed }, interrupt);
+    let replayed = engine::replay_until(&ReplayOptions { study, plan, testbed, seed }, token);
     if let End::Refused { why, is_trouble } = &replayed.run.end {
         return line(id, if *is_trouble { Became::Undone } else { Became::Skipped }, why.clone());
     }

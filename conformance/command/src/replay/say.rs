@@ -42,7 +42,7 @@ pub(super) fn wrong(replayed: &Replayed) -> Option<Wrong> {
     let run = &replayed.run;
     let broken = replayed.seen.iter().find_map(|(claim, seen)| match &seen.verdict {
         Verdict::Broken(how) => Some(Wrong::Breaks(format!("{}: {how}", claim.id))),
-        Verdict::Fine | Verdict::Shown(_) => None,
+        Verdict::Fine | Verdict::Witnessed(_) => None,
     });
     if broken.is_some() {
         return broken;
@@ -81,7 +81,7 @@ pub(super) fn conclusion(
             }
             Verdict::Fine if claim.modality == Modality::Possible => "not shown by this run".to_owned(),
             Verdict::Fine => format!("held, its situation occurred {}", times(seen.exercised)),
-            Verdict::Shown(how) => format!("shown: {how}"),
+            Verdict::Witnessed(how) => format!("shown: {how}"),
             Verdict::Broken(how) => format!("BROKEN: {how}"),
         };
         paragraph(out, &format!("  {}  ", claim.id), &verdict, width);

@@ -48,7 +48,7 @@ pub(crate) fn our_addr(family: Domain) -> IpAddr {
     }
 }
 
-/// The kind of device that `FAULTWIRE_LAB_DEVICE` asks for: `tun` or `packet`; else what is to be had.
+/// The kind of device that `FAULTWIRE_LAB_DEVICE` asks for: `tun` or `packet`; else what is available.
 fn kind() -> Option<DeviceKind> {
     match std::env::var("FAULTWIRE_LAB_DEVICE").as_deref() {
         Ok("tun") => Some(DeviceKind::Tun),

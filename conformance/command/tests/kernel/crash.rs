@@ -87,11 +87,11 @@ fn a_host_that_loses_power_says_nothing_more_and_starts_with_nothing() {
     for testbed in SUBJECTS {
         let run = two_lives(testbed, &plan);
         let text = run.trace.text();
-        assert!(run.end.is_finished(), "{testbed:?}: {:?}\n{text}", run.end);
+        assert!(run.end.is_finished(), "{testbed}: {:?}\n{text}", run.end);
         assert!(run.fired.all(), "{text}");
         let events = run.trace.events();
         let place = |is: &dyn Fn(&What) -> bool| {
-            events.iter().position(|event| is(&event.what)).unwrap_or_else(|| panic!("{testbed:?}: {text}"))
+            events.iter().position(|event| is(&event.what)).unwrap_or_else(|| panic!("{testbed}: {text}"))
         };
         let crashed = place(&|what| matches!(what, What::Crashed(_)));
         let restarted = place(&|what| matches!(what, What::Restarted(_)));
@@ -157,7 +157,7 @@ fn a_run_waits_for_the_second_life_of_a_client() {
             .on(testbed)
             .run(&plan);
         let text = run.trace.text();
-        assert!(run.end.is_finished() && run.fired.all(), "{testbed:?}: {:?}\n{text}", run.end);
+        assert!(run.end.is_finished() && run.fired.all(), "{testbed}: {:?}\n{text}", run.end);
         let client = run.trace.host("client").expect("it is there");
         let asked = run.trace.events().iter().filter(|event| match &event.what {
             What::Sent { from, label, .. } => (*from, label.packet().class) == (client, Class::Datagram),

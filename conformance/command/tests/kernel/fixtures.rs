@@ -22,6 +22,6 @@ fn every_fixture_shows_on_the_kernel_what_it_shows_on_virtual() {
         let last = format!("{plans} plans on {testbed}: {} still shown, 1 skipped\n", plans - 1);
         assert!(shown.ends_with(&last), "{shown}");
         let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(words.contains("it takes minutes, and those of a lab are real"), "{shown}");
+        assert!(words.contains("its waits take long, and here they are real"), "{shown}");
     }
 }

@@ -53,15 +53,15 @@ fn a_run_that_lost_packets_outside_of_its_plan_is_made_again_twice_at_most() {
     }
     for testbed in [testbed::LAB, testbed::LAB_OURS_CLIENT, testbed::LAB_OURS_SERVER] {
         for lossy in 0..=2 {
-            let run = run(&format!("lossy {lossy} {testbed:?}"), testbed, lossy);
-            assert!(run.end.is_finished(), "{testbed:?}: {:?}", run.end);
-            assert_eq!(run.repeats, lossy, "{testbed:?}: it is made again, and that is counted");
+            let run = run(&format!("lossy {lossy} {testbed}"), testbed, lossy);
+            assert!(run.end.is_finished(), "{testbed}: {:?}", run.end);
+            assert_eq!(run.retries, lossy, "{testbed}: it is retried, and that is counted");
         }
-        let run = run(&format!("lossy {testbed:?}"), testbed, 9);
+        let run = run(&format!("lossy {testbed}"), testbed, 9);
         let End::Refused { why, is_trouble: true } = &run.end else {
-            panic!("{testbed:?}: what was never clean is no evidence: {:?}", run.end)
+            panic!("{testbed}: what was never clean is no evidence: {:?}", run.end)
         };
         assert!(why.contains("1 packets were lost outside of the plan, and in two more runs"), "{why}");
-        assert_eq!((run.repeats, run.trace.events().len()), (2, 0), "{testbed:?}");
+        assert_eq!((run.retries, run.trace.events().len()), (2, 0), "{testbed}");
     }
 }

@@ -45,7 +45,7 @@ fn claims_are_settled_on_all_three_subjects() {
             assert!(row["exercised"].as_u64() > Some(0), "{row}");
             // Plans were carried out, and runs that were not in full are told.
             assert!(row["faults_fired"].as_u64() > Some(2), "{row}");
-            assert!(row["repeats"].is_u64(), "{row}");
+            assert!(row["retries"].is_u64(), "{row}");
         }
     }
 }
@@ -107,7 +107,7 @@ fn nothing_of_a_run_is_left_for_the_next_one() {
 /// The kernel gives up by the time that repeats *would* take with the least timeout, not by their number.
 /// Where a connection's timeout is larger than that, few repeats of a profile that has cases short are too
 /// few for a plan that hits a packet five times: a server that has closed is given up in silence, and its
-/// client waits for ever.
+/// client waits forever.
 #[test]
 fn no_side_gives_up_before_the_faults_are_over() {
     faultwire_sim::lab::set_helper(|| Ok(helper()));

@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Ends each message.
 const END: u8 = b'\n';
 
-/// The longest message: what has no end is not kept for ever.
+/// The longest message: what has no end is not kept forever.
 const LONGEST: usize = 1024;
 
 /// Writes each message and the end.

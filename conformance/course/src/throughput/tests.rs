@@ -11,7 +11,7 @@ use crate::datagrams::patience::Fixed;
 use crate::datagrams::selective_repeat::SelectiveRepeat;
 
 /// Counts what it is told, and asks for the end once so many jobs are done.
-struct EndsAfter<'a>(u64, &'a Interrupt, [u64; 3]);
+struct EndsAfter<'a>(u64, &'a CancellationToken, [u64; 3]);
 
 impl Progress for EndsAfter<'_> {
     fn begin(&mut self, steps: u64) {
@@ -24,7 +24,7 @@ impl Progress for EndsAfter<'_> {
     fn done(&mut self, _: &str) {
         self.2[2] += 1;
         if self.2[2] == self.0 {
-            self.1.ask();
+            self.1.cancel();
         }
     }
     fn end(&mut self) {}
@@ -32,9 +32,9 @@ impl Progress for EndsAfter<'_> {
 
 #[test]
 fn what_was_not_measured_to_its_end_is_left_out() {
-    let interrupt = Interrupt::default();
-    let mut progress = EndsAfter(1, &interrupt, [0; 3]);
-    let figures = measure_until(experiments(), &mut progress, &interrupt).unwrap();
+    let token = CancellationToken::default();
+    let mut progress = EndsAfter(1, &token, [0; 3]);
+    let figures = measure_until(experiments(), &mut progress, &token).unwrap();
     assert!(figures.is_empty(), "one point is no figure");
     let [steps, begun, done] = progress.2;
     assert_eq!(begun, done);

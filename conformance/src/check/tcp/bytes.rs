@@ -137,7 +137,7 @@ pub(super) fn no_boundaries(run: &Run) -> Seen {
     let merged = split_by(&reads, &writes);
     let seen = reads.len() as u64;
     match (split, merged) {
-        (Some(split), Some(merged)) => Seen::shown(
+        (Some(split), Some(merged)) => Seen::witnessed(
             seen,
             format!(
                 "a write of {split} bytes took several reads, and a read of {merged} bytes had several \

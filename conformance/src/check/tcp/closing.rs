@@ -191,7 +191,7 @@ pub(super) fn first_send_after_close_succeeds(run: &Run) -> Seen {
         .map(|call| call.error)
         .collect();
     match (sends.first(), sends.iter().flatten().next()) {
-        (Some(None), Some(errno)) => Seen::shown(
+        (Some(None), Some(errno)) => Seen::witnessed(
             1,
             format!("the peer had closed; the first send succeeded, a later one failed: {errno}"),
         ),

@@ -142,7 +142,7 @@ impl Programs for LateAccept {
 
     async fn call<N: Network>(net: N) -> io::Result<()> {
         let mut signal = connect(&net, SIGNAL).await?;
-        // Where a connect waits for the accept it would wait for ever: the accept waits for the signal.
+        // Where a connect waits for the accept it would wait forever: the accept waits for the signal.
         let early = net.timeout(QUIET, connect(&net, DATA)).await;
         match early {
             Ok(stream) => {
@@ -179,7 +179,7 @@ pub(super) fn connected_before_accept(run: &Run) -> Seen {
     }
     let server = accepted(trace, DATA).next().map(|it| passed(trace, it).received);
     match server {
-        Some(received) if !early.is_empty() && received.starts_with(&early) => Seen::shown(
+        Some(received) if !early.is_empty() && received.starts_with(&early) => Seen::witnessed(
             1,
             format!("connect succeeded, and a send took {} bytes, before accept was called", early.len()),
         ),

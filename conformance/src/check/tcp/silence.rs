@@ -65,7 +65,7 @@ pub(super) fn acked_is_not_read(run: &Run) -> Seen {
         .any(|flow| flow.arrivals_from(1 - OPENER).any(|(_, it)| acknowledges(it)));
     if acknowledged && closed && passed(trace, connection.server).received.is_empty() {
         let how = format!("{} bytes were acknowledged, and no program ever read them", UNREAD.len());
-        return Seen::shown(1, how);
+        return Seen::witnessed(1, how);
     }
     Seen::fine(u64::from(acknowledged))
 }
@@ -117,7 +117,7 @@ pub(super) fn silence_is_not_noticed(run: &Run) -> Seen {
         return Seen::fine(1);
     }
     let how = format!("the peer's reset was lost; {} s later a read still waits", waited.as_secs());
-    Seen::shown(1, how)
+    Seen::witnessed(1, how)
 }
 
 /// Asks, and reads the answer; false at the end of the stream.

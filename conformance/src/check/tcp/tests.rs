@@ -34,7 +34,7 @@ fn outcome(seen: &Seen, run: &Run) -> &'static str {
     let lacks = |errno| errno == Some(Errno::ENOPROTOOPT);
     match &seen.verdict {
         Verdict::Broken(_) => "broken",
-        Verdict::Shown(_) => "shown",
+        Verdict::Witnessed(_) => "shown",
         Verdict::Fine if seen.exercised > 0 => "fine",
         Verdict::Fine if run.trace.calls().any(|call| lacks(call.error)) => "skipped",
         Verdict::Fine => "unproven",

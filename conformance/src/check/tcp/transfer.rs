@@ -1,6 +1,6 @@
 //! Whole conversations under plans: they cost time, never data and never the end.
 //!
-//! The programs wait as long as it takes: where a plan of finitely many faults makes them wait for ever, the
+//! The programs wait as long as it takes: where a plan of finitely many faults makes them wait forever, the
 //! run stalls, which is told with what the sockets were at.
 
 use std::io;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use faultwire::fault::{Action, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Network, Stream};
 use faultwire::stack::SocketOption;
-use faultwire_sim::search::{Family, Member, Storm};
+use faultwire_sim::search::{Family, Member, RandomFaults};
 use faultwire_sim::testbed::{Clock, TestbedRef};
 use faultwire_sim::{Net, Scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -20,7 +20,7 @@ use super::talk::{DATA, accept, address_of, read_to_end};
 
 /// Virtual time after which a run counts as stalled: longer than any plan here makes a transfer take.
 const TIME_MAX: Duration = Duration::from_secs(3_600);
-/// The longest delay of a storm, in microseconds: twice the longest of the grid.
+/// The longest delay of random faults, in microseconds: twice the longest of the grid.
 const DELAY_US_MAX: u64 = 802_000;
 /// A segment's data at the default MTU, in bytes.
 const SEGMENT: usize = 1_460;
@@ -218,10 +218,10 @@ pub(super) fn long(_: TestbedRef) -> Scenario {
     scenario::<Long>(Buffers::default())
 }
 
-/// With a storm, and with a member for each choice of buffers.
-fn stormy<S: Side + Streams>(testbed: TestbedRef, every: &'static [u32]) -> Scenario {
+/// With random faults, and with a member for each choice of buffers.
+fn with_random_faults<S: Side + Streams>(testbed: TestbedRef, every: &'static [u32]) -> Scenario {
     let (_, up) = S::UP;
-    let storm = Storm {
+    let random_faults = RandomFaults {
         mtus: &[576, 1500, 9000],
         bytes: u32::try_from(up).unwrap_or(u32::MAX),
         every,
@@ -229,15 +229,15 @@ fn stormy<S: Side + Streams>(testbed: TestbedRef, every: &'static [u32]) -> Scen
     };
     scenario::<S>(Buffers::default())
         .family(buffers(testbed), |member| Some(scenario::<S>(Buffers::of(member))))
-        .storm(storm)
+        .random_faults(random_faults)
 }
 
 pub(super) fn echo(testbed: TestbedRef) -> Scenario {
-    stormy::<Echo>(testbed, &[5, 10, 20, 50, 100])
+    with_random_faults::<Echo>(testbed, &[5, 10, 20, 50, 100])
 }
 
 pub(super) fn bulk(testbed: TestbedRef) -> Scenario {
-    stormy::<Bulk>(testbed, &[5, 10, 20, 50, 100])
+    with_random_faults::<Bulk>(testbed, &[5, 10, 20, 50, 100])
 }
 
 /// A byte more than the receiver has room for, and a receiver that is in no hurry.

@@ -211,7 +211,7 @@ pub(super) fn checksum_can_miss(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     match talk.got.iter().find(|got| talk.origin(got).is_none()) {
         Some(got) if tried > 0 => {
-            Seen::shown(tried, format!("{} was received: nobody sent that", name(got.data)))
+            Seen::witnessed(tried, format!("{} was received: nobody sent that", name(got.data)))
         }
         _ => Seen::fine(tried),
     }

@@ -127,7 +127,7 @@ pub(super) fn no_flow_control(run: &Run) -> Seen {
     let faultless = run.plan.faults.is_empty() && run.plan.events.is_empty();
     // A receiver that heard nothing at all was not too slow, but absent.
     if faultless && lost > 0 && !talk.got.is_empty() {
-        return Seen::shown(sends, format!("{lost} of {sends} datagrams were lost without a fault"));
+        return Seen::witnessed(sends, format!("{lost} of {sends} datagrams were lost without a fault"));
     }
     Seen::fine(sends)
 }

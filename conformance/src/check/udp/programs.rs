@@ -17,7 +17,7 @@ use super::datagrams::payload;
 pub(super) const PORT: u16 = 7000;
 /// A port that nobody binds.
 pub(super) const CLOSED_PORT: u16 = 7009;
-/// More than any receiver gets to hear in a run: so that none goes on for ever.
+/// More than any receiver gets to hear in a run: so that none goes on forever.
 const RECEIVES_MAX: usize = 256;
 
 /// How long programs wait for each other.

@@ -47,7 +47,7 @@ pub(super) fn refused_when_connected(run: &Run) -> Seen {
                     if refused {
                         let how =
                             "a send to a closed port succeeded, a later call was refused, the next was not";
-                        return Seen::shown(sends, how);
+                        return Seen::witnessed(sends, how);
                     }
                     sent = true;
                 }

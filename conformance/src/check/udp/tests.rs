@@ -34,7 +34,7 @@ fn look(study: &Study, run: &Run, rows: &mut Rows) {
         let (place, how) = match seen.verdict {
             Verdict::Fine => continue,
             Verdict::Broken(how) => (&mut row.broken, how),
-            Verdict::Shown(how) => (&mut row.shown, how),
+            Verdict::Witnessed(how) => (&mut row.shown, how),
         };
         // The smallest plan is the first.
         place.get_or_insert((how, run.plan.clone()));

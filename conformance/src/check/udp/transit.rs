@@ -25,7 +25,7 @@ pub(super) fn may_lose(run: &Run) -> Seen {
     let sends = talk.taken().count() as u64;
     match talk.taken().find(|sent| talk.receives_of(sent) == 0) {
         Some(lost) if a_fault_hit(run) && nothing_is_on_its_way(run) => {
-            Seen::shown(sends, format!("{} was sent and never received", name(lost.data)))
+            Seen::witnessed(sends, format!("{} was sent and never received", name(lost.data)))
         }
         _ => Seen::fine(sends),
     }
@@ -53,7 +53,7 @@ pub(super) fn may_reorder(run: &Run) -> Seen {
         };
         if a_fault_hit(run) && (late.host, late.socket, late.to) == (early.host, early.socket, early.to) {
             let how = format!("{} was received after {}", name(late.data), name(early.data));
-            return Seen::shown(pairs, how);
+            return Seen::witnessed(pairs, how);
         }
     }
     Seen::fine(pairs)
@@ -65,7 +65,7 @@ pub(super) fn may_duplicate(run: &Run) -> Seen {
     let receives = talk.got.len() as u64;
     match talk.taken().find(|sent| talk.receives_of(sent) > 1) {
         Some(sent) if a_fault_hit(run) => {
-            Seen::shown(receives, format!("{} was sent once and received twice", name(sent.data)))
+            Seen::witnessed(receives, format!("{} was sent once and received twice", name(sent.data)))
         }
         _ => Seen::fine(receives),
     }

@@ -26,14 +26,14 @@ const DROP: &str = "\"drop\"";
 const LATE: &str = "{ delay_us = 77000 }";
 
 fn shrunk(options: &ShrinkOptions) -> Shrinking {
-    shrink_plan(options, &mut |_| {}, &Interrupt::default()).expect("it shows something")
+    shrink_plan(options, &mut |_| {}, &CancellationToken::default()).expect("it shows something")
 }
 
 #[test]
 fn a_plan_becomes_as_small_as_it_can_be_and_the_path_says_how() {
     let options = options(&[(1, LATE), (2, "\"duplicate\""), (4, DROP), (99, DROP)], Some("udp/may-lose"));
     let mut told = 0;
-    let done = shrink_plan(&options, &mut |_| told += 1, &Interrupt::default()).expect("it shows it");
+    let done = shrink_plan(&options, &mut |_| told += 1, &CancellationToken::default()).expect("it shows it");
     assert_eq!(done.stopped, Stopped::Smallest);
     assert_eq!((done.goal.claim(), done.repeats), (Some("udp/may-lose"), None));
     assert_eq!(done.plan.claim.as_deref(), Some("udp/may-lose"));
@@ -59,7 +59,8 @@ fn without_a_claim_it_is_the_first_thing_that_the_run_shows() {
     assert_eq!(shrunk(&options(&[(1, LATE)], None)).goal.claim(), Some("udp/may-reorder"));
     // What is not among it does not count.
     let nothing = options(&[(1, LATE)], Some("udp/may-duplicate"));
-    let why = shrink_plan(&nothing, &mut |_| {}, &Interrupt::default()).expect_err("it shows nothing");
+    let why =
+        shrink_plan(&nothing, &mut |_| {}, &CancellationToken::default()).expect_err("it shows nothing");
     let said = "its run came to its end, and neither shows nor breaks udp/may-duplicate";
     assert_eq!(why, NotShrunk::ShowsNothing(said.to_owned()));
 }
@@ -80,7 +81,7 @@ fn ticks_are_whole_where_time_goes_by_in_ticks() {
         ShrinkOptions { testbed: testbed::TURMOIL, ..options(&[(1, LATE)], Some("udp/may-reorder")) };
     let mut path = Vec::new();
     let mut tell = |best: &FaultPlan| path.extend(best.faults.iter().map(|fault| fault.action.clone()));
-    let done = shrink_plan(&options, &mut tell, &Interrupt::default()).expect("it shows it");
+    let done = shrink_plan(&options, &mut tell, &CancellationToken::default()).expect("it shows it");
     assert_eq!(done.stopped, Stopped::Smallest);
     // Down to one tick; in the end no time matters, only the order.
     path.dedup();
@@ -93,15 +94,15 @@ fn what_was_not_tried_is_not_said_to_be_the_smallest() {
     options.runs_max = 2;
     let done = shrunk(&options);
     assert_eq!(done.stopped, Stopped::OutOfRuns);
-    let interrupt = Interrupt::default();
+    let token = CancellationToken::default();
     options.runs_max = 2_000;
     let mut told = 0;
     let mut stop = |_: &FaultPlan| {
         told += 1;
         if told == 3 {
-            interrupt.ask();
+            token.cancel();
         }
     };
-    let done = shrink_plan(&options, &mut stop, &interrupt).expect("it shows it");
+    let done = shrink_plan(&options, &mut stop, &token).expect("it shows it");
     assert_eq!((done.stopped, done.runs), (Stopped::Interrupted, 3));
 }

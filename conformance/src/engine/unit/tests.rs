@@ -35,7 +35,7 @@ fn study(name: &str) -> Study {
 fn run_of(study: &Study, testbed: TestbedRef) -> Vec<Part> {
     let study: &'static Study = Box::leak(Box::new(*study));
     Unit::whole(study, testbed, &options(testbed))
-        .run(&options(testbed), &mpsc::channel().0, &Interrupt::default())
+        .run(&options(testbed), &mpsc::channel().0, &CancellationToken::default())
         .1
 }
 
@@ -85,7 +85,7 @@ fn ended(end: End) -> Run {
     let mut trace = Trace::new(["client"]);
     let (host, socket) = (HostId(0), SocketId(0));
     trace.push(Time::ZERO, What::Call { host, socket, call: Call::Close, error: None });
-    Run { plan: FaultPlan::default(), trace, end, fired: Default::default(), elapsed: Time::ZERO, repeats: 0 }
+    Run { plan: FaultPlan::default(), trace, end, fired: Default::default(), elapsed: Time::ZERO, retries: 0 }
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_run_that_was_cut_short_is_no_witness_but_may_be_a_break() {
         let [watch] = watches;
         watch.found.map(|found| found.finished)
     };
-    let shows = CheckSpec::of_calls(LOSE, |_| Seen::shown(1, "shown"));
+    let shows = CheckSpec::of_calls(LOSE, |_| Seen::witnessed(1, "shown"));
     assert_eq!(found(&shows, &[failed()]), None);
     assert_eq!(found(&shows, &[failed(), End::Finished]), Some(true));
     let breaks = CheckSpec::of_calls(LOSE, |_| Seen::broken(1, "broken"));

@@ -58,7 +58,7 @@ impl Figure {
     pub(super) fn new(exhibit: &Exhibit, number: usize, events_max: usize) -> Figure {
         let (run, plan) = (&exhibit.run, &exhibit.run.plan);
         let title = match exhibit.reason {
-            Reason::Found(_) if exhibit.is_listed() => "A known failure: the smallest plan that shows it",
+            Reason::Found(_) if exhibit.is_listed() => "An expected failure: the smallest plan that shows it",
             Reason::Example => "An example: a run in which its situation occurs",
             Reason::Found(Outcome::Witnessed) => "The smallest plan that shows it",
             Reason::Found(Outcome::Broken) => "The smallest plan that breaks it",
@@ -83,7 +83,7 @@ impl Figure {
         };
         let said = exhibit.seen.as_ref().and_then(|seen| match &seen.verdict {
             Verdict::Fine => None,
-            Verdict::Broken(how) | Verdict::Shown(how) => Some(how.clone()),
+            Verdict::Broken(how) | Verdict::Witnessed(how) => Some(how.clone()),
         });
         let places = exhibit.found_on.iter().map(|(testbed, subject)| format!("{testbed}/{subject}"));
         let drawn_on = format!("{}/{}", exhibit.drawn_on.name(), exhibit.drawn_on.subject().name);

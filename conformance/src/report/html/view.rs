@@ -33,14 +33,14 @@ pub(super) struct Kind {
 const KINDS: [Kind; 11] = [
     kind("held", "✓", "held", "guaranteed, and nothing that was tried broke it"),
     kind("shown", "◆", "shown", "possible, and a run shows it"),
-    kind("known", "≈", "known", "fails, as the list of known failures says"),
+    kind("xfail", "≈", "xfail", "an expected failure: it fails as listed"),
     kind("skipped", "–", "skipped", "not tried there, for the reason given"),
     kind("broken", "✗", "broken", "guaranteed, but a run breaks it"),
     kind("unseen", "◇", "unseen", "possible, but no run shows it"),
     kind("untried", "○", "untried", "the situation never occurred, or planned faults did not fire"),
     kind("stalled", "∞", "stalled", "a run reached its limit"),
-    kind("fine", "!", "fine?", "a listed known failure that does not fail"),
-    kind("missed", "!", "not tried", "a listed known failure that was not tried"),
+    kind("fine", "!", "xpass", "listed as an expected failure, but does not fail"),
+    kind("missed", "!", "not tried", "listed as an expected failure, but was not tried"),
     kind("error", "?", "error", "the suite cannot tell: its own fault, or that of a scenario’s program"),
 ];
 
@@ -51,13 +51,13 @@ const fn kind(key: &'static str, sign: &'static str, word: &'static str, means: 
 impl Kind {
     /// Whether it is not as claimed.
     pub(super) fn fails(&self) -> bool {
-        !["held", "shown", "known", "skipped"].contains(&self.key)
+        !["held", "shown", "xfail", "skipped"].contains(&self.key)
     }
 
     fn of(row: &Row) -> Kind {
         let key = match (row.standing(), row.outcome) {
-            (Standing::Known, _) => "known",
-            (Standing::KnownButFine, _) => "fine",
+            (Standing::ExpectedFailure, _) => "xfail",
+            (Standing::UnexpectedPass, _) => "fine",
             (_, Outcome::Held) => "held",
             (_, Outcome::Witnessed) => "shown",
             (Standing::Failed, Outcome::Skipped) => "missed",
@@ -106,7 +106,7 @@ pub(super) struct Cell<'a> {
     pub(super) testbed: &'static str,
     pub(super) kind: Kind,
     pub(super) why: Option<&'a str>,
-    pub(super) known: Option<&'static str>,
+    pub(super) expected_failure: Option<&'static str>,
     pub(super) grid: String,
     pub(super) random: String,
     pub(super) exercised: String,
@@ -177,7 +177,7 @@ fn anchor(claim: &str) -> String {
 pub(super) fn verdict(report: &Report) -> (&'static str, String) {
     let count =
         |wanted: &[Standing]| report.results.iter().filter(|row| wanted.contains(&row.standing())).count();
-    let failed = count(&[Standing::Failed, Standing::KnownButFine]);
+    let failed = count(&[Standing::Failed, Standing::UnexpectedPass]);
     let errors = count(&[Standing::Error]);
     let missing = interrupted(report);
     match (failed, errors) {
@@ -228,7 +228,7 @@ pub(super) fn groups<'a>(report: &'a Report, beds: &[Bed], figures: Vec<Figure>)
         let shown: Vec<Kind> = cells.iter().flatten().map(|cell| cell.kind).collect();
         // Failures first, then what was settled, then what was not tried.
         let order =
-            ["error", "broken", "unseen", "untried", "stalled", "fine", "missed", "held", "shown", "known"];
+            ["error", "broken", "unseen", "untried", "stalled", "fine", "missed", "held", "shown", "xfail"];
         let worst = order.iter().find_map(|key| shown.iter().copied().find(|kind| kind.key == *key));
         let (own, others) =
             std::mem::take(&mut figures).into_iter().partition(|figure| figure.claim == claim.id);
@@ -260,7 +260,7 @@ fn cell<'a>(row: &'a Row, bed: &Bed) -> Cell<'a> {
         testbed: bed.name,
         kind: Kind::of(row),
         why: row.why.as_deref(),
-        known: row.known,
+        expected_failure: row.expected_failure,
         grid: count(row.exhaustive),
         random: count(row.random),
         exercised: count(row.exercised),

@@ -1,4 +1,5 @@
-//! Labs: hosts of the real kernel, for the testbed [`LAB`](crate::testbed::LAB) and its like. Linux only, behind the feature `lab`.
+//! Labs: hosts of the real kernel, for the testbed [`LAB`](crate::testbed::LAB) and its like. Linux only,
+//! behind the feature `lab`.
 //!
 //! The hosts of a lab are made by a helper, a process that calls [`faultwire::lab::serve`] first thing. The
 //! command `faultwire lab-helper` is one: [`set_helper`] names it, or the environment variable
@@ -15,7 +16,7 @@ use super::pool;
 /// The environment variable that names the program whose command `lab-helper` is to make the hosts.
 pub const HELPER_VARIABLE: &str = "FAULTWIRE_LAB_HELPER";
 
-/// The environment variable that says how hosts meet the wire: `tun` or `packet`; the best that is to be had,
+/// The environment variable that says how hosts meet the wire: `tun` or `packet`; the best available one,
 /// without it.
 pub const DEVICE_VARIABLE: &str = "FAULTWIRE_LAB_DEVICE";
 

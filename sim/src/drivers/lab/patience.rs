@@ -147,7 +147,7 @@ mod tests {
         let late = [up(Action::HoldFor(5)), up(Action::Drop), up(Action::Drop), up(Action::Drop)];
         assert_eq!(whole(&plan(&late)), 120 + 3 * 15);
         assert_eq!(whole(&plan(&[up(Action::DelayUs(2_000_000))])), 120 + 6);
-        assert_eq!(whole(&plan(&vec![up(Action::Drop); 200])), 600, "and no run goes on for ever");
+        assert_eq!(whole(&plan(&vec![up(Action::Drop); 200])), 600, "and no run goes on forever");
     }
 
     fn events(kinds: &[EventKind]) -> FaultPlan {

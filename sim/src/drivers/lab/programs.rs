@@ -60,7 +60,7 @@ pub(super) fn run(
         tokio::select! {
             biased;
             end = programs.ending() => end,
-            end = scenario.asked_to_end() => Ok(end),
+            end = scenario.cancelled() => Ok(end),
             limit = stalls(patience, forwarder, &calls, clock) => {
                 Ok(End::Stalled { limit: limit?, sockets: Vec::new() })
             }
@@ -79,7 +79,7 @@ pub(super) fn run(
         return Err(format!("its trace has no room for {} events", concluded.stats.untraced));
     }
     let trace = merged(&calls, &concluded.trace);
-    let run = Run { plan: plan.clone(), trace, end, fired: concluded.fired, elapsed, repeats: 0 };
+    let run = Run { plan: plan.clone(), trace, end, fired: concluded.fired, elapsed, retries: 0 };
     Ok((run, concluded.stats.lost()))
 }
 

@@ -6,7 +6,7 @@ use faultwire::fault::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::search::ladder::{names_no_packet_twice, step_down};
+use crate::search::steps::{names_no_packet_twice, step_down};
 
 fn there() -> Direction {
     Direction::new("client", "server")

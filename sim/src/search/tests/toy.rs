@@ -42,7 +42,7 @@ pub(super) fn run(plan: &FaultPlan, messages: u8, bug: Bug) -> Run {
                 end: End::Refused { why, is_trouble: false },
                 fired: Default::default(),
                 elapsed: Time::ZERO,
-                repeats: 0,
+                retries: 0,
             };
         }
     };
@@ -98,7 +98,7 @@ pub(super) fn run(plan: &FaultPlan, messages: u8, bug: Bug) -> Run {
             wire.send(now, CLIENT, SERVER, packet(CLIENT, message), &mut trace);
         }
     };
-    Run { plan: plan.clone(), trace, end, fired: wire.fired(), elapsed: now, repeats: 0 }
+    Run { plan: plan.clone(), trace, end, fired: wire.fired(), elapsed: now, retries: 0 }
 }
 
 fn failed(message: String) -> End {

@@ -1,10 +1,10 @@
 //! Lines, arrows and words of an SVG picture.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::chart::At;
 use super::label::Written;
+use crate::text::xml;
 
 /// What is drawn so far.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ impl Pen {
     }
 
     pub(super) fn open(&mut self, class: &str, title: &str) {
-        self.draw(format_args!("<g class=\"{class}\"><title>{}</title>", escaped(title)));
+        self.draw(format_args!("<g class=\"{class}\"><title>{}</title>", xml(title)));
     }
 
     pub(super) fn close(&mut self) {
@@ -35,10 +35,7 @@ impl Pen {
     }
 
     pub(super) fn text(&mut self, x: f64, y: f64, class: &str, words: &str) {
-        self.draw(format_args!(
-            "<text x=\"{x:.1}\" y=\"{y:.1}\" class=\"{class}\">{}</text>",
-            escaped(words)
-        ));
+        self.draw(format_args!("<text x=\"{x:.1}\" y=\"{y:.1}\" class=\"{class}\">{}</text>", xml(words)));
     }
 
     pub(super) fn dot(&mut self, x: f64, y: f64) {
@@ -119,8 +116,8 @@ impl Pen {
     pub(super) fn written(&mut self, it: &Written) {
         let fault = match (it.words.is_empty(), it.fault.is_empty()) {
             (_, true) => String::new(),
-            (true, false) => format!("<tspan class=\"fault\">{}</tspan>", escaped(&it.fault)),
-            (false, false) => format!(" <tspan class=\"fault\">{}</tspan>", escaped(&it.fault)),
+            (true, false) => format!("<tspan class=\"fault\">{}</tspan>", xml(&it.fault)),
+            (false, false) => format!(" <tspan class=\"fault\">{}</tspan>", xml(&it.fault)),
         };
         let class = if it.ends { "halo r" } else { "halo" };
         self.draw(format_args!(
@@ -131,7 +128,7 @@ impl Pen {
             it.turn,
             it.x,
             it.y,
-            escaped(&it.words)
+            xml(&it.words)
         ));
     }
 
@@ -148,25 +145,4 @@ impl Pen {
         self.0.push_str("</svg>\n");
         self.0
     }
-}
-
-/// Text as it stands in XML; what XML cannot hold is replaced.
-pub(super) fn escaped(text: &str) -> Cow<'_, str> {
-    let plain = |c: char| !matches!(c, '<' | '>' | '&' | '"' | '\'') && (!c.is_control() || c == '\n');
-    if text.chars().all(plain) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if plain(c) => out.push(c),
-            _ => out.push('\u{fffd}'),
-        }
-    }
-    Cow::Owned(out)
 }

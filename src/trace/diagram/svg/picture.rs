@@ -8,12 +8,13 @@ use super::columns::{self, Columns};
 use super::label::Written;
 use super::legend::{self, Sign};
 use super::letters::{self, BOLD};
-use super::pen::{Pen, escaped};
+use super::pen::Pen;
 use super::place::Places;
 use super::route::Route;
 use super::scene::Scene;
 use super::{SVG_STYLE, SvgOptions};
 use crate::model::{Time, What};
+use crate::text::xml;
 use crate::trace::words;
 
 /// Room for a host's name above its line.
@@ -85,7 +86,7 @@ impl Picture<'_> {
 
     fn begin(&self, pen: &mut Pen, options: &SvgOptions, height: f64) {
         let width = self.columns.width;
-        let id = escaped(&options.id);
+        let id = xml(&options.id);
         let hosts = self.scene.trace.hosts();
         let until = self.scene.events.last().map_or(0, |event| event.at.as_nanos());
         let left_out: usize = self.places.left_out.iter().map(|it| it.packets).sum();
@@ -103,8 +104,8 @@ impl Picture<'_> {
              aria-labelledby=\"{id}-t {id}-d\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
              height=\"{height:.0}\">\n\
              <title id=\"{id}-t\">{}</title>\n<desc id=\"{id}-d\">{}</desc>\n",
-            escaped(&options.title),
-            escaped(&about),
+            xml(&options.title),
+            xml(&about),
         ));
         if options.alone {
             pen.raw(&format!("<style>\n{SVG_STYLE}</style>\n"));

@@ -179,7 +179,7 @@ impl Bench<'_> {
             end,
             fired: hosts.forwarder.fired(),
             elapsed: Time::from(course.took),
-            repeats: 0,
+            retries: 0,
         };
         let lost = Beside::of(&hosts).lost;
         let said = kept.text();
@@ -325,7 +325,7 @@ pub(super) mod tests {
             end: End::Finished,
             fired: Fired::default(),
             elapsed: Time::default(),
-            repeats: 0,
+            retries: 0,
         };
         Case { run, fails, took: Duration::ZERO, said: String::new(), packets: 0, lost: 0 }
     }

@@ -142,7 +142,7 @@ impl Search<'_> {
         bar.starts("smaller plans");
         let (mut accepted, mut trouble, mut smallest) = (Vec::new(), None, None);
         let mut shows = |plan: &FaultPlan| {
-            if trouble.is_some() || self.interrupt.is_asked() {
+            if trouble.is_some() || self.token.is_cancelled() {
                 return false;
             }
             let Tried { case, counts } =
@@ -166,7 +166,7 @@ impl Search<'_> {
             return Err(failure);
         }
         finding.steps = shrunk.runs;
-        finding.is_minimal = shrunk.minimal && !self.interrupt.is_asked();
+        finding.is_minimal = shrunk.minimal && !self.token.is_cancelled();
         if let Some(case) = smallest {
             finding.take(case);
         }
@@ -183,7 +183,7 @@ impl Search<'_> {
         let mut rates = Vec::new();
         for plan in plans.iter().take(BACK_MAX) {
             let rate = self.rate(plan, finding.fails, jobs)?;
-            if self.interrupt.is_asked() {
+            if self.token.is_cancelled() {
                 // What was found, as small as it is by now.
                 finding.is_minimal = false;
                 return Ok(());
@@ -204,7 +204,7 @@ impl Search<'_> {
     fn fails_always(&self, plan: &FaultPlan, how: Fails, jobs: usize) -> Result<Tried, Failure> {
         let (mut always, mut last, mut counts, mut trouble) = (true, None, Counts::default(), None);
         let work = |_: usize, is_to_stop: &dyn Fn() -> bool| self.bench.try_once(plan, is_to_stop);
-        side_by_side(jobs, RUNS_PER_STEP, &|| self.interrupt.is_asked(), &work, &mut |_, tried| {
+        side_by_side(jobs, RUNS_PER_STEP, &|| self.token.is_cancelled(), &work, &mut |_, tried| {
             let Tried { case, counts: made } = tried.unwrap_or_else(|failure| {
                 trouble = Some(failure);
                 Tried::default()
@@ -216,7 +216,7 @@ impl Search<'_> {
         });
         match trouble {
             Some(failure) => Err(failure),
-            None => Ok(Tried { case: last.filter(|_| always && !self.interrupt.is_asked()), counts }),
+            None => Ok(Tried { case: last.filter(|_| always && !self.token.is_cancelled()), counts }),
         }
     }
 
@@ -226,7 +226,7 @@ impl Search<'_> {
         let (mut rate, mut counts, mut trouble) = (Rate::default(), Counts::default(), None);
         let this = &*self;
         let work = |_: usize, is_to_stop: &dyn Fn() -> bool| this.bench.try_plan(plan, is_to_stop);
-        side_by_side(jobs, RUNS, &|| this.interrupt.is_asked(), &work, &mut |_, tried| {
+        side_by_side(jobs, RUNS, &|| this.token.is_cancelled(), &work, &mut |_, tried| {
             let Tried { case, counts: made } = match tried {
                 Ok(tried) => tried,
                 Err(failure) => {

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use faultwire::text::shell_word;
 use faultwire_sim::search::{FaultKinds, Tried};
 
 use super::case::Counts;
@@ -102,7 +103,7 @@ pub(super) fn finding(finding: &Finding, args: &SearchArgs) -> String {
     let _ = write!(
         text,
         "the plan and both commands are in {path}; to see it again:\n  faultwire lab --plan {}",
-        quoted(&path),
+        shell_word(&path),
     );
     text
 }
@@ -122,26 +123,9 @@ fn how_often(with: &Rate, without: &Rate) -> String {
     text
 }
 
-/// A word for the shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"./_-".contains(&byte);
-    if !word.is_empty() && word.bytes().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_for_the_shell_are_quoted() {
-        assert_eq!(quoted("a/b-c.toml"), "a/b-c.toml");
-        assert_eq!(quoted("two words"), "'two words'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
-    }
 
     #[test]
     fn what_was_not_tried_is_named() {

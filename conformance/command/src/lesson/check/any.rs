@@ -11,15 +11,14 @@ use super::pair::Pair;
 use super::place::Testbed;
 use super::suite::{Counts, Found, Suite};
 use crate::error::CommandError;
-use crate::lab;
 use crate::live::{Failure, tell};
 use crate::output;
 use faultwire_conformance::exit;
-use faultwire_conformance::interrupt::Interrupt;
 use faultwire_conformance::report::paragraph;
 use faultwire_course::Lesson;
 use faultwire_course::spoken::{Speech, Spoken};
 use faultwire_course::words::{WIDTH, plan_and_diagram};
+use faultwire_sim::CancellationToken;
 
 /// So many runs go on side by side, at most: each has two programs, and they are to be in time.
 const JOBS_MAX: usize = 8;
@@ -46,7 +45,7 @@ pub(super) fn of_python(folder: &Path) -> [String; 2] {
 pub(super) fn check(
     lesson: &Lesson,
     asked: &Asked<'_>,
-    stopping: &Interrupt,
+    stopping: &CancellationToken,
 ) -> Result<Outcome, CommandError> {
     let Some(spoken) = Spoken::of(lesson) else {
         return Err(CommandError::Lesson {
@@ -76,7 +75,7 @@ pub(super) fn check(
     let jobs = (2 * processors).clamp(2, JOBS_MAX);
     let suite = Suite { pair, testbed, plans: asked.plans, jobs, stopping };
     let (found, counts) = suite.run(lesson, &spoken).map_err(failed)?;
-    if stopping.is_asked() {
+    if stopping.is_cancelled() {
         return Ok(Outcome::Stopped);
     }
     let mut out = String::new();
@@ -98,12 +97,12 @@ pub(super) fn check(
         }
     };
     let some_plans = |count: usize| if count == 1 { "1 plan".to_owned() } else { format!("{count} plans") };
-    if counts.unsteady > 0 {
-        let _ = writeln!(out, "({} broke it in one run of three)", some_plans(counts.unsteady));
+    if counts.nondeterministic > 0 {
+        let _ = writeln!(out, "({} broke it in one run of three)", some_plans(counts.nondeterministic));
     }
-    if counts.inert > 0 {
+    if counts.not_applied > 0 {
         let what = "did not take place: a packet that was to be hit never came";
-        let _ = writeln!(out, "({} {what})", some_plans(counts.inert));
+        let _ = writeln!(out, "({} {what})", some_plans(counts.not_applied));
     }
     output::emit(&out)?;
     Ok(outcome)
@@ -137,7 +136,7 @@ fn not_tried(counts: &Counts) -> String {
     not_tried.join(", ")
 }
 
-/// Where they run: in a lab, where it is to be had and nothing else was asked for. Of a stream a relay
+/// Where they run: in a lab, where it is available and nothing else was asked for. Of a stream a relay
 /// carries nothing.
 fn testbed(asked: Option<Testbed>, lesson: &Lesson, speech: Speech) -> Result<Testbed, CommandError> {
     if asked == Some(Testbed::Relay) {
@@ -151,7 +150,7 @@ fn testbed(asked: Option<Testbed>, lesson: &Lesson, speech: Speech) -> Result<Te
             }),
         };
     }
-    match (lab::probe(), asked, speech) {
+    match (faultwire_sim::testbed::LAB.probe(), asked, speech) {
         (Ok(_), _, _) => Ok(Testbed::Lab),
         (Err(no), None, Speech::Datagrams) => {
             tell(format_args!("there is no lab here ({}): a relay will do", no.step));
@@ -166,12 +165,12 @@ fn testbed(asked: Option<Testbed>, lesson: &Lesson, speech: Speech) -> Result<Te
                     format!("{} (a relay carries no TCP; in Rust the lesson needs no lab)", no.allow)
                 }
             },
-            source: no.errno.map(std::io::Error::from_raw_os_error),
+            source: no.source,
         }),
     }
 }
 
-/// What is said of a program that waits for ever in simulation, and of a command that does.
+/// What is said of a program that waits forever in simulation, and of a command that does.
 const NEVER_ENDS: &str = "it never comes to an end";
 const NOT_ENDED: &str = "the client had not ended";
 

@@ -15,9 +15,9 @@ use crate::lesson::folder::shown;
 use crate::live::tell;
 use crate::output;
 use faultwire_conformance::exit;
-use faultwire_conformance::interrupt::Interrupt;
 use faultwire_conformance::report::harmless;
 use faultwire_course::learner::{Kind, REPORT, Verdict};
+use faultwire_sim::CancellationToken;
 
 /// How long a build may take: the first one builds all of this program.
 const BUILD_MAX: Duration = Duration::from_secs(3_600);
@@ -36,7 +36,11 @@ const REPORT_FILE: &str = ".faultwire-verdict";
 const OUTPUT_MAX: Duration = Duration::from_secs(1);
 
 /// Builds the crate in a folder, and runs its check for no longer than `limit`.
-pub(super) fn check(folder: &Path, limit: Duration, stopping: &Interrupt) -> Result<Outcome, CommandError> {
+pub(super) fn check(
+    folder: &Path,
+    limit: Duration,
+    stopping: &CancellationToken,
+) -> Result<Outcome, CommandError> {
     if !folder.join("Cargo.toml").is_file() {
         return Err(CommandError::Lesson {
             what: format!("{} has no Cargo.toml", shown(folder)),
@@ -99,7 +103,7 @@ fn is_first(folder: &Path) -> bool {
     !is_elsewhere && !folder.join(super::super::start::TARGET).join("debug").is_dir()
 }
 
-fn build(folder: &Path, is_first: bool, stopping: &Interrupt) -> Result<Waited, CommandError> {
+fn build(folder: &Path, is_first: bool, stopping: &CancellationToken) -> Result<Waited, CommandError> {
     let mut command = Command::new(cargo());
     // What the compiler says goes straight to the learner, colours and all.
     command.args(TEST).arg("--no-run").current_dir(folder).stdin(Stdio::null());
@@ -108,11 +112,11 @@ fn build(folder: &Path, is_first: bool, stopping: &Interrupt) -> Result<Waited, 
         command.arg("--quiet");
     }
     let mut group = Group::start(&mut command).map_err(no_cargo)?;
-    group.wait(BUILD_MAX, &|| stopping.is_asked()).map_err(no_cargo)
+    group.wait(BUILD_MAX, &|| stopping.is_cancelled()).map_err(no_cargo)
 }
 
 /// Runs the test, and says what came of it.
-fn test(folder: &Path, limit: Duration, stopping: &Interrupt) -> Result<Outcome, CommandError> {
+fn test(folder: &Path, limit: Duration, stopping: &CancellationToken) -> Result<Outcome, CommandError> {
     let failed = |source| CommandError::Lesson {
         what: "the check cannot be run".to_owned(),
         help: "is the folder yours to write to?".to_owned(),
@@ -132,7 +136,7 @@ fn test(folder: &Path, limit: Duration, stopping: &Interrupt) -> Result<Outcome,
     if let Some(stderr) = group.child().stderr.take() {
         streams.push(Kept::of(stderr, Keep::Last(SHOWN_MAX)).map_err(failed)?);
     }
-    let waited = group.wait(limit, &|| stopping.is_asked()).map_err(failed)?;
+    let waited = group.wait(limit, &|| stopping.is_cancelled()).map_err(failed)?;
     group.kill();
     let verdict = fs::read_to_string(&report).ok().and_then(|text| Verdict::of_report(&text));
     // It may not be there.

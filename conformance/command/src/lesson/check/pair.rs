@@ -148,7 +148,7 @@ impl Pair<'_> {
                 };
                 return Ok(Some(format!(
                     "the client had not ended after {} s, and was killed: does it wait for something that \
-                     never comes, or go on for ever?{died}",
+                     never comes, or go on forever?{died}",
                     self.limit.as_secs_f64()
                 )));
             }

@@ -17,10 +17,10 @@ use super::place::Testbed;
 use crate::bar::RunsBar;
 use crate::crew::{Next, side_by_side};
 use crate::live::Failure;
-use faultwire_conformance::interrupt::Interrupt;
 use faultwire_conformance::report::plan_in_words;
 use faultwire_course::spoken::Spoken;
 use faultwire_course::{Lesson, Programs, TIMEOUT};
+use faultwire_sim::CancellationToken;
 
 /// A run's number in its list, and its trace.
 type Numbered = (usize, Trace);
@@ -72,17 +72,17 @@ pub(super) struct Counts {
     /// The kinds of fault that took place in them.
     pub(super) kinds: FaultKinds,
     /// Their faults did not all take place.
-    pub(super) inert: usize,
+    pub(super) not_applied: usize,
     /// They broke the programs in one run of three.
-    pub(super) unsteady: usize,
+    pub(super) nondeterministic: usize,
 }
 
 impl Counts {
     fn add(&mut self, attempt: &Attempt, verdict: &Verdict) {
         match verdict {
-            Verdict::Inert => self.inert += 1,
+            Verdict::NotApplied => self.not_applied += 1,
             Verdict::Holds(_) | Verdict::Unsteady(_) => {
-                self.unsteady += usize::from(matches!(verdict, Verdict::Unsteady(_)));
+                self.nondeterministic += usize::from(matches!(verdict, Verdict::Unsteady(_)));
                 self.kinds.add(&attempt.plan, &FaultPlan::default());
                 *match attempt.kind {
                     Kind::NoFault => &mut self.fault_free,
@@ -102,7 +102,7 @@ impl Counts {
 enum Verdict {
     Holds(Box<Trace>),
     Breaks(Box<Course>),
-    Inert,
+    NotApplied,
     Unsteady(Box<Trace>),
     Stopped,
 }
@@ -116,7 +116,7 @@ pub(super) struct Suite<'a> {
     pub(super) plans: usize,
     /// How many runs go on side by side.
     pub(super) jobs: usize,
-    pub(super) stopping: &'a Interrupt,
+    pub(super) stopping: &'a CancellationToken,
 }
 
 impl Suite<'_> {
@@ -177,7 +177,7 @@ impl Suite<'_> {
         bar: &mut RunsBar,
     ) -> Result<(Vec<Numbered>, Option<Found>), Failure> {
         let (mut traces, mut found, mut trouble) = (Vec::new(), None::<(usize, Course)>, None);
-        let is_to_stop = || self.stopping.is_asked();
+        let is_to_stop = || self.stopping.is_cancelled();
         let work = |number: usize, is_to_stop: &dyn Fn() -> bool| self.judge(&attempts[number], is_to_stop);
         side_by_side(self.jobs, attempts.len(), &is_to_stop, &work, &mut |number, judged| {
             let verdict = match judged {
@@ -197,7 +197,7 @@ impl Suite<'_> {
                     }
                     return Next::Found;
                 }
-                Verdict::Inert | Verdict::Stopped => {}
+                Verdict::NotApplied | Verdict::Stopped => {}
             }
             Next::GoOn
         });
@@ -222,7 +222,7 @@ impl Suite<'_> {
                 None if was_well => return Ok(Verdict::Unsteady(Box::new(course.trace))),
                 None if was_broken => was_well = true,
                 None if course.fired.all() => return Ok(Verdict::Holds(Box::new(course.trace))),
-                None => return Ok(Verdict::Inert),
+                None => return Ok(Verdict::NotApplied),
             }
         }
     }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::super::folder::FILE;
-use faultwire_conformance::interrupt::Interrupt;
+use faultwire_sim::CancellationToken;
 
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(500);
@@ -58,9 +58,9 @@ impl Files {
 
     /// Waits until the folder's files are others than these, and have been the same for a look; `false` where
     /// it is to stop.
-    pub(super) fn until_changed(&self, folder: &Path, stopping: &Interrupt) -> bool {
+    pub(super) fn until_changed(&self, folder: &Path, stopping: &CancellationToken) -> bool {
         let mut last = Files::of(folder);
-        while !stopping.is_asked() {
+        while !stopping.is_cancelled() {
             // An editor may write a file in steps.
             let now = Files::of(folder);
             if now != *self && now == last {
@@ -94,12 +94,12 @@ mod tests {
         assert_eq!(Files::of(root.path()), before);
         write("src/lib.rs", "another");
         assert_ne!(Files::of(root.path()), before);
-        assert!(before.until_changed(root.path(), &Interrupt::default()));
+        assert!(before.until_changed(root.path(), &CancellationToken::default()));
         let after = Files::of(root.path());
         fs::remove_file(root.path().join("src/lib.rs")).expect("a file");
         assert_ne!(Files::of(root.path()), after);
-        let stopping = Interrupt::default();
-        stopping.ask();
+        let stopping = CancellationToken::default();
+        stopping.cancel();
         assert!(!Files::of(root.path()).until_changed(root.path(), &stopping));
     }
 }

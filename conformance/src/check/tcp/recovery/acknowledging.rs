@@ -189,7 +189,7 @@ pub(super) fn nagle_delays(run: &Run) -> Seen {
     let waits = plain.sent > plain.written + AT_ONCE && plain.answers;
     if waits && no_delay.sent <= no_delay.written + AT_ONCE {
         let waited = plain.sent.since(plain.written).as_millis();
-        return Seen::shown(
+        return Seen::witnessed(
             2,
             format!(
                 "a second small write waited for {waited} ms, until the first was acknowledged; with NODELAY \
@@ -227,7 +227,7 @@ pub(super) fn head_of_line(run: &Run) -> Seen {
             let read_after = reads.iter().find(|(when, read)| *when >= at && *read >= end);
             if read_before == gap && read_after.is_some() && at > came {
                 let waited = at.since(came).as_millis();
-                return Seen::shown(
+                return Seen::witnessed(
                     held,
                     format!("what came at {came} waited for {waited} ms for the lost segment before it"),
                 );
@@ -247,7 +247,7 @@ pub(super) fn checksum_can_miss(run: &Run, sent: &[u8]) -> Seen {
     let received = crate::check::tcp::calls::passed(&run.trace, connection.server).received;
     match sent.iter().zip(&received).position(|(one, other)| one != other) {
         Some(at) if tried > 0 => {
-            Seen { exercised: tried, verdict: Verdict::Shown(format!("byte {at} was read altered")) }
+            Seen { exercised: tried, verdict: Verdict::Witnessed(format!("byte {at} was read altered")) }
         }
         _ => Seen::fine(tried),
     }

@@ -49,7 +49,7 @@ fn run(up: usize, down: usize, ended: bool, error: Option<Errno>) -> Run {
         }
     }
     let (plan, fired, elapsed) = (FaultPlan::default(), Default::default(), Time::ZERO);
-    Run { plan, trace, end: End::Finished, fired, elapsed, repeats: 0 }
+    Run { plan, trace, end: End::Finished, fired, elapsed, retries: 0 }
 }
 
 #[test]
@@ -86,6 +86,6 @@ fn finite_delay_asks_for_all_bytes_both_ends_and_no_error() {
     assert!(how(&run(UP.1, 7, true, None)).contains("server->client: 7 of 45000 bytes and the end"));
     let (plan, trace) = (FaultPlan::default(), Trace::new(["client", "server"]));
     let nothing =
-        Run { plan, trace, end: End::Finished, fired: Default::default(), elapsed: Time::ZERO, repeats: 0 };
+        Run { plan, trace, end: End::Finished, fired: Default::default(), elapsed: Time::ZERO, retries: 0 };
     assert!(how(&nothing).contains("no connection"));
 }

@@ -77,7 +77,7 @@ impl Calls {
             trace: self.0,
             end: End::Finished,
             elapsed: Time::from_millis(100),
-            repeats: 0,
+            retries: 0,
         }
     }
 }
@@ -101,7 +101,7 @@ fn broken(seen: Seen, how: &str) {
 
 #[track_caller]
 fn shown(seen: Seen) {
-    assert!(matches!(seen.verdict, Verdict::Shown(_)), "{seen:?}");
+    assert!(matches!(seen.verdict, Verdict::Witnessed(_)), "{seen:?}");
 }
 
 #[test]

@@ -194,7 +194,7 @@ impl Tape {
             end: End::Finished,
             fired: Fired::default(),
             elapsed: Time::from_millis(ms),
-            repeats: 0,
+            retries: 0,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! The testbeds: the same programs run on each, runs repeat bit for bit, and hosts see the same on both
-//! fabrics.
+//! drivers.
 
 use std::time::Duration;
 
 use faultwire::fault::{Action, Class, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire_sim::search::{PlanSpace, RandomSearch};
-use faultwire_sim::{End, Net, Result, Scenario, scenario, testbed};
+use faultwire_sim::testbed::{self, Capabilities, Capability, Clock, Subject, Testbed};
+use faultwire_sim::{End, Net, Result, Run, Scenario, scenario};
 
 async fn echo_server(net: Net) -> std::io::Result<()> {
     let socket = net.datagram("0.0.0.0:7000", &[]).await?;
@@ -105,7 +106,7 @@ fn runs_repeat_bit_for_bit() {
 }
 
 #[test]
-fn hosts_see_the_same_on_both_fabrics() {
+fn hosts_see_the_same_on_both_drivers() {
     for plan in plans() {
         let of = |testbed| {
             let run = echo().on(testbed).run(&plan);
@@ -138,12 +139,12 @@ fn programs_start_before_anything_happens() {
 
 /// Two hundred random plans of up to eight faults, all delays whole ticks.
 #[test]
-fn hosts_see_the_same_on_both_fabrics_whatever_the_plan() {
+fn hosts_see_the_same_on_both_drivers_whatever_the_plan() {
     let scenario = echo();
     let fault_free = scenario.run(&FaultPlan::default());
     let space = PlanSpace::of(&FaultPlan::default(), &fault_free.trace, &scenario.grid()).whole_ticks();
     let random =
-        RandomSearch { space: &space, seed: 4, scenario: "fabrics", first: 0, count: 200, draws_max: 1 };
+        RandomSearch { space: &space, seed: 4, scenario: "drivers", first: 0, count: 200, draws_max: 1 };
     for number in 0..random.count {
         let plan = random.plan(number, 0);
         let of = |testbed| {
@@ -162,4 +163,42 @@ fn hosts_see_the_same_on_both_fabrics_whatever_the_plan() {
             differs((&ours.1, &theirs.1))
         );
     }
+}
+
+/// `virtual` without faults, under a name of its own: a testbed that comes from outside.
+#[derive(Debug)]
+struct Calm;
+
+impl Testbed for Calm {
+    fn name(&self) -> &'static str {
+        "calm"
+    }
+
+    fn subject(&self) -> Subject {
+        testbed::VIRTUAL.subject()
+    }
+
+    fn about(&self) -> &'static str {
+        "simulated hosts that no fault can reach"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { clock: Clock::Virtual, lacking: &[(Capability::Faults, "it is calm here")] }
+    }
+
+    fn run(&self, scenario: &Scenario, plan: &FaultPlan) -> Run {
+        testbed::VIRTUAL.run(scenario, plan)
+    }
+}
+
+#[test]
+fn a_scenario_runs_on_a_testbed_from_outside() {
+    let calm = echo().on(&Calm);
+    assert_eq!(calm.testbed().to_string(), "calm/ours");
+    assert!(calm.testbed().is_simulated() && calm.testbed() != testbed::VIRTUAL);
+    assert_eq!(calm.run(&FaultPlan::default()).end, End::Finished);
+    let loss = FaultPlan::new().fault(["client", "server"], Packet::nth(Class::Any, 1), Action::Drop);
+    let End::Refused { why, is_trouble } = calm.run(&loss).end else { panic!("it carries no faults") };
+    assert_eq!((why.as_str(), is_trouble), ("the testbed calm/ours carries no faults", false));
+    assert_eq!(calm.testbed().lacks(Capability::Faults), Some("it is calm here"));
 }

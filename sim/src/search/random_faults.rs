@@ -1,18 +1,18 @@
 //! Storms: random plans that hit the packets of a whole transfer, up to every fifth of them.
 //!
-//! [`PlanSpace`](super::PlanSpace) draws a few faults on the packets of one fault-free run. A storm
+//! [`PlanSpace`](super::PlanSpace) draws a few faults on the packets of one fault-free run. These
 //! goes on for as long as the transfer does, and each of its plans may have another link and another member
 //! of the scenario's family. All of it stands in the plan: the faults one by one, the link's numbers, the
 //! member behind the scenario's name. So a plan replays and shrinks without the seed that it was drawn from.
 
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Link, LinkNumbers, Packet, bounds};
 
-use super::StormSearch;
+use super::RandomFaultsSearch;
 use crate::seed::derive;
 
 /// Random plans for a transfer between the hosts `client` and `server`.
 #[derive(Clone, Debug)]
-pub struct Storm {
+pub struct RandomFaults {
     /// The MTUs of the links, in bytes: one is drawn.
     pub mtus: &'static [u16],
     /// Bytes that go each way.
@@ -43,13 +43,13 @@ impl Draw<'_> {
     }
 }
 
-impl Storm {
+impl RandomFaults {
     /// The plan of that number of a search, as it is drawn the nth time (from 0), before it is fitted.
     ///
     /// It names more packets than the transfer is likely to have; [`fit`](crate::search::fit) leaves out what
     /// did not take place.
-    pub(crate) fn plan(&self, search: &StormSearch<'_>, number: u64, again: u32) -> FaultPlan {
-        let StormSearch { base, family, seed, scenario, .. } = *search;
+    pub(crate) fn plan(&self, search: &RandomFaultsSearch<'_>, number: u64, again: u32) -> FaultPlan {
+        let RandomFaultsSearch { base, family, seed, scenario, .. } = *search;
         let tick_us = search.tick_us.max(1);
         let case = Draw { seed, scenario, number, again: 0 };
         let draw = Draw { again, ..case };
@@ -130,16 +130,25 @@ mod tests {
     use super::*;
     use crate::search::Family;
 
-    const STORM: Storm =
-        Storm { mtus: &[576, 9000], bytes: 20_000, every: &[5, 50], delay_us_max: 1_000_000 };
+    const RANDOM_FAULTS: RandomFaults =
+        RandomFaults { mtus: &[576, 9000], bytes: 20_000, every: &[5, 50], delay_us_max: 1_000_000 };
 
     fn plan(number: u64, again: u32) -> FaultPlan {
         let family = Family::new().axis("buffer", ["own", "0", "1", "2"]);
         let (base, family, scenario) = (&FaultPlan::default(), Some(&family), "echo");
         let (seed, first, count, draws_max, tick_us) = (7, 0, 0, 1, 1);
-        let search =
-            StormSearch { storm: &STORM, base, family, seed, scenario, first, count, draws_max, tick_us };
-        STORM.plan(&search, number, again)
+        let search = RandomFaultsSearch {
+            random_faults: &RANDOM_FAULTS,
+            base,
+            family,
+            seed,
+            scenario,
+            first,
+            count,
+            draws_max,
+            tick_us,
+        };
+        RANDOM_FAULTS.plan(&search, number, again)
     }
 
     #[test]
@@ -157,7 +166,7 @@ mod tests {
     #[test]
     fn every_kind_of_case_is_drawn() {
         let plans: Vec<FaultPlan> = (0..200).map(|number| plan(number, 0)).collect();
-        for mtu in STORM.mtus {
+        for mtu in RANDOM_FAULTS.mtus {
             assert!(plans.iter().any(|plan| plan.link.numbers().mtu == *mtu));
         }
         for buffer in 0..3 {

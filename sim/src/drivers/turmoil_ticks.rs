@@ -26,7 +26,7 @@ use crate::net::sim_host::SimHost;
 use crate::program::{Guarded, QuietPanics};
 use crate::run::Run;
 use crate::scenario::Scenario;
-use crate::world::{Fabric, Shared, World, host_id};
+use crate::world::{Driver, Shared, World, host_id};
 
 /// turmoil's tick and shortest latency.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
@@ -38,7 +38,7 @@ const LINK: &str = "the link";
 const HEADER: usize = 6;
 
 /// The turmoil side of the link: the open turmoil sockets, and what is under way between them.
-struct TurmoilFabric {
+struct TurmoilTicks {
     state: Mutex<State>,
     link: Notify,
 }
@@ -54,7 +54,7 @@ struct State {
     early: Vec<Delivery>,
 }
 
-impl TurmoilFabric {
+impl TurmoilTicks {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -91,7 +91,7 @@ impl State {
     }
 }
 
-impl Fabric for Arc<TurmoilFabric> {
+impl Driver for Arc<TurmoilTicks> {
     fn put_on_wire(&self, world: &mut World, host: HostId) {
         if turmoil::in_simulation() {
             self.carry(world, usize::from(host.0));
@@ -108,26 +108,26 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         Ok(world) => world,
         Err(error) => return scenario.refused(plan, error.to_string()),
     };
-    let fabric = Arc::new(TurmoilFabric { state: Mutex::default(), link: Notify::new() });
-    let shared = Shared::new(world, Box::new(fabric.clone()));
+    let driver = Arc::new(TurmoilTicks { state: Mutex::default(), link: Notify::new() });
+    let shared = Shared::new(world, Box::new(driver.clone()));
     // turmoil's sockets are only the road here: they must not lose what the wire lets through.
     let mut sim = builder(settings.seed, TICK).udp_capacity(1 << 16).build();
     {
-        let mut state = fabric.state();
+        let mut state = driver.state();
         state.addrs = names.iter().map(|name| sim.lookup(name.as_str())).collect();
         state.sockets = std::iter::repeat_with(Weak::new).take(names.len() + 1).collect();
     }
     let polls_max = settings.polls_max;
     for (index, spec) in scenario.hosts.iter().cloned().enumerate() {
-        let (shared, fabric) = (shared.clone(), fabric.clone());
+        let (shared, driver) = (shared.clone(), driver.clone());
         let host = host_id(index);
         sim.host(names[index].as_str(), move || {
             let generation = shared.lock().host(host).generation;
             let net = Net::of_stack(SimHost::new(shared.clone(), host, generation));
             let program = Guarded::new((spec.program)(net), polls_max);
-            let (shared, fabric) = (shared.clone(), fabric.clone());
+            let (shared, driver) = (shared.clone(), driver.clone());
             async move {
-                let socket = attach(&fabric, index).await?;
+                let socket = attach(&driver, index).await?;
                 let main = async {
                     let result = program.await;
                     shared.lock().program_ended(host, result);
@@ -135,7 +135,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
                 };
                 tokio::select! {
                     biased;
-                    result = receive(&shared, &fabric, &socket, host) => result?,
+                    result = receive(&shared, &driver, &socket, host) => result?,
                     () = main => {}
                 }
                 Ok(())
@@ -143,20 +143,20 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         });
     }
     sim.host(LINK, {
-        let (shared, fabric, index) = (shared.clone(), fabric.clone(), names.len());
+        let (shared, driver, index) = (shared.clone(), driver.clone(), names.len());
         move || {
-            let (shared, fabric) = (shared.clone(), fabric.clone());
+            let (shared, driver) = (shared.clone(), driver.clone());
             async move {
-                let _socket = attach(&fabric, index).await?;
+                let _socket = attach(&driver, index).await?;
                 loop {
-                    fabric.link.notified().await;
-                    fabric.carry(&mut shared.lock(), index);
+                    driver.link.notified().await;
+                    driver.carry(&mut shared.lock(), index);
                 }
             }
         }
     });
 
-    while let Some(power) = begin_tick(&shared, &fabric, Time::from(sim.elapsed()), scenario) {
+    while let Some(power) = begin_tick(&shared, &driver, Time::from(sim.elapsed()), scenario) {
         for (host, is_up) in power {
             let name = names[usize::from(host.0)].as_str();
             if is_up { sim.bounce(name) } else { sim.crash(name) }
@@ -186,42 +186,37 @@ pub(crate) fn builder(seed: u64, latency: Duration) -> turmoil::Builder {
 }
 
 /// Opens a turmoil host's socket and shows it to those who send through it.
-async fn attach(fabric: &TurmoilFabric, index: usize) -> io::Result<Arc<UdpSocket>> {
+async fn attach(driver: &TurmoilTicks, index: usize) -> io::Result<Arc<UdpSocket>> {
     let socket = Arc::new(UdpSocket::bind((IpAddr::from(Ipv4Addr::UNSPECIFIED), PORT)).await?);
-    fabric.state().sockets[index] = Arc::downgrade(&socket);
+    driver.state().sockets[index] = Arc::downgrade(&socket);
     Ok(socket)
 }
 
 /// Hands a host's stack what turmoil brings.
-async fn receive(
-    shared: &Shared,
-    fabric: &TurmoilFabric,
-    socket: &UdpSocket,
-    host: HostId,
-) -> io::Result<()> {
+async fn receive(shared: &Shared, driver: &TurmoilTicks, socket: &UdpSocket, host: HostId) -> io::Result<()> {
     let mut buffer = vec![0; HEADER + usize::from(u16::MAX)];
     // Programs come first.
     tokio::task::yield_now().await;
-    let early: Vec<Delivery> = fabric.state().early.extract_if(.., |delivery| delivery.to == host).collect();
+    let early: Vec<Delivery> = driver.state().early.extract_if(.., |delivery| delivery.to == host).collect();
     if !early.is_empty() {
         let mut world = shared.lock();
         early.into_iter().for_each(|delivery| world.arrive(delivery));
         world.settle(host);
-        shared.fabric.put_on_wire(&mut world, host);
+        shared.driver.put_on_wire(&mut world, host);
     }
     loop {
         let (len, _) = socket.recv_from(&mut buffer).await?;
         let Some(delivery) = decode(&buffer[..len], host) else {
             continue;
         };
-        fabric
+        driver
             .state()
             .under_way
             .retain(|(_, other)| (other.packet, other.copy) != (delivery.packet, delivery.copy));
         let mut world = shared.lock();
         world.arrive(delivery);
         world.settle(host);
-        shared.fabric.put_on_wire(&mut world, host);
+        shared.driver.put_on_wire(&mut world, host);
     }
 }
 
@@ -229,7 +224,7 @@ async fn receive(
 /// hosts lose power (false) or start (true).
 fn begin_tick(
     shared: &Shared,
-    fabric: &Arc<TurmoilFabric>,
+    driver: &Arc<TurmoilTicks>,
     now: Time,
     scenario: &Scenario,
 ) -> Option<Vec<(HostId, bool)>> {
@@ -251,7 +246,7 @@ fn begin_tick(
             }
             DueWhat::Restart(host) if world.restart(host, &scenario.settings) => {
                 power.push((host, true));
-                let mut state = fabric.state();
+                let mut state = driver.state();
                 let arriving = state.take_arriving(now, host);
                 if due.at == now {
                     // It starts at this very moment: what arrives finds its stack, and no program yet.
@@ -266,7 +261,7 @@ fn begin_tick(
         }
     }
     {
-        let mut state = fabric.state();
+        let mut state = driver.state();
         // turmoil delivers at the beginning of the tick; what it did not deliver then found its host down.
         while state.under_way.front().is_some_and(|(at, _)| *at < now)
             && let Some((_, lost)) = state.under_way.pop_front()
@@ -274,13 +269,13 @@ fn begin_tick(
             world.trace.push(now, What::Lost { packet: lost.packet, reason: LossReason::HostDown });
         }
     }
-    world.advance_stacks(shared.fabric.as_ref());
+    world.advance_stacks(shared.driver.as_ref());
     while let Some(waker) = world.timers.pop_due(now) {
         world.count_event();
         waker.wake();
     }
     if world.wire.next_due().is_some_and(|due| due <= now + TICK) {
-        fabric.link.notify_one();
+        driver.link.notify_one();
     }
     Some(power)
 }
