@@ -39,10 +39,11 @@ impl Pair {
     /// A pair of `fixtures/programs`.
     fn of_python(name: &str) -> Pair {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/programs").join(name);
-        // Itself: `python3` may be a script that looks for it first, each time.
+        // Itself: `python3` may be a script that looks for it first, each time. -S: without the machine's
+        // packages, which may take long to look through.
         let itself = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
         let itself = text(&itself.expect("python3").stdout);
-        let python = |file: &str| format!("'{}' '{}'", itself.trim_end(), folder.join(file).display());
+        let python = |file: &str| format!("'{}' -S '{}'", itself.trim_end(), folder.join(file).display());
         Pair { server: python("server.py"), client: format!("{} {{server}}", python("client.py")) }
     }
 

@@ -22,22 +22,28 @@ pub(super) fn testbeds() -> Vec<&'static str> {
     vec!["relay", "lab"]
 }
 
-/// Itself: `python3` may be a script that looks for it first, each time.
-fn python() -> String {
-    static FOUND: OnceLock<String> = OnceLock::new();
-    let find = || {
+/// A `python3` that starts soon: Python itself, where the machine's is a script that looks for it each time,
+/// and without the packages of the machine, which no lesson needs.
+fn python() -> &'static str {
+    static MADE: OnceLock<String> = OnceLock::new();
+    MADE.get_or_init(|| {
         let itself = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
-        itself.map_or_else(
-            |_| String::new(),
-            |itself| String::from_utf8_lossy(&itself.stdout).trim_end().to_owned(),
-        )
-    };
-    FOUND.get_or_init(find).clone()
+        let itself = itself.map_or_else(|_| Vec::new(), |itself| itself.stdout);
+        let made = concat!(env!("CARGO_TARGET_TMPDIR"), "/python/python3");
+        // Another process writes it: what a test starts may inherit a file that is open here, and the
+        // system starts no such file.
+        let write =
+            r#"mkdir -p "${2%/*}" && printf '#!/bin/sh\nexec "%s" -S "$@"\n' "$1" >"$2" && chmod 755 "$2""#;
+        let itself = String::from_utf8_lossy(&itself);
+        let written = Command::new("sh").args(["-c", write, "sh", itself.trim_end(), made]).status();
+        assert!(written.expect("sh").success());
+        made.to_owned()
+    })
 }
 
-/// The search path, with the place of Python itself in front.
+/// The search path, with that `python3` in front.
 pub(super) fn path() -> OsString {
-    let place = Path::new(&python()).parent().map(Path::to_owned).unwrap_or_default();
+    let place = Path::new(python()).parent().map(Path::to_owned).unwrap_or_default();
     let others = std::env::var_os("PATH").unwrap_or_default();
     let all = std::iter::once(place).chain(std::env::split_paths(&others));
     std::env::join_paths(all.filter(|path| !path.as_os_str().is_empty())).expect("a search path")
