@@ -21,9 +21,9 @@ use std::thread;
 use std::time::Instant;
 
 use faultwire::fault::FaultPlan;
-use faultwire_sim::Run;
 use faultwire_sim::search::Tried;
 use faultwire_sim::testbed::{Capability, Clock, TestbedRef};
+use faultwire_sim::{CancellationToken, Run};
 
 use crate::check;
 use crate::claim::Claim;
@@ -31,7 +31,6 @@ use crate::progress::Progress;
 use crate::report::{LabSettings, Report};
 use crate::study::{CheckSpec, Search, Seen, Study};
 use crate::workers;
-use faultwire_sim::CancellationToken;
 
 pub use exhibit::exhibits;
 pub use explain::{Explanation, explain};
@@ -105,7 +104,7 @@ pub fn replay(options: &ReplayOptions) -> Replayed {
     replay_until(options, &CancellationToken::default())
 }
 
-/// The same. Where it is asked to end meanwhile, and runs take real time, the run is refused.
+/// Like `replay`, but cancellable.
 pub fn replay_until(options: &ReplayOptions, token: &CancellationToken) -> Replayed {
     let scenario = (options.study.scenario)(options.testbed).seed(options.seed).on(options.testbed);
     let scenario = scenario.cancelled_by(token);
@@ -183,9 +182,8 @@ pub fn verify(options: &VerifyOptions, progress: &mut dyn Progress) -> Report {
     verify_until(options, progress, &CancellationToken::default())
 }
 
-/// Verifies claims until all is done, or until it is asked to end: then with what it has by then. A claim
-/// whose search was not over is *skipped*, unless a run had broken or shown it; its row counts the runs that
-/// were made.
+/// Like `verify`, but cancellable: then it returns what it has. A claim whose search was not over is
+/// *skipped*, unless a run broke it or was its witness; its row counts the runs that were made.
 #[expect(
     clippy::disallowed_methods,
     reason = "the engine is not simulated: it uses all cores and tells how long it took"

@@ -49,8 +49,7 @@ pub fn expected(subject: &str, testbed: &str, claim: &str) -> Option<&'static st
 #[cfg(test)]
 mod tests {
     use faultwire::fault::FaultPlan;
-    use faultwire_sim::testbed;
-    use faultwire_sim::testbed::TestbedRef;
+    use faultwire_sim::testbed::{self, TestbedRef};
 
     use super::*;
     use crate::claim::Claim;

@@ -1,8 +1,8 @@
-//! How a long search tells how far it is.
+//! Progress of a long search.
 
-/// Is told how far a search is. What is told never changes a result.
+/// Receives progress updates. Implementations must not affect results.
 ///
-/// How many runs a search takes is not known before it is over, so its length is told in steps: a study on a
+/// The number of runs is unknown until a search ends, so its length is counted in steps: a study on a
 /// testbed, or a mutant.
 pub trait Progress {
     /// The work begins: it takes so many steps.
@@ -17,7 +17,7 @@ pub trait Progress {
     fn end(&mut self);
 }
 
-/// Tells nobody.
+/// Ignores all updates.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

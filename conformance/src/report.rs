@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use faultwire::fault::FaultPlan;
 use faultwire_sim::search::Tried;
-use faultwire_sim::testbed;
-use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::testbed::{self, TestbedRef};
 use serde::Serialize;
 
 use crate::claim::{Claim, Modality};

@@ -87,7 +87,7 @@ pub struct Search {
     pub exhaustive: usize,
     /// So many random plans.
     pub random: u64,
-    /// Of so many random plans that are asked for it tries one: more than 1 where a run takes long.
+    /// Run one in this many requested random plans; raise it for slow scenarios.
     pub one_in: u64,
     /// Only where a wide search is asked for.
     pub thorough_only: bool,

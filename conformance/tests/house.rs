@@ -39,9 +39,9 @@ fn imports(src: &Path) -> BTreeMap<String, BTreeSet<String>> {
         let text = text.find("#[cfg(all(test").map_or(text, |end| &text[..end]);
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         let named = imports.entry(module.to_owned()).or_default();
-        for after in code.flat_map(|line| line.split("crate::").skip(1)) {
-            let name: String = after.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
-            named.insert(name);
+        let code = code.collect::<Vec<_>>().join("\n");
+        for after in code.split("crate::").skip(1) {
+            named.extend(first_names(after));
         }
     }
     let modules: BTreeSet<String> = imports.keys().cloned().collect();
@@ -49,6 +49,28 @@ fn imports(src: &Path) -> BTreeMap<String, BTreeSet<String>> {
         named.retain(|name| name != module && modules.contains(name));
     }
     imports
+}
+
+/// The first name of a path, or those of a group of paths: `a::{b, c}, d` in braces is `a` and `d`.
+fn first_names(path: &str) -> Vec<String> {
+    let name = |from: &str| from.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+    let Some(group) = path.strip_prefix('{') else { return vec![name(path)] };
+    let (mut depth, mut begins) = (0, true);
+    let mut names = Vec::new();
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => begins = true,
+            c if begins && !c.is_whitespace() => {
+                names.push(name(&group[at..]));
+                begins = false;
+            }
+            _ => {}
+        }
+    }
+    names
 }
 
 /// What is left when modules that import none of the rest are taken away, again and again: circles, and what
@@ -74,6 +96,8 @@ fn no_modules_import_each_other() {
 
 #[test]
 fn a_circle_is_seen() {
+    assert_eq!(first_names("engine::verify;"), ["engine"]);
+    assert_eq!(first_names("{engine::{a, b}, exit,\n    report};"), ["engine", "exit", "report"]);
     let of = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     let imports = [("a", of(&["b"])), ("b", of(&["c"])), ("c", of(&["b"])), ("d", of(&[]))];
     let imports = imports.map(|(name, named)| (name.to_owned(), named));

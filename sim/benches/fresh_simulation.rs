@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime};
 use divan::Bencher;
 use faultwire::fault::FaultPlan;
 use faultwire::network::{Datagram as _, Network as _};
-use faultwire_sim::testbed::TestbedRef;
-use faultwire_sim::{Net, Result, Scenario, scenario, testbed};
+use faultwire_sim::testbed::{self, TestbedRef};
+use faultwire_sim::{Net, Result, Scenario, scenario};
 
 const ECHOES: usize = 10;
 const SIZE: usize = 100;

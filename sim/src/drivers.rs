@@ -30,11 +30,11 @@ pub const VIRTUAL: TestbedRef = &BuiltIn {
     run: |scenario, plan, _| guarded(scenario, plan, virtual_clock::run),
 };
 
-/// Simulated hosts with our stack in turmoil; time goes by in ticks of one millisecond.
+/// Simulated hosts with our stack in turmoil; time passes in ticks of one millisecond.
 pub const TURMOIL: TestbedRef = &BuiltIn {
     name: "turmoil",
     subject: Subject::OURS,
-    about: "simulated hosts with our stack, in turmoil; time goes by in ticks of 1 ms",
+    about: "simulated hosts with our stack, in turmoil; time passes in ticks of 1 ms",
     clock: Clock::Ticks(1_000),
     lacking: &[(Capability::Minutes, "it takes minutes, in ticks of a millisecond")],
     deviations: &[],

@@ -334,7 +334,7 @@ impl Scenario {
         self
     }
 
-    /// Where to run it; [`VIRTUAL`](crate::testbed::VIRTUAL) if nothing is said.
+    /// Where to run it; by default [`VIRTUAL`](crate::testbed::VIRTUAL).
     #[must_use]
     pub fn on(mut self, testbed: TestbedRef) -> Self {
         self.testbed = testbed;

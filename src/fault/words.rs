@@ -9,7 +9,7 @@ use super::{Action, Anchor, Class, Direction, EventKind, Fault, Packet, PlanEven
 
 /// A word that is none of those expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is none of {expected}")]
+#[error("expected one of {expected}, found {found:?}")]
 #[non_exhaustive]
 pub struct UnknownWord {
     /// The word.
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(direction.to_string().parse(), Ok(direction));
         assert_eq!(
             "sync".parse::<Class>().unwrap_err().to_string(),
-            "\"sync\" is none of syn, data, ack, fin, rst, datagram, fragment, icmp, any"
+            "expected one of syn, data, ack, fin, rst, datagram, fragment, icmp, any, found \"sync\""
         );
     }
 

@@ -78,14 +78,10 @@ impl Refusal {
         io::Error::from_raw_os_error(self.errno)
     }
 
-    /// The likely cause.
-    pub fn cause(&self) -> &'static str {
-        self.advice().0
-    }
-
-    /// What would allow it.
-    pub fn allow(&self) -> &'static str {
-        self.advice().1
+    /// The likely cause, and what would allow it.
+    pub fn remedy(&self) -> String {
+        let (cause, allow) = self.advice();
+        format!("likely cause: {cause}; what would allow it: {allow}")
     }
 
     fn advice(&self) -> (&'static str, &'static str) {
@@ -173,14 +169,7 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {}; likely cause: {}; what would allow it: {}",
-            self.step.text(),
-            self.error(),
-            self.cause(),
-            self.allow()
-        )
+        write!(f, "{}: {}; {}", self.step.text(), self.error(), self.remedy())
     }
 }
 

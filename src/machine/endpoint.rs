@@ -88,7 +88,7 @@ impl<N: Network, M: Machine> Endpoint<N, M> {
         Ok(Endpoint::new(net, socket, Some(peer), machine))
     }
 
-    /// At the side that is called: a socket at `addr`. It answers whoever spoke last.
+    /// Creates the passive side, bound to `addr`. Replies go to the most recent sender.
     ///
     /// # Errors
     /// [`EndpointError::Open`].

@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use faultwire_sim::testbed;
-use faultwire_sim::testbed::Capability;
+use faultwire_sim::testbed::{self, Capability};
 
 use super::error::CommandError;
 use super::{lab, output, select};

@@ -10,9 +10,9 @@ use faultwire::fault::FaultPlan;
 use faultwire_conformance::claim::{CLAIMS, Claim, Modality};
 use faultwire_conformance::engine::{ReplayOptions, Replayed, replay, studies};
 use faultwire_conformance::study::Verdict;
+use faultwire_sim::Run;
 use faultwire_sim::search::{ShrinkLimits, is_minimal};
-use faultwire_sim::testbed::TestbedRef;
-use faultwire_sim::{Run, testbed};
+use faultwire_sim::testbed::{self, TestbedRef};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")

@@ -8,8 +8,7 @@ use faultwire_conformance::claim::{CLAIMS, Claim, Modality};
 use faultwire_conformance::engine::{VerifyOptions, mutants, verify};
 use faultwire_conformance::progress::Silent;
 use faultwire_conformance::report::{Outcome, Report, Row};
-use faultwire_sim::testbed;
-use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::testbed::{self, TestbedRef};
 
 /// The simulated testbeds, verified once for all tests here.
 static REPORT: LazyLock<Report> = LazyLock::new(|| verify(&options(), &mut Silent));

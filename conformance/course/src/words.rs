@@ -59,7 +59,7 @@ pub fn counts(tried: &Tried) -> String {
     )
 }
 
-/// So many of something: `1 plan`, `2 plans`.
+/// A count with its noun: `1 plan`, `2 plans`.
 pub fn counted(count: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
 }

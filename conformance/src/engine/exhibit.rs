@@ -6,8 +6,8 @@ mod example;
 use std::ops::ControlFlow;
 
 use faultwire::fault::FaultPlan;
-use faultwire_sim::testbed::TestbedRef;
-use faultwire_sim::{Run, testbed};
+use faultwire_sim::testbed::{self, TestbedRef};
+use faultwire_sim::{CancellationToken, Run};
 
 use super::finding::{said, smallest};
 use super::mutants::{self, AnyMutant};
@@ -15,7 +15,6 @@ use super::{ReplayOptions, base_name, moment, replay, studies, unit};
 use crate::claim::Claim;
 use crate::report::{Exhibit, Outcome, Reason, Report, Row};
 use crate::study::{CheckSpec, Seen, Study, Verdict};
-use faultwire_sim::CancellationToken;
 
 /// What there is to look at, in the order of the registry.
 pub fn exhibits(report: &Report) -> Vec<Exhibit> {

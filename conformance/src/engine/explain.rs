@@ -1,7 +1,6 @@
 //! What there is to say of one claim: how it is tried, and evidence that is run on the spot.
 
-use faultwire_sim::testbed;
-use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::testbed::{self, TestbedRef};
 
 use super::exhibit;
 use super::{AnyMutant, ReplayOptions, base_name, replay, studies, unit};

@@ -2,10 +2,9 @@
 
 use faultwire::fault::FaultPlan;
 use faultwire_sim::search::{ShrinkLimits, Shrunk};
-use faultwire_sim::{Run, Scenario};
+use faultwire_sim::{CancellationToken, Run, Scenario};
 
 use crate::study::{Check, CheckSpec, Study, Verdict};
-use faultwire_sim::CancellationToken;
 
 /// A break of a guaranteed claim or a witness of a possible one.
 #[derive(Clone, Debug)]

@@ -9,15 +9,14 @@ use std::thread;
 
 use faultwire::fault::FaultPlan;
 use faultwire::stack::Mutant;
-use faultwire_sim::testbed::{Capability, TestbedRef};
-use faultwire_sim::{End, Run, Scenario, testbed};
+use faultwire_sim::testbed::{self, Capability, TestbedRef};
+use faultwire_sim::{CancellationToken, End, Run, Scenario};
 
 use super::finding::smallest_of;
 use super::{Tell, studies};
 use crate::progress::Progress;
 use crate::study::{CheckSpec, ProgramMutant, Search, Seen, Study, Verdict};
 use crate::workers;
-use faultwire_sim::CancellationToken;
 
 /// What became of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -77,8 +77,7 @@ fn is_guaranteed(claim: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use faultwire_sim::testbed;
-    use faultwire_sim::testbed::TestbedRef;
+    use faultwire_sim::testbed::{self, TestbedRef};
 
     use super::*;
     use crate::engine::studies;

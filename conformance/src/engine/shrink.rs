@@ -9,13 +9,12 @@ use std::fmt;
 use faultwire::fault::FaultPlan;
 use faultwire_sim::search::{ShrinkLimits, Shrunk};
 use faultwire_sim::testbed::TestbedRef;
-use faultwire_sim::{End, Run, Scenario};
+use faultwire_sim::{CancellationToken, End, Run, Scenario};
 
 use super::finding::named;
 use super::unit;
 use crate::claim::Claim;
 use crate::study::{CheckSpec, Study, Verdict};
-use faultwire_sim::CancellationToken;
 
 /// Runs that are made, where runs do not repeat, until one shows something.
 const TRIES_MAX: u64 = 5;

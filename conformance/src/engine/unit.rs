@@ -12,13 +12,12 @@ use std::time::Instant;
 use faultwire::errno::Errno;
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire_sim::search::Tried;
-use faultwire_sim::testbed::{Capability, TestbedRef};
-use faultwire_sim::{End, Run, Scenario};
+use faultwire_sim::testbed::{Capability, Subject, TestbedRef};
+use faultwire_sim::{CancellationToken, End, Run, Scenario};
 
 use super::finding::{Finding, named, shrunk, smallest};
 use super::{Tell, VerifyOptions};
 use crate::study::{CheckSpec, Search, Study, Verdict};
-use faultwire_sim::CancellationToken;
 
 /// What a study's runs on a testbed say of one claim.
 #[derive(Clone, Debug)]
@@ -94,7 +93,7 @@ impl Trouble {
     /// Whether a check saw nothing since the testbed has no such socket option. Ours and the kernel have all
     /// that the studies use: there it would be a fault, and so it is where a run did not come to its end.
     fn excuses(&self, testbed: TestbedRef, exercised: u64) -> bool {
-        let may_lack = testbed.subject().name == "turmoil";
+        let may_lack = testbed.subject() == Subject::TURMOIL;
         let ended = self.stalled.is_none() && self.failed.is_none() && self.refused.is_none();
         may_lack && self.lacks_option && ended && exercised == 0
     }

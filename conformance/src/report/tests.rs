@@ -1,6 +1,5 @@
 use faultwire::fault::{Action, Class, Packet};
-use faultwire_sim::testbed;
-use faultwire_sim::testbed::{Capability, TestbedRef};
+use faultwire_sim::testbed::{self, Capability, TestbedRef};
 
 use super::*;
 

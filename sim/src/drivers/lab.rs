@@ -1,7 +1,7 @@
 //! Hosts of the real kernel and hosts of ours, with the wire between them, on the real clock.
 //!
-//! A run in which packets were lost outside of the plan proves nothing: it is made again, twice at most, and
-//! that is counted. (So is one in which something planned did not take place: [`Scenario::run_in_full`].)
+//! A run with unplanned packet loss is discarded and retried up to twice; retries are counted. (So is one in
+//! which something planned did not take place: [`Scenario::run_in_full`].)
 //!
 //! A host that starts again after it lost power is another one with the same addresses, which was made before
 //! the run and which nobody has used: a namespace of its own, or a new stack. So no socket, no route and no
@@ -41,7 +41,7 @@ pub(crate) fn probe() -> Result<Option<&'static str>, Unavailable> {
         )),
         Err(LabError::Refused(refusal)) => Err(Unavailable {
             step: refusal.step.text().to_owned(),
-            allow: format!("likely cause: {}; what would allow it: {}", refusal.cause(), refusal.allow()),
+            allow: refusal.remedy(),
             source: Some(refusal.error()),
         }),
         Err(error) => Err(Unavailable {

@@ -165,7 +165,7 @@ fn hosts_see_the_same_on_both_drivers_whatever_the_plan() {
     }
 }
 
-/// `virtual` without faults, under a name of its own: a testbed that comes from outside.
+/// A testbed from outside: `virtual`, without faults.
 #[derive(Debug)]
 struct Calm;
 

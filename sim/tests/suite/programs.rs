@@ -5,8 +5,8 @@ use std::time::Duration;
 use faultwire::fault::{Action, Class, FaultPlan, Packet};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire::program::{ClientError, Limits, bind, bulk, listen, numbered, tcp, udp};
-use faultwire_sim::testbed::TestbedRef;
-use faultwire_sim::{End, Result, scenario, testbed};
+use faultwire_sim::testbed::{self, TestbedRef};
+use faultwire_sim::{End, Result, scenario};
 
 const SIMULATED: [TestbedRef; 2] = [testbed::VIRTUAL, testbed::TURMOIL];
 const PATIENCE: Duration = Duration::from_millis(200);

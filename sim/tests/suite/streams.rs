@@ -7,8 +7,8 @@ use faultwire::errno::Errno;
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::network::{Listener as _, Network as _, Stream as _};
 use faultwire_sim::search::{Family, RandomFaults};
-use faultwire_sim::testbed::TestbedRef;
-use faultwire_sim::{End, Net, Result, Scenario, scenario, testbed};
+use faultwire_sim::testbed::{self, TestbedRef};
+use faultwire_sim::{End, Net, Result, Scenario, scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const SIMULATED: [TestbedRef; 2] = [testbed::VIRTUAL, testbed::TURMOIL];

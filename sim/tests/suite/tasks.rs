@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use faultwire::fault::FaultPlan;
 use faultwire::network::{Listener as _, Network as _};
-use faultwire_sim::testbed::TestbedRef;
-use faultwire_sim::{End, Net, NetStream, Result, Settings, handled, scenario, testbed};
+use faultwire_sim::testbed::{self, TestbedRef};
+use faultwire_sim::{End, Net, NetStream, Result, Settings, handled, scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const TESTBEDS: [TestbedRef; 4] =

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use faultwire_sim::End;
 use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::{CancellationToken, End};
 
 use super::super::bar::Bar;
 use super::super::error::CommandError;
@@ -18,7 +18,6 @@ use faultwire_conformance::engine::{self, ReplayOptions, Still};
 use faultwire_conformance::exit;
 use faultwire_conformance::progress::Progress as _;
 use faultwire_conformance::report::{harmless, paragraph};
-use faultwire_sim::CancellationToken;
 
 /// What became of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

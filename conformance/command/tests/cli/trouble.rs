@@ -24,8 +24,8 @@ fn without_threads(dir: &Path, args: &[&str]) -> Option<std::process::Output> {
     // Whoever it runs as must be allowed to read it.
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).expect("its mode");
     let program = dir.join("faultwire");
-    // By a process of its own: a process that another test starts meanwhile would inherit the file, open for
-    // writing, and the system starts no such program.
+    // Another process copies it: what a test starts may inherit a file that is open for writing here, and the
+    // system starts no such file.
     let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_faultwire")).arg(&program).status();
     assert!(copied.expect("cp, of POSIX").success());
     // root has no such limit. 60 001 is nobody who has other processes.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use faultwire::fault::{Class, FaultPlan};
 use faultwire::network::{Datagram as _, Listener as _, Network as _};
 use faultwire::trace::{Call, HostId, LossReason, What};
-use faultwire_sim::testbed::TestbedRef;
-use faultwire_sim::{End, Net, Run, scenario, testbed};
+use faultwire_sim::testbed::{self, TestbedRef};
+use faultwire_sim::{End, Net, Run, scenario};
 use tokio::io::AsyncReadExt as _;
 
 use crate::bench::helper;

@@ -2,8 +2,8 @@
 
 use faultwire::fault::FaultPlan;
 use faultwire::network::{Datagram as _, Network as _};
-use faultwire_sim::testbed::TestbedRef;
-use faultwire_sim::{End, Net, Run, scenario, testbed};
+use faultwire_sim::testbed::{self, TestbedRef};
+use faultwire_sim::{End, Net, Run, scenario};
 
 use crate::bench::helper;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use faultwire::fault::FaultPlan;
 use faultwire::network::{Listener as _, Network as _};
 use faultwire::trace::{Call, What};
-use faultwire_sim::testbed::TestbedRef;
-use faultwire_sim::{Run, scenario, testbed};
+use faultwire_sim::testbed::{self, TestbedRef};
+use faultwire_sim::{Run, scenario};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 

@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 
 use faultwire::time::Time;
-use faultwire_sim::testbed::TestbedRef;
-use faultwire_sim::{End, testbed};
+use faultwire_sim::End;
+use faultwire_sim::testbed::{self, TestbedRef};
 use proptest::prelude::{Strategy, any, prop_assert, prop_oneof, proptest};
 
 use super::super::packet::Packet;

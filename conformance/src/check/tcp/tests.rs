@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use faultwire::errno::Errno;
 use faultwire::fault::FaultPlan;
-use faultwire_sim::testbed::{Capability, TestbedRef};
-use faultwire_sim::{End, Run, Scenario, testbed};
+use faultwire_sim::testbed::{self, Capability, TestbedRef};
+use faultwire_sim::{End, Run, Scenario};
 
 use super::{life, studies};
 use crate::claim::{Claim, Modality};

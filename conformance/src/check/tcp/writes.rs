@@ -9,8 +9,8 @@ use faultwire::network::Network;
 use faultwire::stack::SocketOption;
 use faultwire::trace::Call;
 use faultwire_sim::search::{Family, Member};
-use faultwire_sim::testbed::{Capability, Clock, TestbedRef};
-use faultwire_sim::{Net, Run, Scenario, testbed};
+use faultwire_sim::testbed::{self, Capability, Clock, TestbedRef};
+use faultwire_sim::{Net, Run, Scenario};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::calls::{Side, connections, passed, side};

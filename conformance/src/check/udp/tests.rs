@@ -5,8 +5,8 @@ use faultwire::errno::Errno;
 use faultwire::fault::{Fault, FaultPlan};
 use faultwire::stack::Mutant;
 use faultwire::trace::Call;
-use faultwire_sim::testbed::{Capability, TestbedRef};
-use faultwire_sim::{Run, Settings, testbed};
+use faultwire_sim::testbed::{self, Capability, TestbedRef};
+use faultwire_sim::{Run, Settings};
 
 use super::*;
 use crate::claim::{CLAIMS, Claim, Modality};

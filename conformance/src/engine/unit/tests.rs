@@ -1,5 +1,4 @@
-use faultwire_sim::testbed;
-use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::testbed::{self, TestbedRef};
 use std::sync::mpsc;
 
 use faultwire::time::Time;
