@@ -15,14 +15,15 @@ mod shrink;
 mod still;
 mod unit;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::collections::BTreeMap;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
 use faultwire::fault::FaultPlan;
 use faultwire_sim::search::Tried;
 use faultwire_sim::testbed::{Capability, Clock, TestbedRef};
+use faultwire_sim::workers::side_by_side;
 use faultwire_sim::{CancellationToken, Run};
 
 use crate::check;
@@ -30,7 +31,6 @@ use crate::claim::Claim;
 use crate::progress::Progress;
 use crate::report::{LabSettings, Report};
 use crate::study::{CheckSpec, Search, Seen, Study};
-use crate::workers;
 
 pub use exhibit::exhibits;
 pub use explain::{Explanation, explain};
@@ -52,8 +52,8 @@ pub struct VerifyOptions {
     pub testbeds: Vec<TestbedRef>,
     /// Those of them that are unavailable here, and why: every row of theirs is skipped.
     pub unavailable: Vec<(TestbedRef, String)>,
-    /// How many random plans each study tries on `virtual` in place of its own number, and an eighth of it in
-    /// turmoil. A study that tries none of its own tries none.
+    /// How many random plans each study tries on `virtual` in place of the study's number, and an eighth of it in
+    /// turmoil. A study that tries no random plans tries none.
     pub cases: Option<u64>,
     /// Searches wider: ten times the random plans, all singles and pairs in turmoil too, all singles on the
     /// relay.
@@ -130,11 +130,11 @@ impl VerifyOptions {
     ///
     /// `virtual` runs pairs and all random plans; turmoil a sample of the singles and of the random plans.
     /// Runs on the relay and in a lab take real time. The relay gets the plans of [`unit::relay_plans`]; a
-    /// lab gets some singles, and some random plans where a wide search is asked for.
+    /// lab gets some singles, and some random plans in a thorough search.
     fn search(&self, study: &Study, testbed: TestbedRef) -> Search {
         let own = study.search;
         let random = match self.cases {
-            // What no plan has a part in is not searched, whatever is asked for.
+            // A scenario in which no plan has a part is never searched.
             _ if own.random == 0 => 0,
             Some(cases) => cases.div_ceil(own.one_in.max(1)),
             None if self.thorough => own.random * 10,
@@ -247,38 +247,26 @@ fn run_units(
     let all = labs.iter().chain(&simulated).chain(&real);
     progress.begin(all.filter(|(_, unit)| unit.has_work(options)).count() as u64);
 
-    let parts: Mutex<rounds::Done> = Mutex::default();
-    let (tell, told) = mpsc::channel::<Tell>();
-    let work = |queue: &[(usize, &Unit)], next: &AtomicUsize, tell: &mpsc::Sender<Tell>| {
-        while let Some((index, unit)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if token.is_cancelled() {
-                let not_begun = unit.not_begun(options);
-                parts.lock().unwrap_or_else(PoisonError::into_inner).insert(*index, not_begun);
-                continue;
-            }
+    let work = |(index, unit): &(usize, &Unit), tell: &mpsc::Sender<Tell<unit::Done>>| {
+        let done = if token.is_cancelled() {
+            unit.not_begun(options)
+        } else {
             let name = unit.has_work(options).then(|| format!("{} on {}", unit.study.name, unit.testbed));
             // The receiver is gone only when the whole verification is.
-            let say = |what: fn(String) -> Tell| name.clone().map(|name| tell.send(what(name)));
+            let say =
+                |what: fn(String) -> Tell<_>| name.clone().is_some_and(|it| tell.send(what(it)).is_ok());
             let _ = say(Tell::Starts);
             let done = unit.guarded(options, || unit.run(options, tell, token));
             let _ = say(Tell::Done);
-            parts.lock().unwrap_or_else(PoisonError::into_inner).insert(*index, done);
-        }
+            done
+        };
+        let _ = tell.send(Tell::Result(*index, done));
     };
-    let next: [AtomicUsize; 3] = Default::default();
-    thread::scope(|scope| {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let queues = [(&simulated, cores), (&real, REAL_AT_ONCE), (&labs, LABS_AT_ONCE)];
-        for ((queue, at_once), next) in queues.into_iter().zip(&next) {
-            for _ in 0..at_once.min(queue.len()) {
-                let (tell, work) = (tell.clone(), &work);
-                workers::start(scope, move || work(queue, next, &tell));
-            }
-        }
-        drop(tell);
-        told.into_iter().for_each(|what| what.tell(progress));
-    });
-    parts.into_inner().unwrap_or_else(PoisonError::into_inner)
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let queues = [(&*simulated, cores), (&*real, REAL_AT_ONCE), (&*labs, LABS_AT_ONCE)];
+    let mut parts = rounds::Done::new();
+    side_by_side(&queues, &work, &mut |what| what.tell(progress, &mut parts));
+    parts
 }
 
 /// Units over real sockets that run side by side: they wait more than they work.
@@ -287,19 +275,22 @@ const REAL_AT_ONCE: usize = 4;
 /// Units in labs that run side by side: they mostly wait. Each takes some twenty descriptors.
 const LABS_AT_ONCE: usize = 32;
 
-/// What a unit tells of its progress.
-pub(crate) enum Tell {
+/// What a thread tells of its work.
+pub(crate) enum Tell<T> {
     Starts(String),
     Ran(u64),
     Done(String),
+    /// What came out of the work at that place.
+    Result(usize, T),
 }
 
-impl Tell {
-    fn tell(self, progress: &mut dyn Progress) {
+impl<T> Tell<T> {
+    fn tell(self, progress: &mut dyn Progress, results: &mut BTreeMap<usize, T>) {
         match self {
             Tell::Starts(name) => progress.starts(&name),
             Tell::Ran(runs) => progress.ran(runs),
             Tell::Done(name) => progress.done(&name),
+            Tell::Result(place, result) => drop(results.insert(place, result)),
         }
     }
 }
@@ -337,7 +328,7 @@ mod tests {
         }
     }
 
-    /// Asks for the end once so many runs were made.
+    /// Cancels once this many runs were made.
     struct EndsAfter(u64, CancellationToken);
 
     impl Progress for EndsAfter {

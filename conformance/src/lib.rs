@@ -16,4 +16,3 @@ pub mod loss;
 pub mod progress;
 pub mod report;
 pub mod study;
-pub mod workers;

@@ -6,7 +6,7 @@
 
 use faultwire::fault::FaultPlan;
 use faultwire_sim::testbed::{Capability, TestbedRef};
-use faultwire_sim::{Run, Scenario};
+use faultwire_sim::{Explorer, Run, Scenario};
 
 /// A check: looks at one run.
 pub type Check = fn(&Run) -> Seen;
@@ -77,6 +77,18 @@ impl Study {
     /// Why a testbed cannot carry the scenario, if it cannot.
     pub fn refusal(&self, testbed: TestbedRef) -> Option<&'static str> {
         self.needs.iter().find_map(|need| testbed.lacks(*need))
+    }
+
+    /// The search through every plan of up to `exhaustive` faults and the study's own plans, of which `select`
+    /// makes those that are tried.
+    pub(crate) fn explorer(
+        &self,
+        scenario: Scenario,
+        exhaustive: usize,
+        select: impl Fn(&Run, Vec<FaultPlan>) -> Vec<FaultPlan> + Send + Sync + 'static,
+    ) -> Explorer {
+        let (plans, of) = (self.plans, scenario.clone());
+        scenario.exhaustive(exhaustive).plans(move |fault_free| select(fault_free, plans(&of)))
     }
 }
 

@@ -253,14 +253,7 @@ fn conclude(shared: &Shared, plan: &FaultPlan) -> Run {
         End::Finished
     };
     let end = end_after_panics(end, |host| world.trace.host_name(host).to_owned());
-    Run {
-        plan: plan.clone(),
-        trace: std::mem::take(&mut world.trace),
-        end,
-        fired: world.fired(),
-        elapsed: world.now,
-        retries: 0,
-    }
+    Run::new(plan.clone(), std::mem::take(&mut world.trace), end, world.fired(), world.now)
 }
 
 #[cfg(test)]

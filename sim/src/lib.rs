@@ -1,11 +1,12 @@
 #![forbid(unsafe_code)]
 //! Deterministic network simulation with faults as data.
 //!
-//! [`scenario`] is where to start: it says what the hosts do and how hard to search for a plan of faults that
-//! breaks it. A [`testbed`] is where it runs; a [`Run`] is what is known afterwards.
+//! [`scenario`] is where to start: it says what the hosts do. A [`testbed`] is where it runs; a [`Run`] is what
+//! is known afterwards. An [`Explorer`] searches for the plans of faults under which it fails.
 
 mod cancel;
 mod drivers;
+mod explorer;
 pub mod failure;
 mod net;
 mod program;
@@ -14,13 +15,15 @@ mod scenario;
 pub mod search;
 pub mod seed;
 mod settings;
+pub mod workers;
 mod world;
 
 pub use cancel::CancellationToken;
+pub use explorer::{Event, Exploration, Explorer, Failure, Rate, Repeats, Signature};
 pub use net::{Net, NetDatagram, NetListener, NetStream};
 pub use program::handled;
 pub use run::{End, Run};
-pub use scenario::{BoxError, Ending, Failure, Result, Scenario};
+pub use scenario::{BoxError, Ending, Result, Scenario};
 pub use settings::Settings;
 
 #[cfg(all(feature = "lab", target_os = "linux"))]

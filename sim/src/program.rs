@@ -138,7 +138,7 @@ pub(crate) fn end_after_panics(end: End, host_name: impl Fn(HostId) -> String) -
         End::Failed { host: Some(host), message } => format!("; then {host}: {message}"),
         End::Failed { host: None, message } => format!("; then {message}"),
         End::Stalled { limit, .. } => format!("; then the run stalled: not done after {limit}"),
-        End::Refused { .. } => return end,
+        End::Unconfirmed { .. } | End::Refused { .. } => return end,
     };
     End::Failed { host, message: format!("a spawned task {}{then}", first.text) }
 }

@@ -6,6 +6,7 @@ use faultwire::trace::Trace;
 
 /// One scenario under one plan, run.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Run {
     /// The plan it ran under.
     pub plan: FaultPlan,
@@ -17,9 +18,25 @@ pub struct Run {
     pub fired: Fired,
     /// When it ended, since its start.
     pub elapsed: Time,
-    /// How often it was made anew, in a lab: packets were lost outside of the plan, or something planned did
+    /// How often it was retried, in a lab: packets were lost outside of the plan, or something planned did
     /// not take place.
     pub retries: u32,
+    /// Why it proves nothing, on a real machine: packets were lost outside of the plan. It is retried then.
+    pub disturbed: Option<String>,
+    /// What its programs wrote, on a testbed that runs commands.
+    pub output: String,
+}
+
+impl Run {
+    /// A run that was made once.
+    pub fn new(plan: FaultPlan, trace: Trace, end: End, fired: Fired, elapsed: Time) -> Run {
+        Run { plan, trace, end, fired, elapsed, retries: 0, disturbed: None, output: String::new() }
+    }
+
+    /// Whether the testbed could not run it.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.end, End::Refused { .. })
+    }
 }
 
 /// How a run ended.
@@ -41,6 +58,11 @@ pub enum End {
         limit: String,
         /// What each host's sockets were at.
         sockets: Vec<String>,
+    },
+    /// It failed once, and not in the same way when it ran again under the same plan.
+    Unconfirmed {
+        /// How it failed.
+        message: String,
     },
     /// The testbed could not run it.
     Refused {

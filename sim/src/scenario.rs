@@ -1,9 +1,6 @@
-//! The scenario builder: what the hosts do in a run, and how hard to search for a plan that breaks it.
+//! The scenario builder: what the hosts do in a run, and what may go wrong with them.
 
-mod check;
 mod memory;
-mod search;
-mod shrink;
 mod testbed;
 
 use std::fmt;
@@ -20,12 +17,9 @@ use crate::cancel::CancellationToken;
 use crate::net::Net;
 use crate::program::ProgramFuture;
 use crate::run::{End, Run};
-use crate::search::{Family, Member, RandomFaults};
+use crate::search::{Family, Grid, Member, RandomFaults};
 use crate::settings::Settings;
 
-pub use search::Failure;
-#[cfg(all(feature = "lab", target_os = "linux"))]
-pub(crate) use search::RETRIES_MAX;
 pub use testbed::{Capabilities, Capability, Clock, Subject, Testbed, TestbedRef, Unavailable};
 
 /// Any error of a program.
@@ -65,6 +59,15 @@ impl<T, E: Into<BoxError>> Ending for std::result::Result<T, E> {
     }
 }
 
+/// How often a run on a real machine is retried.
+const RETRIES_MAX: u32 = 2;
+
+/// The programs' own timeout, where the scenario does not say it.
+const TIMEOUT: Duration = Duration::from_millis(200);
+/// Like `TIMEOUT`, but in a lab. Random plans delay packets by four of it at most: less than programs listen
+/// there for what is late.
+const TIMEOUT_IN_LAB: Duration = Duration::from_millis(60);
+
 /// Hosts of a scenario at most: they share a /24.
 pub(crate) const HOSTS_MAX: usize = 200;
 /// Bytes of a scenario's name at most.
@@ -78,7 +81,8 @@ pub(crate) struct HostSpec {
     pub(crate) is_client: bool,
 }
 
-/// What the hosts of a run do, and how hard to search for a plan that breaks it.
+/// What the hosts of a run do, where they run, and what may go wrong with them. An
+/// [`Explorer`](crate::Explorer) searches for a plan under which it fails.
 ///
 /// The run ends when every client's future has ended; servers are stopped then. A program's error or panic, a
 /// panic in a task that it spawned, a broken invariant, and a run that stalls are failures. A spawned task's
@@ -96,9 +100,6 @@ pub struct Scenario {
     pub(crate) settings: Settings,
     pub(crate) base: FaultPlan,
     pub(crate) testbed: TestbedRef,
-    pub(crate) exhaustive: usize,
-    pub(crate) random: u64,
-    pub(crate) runs_max: Option<u64>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) random_faults: Option<RandomFaults>,
     pub(crate) variants: Option<Variants>,
@@ -126,9 +127,6 @@ impl Scenario {
             base: FaultPlan::default(),
             testbed,
             cancellation: CancellationToken::default(),
-            exhaustive: 0,
-            random: 0,
-            runs_max: None,
             timeout: None,
             random_faults: None,
             variants: None,
@@ -204,20 +202,6 @@ impl Scenario {
         self
     }
 
-    /// Tries every plan of up to `faults` faults of the grid, adaptively.
-    #[must_use]
-    pub fn exhaustive(mut self, faults: usize) -> Self {
-        self.exhaustive = faults;
-        self
-    }
-
-    /// Tries that many random plans.
-    #[must_use]
-    pub fn random(mut self, plans: u64) -> Self {
-        self.random = plans;
-        self
-    }
-
     /// Where single faults are tried, tries as well what becomes of a run in which this host loses power
     /// after a packet, for each packet of the fault-free run.
     #[must_use]
@@ -226,7 +210,7 @@ impl Scenario {
         self
     }
 
-    /// Tries pairs of flipped bits too that cancel in the transport's checksum, in up to so many places of
+    /// Also tries pairs of flipped bits that cancel in the transport's checksum, in up to `places` places of
     /// each packet.
     #[must_use]
     pub fn cancelling_bits(mut self, places: u32) -> Self {
@@ -291,14 +275,14 @@ impl Scenario {
         self.variants(move |words| member(&family.parse(words)?))
     }
 
-    /// The virtual time after which a run counts as stalled; 600 s if nothing is said.
+    /// The virtual time after which a run counts as stalled; 600 s by default.
     #[must_use]
     pub fn time_max(mut self, time_max: Duration) -> Self {
         self.settings.time_max = time_max;
         self
     }
 
-    /// Timers and limits of the TCP in the simulated hosts; Linux's, mostly, if nothing is said.
+    /// Timers and limits of the TCP in the simulated hosts; mostly Linux's by default.
     #[must_use]
     pub fn tcp(mut self, tcp: faultwire::tcp::Config) -> Self {
         self.settings.tcp = tcp;
@@ -310,13 +294,6 @@ impl Scenario {
     #[must_use]
     pub fn mutant(mut self, mutant: faultwire::stack::Mutant) -> Self {
         self.settings.mutant = Some(mutant);
-        self
-    }
-
-    /// Runs at most that many plans of the sweep, an even sample where there are more.
-    #[must_use]
-    pub fn runs_max(mut self, runs: u64) -> Self {
-        self.runs_max = Some(runs);
         self
     }
 
@@ -452,13 +429,52 @@ impl Scenario {
         run
     }
 
+    /// Runs it once under a plan; in a lab again, twice at most, where something planned did not take place.
+    pub fn run_in_full(&self, plan: &FaultPlan) -> Run {
+        let mut run = self.run(plan);
+        for _ in 0..RETRIES_MAX {
+            if !self.testbed.is_live() || run.fired.all() || run.is_refused() || self.is_cancelled() {
+                break;
+            }
+            let retries = run.retries + 1;
+            run = self.run(plan);
+            run.retries += retries;
+        }
+        run
+    }
+
+    /// The single faults that an exhaustive search tries on each packet.
+    pub fn grid(&self) -> Grid {
+        let rtt = self.base.link.numbers().delay() * 2;
+        let timeout = self.timeout.unwrap_or(if self.testbed.is_live() { TIMEOUT_IN_LAB } else { TIMEOUT });
+        let grid = Grid::new(rtt, timeout).cancelling_bits(self.cancelling_bits);
+        match self.testbed.clock() {
+            Clock::Ticks(_) => grid.whole_ticks(),
+            Clock::Real if self.testbed.is_live() => grid.steady(),
+            _ => grid,
+        }
+    }
+
     fn run_there(&self, plan: &FaultPlan) -> Run {
         memory::keep_for_the_next_run();
         let is_faulty = !plan.faults.is_empty() || !plan.events.is_empty();
         if is_faulty && !self.testbed.has(Capability::Faults) {
             return self.refused(plan, format!("the testbed {} carries no faults", self.testbed));
         }
-        self.testbed.run(self, plan)
+        let mut retries = 0;
+        loop {
+            let mut run = self.testbed.run(self, plan);
+            let Some(why) = run.disturbed.take() else { return Run { retries, ..run } };
+            if self.is_cancelled() {
+                return self.refused(plan, "it was cancelled".to_owned());
+            }
+            tracing::debug!(scenario = self.name, why, "the run was disturbed");
+            if retries == RETRIES_MAX {
+                let run = self.troubled(plan, format!("{why}, and in two more runs as well"));
+                return Run { retries, ..run };
+            }
+            retries += 1;
+        }
     }
 
     /// A run that its testbed does not carry, and why.
@@ -473,13 +489,6 @@ impl Scenario {
 
     fn not_run(&self, plan: &FaultPlan, end: End) -> Run {
         let (faults, events) = (vec![false; plan.faults.len()], vec![false; plan.events.len()]);
-        Run {
-            plan: plan.clone(),
-            trace: Trace::new(self.host_names()),
-            end,
-            fired: Fired { faults, events },
-            elapsed: Time::ZERO,
-            retries: 0,
-        }
+        Run::new(plan.clone(), Trace::new(self.host_names()), end, Fired { faults, events }, Time::ZERO)
     }
 }

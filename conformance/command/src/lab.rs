@@ -138,8 +138,7 @@ struct OnceArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 First the pair runs without faults, and must succeed. Then it runs under every plan of one fault on
-a packet that those runs had: each dropped, then each doubled, held back, delayed, damaged. Then
-under random plans of two to four faults. Several runs go on side by side, each in hosts of its own;
+a packet that all of those runs had, and then under random plans of up to eight faults. Several runs go on side by side, each in hosts of its own;
 commands that write files should not write the same ones, or --jobs 1 keeps them apart. A lab is not
 a sandbox: see faultwire lab --help.
 
@@ -147,8 +146,9 @@ The client fails if it exits with another code than 0, is ended by a signal, or 
 may. The server fails if it ends with another code than 0 or by a signal, SIGTERM aside when it is
 asked to end after the client. The first plan that makes the pair fail twice in the same way is made
 smaller as long as it fails in that way, and written with both commands to a file that
-`faultwire lab --plan` takes. A run in which packets were lost outside of the plan, or the plan did
-not take place, is repeated, twice at most.
+`faultwire lab --plan` takes. With --kinds the search goes on: a failure of a kind that is known
+(how the pair ended, what never arrived) is counted, and hides no other. A run in which packets were
+lost outside of the plan, or the plan did not take place, is retried, twice at most.
 
 Example:
   faultwire lab search --server 'python3 server.py' --client 'python3 client.py {server}'
@@ -187,6 +187,10 @@ struct SearchArgs {
     /// The seed of the random plans
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
+    /// Go on until this many kinds of failure are found; each plan after the first goes to
+    /// NAME-2.toml, NAME-3.toml, …
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=100))]
+    kinds: u8,
     /// How many runs go on side by side [default: two for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,

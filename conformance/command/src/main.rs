@@ -9,7 +9,6 @@ mod call;
 mod capture;
 mod claims;
 mod compare;
-mod crew;
 mod ctrl_c;
 mod error;
 mod explain;
@@ -205,9 +204,8 @@ mod tests {
         assert_eq!(guarded(|| panic!("on purpose, in a test")), exit::INTERNAL);
         // Workers' panics reach the thread that waits for them.
         let by_a_worker = || {
-            std::thread::scope(|scope| {
-                faultwire_conformance::workers::start(scope, || panic!("on purpose, in a test"))
-            });
+            let work = |_: &u8, _: &std::sync::mpsc::Sender<()>| panic!("on purpose, in a test");
+            faultwire_sim::workers::side_by_side(&[(&[1, 2], 2)], &work, &mut |()| {});
             exit::AS_CLAIMED
         };
         assert_eq!(guarded(by_a_worker), exit::INTERNAL);

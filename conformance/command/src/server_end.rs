@@ -41,14 +41,21 @@ impl PartialEq for Death {
 
 impl Eq for Death {}
 
+impl Death {
+    /// What the server does, whenever it was: `exits with 101`.
+    pub(super) fn status(&self) -> String {
+        match (signal(self.status), self.status.code()) {
+            (Some(signal), _) => format!("is ended by signal {signal}"),
+            (None, Some(code)) => format!("exits with {code}"),
+            (None, None) => "ends without an exit code".to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Death {
     /// What the server does: `exits with 101 by itself`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (signal(self.status), self.status.code()) {
-            (Some(signal), _) => write!(f, "is ended by signal {signal}")?,
-            (None, Some(code)) => write!(f, "exits with {code}")?,
-            (None, None) => f.write_str("ends without an exit code")?,
-        }
+        f.write_str(&self.status())?;
         f.write_str(if self.was_asked { " when it is asked to end (SIGTERM)" } else { " by itself" })
     }
 }

@@ -3,15 +3,13 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{OnceLock, mpsc};
-use std::thread;
+use std::sync::mpsc;
 
 use faultwire::fault::{Action, FaultPlan};
-use faultwire_sim::search::Tried;
-use faultwire_sim::{End, Run, Scenario};
-
 use faultwire_conformance::progress::Progress;
-use faultwire_conformance::workers;
+use faultwire_sim::search::Tried;
+use faultwire_sim::workers::side_by_side;
+use faultwire_sim::{End, Explorer, Failure, Run, Scenario, Signature};
 
 /// How many random plans are tried for a failure that no single fault shows, before all pairs are.
 const RANDOM_PLANS: u64 = 500;
@@ -37,6 +35,14 @@ pub struct Broken {
     pub shrink_runs: u64,
 }
 
+impl Broken {
+    /// What a failure says; what was tried until it was found is for the caller to add.
+    fn of(failure: Failure) -> Broken {
+        let Failure { smallest: run, is_minimal, shrink_runs, .. } = failure;
+        Broken { how: how(&run).unwrap_or_default(), run, is_minimal, tried: Tried::default(), shrink_runs }
+    }
+}
+
 /// A program held.
 #[derive(Clone, Debug)]
 pub struct Held {
@@ -52,14 +58,14 @@ pub struct Worthless(pub String);
 /// How hard a program is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldOptions {
-    /// Every plan of up to so many faults of the grid.
+    /// Every plan of up to this many faults of the grid.
     pub exhaustive: usize,
     /// So many random plans, over each link.
     pub random: u64,
 }
 
 /// How a run failed, if it did.
-fn failure(run: &Run) -> Option<String> {
+fn how(run: &Run) -> Option<String> {
     match &run.end {
         End::Failed { host: None, message } => Some(message.trim_start_matches("the check: ").to_owned()),
         End::Failed { host: Some(host), message } => Some(format!("{host}: {message}")),
@@ -69,15 +75,10 @@ fn failure(run: &Run) -> Option<String> {
     }
 }
 
-/// Whether a run fails, and all of its plan took place.
-fn shows_failure(run: &Run) -> bool {
-    !matches!(run.end, End::Finished | End::Refused { .. }) && run.fired.all()
-}
-
 /// Looks for the smallest plan under which one of the scenarios fails: no fault at all, single faults of the
-/// grid, random plans, pairs of the grid. The first stage that shows a failure ends the search; some of its
-/// failing plans are shrunk, and the smallest of what comes out is taken: the one with the fewest faults,
-/// then with the smallest numbers.
+/// grid, random plans, pairs of the grid. The first stage that shows a failure ends the search, and the
+/// smallest of its failing plans, each shrunk, is taken: the one with the fewest faults, then with the smallest
+/// numbers.
 ///
 /// # Errors
 /// [`Worthless`] where a run was refused.
@@ -88,67 +89,35 @@ pub fn find(
 ) -> Result<Option<Box<Broken>>, Worthless> {
     // The name, how many faults of the grid, how many random plans.
     let stages = [("single faults", 1, 0), ("random plans", 0, RANDOM_PLANS), ("pairs of faults", 2, 0)];
+    // Each plan counts as a kind, so that the smallest plan of several is taken.
+    let judge = |run: &Run| {
+        let is_wanted = run.is_refused() || run.plan.faults.iter().all(|fault| shows(&fault.action));
+        (is_wanted && !run.end.is_finished()).then(|| Signature::new("it fails", [run.plan.to_toml()]))
+    };
     let mut tried = Tried::default();
     progress.begin(stages.len() as u64);
     for (name, exhaustive, random) in stages {
         progress.starts(name);
-        let mut best: Option<Broken> = None;
-        let mut shrink_runs = 0;
+        let (mut failures, mut shrink_runs) = (Vec::new(), 0);
         for scenario in scenarios {
-            let scenario = scenario.clone().exhaustive(exhaustive).random(random);
-            let (failed, of_scenario) = failing(&scenario, shows, progress);
-            let mut of_scenario = of_scenario?;
-            of_scenario.stopped = false;
-            tried += of_scenario;
-            for plan in failed {
-                let shrunk = scenario.shrink(&plan, &mut shows_failure);
-                shrink_runs += shrunk.runs;
-                progress.ran(shrunk.runs);
-                if best.as_ref().is_some_and(|best| weight(&best.run.plan) <= weight(&shrunk.plan)) {
-                    continue;
-                }
-                let run = scenario.run(&shrunk.plan);
-                let how = failure(&run).unwrap_or_default();
-                best = Some(Broken { run, how, is_minimal: shrunk.minimal, tried, shrink_runs });
+            let explorer =
+                scenario.clone().exhaustive(exhaustive).random(random).kinds_max(CANDIDATES, u64::MAX);
+            let found = explorer.explore_by(&judge, &mut |_| progress.ran(1));
+            tried += Tried { stopped: false, ..found.tried };
+            shrink_runs += found.failures.iter().map(|it| it.shrink_runs).sum::<u64>();
+            if let Some(End::Refused { why, .. }) = found.failures.last().map(|it| &it.found.end) {
+                return Err(Worthless(why.clone()));
             }
+            failures.extend(found.failures);
         }
         progress.done(name);
-        if let Some(best) = best {
+        if let Some(smallest) = failures.into_iter().min_by_key(|it| weight(&it.smallest.plan)) {
             progress.end();
-            return Ok(Some(Box::new(Broken { tried, shrink_runs, ..best })));
+            return Ok(Some(Box::new(Broken { tried, shrink_runs, ..Broken::of(smallest) })));
         }
     }
     progress.end();
     Ok(None)
-}
-
-/// Some of the plans under which a scenario fails, with the fewest faults first.
-fn failing(
-    scenario: &Scenario,
-    shows: fn(&Action) -> bool,
-    progress: &mut dyn Progress,
-) -> (Vec<FaultPlan>, Result<Tried, Worthless>) {
-    let mut failed: Vec<FaultPlan> = Vec::new();
-    let mut refused = None;
-    let tried = scenario.search(&mut |run| {
-        progress.ran(1);
-        if let End::Refused { why, .. } = &run.end {
-            refused = Some(why.clone());
-            return ControlFlow::Break(());
-        }
-        let wanted = run.plan.faults.iter().all(|fault| shows(&fault.action));
-        if wanted && shows_failure(run) {
-            failed.push(run.plan.clone());
-        }
-        // What comes after the first failures of a sweep is not smaller.
-        let first = failed.first().map_or(usize::MAX, |plan| plan.faults.len());
-        if failed.len() < CANDIDATES && first > 0 {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
-    });
-    (failed, refused.map_or(Ok(tried), |why| Err(Worthless(why))))
 }
 
 /// What makes one plan larger than another: how many things go wrong; then whether they are of the plain
@@ -166,7 +135,7 @@ fn weight(plan: &FaultPlan) -> (usize, u64, String) {
     (plan.faults.len() + plan.events.len(), numbers.fold(0, u64::saturating_add), plan.to_toml())
 }
 
-/// Holds a program against every plan: `scenarios` makes its scenarios anew for each thread that runs some of
+/// Holds a program against every plan: `scenarios` makes its scenarios again for each thread that runs some of
 /// the plans.
 ///
 /// What is given is the same however the threads run.
@@ -186,46 +155,40 @@ pub fn hold(
     };
     let jobs: Vec<(usize, Kind)> = links.flat_map(both).filter(asked).collect();
     progress.begin(jobs.len() as u64);
-    let (tell, told) = mpsc::channel::<u64>();
     // The first job that failed: those behind it need not go on.
     let failed_at = AtomicUsize::new(usize::MAX);
-    let results: Vec<OnceLock<(Tried, Option<Run>)>> = jobs.iter().map(|_| OnceLock::new()).collect();
-    thread::scope(|scope| {
-        for (index, ((link, kind), result)) in jobs.iter().zip(&results).enumerate() {
-            let (tell, failed_at, link, kind) = (tell.clone(), &failed_at, *link, *kind);
-            workers::start(scope, move || {
-                let scenario = scenarios().swap_remove(link).exhaustive(options.exhaustive);
-                let mut failed = None;
-                let mut runs = 0;
-                let visit = &mut |run: &Run| {
-                    runs += 1;
-                    if runs % TELL_EVERY == 0 {
-                        // It is heard until all are done.
-                        let _ = tell.send(TELL_EVERY);
-                    }
-                    if !run.end.is_finished() {
-                        failed = Some(run.clone());
-                        failed_at.fetch_min(index, Ordering::Relaxed);
-                    }
-                    let is_over = failed.is_some() || failed_at.load(Ordering::Relaxed) < index;
-                    if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-                };
-                let tried = match kind {
-                    Kind::Sweep => scenario.search(visit),
-                    Kind::Random => scenario.search_random(0, options.random, visit),
-                };
-                // Nobody else sets it.
-                let _ = result.set((tried, failed));
-            });
-        }
-        drop(tell);
-        told.into_iter().for_each(|runs| progress.ran(runs));
+    let mut results: Vec<(Tried, Option<Run>)> = vec![Default::default(); jobs.len()];
+    let work = |&(index, (link, kind)): &(usize, (usize, Kind)), tell: &mpsc::Sender<_>| {
+        let explorer = scenarios().swap_remove(link).exhaustive(options.exhaustive);
+        let (mut failed, mut runs) = (None, 0);
+        let visit = &mut |run: &Run| {
+            runs += 1;
+            if runs % TELL_EVERY == 0 {
+                // It is heard until all are done.
+                let _ = tell.send((index, None));
+            }
+            if !run.end.is_finished() {
+                failed = Some(run.clone());
+                failed_at.fetch_min(index, Ordering::Relaxed);
+            }
+            let is_over = failed.is_some() || failed_at.load(Ordering::Relaxed) < index;
+            if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let tried = match kind {
+            Kind::Sweep => explorer.search(visit),
+            Kind::Random => explorer.search_random(0, options.random, visit),
+        };
+        let _ = tell.send((index, Some((tried, failed))));
+    };
+    let all: Vec<_> = jobs.iter().copied().enumerate().collect();
+    side_by_side(&[(&all, all.len())], &work, &mut |(index, result)| match result {
+        Some(result) => results[index] = result,
+        None => progress.ran(TELL_EVERY),
     });
     progress.end();
     let mut tried = Tried::default();
     let mut first = None;
-    for ((link, _), result) in jobs.iter().zip(results) {
-        let (of_job, failed) = result.into_inner().unwrap_or_default();
+    for ((link, _), (of_job, failed)) in jobs.iter().zip(results) {
         tried += of_job;
         first = failed.map(|run| (*link, run));
         if first.is_some() {
@@ -239,11 +202,8 @@ pub fn hold(
     if let End::Refused { why, .. } = run.end {
         return Err(Worthless(why));
     }
-    let scenario = scenarios().swap_remove(link);
-    let shrunk = scenario.shrink(&run.plan, &mut shows_failure);
-    let run = scenario.run(&shrunk.plan);
-    let how = failure(&run).unwrap_or_default();
-    Ok(Err(Box::new(Broken { run, how, is_minimal: shrunk.minimal, tried, shrink_runs: shrunk.runs })))
+    let failure = Explorer::from(scenarios().swap_remove(link)).failure_in(&run);
+    Ok(Err(Box::new(Broken { tried, ..Broken::of(failure) })))
 }
 
 /// Runs a scenario under one plan, which is made smaller if it fails. A plan that does not take place proves
@@ -255,20 +215,11 @@ pub(super) fn under(scenario: &Scenario, plan: &FaultPlan) -> Result<Option<Box<
     let base = FaultPlan::new().link(plan.link);
     let scenario = scenario.clone().base_plan(base);
     let run = scenario.run(plan);
-    let how = match &run.end {
-        End::Finished => return Ok(None),
-        End::Refused { why, .. } => return Err(Worthless(why.clone())),
-        _ => failure(&run).unwrap_or_default(),
-    };
-    let tried = Tried::default();
-    if !run.fired.all() {
-        // It fails, and not for the faults that are missing.
-        return Ok(Some(Box::new(Broken { run, how, is_minimal: false, tried, shrink_runs: 0 })));
+    match &run.end {
+        End::Finished => Ok(None),
+        End::Refused { why, .. } => Err(Worthless(why.clone())),
+        _ => Ok(Some(Box::new(Broken::of(Explorer::from(scenario).failure_in(&run))))),
     }
-    let shrunk = scenario.shrink(plan, &mut shows_failure);
-    let run = scenario.run(&shrunk.plan);
-    let how = failure(&run).unwrap_or_default();
-    Ok(Some(Box::new(Broken { run, how, is_minimal: shrunk.minimal, tried, shrink_runs: shrunk.runs })))
 }
 
 /// What a thread of [`hold`] does.

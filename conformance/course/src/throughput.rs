@@ -17,14 +17,11 @@ mod measure;
 mod table;
 mod way;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
-use std::thread;
+use std::sync::mpsc;
 
 use crate::plot::{self, Axis, Line, Plot};
 use faultwire_conformance::progress::{Progress, Silent};
-use faultwire_conformance::workers;
-use faultwire_sim::CancellationToken;
+use faultwire_sim::{CancellationToken, workers};
 
 pub use experiments::PLANS;
 pub use measure::{Job, Unmeasured};
@@ -108,38 +105,26 @@ pub fn measure_until(
         .flat_map(|it| it.series.iter().flat_map(|series| &series.jobs).map(|(_, job)| (it.slug, job)))
         .collect();
     progress.begin(jobs.len() as u64);
-    let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<Option<Result<f64, Unmeasured>>>> = Mutex::new(vec![None; jobs.len()]);
-    let (tell, told) = mpsc::channel();
-    thread::scope(|scope| {
-        for _ in 0..THREADS {
-            let tell = tell.clone();
-            let (next, jobs, results) = (&next, &jobs, &results);
-            workers::start(scope, move || {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((slug, job)) = jobs.get(index).filter(|_| !token.is_cancelled()) else { break };
-                    // It is heard until all are done.
-                    let _ = tell.send((*slug, None));
-                    let result = job.measure();
-                    results.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(result);
-                    let _ = tell.send((*slug, Some(job.plans)));
-                }
-            });
+    let numbered: Vec<_> = jobs.into_iter().enumerate().collect();
+    let mut results: Vec<Option<Result<f64, Unmeasured>>> = vec![None; numbered.len()];
+    let work = |(index, (_, job)): &(usize, (&str, &Job)), tell: &mpsc::Sender<_>| {
+        if token.is_cancelled() {
+            return;
         }
-        drop(tell);
-        for (slug, done) in told {
-            match done {
-                None => progress.starts(slug),
-                Some(runs) => {
-                    progress.ran(runs);
-                    progress.done(slug);
-                }
-            }
+        // It is heard until all are done.
+        let _ = tell.send((*index, None));
+        let _ = tell.send((*index, Some((job.measure(), job.plans))));
+    };
+    workers::side_by_side(&[(&numbered, THREADS)], &work, &mut |(index, done)| match done {
+        None => progress.starts(numbered[index].1.0),
+        Some((result, runs)) => {
+            results[index] = Some(result);
+            progress.ran(runs);
+            progress.done(numbered[index].1.0);
         }
     });
     progress.end();
-    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter();
+    let mut results = results.into_iter();
     let mut figures = Vec::new();
     for experiment in experiments {
         let mut measured = Vec::new();

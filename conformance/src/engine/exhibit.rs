@@ -92,7 +92,6 @@ pub(super) fn witness(claim: &'static Claim, seed: u64) -> Option<Exhibit> {
     let size = |plan: &FaultPlan| (plan.faults.len() + plan.events.len(), plan.to_toml().len());
     let found = settled_by(claim, testbed).into_iter().filter_map(|(study, spec)| {
         let scenario = (study.scenario)(testbed).seed(seed).on(testbed);
-        let scenario = scenario.exhaustive(study.search.exhaustive.min(1)).random(0);
         let mut shown = None;
         let mut look = |run: &Run| {
             let verdict = (spec.check)(run).verdict;
@@ -101,13 +100,8 @@ pub(super) fn witness(claim: &'static Claim, seed: u64) -> Option<Exhibit> {
             }
             if shown.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        if !scenario.search(&mut look).stopped {
-            for plan in (study.plans)(&scenario) {
-                if look(&scenario.run(&plan)).is_break() {
-                    break;
-                }
-            }
-        }
+        let depth = study.search.exhaustive.min(1);
+        study.explorer(scenario.clone(), depth, |_, plans| plans).search(&mut look);
         let (plan, verdict) = shown?;
         Some((study, spec, smallest(study, &scenario, *spec, &plan, &verdict, &CancellationToken::default())))
     });

@@ -61,7 +61,7 @@ pub(crate) fn smallest(
     smallest_of(study, scenario, spec, found, verdict, token, &|_| true)
 }
 
-/// The same among the plans that are admitted.
+/// Like [`smallest`], among the plans that `is_admitted` allows.
 pub(crate) fn smallest_of(
     study: &Study,
     scenario: &Scenario,

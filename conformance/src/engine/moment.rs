@@ -20,7 +20,7 @@ pub fn moment(run: &Run, check: Check) -> Option<usize> {
     if verdict == Verdict::Fine || all == 0 {
         return None;
     }
-    // After so many events all was said.
+    // How many events it takes until all is said.
     let mut said = all;
     let mut stride = (2 * all).div_ceil(LOOKS_MAX).max(1);
     loop {
@@ -53,20 +53,19 @@ mod tests {
     use super::*;
     use crate::study::Seen;
 
-    /// A run of so many events, one a millisecond.
+    /// A run of `events` events, one a millisecond.
     fn run(events: u64) -> Run {
         let mut trace = Trace::new(["client", "server"]);
         for ms in 0..events {
             trace.push(Time::from_nanos(ms * 1_000_000), What::Restarted(HostId(0)));
         }
-        Run {
-            plan: FaultPlan::default(),
+        Run::new(
+            FaultPlan::default(),
             trace,
-            end: End::Finished,
-            fired: faultwire::fault::Fired { faults: Vec::new(), events: Vec::new() },
-            elapsed: Time::from_nanos(events * 1_000_000),
-            retries: 0,
-        }
+            End::Finished,
+            faultwire::fault::Fired { faults: Vec::new(), events: Vec::new() },
+            Time::from_nanos(events * 1_000_000),
+        )
     }
 
     #[test]

@@ -2,21 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Sender};
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::Sender;
 use std::thread;
 
 use faultwire::fault::FaultPlan;
 use faultwire::stack::Mutant;
-use faultwire_sim::testbed::{self, Capability, TestbedRef};
+use faultwire_sim::testbed::{self, TestbedRef};
+use faultwire_sim::workers::side_by_side;
 use faultwire_sim::{CancellationToken, End, Run, Scenario};
 
 use super::finding::smallest_of;
 use super::{Tell, studies};
 use crate::progress::Progress;
 use crate::study::{CheckSpec, ProgramMutant, Search, Seen, Study, Verdict};
-use crate::workers;
 
 /// What became of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +105,7 @@ impl AnyMutant {
     }
 
     /// Tries it in all of its studies: those of the stack on `virtual`, those of programs over real sockets.
-    fn tried(self, seed: u64, tell: &Sender<Tell>, token: &CancellationToken) -> MutantRow {
+    fn tried(self, seed: u64, tell: &Sender<Tell<MutantRow>>, token: &CancellationToken) -> MutantRow {
         let mut row = MutantRow { cut: token.is_cancelled(), ..self.row() };
         if row.cut {
             return row;
@@ -145,31 +143,21 @@ pub fn mutants(seed: u64, progress: &mut dyn Progress) -> Vec<MutantRow> {
     mutants_until(seed, progress, &CancellationToken::default())
 }
 
-/// The same, until all is done or until it is asked to end: then with what it has by then.
+/// Like [`mutants`], but cancellable: then it returns the rows that it has.
 pub fn mutants_until(seed: u64, progress: &mut dyn Progress, token: &CancellationToken) -> Vec<MutantRow> {
     let all = AnyMutant::all();
     progress.begin(all.len() as u64);
-    let rows: Mutex<BTreeMap<usize, MutantRow>> = Mutex::default();
-    let next = AtomicUsize::new(0);
-    let (tell, told) = mpsc::channel::<Tell>();
-    let work = |tell: &Sender<Tell>| {
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(mutant) = all.get(index) else { break };
-            let row = mutant.tried(seed, tell, token);
-            rows.lock().unwrap_or_else(PoisonError::into_inner).insert(index, row);
-        }
+    let numbered: Vec<(usize, AnyMutant)> = all.into_iter().enumerate().collect();
+    let mut rows: BTreeMap<usize, MutantRow> = BTreeMap::new();
+    let work = |(index, mutant): &(usize, AnyMutant), tell: &Sender<Tell<MutantRow>>| {
+        let row = mutant.tried(seed, tell, token);
+        // The receiver is gone only when the whole work is.
+        let _ = tell.send(Tell::Result(*index, row));
     };
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-            let (tell, work) = (tell.clone(), &work);
-            workers::start(scope, move || work(&tell));
-        }
-        drop(tell);
-        told.into_iter().for_each(|what| what.tell(progress));
-    });
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    side_by_side(&[(&numbered, cores)], &work, &mut |what| what.tell(progress, &mut rows));
     progress.end();
-    rows.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+    rows.into_values().collect()
 }
 
 /// The smallest run on `virtual` in which the check that must see a mutant does, with that check and what it
@@ -228,9 +216,10 @@ impl Trial {
         let concerns = study.checks.iter().any(|spec| spec.claim == row.breaks);
         // A study of other claims gets a look without faults.
         let (depth, random) = if concerns { (search.exhaustive, search.random) } else { (0, 0) };
-        let scenario = self.broken.clone().exhaustive(depth).random(random);
+        let scenario = &self.broken;
+        let own = move |_: &Run, plans| if concerns { plans } else { Vec::new() };
+        let explorer = study.explorer(scenario.clone(), depth, own).random(random);
         let mut found = None;
-        let takes_faults = scenario.testbed().has(Capability::Faults);
         let mut look = |run: &Run| {
             for spec in study.checks {
                 let verdict = seen_by(spec, run).verdict;
@@ -245,16 +234,7 @@ impl Trial {
             row.cut |= found.is_none() && over;
             if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let tried = scenario.search(&mut look);
-        let mut runs = tried.runs();
-        if concerns && !tried.stopped && takes_faults {
-            for plan in (study.plans)(&scenario) {
-                runs += 1;
-                if look(&scenario.run(&plan)).is_break() {
-                    break;
-                }
-            }
-        }
+        let runs = explorer.search(&mut look).runs();
         if let Some((spec, plan, verdict)) = found {
             // A plan that leaves the claim's conditions, as a partition that never heals does, says nothing
             // of the mutant: what is sound fails under it too.
@@ -262,7 +242,7 @@ impl Trial {
                 let run = self.sound.run(plan);
                 run.end.is_finished() && (spec.check)(&run).verdict == Verdict::Fine
             };
-            let plan = smallest_of(study, &scenario, spec, &plan, &verdict, token, &is_the_mutants).plan;
+            let plan = smallest_of(study, scenario, spec, &plan, &verdict, token, &is_the_mutants).plan;
             let size = |plan: &FaultPlan| plan.faults.len() + plan.events.len();
             if row.plan.as_ref().is_none_or(|known| size(&plan) < size(known)) {
                 row.plan = Some(plan);

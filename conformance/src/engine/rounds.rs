@@ -2,7 +2,7 @@
 //!
 //! On a busy machine a wait over a real socket may be over before its situation occurred: a connection that
 //! takes longer than the 60 ms that a study waits for it, a datagram that comes after its reader has gone.
-//! Then a possible claim has no witness, and a guaranteed one was never exercised, for no reason of its own.
+//! Then a possible claim has no witness, and a guaranteed one was never exercised, though nothing is wrong with it.
 //! So what runs in real time and came out like that is run again, a few times at most. Simulated runs repeat
 //! bit for bit and are not.
 
@@ -19,7 +19,7 @@ use crate::report::Outcome;
 pub(super) const ROUNDS_MAX: usize = 6;
 
 /// What the units came to, by their places.
-pub(super) type Done = BTreeMap<usize, (Tried, Vec<Part>)>;
+pub(super) type Done = BTreeMap<usize, super::unit::Done>;
 
 /// The places of the units that are to be run again.
 pub(super) fn open(options: &VerifyOptions, units: &[Unit], done: &Done) -> Vec<usize> {
@@ -129,7 +129,7 @@ mod tests {
             assert_eq!(open(&options, &units, &done), expected, "{testbed}");
             enter(&mut done, 0, (Tried { fault_free: 1, ..Tried::default() }, vec![witness(testbed)]));
             assert_eq!(open(&options, &units, &done), [0; 0], "{testbed}");
-            // Both rounds are counted, the second as made anew.
+            // Both rounds are counted, the second as retries.
             let (tried, parts) = &done[&0];
             assert_eq!((tried.fault_free, tried.retries), (2, 1));
             assert_eq!((parts[0].exercised, parts[0].tried.fault_free, parts[0].tried.retries), (2, 2, 1));

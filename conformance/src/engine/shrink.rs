@@ -1,4 +1,4 @@
-//! Shrinking a plan that somebody brings: what it shows, the path to the smallest plan that still does, and
+//! Shrinking a plan that a user brings: what it shows, the path to the smallest plan that still does, and
 //! how sure that is.
 
 mod step;
@@ -183,7 +183,7 @@ pub fn shrink_plan(
     let mut best = from.clone();
     tell(&best);
     tracing::debug!("the plan shows what it has to");
-    // It is known, and need not be made again.
+    // It is known, and need not run a second time.
     let mut found = Some(found);
     let made = Cell::new(runs);
     let run = &mut |plan: &FaultPlan| {

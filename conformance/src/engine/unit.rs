@@ -1,5 +1,5 @@
 //! A unit of work: one study on one testbed, its runs searched once for all of its checks. Many random plans
-//! are cut into stretches, each of which is a unit of its own: so all cores share them.
+//! are cut into stretches, each of which is a unit: so all cores share them.
 
 mod lab;
 
@@ -12,8 +12,8 @@ use std::time::Instant;
 use faultwire::errno::Errno;
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire_sim::search::Tried;
-use faultwire_sim::testbed::{Capability, Subject, TestbedRef};
-use faultwire_sim::{CancellationToken, End, Run, Scenario};
+use faultwire_sim::testbed::{Subject, TestbedRef};
+use faultwire_sim::{CancellationToken, End, Explorer, Run, Scenario};
 
 use super::finding::{Finding, named, shrunk, smallest};
 use super::{Tell, VerifyOptions};
@@ -116,10 +116,13 @@ impl Trouble {
     }
 }
 
+/// What comes out of a unit: what was tried in all, and what that says of each claim.
+pub(super) type Done = (Tried, Vec<Part>);
+
 /// Is shown each run, and says whether to go on.
 type Visit<'a> = dyn FnMut(&Run) -> ControlFlow<()> + 'a;
 
-/// The checks of a study that are asked for.
+/// The checks of a study for the chosen claims.
 fn wanted<'a>(study: &'a Study, options: &'a VerifyOptions) -> impl Iterator<Item = &'a CheckSpec> {
     study.checks.iter().filter(|spec| options.claims.iter().any(|claim| claim.id == spec.claim))
 }
@@ -173,7 +176,7 @@ impl Unit {
         work: impl FnOnce() -> (Tried, Vec<Part>),
     ) -> (Tried, Vec<Part>) {
         let Unit { study, testbed, .. } = self;
-        // What the work leaves half done is seen by nobody: its parts are made anew here.
+        // Parts that the work left half done are dropped, and made here from the start.
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
             let why =
                 format!("the suite panicked in the scenario {} on {testbed}: {}", study.name, said(&*panic));
@@ -194,7 +197,7 @@ impl Unit {
     pub(super) fn run(
         &self,
         options: &VerifyOptions,
-        tell: &Sender<Tell>,
+        tell: &Sender<Tell<Done>>,
         token: &CancellationToken,
     ) -> (Tried, Vec<Part>) {
         let Unit { study, testbed, .. } = *self;
@@ -257,13 +260,14 @@ impl Unit {
     fn search(&self, scenario: &Scenario, options: &VerifyOptions, visit: &mut Visit<'_>) -> Tried {
         let Unit { study, testbed, ref numbers } = *self;
         let search = options.search(study, testbed);
+        let explorer = explorer(study, scenario, search.exhaustive, options);
         let mut tried = Tried::default();
         if numbers.start == 0 {
-            tried += sweep(study, scenario, testbed, search, options, visit);
+            tried += explorer.search(visit);
         }
         if numbers.end > numbers.start && !tried.stopped {
             let count = numbers.end - numbers.start;
-            tried += scenario.search_random(numbers.start, count, visit);
+            tried += explorer.search_random(numbers.start, count, visit);
         }
         tried
     }
@@ -283,49 +287,28 @@ pub(super) fn refusal(study: &Study, spec: &CheckSpec, testbed: TestbedRef) -> O
     why.map(str::to_owned)
 }
 
-/// Searches a study's plans on a testbed, the random ones aside, and shows each run that counts.
-fn sweep(
-    study: &Study,
+/// The search through a study's plans on a testbed, the random ones aside.
+fn explorer(
+    study: &'static Study,
     scenario: &Scenario,
-    testbed: TestbedRef,
-    search: Search,
+    exhaustive: usize,
     options: &VerifyOptions,
-    visit: &mut Visit<'_>,
-) -> Tried {
-    let with = scenario.clone().exhaustive(search.exhaustive).random(0);
-    let with = match options.runs_max(testbed) {
-        Some(max) => with.runs_max(max),
-        None => with,
-    };
-    let mut fault_free = None;
-    let mut tried = with.search(&mut |run| {
-        if testbed.is_live() && fault_free.is_none() {
-            fault_free = Some(run.clone());
+) -> Explorer {
+    let testbed = scenario.testbed();
+    let (is_faultless, lab_plans) = (options.search(study, testbed) == Search::FAULT_FREE, options.lab_plans);
+    let explorer = study.explorer(scenario.clone(), exhaustive, move |fault_free, mut further| {
+        if testbed.is_live() {
+            return lab::plans(study, fault_free, further, lab_plans);
         }
-        visit(run)
+        if !testbed.is_simulated() && is_faultless {
+            further.extend(relay_plans());
+        }
+        further
     });
-    if !testbed.has(Capability::Faults) || tried.stopped {
-        return tried;
+    match options.runs_max(testbed) {
+        Some(max) => explorer.runs_max(max),
+        None => explorer,
     }
-    let mut further = (study.plans)(scenario);
-    if !testbed.is_simulated() && !testbed.is_live() && search == Search::FAULT_FREE {
-        further.extend(relay_plans());
-    }
-    if let Some(run) = fault_free {
-        further = lab::plans(study, &run, further, options.lab_plans);
-    }
-    for plan in further {
-        let run = scenario.run_in_full(&plan);
-        let counts = tried.count(&run, &FaultPlan::default(), |tried| &mut tried.singles);
-        if !counts && !matches!(run.end, End::Refused { .. }) {
-            continue;
-        }
-        if visit(&run).is_break() {
-            tried.stopped = true;
-            break;
-        }
-    }
-    tried
 }
 
 /// One fault of each kind that a relay of datagrams can carry, on the first datagram: its runs take real

@@ -4,10 +4,10 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
-use std::thread;
 
 use faultwire::lab::{LabError, Profile, Refusal, Setting};
 use faultwire::stack::Mutant;
+use faultwire_sim::workers;
 use serde::Serialize;
 
 use super::bench::{Bench, Subject, Trouble};
@@ -16,7 +16,6 @@ use super::figure::{Allowed, Figure, Measured};
 use super::seen::Seen;
 use super::value::Value;
 use crate::progress::Progress;
-use crate::workers;
 
 /// The version of the comparison's JSON.
 pub const FORMAT: u32 = 1;
@@ -194,33 +193,28 @@ fn most(rounds: Vec<Vec<Line>>) -> Vec<Line> {
 /// Makes experiments, by their index: each for both subjects, and all at once.
 fn side_by_side(options: &Options<'_>, which: &[usize], progress: &mut dyn Progress) -> Vec<[Shown; 2]> {
     progress.begin(which.len() as u64);
-    thread::scope(|scope| {
-        let (done, results) = mpsc::channel();
-        for (place, index) in which.iter().enumerate() {
-            let experiment = ALL[*index];
-            progress.starts(experiment.name);
-            for (side, subject) in [Subject::Kernel, Subject::Ours(options.mutant)].into_iter().enumerate() {
-                let done = done.clone();
-                workers::start(scope, move || {
-                    // It is heard until all are done.
-                    let _ = done.send((place, side, run(options, experiment, subject)));
-                });
-            }
+    let subjects = [Subject::Kernel, Subject::Ours(options.mutant)];
+    let halves = |place| subjects.into_iter().enumerate().map(move |(side, subject)| (place, side, subject));
+    let all: Vec<_> = (0..which.len()).flat_map(halves).collect();
+    for index in which {
+        progress.starts(ALL[*index].name);
+    }
+    let work = |&(place, side, subject): &(usize, usize, Subject), tell: &mpsc::Sender<_>| {
+        // It is heard until all are done.
+        let _ = tell.send((place, side, run(options, ALL[which[place]], subject)));
+    };
+    let gone = || Err(LabError::Gone.into());
+    let mut shown: Vec<[Shown; 2]> = which.iter().map(|_| [gone(), gone()]).collect();
+    let mut done = vec![0; which.len()];
+    workers::side_by_side(&[(&all, all.len())], &work, &mut |(place, side, result)| {
+        shown[place][side] = result;
+        done[place] += 1;
+        progress.ran(1);
+        if done[place] == 2 {
+            progress.done(ALL[which[place]].name);
         }
-        drop(done);
-        let gone = || Err(LabError::Gone.into());
-        let mut shown: Vec<[Shown; 2]> = which.iter().map(|_| [gone(), gone()]).collect();
-        let mut halves = vec![0; which.len()];
-        for (place, side, result) in results {
-            shown[place][side] = result;
-            halves[place] += 1;
-            progress.ran(1);
-            if halves[place] == 2 {
-                progress.done(ALL[which[place]].name);
-            }
-        }
-        shown
-    })
+    });
+    shown
 }
 
 fn run(options: &Options<'_>, experiment: &Experiment, subject: Subject) -> Shown {

@@ -1,7 +1,8 @@
 //! Hosts of the real kernel and hosts of ours, with the wire between them, on the real clock.
 //!
-//! A run with unplanned packet loss is discarded and retried up to twice; retries are counted. (So is one in
-//! which something planned did not take place: [`Scenario::run_in_full`].)
+//! A run with unplanned packet loss is discarded and retried up to twice; retries are counted
+//! ([`Run::disturbed`]). So is one in which something planned did not take place
+//! ([`Scenario::run_in_full`]).
 //!
 //! A host that starts again after it lost power is another one with the same addresses, which was made before
 //! the run and which nobody has used: a namespace of its own, or a new stack. So no socket, no route and no
@@ -26,7 +27,7 @@ use faultwire::trace::{Call, Trace, What};
 
 use self::pool::{Bench, Kind, Subnet};
 use crate::run::Run;
-use crate::scenario::{RETRIES_MAX, Scenario, Subject, Unavailable};
+use crate::scenario::{Scenario, Subject, Unavailable};
 
 /// Hosts of the kernel in a lab at most.
 const HOSTS_MAX: usize = 16;
@@ -52,27 +53,15 @@ pub(crate) fn probe() -> Result<Option<&'static str>, Unavailable> {
     }
 }
 
-/// Runs a scenario under a plan: once, or again where packets were lost outside of it.
+/// Runs a scenario once under a plan.
 pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan, subject: Subject) -> Run {
-    let mut retries = 0;
-    loop {
-        let run = match once(scenario, plan, subject) {
-            Ok((run, 0)) => run,
-            Ok(_) if scenario.is_cancelled() => scenario
-                .refused(plan, "it was cancelled, and packets were lost outside of the plan".to_owned()),
-            Ok((_, lost)) if retries == RETRIES_MAX => {
-                let why =
-                    format!("{lost} packets were lost outside of the plan, and in two more runs as well");
-                scenario.troubled(plan, why)
-            }
-            Ok((_, lost)) => {
-                tracing::debug!(scenario = scenario.name(), lost, "packets were lost outside of the plan");
-                retries += 1;
-                continue;
-            }
-            Err(why) => scenario.refused(plan, why),
-        };
-        return Run { retries, ..run };
+    match once(scenario, plan, subject) {
+        Ok((run, 0)) => run,
+        Ok((mut run, lost)) => {
+            run.disturbed = Some(format!("{lost} packets were lost outside of the plan"));
+            run
+        }
+        Err(why) => scenario.refused(plan, why),
     }
 }
 

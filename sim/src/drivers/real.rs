@@ -114,7 +114,7 @@ async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
         Some(relay) => (merged(&calls, &relay.trace()), relay.fired()),
         None => (calls, Fired::default()),
     };
-    Run { plan: plan.clone(), trace, end, fired, elapsed: clock.now(), retries: 0 }
+    Run::new(plan.clone(), trace, end, fired, clock.now())
 }
 
 /// A host's network. Names stand for the hosts' addresses; with a relay, other hosts are reached through it.

@@ -72,5 +72,5 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let trace = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
     let end = end_after_panics(end, |host| trace.host_name(host).to_owned());
     drop(sim);
-    Run { plan: plan.clone(), trace, end, fired: Fired::default(), elapsed, retries: 0 }
+    Run::new(plan.clone(), trace, end, Fired::default(), elapsed)
 }

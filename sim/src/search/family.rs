@@ -131,7 +131,7 @@ impl Family {
         Some(Member { family: self, choice })
     }
 
-    /// The member whose values `draw` decides, each from a number of its own.
+    /// The member whose values `draw` decides, each from a different number.
     pub(crate) fn drawn(&self, draw: impl Fn(u64) -> u64) -> Member<'_> {
         let index = |(axis, of): (u64, &Axis)| match of.delays_us.len() {
             0 => (draw(axis) % of.values.len().max(1) as u64) as usize,

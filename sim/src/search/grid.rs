@@ -20,7 +20,7 @@ pub struct Grid {
     cancelling_bits: u32,
 }
 
-/// In so many places of a packet, at the most, two bits are flipped that cancel.
+/// In how many places of a packet, at most, two bits are flipped that cancel.
 const CANCELLING_MAX: usize = 4;
 
 impl Grid {
@@ -73,6 +73,12 @@ impl Grid {
         self
     }
 
+    /// Packets of any class, which is the default.
+    pub(crate) fn any_class(mut self) -> Grid {
+        self.steady = false;
+        self
+    }
+
     /// Whether a packet is one that its faults are for.
     pub(crate) fn hits(&self, site: &Site) -> bool {
         !self.steady || site.label.class.is_steady()
@@ -118,7 +124,7 @@ impl Grid {
         2 + self.delays_us.len() as u64 + self.holds.len() as u64 + parts + pairs
     }
 
-    /// In how many places a part of so many bits is damaged.
+    /// In how many places a part of `bits` bits is damaged.
     fn places(&self, bits: u32) -> u64 {
         u64::from(self.bits_per_part.min(bits))
     }
@@ -248,7 +254,7 @@ impl Site {
 /// The packets of a run that a fault can be planned for, in the order of being sent, from those that `wanted`
 /// admits.
 ///
-/// Left out are packets that were lost before a fault could do anything to them (a cut link, nobody there,
+/// Left out are packets that were lost before a fault could do anything to them (a cut link, no host there,
 /// too big), and packets with the name of an earlier one, whom a plan cannot tell apart from it.
 pub(crate) fn sites(trace: &Trace, mut wanted: impl FnMut(PacketId) -> bool) -> Vec<Site> {
     let lost = |packet: PacketId, later: &[Event]| {

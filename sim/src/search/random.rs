@@ -10,8 +10,8 @@ use faultwire::trace::{HostId, PacketId, Trace, What};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::{Family, HITS_PER_ITEM_MAX, PlanSpace, RandomFaults, Tried, plans};
-use crate::run::{End, Run};
+use super::{Family, HITS_PER_ITEM_MAX, PlanSpace, RandomFaults, Runner, Tried, plans};
+use crate::run::Run;
 use crate::seed::derive;
 
 /// A search through random plans, numbered from 0. Plan i is the same whatever was run before it.
@@ -27,7 +27,7 @@ pub struct RandomSearch<'a> {
     pub first: u64,
     /// How many plans.
     pub count: u64,
-    /// How often a plan is drawn anew at most, where nothing of it takes place.
+    /// How often a plan is drawn at most, until some of it takes place.
     pub draws_max: u32,
 }
 
@@ -55,16 +55,12 @@ impl RandomSearch<'_> {
 
     /// Runs the plans, each fitted. A run that counts goes to `visit` with its fitted plan, until that
     /// breaks. One that the testbed refused is visited, and counts as refused.
-    pub fn search(
-        &self,
-        run: &mut dyn FnMut(&FaultPlan) -> Run,
-        visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
-    ) -> Tried {
+    pub fn search(&self, runner: &Runner<'_>, visit: &mut dyn FnMut(&Run) -> ControlFlow<()>) -> Tried {
         let plans = plans(self.space);
         let numbers = self.first..self.first.saturating_add(self.count);
         let drawn = |number, draw| self.drawn(&plans, number, draw);
         let adds = |plan: &FaultPlan| self.space.adds_to_base(plan);
-        search(numbers, self.draws_max, self.space.base(), &drawn, &adds, run, visit)
+        search(numbers, self.draws_max, self.space.base(), &drawn, &adds, runner, visit)
     }
 }
 
@@ -85,23 +81,19 @@ pub struct RandomFaultsSearch<'a> {
     pub first: u64,
     /// How many plans.
     pub count: u64,
-    /// How often a plan is drawn anew at most, where nothing of it takes place.
+    /// How often a plan is drawn at most, until some of it takes place.
     pub draws_max: u32,
-    /// Delays are whole numbers of so many microseconds.
+    /// Delays are whole numbers of this many microseconds.
     pub tick_us: u64,
 }
 
 impl RandomFaultsSearch<'_> {
     /// Runs the plans, each fitted: as [`RandomSearch::search`].
-    pub fn search(
-        &self,
-        run: &mut dyn FnMut(&FaultPlan) -> Run,
-        visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
-    ) -> Tried {
+    pub fn search(&self, runner: &Runner<'_>, visit: &mut dyn FnMut(&Run) -> ControlFlow<()>) -> Tried {
         let numbers = self.first..self.first.saturating_add(self.count);
         let drawn = |number, draw| self.random_faults.plan(self, number, draw);
         let adds = |plan: &FaultPlan| plan.faults.len() > self.base.faults.len();
-        search(numbers, self.draws_max, self.base, &drawn, &adds, run, visit)
+        search(numbers, self.draws_max, self.base, &drawn, &adds, runner, visit)
     }
 }
 
@@ -111,9 +103,9 @@ fn search(
     numbers: Range<u64>,
     draws_max: u32,
     base: &FaultPlan,
-    drawn: &dyn Fn(u64, u32) -> FaultPlan,
-    adds: &dyn Fn(&FaultPlan) -> bool,
-    run: &mut dyn FnMut(&FaultPlan) -> Run,
+    drawn: &(dyn Fn(u64, u32) -> FaultPlan + Sync),
+    adds: &(dyn Fn(&FaultPlan) -> bool + Sync),
+    runner: &Runner<'_>,
     visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
 ) -> Tried {
     let mut tried = Tried::default();
@@ -122,25 +114,22 @@ fn search(
             && hits_per_item(&run.trace) <= HITS_PER_ITEM_MAX
             && damaged_fragments_per_datagram(run) <= 1
     };
-    for number in numbers {
-        let fitted = (0..draws_max.max(1))
-            .map(|draw| fit(run(&drawn(number, draw))))
-            .find(|run| is_refused(run) || is_fit(run));
-        let Some(run) = fitted else {
+    let count = usize::try_from(numbers.end - numbers.start).unwrap_or(usize::MAX);
+    let fitted = |index: usize| {
+        let number = numbers.start + index as u64;
+        let draws = (0..draws_max.max(1)).map(|draw| fit((runner.run)(&drawn(number, draw))));
+        draws.into_iter().find(|run| run.is_refused() || is_fit(run))
+    };
+    let ended = runner.each(count, &fitted, &mut |run| {
+        let Some(run) = run else {
             tried.without_hit += 1;
-            continue;
+            return ControlFlow::Continue(());
         };
         tried.count(&run, base, |tried| &mut tried.random);
-        if visit(&run).is_break() {
-            tried.stopped = true;
-            break;
-        }
-    }
+        visit(&run)
+    });
+    tried.stopped = ended.is_break();
     tried
-}
-
-fn is_refused(run: &Run) -> bool {
-    matches!(run.end, End::Refused { .. })
 }
 
 /// The run, with all that did not take place left out of its plan.
@@ -148,10 +137,10 @@ fn is_refused(run: &Run) -> bool {
 /// What did not take place changed nothing, so this is the run that the smaller plan would have made; only
 /// the numbers by which its trace refers to the plan's faults are others.
 pub fn fit(run: Run) -> Run {
-    if run.fired.all() || is_refused(&run) {
+    if run.fired.all() || run.is_refused() {
         return run;
     }
-    let Run { mut plan, mut trace, end, mut fired, elapsed, retries } = run;
+    let Run { mut plan, mut trace, mut fired, .. } = run;
     let mut place = 0;
     let places: Vec<usize> = fired
         .faults
@@ -167,7 +156,7 @@ pub fn fit(run: Run) -> Run {
     keep_fired(&mut plan.events, &fired.events);
     fired.faults.retain(|fired| *fired);
     fired.events.retain(|fired| *fired);
-    Run { plan, trace, end, fired, elapsed, retries }
+    Run { plan, trace, fired, ..run }
 }
 
 fn keep_fired<T>(items: &mut Vec<T>, fired: &[bool]) {
@@ -298,7 +287,7 @@ mod tests {
     #[test]
     fn no_random_plan_damages_two_pieces_of_one_datagram() {
         let mut damaged = [0_u32; 3];
-        in_pieces().search_random(0, 400, &mut |run| {
+        in_pieces().random(400).search_random(0, 400, &mut |run| {
             let faults = &run.plan.faults;
             let count = faults.iter().filter(|fault| matches!(fault.action, Action::CorruptBits(_))).count();
             damaged[count.min(2)] += 1;

@@ -1,8 +1,8 @@
-//! Storms: random plans that hit the packets of a whole transfer, up to every fifth of them.
+//! Random faults: plans that hit the packets of a whole transfer, up to every fifth of them.
 //!
-//! [`PlanSpace`](super::PlanSpace) draws a few faults on the packets of one fault-free run. These
-//! goes on for as long as the transfer does, and each of its plans may have another link and another member
-//! of the scenario's family. All of it stands in the plan: the faults one by one, the link's numbers, the
+//! [`PlanSpace`](super::PlanSpace) draws a few faults on the packets of one fault-free run. These go on for
+//! as long as the transfer does, and each plan may have another link and another member of the scenario's
+//! family. All of it is in the plan: the faults one by one, the link's numbers, the
 //! member behind the scenario's name. So a plan replays and shrinks without the seed that it was drawn from.
 
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Link, LinkNumbers, Packet, bounds};
@@ -28,13 +28,13 @@ struct Draw<'a> {
     seed: u64,
     scenario: &'a str,
     number: u64,
-    /// How often the plan is drawn anew; the link and the variant stay.
+    /// How often the plan was drawn before; the link and the variant stay.
     again: u32,
 }
 
 impl Draw<'_> {
     fn of(&self, what: &str, which: u64) -> u64 {
-        derive(self.seed, &("storm", self.scenario, self.number, self.again, what, which))
+        derive(self.seed, &("random faults", self.scenario, self.number, self.again, what, which))
     }
 
     fn one_of<T: Copy>(&self, what: &str, all: &[T]) -> Option<T> {

@@ -1,11 +1,11 @@
 //! The shrinker: from any plan that shows something to one of which nothing can be left out.
 //!
-//! It serves generated plans, plans that somebody wrote, and plans found on real kernels alike: it sees a
+//! It serves generated plans, plans that users wrote, and plans found on real kernels alike: it sees a
 //! plan and the answer to one question. First whole chunks of faults are left out (delta debugging: Zeller
 //! and Hildebrandt, "Simplifying and isolating failure-inducing input", 2002), then each number is moved as
-//! far down its ladder as a bisection takes it; then every single step that there is gets tried, until none
+//! far down its steps as a bisection takes it; then every single step that there is gets tried, until none
 //! of them still shows it. A fault that is needed only because the packet it causes is counted is left out
-//! with the others counted anew, and an event that is needed only because another undoes it is left out with
+//! with the others renumbered, and an event that is needed only because another undoes it is left out with
 //! that one. What every plan of a scenario has stays: without it another thing would be tried than the
 //! scenario is about.
 
@@ -25,13 +25,12 @@ use super::steps::{Place, item_count, recounted, steps, without_items, without_w
 pub struct ShrinkLimits {
     /// How many plans are run at most.
     pub runs_max: u64,
-    /// Times move in whole ticks of so many microseconds: 1 for all times, 1000 on a testbed with such a
-    /// clock.
+    /// Times move in whole ticks of this many microseconds: 1 allows all times.
     pub tick_us: u64,
 }
 
 impl ShrinkLimits {
-    /// The default, where times move in ticks of so many microseconds.
+    /// The default, where times move in ticks of `tick_us` microseconds.
     pub fn in_ticks(tick_us: u64) -> ShrinkLimits {
         ShrinkLimits { tick_us, ..ShrinkLimits::default() }
     }
@@ -63,14 +62,13 @@ pub struct Shrunk {
 /// A step leaves out a fault, an event or one of several flipped bits; names a packet without its flow or its
 /// transmission; takes the default link; holds a packet behind the next one instead of for a time, which
 /// means the same on every clock; or moves a number (`nth`, `transmission`, `flow`, `delay_us`, `hold_for`, a
-/// bit's index, `at_us`) one down its ladder …, 50, 20, 10, 5, 2, 1, 0, as far as the number may go. No plan
+/// bit's index, `at_us`) one step down: …, 50, 20, 10, 5, 2, 1, 0, as far as the number may go. No plan
 /// that names one packet twice is asked about.
 pub fn shrink(plan: &FaultPlan, shows: &mut dyn FnMut(&FaultPlan) -> bool, limits: &ShrinkLimits) -> Shrunk {
     shrink_from(&FaultPlan::default(), plan, shows, limits)
 }
 
-/// The same, with the base plan that the plan was made from: its faults and events stay as they are, as far
-/// as the plan has them.
+/// Like [`shrink`], for a plan that was made from `base`: the faults and events of `base` stay as they are.
 pub fn shrink_from(
     base: &FaultPlan,
     plan: &FaultPlan,
@@ -95,7 +93,7 @@ pub fn is_minimal(
     is_minimal_from(&FaultPlan::default(), plan, shows, limits)
 }
 
-/// The same, as [`shrink_from`] takes it.
+/// Like [`is_minimal`], for a plan that was made from `base`.
 pub fn is_minimal_from(
     base: &FaultPlan,
     plan: &FaultPlan,
@@ -189,17 +187,17 @@ impl Shrinker<'_> {
         Ok(())
     }
 
-    /// Moves each number down its ladder, by bisection: the rung it ends on shows it, the next one does not.
+    /// Moves each number down its steps, by bisection: the last one shows it, the next one does not.
     fn move_down(&mut self, best: &mut FaultPlan) -> Result<(), Spent> {
         for place in Place::all(best) {
             let Some(number) = place.get(best) else { continue };
-            let rungs: Vec<u64> = number.rungs(self.limits.tick_us).collect();
-            // Rungs before `low` show it (or are the number itself); `high` and what is behind it need not.
-            let (mut low, mut high) = (0, rungs.len());
-            // The end of the ladder first: most numbers do not matter.
-            let mut middle = rungs.len().saturating_sub(1);
+            let lower: Vec<u64> = number.lower(self.limits.tick_us).collect();
+            // Steps before `low` show it (or are the number itself); `high` and what is behind it need not.
+            let (mut low, mut high) = (0, lower.len());
+            // The lowest first: most numbers do not matter.
+            let mut middle = lower.len().saturating_sub(1);
             while low < high {
-                let simpler = rungs.get(middle).and_then(|rung| place.set(best, *rung));
+                let simpler = lower.get(middle).and_then(|step| place.set(best, *step));
                 let shown = match simpler {
                     Some(simpler) => self.take(best, simpler)?,
                     None => false,

@@ -66,7 +66,7 @@ impl PlanSpace {
         }
     }
 
-    /// At most so many faults in a plan; at least one.
+    /// At most `faults` faults in a plan; at least one.
     pub fn faults_max(mut self, faults: usize) -> PlanSpace {
         self.faults_max = faults.max(1);
         self
@@ -173,14 +173,14 @@ fn targets(base: &FaultPlan, trace: &Trace, grid: &Grid) -> Vec<Target> {
 ///
 /// A fault may name a packet that its run then does not have; [`fit`](super::fit) leaves such faults
 /// out.
-pub(crate) fn plans(space: &PlanSpace) -> impl Strategy<Value = FaultPlan> + use<> {
+pub(crate) fn plans(space: &PlanSpace) -> SBoxedStrategy<FaultPlan> {
     let targets = space.targets.len();
     if targets == 0 {
-        return Just(space.base.clone()).boxed();
+        return Just(space.base.clone()).sboxed();
     }
     let fault = (0..targets, draws(space));
     let space = space.clone();
-    vec(fault, 1..=space.faults_max).prop_map(move |draws| space.plan(&draws)).boxed()
+    vec(fault, 1..=space.faults_max).prop_map(move |draws| space.plan(&draws)).sboxed()
 }
 
 fn draws(space: &PlanSpace) -> impl Strategy<Value = Draw> + use<> {

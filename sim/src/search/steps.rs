@@ -1,22 +1,22 @@
-//! The numbers of a plan, and the ladder (…, 50, 20, 10, 5, 2, 1, 0) that each of them is moved down.
+//! The numbers of a plan, and the steps (…, 50, 20, 10, 5, 2, 1, 0) that each of them moves down.
 
 use std::ops::{Range, RangeInclusive};
 
 use faultwire::fault::{Action, Direction, EventKind, Fault, FaultPlan, Link, Packet, When, bounds};
 
-/// The next number down the ladder that is not below `floor`, in units of `tick`; none where `number` is at
+/// The next step down that is not below `floor`, in units of `tick`; none where `number` is at
 /// the end.
 pub(crate) fn step_down(number: u64, floor: u64, tick: u64) -> Option<u64> {
     let tick = tick.max(1);
     let (units, rest) = (number / tick, number % tick);
-    // A number between two ticks goes down to the rung below it or onto it.
-    let units = rung_below(if rest == 0 { units } else { units.checked_add(1)? })?;
+    // A number between two ticks goes down to the step below it or onto it.
+    let units = step_below(if rest == 0 { units } else { units.checked_add(1)? })?;
     let next = units.saturating_mul(tick);
     (next >= floor && next < number).then_some(next)
 }
 
 /// The largest of 0, 1, 2, 5, 10, 20, 50, … that is below `number`.
-fn rung_below(number: u64) -> Option<u64> {
+fn step_below(number: u64) -> Option<u64> {
     let below = number.checked_sub(1)?;
     if below == 0 {
         return Some(0);
@@ -170,8 +170,8 @@ impl Number {
         Number { value, floor: *bounds.start(), is_time: true }
     }
 
-    /// All rungs below, from the top, where times move by whole ticks of so many microseconds.
-    pub(crate) fn rungs(self, tick_us: u64) -> impl Iterator<Item = u64> {
+    /// All steps below, from the top, where times move by whole ticks of `tick_us` microseconds.
+    pub(crate) fn lower(self, tick_us: u64) -> impl Iterator<Item = u64> {
         let tick = if self.is_time { tick_us } else { 1 };
         std::iter::successors(Some(self.value), move |number| step_down(*number, self.floor, tick)).skip(1)
     }
@@ -192,7 +192,7 @@ pub(crate) fn names_no_packet_twice(faults: &[Fault]) -> bool {
 }
 
 /// All plans that are one step simpler, the most promising first: one fault, event or flipped bit less; a
-/// packet named by less; the default link; an order in place of a time; a number one rung down.
+/// packet named by less; the default link; an order in place of a time; a number one step down.
 pub(crate) fn steps(plan: &FaultPlan, tick_us: u64) -> impl Iterator<Item = FaultPlan> {
     let removals = (0..item_count(plan)).map(|item| without_items(plan, item..item + 1));
     let bits = plan.faults.iter().enumerate().flat_map(|(index, fault)| {
@@ -213,7 +213,7 @@ pub(crate) fn steps(plan: &FaultPlan, tick_us: u64) -> impl Iterator<Item = Faul
     let names = Place::all(plan).into_iter().filter_map(|place| without_word(plan, place));
     let link = (plan.link != Link::default()).then(|| FaultPlan { link: Link::default(), ..plan.clone() });
     let numbers = Place::all(plan).into_iter().filter_map(move |place| {
-        let next = place.get(plan)?.rungs(tick_us).next()?;
+        let next = place.get(plan)?.lower(tick_us).next()?;
         place.set(plan, next)
     });
     removals.chain(bits).chain(names).chain(link).chain(ordered(plan)).chain(numbers)

@@ -7,18 +7,18 @@
 //! from its parent's before the new fault's packet is sent; and each combination comes up exactly once, in
 //! the order in which its packets are sent, as no fault changes what was sent before it.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use faultwire::fault::{Fault, FaultPlan};
-use faultwire::trace::{PacketId, Trace, What};
+use faultwire::fault::{Direction, Fault, FaultPlan, Label, Packet};
+use faultwire::trace::{HostId, PacketId, Trace, What};
 
 use super::grid::{Site, sites};
-use super::{Grid, Tried};
-use crate::run::{End, Run};
+use super::{Grid, Runner, Tried};
+use crate::run::Run;
 use crate::seed::derive;
 
-/// So many packets of parents are kept between levels; the rest is learnt again by a second run of the
-/// parent.
+/// How many packets of parents are kept between levels; a second run of the parent tells the rest.
 const KEPT_SITES_MAX: usize = 50_000;
 
 /// A sweep over the plans that add faults of a grid to a base plan.
@@ -26,6 +26,8 @@ const KEPT_SITES_MAX: usize = 50_000;
 pub struct Sweep<'a> {
     /// The plan that the faults are added to: its link, its events, and faults that every run has.
     pub base: &'a FaultPlan,
+    /// How often the base plan runs. Faults hit only packets that each of these runs has.
+    pub base_runs: usize,
     /// Further plans without faults, which run right after the base plan: the members of a
     /// [`Family`](super::Family).
     pub members: &'a [FaultPlan],
@@ -56,27 +58,24 @@ impl Sweep<'_> {
     /// Sweeps. Each run that counts goes to `visit`, the smallest plans first, until that breaks. A run whose
     /// plan did not take place in full is counted as not applied, and not visited; one that the testbed
     /// refused is visited.
-    pub fn search(
-        &self,
-        run: &mut dyn FnMut(&FaultPlan) -> Run,
-        visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
-    ) -> Tried {
-        self.search_keeping(KEPT_SITES_MAX, run, visit)
+    pub fn search(&self, runner: &Runner<'_>, visit: &mut dyn FnMut(&Run) -> ControlFlow<()>) -> Tried {
+        self.search_keeping(KEPT_SITES_MAX, runner, visit)
     }
 
     pub(super) fn search_keeping(
         &self,
         kept_max: usize,
-        run: &mut dyn FnMut(&FaultPlan) -> Run,
+        runner: &Runner<'_>,
         visit: &mut dyn FnMut(&Run) -> ControlFlow<()>,
     ) -> Tried {
         let mut search = Search {
             sweep: self,
             kept_max,
-            run,
+            runner,
             visit,
             tried: Tried::default(),
             hosts: Vec::new(),
+            steady: None,
             kept: 0,
             levels: Vec::new(),
         };
@@ -89,10 +88,12 @@ impl Sweep<'_> {
 
 struct Search<'a> {
     sweep: &'a Sweep<'a>,
-    run: &'a mut dyn FnMut(&FaultPlan) -> Run,
+    runner: &'a Runner<'a>,
     visit: &'a mut dyn FnMut(&Run) -> ControlFlow<()>,
     tried: Tried,
     hosts: Vec<String>,
+    /// The packets that each run of the base plan has, where it has several.
+    steady: Option<BTreeSet<Name>>,
     kept: usize,
     kept_max: usize,
     levels: Vec<Vec<Parent>>,
@@ -101,14 +102,24 @@ struct Search<'a> {
 impl Search<'_> {
     fn all(&mut self) -> ControlFlow<()> {
         let depth = usize::from(self.sweep.depth.min(3));
-        let (run, live) = self.once(self.sweep.base, 0)?;
-        for member in self.sweep.members {
-            self.once(member, 0)?;
-        }
+        let mut first = None;
+        let plans = vec![self.sweep.base.clone(); self.sweep.base_runs.max(1)];
+        self.each(&plans, 0, &mut |search, run, live| {
+            if !live {
+                return;
+            }
+            if search.sweep.base_runs > 1 {
+                let names = names(&run.trace);
+                match &mut search.steady {
+                    Some(steady) => steady.retain(|name| names.contains(name)),
+                    None => search.steady = Some(names),
+                }
+            }
+            first.get_or_insert(run);
+        })?;
+        self.each(self.sweep.members, 0, &mut |_, _, _| {})?;
+        let Some(run) = first.filter(|_| depth > 0) else { return ControlFlow::Continue(()) };
         self.hosts = run.trace.hosts().to_vec();
-        if depth == 0 || !live {
-            return ControlFlow::Continue(());
-        }
         let root = self.parent(0, None, &run, 0);
         self.levels.push(vec![root]);
         for level in 1..=depth {
@@ -134,9 +145,10 @@ impl Search<'_> {
         for index in 0..self.levels[level - 1].len() {
             let end = before + self.levels[level - 1][index].children;
             if chosen.peek().is_some_and(|next| *next < end) {
-                let mut plan = self.plan(level - 1, index);
+                let plan = self.plan(level - 1, index);
                 let sites = self.sites(level - 1, index, &plan);
                 let (mut site, mut site_start) = (0, before);
+                let mut plans = Vec::new();
                 while let Some(next) = chosen.next_if(|next| *next < end) {
                     while let Some(count) = sites.get(site).map(|site| self.sweep.grid.count(site))
                         && site_start + count <= next
@@ -151,14 +163,15 @@ impl Search<'_> {
                         // The parent was run again and had fewer packets: said by `nondeterministic`.
                         continue;
                     };
-                    plan.faults.push(fault);
-                    let (run, live) = self.once(&plan, level)?;
-                    let fault = plan.faults.pop();
-                    if goes_on && live {
-                        let parent = self.parent(index, fault, &run, level);
-                        parents.push(parent);
-                    }
+                    plans.push(plan.clone().faults([fault]));
                 }
+                self.each(&plans, level, &mut |search, run, live| {
+                    // What fails already hides how a further fault would make it fail.
+                    if goes_on && live && run.end.is_finished() {
+                        let fault = run.plan.faults.last().cloned();
+                        parents.push(search.parent(index, fault, &run, level));
+                    }
+                })?;
             }
             before = end;
         }
@@ -166,23 +179,32 @@ impl Search<'_> {
         ControlFlow::Continue(())
     }
 
-    /// Runs a plan, counts it, shows it to the visitor. Whether it took place in full.
-    fn once(&mut self, plan: &FaultPlan, level: usize) -> ControlFlow<(), (Run, bool)> {
-        let run = (self.run)(plan);
-        let live = self.tried.count(&run, self.sweep.base, |tried| match level {
-            0 => &mut tried.fault_free,
-            1 => &mut tried.singles,
-            2 => &mut tried.pairs,
-            _ => &mut tried.triples,
-        });
-        if live || matches!(run.end, End::Refused { .. }) {
-            (self.visit)(&run)?;
-        }
-        ControlFlow::Continue((run, live))
+    /// Runs plans, counts each run, shows it to the visitor, and then to `next` with whether it took place in
+    /// full.
+    fn each(
+        &mut self,
+        plans: &[FaultPlan],
+        level: usize,
+        next: &mut dyn FnMut(&mut Self, Run, bool),
+    ) -> ControlFlow<()> {
+        let runner = self.runner;
+        runner.all(plans, &mut |run| {
+            let live = self.tried.count(&run, self.sweep.base, |tried| match level {
+                0 => &mut tried.fault_free,
+                1 => &mut tried.singles,
+                2 => &mut tried.pairs,
+                _ => &mut tried.triples,
+            });
+            if live || run.is_refused() {
+                (self.visit)(&run)?;
+            }
+            next(self, run, live);
+            ControlFlow::Continue(())
+        })
     }
 
     fn parent(&mut self, parent: usize, fault: Option<Fault>, run: &Run, level: usize) -> Parent {
-        let sites = extensions(self.sweep, level, &run.trace);
+        let sites = self.extensions(level, run);
         let children = sites.iter().map(|site| self.sweep.grid.count(site)).sum();
         let keep = self.kept + sites.len() <= self.kept_max;
         if keep {
@@ -210,38 +232,57 @@ impl Search<'_> {
             self.kept -= sites.len();
             return sites;
         }
-        let run = (self.run)(plan);
-        let sites = extensions(self.sweep, level, &run.trace);
+        let run = (self.runner.run)(plan);
+        let sites = self.extensions(level, &run);
         let children: u64 = sites.iter().map(|site| self.sweep.grid.count(site)).sum();
         self.tried.repeated += 1;
         self.tried.nondeterministic += u64::from(children != self.levels[level][index].children);
         sites
     }
-}
 
-/// The packets that can be hit next in a run with so many faults on top of the base plan: those that were
-/// sent after the last fault's packet, and that no fault of the base plan names.
-fn extensions(sweep: &Sweep<'_>, level: usize, trace: &Trace) -> Vec<Site> {
-    let Sweep { base, grid, .. } = sweep;
-    let last = (base.faults.len() + level).checked_sub(1).filter(|_| level > 0);
-    let hit = last.and_then(|last| {
-        trace.events().iter().find_map(|event| match event.what {
-            What::Fault { packet, fault, .. } if fault == last => Some(packet),
-            _ => None,
-        })
-    });
-    let mut sites = sites(trace, |packet: PacketId| hit.is_none_or(|hit| packet > hit));
-    sites.retain(|site| grid.hits(site));
-    if !base.faults.is_empty() {
-        sites.retain(|site| {
-            !base.faults.iter().any(|fault| {
-                site.label.is(&fault.packet)
-                    && fault.direction.from == trace.host_name(site.from)
-                    && fault.direction.to == trace.host_name(site.to)
+    /// The packets that can be hit next in a run with `level` faults on top of the base plan: those that were
+    /// sent after the last fault's packet, and that no fault of the base plan names.
+    fn extensions(&self, level: usize, run: &Run) -> Vec<Site> {
+        let trace = &run.trace;
+        let Sweep { base, grid, .. } = self.sweep;
+        let last = (base.faults.len() + level).checked_sub(1).filter(|_| level > 0);
+        let hit = last.and_then(|last| {
+            trace.events().iter().find_map(|event| match event.what {
+                What::Fault { packet, fault, .. } if fault == last => Some(packet),
+                _ => None,
             })
         });
+        // What is sent after the run's end does nothing to it.
+        let is_in_time = |packet| trace.sending(packet).is_none_or(|it| it.at <= run.elapsed);
+        let mut sites =
+            sites(trace, |packet: PacketId| hit.is_none_or(|hit| packet > hit) && is_in_time(packet));
+        sites.retain(|site| grid.hits(site));
+        if let Some(steady) = self.steady.as_ref().filter(|_| level == 0) {
+            sites.retain(|site| steady.contains(&name(trace, site.from, site.to, site.label)));
+        }
+        if !base.faults.is_empty() {
+            sites.retain(|site| {
+                !base.faults.iter().any(|fault| {
+                    site.label.is(&fault.packet)
+                        && fault.direction.from == trace.host_name(site.from)
+                        && fault.direction.to == trace.host_name(site.to)
+                })
+            });
+        }
+        sites
     }
-    sites
+}
+
+/// What a plan calls a packet.
+type Name = (Direction, Packet);
+
+fn name(trace: &Trace, from: HostId, to: HostId, label: Label) -> Name {
+    (Direction::new(trace.host_name(from), trace.host_name(to)), label.packet())
+}
+
+/// The names of a run's packets.
+pub(crate) fn names(trace: &Trace) -> BTreeSet<Name> {
+    trace.sendings().filter_map(|it| Some(name(trace, it.from, it.to, it.label?))).collect()
 }
 
 /// Some of the numbers below `of`, ascending: all of them, or one from each of `take` stretches of equal

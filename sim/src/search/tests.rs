@@ -4,6 +4,8 @@ mod toy;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use faultwire::fault::{Action, Class, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
@@ -29,7 +31,7 @@ fn names(plan: &FaultPlan) -> BTreeSet<String> {
 /// All plans that a sweep shows its visitor, and what it says that it tried.
 fn swept(sweep: &Sweep<'_>, messages: u8) -> (Vec<FaultPlan>, Tried) {
     let mut plans = Vec::new();
-    let tried = sweep.search(&mut |plan| toy::run(plan, messages, Bug::None), &mut |run| {
+    let tried = sweep.search(&runner(&|plan| toy::run(plan, messages, Bug::None)), &mut |run| {
         assert!(run.fired.all());
         assert_eq!(run.end, End::Finished, "{:?}", run.plan);
         plans.push(run.plan.clone());
@@ -38,8 +40,13 @@ fn swept(sweep: &Sweep<'_>, messages: u8) -> (Vec<FaultPlan>, Tried) {
     (plans, tried)
 }
 
+fn runner<'a>(run: &'a (dyn Fn(&FaultPlan) -> Run + Sync)) -> Runner<'a> {
+    static TOKEN: LazyLock<CancellationToken> = LazyLock::new(CancellationToken::default);
+    Runner::new(run, 1, &TOKEN)
+}
+
 fn sweep<'a>(base: &'a FaultPlan, grid: &'a Grid, depth: u8) -> Sweep<'a> {
-    Sweep { base, members: &[], grid, depth, runs_max: None, seed: 1 }
+    Sweep { base, base_runs: 1, members: &[], grid, depth, runs_max: None, seed: 1 }
 }
 
 #[test]
@@ -141,36 +148,34 @@ fn a_sweep_of_depth_three_and_one_of_depth_none() {
 }
 
 #[test]
-fn what_is_not_kept_is_learnt_again() {
+fn packets_that_are_not_kept_come_from_a_second_run() {
     let (base, grid) = (FaultPlan::default(), grid());
     let sweep = sweep(&base, &grid, 2);
     let plans = |kept_max| {
         let mut plans = Vec::new();
-        let tried = sweep.search_keeping(kept_max, &mut |plan| toy::run(plan, 3, Bug::None), &mut |run| {
-            plans.push(run.plan.clone());
-            ControlFlow::Continue(())
-        });
+        let tried =
+            sweep.search_keeping(kept_max, &runner(&|plan| toy::run(plan, 3, Bug::None)), &mut |run| {
+                plans.push(run.plan.clone());
+                ControlFlow::Continue(())
+            });
         (plans, tried)
     };
     let (kept, tried) = plans(1_000_000);
     assert_eq!(tried.repeated, 0);
-    let (learnt, tried) = plans(0);
+    let (repeated, tried) = plans(0);
     assert!(tried.repeated > 0 && tried.nondeterministic == 0);
-    assert_eq!(kept, learnt);
+    assert_eq!(kept, repeated);
 }
 
 #[test]
 fn runs_that_depend_on_more_than_the_plan_are_noticed() {
     let (base, grid) = (FaultPlan::default(), grid());
-    let mut calls = 0;
-    let tried = sweep(&base, &grid, 2).search_keeping(
-        0,
-        &mut |plan| {
-            calls += 1;
-            toy::run(plan, if calls < 20 { 2 } else { 1 }, Bug::None)
-        },
-        &mut |_| ControlFlow::Continue(()),
-    );
+    let calls = AtomicU32::new(0);
+    let run = |plan: &FaultPlan| {
+        let messages = if calls.fetch_add(1, Ordering::Relaxed) < 19 { 2 } else { 1 };
+        toy::run(plan, messages, Bug::None)
+    };
+    let tried = sweep(&base, &grid, 2).search_keeping(0, &runner(&run), &mut |_| ControlFlow::Continue(()));
     assert!(tried.nondeterministic > 0 && tried.not_applied > 0, "{tried:?}");
 }
 
@@ -178,12 +183,12 @@ fn runs_that_depend_on_more_than_the_plan_are_noticed() {
 fn a_testbed_that_ignores_plans_proves_nothing() {
     let (base, grid) = (FaultPlan::default(), grid());
     let mut shown = 0;
-    let ignoring = &mut |plan: &FaultPlan| {
+    let ignoring = |plan: &FaultPlan| {
         let run = toy::run(&FaultPlan::default(), 2, Bug::None);
         let fired = faultwire::fault::Fired { faults: vec![false; plan.faults.len()], events: Vec::new() };
         Run { plan: plan.clone(), fired, ..run }
     };
-    let tried = sweep(&base, &grid, 2).search(ignoring, &mut |_| {
+    let tried = sweep(&base, &grid, 2).search(&runner(&ignoring), &mut |_| {
         shown += 1;
         ControlFlow::Continue(())
     });
@@ -213,7 +218,7 @@ fn a_capped_sweep_is_a_sample_and_says_so() {
 fn a_visitor_ends_a_sweep() {
     let (base, grid) = (FaultPlan::default(), grid());
     let mut visits = 0;
-    let tried = sweep(&base, &grid, 2).search(&mut |plan| toy::run(plan, 2, Bug::None), &mut |_| {
+    let tried = sweep(&base, &grid, 2).search(&runner(&|plan| toy::run(plan, 2, Bug::None)), &mut |_| {
         visits += 1;
         if visits == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
@@ -242,9 +247,9 @@ fn a_base_plan_is_in_every_run_and_what_it_cuts_is_left_alone() {
 
 #[test]
 fn a_refused_run_is_shown_and_does_not_count() {
-    let base = FaultPlan::new().event(EventKind::Crash("nobody".to_owned()), When::AtUs(0));
+    let base = FaultPlan::new().event(EventKind::Crash("stranger".to_owned()), When::AtUs(0));
     let mut shown = 0;
-    let tried = sweep(&base, &grid(), 2).search(&mut |plan| toy::run(plan, 2, Bug::None), &mut |run| {
+    let tried = sweep(&base, &grid(), 2).search(&runner(&|plan| toy::run(plan, 2, Bug::None)), &mut |run| {
         shown += 1;
         assert!(matches!(run.end, End::Refused { .. }));
         ControlFlow::Continue(())
@@ -265,7 +270,7 @@ fn space(messages: u8) -> PlanSpace {
 fn every_random_plan_that_counts_took_place_and_is_what_it_says() {
     let space = space(3);
     let (mut sizes, mut actions, mut beyond) = (BTreeSet::new(), BTreeSet::new(), false);
-    let tried = random(&space, 300).search(&mut |plan| toy::run(plan, 3, Bug::None), &mut |run| {
+    let tried = random(&space, 300).search(&runner(&|plan| toy::run(plan, 3, Bug::None)), &mut |run| {
         assert!(run.fired.all() && !run.plan.faults.is_empty());
         assert_eq!(run.end, End::Finished, "{:?}", run.plan);
         let again = toy::run(&run.plan, 3, Bug::None);
@@ -295,7 +300,7 @@ fn a_random_plan_is_the_same_whatever_came_before() {
     let plans = |first, count| {
         let mut plans = Vec::new();
         let search = RandomSearch { first, ..random(&space, count) };
-        search.search(&mut |plan| toy::run(plan, 3, Bug::None), &mut |run| {
+        search.search(&runner(&|plan| toy::run(plan, 3, Bug::None)), &mut |run| {
             plans.push(run.plan.clone());
             ControlFlow::Continue(())
         });
@@ -313,7 +318,7 @@ fn nothing_is_hit_more_often_than_anything_gives_up() {
     // One message: whatever is drawn, its repeats carry the same bytes. Only drops of it could break the
     // client.
     let space = space(1).faults_max(40);
-    let tried = random(&space, 200).search(&mut |plan| toy::run(plan, 1, Bug::None), &mut |run| {
+    let tried = random(&space, 200).search(&runner(&|plan| toy::run(plan, 1, Bug::None)), &mut |run| {
         assert!(run.plan.faults.len() <= HITS_PER_ITEM_MAX, "{:?}", run.plan);
         ControlFlow::Continue(())
     });
@@ -323,17 +328,18 @@ fn nothing_is_hit_more_often_than_anything_gives_up() {
 
 #[test]
 fn where_nothing_is_sent_there_is_no_random_plan() {
-    let nothing = || Run {
-        plan: FaultPlan::default(),
-        trace: faultwire::trace::Trace::new(["client", "server"]),
-        end: End::Finished,
-        fired: Default::default(),
-        elapsed: faultwire::Time::ZERO,
-        retries: 0,
+    let nothing = || {
+        Run::new(
+            FaultPlan::default(),
+            faultwire::trace::Trace::new(["client", "server"]),
+            End::Finished,
+            Default::default(),
+            faultwire::Time::ZERO,
+        )
     };
     let space = PlanSpace::of(&FaultPlan::default(), &nothing().trace, &grid());
     assert_eq!(space.packets(), 0);
-    let tried = random(&space, 3).search(&mut |_| nothing(), &mut |_| ControlFlow::Continue(()));
+    let tried = random(&space, 3).search(&runner(&|_| nothing()), &mut |_| ControlFlow::Continue(()));
     assert_eq!((tried.random, tried.without_hit), (0, 3));
 }
 
@@ -341,7 +347,7 @@ fn where_nothing_is_sent_there_is_no_random_plan() {
 fn smallest(bug: Bug) -> Shrunk {
     let (base, grid) = (FaultPlan::default(), grid());
     let mut failing = None;
-    sweep(&base, &grid, 2).search(&mut |plan| toy::run(plan, 3, bug), &mut |run| {
+    sweep(&base, &grid, 2).search(&runner(&|plan| toy::run(plan, 3, bug)), &mut |run| {
         if run.end.is_finished() {
             return ControlFlow::Continue(());
         }
@@ -375,7 +381,7 @@ fn large_random_failures_shrink_to_the_same_few_faults() {
     let space = space(3);
     let limits = ShrinkLimits::default();
     let mut failures = 0;
-    random(&space, 200).search(&mut |plan| toy::run(plan, 3, Bug::GivesUpEarly), &mut |run| {
+    random(&space, 200).search(&runner(&|plan| toy::run(plan, 3, Bug::GivesUpEarly)), &mut |run| {
         if !run.end.is_finished() {
             failures += 1;
             let mut shows = |plan: &FaultPlan| !toy::run(plan, 3, Bug::GivesUpEarly).end.is_finished();

@@ -46,6 +46,8 @@ pub struct Tried {
     /// Of the runs made a second time, the ones that then had other packets: the runs depend on more than the
     /// plan.
     pub nondeterministic: u64,
+    /// Plans under which a run failed once and not in the same way again: they count nowhere else.
+    pub unconfirmed: u64,
     /// Faults and events planned, over all runs.
     pub faults_planned: u64,
     /// Faults and events that took place, over all runs.
@@ -147,10 +149,17 @@ impl Tried {
     /// every run of the search has.
     pub fn count(&mut self, run: &Run, base: &FaultPlan, kind: impl FnOnce(&mut Tried) -> &mut u64) -> bool {
         self.retries += u64::from(run.retries);
-        if matches!(run.end, End::Refused { .. }) {
-            self.refused += 1;
-            return false;
-        }
+        let nowhere = match run.end {
+            End::Refused { .. } => &mut self.refused,
+            End::Unconfirmed { .. } => &mut self.unconfirmed,
+            _ => return self.count_made(run, base, kind),
+        };
+        *nowhere += 1;
+        false
+    }
+
+    /// Counts a run that the testbed made.
+    fn count_made(&mut self, run: &Run, base: &FaultPlan, kind: impl FnOnce(&mut Tried) -> &mut u64) -> bool {
         let planned = run.plan.faults.len() + run.plan.events.len();
         let fired = run.fired.count();
         self.faults_planned += planned as u64;
@@ -182,6 +191,7 @@ impl AddAssign for Tried {
             repeated,
             retries,
             nondeterministic,
+            unconfirmed,
             faults_planned,
             faults_fired,
             kinds,
@@ -202,6 +212,7 @@ impl AddAssign for Tried {
         self.repeated += repeated;
         self.retries += retries;
         self.nondeterministic += nondeterministic;
+        self.unconfirmed += unconfirmed;
         self.faults_planned += faults_planned;
         self.faults_fired += faults_fired;
         self.kinds = self.kinds.and(kinds);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use faultwire::fault::{Action, Class, EventKind, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire_sim::search::Family;
-use faultwire_sim::{End, Net, Result, Scenario, Settings, scenario, testbed};
+use faultwire_sim::{End, Explorer, Net, Result, Scenario, Settings, Signature, scenario, testbed};
 
 async fn counter(net: Net) -> std::io::Result<()> {
     let socket = net.datagram("0.0.0.0:7000", &[]).await?;
@@ -34,7 +34,7 @@ async fn trusting(net: Net) -> Result {
 }
 
 fn counting() -> Scenario {
-    scenario("counting").server(counter).client(trusting).exhaustive(1)
+    scenario("counting").server(counter).client(trusting)
 }
 
 fn message(failed: Box<dyn std::any::Any + Send>) -> String {
@@ -43,11 +43,32 @@ fn message(failed: Box<dyn std::any::Any + Send>) -> String {
 
 #[test]
 fn a_failure_comes_with_its_smallest_plan_a_diagram_and_a_replay_line() {
-    let failed = catch_unwind(|| counting().check()).expect_err("one lost datagram breaks it");
+    let failed = catch_unwind(|| counting().exhaustive(1).check()).expect_err("one lost datagram breaks it");
     let message = message(failed);
     // Where the target directory is differs from place to place.
     let message = regex_free_redaction(&message, "FAULTWIRE_PLAN=", " cargo test", "[file]");
     insta::assert_snapshot!(message);
+}
+
+#[test]
+fn a_frequent_failure_hides_no_other() {
+    let found = counting().exhaustive(2).explore();
+    for (of, words) in [(1, "the count"), (3, "timed out")] {
+        let kinds = found.failures.iter().filter(|it| it.signature.to_string().contains(words));
+        let kinds: Vec<_> = kinds.collect();
+        assert!((1..=of).contains(&kinds.len()), "{words}: {:?}", found.failures);
+        for kind in kinds {
+            let plan = &kind.smallest.plan;
+            assert!(plan.faults.len() == 1 && kind.is_minimal && kind.count > 0, "{plan:?}");
+            assert_eq!(Signature::of(&counting().run(plan)).as_ref(), Some(&kind.signature));
+        }
+    }
+    assert!(found.failures.iter().map(|it| it.count).sum::<u64>() > 10, "{:?}", found.failures);
+    let first = counting().exhaustive(2).kinds_max(1, 1_000).explore();
+    assert_eq!((first.failures.len(), first.tried.stopped), (1, true));
+    // Two runs are enough to see that one datagram was lost, and too few for another kind.
+    let hasty = counting().exhaustive(2).kinds_max(4, 2).explore();
+    assert!(hasty.failures.len() < found.failures.len());
 }
 
 /// What is said of a search follows from the runs that it made.
@@ -59,9 +80,12 @@ fn a_search_that_finds_nothing_names_what_it_did_not_try() {
         net.sleep(Duration::from_secs(1)).await;
         Result::Ok(())
     });
-    let not_tried =
-        |scenario: Scenario| scenario.find_failure(&mut |_| {}).expect_err("nothing breaks it").not_tried();
-    let all = not_tried(answered.clone());
+    let not_tried = |explorer: Explorer| {
+        let found = explorer.explore();
+        assert!(found.failures.is_empty(), "nothing breaks it");
+        found.tried.not_tried()
+    };
+    let all = not_tried(answered.clone().into());
     for kind in ["lost packets", "outages of a link", "crashes", "restarts", "injected packets"] {
         assert!(all.contains(&kind), "without any fault: {all:?}");
     }
@@ -77,7 +101,7 @@ fn a_search_that_finds_nothing_names_what_it_did_not_try() {
             "random plans"
         ]
     );
-    let more = not_tried(answered.clone().exhaustive(2).random(20).crashes("server"));
+    let more = not_tried(answered.clone().crashes("server").exhaustive(2).random(20));
     assert!(!more.contains(&"crashes") && !more.contains(&"random plans"), "{more:?}");
     assert!(more.contains(&"three or more faults at once other than at random"), "{more:?}");
     let few = not_tried(answered.exhaustive(1).runs_max(2));
@@ -100,7 +124,7 @@ fn sending(count: usize, size: usize, fails: fn(usize, usize, Duration) -> bool)
     })
 }
 
-fn family_of(fails: fn(usize, usize, Duration) -> bool) -> Scenario {
+fn family_of(fails: fn(usize, usize, Duration) -> bool) -> Explorer {
     let family = Family::new()
         .axis("count", 1..=9)
         .axis("size", Family::around([1, 64]))
@@ -112,10 +136,11 @@ fn family_of(fails: fn(usize, usize, Duration) -> bool) -> Scenario {
 
 #[test]
 fn a_family_runs_before_any_fault_and_a_failure_is_its_smallest_member() {
-    let failure = |fails| family_of(fails).find_failure(&mut |_| {}).expect("it fails");
+    let failure = |fails| family_of(fails).explore().failures.remove(0);
     let by_count = failure(|count, _, _| count >= 7);
     assert_eq!(by_count.smallest.plan.scenario.as_deref(), Some("sending/count=7"));
-    assert!(by_count.smallest.plan.faults.is_empty() && by_count.tried.singles == 0, "{:?}", by_count.tried);
+    assert!(by_count.found.plan.faults.is_empty() && by_count.smallest.plan.faults.is_empty());
+    assert_eq!(family_of(|count, _, _| count >= 7).explore().tried.singles, 0);
     let by_both = failure(|count, size, _| count >= 3 && size > 2);
     assert_eq!(by_both.smallest.plan.scenario.as_deref(), Some("sending/count=3/size=63"));
     let by_delay = failure(|_, _, took| took >= Duration::from_millis(80));
@@ -123,7 +148,7 @@ fn a_family_runs_before_any_fault_and_a_failure_is_its_smallest_member() {
     assert_eq!((plan.scenario.as_deref(), plan.link.numbers().delay_us), (Some("sending"), 40_000));
     // The plan alone replays it, from its file as well.
     let kept = FaultPlan::parse(&by_count.smallest.plan.to_toml(), "kept").expect("it can be read");
-    assert!(!family_of(|count, _, _| count >= 7).run(&kept).end.is_finished());
+    assert!(!family_of(|count, _, _| count >= 7).scenario().run(&kept).end.is_finished());
 }
 
 #[test]
@@ -144,18 +169,22 @@ fn members_count_as_runs_without_faults() {
     assert_eq!((tried.fault_free, tried.fault_free_of, tried.not_applied), (58, 58, 0));
     assert!(tried.singles > 0 && tried.singles == tried.singles_of);
     // A link's delay is nothing on the loopback interface.
-    let real = family_of(|_, _, _| false).exhaustive(0).on(testbed::LOOPBACK);
+    let real = Explorer::from(family_of(|_, _, _| false).scenario().clone().on(testbed::LOOPBACK));
     assert_eq!(real.search(&mut |_| ControlFlow::Continue(())).fault_free, 45);
 }
 
 fn regex_free_redaction(text: &str, from: &str, to: &str, with: &str) -> String {
-    let start = text.find(from).expect("a replay line") + from.len();
-    let end = start + text[start..].find(to).expect("a replay line");
-    format!("{}{with}{}", &text[..start], &text[end..])
+    let mut parts = text.split(from);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |redacted, part| {
+        let end = part.find(to).expect("a replay line");
+        format!("{redacted}{from}{with}{}", &part[end..])
+    })
 }
 
 /// What a scenario's check panics with.
-fn complaint(scenario: Scenario) -> String {
+fn complaint(scenario: impl Into<Explorer>) -> String {
+    let scenario = scenario.into();
     message(catch_unwind(AssertUnwindSafe(|| scenario.check())).expect_err("a complaint"))
 }
 
@@ -253,7 +282,7 @@ fn a_crashed_host_is_silent() {
 
 #[test]
 fn a_broken_invariant_is_a_failure_of_the_run() {
-    let loud = counting().exhaustive(0).invariant("silence", |trace| match trace.packet_count() {
+    let loud = counting().invariant("silence", |trace| match trace.packet_count() {
         0 => Ok(()),
         n => Err(format!("{n} packets")),
     });

@@ -76,7 +76,6 @@ fn adding(bug: Bug, messages: u8, timeout: Duration) -> Scenario {
         .server(move |net| adder(net, bug))
         .client(move |net| client(net, bug, messages, timeout))
         .timeout(timeout)
-        .exhaustive(1)
 }
 
 #[test]
@@ -107,7 +106,8 @@ proptest! {
         seed: u64,
     ) {
         let scenario = adding(bug, messages, Duration::from_millis(timeout_ms)).seed(seed);
-        let failure = scenario.find_failure(&mut |_| {}).expect("the bug is there to be found");
+        let found = scenario.clone().exhaustive(1).explore();
+        let failure = &found.failures[0];
         let plan = &failure.smallest.plan;
         prop_assert_eq!(plan.faults.len(), 1);
         prop_assert!(failure.is_minimal && failure.smallest.fired.all());

@@ -43,7 +43,6 @@ fn transfer(iss: u32) -> Scenario {
             Ok(())
         })
         .tcp(tcp)
-        .exhaustive(1)
 }
 
 /// What a run was, with sequence numbers counted from the initial ones.
@@ -54,7 +53,7 @@ fn story(run: &Run) -> (FaultPlan, Time, String) {
 
 fn stories(iss: u32) -> Vec<(FaultPlan, Time, String)> {
     let mut stories = Vec::new();
-    transfer(iss).search(&mut |run| {
+    transfer(iss).exhaustive(1).search(&mut |run| {
         stories.push(story(run));
         ControlFlow::Continue(())
     });

@@ -8,7 +8,7 @@ use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::network::{Listener as _, Network as _, Stream as _};
 use faultwire_sim::search::{Family, RandomFaults};
 use faultwire_sim::testbed::{self, TestbedRef};
-use faultwire_sim::{End, Net, Result, Scenario, scenario};
+use faultwire_sim::{End, Explorer, Net, Result, Scenario, scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const SIMULATED: [TestbedRef; 2] = [testbed::VIRTUAL, testbed::TURMOIL];
@@ -122,7 +122,7 @@ fn random_faults_are_the_same_in_every_range_and_replays_from_its_plans() {
         let scenario = varied().on(testbed);
         let runs = |first, count| {
             let mut runs = Vec::new();
-            let tried = scenario.search_random(first, count, &mut |run| {
+            let tried = Explorer::from(scenario.clone()).search_random(first, count, &mut |run| {
                 runs.push(run.clone());
                 ControlFlow::Continue(())
             });

@@ -66,7 +66,6 @@ pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, Failure
         server: &asked.server,
         client: &asked.client,
         ipv6: asked.ipv6,
-        profile,
         listen_limit: listen_limit(Some(asked.timeout)),
         ends_with_server: false,
     };

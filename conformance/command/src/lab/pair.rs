@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use faultwire::lab::{KernelHost, LabError, Profile, Switched};
+use faultwire::lab::{KernelHost, LabError, Switched};
 use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
 
@@ -45,8 +45,6 @@ pub(super) struct Pair<'a> {
     pub(super) client: &'a str,
     /// Whether the addresses in them are of IPv6.
     pub(super) ipv6: bool,
-    /// The pinned settings of the hosts' kernel, if they are to have any.
-    pub(super) profile: Option<Profile>,
     /// How long the server has to listen.
     pub(super) listen_limit: Duration,
     /// Whether a run is over as soon as the server has died: what the client makes of that is not asked.

@@ -1,302 +1,242 @@
 //! `faultwire lab search`: the smallest plan that makes a client fail, or kills its server.
 //!
-//! Read on in this order: `plans` and `random` (which are tried), `case` (what a run is, and what it proves),
-//! `command/crew.rs` (many side by side), `verdict` (what a plan came to), `finding` (what becomes of a plan
-//! that makes the pair fail), `words` (what is said at the end).
+//! `bench` makes a run of the pair; the search itself is the [`Explorer`]'s; `words` is what is said at the
+//! end.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use faultwire::fault::FaultPlan;
-use faultwire_sim::search::FaultKinds;
+use faultwire::fault::{FaultPlan, LabPair, bounds};
+use faultwire_sim::{End, Event, Explorer, Rate, Repeats, Run, Signature, scenario};
 
 use super::SearchArgs;
-use super::pair::{Pair, listen_limit};
-use crate::bar::Bar;
-use crate::crew::{Next, side_by_side};
+use super::pair::{Course, listen_limit};
+use crate::bar::RunsBar;
 use crate::ctrl_c;
 use crate::live::{Failure, failed, result, tell, usage};
+use crate::output;
 use faultwire_conformance::exit;
-use faultwire_conformance::progress::Progress as _;
-use faultwire_sim::CancellationToken;
+use faultwire_conformance::report::plan_in_words;
 
-mod case;
-mod finding;
-mod plans;
-mod random;
-mod verdict;
+mod bench;
 mod words;
 
-use case::{Bench, Case, Counts, Fails, Tried};
-use plans::Plans;
-use random::Pool;
-use verdict::{Verdict, judge};
+use bench::{Bench, Made};
 
-/// How long a client may take without faults where nothing else is said.
+/// How long a client may take without faults by default.
 const BASE_LIMIT: Duration = Duration::from_secs(60);
-/// A client may take so many times as long under a fault as without,
+/// A client may take this many times as long under a fault as without,
 const SLOWER: u32 = 10;
 /// and this long in any case: longer than a kernel needs to make up for any one fault, and most programs.
 const LIMIT_MIN: Duration = Duration::from_secs(5);
-
-/// A search.
-#[derive(Debug)]
-struct Search<'a> {
-    args: &'a SearchArgs,
-    bench: Bench<'a>,
-    /// How many runs go on side by side.
-    jobs: usize,
-    token: CancellationToken,
-    counts: Counts,
-}
-
-/// What one kind of plans gave.
-#[derive(Debug, Default)]
-struct Level {
-    /// The number of the first plan that makes the pair fail, and its run.
-    found: Option<(usize, Case)>,
-    /// Under how many plans the pair succeeds.
-    done: u64,
-    /// Of how many plans nothing is known: no run of them counts, or the pair failed once only.
-    open: u64,
-    /// The kinds of fault that took place under the former.
-    kinds: FaultKinds,
-}
-
-impl Level {
-    /// Whether plans were tried, and nothing is known of any: a run whose faults were not applied is no
-    /// result.
-    fn is_unproven(&self) -> bool {
-        self.found.is_none() && self.done == 0 && self.open > 0
-    }
-}
-
-/// Tries the plan of a number, until it is to stop.
-type TryOne<'t, 'a> = dyn Fn(&Search<'a>, usize, &dyn Fn() -> bool) -> Result<Tried, Failure> + Sync + 't;
+/// Delays just over this are longer than a kernel waits for an acknowledgement (200 ms at least); just over
+/// two of it, longer than it waits for the answer to a SYN, and many a program for a datagram's (1 s).
+const TIMEOUT: Duration = Duration::from_millis(510);
+/// Runs after the first failure that look for another kind.
+const RUNS_AFTER_FAILURE: u64 = 1_000;
 
 /// Searches; gives the exit code.
 pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
     check_writable(&args.out)?;
+    let token = ctrl_c::listen();
+    // It is there for as long as the process is.
+    let bench: &'static Bench = Box::leak(Box::new(Bench {
+        server: args.server.clone(),
+        client: args.client.clone(),
+        ipv6: args.ipv6,
+        profile: args.profile.profile(),
+        listen_limit: listen_limit(args.timeout),
+        limit: Mutex::new(args.timeout.unwrap_or(BASE_LIMIT)),
+        trouble: Mutex::new(None),
+        token: token.clone(),
+    }));
+    tell(format_args!("runs without faults first; the server has {:?} to listen", bench.listen_limit));
+    let Some((first, took)) = without_faults(bench, args.timeout.is_none())? else {
+        result(format_args!("stopped before it was known whether the pair works without faults"))?;
+        return Ok(exit::INTERRUPTED);
+    };
+    // The testbed runs the commands in place of these.
+    let scenario = scenario("lab")
+        .server(|_| async {})
+        .client(|_| async { Ok(()) })
+        .on(bench)
+        .timeout(TIMEOUT)
+        .seed(args.seed)
+        .cancelled_by(&token);
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut search = Search {
-        args,
-        bench: Bench {
-            pair: Pair {
-                server: &args.server,
-                client: &args.client,
-                ipv6: args.ipv6,
-                profile: args.profile.profile(),
-                listen_limit: listen_limit(args.timeout),
-                ends_with_server: true,
-            },
-            limit: args.timeout.unwrap_or(BASE_LIMIT),
-        },
-        jobs: args.jobs.map_or((2 * processors).clamp(2, 16), usize::from),
-        token: ctrl_c::listen(),
-        counts: Counts::default(),
-    };
+    let jobs = args.jobs.map_or((2 * processors).clamp(2, 16), usize::from);
+    let repeats = Repeats::REAL_TIME.without_faults(jobs.max(2));
+    let plans = scenario.grid().faults(&first.trace).len() as u64;
+    if plans == 0 {
+        return Err(usage(
+            "no packet goes between the two that a fault could hit: does the client call {server}?",
+        ));
+    }
+    let (seconds, limit) = (took.as_secs_f64(), bench.limit_under(&FaultPlan::default()));
     tell(format_args!(
-        "runs without faults first; the server has {:?} to listen",
-        search.bench.pair.listen_limit
+        "without faults both programs succeed, in {seconds:.2} s; under one fault the client may take \
+         {limit:?}; {jobs} runs side by side"
     ));
-    let Some(plans) = search.without_faults()? else {
-        return search.stopped("before it was known whether the pair works without faults");
-    };
-    let (singles, packets) = (plans.singles.len(), plans.packets);
-    let jobs = search.jobs;
-    tell(format_args!("{singles} plans of one fault, on {packets} packets; {jobs} runs side by side"));
-    let mut pool = Pool::new(&plans.singles, plans::grid(), &plans.known);
-    let try_one: &TryOne<'_, '_> =
-        &|search, number, is_to_stop| search.bench.try_plan(&plans.singles[number], is_to_stop);
-    let one = search.level("one fault", singles, try_one, &mut |number, case| {
-        pool.learn(number, &case.trace_to_the_end());
-    })?;
-    if let Some((number, case)) = one.found {
-        let number = number + 1;
-        return search.finding(case, &format!("plan {number} of {singles} of one fault"));
-    }
-    if search.token.is_cancelled() {
-        return search
-            .stopped(&format!("after {} of {singles} plans of one fault: nothing was found", one.done));
-    }
-    if one.is_unproven() {
-        return search.nothing_proven(&format!("{singles} plans of one fault"));
-    }
-    let cases = args.cases;
-    if cases > 0 {
-        tell(format_args!("no plan of one fault makes the pair fail; {cases} random plans of 2 to 4 faults"));
-    }
-    let count = usize::try_from(cases).unwrap_or(usize::MAX);
-    let try_one: &TryOne<'_, '_> = &|search, number, is_to_stop| {
-        search.bench.try_random(&pool, search.args.seed, number as u64, is_to_stop)
-    };
-    let several = search.level("several faults", count, try_one, &mut |_, _| {})?;
-    if let Some((number, case)) = several.found {
-        let number = number + 1;
-        return search.finding(case, &format!("random plan {number} of {cases}"));
-    }
-    let kinds = one.kinds.and(several.kinds);
-    let tried =
-        words::Harmless { singles: one.done, singles_of: singles, packets, random: several.done, kinds };
-    if search.token.is_cancelled() {
-        return search.stopped(&format!("{tried}"));
-    }
-    if several.is_unproven() {
-        return search.nothing_proven(&format!("{cases} random plans"));
-    }
-    result(format_args!("nothing found: {tried}"))?;
-    search.tell_counts()?;
-    Ok(exit::AS_CLAIMED)
+    let explorer = scenario.clone().exhaustive(1).random(args.cases).jobs(jobs).repeats(repeats);
+    let explorer = explorer.kinds_max(args.kinds.into(), RUNS_AFTER_FAILURE);
+    Search { args, bench, explorer, packets: BTreeSet::new(), saved: Ok(()) }.explore(plans)
 }
 
-impl<'a> Search<'a> {
-    /// Runs the pair without faults, alone and side by side, and works out the plans; `None` where it was
-    /// stopped.
-    fn without_faults(&mut self) -> Result<Option<Plans>, Failure> {
-        let (bench, token) = (self.bench, self.token.clone());
-        let (mut cases, mut trouble, mut counts) = (Vec::<Case>::new(), None, Counts::default());
-        // Alone first: where the pair does not work, that is seen soonest and clearest.
-        for (jobs, runs) in [(1, 1), (self.jobs, self.jobs.max(2))] {
-            let (is_to_stop, before) = (|| token.is_cancelled(), cases.len());
-            let work = |_: usize, is_to_stop: &dyn Fn() -> bool| bench.without_faults(is_to_stop);
-            side_by_side(jobs, runs, &is_to_stop, &work, &mut |_, done| {
-                match done {
-                    Ok(Tried { case, counts: made }) => {
-                        counts += made;
-                        match case {
-                            Some(case) if case.fails.is_none() => cases.push(case),
-                            Some(case) => trouble = Some(fails_without_faults(&case, cases.len() + 1)),
-                            None => {}
-                        }
-                    }
-                    Err(failure) => trouble = Some(failure),
+/// Runs the pair without faults and works out how long the client may take; none where it was stopped.
+fn without_faults(bench: &Bench, is_limited_by_it: bool) -> Result<Option<(Run, Duration)>, Failure> {
+    let mut why = String::new();
+    for _ in 0..3 {
+        match bench.once(&FaultPlan::default(), &|| bench.token.is_cancelled()).map_err(internal)? {
+            Made::Cancelled => return Ok(None),
+            Made::NoServer(why) => return Err(usage(format_args!("without any fault, {why}"))),
+            Made::Run(run, _) if run.disturbed.is_some() => why = run.disturbed.unwrap_or_default(),
+            Made::Run(run, Course { took, .. }) if run.end.is_finished() => {
+                if is_limited_by_it {
+                    let limit = took.saturating_mul(SLOWER).max(LIMIT_MIN).as_secs_f64().ceil();
+                    *bench.limit.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Duration::from_secs(limit as u64);
                 }
-                if trouble.is_some() { Next::GiveUp } else { Next::GoOn }
-            });
-            if let Some(failure) = trouble {
-                return Err(failure);
+                return Ok(Some((*run, took)));
             }
-            if token.is_cancelled() {
-                return Ok(None);
-            }
-            if cases.len() == before {
-                return Err(failed(
-                    "nothing is proven: packets were lost outside of any plan in each run without faults; a \
-                     machine with less to do, or --jobs 1, may keep them",
-                ));
+            Made::Run(run, course) => {
+                let how = course.death.map(|death| format!("the server {death}"));
+                return Err(fails_without_faults(&run, how));
             }
         }
-        self.counts += counts;
-        let slowest = cases.iter().map(|case| case.took).max().unwrap_or_default();
-        if self.args.timeout.is_none() {
-            let limit = slowest.saturating_mul(SLOWER).max(LIMIT_MIN);
-            self.bench.limit = Duration::from_secs(limit.as_secs_f64().ceil() as u64);
-        }
-        let (runs, seconds, limit) = (cases.len(), slowest.as_secs_f64(), self.bench.limit);
-        tell(format_args!(
-            "without faults both programs succeed in {runs} of {runs} runs, in {seconds:.2} s at most; under \
-             one fault the client may take {limit:?}"
-        ));
-        let traces: Vec<_> = cases.iter().map(Case::trace_to_the_end).collect();
-        match Plans::of(&traces) {
-            Some(plans) if plans.packets > 0 => Ok(Some(plans)),
-            _ => Err(usage(
-                "no packet goes between the two that a fault could hit: does the client call {server}?",
-            )),
-        }
     }
+    Err(failed(format_args!(
+        "nothing is proven: in each run without faults {why}; a machine with less to do may keep them"
+    )))
+}
 
-    /// Tries plans by their numbers, until one makes the pair fail and all before it do not; `learn` is told
-    /// of those that do not.
-    fn level(
-        &mut self,
-        name: &str,
-        count: usize,
-        try_one: &TryOne<'_, 'a>,
-        learn: &mut dyn FnMut(usize, &Case),
-    ) -> Result<Level, Failure> {
-        let mut bar = Bar::new();
-        bar.begin(count as u64);
-        bar.starts(name);
-        let (mut level, mut trouble, mut counts) = (Level::default(), None, Counts::default());
-        let this = &*self;
-        let work = |number: usize, is_to_stop: &dyn Fn() -> bool| {
-            let tried = try_one(this, number, is_to_stop)?;
-            judge(tried, |plan| this.bench.try_plan(plan, is_to_stop))
-        };
-        side_by_side(self.jobs, count, &|| this.token.is_cancelled(), &work, &mut |number, judged| {
-            let (verdict, mut made) = match judged {
-                Ok(judged) => judged,
-                Err(failure) => {
-                    trouble = Some(failure);
-                    return Next::GiveUp;
-                }
-            };
-            if level.found.as_ref().is_some_and(|(first, _)| *first < number) {
-                // It was told to stop before it could fail again.
-                made.not_again = 0;
-            }
-            counts += made;
-            bar.ran(made.runs);
-            bar.done("");
-            match verdict {
-                Verdict::Open | Verdict::Once => Next::GoOn,
-                Verdict::Harmless(case) => {
-                    level.done += 1;
-                    level.kinds.add(&case.run.plan, &FaultPlan::default());
-                    learn(number, &case);
-                    Next::GoOn
-                }
-                Verdict::Fails(case) => {
-                    if level.found.as_ref().is_none_or(|(first, _)| number < *first) {
-                        level.found = Some((number, case));
-                    }
-                    Next::Found
-                }
-            }
-        });
-        level.open = counts.given_up + counts.not_again;
-        drop(bar);
-        self.counts += counts;
-        match trouble {
-            Some(failure) => Err(failure),
-            None => Ok(level),
-        }
-    }
-
-    /// What is said where it was stopped with nothing found.
-    fn stopped(&self, when: &str) -> Result<u8, Failure> {
-        result(format_args!("stopped {when}"))?;
-        self.tell_counts()?;
-        Ok(exit::INTERRUPTED)
-    }
-
-    /// What is said where nothing is known of any plan.
-    fn nothing_proven(&self, plans: &str) -> Result<u8, Failure> {
-        result(format_args!("{}", words::nothing_proven(plans)))?;
-        self.tell_counts()?;
-        Ok(exit::CLAIM_FAILED)
-    }
-
-    fn tell_counts(&self) -> Result<(), Failure> {
-        result(format_args!("{}", words::counts(&self.counts)))
-    }
+/// Exit code 1 says something of the plans that were tried: that a run cannot be made is an internal fault.
+fn internal(failure: Failure) -> Failure {
+    let code = if failure.code == exit::CLAIM_FAILED { exit::INTERNAL } else { failure.code };
+    Failure { code, ..failure }
 }
 
 /// What is said of a pair that does not work: its output first.
-fn fails_without_faults(case: &Case, run: usize) -> Failure {
-    let how = case.fails.map_or_else(String::new, |fails| fails.to_string());
-    let said = case.said.trim_end();
+fn fails_without_faults(run: &Run, how: Option<String>) -> Failure {
+    let said = run.output.trim_end();
     if !said.is_empty() {
         tell(format_args!("{said}"));
     }
-    let expected = match case.fails {
-        Some(Fails::Server(_)) => "it has to end with 0, or by SIGTERM when it is asked to",
+    let expected = match &run.end {
+        End::Failed { host: Some(host), .. } if host == "server" => {
+            "it has to end with 0, or by SIGTERM when it is asked to"
+        }
         _ => "it has to exit with 0",
     };
-    usage(format_args!("without any fault {how} (run {run}): {expected}"))
+    usage(format_args!("without any fault {}: {expected}", how.unwrap_or_else(|| words::ending(run))))
+}
+
+/// A run that the testbed made, and that failed.
+fn judge(run: &Run) -> Option<Signature> {
+    Signature::of(run).filter(|_| !run.is_refused())
+}
+
+/// A search under way.
+struct Search<'a> {
+    args: &'a SearchArgs,
+    bench: &'static Bench,
+    explorer: Explorer,
+    /// The packets that faults hit.
+    packets: BTreeSet<String>,
+    /// What came of writing the first plan, before it was made smaller.
+    saved: Result<(), Failure>,
+}
+
+impl Search<'_> {
+    fn explore(mut self, plans: u64) -> Result<u8, Failure> {
+        let mut bar = RunsBar::new(plans + self.args.cases);
+        let explorer = self.explorer.clone();
+        let mut kinds = 0;
+        let found = explorer.explore_by(&judge, &mut |event| match event {
+            Event::Ran(run) => {
+                bar.ran(&plan_in_words(&run.plan));
+                if let [fault] = run.plan.faults.as_slice() {
+                    self.packets.insert(format!("{} {}", fault.direction, fault.packet));
+                }
+            }
+            Event::Found(run) => {
+                kinds += 1;
+                if self.saved.is_ok() && !run.plan.faults.is_empty() {
+                    // Before anything else can go wrong.
+                    self.saved = self.write(&self.path(kinds), run, None);
+                    tell(format_args!(
+                        "{}: {}; making it smaller",
+                        plan_in_words(&run.plan),
+                        words::ending(run)
+                    ));
+                }
+            }
+            _ => bar.ran("smaller plans"),
+        });
+        drop(bar);
+        if let Some(failure) = self.bench.trouble.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(internal(failure));
+        }
+        std::mem::replace(&mut self.saved, Ok(()))?;
+        let without = match found.failures.first() {
+            Some(failure) if failure.smallest.plan.faults.is_empty() => {
+                return Err(fails_without_faults(&failure.smallest, None));
+            }
+            Some(_) => explorer.rate(&FaultPlan::default(), &judge, &mut |_| {}).0,
+            None => Rate::default(),
+        };
+        for (kind, failure) in (1..).zip(&found.failures) {
+            let path = self.path(kind);
+            self.write(&path, &failure.smallest, failure.rate)?;
+            result(format_args!("{}", words::finding(failure, without, &path)))?;
+        }
+        let (tried, packets) = (&found.tried, self.packets.len());
+        let code = if !found.failures.is_empty() {
+            exit::CLAIM_FAILED
+        } else if self.bench.token.is_cancelled() {
+            result(format_args!("stopped with nothing found: {}", words::harmless(tried, packets)))?;
+            exit::INTERRUPTED
+        } else if tried.singles + tried.random == 0 {
+            result(format_args!("{}", words::NOTHING_PROVEN))?;
+            exit::CLAIM_FAILED
+        } else {
+            result(format_args!("nothing found: {}", words::harmless(tried, packets)))?;
+            exit::AS_CLAIMED
+        };
+        result(format_args!("{}", words::counts(tried)))?;
+        Ok(code)
+    }
+
+    /// Where the plan of a kind of failure is written to: `failing-plan.toml`, `failing-plan-2.toml`.
+    fn path(&self, kind: u32) -> PathBuf {
+        let out = &self.args.out;
+        if kind == 1 {
+            return out.clone();
+        }
+        let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        out.with_file_name(format!("{}-{kind}.{}", part(out.file_stem()), part(out.extension())))
+    }
+
+    /// Writes the plan of a run, with a title that says what it does, and the commands that it does it to.
+    fn write(&self, path: &Path, run: &Run, rate: Option<Rate>) -> Result<(), Failure> {
+        let at_times = if rate.is_some_and(|rate| rate.failed == 0) { " at times" } else { "" };
+        let title = format!("{}{at_times}: {}", words::ending(run), plan_in_words(&run.plan));
+        let title = title.chars().take(bounds::TITLE_CHARS_MAX).collect();
+        let SearchArgs { server, client, ipv6, profile, .. } = self.args;
+        let lab = LabPair {
+            server: server.clone(),
+            client: client.clone(),
+            ipv6: *ipv6,
+            profile: profile.profile().map(|profile| profile.name().to_owned()),
+            timeout: Some(self.bench.limit_under(&run.plan)),
+        };
+        let text = FaultPlan { title: Some(title), lab: Some(lab), ..run.plan.clone() }.to_toml();
+        output::emit_to(Some(path), &text)
+            .map_err(|error| Failure { code: exit::USAGE, message: format!("{}\n{text}", error.in_a_line()) })
+    }
 }
 
 /// Whether the plan can be written: told now, not after the search. Leaves no file where there was none.
@@ -310,21 +250,5 @@ fn check_writable(path: &Path) -> Result<(), Failure> {
             OpenOptions::new().append(true).open(path).map(drop).map_err(cannot)
         }
         Err(error) => Err(cannot(error)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plans_of_which_nothing_is_known_prove_nothing() {
-        let level = |done, open| Level { done, open, ..Level::default() };
-        assert!(level(0, 20).is_unproven());
-        assert!(!level(1, 19).is_unproven());
-        // There were none to try.
-        assert!(!level(0, 0).is_unproven());
-        let found = Level { found: Some((3, case::tests::case(None))), ..level(0, 2) };
-        assert!(!found.is_unproven());
     }
 }

@@ -17,14 +17,14 @@ fn a_plan_that_kills_the_server_is_found_and_runs_by_itself() {
     let output = output.expect("the command starts");
     let (said, told) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{said}\n{told}");
-    assert!(said.starts_with("the server exits with 1 by itself under this plan:\n"), "{said}");
+    assert!(said.starts_with("the server exits with 1 under this plan:\n"), "{said}");
     assert!(said.contains("server | AssertionError"), "{said}");
     assert!(said.contains(&format!("to see it again:\n  faultwire lab --plan {plan}\n")), "{said}");
 
     let written = FaultPlan::read(&path).expect("a plan");
     assert_eq!(written.faults.len(), 1, "{written:?}");
     let title = written.title.unwrap_or_default();
-    assert!(title.starts_with("the server exits with 1 by itself: "), "{title}");
+    assert!(title.starts_with("the server exits with 1: "), "{title}");
     let lab = written.lab.expect("it holds both commands");
     assert_eq!((lab.server, lab.client, lab.ipv6), (pair.server, pair.client, false));
 
@@ -57,7 +57,7 @@ fn a_server_that_fails_when_it_is_asked_to_end_is_no_subject() {
     let output = Pair { server, ..echo }.search(&[]).output().expect("the command starts");
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{told}");
-    let expected = "error: without any fault the server exits with 5 when it is asked to end (SIGTERM) \
-                    (run 1): it has to end with 0, or by SIGTERM when it is asked to\n";
+    let expected = "error: without any fault the server exits with 5 when it is asked to end (SIGTERM): \
+                    it has to end with 0, or by SIGTERM when it is asked to\n";
     assert!(told.ends_with(expected), "{told}");
 }

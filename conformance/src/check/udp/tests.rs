@@ -51,12 +51,11 @@ fn search(
 ) -> Rows {
     let mut settings = Settings::default();
     settings.mutant = mutant;
-    let scenario = (study.scenario)(testbed)
-        .exhaustive(exhaustive.min(study.search.exhaustive))
-        .random(random.min(study.search.random))
-        .settings(settings);
+    let scenario = (study.scenario)(testbed).settings(settings);
+    let depth = exhaustive.min(study.search.exhaustive);
+    let explorer = scenario.clone().exhaustive(depth).random(random.min(study.search.random));
     let mut rows = Rows::new();
-    scenario.search(&mut |run| {
+    explorer.search(&mut |run| {
         look(study, run, &mut rows);
         ControlFlow::Continue(())
     });

@@ -13,7 +13,7 @@ use crate::study::{CheckSpec, Seen, Study, Verdict};
 
 /// Runs of a claim that are looked at for one that is shorter.
 const TRIES: u64 = 80;
-/// The same as long as there is none at all.
+/// Like `TRIES`, as long as there is none at all.
 const TRIES_MAX: u64 = 2_000;
 /// Events of a run that are enough for a picture: with one so short the search is over.
 const EVENTS_ENOUGH: usize = 90;
@@ -24,7 +24,7 @@ const CHOSEN: [(&str, &str, &str); 4] = [
     ("tcp/initial-window", "tcp-transfer", NO_FAULT),
     ("tcp/slow-start", "tcp-transfer", NO_FAULT),
     // All that is under way is lost: one segment, slow start up to half, then a segment for each round trip.
-    // These are long enough to be seen beside the time-out.
+    // These are long enough to be seen beside the timeout.
     (
         "tcp/backs-off-on-loss",
         "tcp-transfer",
@@ -116,14 +116,8 @@ impl Best {
             let tries_max = if self.found.is_some() { TRIES } else { TRIES_MAX };
             if enough || tries >= tries_max { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let searched = scenario.clone().exhaustive(depth).random(0).search(&mut look);
-        if !searched.stopped && over_plans {
-            for plan in (study.plans)(&scenario) {
-                if look(&scenario.run(&plan)).is_break() {
-                    break;
-                }
-            }
-        }
+        let own = move |_: &Run, plans| if over_plans { plans } else { Vec::new() };
+        study.explorer(scenario, depth, own).search(&mut look);
     }
 
     fn look_at(&mut self, study: &'static Study, spec: &'static CheckSpec, run: &Run) {

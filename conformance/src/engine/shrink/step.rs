@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use faultwire::fault::{FaultPlan, Link};
 
-/// More than so many faults and events are counted in place of being named.
+/// More faults and events than this are counted and not named.
 const NAMED_MAX: usize = 3;
 
 /// What became of the plan.
@@ -18,7 +18,7 @@ pub(super) fn words(before: &FaultPlan, after: &FaultPlan) -> String {
             _ => format!("left out {} of {} faults and events", old.len() - new.len(), old.len()),
         });
         if !is_rest_the_same {
-            said.push(format!("the others counted anew: {}", in_short(&new)));
+            said.push(format!("the others renumbered: {}", in_short(&new)));
         }
     } else {
         let changed = old.iter().zip(&new).filter(|(old, new)| old != new);
@@ -46,7 +46,7 @@ fn left_out(old: &[String], new: &[String]) -> (Vec<String>, bool) {
     if is_rest_the_same {
         return (gone, true);
     }
-    // Where the others are counted anew, what has no namesake left is not all that is gone.
+    // Where the others are renumbered, what has no namesake left is not all that is gone.
     (Vec::new(), false)
 }
 
@@ -82,7 +82,7 @@ mod tests {
             (
                 drops(&[4, 9]),
                 drops(&[3]),
-                "left out 1 of 2 faults and events; the others counted anew: drop a->b data 3",
+                "left out 1 of 2 faults and events; the others renumbered: drop a->b data 3",
             ),
             (drops(&[9]), drops(&[5]), "drop a->b data 9 is now: drop a->b data 5"),
             (late(700), late(500), "delay a->b data 1 by 700 us is now: delay a->b data 1 by 500 us"),

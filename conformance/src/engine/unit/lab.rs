@@ -28,7 +28,7 @@ pub(super) fn rank(study: &Study) -> usize {
     LONG.iter().position(|name| *name == study.name).unwrap_or(LONG.len())
 }
 
-/// Of the plans that no grid holds so many are tried at least.
+/// How many plans that no grid holds are tried at least.
 const FURTHER_MIN: u64 = 2;
 
 /// The plans beyond those of the sweep: one fault of each kind on the first packet of the run without faults

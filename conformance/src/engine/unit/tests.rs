@@ -40,7 +40,7 @@ fn run_of(study: &Study, testbed: TestbedRef) -> Vec<Part> {
 
 /// A plan that no testbed can run: it crashes a host that there is not.
 fn impossible(_: &Scenario) -> Vec<FaultPlan> {
-    let text = "format = 1\n[[event]]\nkind = \"crash\"\nhost = \"nobody\"\nat_us = 5\n";
+    let text = "format = 1\n[[event]]\nkind = \"crash\"\nhost = \"stranger\"\nat_us = 5\n";
     vec![FaultPlan::parse(text, "impossible").expect("a plan")]
 }
 
@@ -84,7 +84,7 @@ fn ended(end: End) -> Run {
     let mut trace = Trace::new(["client"]);
     let (host, socket) = (HostId(0), SocketId(0));
     trace.push(Time::ZERO, What::Call { host, socket, call: Call::Close, error: None });
-    Run { plan: FaultPlan::default(), trace, end, fired: Default::default(), elapsed: Time::ZERO, retries: 0 }
+    Run::new(FaultPlan::default(), trace, end, Default::default(), Time::ZERO)
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn over_jumbo(run: &Run) -> Seen {
     if mtu == u16::MAX { Seen::broken(1, format!("an MTU of {mtu}")) } else { Seen::fine(1) }
 }
 
-/// The same of every run.
+/// Every run says the same.
 fn anywhere(_: &Run) -> Seen {
     Seen::broken(1, "so it is")
 }

@@ -79,7 +79,7 @@ pub(super) fn run(
         return Err(format!("its trace has no room for {} events", concluded.stats.untraced));
     }
     let trace = merged(&calls, &concluded.trace);
-    let run = Run { plan: plan.clone(), trace, end, fired: concluded.fired, elapsed, retries: 0 };
+    let run = Run::new(plan.clone(), trace, end, concluded.fired, elapsed);
     Ok((run, concluded.stats.lost()))
 }
 

@@ -11,8 +11,8 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// What of a base plan is in a plan. A plan that somebody wrote may lack some of it: then that is how it
-    /// was meant.
+    /// What of a base plan is in a plan. A plan that a user wrote may lack some of it on
+    /// purpose.
     pub(super) fn of(base: &FaultPlan, plan: &FaultPlan) -> Kept {
         Kept { faults: common(&base.faults, &plan.faults), events: common(&base.events, &plan.events) }
     }

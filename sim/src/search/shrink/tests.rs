@@ -33,7 +33,7 @@ fn shrunk(from: &FaultPlan, shows: impl Fn(&FaultPlan) -> bool) -> Shrunk {
 }
 
 #[test]
-fn the_ladder_has_rungs_at_one_two_five() {
+fn steps_are_at_one_two_five() {
     let down = |number: u64| {
         std::iter::successors(step_down(number, 0, 1), |n| step_down(*n, 0, 1)).collect::<Vec<_>>()
     };

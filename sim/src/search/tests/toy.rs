@@ -36,14 +36,13 @@ pub(super) fn run(plan: &FaultPlan, messages: u8, bug: Bug) -> Run {
         Ok(wire) => wire,
         Err(error) => {
             let why = error.to_string();
-            return Run {
-                plan: plan.clone(),
+            return Run::new(
+                plan.clone(),
                 trace,
-                end: End::Refused { why, is_trouble: false },
-                fired: Default::default(),
-                elapsed: Time::ZERO,
-                retries: 0,
-            };
+                End::Refused { why, is_trouble: false },
+                Default::default(),
+                Time::ZERO,
+            );
         }
     };
     let tries_max = if bug == Bug::GivesUpEarly { 2 } else { 12 };
@@ -98,7 +97,7 @@ pub(super) fn run(plan: &FaultPlan, messages: u8, bug: Bug) -> Run {
             wire.send(now, CLIENT, SERVER, packet(CLIENT, message), &mut trace);
         }
     };
-    Run { plan: plan.clone(), trace, end, fired: wire.fired(), elapsed: now, retries: 0 }
+    Run::new(plan.clone(), trace, end, wire.fired(), now)
 }
 
 fn failed(message: String) -> End {

@@ -1,74 +1,46 @@
 //! What a search says at the end.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
+use std::path::Path;
 
 use faultwire::text::shell_word;
-use faultwire_sim::search::{FaultKinds, Tried};
+use faultwire_sim::search::Tried;
+use faultwire_sim::{End, Failure, Rate, Run};
 
-use super::case::Counts;
-use super::finding::{Finding, Rate};
-use crate::lab::SearchArgs;
 use crate::lab::once::diagram;
 
-/// What was tried and did no harm.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Harmless {
-    /// Plans of one fault under which the pair succeeds,
-    pub(super) singles: u64,
-    /// of so many,
-    pub(super) singles_of: usize,
-    /// on so many packets.
-    pub(super) packets: usize,
-    /// Random plans under which it does.
-    pub(super) random: u64,
-    /// The kinds of fault that took place in all of these.
-    pub(super) kinds: FaultKinds,
-}
-
 /// What is said where many plans were tried, and nothing is known of any.
-pub(super) fn nothing_proven(plans: &str) -> String {
-    format!("nothing is proven: not one of {plans} took place as planned with a result that can be relied on")
-}
+pub(super) const NOTHING_PROVEN: &str =
+    "nothing is proven: no plan took place as planned with a result that can be relied on";
 
-impl fmt::Display for Harmless {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Harmless { singles, singles_of, packets, random, kinds } = *self;
-        let tried = Tried {
-            fault_free: 1,
-            singles,
-            singles_of: singles_of as u64,
-            random,
-            kinds,
-            ..Tried::default()
-        };
-        write!(
-            f,
-            "both programs succeed under {singles} of {singles_of} plans of one fault on {packets} packets, \
-             and under {random} random plans of 2 to 4 faults; {}",
-            tried.not_tried_words()
-        )
+/// Who did what: `the client exits with 1`.
+pub(super) fn ending(run: &Run) -> String {
+    match &run.end {
+        End::Failed { host, message } => format!("the {} {message}", host.as_deref().unwrap_or("run")),
+        End::Stalled { .. } => "the client takes longer than it may".to_owned(),
+        _ => "both programs succeed".to_owned(),
     }
 }
 
+/// What was tried and did no harm.
+pub(super) fn harmless(tried: &Tried, packets: usize) -> String {
+    let Tried { singles, singles_of, random, .. } = tried;
+    format!(
+        "both programs succeed under {singles} of {singles_of} plans of one fault on {packets} packets, and \
+         under {random} random plans; {}",
+        tried.not_tried_words()
+    )
+}
+
 /// The runs, and those of them that proved nothing.
-pub(super) fn counts(counts: &Counts) -> String {
-    let Counts { runs, lost, unfired, by_itself, unserved, given_up, undrawn, not_again } = *counts;
-    let mut text = format!("{runs} runs");
+pub(super) fn counts(tried: &Tried) -> String {
+    let Tried { retries, not_applied, refused, without_hit, unconfirmed, .. } = *tried;
+    let mut text = format!("{} plans tried", tried.runs() + not_applied + refused + unconfirmed);
     for (count, what) in [
-        (lost, "lost packets outside of the plan"),
-        (unfired, "had a plan that did not take place in full"),
-        (
-            by_itself,
-            "failed though nothing of their plan took place: the programs fail by themselves at times",
-        ),
-        (unserved, "had a server that did not listen"),
-        (given_up, "plans were given up, as no run of them took place as planned"),
-        (undrawn, "random plans could not be drawn: the runs have too few packets"),
-        (
-            not_again,
-            "plans made the pair fail once and not again in the same way: they count neither as found nor as \
-             harmless",
-        ),
+        (retries, "runs were retries: packets were lost outside of the plan, or it was not applied in full"),
+        (not_applied + without_hit, "plans were not applied in full"),
+        (refused, "plans gave no run that counts: packets were lost outside of them, or no server listened"),
+        (unconfirmed, "plans made the pair fail once and not in the same way again: they count as neither"),
     ] {
         if count > 0 {
             let _ = write!(text, "; {count} {what}");
@@ -78,28 +50,34 @@ pub(super) fn counts(counts: &Counts) -> String {
 }
 
 /// The plan, what the programs said, the picture, how often it fails, and how to see it again.
-pub(super) fn finding(finding: &Finding, args: &SearchArgs) -> String {
-    let Finding { case, fails, found, steps, is_minimal, rates } = finding;
-    let plan = &case.run.plan;
-    let mut text = if finding.is_seen_again() {
-        format!("{fails} under this plan:\n")
-    } else {
-        format!("{fails} under this plan at times, and did not do so again in the end:\n")
-    };
-    for fault in &plan.faults {
+pub(super) fn finding(failure: &Failure, without: Rate, path: &Path) -> String {
+    let Failure { smallest, found, found_in, is_minimal, shrink_runs, rate, count, .. } = failure;
+    let rate = rate.unwrap_or_default();
+    let again =
+        if rate.of > 0 && rate.failed == 0 { " at times, and did not do so again in the end" } else { "" };
+    let mut text = format!("{} under this plan{again}:\n", ending(smallest));
+    for fault in &smallest.plan.faults {
         let _ = writeln!(text, "  {fault}");
     }
-    if !case.said.is_empty() {
-        let _ = write!(text, "\n{}", case.said);
+    if !smallest.output.is_empty() {
+        let _ = write!(text, "\n{}", smallest.output);
     }
-    let _ = writeln!(text, "\n{}", diagram(&case.run.trace));
-    if let Some((with, without)) = rates {
-        let _ = writeln!(text, "{}", how_often(with, without));
+    let _ = writeln!(text, "\n{}", diagram(&smallest.trace));
+    if rate.of > 0 {
+        let _ = writeln!(text, "{}", how_often(rate, without));
     }
-    let smallest =
+    let minimal =
         if *is_minimal { "nothing can be left out or lessened" } else { "it may not be the smallest" };
-    let _ = writeln!(text, "found by {found}; made smaller in {steps} steps: {smallest}");
-    let path = args.out.display().to_string();
+    let faults = match found.plan.faults.len() {
+        1 => "a plan of one fault".to_owned(),
+        faults => format!("a random plan of {faults} faults"),
+    };
+    let _ = writeln!(
+        text,
+        "found by {faults} in run {found_in}, {count} runs failed in this way; made smaller in {shrink_runs} \
+         steps: {minimal}"
+    );
+    let path = path.display().to_string();
     let _ = write!(
         text,
         "the plan and both commands are in {path}; to see it again:\n  faultwire lab --plan {}",
@@ -108,12 +86,9 @@ pub(super) fn finding(finding: &Finding, args: &SearchArgs) -> String {
     text
 }
 
-fn how_often(with: &Rate, without: &Rate) -> String {
-    let rate = |rate: &Rate| format!("{} of {}", rate.failed, rate.of);
-    let mut text = match with.of {
-        0 => "no further run under this plan took place as planned".to_owned(),
-        _ => format!("fails {} runs under this plan", rate(with)),
-    };
+fn how_often(with: Rate, without: Rate) -> String {
+    let rate = |rate: Rate| format!("{} of {}", rate.failed, rate.of);
+    let mut text = format!("fails {} runs under this plan", rate(with));
     if without.of > 0 {
         let _ = write!(text, "; {} without faults", rate(without));
     }
@@ -128,45 +103,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_tried_is_named() {
-        use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
-        let mut kinds = FaultKinds::default();
-        let fault = |action| Fault::new(["client", "server"], Packet::nth(Class::Data, 1), action);
-        let drop = FaultPlan::new().faults([fault(Action::Drop)]);
-        kinds.add(&drop, &FaultPlan::default());
-        let said = Harmless { singles: 4, singles_of: 4, packets: 4, random: 0, kinds }.to_string();
-        for kind in ["outages of a link", "crashes", "restarts", "duplicate packets", "random plans"] {
-            assert!(said.contains(kind), "{kind}: {said}");
-        }
-        assert!(!said.contains("lost packets"), "{said}");
-    }
-
-    #[test]
     fn a_rate_is_told_as_it_is() {
-        let rate = |failed, of| Rate { failed, of, last: None };
+        let rate = |failed, of| Rate { failed, of };
         assert_eq!(
-            how_often(&rate(10, 10), &rate(0, 10)),
+            how_often(rate(10, 10), rate(0, 10)),
             "fails 10 of 10 runs under this plan; 0 of 10 without faults"
         );
         assert_eq!(
-            how_often(&rate(0, 10), &rate(0, 10)),
+            how_often(rate(0, 10), rate(0, 10)),
             "fails 0 of 10 runs under this plan; 0 of 10 without faults\n\
              it was not seen again: more than this plan is needed for it"
         );
-        let none = how_often(&rate(0, 0), &rate(0, 0));
-        assert!(none.starts_with("no further run under this plan took place as planned\n"), "{none}");
     }
 
     #[test]
     fn runs_that_prove_nothing_are_named() {
-        assert_eq!(counts(&Counts { runs: 7, ..Counts::default() }), "7 runs");
-        let once = Counts { runs: 7, not_again: 1, ..Counts::default() };
-        assert_eq!(
-            counts(&once),
-            "7 runs; 1 plans made the pair fail once and not again in the same way: they count neither as \
-             found nor as harmless"
-        );
-        let lossy = Counts { runs: 7, lost: 2, ..Counts::default() };
-        assert_eq!(counts(&lossy), "7 runs; 2 lost packets outside of the plan");
+        let tried = Tried { singles: 7, ..Tried::default() };
+        assert_eq!(counts(&tried), "7 plans tried");
+        let once = counts(&Tried { unconfirmed: 1, ..tried });
+        assert!(once.starts_with("8 plans tried; 1 plans made the pair fail once and not"), "{once}");
     }
 }

@@ -5,6 +5,7 @@
 //! second on the packets that the run under the first had.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Link};
@@ -15,12 +16,12 @@ use faultwire_sim::seed::derive;
 use super::pair::{Course, Pair, ours};
 use super::place::Testbed;
 use crate::bar::RunsBar;
-use crate::crew::{Next, side_by_side};
 use crate::live::Failure;
 use faultwire_conformance::report::plan_in_words;
 use faultwire_course::spoken::Spoken;
 use faultwire_course::{Lesson, Programs, TIMEOUT};
 use faultwire_sim::CancellationToken;
+use faultwire_sim::workers::in_order;
 
 /// A run's number in its list, and its trace.
 type Numbered = (usize, Trace);
@@ -176,15 +177,15 @@ impl Suite<'_> {
         counts: &mut Counts,
         bar: &mut RunsBar,
     ) -> Result<(Vec<Numbered>, Option<Found>), Failure> {
-        let (mut traces, mut found, mut trouble) = (Vec::new(), None::<(usize, Course)>, None);
-        let is_to_stop = || self.stopping.is_cancelled();
-        let work = |number: usize, is_to_stop: &dyn Fn() -> bool| self.judge(&attempts[number], is_to_stop);
-        side_by_side(self.jobs, attempts.len(), &is_to_stop, &work, &mut |number, judged| {
+        let (mut traces, mut found, mut trouble) = (Vec::new(), None, None);
+        let token = self.stopping.child_token();
+        let work = |number: usize| (number, self.judge(&attempts[number], &|| token.is_cancelled()));
+        let _ = in_order(self.jobs, attempts.len(), &token, &work, &mut |(number, judged)| {
             let verdict = match judged {
                 Ok(verdict) => verdict,
                 Err(failure) => {
                     trouble = Some(failure);
-                    return Next::GiveUp;
+                    return ControlFlow::Break(());
                 }
             };
             bar.ran(&plan_in_words(&attempts[number].plan));
@@ -192,20 +193,16 @@ impl Suite<'_> {
             match verdict {
                 Verdict::Holds(trace) | Verdict::Unsteady(trace) => traces.push((number, *trace)),
                 Verdict::Breaks(course) => {
-                    if found.as_ref().is_none_or(|(first, _)| number < *first) {
-                        found = Some((number, *course));
-                    }
-                    return Next::Found;
+                    found = Some(Found { attempt: attempts[number].clone(), course: *course });
+                    return ControlFlow::Break(());
                 }
                 Verdict::NotApplied | Verdict::Stopped => {}
             }
-            Next::GoOn
+            ControlFlow::Continue(())
         });
         if let Some(failure) = trouble {
             return Err(failure);
         }
-        traces.sort_by_key(|(number, _)| *number);
-        let found = found.map(|(number, course)| Found { attempt: attempts[number].clone(), course });
         Ok((traces, found))
     }
 

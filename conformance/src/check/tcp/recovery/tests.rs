@@ -388,7 +388,7 @@ fn the_studies_hold_without_faults_on_both_simulations() {
 /// What every run of a scenario has.
 fn base(scenario: &faultwire_sim::Scenario) -> FaultPlan {
     let mut base = FaultPlan::default();
-    scenario.clone().exhaustive(0).random(0).search(&mut |run| {
+    scenario.clone().exhaustive(0).search(&mut |run| {
         base = run.plan.clone();
         ControlFlow::Break(())
     });
@@ -407,7 +407,7 @@ fn sees(mutant: Mutant, claim: &str) -> bool {
         }
         let scenario = (study.scenario)(testbed::VIRTUAL).on(testbed::VIRTUAL).settings(settings.clone());
         let mut seen = false;
-        scenario.exhaustive(study.search.exhaustive.min(1)).random(0).search(&mut |run| {
+        scenario.exhaustive(study.search.exhaustive.min(1)).search(&mut |run| {
             seen = checks.iter().any(|check| matches!(check(run).verdict, Verdict::Broken(_)));
             if seen { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });

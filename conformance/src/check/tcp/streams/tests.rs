@@ -49,7 +49,7 @@ fn run(up: usize, down: usize, ended: bool, error: Option<Errno>) -> Run {
         }
     }
     let (plan, fired, elapsed) = (FaultPlan::default(), Default::default(), Time::ZERO);
-    Run { plan, trace, end: End::Finished, fired, elapsed, retries: 0 }
+    Run::new(plan, trace, End::Finished, fired, elapsed)
 }
 
 #[test]
@@ -58,8 +58,8 @@ fn every_byte_is_settled_by_streams_that_ended() {
     // All that can be said of a stream whose end nobody saw is that nothing is wrong with it so far.
     assert_eq!(every_byte::<Both>(&run(UP.1, DOWN.1, false, None)), Seen::NOTHING);
     assert_eq!(every_byte::<Both>(&run(100, 100, false, Some(Errno::ECONNRESET))), Seen::NOTHING);
-    let unfinished =
-        Run { end: End::Stalled { limit: String::new(), sockets: Vec::new() }, ..run(100, 100, false, None) };
+    let mut unfinished = run(100, 100, false, None);
+    unfinished.end = End::Stalled { limit: String::new(), sockets: Vec::new() };
     assert_eq!(every_byte::<Both>(&unfinished), Seen::NOTHING);
     for (ended, how) in [(true, "ended after 100 of 20000"), (false, "stood still after 100 of 20000")] {
         let seen = every_byte::<Both>(&run(100, DOWN.1, ended, None));
@@ -85,7 +85,6 @@ fn finite_delay_asks_for_all_bytes_both_ends_and_no_error() {
     assert!(how(&run(UP.1, DOWN.1, false, None)).contains("20000 of 20000 bytes and no end"));
     assert!(how(&run(UP.1, 7, true, None)).contains("server->client: 7 of 45000 bytes and the end"));
     let (plan, trace) = (FaultPlan::default(), Trace::new(["client", "server"]));
-    let nothing =
-        Run { plan, trace, end: End::Finished, fired: Default::default(), elapsed: Time::ZERO, retries: 0 };
+    let nothing = Run::new(plan, trace, End::Finished, Default::default(), Time::ZERO);
     assert!(how(&nothing).contains("no connection"));
 }

@@ -71,14 +71,13 @@ impl Calls {
 
     fn under(self, actions: &[Action]) -> Run {
         let plan = FaultPlan::new().faults(actions.iter().map(|action| on_the_first(action.clone())));
-        Run {
-            fired: Fired { faults: vec![true; actions.len()], events: Vec::new() },
+        Run::new(
             plan,
-            trace: self.0,
-            end: End::Finished,
-            elapsed: Time::from_millis(100),
-            retries: 0,
-        }
+            self.0,
+            End::Finished,
+            Fired { faults: vec![true; actions.len()], events: Vec::new() },
+            Time::from_millis(100),
+        )
     }
 }
 

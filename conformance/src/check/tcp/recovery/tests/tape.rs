@@ -188,13 +188,12 @@ impl Tape {
 
     /// The run, which goes on until then.
     pub(super) fn until(&self, ms: u64) -> Run {
-        Run {
-            plan: FaultPlan::default(),
-            trace: self.trace.clone(),
-            end: End::Finished,
-            fired: Fired::default(),
-            elapsed: Time::from_millis(ms),
-            retries: 0,
-        }
+        Run::new(
+            FaultPlan::default(),
+            self.trace.clone(),
+            End::Finished,
+            Fired::default(),
+            Time::from_millis(ms),
+        )
     }
 }

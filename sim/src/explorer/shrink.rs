@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use faultwire::fault::FaultPlan;
 use faultwire::trace::{HostId, Trace, What};
 
-use super::Scenario;
 use crate::run::Run;
+use crate::scenario::Scenario;
 use crate::search::{ShrinkLimits, Shrunk, is_minimal_from, shrink_from};
 
 /// What was cut off when a run ended.
@@ -38,8 +38,8 @@ impl Scenario {
         )
     }
 
-    /// The same with the runs that `run` makes, the first of the plan as it is; none once no more are to be
-    /// made.
+    /// Like [`shrink`](Self::shrink), with runs made by `run`: first of the plan as it is. `None` from it means
+    /// that no more runs are to be made.
     pub fn shrink_by(
         &self,
         plan: &FaultPlan,
@@ -149,7 +149,7 @@ mod tests {
         nths.iter().map(drop).collect()
     }
 
-    /// A client that asks until it is answered, every 100 ms, so many times.
+    /// A client that asks every 100 ms until it is answered, at most `tries` times.
     fn asking(tries: u32) -> Scenario {
         scenario("asking")
             .server(|net| async move {
@@ -171,7 +171,7 @@ mod tests {
                         return Ok(());
                     }
                 }
-                Err("nobody answers".into())
+                Err("no answer".into())
             })
     }
 
@@ -194,13 +194,13 @@ mod tests {
         assert_eq!(smallest.plan.faults, drops(&[3, 4, 5]));
         assert!(smallest.minimal && scenario.is_minimal(&smallest.plan, &mut fails));
         // Of the search as well, which is what a test is told.
-        let failure = scenario.exhaustive(2).find_failure(&mut |_| {}).expect("two losses make it fail");
-        assert_eq!(failure.smallest.plan.events, base.events);
+        let found = scenario.exhaustive(2).explore();
+        assert_eq!(found.failures[0].smallest.plan.events, base.events);
     }
 
     #[test]
     fn an_outage_that_ends_does_not_become_one_that_lasts() {
-        // Not of the base: somebody's own plan. What breaks it is the loss of the two questions after the
+        // Not of the base, but of the plan itself. What breaks it is the loss of the two questions after the
         // outage.
         let ends = [When::AtUs(150_000), after(2)];
         for end in ends {

@@ -1,0 +1,232 @@
+//! The scenario as a test: searches, and panics with the smallest plan, its diagram and the line that replays
+//! it.
+
+use std::fmt::Display;
+use std::fs;
+use std::path::PathBuf;
+
+use faultwire::fault::FaultPlan;
+use faultwire::trace::DiagramOptions;
+
+use super::{Event, Exploration, Explorer, Failure, Signature};
+use crate::failure::{planned_by_environment, replay_line, save, target_dir, test_name};
+use crate::run::{End, Run};
+use crate::scenario::Scenario;
+use crate::search::Tried;
+
+/// How often the base plan is run to see whether runs repeat. An even choice between two is missed once in
+/// 128.
+const REPEATS: usize = 8;
+
+impl Scenario {
+    /// Runs it without faults, as [`Explorer::check`] does with faults.
+    ///
+    /// # Panics
+    /// Like [`Explorer::check`].
+    #[track_caller]
+    pub fn check(&self) {
+        Explorer::from(self.clone()).check();
+    }
+
+    /// Runs the base plan several times in simulation and says where two of the runs differ, if they do.
+    ///
+    /// Then the programs depend on more than the plan and the seed, and a plan that was found need not fail
+    /// again: a `tokio::select!` without `biased;`, the order of a `HashMap`, a clock or a random source of
+    /// their own.
+    pub fn difference(&self) -> Option<String> {
+        if !self.testbed.is_simulated() {
+            return None;
+        }
+        let first = self.run(&self.base);
+        let hash = first.trace.hash();
+        let other = (1..REPEATS).map(|_| self.run(&self.base)).find(|run| run.trace.hash() != hash)?;
+        let (first, other) = (first.trace.text(), other.trace.text());
+        let line = first.lines().zip(other.lines()).position(|(one, two)| one != two);
+        let line = line.unwrap_or_else(|| first.lines().count().min(other.lines().count()));
+        let of = |text: &str| text.lines().nth(line).unwrap_or("(the end)").to_owned();
+        Some(format!(
+            "two runs under the same plan and seed differ, at event {line}:\n  {}\n  {}\n\
+             its programs depend on something else: a tokio::select! without `biased;`, the order of a \
+             HashMap, a clock or random numbers that are not the network's",
+            of(&first),
+            of(&other),
+        ))
+    }
+
+    /// Whether a plan names this scenario or a variant of it.
+    fn is_named_by(&self, plan: &FaultPlan) -> bool {
+        plan.scenario.as_ref() == Some(&self.name) || self.variant_of(plan).is_some()
+    }
+}
+
+impl Explorer {
+    /// Searches for plans under which the scenario fails.
+    ///
+    /// Finding none does not mean that there is none: what was tried, and which kinds of fault were not, is
+    /// printed (the test harness shows it with `--nocapture`), and [`explore`](Self::explore) returns it.
+    ///
+    /// With `FAULTWIRE_PLAN` set to a plan file, that plan alone is run: one whose `scenario` is another's is
+    /// left to that one.
+    ///
+    /// # Panics
+    /// If a plan is found. It is in `target/faultwire/` then, made as small as it can be, and the message
+    /// shows it with its diagram and the line that replays it; further kinds of failure are listed with their
+    /// plans. Also if the search proves nothing, since no fault took place, or if the same plan gave
+    /// different runs: see [`difference`](Scenario::difference).
+    #[track_caller]
+    pub fn check(&self) {
+        let scenario = &self.scenario;
+        match planned_by_environment() {
+            Some(Ok(plan)) if plan.scenario.is_none() || scenario.is_named_by(&plan) => {
+                return scenario.check_plan(&plan);
+            }
+            Some(Err(error)) => panic!("{error}"),
+            Some(Ok(_)) | None => {}
+        }
+        if let Some(difference) = scenario.difference() {
+            panic!("{}: {difference}", scenario.name);
+        }
+        // Kept before it is made smaller: shrinking runs the programs again, and anything may happen in them.
+        let mut kept = Vec::new();
+        let Exploration { tried, failures } = self.explore_by(&Signature::of, &mut |event| {
+            if let Event::Found(run) = event {
+                kept.extend(scenario.keep(&run.plan));
+            }
+        });
+        let Some((first, others)) = failures.split_first() else {
+            if let Some(why) = self.worthless(&tried) {
+                panic!("{}: {why}", scenario.name);
+            }
+            return tell(&format!("{}: no plan was found that breaks it under {tried}", scenario.name));
+        };
+        let mut text = scenario.report(first);
+        let saved: Vec<_> = failures.iter().map(|it| scenario.keep(&it.smallest.plan)).collect();
+        for larger in kept.iter().filter(|path| !saved.iter().flatten().any(|it| it == *path)) {
+            // If it stays, it is one file too many, no more.
+            let _ = fs::remove_file(larger);
+        }
+        text += &replay(&saved[0], first);
+        for (failure, saved) in others.iter().zip(&saved[1..]) {
+            text += &format!("\nanother kind of failure: {}\n", ending(&failure.smallest));
+            text += &plan_lines(&failure.smallest.plan);
+            text += &replay(saved, failure);
+        }
+        panic!("{text}");
+    }
+
+    /// Why a search that found nothing says nothing, if so.
+    fn worthless(&self, tried: &Tried) -> Option<String> {
+        let asked = self.exhaustive > 0 || self.random > 0;
+        if tried.not_applied > 0 {
+            Some(format!("in {} runs a planned fault did not take place", tried.not_applied))
+        } else if tried.nondeterministic > 0 {
+            Some(format!("{} runs differed from an earlier one under the same plan", tried.nondeterministic))
+        } else if asked && tried.runs() == tried.fault_free {
+            Some("no fault could be tried: nothing was put on the wire that a plan could hit".to_owned())
+        } else if self.random > 0 && tried.random == 0 {
+            Some("of no random plan anything took place".to_owned())
+        } else {
+            None
+        }
+    }
+}
+
+impl Scenario {
+    /// Runs one plan.
+    #[track_caller]
+    fn check_plan(&self, plan: &FaultPlan) {
+        let run = self.run(plan);
+        let shown = format!("{}{}", diagram(&run), ending(&run));
+        if !run.fired.all() {
+            panic!("{}: part of the plan did not take place: {:?}\n{shown}", self.name, run.fired);
+        }
+        if !run.end.is_finished() {
+            panic!("{}: it still fails under the plan\n{shown}", self.name);
+        }
+    }
+
+    /// Puts a plan that fails where it can be found again, before anything else can go wrong.
+    fn keep(&self, plan: &FaultPlan) -> Result<PathBuf, String> {
+        let mut plan = plan.clone();
+        if !self.is_named_by(&plan) {
+            plan.scenario = Some(self.name.clone());
+        }
+        let dir = target_dir();
+        save(&self.name, &plan, &dir).map_err(|error| format!("{}: {error}", dir.join("faultwire").display()))
+    }
+
+    /// Says all that is known of a failure, its file aside.
+    fn report(&self, failure: &Failure) -> String {
+        let Failure { found, found_in, smallest, is_minimal, shrink_runs, count, .. } = failure;
+        let mut text = if smallest.plan.faults.is_empty() && smallest.plan.events.is_empty() {
+            format!("{}: it fails without any fault\n\n", self.name)
+        } else {
+            format!("{}: a plan of faults breaks it\n\n", self.name)
+        };
+        if let Some(member) = self.variant_of(&smallest.plan) {
+            text += &format!("  with {}\n", member.replace('/', ", "));
+        }
+        if smallest.plan.link != self.base.link {
+            let delay = smallest.plan.link.numbers().delay();
+            text += &format!("  over a link that delays packets by {delay:?}\n");
+        }
+        let size = |plan: &FaultPlan| plan.faults.len() + plan.events.len();
+        text += &plan_lines(&smallest.plan);
+        text += &format!(
+            "\n{}{}\nfound in run {found_in}, made smaller from {} to {} in {shrink_runs} runs; {}\n",
+            diagram(smallest),
+            ending(smallest),
+            counted(size(&found.plan), "fault"),
+            size(&smallest.plan),
+            if *is_minimal { "nothing can be left out or lessened" } else { "it may not be the smallest" },
+        );
+        if *count > 1 {
+            text += &format!("{count} runs of the search failed in this way\n");
+        }
+        text
+    }
+}
+
+/// The faults and events of a plan, a line each.
+fn plan_lines(plan: &FaultPlan) -> String {
+    let line = |item: &dyn Display| format!("  {item}\n");
+    let faults = plan.faults.iter().map(|fault| line(fault));
+    faults.chain(plan.events.iter().map(|event| line(event))).collect()
+}
+
+/// How to replay a failure, whose plan was saved or could not be.
+fn replay(saved: &Result<PathBuf, String>, failure: &Failure) -> String {
+    match saved {
+        Ok(path) => format!("replay: {}\n", replay_line(path, test_name().as_deref())),
+        Err(why) => format!("the plan could not be saved: {why}\n{}\n", failure.smallest.plan.to_toml()),
+    }
+}
+
+/// Prints a line to stdout, which a test harness captures.
+#[expect(clippy::print_stdout, reason = "a passing test has no other way to say what it did not try")]
+fn tell(line: &str) {
+    println!("{line}");
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn diagram(run: &Run) -> String {
+    run.trace.diagram(&DiagramOptions::default())
+}
+
+/// How a run ended, in a line or a few.
+fn ending(run: &Run) -> String {
+    match &run.end {
+        End::Finished => "it finished".to_owned(),
+        End::Failed { host: Some(host), message } => format!("{host}: {message}"),
+        End::Failed { host: None, message } => message.clone(),
+        End::Stalled { limit, sockets } if sockets.is_empty() => format!("stalled: not done after {limit}"),
+        End::Stalled { limit, sockets } => {
+            format!("stalled: not done after {limit}\n  {}", sockets.join("\n  "))
+        }
+        End::Unconfirmed { message } => format!("it failed once: {message}"),
+        End::Refused { why, .. } => format!("it could not be run: {why}"),
+    }
+}
