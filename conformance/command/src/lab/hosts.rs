@@ -9,11 +9,9 @@ use faultwire::lab::{
     End, Forwarder, ForwarderError, HostConfig, KernelHost, Lab, LabError, LabHost, Member, Profile, Setting,
 };
 use faultwire::network::os::OsNetwork;
-use faultwire::text::with_causes;
 use faultwire::trace::Trace;
 
-use crate::live::{Failure, failed, usage};
-use faultwire_conformance::exit;
+use crate::error::{CommandError, failed, unavailable, usage};
 
 const CLIENT: (Ipv4Addr, Ipv6Addr) = (Ipv4Addr::new(10, 0, 0, 1), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1));
 const SERVER: (Ipv4Addr, Ipv6Addr) = (Ipv4Addr::new(10, 0, 0, 2), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2));
@@ -42,7 +40,7 @@ pub(crate) struct Hosts {
 impl Hosts {
     /// Makes them, with a wire under that plan.
     /// The hosts' kernel has the settings of that profile, or its own.
-    pub(crate) fn start(plan: &FaultPlan, profile: Option<Profile>) -> Result<Hosts, Failure> {
+    pub(crate) fn start(plan: &FaultPlan, profile: Option<Profile>) -> Result<Hosts, CommandError> {
         let numbers = NAMES.map(|name| 1 + restarts(plan, name));
         let total: usize = numbers.iter().sum();
         if total > HOSTS_MAX {
@@ -155,25 +153,21 @@ pub(crate) fn helper() -> io::Result<Command> {
 }
 
 /// The lab is an unavailable testbed where the machine refuses a step, a process or a thread.
-fn refused(error: LabError) -> Failure {
+fn refused(error: LabError) -> CommandError {
     match error {
-        LabError::Refused(_) | LabError::Start(_) => unavailable(&error),
-        _ => failed(with_causes(&error)),
+        LabError::Refused(_) | LabError::Start(_) => unavailable(error),
+        _ => failed(error),
     }
 }
 
 /// A plan that cannot be carried out is wrong; that the system has no descriptor or no thread is not the
 /// plan's doing.
-fn not_carried(error: ForwarderError) -> Failure {
+fn not_carried(error: ForwarderError) -> CommandError {
     match error {
         ForwarderError::UnknownHost(_) | ForwarderError::Event { .. } => usage(error),
-        ForwarderError::Start(_) => unavailable(&error),
-        _ => failed(with_causes(&error)),
+        ForwarderError::Start(_) => unavailable(error),
+        _ => failed(error),
     }
-}
-
-fn unavailable(error: &dyn std::error::Error) -> Failure {
-    Failure { code: exit::NO_TESTBED, message: with_causes(error) }
 }
 
 #[cfg(test)]
@@ -182,22 +176,23 @@ mod tests {
     use faultwire::lab::{Refusal, Step};
 
     use super::*;
+    use crate::error::Fault;
 
     #[test]
     fn the_exit_code_says_whose_doing_it_was() {
         let full = || io::Error::from_raw_os_error(24);
         let stranger = UnknownHost { name: "mallory".to_owned(), hosts: vec!["client".to_owned()] };
-        for (failure, code) in [
-            (not_carried(ForwarderError::Start(full())), exit::NO_TESTBED),
-            (not_carried(stranger.into()), exit::USAGE),
-            (not_carried(ForwarderError::Event { number: 1, why: "no" }), exit::USAGE),
-            (refused(LabError::Start(full())), exit::NO_TESTBED),
-            (refused(LabError::Gone), exit::CLAIM_FAILED),
-            (refused(Refusal::new(Step::TunNode, &full()).into()), exit::NO_TESTBED),
+        for (error, fault) in [
+            (not_carried(ForwarderError::Start(full())), Fault::Unavailable),
+            (not_carried(stranger.into()), Fault::Usage),
+            (not_carried(ForwarderError::Event { number: 1, why: "no" }), Fault::Usage),
+            (refused(LabError::Start(full())), Fault::Unavailable),
+            (refused(LabError::Gone), Fault::Failed),
+            (refused(Refusal::new(Step::TunNode, &full()).into()), Fault::Unavailable),
         ] {
-            assert_eq!(failure.code, code, "{}", failure.message);
+            assert_eq!(error.fault, fault, "{error}");
         }
-        let message = not_carried(ForwarderError::Start(full())).message;
+        let message = not_carried(ForwarderError::Start(full())).in_a_line();
         assert!(message.starts_with("the forwarder does not start: "), "{message}");
     }
 }

@@ -17,7 +17,8 @@ use super::pair::{Pair, listen_limit};
 use crate::bar::Bar;
 use crate::crew::{Next, side_by_side};
 use crate::ctrl_c;
-use crate::live::{Failure, failed, result, tell, usage};
+use crate::error::{CommandError, failed, usage};
+use crate::output::{result, tell};
 use faultwire_conformance::exit;
 use faultwire_conformance::progress::Progress as _;
 use faultwire_sim::CancellationToken;
@@ -74,10 +75,11 @@ impl Level {
 }
 
 /// Tries the plan of a number, until it is to stop.
-type TryOne<'t, 'a> = dyn Fn(&Search<'a>, usize, &dyn Fn() -> bool) -> Result<Tried, Failure> + Sync + 't;
+type TryOne<'t, 'a> =
+    dyn Fn(&Search<'a>, usize, &dyn Fn() -> bool) -> Result<Tried, CommandError> + Sync + 't;
 
 /// Searches; gives the exit code.
-pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
+pub(super) fn run(args: &SearchArgs) -> Result<u8, CommandError> {
     check_writable(&args.out)?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let mut search = Search {
@@ -154,7 +156,7 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
 impl<'a> Search<'a> {
     /// Runs the pair without faults, alone and side by side, and works out the plans; `None` where it was
     /// stopped.
-    fn without_faults(&mut self) -> Result<Option<Plans>, Failure> {
+    fn without_faults(&mut self) -> Result<Option<Plans>, CommandError> {
         let (bench, token) = (self.bench, self.token.clone());
         let (mut cases, mut trouble, mut counts) = (Vec::<Case>::new(), None, Counts::default());
         // Alone first: where the pair does not work, that is seen soonest and clearest.
@@ -216,7 +218,7 @@ impl<'a> Search<'a> {
         count: usize,
         try_one: &TryOne<'_, 'a>,
         learn: &mut dyn FnMut(usize, &Case),
-    ) -> Result<Level, Failure> {
+    ) -> Result<Level, CommandError> {
         let mut bar = Bar::new();
         bar.begin(count as u64);
         bar.starts(name);
@@ -267,26 +269,26 @@ impl<'a> Search<'a> {
     }
 
     /// What is said where it was stopped with nothing found.
-    fn stopped(&self, when: &str) -> Result<u8, Failure> {
+    fn stopped(&self, when: &str) -> Result<u8, CommandError> {
         result(format_args!("stopped {when}"))?;
         self.tell_counts()?;
         Ok(exit::INTERRUPTED)
     }
 
     /// What is said where nothing is known of any plan.
-    fn nothing_proven(&self, plans: &str) -> Result<u8, Failure> {
+    fn nothing_proven(&self, plans: &str) -> Result<u8, CommandError> {
         result(format_args!("{}", words::nothing_proven(plans)))?;
         self.tell_counts()?;
         Ok(exit::CLAIM_FAILED)
     }
 
-    fn tell_counts(&self) -> Result<(), Failure> {
+    fn tell_counts(&self) -> Result<(), CommandError> {
         result(format_args!("{}", words::counts(&self.counts)))
     }
 }
 
 /// What is said of a pair that does not work: its output first.
-fn fails_without_faults(case: &Case, run: usize) -> Failure {
+fn fails_without_faults(case: &Case, run: usize) -> CommandError {
     let how = case.fails.map_or_else(String::new, |fails| fails.to_string());
     let said = case.said.trim_end();
     if !said.is_empty() {
@@ -296,14 +298,13 @@ fn fails_without_faults(case: &Case, run: usize) -> Failure {
         Some(Fails::Server(_)) => "it has to end with 0, or by SIGTERM when it is asked to",
         _ => "it has to exit with 0",
     };
-    usage(format_args!("without any fault {how} (run {run}): {expected}"))
+    usage(format!("without any fault {how} (run {run}): {expected}"))
 }
 
 /// Whether the plan can be written: told now, not after the search. Leaves no file where there was none.
-fn check_writable(path: &Path) -> Result<(), Failure> {
+fn check_writable(path: &Path) -> Result<(), CommandError> {
     let mut options = OpenOptions::new();
-    let cannot =
-        |error: io::Error| usage(format_args!("cannot write the plan to {}: {error}", path.display()));
+    let cannot = |error: io::Error| usage(format!("cannot write the plan to {}: {error}", path.display()));
     match options.write(true).create_new(true).open(path) {
         Ok(_) => std::fs::remove_file(path).map_err(failed),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {

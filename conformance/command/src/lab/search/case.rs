@@ -11,11 +11,11 @@ use faultwire_sim::search::fit;
 use faultwire_sim::{End, Run};
 
 use super::random::{FAULTS, Pool};
+use crate::error::{CommandError, Fault, failed, usage};
 use crate::lab::hosts::Hosts;
 use crate::lab::pair::{Ended, Pair, PairError};
 use crate::lab::program::{Kept, Output};
 use crate::lab::warnings::Beside;
-use crate::live::{Failure, failed};
 use crate::server_end::Death;
 
 /// A run that proves nothing is made so often in all.
@@ -187,14 +187,22 @@ impl Bench<'_> {
     }
 
     /// Tries a plan in one run; what proves nothing is not made again.
-    pub(super) fn try_once(&self, plan: &FaultPlan, is_to_stop: &dyn Fn() -> bool) -> Result<Tried, Failure> {
+    pub(super) fn try_once(
+        &self,
+        plan: &FaultPlan,
+        is_to_stop: &dyn Fn() -> bool,
+    ) -> Result<Tried, CommandError> {
         let mut counts = Counts::default();
         let case = self.counted(plan, is_to_stop, &mut counts)?;
         Ok(Tried { case: case.filter(Case::counts), counts })
     }
 
     /// Tries a plan.
-    pub(super) fn try_plan(&self, plan: &FaultPlan, is_to_stop: &dyn Fn() -> bool) -> Result<Tried, Failure> {
+    pub(super) fn try_plan(
+        &self,
+        plan: &FaultPlan,
+        is_to_stop: &dyn Fn() -> bool,
+    ) -> Result<Tried, CommandError> {
         let mut counts = Counts::default();
         for _ in 0..ATTEMPTS {
             let case = self.counted(plan, is_to_stop, &mut counts)?;
@@ -216,7 +224,7 @@ impl Bench<'_> {
         seed: u64,
         number: u64,
         is_to_stop: &dyn Fn() -> bool,
-    ) -> Result<Tried, Failure> {
+    ) -> Result<Tried, CommandError> {
         let (mut counts, mut is_drawn) = (Counts::default(), false);
         for plan in (0..ATTEMPTS).filter_map(|draw| pool.plan(seed, number, draw)) {
             is_drawn = true;
@@ -246,7 +254,7 @@ impl Bench<'_> {
         plan: &FaultPlan,
         is_to_stop: &dyn Fn() -> bool,
         counts: &mut Counts,
-    ) -> Result<Option<Case>, Failure> {
+    ) -> Result<Option<Case>, CommandError> {
         let case = match self.once(plan, is_to_stop) {
             Ok(Some(case)) => case,
             Ok(None) => return Ok(None),
@@ -262,13 +270,15 @@ impl Bench<'_> {
     }
 
     /// Runs the pair without faults, which is to succeed. A server that does not serve is a failure here.
-    pub(super) fn without_faults(&self, is_to_stop: &dyn Fn() -> bool) -> Result<Tried, Failure> {
+    pub(super) fn without_faults(&self, is_to_stop: &dyn Fn() -> bool) -> Result<Tried, CommandError> {
         first_that_counts(|| Ok(self.once(&FaultPlan::default(), is_to_stop)?))
     }
 }
 
 /// The first of a few runs that counts; `run` gives none where it was stopped.
-fn first_that_counts(mut run: impl FnMut() -> Result<Option<Case>, Failure>) -> Result<Tried, Failure> {
+fn first_that_counts(
+    mut run: impl FnMut() -> Result<Option<Case>, CommandError>,
+) -> Result<Tried, CommandError> {
     let mut counts = Counts::default();
     for _ in 0..ATTEMPTS {
         let Some(case) = run()? else { return Ok(Tried { case: None, counts }) };
@@ -284,7 +294,7 @@ fn first_that_counts(mut run: impl FnMut() -> Result<Option<Case>, Failure>) -> 
 /// Why there was no run.
 #[derive(Debug)]
 enum OnceError {
-    Hosts(Failure),
+    Hosts(CommandError),
     Pair(PairError),
 }
 
@@ -294,20 +304,19 @@ impl From<PairError> for OnceError {
     }
 }
 
-impl From<OnceError> for Failure {
+impl From<OnceError> for CommandError {
     /// Exit code 1 says something of the plans that were tried: that a run cannot be made is an internal
     /// fault.
     fn from(error: OnceError) -> Self {
-        use faultwire_conformance::exit;
-        let failure = match error {
-            OnceError::Hosts(failure) => failure,
-            OnceError::Pair(PairError::Server(why)) => {
-                return Failure { code: exit::USAGE, message: format!("without any fault, {why}") };
-            }
+        let mut error = match error {
+            OnceError::Hosts(error) => error,
+            OnceError::Pair(PairError::Server(why)) => return usage(format!("without any fault, {why}")),
             OnceError::Pair(error) => failed(error),
         };
-        let code = if failure.code == exit::CLAIM_FAILED { exit::INTERNAL } else { failure.code };
-        Failure { code, ..failure }
+        if error.fault == Fault::Failed {
+            error.fault = Fault::Internal;
+        }
+        error
     }
 }
 

@@ -9,9 +9,9 @@ use super::case::{Case, Counts, Fails, Tried};
 use super::{Search, words};
 use crate::bar::Bar;
 use crate::crew::{Next, side_by_side};
+use crate::error::CommandError;
 use crate::lab::SearchArgs;
-use crate::live::{Failure, result, tell};
-use crate::output;
+use crate::output::{self, result, tell};
 use faultwire_conformance::exit;
 use faultwire_conformance::progress::Progress as _;
 use faultwire_conformance::report::plan_in_words;
@@ -99,7 +99,7 @@ impl Finding {
 
 impl Search<'_> {
     /// Makes the most of a case in which the pair failed; gives the exit code.
-    pub(super) fn finding(mut self, case: Case, found: &str) -> Result<u8, Failure> {
+    pub(super) fn finding(mut self, case: Case, found: &str) -> Result<u8, CommandError> {
         let Some(fails) = case.fails else { return Ok(exit::INTERNAL) };
         let path = self.args.out.clone();
         // Before anything else can go wrong.
@@ -118,7 +118,13 @@ impl Search<'_> {
     }
 
     /// Writes the plan, with a title that says what it does, and the commands that it does it to.
-    fn write(&self, path: &Path, plan: &FaultPlan, fails: Fails, is_seen_again: bool) -> Result<(), Failure> {
+    fn write(
+        &self,
+        path: &Path,
+        plan: &FaultPlan,
+        fails: Fails,
+        is_seen_again: bool,
+    ) -> Result<(), CommandError> {
         let at_times = if is_seen_again { "" } else { " at times" };
         let title = format!("{fails}{at_times}: {}", plan_in_words(plan));
         let title = title.chars().take(bounds::TITLE_CHARS_MAX).collect();
@@ -131,13 +137,13 @@ impl Search<'_> {
             timeout: Some(self.bench.limit_under(plan)),
         };
         let text = FaultPlan { title: Some(title), lab: Some(lab), ..plan.clone() }.to_toml();
-        output::emit_to(Some(path), &text)
-            .map_err(|error| Failure { code: exit::USAGE, message: format!("{}\n{text}", error.in_a_line()) })
+        // What was found is not lost with the file.
+        output::write("the plan", path, &text).inspect_err(|_| tell(&text))
     }
 
     /// Makes the plan smaller; gives all plans on the way that make the pair fail each time, the smallest
     /// first. That is what the finding tells of then, with a run of its own.
-    fn shrink(&mut self, finding: &mut Finding, jobs: usize) -> Result<Vec<FaultPlan>, Failure> {
+    fn shrink(&mut self, finding: &mut Finding, jobs: usize) -> Result<Vec<FaultPlan>, CommandError> {
         let mut bar = Bar::new();
         bar.starts("smaller plans");
         let (mut accepted, mut trouble, mut smallest) = (Vec::new(), None, None);
@@ -179,7 +185,12 @@ impl Search<'_> {
 
     /// Takes the smallest plan under which the pair fails nearly always, or the one under which it does so
     /// most.
-    fn settle(&mut self, finding: &mut Finding, plans: Vec<FaultPlan>, jobs: usize) -> Result<(), Failure> {
+    fn settle(
+        &mut self,
+        finding: &mut Finding,
+        plans: Vec<FaultPlan>,
+        jobs: usize,
+    ) -> Result<(), CommandError> {
         let mut rates = Vec::new();
         for plan in plans.iter().take(BACK_MAX) {
             let rate = self.rate(plan, finding.fails, jobs)?;
@@ -201,7 +212,7 @@ impl Search<'_> {
     }
 
     /// The last of a few runs, if the pair fails in that way in each of them.
-    fn fails_always(&self, plan: &FaultPlan, how: Fails, jobs: usize) -> Result<Tried, Failure> {
+    fn fails_always(&self, plan: &FaultPlan, how: Fails, jobs: usize) -> Result<Tried, CommandError> {
         let (mut always, mut last, mut counts, mut trouble) = (true, None, Counts::default(), None);
         let work = |_: usize, is_to_stop: &dyn Fn() -> bool| self.bench.try_once(plan, is_to_stop);
         side_by_side(jobs, RUNS_PER_STEP, &|| self.token.is_cancelled(), &work, &mut |_, tried| {
@@ -222,7 +233,7 @@ impl Search<'_> {
 
     /// How often the pair fails under a plan, in whatever way; a run in which it does so as it did before is
     /// kept.
-    fn rate(&mut self, plan: &FaultPlan, how: Fails, jobs: usize) -> Result<Rate, Failure> {
+    fn rate(&mut self, plan: &FaultPlan, how: Fails, jobs: usize) -> Result<Rate, CommandError> {
         let (mut rate, mut counts, mut trouble) = (Rate::default(), Counts::default(), None);
         let this = &*self;
         let work = |_: usize, is_to_stop: &dyn Fn() -> bool| this.bench.try_plan(plan, is_to_stop);

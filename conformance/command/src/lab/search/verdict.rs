@@ -3,7 +3,7 @@
 use faultwire::fault::FaultPlan;
 
 use super::case::{Case, Counts, Tried};
-use crate::live::Failure;
+use crate::error::CommandError;
 
 /// What is known of a plan.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ pub(super) enum Verdict {
 /// failed.
 pub(super) fn judge(
     tried: Tried,
-    again: impl FnOnce(&FaultPlan) -> Result<Tried, Failure>,
-) -> Result<(Verdict, Counts), Failure> {
+    again: impl FnOnce(&FaultPlan) -> Result<Tried, CommandError>,
+) -> Result<(Verdict, Counts), CommandError> {
     let Tried { case, mut counts } = tried;
     let Some(case) = case else { return Ok((Verdict::Open, counts)) };
     if case.fails.is_none() {
