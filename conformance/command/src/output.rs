@@ -67,7 +67,7 @@ pub(super) fn check_distinct(read: Option<&Path>, written: &[Option<&Path>]) -> 
     Ok(())
 }
 
-/// Writes a line about the work to stderr; what is not text in it is replaced. Nobody may be there to read it.
+/// Writes a line about the work to stderr, where nobody may read it; what is not text in it is replaced.
 pub(super) fn tell(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{}", harmless(&line.to_string()));
 }

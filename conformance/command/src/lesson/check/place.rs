@@ -5,8 +5,6 @@ use std::io::{self, PipeReader};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-#[cfg(target_os = "linux")]
-use faultwire::fault::EventKind;
 use faultwire::fault::{FaultPlan, Fired};
 use faultwire::trace::Trace;
 
@@ -53,11 +51,7 @@ impl Place {
         match testbed {
             #[cfg(target_os = "linux")]
             Testbed::Lab => {
-                if plan
-                    .events
-                    .iter()
-                    .any(|event| matches!(event.kind, EventKind::Crash(_) | EventKind::Restart(_)))
-                {
+                if plan.has_crash() {
                     // The wire would cut a host off, but nobody ends its program here, and nobody starts it
                     // again.
                     let why =
