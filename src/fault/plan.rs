@@ -173,6 +173,7 @@ impl LinkNumbers {
 
 /// The named link profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Profile {
     /// A personal area network (Bluetooth class).
     Pan,

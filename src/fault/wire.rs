@@ -44,6 +44,7 @@ pub struct Wire {
 
 /// Something that is due at the far end of the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Due {
     /// When.
     pub at: Time,

@@ -91,7 +91,7 @@ fn find(hosts: &[String], name: &str) -> Result<HostId, CommandError> {
 
 /// `3 packets sent, 2 arrived, 1 lost`.
 fn in_words(captured: Captured, seen_by: Option<&str>) -> String {
-    let Captured { sent, arrived, lost, injected, missing } = captured;
+    let Captured { sent, arrived, lost, injected, missing, .. } = captured;
     if captured == Captured::default() {
         return "no packet: this testbed does not show them, or nothing was sent".to_owned();
     }

@@ -97,16 +97,15 @@ fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
     if args.trace {
         out.push_str(&replayed.run.trace.text());
     } else {
-        out.push_str(&replayed.run.trace.diagram(&DiagramOptions {
-            width,
-            ascii: args.ascii || output::is_without_unicode(),
-            mark,
-            ..DiagramOptions::default()
-        }));
+        let mut options = DiagramOptions::default();
+        (options.width, options.mark) = (width, mark);
+        options.ascii = args.ascii || output::is_without_unicode();
+        out.push_str(&replayed.run.trace.diagram(&options));
     }
     if let Some(path) = &args.svg {
         let title = replayed.run.plan.title.clone().unwrap_or_else(|| plan_in_words(&replayed.run.plan));
-        let options = SvgOptions { title, mark, ..SvgOptions::default() };
+        let mut options = SvgOptions::default();
+        (options.title, options.mark) = (title, mark);
         output::emit_to(Some(path), &replayed.run.trace.svg(&options))?;
     }
     let as_claimed = say::conclusion(&mut out, &replayed, &given, testbed, width);

@@ -33,7 +33,7 @@ pub(crate) fn probe() -> Result<Option<&'static str>, Unavailable> {
     static FOUND: OnceLock<Result<DeviceKind, LabError>> = OnceLock::new();
     match FOUND.get_or_init(helper::probe) {
         Ok(DeviceKind::Tun) => Ok(Some("through a TUN device")),
-        Ok(DeviceKind::Packet) => Ok(Some(
+        Ok(_) => Ok(Some(
             "through a pair of Ethernet devices and a packet socket (/dev/net/tun is not for this user)",
         )),
         Err(LabError::Refused(refusal)) => Err(Unavailable {

@@ -84,9 +84,9 @@ pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, Command
     }
     // A file that cannot be written does not keep the others from being written.
     let drawn = args.svg.as_ref().map_or(Ok(()), |path| {
-        let title = plan.title.clone().unwrap_or_else(|| plan_in_words(&plan));
-        let picture = happened.svg(&SvgOptions { title, ..SvgOptions::default() });
-        output::write("the picture", path, &picture)
+        let mut options = SvgOptions::default();
+        options.title = plan.title.clone().unwrap_or_else(|| plan_in_words(&plan));
+        output::write("the picture", path, &happened.svg(&options))
     });
     let written = args.trace.as_ref().map_or(Ok(()), |path| write(path, &happened.text()));
     let captured = capture.map_or(Ok(()), |capture| {
@@ -135,8 +135,9 @@ fn asked(args: &OnceArgs, plan: &FaultPlan) -> Result<Asked, CommandError> {
 
 /// The run as a diagram for this terminal.
 pub(super) fn diagram(trace: &Trace) -> String {
-    let (width, ascii) = (output::width(), output::is_without_unicode());
-    trace.diagram(&DiagramOptions { width, ascii, ..DiagramOptions::default() })
+    let mut options = DiagramOptions::default();
+    (options.width, options.ascii) = (output::width(), output::is_without_unicode());
+    trace.diagram(&options)
 }
 
 /// What is not as it might seem, before anything runs.
