@@ -308,6 +308,7 @@ mutants! {
     "no mutant is called `{name}`: there are {}",
     Mutant::ALL.iter().map(|mutant| mutant.name()).collect::<Vec<_>>().join(", ")
 )]
+#[non_exhaustive]
 pub struct UnknownMutant {
     /// The name that was looked for.
     pub name: String,

@@ -18,7 +18,8 @@ pub use ip::{Fragment, Parsed, Path, Strictness, checksum, parse};
 pub(crate) use tcp::TCP_LEN;
 pub use tcp::{TcpFlags, TcpSegment, max_segment_size, tcp_options};
 pub(crate) use udp::UDP_LEN;
-pub use udp::{UdpDatagram, datagram, udp_header};
+pub(crate) use udp::udp_header;
+pub use udp::{UdpDatagram, datagram};
 pub use view::{PacketView, Transport};
 pub use write::Outgoing;
 pub(crate) use write::reassembled;
@@ -29,7 +30,7 @@ pub(crate) const LEN_MAX: usize = 65_535;
 /// Protocol numbers, which are also IPv6's next header values (IANA's registry).
 pub mod protocol {
     /// IPv6 hop-by-hop options (RFC 8200, section 4.3).
-    pub const HOP_BY_HOP: u8 = 0;
+    pub(crate) const HOP_BY_HOP: u8 = 0;
     /// ICMP (RFC 792).
     pub const ICMP: u8 = 1;
     /// IGMP (RFC 1112).
@@ -39,17 +40,17 @@ pub mod protocol {
     /// UDP (RFC 768).
     pub const UDP: u8 = 17;
     /// The IPv6 routing header (RFC 8200, section 4.4).
-    pub const ROUTING: u8 = 43;
+    pub(crate) const ROUTING: u8 = 43;
     /// The IPv6 fragment header (RFC 8200, section 4.5).
-    pub const FRAGMENT: u8 = 44;
+    pub(crate) const FRAGMENT: u8 = 44;
     /// The authentication header (RFC 4302).
-    pub const AUTHENTICATION: u8 = 51;
+    pub(crate) const AUTHENTICATION: u8 = 51;
     /// ICMPv6 (RFC 4443).
     pub const ICMPV6: u8 = 58;
     /// Nothing follows the IPv6 headers (RFC 8200, section 4.7).
-    pub const NO_NEXT_HEADER: u8 = 59;
+    pub(crate) const NO_NEXT_HEADER: u8 = 59;
     /// IPv6 destination options (RFC 8200, section 4.6).
-    pub const DESTINATION_OPTIONS: u8 = 60;
+    pub(crate) const DESTINATION_OPTIONS: u8 = 60;
 }
 
 /// Where a packet's IP header, transport header and payload lie, in bytes from its start.

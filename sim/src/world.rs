@@ -8,12 +8,12 @@ mod host;
 mod timers;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use bytes::Bytes;
 use faultwire::fault::{Delivery, FaultPlan, Fired, UnknownHost, Wire};
-use faultwire::packet::Path;
 use faultwire::stack::HostStack;
 use faultwire::tcp::State;
 use faultwire::time::Time;
@@ -210,22 +210,9 @@ impl World {
     /// Puts a packet on the wire, to the host that has its destination, or to all others.
     fn send(&mut self, from: HostId, packet: Bytes) {
         self.count_event();
-        match Path::of(&packet) {
-            Some(path) if !path.is_for_all() => {
-                match self.hosts.iter().position(|host| host.addrs.has(&path.dst())).map(host_id) {
-                    Some(to) => self.wire.send(self.now, from, to, packet, &mut self.trace),
-                    None => {
-                        let packet = self.trace.next_packet();
-                        self.trace.push(self.now, What::Lost { packet, reason: LossReason::NoSuchHost });
-                    }
-                }
-            }
-            _ => {
-                for to in (0..self.hosts.len()).map(host_id).filter(|to| *to != from) {
-                    self.wire.send(self.now, from, to, packet.clone(), &mut self.trace);
-                }
-            }
-        }
+        let hosts = &self.hosts;
+        let has = |to: usize, addr: &IpAddr| hosts[to].addrs.has(addr);
+        self.wire.route(self.now, from, packet, has, &mut self.trace);
     }
 
     /// Hands a packet that came off the wire to its host, if that is up.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 /// How much is done for a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Reliability {
     /// Each of its pieces is sent once; if one is lost, so is the message.
     Once,
@@ -16,6 +17,7 @@ pub enum Reliability {
 
 /// Behind what a message is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Order {
     /// As soon as it is whole.
     Unordered,
@@ -26,6 +28,7 @@ pub enum Order {
 
 /// What a message asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Delivery {
     /// How much is done for it.
     pub reliability: Reliability,

@@ -69,6 +69,7 @@ pub enum Event {
 
 /// A datagram to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Transmit {
     /// Where to.
     pub to: SocketAddr,

@@ -147,7 +147,7 @@ impl Machine {
     }
 
     /// Whether there is anything of a connection to be taken, its end left out.
-    pub fn has_events_of(&self, peer: PeerId) -> bool {
+    pub(super) fn has_events_of(&self, peer: PeerId) -> bool {
         let has =
             |connection: &Connection| connection.incoming.is_ready() || connection.outgoing.has_given_up();
         self.accepted.contains(&peer.0) || self.connections.get(&peer.0).is_some_and(has)

@@ -39,8 +39,6 @@ pub mod bounds {
     pub const HOST_CHARS_MAX: usize = 63;
     /// Characters of a command of `[lab]`.
     pub const COMMAND_CHARS_MAX: usize = 10_000;
-    /// Characters of the name of a kernel's settings (`a`-`z`, `0`-`9` and `-`).
-    pub const PROFILE_CHARS_MAX: usize = 63;
     /// The timeout of `[lab]`, in milliseconds: up to a day.
     pub const TIMEOUT_MS: RangeInclusive<u64> = 1..=86_400_000;
     /// A link's one-way delay, in microseconds.

@@ -88,6 +88,17 @@ impl FaultPlan {
         self.events.extend(events);
         self
     }
+
+    /// Whether a host loses power, or starts again.
+    pub fn has_crash(&self) -> bool {
+        self.events.iter().any(|event| matches!(event.kind, EventKind::Crash(_) | EventKind::Restart(_)))
+    }
+
+    /// How often a host starts again.
+    pub fn restarts(&self, host: &str) -> u32 {
+        let is_one = |kind: &EventKind| matches!(kind, EventKind::Restart(name) if name == host);
+        self.events.iter().map(|event| u32::from(is_one(&event.kind))).sum()
+    }
 }
 
 /// Two commands for the hosts `server` and `client` of `faultwire lab`, and how they are run.
@@ -162,6 +173,7 @@ impl LinkNumbers {
 
 /// The named link profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Profile {
     /// A personal area network (Bluetooth class).
     Pan,

@@ -8,6 +8,7 @@ mod queue;
 mod select;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use self::queue::{Next, Queue, Switch};
 use self::select::{Happening, Prepared, Way};
 use super::{Action, FaultPlan, Label};
 use crate::model::{HostId, LossReason, PacketId, Recorder, Time, What};
+use crate::packet::Path;
 
 /// Packets that the wire holds before it loses further ones ([`LossReason::WireFull`]).
 const PACKETS_MAX: usize = 65_536;
@@ -42,6 +44,7 @@ pub struct Wire {
 
 /// Something that is due at the far end of the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Due {
     /// When.
     pub at: Time,
@@ -168,6 +171,33 @@ impl Wire {
             down: BTreeSet::new(),
             fired: Fired { faults: vec![false; plan.faults.len()], events: vec![false; plan.events.len()] },
         })
+    }
+
+    /// Takes a whole IP packet from a host and [`send`](Wire::send)s it to the first host that `has` its
+    /// destination, by its number, or to all others where it is for all or has no addresses. Where there is
+    /// no such host it is lost.
+    pub fn route(
+        &mut self,
+        now: Time,
+        from: HostId,
+        packet: Bytes,
+        has: impl Fn(usize, &IpAddr) -> bool,
+        recorder: &mut dyn Recorder,
+    ) {
+        let id = |index| HostId(u16::try_from(index).unwrap_or(u16::MAX));
+        let Some(path) = Path::of(&packet).filter(|path| !path.is_for_all()) else {
+            for to in (0..self.hosts).map(id).filter(|to| *to != from) {
+                self.send(now, from, to, packet.clone(), recorder);
+            }
+            return;
+        };
+        match (0..self.hosts).find(|to| has(*to, &path.dst())) {
+            Some(to) => self.send(now, from, id(to), packet, recorder),
+            None => {
+                let packet = recorder.next_packet();
+                recorder.push(now, What::Lost { packet, reason: LossReason::NoSuchHost });
+            }
+        }
     }
 
     /// Takes a whole IP packet from a host, to be carried to another; records it and the faults that hit it.

@@ -46,6 +46,7 @@ pub trait Device: Debug + Send {
 /// How a host meets the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum DeviceKind {
     /// A TUN device: needs access to `/dev/net/tun`.
     Tun,

@@ -154,8 +154,7 @@ impl Forwarder {
             end,
             spares: Vec::new(),
         };
-        let members = ends.map(member);
-        Forwarder::run(plan, OsNetwork::new(), members.into())
+        Forwarder::among(plan, OsNetwork::new(), ends.map(member).into())
     }
 
     /// Starts one among hosts, with the time of `clock`. A packet goes to the host that has its destination,
@@ -168,10 +167,6 @@ impl Forwarder {
         clock: OsNetwork,
         members: Vec<Member>,
     ) -> Result<Forwarder, ForwarderError> {
-        Forwarder::run(plan, clock, members)
-    }
-
-    fn run(plan: &FaultPlan, clock: OsNetwork, members: Vec<Member>) -> Result<Forwarder, ForwarderError> {
         possible(plan, &members)?;
         let (mut names, mut addrs, mut ends, mut spares) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for member in members {
@@ -461,26 +456,12 @@ impl State {
         if self.addrs[end].is_empty() {
             return self.wire.send(now, from, host(1 - end), packet, &mut self.trace);
         }
-        // A packet without addresses is for the wire to name: it goes to whom it can.
-        let path = Path::of(&packet);
-        if path.is_some_and(|path| !self.addrs[end].contains(&path.src())) {
+        if Path::of(&packet).is_some_and(|path| !self.addrs[end].contains(&path.src())) {
             self.stats.stale += 1;
             return;
         }
-        let others = (0..self.ends.len()).filter(|other| *other != end);
-        let targets: Vec<usize> = match path {
-            Some(path) if !path.is_for_all() => {
-                others.filter(|it| self.addrs[*it].contains(&path.dst())).collect()
-            }
-            _ => others.collect(),
-        };
-        if targets.is_empty() {
-            let packet = self.trace.next_packet();
-            self.trace.push(now, What::Lost { packet, reason: LossReason::NoSuchHost });
-        }
-        for to in targets {
-            self.wire.send(now, from, host(to), packet.clone(), &mut self.trace);
-        }
+        let addrs = &self.addrs;
+        self.wire.route(now, from, packet, |to, addr| addrs[to].contains(addr), &mut self.trace);
     }
 
     /// What happened beside the plan, the devices' own counts included.

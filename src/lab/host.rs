@@ -73,7 +73,7 @@ pub enum LabError {
     #[error("the lab's helper ended: its stderr says why")]
     Gone,
     /// There are too many hosts.
-    #[error("a lab has {max} hosts at most, and this one was to have {asked}")]
+    #[error("a lab has {max} hosts at most, and this one was to have {asked}, restarts included")]
     TooManyHosts {
         /// How many were asked for.
         asked: usize,
@@ -100,6 +100,7 @@ static STARTING: RwLock<()> = RwLock::new(());
 #[derive(Debug)]
 pub struct Lab {
     helper: Arc<Helper>,
+    hosts: usize,
     unset: Vec<Setting>,
     processes: Option<i32>,
 }
@@ -157,10 +158,13 @@ impl Lab {
             Answer::Refused { refusal } => return Err(refusal.into()),
             _ => return Err(LabError::Gone),
         };
-        let unset = unset
-            .into_iter()
-            .map(|(name, errno)| Setting { name, value: io::Error::from_raw_os_error(errno).to_string() })
-            .collect();
+        let mut distinct: Vec<Setting> = Vec::new();
+        for (name, errno) in unset {
+            let setting = Setting { name, value: io::Error::from_raw_os_error(errno).to_string() };
+            if !distinct.contains(&setting) {
+                distinct.push(setting);
+            }
+        }
         let hosts = devices
             .into_iter()
             .zip(kinds)
@@ -171,7 +175,7 @@ impl Lab {
                 kind,
             })
             .collect();
-        Ok((Lab { helper, unset, processes }, hosts))
+        Ok((Lab { helper, hosts: wanted, unset: distinct, processes }, hosts))
     }
 
     /// Waits until no process has a copy of a socket that this one has closed: a helper that another thread
@@ -180,8 +184,17 @@ impl Lab {
         drop(STARTING.write().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The settings that the kernel did not take, each with its error: it does not have them, or they are not
-    /// for everybody.
+    /// Packets that the devices of its hosts have lost so far.
+    ///
+    /// # Errors
+    /// As [`KernelHost::counters`].
+    pub fn lost(&self) -> Result<u64, LabError> {
+        let host = |index| KernelHost { helper: Arc::clone(&self.helper), index };
+        (0..self.hosts).try_fold(0, |sum, index| Ok(sum + host(index).counters()?.lost()))
+    }
+
+    /// The settings that the kernel did not take, each with its error and once for all hosts: it does not
+    /// have them, or they are not for everybody.
     pub fn unset(&self) -> &[Setting] {
         &self.unset
     }

@@ -55,6 +55,7 @@ impl Step {
 
 /// The machine refuses a step of the set-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Refusal {
     /// Which step.
     pub step: Step,

@@ -29,6 +29,7 @@ impl Domain {
 
 /// The type of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Kind {
     /// SOCK_STREAM.
     Stream,
@@ -40,6 +41,7 @@ pub enum Kind {
 
 /// The protocol argument of `socket(2)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Protocol {
     /// 0: the one that goes with family and type.
     #[default]
@@ -54,6 +56,7 @@ pub enum Protocol {
 
 /// Which directions `shutdown(2)` closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum How {
     /// SHUT_RD.
     Read,
@@ -65,6 +68,7 @@ pub enum How {
 
 /// Keep-alive, when it is on: what `None` says is left at the system's default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KeepAlive {
     /// TCP_KEEPIDLE: idle time before the first probe.
     pub idle: Option<Duration>,

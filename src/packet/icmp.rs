@@ -3,26 +3,26 @@
 use super::{Path, be16, be32};
 
 /// Length of an ICMP header, in bytes.
-pub const HEADER_LEN: usize = 8;
+pub(crate) const HEADER_LEN: usize = 8;
 
 /// Types of ICMP (RFC 792), and codes.
 pub mod v4 {
     /// Echo reply.
-    pub const ECHO_REPLY: u8 = 0;
+    pub(crate) const ECHO_REPLY: u8 = 0;
     /// Destination unreachable.
     pub const DESTINATION_UNREACHABLE: u8 = 3;
     /// Code of [`DESTINATION_UNREACHABLE`]: the protocol.
-    pub const PROTOCOL_UNREACHABLE: u8 = 2;
+    pub(crate) const PROTOCOL_UNREACHABLE: u8 = 2;
     /// Code of [`DESTINATION_UNREACHABLE`]: the port.
     pub const PORT_UNREACHABLE: u8 = 3;
     /// Echo request.
-    pub const ECHO_REQUEST: u8 = 8;
+    pub(crate) const ECHO_REQUEST: u8 = 8;
     /// Time exceeded.
-    pub const TIME_EXCEEDED: u8 = 11;
+    pub(crate) const TIME_EXCEEDED: u8 = 11;
     /// Code of [`TIME_EXCEEDED`]: not all fragments came in time.
-    pub const REASSEMBLY_TIME_EXCEEDED: u8 = 1;
+    pub(crate) const REASSEMBLY_TIME_EXCEEDED: u8 = 1;
     /// Parameter problem.
-    pub const PARAMETER_PROBLEM: u8 = 12;
+    pub(crate) const PARAMETER_PROBLEM: u8 = 12;
 }
 
 /// Types of ICMPv6 (RFC 4443), and codes.
@@ -32,19 +32,19 @@ pub mod v6 {
     /// Code of [`DESTINATION_UNREACHABLE`]: the port.
     pub const PORT_UNREACHABLE: u8 = 4;
     /// Packet too big.
-    pub const PACKET_TOO_BIG: u8 = 2;
+    pub(crate) const PACKET_TOO_BIG: u8 = 2;
     /// Time exceeded.
-    pub const TIME_EXCEEDED: u8 = 3;
+    pub(crate) const TIME_EXCEEDED: u8 = 3;
     /// Code of [`TIME_EXCEEDED`]: not all fragments came in time.
-    pub const REASSEMBLY_TIME_EXCEEDED: u8 = 1;
+    pub(crate) const REASSEMBLY_TIME_EXCEEDED: u8 = 1;
     /// Parameter problem.
-    pub const PARAMETER_PROBLEM: u8 = 4;
+    pub(crate) const PARAMETER_PROBLEM: u8 = 4;
     /// Code of [`PARAMETER_PROBLEM`]: a next header that the host does not know.
-    pub const UNRECOGNIZED_NEXT_HEADER: u8 = 1;
+    pub(crate) const UNRECOGNIZED_NEXT_HEADER: u8 = 1;
     /// Echo request.
-    pub const ECHO_REQUEST: u8 = 128;
+    pub(crate) const ECHO_REQUEST: u8 = 128;
     /// Echo reply.
-    pub const ECHO_REPLY: u8 = 129;
+    pub(crate) const ECHO_REPLY: u8 = 129;
 }
 
 /// What an ICMP message says, IPv4's and IPv6's alike.

@@ -96,7 +96,7 @@ impl Path {
 
     /// Whether the link carries it to every host: the destination is a multicast address, the limited
     /// broadcast address, or the broadcast address of a network with a prefix of 24 bits, as links have here.
-    pub fn is_for_all(&self) -> bool {
+    pub(crate) fn is_for_all(&self) -> bool {
         match self {
             Path::V4 { dst, .. } => dst.is_multicast() || dst.octets()[3] == 255,
             Path::V6 { dst, .. } => dst.is_multicast(),
@@ -104,7 +104,7 @@ impl Path {
     }
 
     /// Length of the IP header of a whole packet as [`Outgoing`](super::Outgoing) writes it, in bytes.
-    pub fn header_len(&self) -> usize {
+    pub(crate) fn header_len(&self) -> usize {
         if self.is_v4() { V4_LEN } else { V6_LEN }
     }
 
@@ -159,6 +159,7 @@ fn fold(mut sum: u64) -> u16 {
 
 /// What the IP headers of a packet say.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Parsed {
     /// The addresses.
     pub path: Path,
@@ -176,6 +177,7 @@ pub struct Parsed {
 
 /// Which part of a larger packet a fragment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fragment {
     /// The identification that the parts share.
     pub id: u32,
@@ -187,6 +189,7 @@ pub struct Fragment {
 
 /// How strictly a packet is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Strictness {
     /// As a host reads it: whole, with a sound IPv4 header checksum, and nothing that a host must refuse.
     Full,

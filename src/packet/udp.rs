@@ -48,7 +48,7 @@ impl<'a> UdpDatagram<'a> {
 }
 
 /// The header of a datagram, with the checksum. A length beyond its field is 0 (RFC 2675, section 4).
-pub fn udp_header(path: &Path, src: u16, dst: u16, data: &[u8]) -> [u8; UDP_LEN] {
+pub(crate) fn udp_header(path: &Path, src: u16, dst: u16, data: &[u8]) -> [u8; UDP_LEN] {
     let len = u16::try_from(UDP_LEN + data.len()).unwrap_or(0);
     let mut header = [0; UDP_LEN];
     for (at, field) in [(0, src), (2, dst), (4, len)] {

@@ -11,6 +11,7 @@ use super::{Fragment, IcmpMessage, Strictness, TcpFlags, TcpSegment, UdpDatagram
 
 /// A whole IP packet, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PacketView {
     /// The source address.
     pub from: IpAddr,

@@ -36,6 +36,7 @@ fn check_word(number: u32, length: u32) -> u32 {
 
 /// What a received datagram is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Piece {
     /// As it was sent: its number.
     Whole(u32),
@@ -101,7 +102,7 @@ impl Report {
 
 /// Takes in datagrams and reports what came. Pure: it has no socket and no clock.
 #[derive(Clone, Debug)]
-pub struct Collector {
+struct Collector {
     seen: Vec<bool>,
     /// One more than the highest number that came.
     next: u32,
@@ -110,7 +111,7 @@ pub struct Collector {
 
 impl Collector {
     /// For a series of `expected` datagrams ([`MOST`] at most).
-    pub fn new(expected: u32) -> Self {
+    fn new(expected: u32) -> Self {
         let expected = expected.min(MOST);
         Collector {
             seen: vec![false; expected as usize],
@@ -120,7 +121,7 @@ impl Collector {
     }
 
     /// Takes in what one receive gave.
-    pub fn take(&mut self, data: &[u8]) -> Piece {
+    fn take(&mut self, data: &[u8]) -> Piece {
         let piece = read(data);
         let report = &mut self.report;
         // What lies behind the series has a number that its sender never used.
@@ -145,13 +146,8 @@ impl Collector {
         piece
     }
 
-    /// Whether every number has come.
-    pub fn is_complete(&self) -> bool {
-        self.report.received == self.report.expected
-    }
-
     /// What came so far.
-    pub fn report(&self) -> Report {
+    fn report(&self) -> Report {
         let numbered = (0..).zip(&self.seen);
         Report {
             missing: numbered.filter(|(_, seen)| !**seen).map(|(number, _)| number).collect(),

@@ -24,6 +24,7 @@ const WIDTH_MAX: usize = 1_000;
 
 /// How a diagram is drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DiagramOptions {
     /// The widest line, in columns; values outside 40 to 1000 count as the nearest of these.
     pub width: usize,

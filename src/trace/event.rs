@@ -15,6 +15,7 @@ pub struct Trace {
 
 /// What a connection's congestion window became.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct CongestionWindow {
     /// When.
     pub at: Time,
@@ -40,6 +41,7 @@ impl CongestionWindow {
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event {
     /// When.
     pub at: Time,

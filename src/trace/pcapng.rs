@@ -25,6 +25,7 @@ use entry::Place;
 
 /// What a capture file holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Captured {
     /// Packets that left a host.
     pub sent: u64,

@@ -8,6 +8,7 @@ use crate::packet::PacketView;
 
 /// A packet that was put on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Sending<'a> {
     /// When.
     pub at: Time,
@@ -32,6 +33,7 @@ impl Sending<'_> {
 
 /// A packet that was handed to a host's stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Arrival<'a> {
     /// When.
     pub at: Time,
@@ -47,6 +49,7 @@ pub struct Arrival<'a> {
 
 /// A program's socket call that came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProgramCall<'a> {
     /// When.
     pub at: Time,
@@ -62,6 +65,7 @@ pub struct ProgramCall<'a> {
 
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fate {
     /// It reached its host that many times, whole or altered.
     Arrived {
@@ -168,14 +172,6 @@ impl Trace {
     /// How a packet was put on the wire.
     pub fn sending(&self, packet: PacketId) -> Option<Sending<'_>> {
         self.sendings().find(|sending| sending.packet == packet)
-    }
-
-    /// The faults that were applied to a packet: their index in the plan, and what was done.
-    pub fn faults_of(&self, packet: PacketId) -> impl DoubleEndedIterator<Item = (usize, &Action)> {
-        self.events().iter().filter_map(move |event| match &event.what {
-            What::Fault { packet: hit, fault, action } if *hit == packet => Some((*fault, action)),
-            _ => None,
-        })
     }
 
     /// What became of a packet.

@@ -130,7 +130,7 @@ impl Trace {
 impl What {
     /// Whether it happened at that host: its calls, packets sent by it or handed to it, its stack's notes,
     /// its crashes and restarts.
-    pub fn is_at(&self, host: HostId) -> bool {
+    pub(super) fn is_at(&self, host: HostId) -> bool {
         match self {
             What::Sent { from, .. } => *from == host,
             What::Arrived { to, .. } => *to == host,

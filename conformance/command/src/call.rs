@@ -8,7 +8,9 @@ use faultwire::network::os::OsNetwork;
 use faultwire::program::{ClientError, file, tcp, udp};
 use faultwire_conformance::exit;
 
-use super::live::{self, Failure, Program, about_address, failed, result, usage};
+use super::error::{CommandError, about_address, usage};
+use super::live::{self, Program};
+use super::output::result;
 
 /// Send messages, or a file, to a server and check its answers
 #[derive(Debug, clap::Args)]
@@ -59,11 +61,11 @@ pub(super) struct Args {
 const FILE_MAX: u64 = 1 << 30;
 
 /// Calls the server.
-pub(super) fn run(args: &Args) -> u8 {
+pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     live::run(call(args))
 }
 
-async fn call(args: &Args) -> Result<u8, Failure> {
+async fn call(args: &Args) -> Result<u8, CommandError> {
     if let (Program::TcpFile | Program::UdpFile, Some(path)) = (args.program, &args.file) {
         return send(args, path).await;
     }
@@ -112,13 +114,13 @@ async fn call(args: &Args) -> Result<u8, Failure> {
 }
 
 /// Sends a file.
-async fn send(args: &Args, path: &Path) -> Result<u8, Failure> {
+async fn send(args: &Args, path: &Path) -> Result<u8, CommandError> {
     let mut data = Vec::new();
-    let cannot = |why: &dyn std::fmt::Display| usage(format_args!("cannot read {}: {why}", path.display()));
+    let cannot = || usage(format!("cannot read {}", path.display()));
     let read = faultwire::files::open(path).and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut data));
-    read.map_err(|error| cannot(&error))?;
+    read.map_err(|error| cannot().because(error))?;
     if data.len() as u64 > FILE_MAX {
-        return Err(cannot(&format_args!("it is longer than {FILE_MAX} bytes")));
+        return Err(cannot().because(format!("it is longer than {FILE_MAX} bytes")));
     }
     let net = OsNetwork::new();
     let sent = if args.program == Program::TcpFile {
@@ -146,15 +148,11 @@ async fn send(args: &Args, path: &Path) -> Result<u8, Failure> {
     Ok(exit::AS_CLAIMED)
 }
 
-fn told(number: u32, bytes: usize, taken: &Duration) -> Result<(), Failure> {
+fn told(number: u32, bytes: usize, taken: &Duration) -> Result<(), CommandError> {
     let millis = taken.as_secs_f64() * 1_000.0;
     result(format_args!("{number}: {bytes} bytes answered in {millis:.3} ms"))
 }
 
-fn failure(error: ClientError) -> Failure {
-    match &error {
-        ClientError::Address { source, .. } => about_address(&error, source),
-        ClientError::Message { .. } => usage(&error),
-        _ => failed(&error),
-    }
+fn failure(error: ClientError) -> CommandError {
+    if let ClientError::Message { .. } = error { usage(error) } else { about_address(error) }
 }

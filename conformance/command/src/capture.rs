@@ -1,12 +1,14 @@
 //! `--pcapng FILE`: what was on the wire, for Wireshark.
 
-use std::io::{self, BufWriter, Write as _};
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use faultwire::fault::FaultPlan;
 use faultwire::files;
 use faultwire::trace::{Captured, HostId, Trace};
 
+use super::error::{CommandError, usage};
+use super::output;
 use faultwire_conformance::report::plan_in_words;
 
 /// What a capture is of: said in its own comment.
@@ -31,15 +33,6 @@ pub(super) struct CaptureArgs {
     seen_by: Option<String>,
 }
 
-/// Why there is no capture.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum CaptureError {
-    #[error("cannot write the packets to {}", path.display())]
-    File { path: PathBuf, source: io::Error },
-    #[error("there is no host `{found}` whose packets could be written; there are: {}", known.join(", "))]
-    NoSuchHost { found: String, known: Vec<String> },
-}
-
 /// A file for a capture.
 #[derive(Debug)]
 pub(super) struct Capture<'a> {
@@ -50,13 +43,13 @@ pub(super) struct Capture<'a> {
 impl CaptureArgs {
     /// The capture, if one is wanted. Whether its file can be written is told now, not after hours. `hosts`:
     /// those of the trace to come.
-    pub(super) fn create(&self, hosts: &[String]) -> Result<Option<Capture<'_>>, CaptureError> {
+    pub(super) fn create(&self, hosts: &[String]) -> Result<Option<Capture<'_>>, CommandError> {
         let Some(path) = self.pcapng.as_deref() else { return Ok(None) };
         let seen_by = self.seen_by.as_deref();
         if let Some(name) = seen_by {
             find(hosts, name)?;
         }
-        files::can_replace(path).map_err(|source| CaptureError::File { path: path.to_owned(), source })?;
+        output::check_writable("the packets", Some(path))?;
         Ok(Some(Capture { path, seen_by }))
     }
 
@@ -69,7 +62,7 @@ impl CaptureArgs {
 impl Capture<'_> {
     /// Writes a trace to it as pcapng, and says what is in it. The comment of the whole has the plan in
     /// words, and as the plan file that it is.
-    pub(super) fn write(self, trace: &Trace, subject: Subject<'_>) -> Result<String, CaptureError> {
+    pub(super) fn write(self, trace: &Trace, subject: Subject<'_>) -> Result<String, CommandError> {
         let Subject { what, plan } = subject;
         let comment = format!("{what}\nplan: {}\n\n{}", plan_in_words(plan), plan.to_toml());
         let host = self.seen_by.map(|name| find(trace.hosts(), name)).transpose()?;
@@ -82,21 +75,23 @@ impl Capture<'_> {
             out.flush()?;
             Ok(captured)
         });
-        let captured =
-            captured.map_err(|source| CaptureError::File { path: self.path.to_owned(), source })?;
+        let captured = captured.map_err(|error| output::unwritten("the packets", self.path, error))?;
         Ok(format!("{}: {}", self.path.display(), in_words(captured, self.seen_by)))
     }
 }
 
-fn find(hosts: &[String], name: &str) -> Result<HostId, CaptureError> {
+fn find(hosts: &[String], name: &str) -> Result<HostId, CommandError> {
     let found = (0..).map(HostId).zip(hosts).find(|(_, host)| *host == name);
-    let unknown = || CaptureError::NoSuchHost { found: name.to_owned(), known: hosts.to_vec() };
+    let unknown = || {
+        let known = hosts.join(", ");
+        usage(format!("there is no host `{name}` whose packets could be written; there are: {known}"))
+    };
     found.map(|(id, _)| id).ok_or_else(unknown)
 }
 
 /// `3 packets sent, 2 arrived, 1 lost`.
 fn in_words(captured: Captured, seen_by: Option<&str>) -> String {
-    let Captured { sent, arrived, lost, injected, missing } = captured;
+    let Captured { sent, arrived, lost, injected, missing, .. } = captured;
     if captured == Captured::default() {
         return "no packet: this testbed does not show them, or nothing was sent".to_owned();
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::error::CommandError;
+use super::error::{CommandError, unwritable};
 use super::topic::claims_about;
 use super::{output, select};
 use faultwire_conformance::claim::{Claim, FAMILIES, Modality};
@@ -113,7 +113,7 @@ fn json(claims: &[&'static Claim]) -> Result<String, CommandError> {
         over_plans: claim.over_plans,
     };
     let list = List { format: 1, claims: claims.iter().map(entry).collect() };
-    Ok(serde_json::to_string_pretty(&list)? + "\n")
+    Ok(serde_json::to_string_pretty(&list).map_err(unwritable)? + "\n")
 }
 
 fn markdown(claims: &[&'static Claim]) -> String {

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::error::CommandError;
-use super::live::{self, Failure};
+use super::error::{CommandError, failed, unavailable, unwritable, usage};
 use super::output;
 use faultwire_conformance::exit;
 
@@ -50,25 +49,18 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
-    output::check_writable(args.out.as_deref())?;
-    match measured(args) {
-        Ok((text, code)) => {
-            output::emit_to(args.out.as_deref(), &text)?;
-            Ok(code)
-        }
-        Err(failure) => {
-            live::tell(format_args!("error: {}", failure.message));
-            Ok(failure.code)
-        }
-    }
+    output::check_writable("the result", args.out.as_deref())?;
+    let (text, code) = measured(args)?;
+    output::emit_to(args.out.as_deref(), &text)?;
+    Ok(code)
 }
 
 /// The result, and the exit code for it.
 #[cfg(target_os = "linux")]
-fn measured(args: &Args) -> Result<(String, u8), Failure> {
+fn measured(args: &Args) -> Result<(String, u8), CommandError> {
     use super::bar::Bar;
     use faultwire_conformance::figures::{CompareError, Options, compare};
-    let program = std::env::current_exe().map_err(live::failed)?;
+    let program = std::env::current_exe().map_err(failed)?;
     let profile = match args.profile {
         Profile::Fast => faultwire::lab::Profile::Fast,
         Profile::Stock => faultwire::lab::Profile::Stock,
@@ -76,21 +68,18 @@ fn measured(args: &Args) -> Result<(String, u8), Failure> {
     let options = Options { profile, mutant: None, figures: &args.figures, program: &program };
     let measured = compare(&options, &mut Bar::new());
     let comparison = measured.map_err(|error| match error {
-        CompareError::Refused(_) | CompareError::Start(_) => {
-            Failure { code: exit::NO_TESTBED, message: error.to_string() }
-        }
-        _ => live::usage(error),
+        CompareError::Refused(_) | CompareError::Start(_) => unavailable(error),
+        _ => usage(error),
     })?;
     let text = match args.format {
         Format::Human => comparison.to_table(output::width()),
-        Format::Json => serde_json::to_string_pretty(&comparison).map_err(live::failed)? + "\n",
+        Format::Json => serde_json::to_string_pretty(&comparison).map_err(unwritable)? + "\n",
     };
     Ok((text, if comparison.is_explained() { exit::AS_CLAIMED } else { exit::CLAIM_FAILED }))
 }
 
 /// There is no lab.
 #[cfg(not(target_os = "linux"))]
-fn measured(_: &Args) -> Result<(String, u8), Failure> {
-    let message = "the lab is unavailable: its hosts are network namespaces, which only Linux has".to_owned();
-    Err(Failure { code: exit::NO_TESTBED, message })
+fn measured(_: &Args) -> Result<(String, u8), CommandError> {
+    Err(super::lab::only_linux())
 }

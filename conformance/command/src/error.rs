@@ -1,175 +1,107 @@
-//! What goes wrong in a command: whose doing it was, and what to do about it.
+//! Why a command did not do its job: whose fault that is, what caused it, and what to do about it.
 
-use std::io;
-use std::path::PathBuf;
+use std::error::Error;
+use std::{io, iter};
 
-use faultwire::fault::{PlanError, UnknownHost};
-
-use super::capture::CaptureError;
+use faultwire::text::with_causes;
 use faultwire_conformance::exit;
 
-/// Why a command did not do what was asked.
+/// What went wrong, or what caused that.
+type Cause = Box<dyn Error + Send + Sync>;
+
+/// Whose fault an error is, as the exit code says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[repr(u8)]
+pub(super) enum Fault {
+    /// The peer or the system did not do its part.
+    Failed = exit::CLAIM_FAILED,
+    /// The caller's: wrong usage, wrong input, or a place where the result cannot be written.
+    Usage = exit::USAGE,
+    /// The machine has no such testbed, or no room for it.
+    Unavailable = exit::NO_TESTBED,
+    /// Ours.
+    Internal = exit::INTERNAL,
+}
+
+/// The error of every command.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CommandError {
-    #[error("there is no claim `{found}`")]
-    UnknownClaim { found: String, nearest: Option<String>, about: Vec<&'static str> },
-    #[error("there is no testbed `{found}`")]
-    UnknownTestbed { found: String, nearest: Option<String> },
-    #[error("there is no scenario `{found}`")]
-    UnknownScenario { found: String, nearest: Option<String>, known: Vec<&'static str> },
-    #[error("there is no lesson `{found}`")]
-    UnknownLesson { found: String, nearest: Option<String> },
-    /// Something about a learner's folder or programs.
-    #[error("{what}")]
-    Lesson { what: String, help: String, code: u8, source: Option<io::Error> },
-    #[error(transparent)]
-    Worthless(#[from] faultwire_course::Worthless),
-    #[error(transparent)]
-    Unmeasured(#[from] faultwire_course::throughput::Unmeasured),
-    #[error("the plan {} does not say which scenario it belongs to", path.display())]
-    NoScenario { path: PathBuf, known: Vec<&'static str> },
-    #[error("the plan {} belongs to two commands and not to a scenario", path.display())]
-    LabPlan { path: PathBuf },
-    #[error("in {}: {unknown}", path.display())]
-    UnknownHost { path: PathBuf, unknown: UnknownHost, nearest: Option<String> },
-    #[error("the scenario `{scenario}` does not run on the testbed {testbed}: {why}")]
-    CannotRun { scenario: &'static str, testbed: String, why: String },
-    #[error("the run of `{scenario}` on the testbed {testbed} could not be made: {why}")]
-    Undone { scenario: &'static str, testbed: String, why: String },
-    #[error("the scenario `{scenario}` says nothing of the claim `{claim}`")]
-    ForeignClaim { claim: &'static str, scenario: &'static str, known: Vec<&'static str> },
-    #[error("cannot list the folder {}", path.display())]
-    Folder { path: PathBuf, source: io::Error },
-    #[error("the folder {} holds no plan file", path.display())]
-    NoPlans { path: PathBuf },
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    #[error("the testbed {testbed} is unavailable: {step}")]
-    Unavailable { testbed: String, step: String, allow: String, source: Option<io::Error> },
-    #[error("a page of HTML is not for a terminal")]
-    PageOnTerminal,
-    #[error("cannot write the result to {}", path.display())]
-    Out { path: PathBuf, source: io::Error },
-    #[error("{} would be written over", path.display())]
-    SameFile { path: PathBuf },
-    #[error(transparent)]
-    Capture(#[from] CaptureError),
-    #[error("cannot write the result to stdout")]
-    Stdout(#[source] io::Error),
-    #[error("FAULTWIRE_LOG says `{found}`")]
-    Log { found: String },
-    #[error("cannot write the result as JSON")]
-    Json(#[from] serde_json::Error),
-    #[error("cannot write the result as JUnit XML")]
-    Junit(#[from] quick_junit::SerializeError),
-    #[error("cannot write the result as a page")]
-    Html(#[from] askama::Error),
+#[error("{what}")]
+#[non_exhaustive]
+pub(super) struct CommandError {
+    pub(super) fault: Fault,
+    what: String,
+    /// The error that this one reports, or its cause.
+    source: Cause,
+    help: Option<String>,
 }
 
 impl CommandError {
-    /// The exit code that goes with it.
-    pub(super) fn exit_code(&self) -> u8 {
-        match self {
-            CommandError::UnknownClaim { .. }
-            | CommandError::UnknownTestbed { .. }
-            | CommandError::UnknownScenario { .. }
-            | CommandError::UnknownLesson { .. }
-            | CommandError::NoScenario { .. }
-            | CommandError::LabPlan { .. }
-            | CommandError::UnknownHost { .. }
-            | CommandError::CannotRun { .. }
-            | CommandError::ForeignClaim { .. }
-            | CommandError::Folder { .. }
-            | CommandError::NoPlans { .. }
-            | CommandError::Plan(_)
-            | CommandError::Capture(_)
-            | CommandError::PageOnTerminal
-            | CommandError::SameFile { .. }
-            | CommandError::Log { .. }
-            | CommandError::Stdout(_)
-            | CommandError::Out { .. } => exit::USAGE,
-            CommandError::Unavailable { .. } => exit::NO_TESTBED,
-            CommandError::Lesson { code, .. } => *code,
-            CommandError::Undone { .. }
-            | CommandError::Worthless(_)
-            | CommandError::Unmeasured(_)
-            | CommandError::Json(_)
-            | CommandError::Junit(_)
-            | CommandError::Html(_) => exit::INTERNAL,
-        }
+    fn new(fault: Fault, error: impl Into<Cause>) -> CommandError {
+        let source = error.into();
+        CommandError { fault, what: source.to_string(), source, help: None }
     }
 
-    /// What, why and what to do about it, in a line.
+    /// With what caused it.
+    pub(super) fn because(self, cause: impl Into<Cause>) -> CommandError {
+        CommandError { source: cause.into(), ..self }
+    }
+
+    /// With what to do about it.
+    pub(super) fn help(self, help: impl Into<String>) -> CommandError {
+        CommandError { help: Some(help.into()), ..self }
+    }
+
+    /// With the name that was perhaps meant, and where all names are.
+    pub(super) fn did_you_mean(self, nearest: Option<String>, all: &str) -> CommandError {
+        let nearest = nearest.map(|nearest| format!("did you mean `{nearest}`? ")).unwrap_or_default();
+        self.help(nearest + all)
+    }
+
+    /// What went wrong, why and what to do about it, with this between the two.
+    pub(super) fn text(&self, before_help: &str) -> String {
+        let help = self.help.as_ref().map(|help| format!("{before_help}{help}")).unwrap_or_default();
+        with_causes(self) + &help
+    }
+
+    /// All of it, in a line.
     pub(super) fn in_a_line(&self) -> String {
-        let why = std::error::Error::source(self).map(|source| format!(": {source}")).unwrap_or_default();
-        let help = self.help().map(|help| format!("; {help}")).unwrap_or_default();
-        format!("{self}{why}{help}")
+        self.text("; ")
     }
+}
 
-    /// What to do about it.
-    pub(super) fn help(&self) -> Option<String> {
-        let did_you_mean = |nearest: &Option<String>, all: &str| {
-            Some(match nearest {
-                Some(nearest) => format!("did you mean `{nearest}`? {all}"),
-                None => all.to_owned(),
-            })
-        };
-        match self {
-            CommandError::UnknownClaim { found, about, .. } if !about.is_empty() => Some(format!(
-                "these speak of it: {}; `faultwire claims {found}` lists them all",
-                about.join(", ")
-            )),
-            CommandError::UnknownClaim { nearest, .. } => did_you_mean(
-                nearest,
-                "`faultwire claims` lists them; a family (`udp`) stands for all of its claims",
-            ),
-            CommandError::UnknownTestbed { nearest, .. } => did_you_mean(
-                nearest,
-                "`faultwire testbeds` lists them; `turmoil/ours` and `turmoil/turmoil` name one subject",
-            ),
-            CommandError::UnknownScenario { nearest, known, .. } => {
-                did_you_mean(nearest, &format!("there are: {}", known.join(", ")))
-            }
-            CommandError::UnknownHost { nearest, .. } => {
-                did_you_mean(nearest, "a direction is `from->to`, with hosts of the scenario")
-            }
-            CommandError::UnknownLesson { nearest, .. } => {
-                did_you_mean(nearest, "`faultwire lesson list` lists them")
-            }
-            CommandError::NoScenario { known, .. } => {
-                Some(format!("name it with --scenario; there are: {}", known.join(", ")))
-            }
-            CommandError::LabPlan { path } => {
-                Some(format!("run it with `faultwire lab --plan {}`", path.display()))
-            }
-            CommandError::Unavailable { allow, .. } => Some(allow.clone()),
-            CommandError::Lesson { help, .. } => Some(help.clone()),
-            CommandError::Out { .. } | CommandError::Capture(CaptureError::File { .. }) => {
-                Some("give a file in a directory that exists and is yours".to_owned())
-            }
-            CommandError::Log { .. } => Some(
-                "expected off, error, warn, info, debug or trace, or a target with one: faultwire=debug"
-                    .to_owned(),
-            ),
-            CommandError::SameFile { .. } => {
-                Some("give each result a file of its own, other than the plan that is read".to_owned())
-            }
-            CommandError::PageOnTerminal => {
-                Some("write it to a file with --out report.html, and open that in a browser".to_owned())
-            }
-            CommandError::ForeignClaim { known, .. } => Some(format!("it looks at: {}", known.join(", "))),
-            CommandError::NoPlans { .. } => Some("plan files have names that end in .toml".to_owned()),
-            CommandError::CannotRun { .. } => Some("choose another one with --testbed".to_owned()),
-            CommandError::Folder { .. }
-            | CommandError::Undone { .. }
-            | CommandError::Worthless(_)
-            | CommandError::Unmeasured(_)
-            | CommandError::Plan(_)
-            | CommandError::Capture(CaptureError::NoSuchHost { .. })
-            | CommandError::Stdout(_)
-            | CommandError::Json(_)
-            | CommandError::Junit(_)
-            | CommandError::Html(_) => None,
-        }
-    }
+/// The peer or the system did not do its part.
+pub(super) fn failed(error: impl Into<Cause>) -> CommandError {
+    CommandError::new(Fault::Failed, error)
+}
+
+/// What the caller wrote cannot be used.
+pub(super) fn usage(error: impl Into<Cause>) -> CommandError {
+    CommandError::new(Fault::Usage, error)
+}
+
+/// The machine does not have what was asked for.
+pub(super) fn unavailable(error: impl Into<Cause>) -> CommandError {
+    CommandError::new(Fault::Unavailable, error)
+}
+
+/// It is our fault, not the caller's.
+pub(super) fn internal(error: impl Into<Cause>) -> CommandError {
+    CommandError::new(Fault::Internal, error)
+}
+
+/// The result cannot be written in its format.
+pub(super) fn unwritable(error: impl Into<Cause>) -> CommandError {
+    internal("cannot write the result in this format").because(error)
+}
+
+/// The fault is the caller's where the cause is a text that is no address, and else the system's.
+pub(super) fn about_address(error: impl Into<Cause>) -> CommandError {
+    let error = error.into();
+    let mut causes = iter::successors(Some(&*error as &(dyn Error + 'static)), |error| (*error).source());
+    // The system's own EINVAL has a number; a text that cannot be read has none.
+    let is_no_address =
+        |source: &io::Error| source.kind() == io::ErrorKind::InvalidInput && source.raw_os_error().is_none();
+    let source = causes.find_map(|cause| cause.downcast_ref());
+    if source.is_some_and(is_no_address) { usage(error) } else { failed(error) }
 }

@@ -199,7 +199,9 @@ fn draw(out: &mut String, exhibit: &Exhibit, width: usize, ascii: bool) {
     let scenario = run.plan.scenario.as_deref().unwrap_or_default();
     let _ = writeln!(out, "  scenario  {scenario}");
     paragraph(out, "  plan      ", &plan_in_words(&run.plan), width);
-    let options = DiagramOptions { width, lines_max: LINES_MAX, ascii, mark: exhibit.moment };
+    let mut options = DiagramOptions::default();
+    (options.width, options.lines_max, options.ascii, options.mark) =
+        (width, LINES_MAX, ascii, exhibit.moment);
     let _ = writeln!(out, "\n{}", run.trace.diagram(&options));
     let said = exhibit.seen.as_ref().map(verdict).unwrap_or_default();
     paragraph(out, "  the check says  ", &said, width);

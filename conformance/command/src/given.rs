@@ -6,7 +6,7 @@ use std::path::Path;
 use faultwire::fault::{FaultPlan, Wire};
 use faultwire_sim::testbed;
 
-use super::error::CommandError;
+use super::error::{CommandError, usage};
 use super::select;
 use faultwire_conformance::claim::Claim;
 use faultwire_conformance::study::Study;
@@ -31,10 +31,12 @@ pub(super) fn given(path: &Path, scenario: Option<&str>) -> Result<Given, Comman
     let studies = select::studies();
     let Some(name) = scenario.or(plan.scenario.as_deref()) else {
         if plan.lab.is_some() {
-            return Err(CommandError::LabPlan { path: path.to_owned() });
+            let what = format!("the plan {} belongs to two commands and not to a scenario", path.display());
+            return Err(usage(what).help(format!("run it with `faultwire lab --plan {}`", path.display())));
         }
-        let known = studies.iter().map(|study| study.name).collect();
-        return Err(CommandError::NoScenario { path: path.to_owned(), known });
+        let what = format!("the plan {} does not say which scenario it belongs to", path.display());
+        let known = select::names(&studies);
+        return Err(usage(what).help(format!("name it with --scenario; there are: {known}")));
     };
     let study = select::study(name, &studies)?;
     let claim = plan.claim.as_deref().map(|id| claim(id, study)).transpose()?;
@@ -46,7 +48,9 @@ pub(super) fn given(path: &Path, scenario: Option<&str>) -> Result<Given, Comman
     let hosts = (study.scenario)(testbed::VIRTUAL).host_names();
     if let Err(unknown) = Wire::new(&plan, &hosts) {
         let nearest = select::nearest(&unknown.name, hosts.iter().map(String::as_str));
-        return Err(CommandError::UnknownHost { path: path.to_owned(), unknown, nearest });
+        let what = format!("in {}: {unknown}", path.display());
+        let all = "a direction is `from->to`, with hosts of the scenario";
+        return Err(usage(what).because(unknown).did_you_mean(nearest, all));
     }
     Ok(Given { plan, study, claim })
 }
@@ -59,13 +63,14 @@ pub(super) fn claim(id: &str, study: &'static Study) -> Result<&'static Claim, C
     }
     let mut known: Vec<&'static str> = study.checks.iter().map(|spec| spec.claim).collect();
     known.dedup();
-    Err(CommandError::ForeignClaim { claim: claim.id, scenario: study.name, known })
+    let what = format!("the scenario `{}` says nothing of the claim `{}`", study.name, claim.id);
+    Err(usage(what).help(format!("it looks at: {}", known.join(", "))))
 }
 
 /// The plan in a file, or from stdin.
 fn read(path: &Path) -> Result<FaultPlan, CommandError> {
     if path != Path::new("-") {
-        return Ok(FaultPlan::read(path)?);
+        return FaultPlan::read(path).map_err(usage);
     }
-    Ok(FaultPlan::read_from(std::io::stdin().lock(), "stdin")?)
+    FaultPlan::read_from(std::io::stdin().lock(), "stdin").map_err(usage)
 }

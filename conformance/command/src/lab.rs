@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::capture::CaptureArgs;
+use super::error::CommandError;
 use super::live;
 
 #[cfg(target_os = "linux")]
@@ -198,32 +199,31 @@ struct SearchArgs {
 
 /// Runs both, and gives the client's exit code; or searches.
 #[cfg(target_os = "linux")]
-pub(super) fn run(args: &Args) -> u8 {
+pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     // Of helpers that somebody killed.
     let _orphans = faultwire::lab::Orphans::adopt();
-    let done = match (&args.search, &args.once) {
+    match (&args.search, &args.once) {
         (Some(Command::Search(args)), _) => search::run(args),
         (None, Some(once)) => once::run(once, &args.capture),
-        (None, None) => Err(live::usage(
+        (None, None) => Err(super::error::usage(
             "--server and --client are missing; a plan that holds both commands is enough: --plan FILE",
         )),
-    };
-    done.unwrap_or_else(|failure| {
-        live::tell(format_args!("error: {}", failure.message));
-        failure.code
-    })
+    }
 }
 
 /// Says that there is no lab here.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn run(_: &Args) -> u8 {
-    live::tell(format_args!("error: the lab is unavailable: {ONLY_LINUX}"));
-    faultwire_conformance::exit::NO_TESTBED
+pub(super) fn run(_: &Args) -> Result<u8, CommandError> {
+    Err(only_linux())
 }
 
 /// Why there is no lab on other systems.
 #[cfg(not(target_os = "linux"))]
-const ONLY_LINUX: &str = "its hosts are network namespaces, which only Linux has; use a Linux machine";
+pub(super) fn only_linux() -> CommandError {
+    super::error::unavailable(
+        "the lab is unavailable: its hosts are network namespaces, which only Linux has; use a Linux machine",
+    )
+}
 
 /// The settings that the kernel's hosts have in a verification, and which of them are absent here; `None`
 /// where there is no lab.

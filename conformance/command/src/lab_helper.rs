@@ -2,22 +2,17 @@
 
 use faultwire::lab::{HelperError, serve};
 
-use super::live;
+use super::error::{CommandError, internal, usage};
 use faultwire_conformance::exit;
 
 /// Make the hosts of a lab, and open sockets in them; started by the lab itself
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {}
 
-pub(super) fn run(_: &Args) -> u8 {
+pub(super) fn run(_: &Args) -> Result<u8, CommandError> {
     match serve() {
-        Ok(()) => exit::AS_CLAIMED,
-        Err(error) => {
-            live::tell(format_args!("error: {error}"));
-            match error {
-                HelperError::NoChannel(_) => exit::USAGE,
-                _ => exit::INTERNAL,
-            }
-        }
+        Ok(()) => Ok(exit::AS_CLAIMED),
+        Err(error @ HelperError::NoChannel(_)) => Err(usage(error)),
+        Err(error) => Err(internal(error)),
     }
 }

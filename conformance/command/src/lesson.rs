@@ -10,7 +10,7 @@ mod throughput;
 
 use clap::Subcommand;
 
-use super::error::CommandError;
+use super::error::{CommandError, usage};
 use super::output;
 use faultwire_conformance::exit;
 use faultwire_conformance::report::paragraph;
@@ -56,8 +56,9 @@ impl Named {
     fn find(&self) -> Result<&'static Lesson, CommandError> {
         Lesson::named(&self.lesson).ok_or_else(|| {
             let slugs = LESSONS.iter().map(|lesson| lesson.slug);
-            let found = self.lesson.clone();
-            CommandError::UnknownLesson { nearest: super::select::nearest(&found, slugs), found }
+            let nearest = super::select::nearest(&self.lesson, slugs);
+            usage(format!("there is no lesson `{}`", self.lesson))
+                .did_you_mean(nearest, "`faultwire lesson list` lists them")
         })
     }
 }

@@ -1,12 +1,11 @@
 //! What the commands on real sockets have in common.
 
 use std::future::Future;
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use faultwire_conformance::exit;
-use faultwire_conformance::report::harmless;
+
+use super::error::{CommandError, failed, internal};
 
 /// Which of the programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -38,67 +37,10 @@ impl std::fmt::Display for Program {
     }
 }
 
-/// Why a command ends without having done its job.
-#[derive(Debug)]
-pub(super) struct Failure {
-    /// The exit code.
-    pub(super) code: u8,
-    /// What went wrong, and what to do.
-    pub(super) message: String,
-}
-
-/// The peer, or the system, did not do its part.
-pub(super) fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure { code: exit::CLAIM_FAILED, message: error.to_string() }
-}
-
-/// What the caller wrote cannot be used.
-pub(super) fn usage(error: impl std::fmt::Display) -> Failure {
-    Failure { code: exit::USAGE, message: error.to_string() }
-}
-
-/// As [`failed`], or as [`usage`] where the reason is a text that is no address.
-pub(super) fn about_address(error: impl std::fmt::Display, source: &io::Error) -> Failure {
-    // The system's own EINVAL has a number; a text that cannot be read has none.
-    if source.kind() == io::ErrorKind::InvalidInput && source.raw_os_error().is_none() {
-        usage(error)
-    } else {
-        failed(error)
-    }
-}
-
-/// Runs a command on a runtime of its own; says on stderr why it failed, if it did.
-pub(super) fn run(work: impl Future<Output = Result<u8, Failure>>) -> u8 {
+/// Runs a command on a runtime of its own.
+pub(super) fn run(work: impl Future<Output = Result<u8, CommandError>>) -> Result<u8, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let done = match runtime {
-        Ok(runtime) => runtime.block_on(work),
-        Err(error) => {
-            let message = format!("cannot start the asynchronous runtime: {error}");
-            Err(Failure { code: exit::INTERNAL, message })
-        }
-    };
-    done.unwrap_or_else(|failure| {
-        tell(format_args!("error: {}", failure.message));
-        failure.code
-    })
-}
-
-/// A line of the result, on stdout; what is not text in it is replaced.
-///
-/// # Errors
-/// As writing's. A reader that has seen enough and went away is none.
-pub(super) fn result(line: std::fmt::Arguments<'_>) -> Result<(), Failure> {
-    match writeln!(io::stdout().lock(), "{}", harmless(&line.to_string())) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(usage(format_args!("cannot write the result to stdout: {error}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A line about the work, on stderr; what is not text in it is replaced. Nobody may be there to read it.
-pub(super) fn tell(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr().lock(), "{}", harmless(&line.to_string()));
+    runtime.map_err(|error| internal("cannot start the asynchronous runtime").because(error))?.block_on(work)
 }
 
 /// Ctrl-C, and on Unix SIGTERM.
@@ -113,12 +55,11 @@ impl Stop {
     ///
     /// # Errors
     /// Where the system does not give them.
-    pub(super) fn new() -> Result<Stop, Failure> {
+    pub(super) fn new() -> Result<Stop, CommandError> {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
-            let take =
-                |kind| signal(kind).map_err(|error| failed(format_args!("cannot take signals: {error}")));
+            let take = |kind| signal(kind).map_err(|error| failed("cannot take signals").because(error));
             Ok(Stop { signals: [take(SignalKind::interrupt())?, take(SignalKind::terminate())?] })
         }
         #[cfg(not(unix))]

@@ -41,7 +41,7 @@ use std::sync::Once;
 
 use clap::{Parser, Subcommand};
 
-use error::CommandError;
+use error::{CommandError, usage};
 use faultwire_conformance::exit;
 
 /// What TCP and UDP promise, settled by experiment; and any network fault, reproduced on demand.
@@ -94,7 +94,7 @@ enum Command {
 /// A panic ends it with [`exit::INTERNAL`].
 fn main() -> ExitCode {
     report_panics();
-    guarded(|| dispatch(std::env::args_os())).into()
+    guarded(|| dispatch(std::env::args_os()).unwrap_or_else(|error| output::complain(&error))).into()
 }
 
 /// Has each panic that is printed, on whatever thread, followed by what to do about it.
@@ -116,11 +116,8 @@ fn guarded(work: impl FnOnce() -> u8) -> u8 {
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(exit::INTERNAL)
 }
 
-fn dispatch(args: impl IntoIterator<Item = OsString>) -> u8 {
-    if let Err(error) = logs() {
-        output::complain(&error);
-        return error.exit_code();
-    }
+fn dispatch(args: impl IntoIterator<Item = OsString>) -> Result<u8, CommandError> {
+    logs()?;
     #[cfg(target_os = "linux")]
     faultwire_sim::lab::set_helper(lab::helper);
     let cli = match Cli::try_parse_from(args) {
@@ -128,13 +125,13 @@ fn dispatch(args: impl IntoIterator<Item = OsString>) -> u8 {
         Err(usage) => {
             // Help and version go to stdout and are no error.
             let code = if usage.use_stderr() { exit::USAGE } else { exit::AS_CLAIMED };
-            return match usage.print() {
+            return Ok(match usage.print() {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => exit::USAGE,
                 _ => code,
-            };
+            });
         }
     };
-    let result = match cli.command.unwrap_or_else(|| Command::Verify(verify::Args::default())) {
+    match cli.command.unwrap_or_else(|| Command::Verify(verify::Args::default())) {
         Command::Verify(args) => verify::run(&args),
         Command::Claims(args) => claims::run(&args),
         Command::Explain(args) => explain::run(&args),
@@ -144,21 +141,14 @@ fn dispatch(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Scenarios(args) => scenarios::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Mutants(args) => mutants::run(&args),
-        Command::Serve(args) => Ok(serve::run(&args)),
-        Command::Call(args) => Ok(call::run(&args)),
-        Command::Relay(args) => Ok(relay::run(&args)),
-        Command::Lab(args) => Ok(lab::run(&args)),
+        Command::Serve(args) => serve::run(&args),
+        Command::Call(args) => call::run(&args),
+        Command::Relay(args) => relay::run(&args),
+        Command::Lab(args) => lab::run(&args),
         Command::Lesson(args) => lesson::run(&args),
         Command::Compare(args) => compare::run(&args),
         #[cfg(target_os = "linux")]
-        Command::LabHelper(args) => Ok(lab_helper::run(&args)),
-    };
-    match result {
-        Ok(code) => code,
-        Err(error) => {
-            output::complain(&error);
-            error.exit_code()
-        }
+        Command::LabHelper(args) => lab_helper::run(&args),
     }
 }
 
@@ -170,7 +160,10 @@ fn logs() -> Result<(), CommandError> {
         Ok(_) | Err(VarError::NotPresent) => "warn".to_owned(),
         Err(VarError::NotUnicode(found)) => found.to_string_lossy().into_owned(),
     };
-    let refused = || CommandError::Log { found: wanted.clone() };
+    let refused = || {
+        usage(format!("FAULTWIRE_LOG says `{wanted}`"))
+            .help("expected off, error, warn, info, debug or trace, or a target with one: faultwire=debug")
+    };
     if !wanted.split(',').all(is_log_directive) {
         return Err(refused());
     }

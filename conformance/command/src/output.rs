@@ -1,11 +1,13 @@
 //! stdout and stderr: results, errors, colours, widths.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use faultwire::files;
 
-use super::error::CommandError;
+use super::error::{CommandError, usage};
+use faultwire_conformance::report::harmless;
 
 /// The width where none is known.
 const WIDTH: usize = 80;
@@ -19,25 +21,37 @@ pub(super) fn emit(text: &str) -> Result<(), CommandError> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.map_err(CommandError::Stdout),
+        other => other.map_err(|error| usage("cannot write the result to stdout").because(error)),
     }
+}
+
+/// Writes a line of the result to stdout; what is not text in it is replaced.
+pub(super) fn result(line: impl Display) -> Result<(), CommandError> {
+    emit(&format!("{}\n", harmless(&line.to_string())))
 }
 
 /// Writes a result to a file, or to stdout.
 pub(super) fn emit_to(out: Option<&Path>, text: &str) -> Result<(), CommandError> {
-    match out {
-        None => emit(text),
-        Some(path) => {
-            let written = files::replace(path, |file| file.write_all(text.as_bytes()));
-            written.map_err(|source| CommandError::Out { path: path.to_owned(), source })
-        }
-    }
+    out.map_or_else(|| emit(text), |path| write("the result", path, text))
+}
+
+/// Writes a text to a file.
+pub(super) fn write(what: &str, path: &Path, text: &str) -> Result<(), CommandError> {
+    let written = files::replace(path, |file| file.write_all(text.as_bytes()));
+    written.map_err(|error| unwritten(what, path, error))
+}
+
+/// The error where something cannot be written to a file.
+pub(super) fn unwritten(what: &str, path: &Path, error: io::Error) -> CommandError {
+    usage(format!("cannot write {what} to {}", path.display()))
+        .because(error)
+        .help("give a file in a directory that exists and is yours")
 }
 
 /// Whether a file can be written: told before hours of work, not after them.
-pub(super) fn check_writable(out: Option<&Path>) -> Result<(), CommandError> {
+pub(super) fn check_writable(what: &str, out: Option<&Path>) -> Result<(), CommandError> {
     let Some(path) = out else { return Ok(()) };
-    files::can_replace(path).map_err(|source| CommandError::Out { path: path.to_owned(), source })
+    files::can_replace(path).map_err(|error| unwritten(what, path, error))
 }
 
 /// Refuses to write over a file that is read, or twice to the same file.
@@ -45,16 +59,17 @@ pub(super) fn check_distinct(read: Option<&Path>, written: &[Option<&Path>]) -> 
     let mut others: Vec<&Path> = read.into_iter().collect();
     for path in written.iter().flatten() {
         if others.iter().any(|other| files::are_same(path, other)) {
-            return Err(CommandError::SameFile { path: path.to_path_buf() });
+            let help = "give each result a file of its own, other than the plan that is read";
+            return Err(usage(format!("{} would be written over", path.display())).help(help));
         }
         others.push(path);
     }
     Ok(())
 }
 
-/// Says a line about the work on stderr. Nobody may be there to read it.
-pub(super) fn tell(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+/// Writes a line about the work to stderr, where nobody may read it; what is not text in it is replaced.
+pub(super) fn tell(line: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(&line.to_string()));
 }
 
 /// Where a browser finds a file: its address; where the system's paths are not such, its path.
@@ -75,25 +90,10 @@ pub(super) fn address(path: &Path) -> String {
     address
 }
 
-/// Tells of an error on stderr: what and why, and what to do about it.
-pub(super) fn complain(error: &CommandError) {
-    let mut text = format!("error: {error}\n");
-    let mut said = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        // Some errors say their cause themselves.
-        let because = cause.to_string();
-        if !said.ends_with(&because) {
-            text.push_str(&format!("  because: {because}\n"));
-        }
-        said = because;
-        source = cause.source();
-    }
-    if let Some(help) = error.help() {
-        text.push_str(&format!("  help: {help}\n"));
-    }
-    // Nobody is left to be told if this fails.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+/// Reports an error on stderr, with what to do about it; gives the exit code for it.
+pub(super) fn complain(error: &CommandError) -> u8 {
+    tell(format_args!("error: {}", error.text("\n  help: ")));
+    error.fault as u8
 }
 
 /// Whether results may be coloured: on a terminal, unless NO_COLOR is set (<https://no-color.org>).

@@ -1,6 +1,5 @@
 //! `faultwire relay`: a fault plan between two programs on real UDP sockets.
 
-use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -11,9 +10,10 @@ use faultwire::relay::{Relay, RelayConfig, RelayError, RelayStats};
 use faultwire::trace::Trace;
 use faultwire_conformance::exit;
 
-use super::capture::{Capture, CaptureArgs, CaptureError, Subject};
-use super::live::{self, Failure, Stop, about_address, failed, result, tell, usage};
-use super::output::check_distinct;
+use super::capture::{Capture, CaptureArgs, Subject};
+use super::error::{CommandError, about_address, failed, usage};
+use super::live::{self, Stop};
+use super::output::{self, check_distinct, result, tell};
 
 /// Put a fault plan between two UDP programs: clients send to --listen instead of to --to
 #[derive(Debug, clap::Args)]
@@ -51,11 +51,11 @@ pub(super) struct Args {
 }
 
 /// Relays until it is told to stop.
-pub(super) fn run(args: &Args) -> u8 {
+pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     live::run(relay(args))
 }
 
-async fn relay(args: &Args) -> Result<u8, Failure> {
+async fn relay(args: &Args) -> Result<u8, CommandError> {
     let plan = FaultPlan::read(&args.plan).map_err(usage)?;
     let mut config = RelayConfig::default();
     config.client.clone_from(&args.client);
@@ -63,21 +63,18 @@ async fn relay(args: &Args) -> Result<u8, Failure> {
     config.net = OsNetwork::new();
     let server = addresses(&config.net, &args.to).await?;
     let Some(to) = server.first().copied() else {
-        return Err(failed(format_args!("`{}` has no address", args.to)));
+        return Err(failed(format!("`{}` has no address", args.to)));
     };
     let listen = addresses(&config.net, &args.listen).await?;
     // `localhost` stands for both families: the server's goes with the server.
     let listen = listen.iter().find(|addr| addr.is_ipv4() == to.is_ipv4()).or(listen.first()).copied();
     let Some(listen) = listen else {
-        return Err(failed(format_args!("`{}` has no address", args.listen)));
+        return Err(failed(format!("`{}` has no address", args.listen)));
     };
-    if let Some(path) = args.trace.as_deref().filter(|path| *path != Path::new("-")) {
-        // Now, not after hours of relaying.
-        faultwire::files::can_replace(path).map_err(|error| unwritten(path, &error))?;
-    }
+    output::check_writable("the trace", args.trace.as_deref().filter(|path| *path != Path::new("-")))?;
     let written = [args.trace.as_deref(), args.capture.path()];
-    check_distinct(Some(&args.plan), &written).map_err(usage)?;
-    let capture = args.capture.create(&[args.client.clone(), args.server.clone()]).map_err(uncaptured)?;
+    check_distinct(Some(&args.plan), &written)?;
+    let capture = args.capture.create(&[args.client.clone(), args.server.clone()])?;
     let stop = Stop::new()?;
     let relay = Relay::new(&plan, config).map_err(refused)?;
     let at = relay.listen_on(listen, to).map_err(refused)?;
@@ -96,11 +93,11 @@ async fn relay(args: &Args) -> Result<u8, Failure> {
     Ok(exit::AS_CLAIMED)
 }
 
-async fn addresses(net: &OsNetwork, text: &str) -> Result<Vec<SocketAddr>, Failure> {
-    net.resolve(text).await.map_err(|error| about_address(&error, &error))
+async fn addresses(net: &OsNetwork, text: &str) -> Result<Vec<SocketAddr>, CommandError> {
+    net.resolve(text).await.map_err(about_address)
 }
 
-fn refused(error: RelayError) -> Failure {
+fn refused(error: RelayError) -> CommandError {
     match error {
         RelayError::Listen { .. } => failed(error),
         _ => usage(error),
@@ -111,7 +108,7 @@ fn refused(error: RelayError) -> Failure {
 const MISSED_MAX: usize = 8;
 
 /// Says of each fault and event whether it took place; of many that did not, how many they are.
-pub(super) fn took_place(plan: &FaultPlan, fired: &Fired) -> Result<(), Failure> {
+pub(super) fn took_place(plan: &FaultPlan, fired: &Fired) -> Result<(), CommandError> {
     let word = |fired: Option<&bool>| {
         if fired == Some(&true) { "took place" } else { "did not take place" }
     };
@@ -151,25 +148,8 @@ fn warn(stats: &RelayStats) {
 }
 
 /// Writes a trace; `-` is stdout.
-pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let written = if path == Path::new("-") {
-        std::io::stdout().lock().write_all(text.as_bytes())
-    } else {
-        faultwire::files::replace(path, |file| file.write_all(text.as_bytes()))
-    };
-    written.map_err(|error| unwritten(path, &error))
-}
-
-fn unwritten(path: &Path, error: &io::Error) -> Failure {
-    usage(format_args!("cannot write the trace to {}: {error}", path.display()))
-}
-
-/// Wrong usage, or a file that cannot be written.
-pub(super) fn uncaptured(error: CaptureError) -> Failure {
-    match error {
-        CaptureError::NoSuchHost { .. } => usage(error),
-        CaptureError::File { ref source, .. } => usage(format_args!("{error}: {source}")),
-    }
+pub(super) fn write(path: &Path, text: &str) -> Result<(), CommandError> {
+    if path == Path::new("-") { output::emit(text) } else { output::write("the trace", path, text) }
 }
 
 /// Writes the capture, and says what is in it.
@@ -177,8 +157,7 @@ pub(super) fn write_capture(
     capture: Capture<'_>,
     trace: &Trace,
     subject: Subject<'_>,
-) -> Result<(), Failure> {
-    let said = capture.write(trace, subject).map_err(uncaptured)?;
-    tell(format_args!("{said}"));
+) -> Result<(), CommandError> {
+    tell(capture.write(trace, subject)?);
     Ok(())
 }

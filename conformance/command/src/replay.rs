@@ -11,7 +11,7 @@ use faultwire_sim::End;
 use faultwire_sim::testbed::TestbedRef;
 
 use super::capture::{CaptureArgs, Subject};
-use super::error::CommandError;
+use super::error::{CommandError, internal, usage};
 use super::given::given;
 use super::{output, select};
 use faultwire_conformance::engine::{self, ReplayOptions, Replayed};
@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
 
 fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
     output::check_distinct(Some(path), &[args.svg.as_deref(), args.capture.path()])?;
-    output::check_writable(args.svg.as_deref())?;
+    output::check_writable("the result", args.svg.as_deref())?;
     let given = given(path, args.scenario.as_deref())?;
     let study = given.study;
     let testbed = select::testbed(&args.testbed)?;
@@ -97,16 +97,15 @@ fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
     if args.trace {
         out.push_str(&replayed.run.trace.text());
     } else {
-        out.push_str(&replayed.run.trace.diagram(&DiagramOptions {
-            width,
-            ascii: args.ascii || output::is_without_unicode(),
-            mark,
-            ..DiagramOptions::default()
-        }));
+        let mut options = DiagramOptions::default();
+        (options.width, options.mark) = (width, mark);
+        options.ascii = args.ascii || output::is_without_unicode();
+        out.push_str(&replayed.run.trace.diagram(&options));
     }
     if let Some(path) = &args.svg {
         let title = replayed.run.plan.title.clone().unwrap_or_else(|| plan_in_words(&replayed.run.plan));
-        let options = SvgOptions { title, mark, ..SvgOptions::default() };
+        let mut options = SvgOptions::default();
+        (options.title, options.mark) = (title, mark);
         output::emit_to(Some(path), &replayed.run.trace.svg(&options))?;
     }
     let as_claimed = say::conclusion(&mut out, &replayed, &given, testbed, width);
@@ -124,10 +123,10 @@ fn one(args: &Args, path: &Path) -> Result<u8, CommandError> {
 
 /// The error of a run that was not made: the testbed does not carry it, or there was trouble.
 pub(super) fn undone(study: &Study, testbed: TestbedRef, why: String, is_trouble: bool) -> CommandError {
-    let (scenario, testbed) = (study.name, testbed.to_string());
+    let name = study.name;
     if is_trouble {
-        CommandError::Undone { scenario, testbed, why }
-    } else {
-        CommandError::CannotRun { scenario, testbed, why }
+        return internal(format!("the run of `{name}` on the testbed {testbed} could not be made: {why}"));
     }
+    usage(format!("the scenario `{name}` does not run on the testbed {testbed}: {why}"))
+        .help("choose another one with --testbed")
 }

@@ -1,9 +1,11 @@
 //! From the names on the command line to claims, testbeds and scenarios; a name that is none is answered with
 //! the nearest that is.
 
+use std::fmt::Display;
+
 use faultwire_sim::testbed::{self, TestbedRef, Unavailable};
 
-use super::error::CommandError;
+use super::error::{CommandError, unavailable, usage};
 use super::topic::claims_about;
 use faultwire_conformance::claim::{CLAIMS, Claim, FAMILIES};
 use faultwire_conformance::engine;
@@ -43,18 +45,22 @@ fn is_named(claim: &Claim, name: &str) -> bool {
 fn unknown_claim(name: &str) -> CommandError {
     let families = FAMILIES.iter().map(|(family, _)| *family);
     let slugs = CLAIMS.iter().find(|claim| claim.slug() == name).map(|claim| claim.id.to_owned());
-    CommandError::UnknownClaim {
-        found: name.to_owned(),
-        nearest: slugs.or_else(|| {
-            let names = CLAIMS.iter().flat_map(|claim| [claim.id, claim.slug()]);
-            nearest(name, names.chain(families))
-        }),
-        // What is written like an id is one misspelled, and no word.
-        about: match name.contains(['/', '-']) {
-            true => Vec::new(),
-            false => claims_about(name).into_iter().map(|claim| claim.id).take(ABOUT_MAX).collect(),
-        },
+    let unknown = usage(format!("there is no claim `{name}`"));
+    // What is written like an id is one misspelled, and no word.
+    let about: Vec<&str> = match name.contains(['/', '-']) {
+        true => Vec::new(),
+        false => claims_about(name).into_iter().map(|claim| claim.id).take(ABOUT_MAX).collect(),
+    };
+    if !about.is_empty() {
+        let about = about.join(", ");
+        return unknown.help(format!("these speak of it: {about}; `faultwire claims {name}` lists them all"));
     }
+    let nearest = slugs.or_else(|| {
+        let names = CLAIMS.iter().flat_map(|claim| [claim.id, claim.slug()]);
+        nearest(name, names.chain(families))
+    });
+    let all = "`faultwire claims` lists them; a family (`udp`) stands for all of its claims";
+    unknown.did_you_mean(nearest, all)
 }
 
 /// The testbeds to use.
@@ -69,7 +75,7 @@ pub(super) struct Chosen {
 /// The testbeds of these names; all of them if there is no name. One that was asked for must be available.
 ///
 /// # Errors
-/// [`CommandError::UnknownTestbed`], [`CommandError::Unavailable`].
+/// Where one of them is unknown or unavailable.
 pub(super) fn testbeds(names: &[String]) -> Result<Chosen, CommandError> {
     choose(names, |testbed| probe(testbed).map(drop))
 }
@@ -114,10 +120,9 @@ fn named_testbeds(name: &str) -> Result<Vec<TestbedRef>, CommandError> {
     let all: Vec<TestbedRef> = testbed::ALL.into_iter().filter(is).collect();
     if all.is_empty() {
         let names: Vec<&str> = testbed::ALL.iter().map(|testbed| testbed.name()).collect();
-        return Err(CommandError::UnknownTestbed {
-            found: name.to_owned(),
-            nearest: nearest(name, names.into_iter()),
-        });
+        let all = "`faultwire testbeds` lists them; `turmoil/ours` and `turmoil/turmoil` name one subject";
+        return Err(usage(format!("there is no testbed `{name}`"))
+            .did_you_mean(nearest(name, names.into_iter()), all));
     }
     Ok(all)
 }
@@ -131,24 +136,34 @@ pub(super) fn studies() -> Vec<&'static Study> {
 pub(super) fn study(name: &str, studies: &[&'static Study]) -> Result<&'static Study, CommandError> {
     let base = engine::base_name(name);
     let found = studies.iter().find(|study| study.name == base);
-    found.copied().ok_or_else(|| CommandError::UnknownScenario {
-        found: name.to_owned(),
-        nearest: nearest(name, studies.iter().map(|study| study.name)),
-        known: studies.iter().map(|study| study.name).collect(),
+    found.copied().ok_or_else(|| {
+        let nearest = nearest(name, studies.iter().map(|study| study.name));
+        let all = format!("there are: {}", names(studies));
+        usage(format!("there is no scenario `{name}`")).did_you_mean(nearest, &all)
     })
+}
+
+/// The names of studies, as a list.
+pub(super) fn names(studies: &[&'static Study]) -> String {
+    Vec::from_iter(studies.iter().map(|study| study.name)).join(", ")
 }
 
 /// Whether a testbed is available on this machine; if so, what is worth a word.
 ///
 /// # Errors
-/// [`CommandError::Unavailable`] with the step that failed and what would allow it.
+/// With the step that failed and what would allow it.
 pub(super) fn probe(testbed: TestbedRef) -> Result<Option<&'static str>, CommandError> {
-    testbed.probe().map_err(|Unavailable { step, allow, source }| CommandError::Unavailable {
-        testbed: testbed.to_string(),
-        step,
-        allow,
-        source,
-    })
+    testbed.probe().map_err(|refused| not_available(testbed, refused))
+}
+
+/// The error of a testbed that is not available.
+pub(super) fn not_available(testbed: impl Display, refused: Unavailable) -> CommandError {
+    let Unavailable { step, allow, source } = refused;
+    let error = unavailable(format!("the testbed {testbed} is unavailable: {step}")).help(allow);
+    match source {
+        Some(source) => error.because(source),
+        None => error,
+    }
 }
 
 /// The name most like one that is none.
@@ -166,6 +181,7 @@ mod tests {
     use std::io;
 
     use super::*;
+    use crate::error::Fault;
     use faultwire_conformance::engine::{VerifyOptions, verify};
     use faultwire_conformance::exit;
     use faultwire_conformance::progress::Silent;
@@ -192,21 +208,16 @@ mod tests {
         assert_eq!(ids(&["nothing-altered"]), ["udp/nothing-altered", "tcp/nothing-altered"]);
         // Where one is needed it must be the only one.
         assert_eq!(claim("may-lose").unwrap().id, "udp/may-lose");
-        let CommandError::UnknownClaim { nearest, .. } = claim("nothing-altered").unwrap_err() else {
-            panic!("no claim is named");
-        };
-        assert_eq!(nearest.as_deref(), Some("udp/nothing-altered"));
+        let refused = claim("nothing-altered").unwrap_err().in_a_line();
+        assert!(refused.contains("did you mean `udp/nothing-altered`?"), "{refused}");
     }
 
     #[test]
     fn the_nearest_name_is_proposed() {
-        let proposed = |name: &str| match claims(&[name.to_owned()]) {
-            Err(CommandError::UnknownClaim { nearest, .. }) => nearest,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(proposed("udp/may-loose").as_deref(), Some("udp/may-lose"));
-        assert_eq!(proposed("UDP/may-lose").as_deref(), Some("udp/may-lose"));
-        assert_eq!(proposed("zzzz"), None);
+        let refused = |name: &str| claims(&[name.to_owned()]).unwrap_err().in_a_line();
+        assert!(refused("udp/may-loose").contains("did you mean `udp/may-lose`?"));
+        assert!(refused("UDP/may-lose").contains("did you mean `udp/may-lose`?"));
+        assert!(!refused("zzzz").contains("did you mean"));
     }
 
     #[test]
@@ -224,7 +235,7 @@ mod tests {
         }
         let (step, allow) = ("a UDP socket cannot be bound".to_owned(), "allow it".to_owned());
         let source = Some(io::Error::from(io::ErrorKind::PermissionDenied));
-        Err(CommandError::Unavailable { testbed: testbed.to_string(), step, allow, source })
+        Err(not_available(testbed, Unavailable { step, allow, source }))
     }
 
     #[test]
@@ -260,7 +271,7 @@ mod tests {
         let asked = |name: &str| choose(&[name.to_owned()], no_sockets);
         assert!(asked("virtual").is_ok());
         for name in ["loopback", "relay", "relay/kernel"] {
-            assert_eq!(asked(name).unwrap_err().exit_code(), exit::NO_TESTBED, "{name}");
+            assert_eq!(asked(name).unwrap_err().fault, Fault::Unavailable, "{name}");
         }
     }
 }

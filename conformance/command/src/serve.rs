@@ -10,10 +10,12 @@ use faultwire::files::{self, Replacement};
 use faultwire::network::os::OsNetwork;
 use faultwire::network::{Datagram as _, Listener as _};
 use faultwire::program::file::{self, Discard, Incoming, Store};
-use faultwire::program::{Limits, ServerError, bind, listen, tcp, udp};
+use faultwire::program::{Limits, bind, listen, tcp, udp};
 use faultwire_conformance::exit;
 
-use super::live::{self, Failure, Program, Stop, about_address, failed, result, tell, usage};
+use super::error::{CommandError, about_address, failed, usage};
+use super::live::{self, Program, Stop};
+use super::output::{result, tell};
 
 /// Files at once, unless something else is said: each may need room on the disk.
 const FILES: u32 = 16;
@@ -66,11 +68,11 @@ pub(super) struct Args {
 }
 
 /// Serves until it is told to stop.
-pub(super) fn run(args: &Args) -> u8 {
+pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     live::run(serve(args))
 }
 
-async fn serve(args: &Args) -> Result<u8, Failure> {
+async fn serve(args: &Args) -> Result<u8, CommandError> {
     let net = OsNetwork::new();
     let stop = Stop::new()?;
     let limits = Limits::default().with_idle(args.idle_timeout).with_file(args.max_bytes);
@@ -82,18 +84,14 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
     let limits = limits.with_clients(clients.min(connections_max(args.program)));
     let store = store(args)?;
     let addr = args.listen.as_str();
-    let cannot = |error: ServerError| match &error {
-        ServerError::Listen { source, .. } => about_address(&error, source),
-        _ => failed(&error),
-    };
     let listening = |addr: std::io::Result<std::net::SocketAddr>| {
         let addr = addr.map_err(failed)?;
         tell(format_args!("listening on {addr} ({}), stop with Ctrl-C", args.program));
-        Ok::<_, Failure>(())
+        Ok::<_, CommandError>(())
     };
     let tally = match args.program {
         Program::TcpEcho | Program::TcpReply => {
-            let listener = listen(&net, addr).await.map_err(cannot)?;
+            let listener = listen(&net, addr).await.map_err(about_address)?;
             listening(listener.local_addr())?;
             match args.program {
                 Program::TcpEcho => tcp::echo_server(&net, listener, &limits, stop.wait()).await,
@@ -101,7 +99,7 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
             }
         }
         Program::UdpEcho | Program::UdpReply => {
-            let socket = bind(&net, addr).await.map_err(cannot)?;
+            let socket = bind(&net, addr).await.map_err(about_address)?;
             listening(socket.local_addr())?;
             match args.program {
                 Program::UdpEcho => udp::echo_server(&net, &socket, &limits, stop.wait()).await,
@@ -109,16 +107,13 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
             }
         }
         Program::TcpFile => {
-            let listener = listen(&net, addr).await.map_err(cannot)?;
+            let listener = listen(&net, addr).await.map_err(about_address)?;
             listening(listener.local_addr())?;
             file::tcp_server(&net, listener, &limits, stop.wait(), store).await
         }
         Program::UdpFile => {
             let config = live::adaptive(args.datagram).with_peers_max(limits.clients);
-            let socket = AdaptiveSocket::bind(&net, addr, config).await.map_err(|error| match &error {
-                faultwire::adaptive::Error::Bind { source, .. } => about_address(&error, source),
-                _ => failed(&error),
-            })?;
+            let socket = AdaptiveSocket::bind(&net, addr, config).await.map_err(about_address)?;
             listening(socket.local_addr().map_err(io::Error::other))?;
             file::adaptive_server(&net, socket, &limits, stop.wait(), store).await
         }
@@ -150,10 +145,10 @@ fn connections_max(_: Program) -> usize {
 }
 
 /// What takes the files: the place that the arguments say, if they do.
-fn store(args: &Args) -> Result<Arc<dyn Store>, Failure> {
+fn store(args: &Args) -> Result<Arc<dyn Store>, CommandError> {
     let Some(path) = &args.into else { return Ok(Arc::new(Discard)) };
     files::can_replace(path).map_err(|why| {
-        usage(format_args!("cannot keep files at {}: {why}; choose another --into", path.display()))
+        usage(format!("cannot keep files at {}: {why}; choose another --into", path.display())).because(why)
     })?;
     Ok(Arc::new(Last(path.clone())))
 }

@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         return Err(undone(study, testbed, why.to_owned(), false));
     }
     output::check_distinct(Some(&args.plan), &[args.out.as_deref()])?;
-    output::check_writable(args.out.as_deref())?;
+    output::check_writable("the result", args.out.as_deref())?;
     let options = ShrinkOptions { study, plan, testbed, seed: args.seed, claim, runs_max: args.runs };
     let token = ctrl_c::listen();
     let done = {

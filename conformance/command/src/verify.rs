@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use faultwire_sim::failure;
 
 use super::bar::Bar;
-use super::error::CommandError;
+use super::error::{CommandError, unwritable, usage};
 use super::{ctrl_c, output, select};
 use faultwire_conformance::engine::{self, VerifyOptions};
 use faultwire_conformance::report::{Outcome, Report, Row, Standing, TableOptions};
@@ -72,9 +72,10 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         seed: args.seed,
     };
     if args.format == Format::Html && args.out.is_none() && io::stdout().is_terminal() {
-        return Err(CommandError::PageOnTerminal);
+        return Err(usage("a page of HTML is not for a terminal")
+            .help("write it to a file with --out report.html, and open that in a browser"));
     }
-    output::check_writable(args.out.as_deref())?;
+    output::check_writable("the result", args.out.as_deref())?;
     let token = ctrl_c::listen();
     let mut report = {
         let mut bar = Bar::new();
@@ -83,7 +84,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     keep_failures(&mut report);
     if !report.interrupted {
         for (name, why) in untried(&report.results, args) {
-            output::tell(&format!("{name}: nothing was tried: {why}"));
+            output::tell(format_args!("{name}: nothing was tried: {why}"));
             report.untried.push(name);
         }
     }
@@ -92,14 +93,14 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
             width: output::width(),
             colour: args.out.is_none() && output::colour_on_stdout(),
         }),
-        Format::Json => report.to_json()?,
-        Format::Junit => report.to_junit()?,
-        Format::Html => report.to_html(&engine::exhibits(&report))?,
+        Format::Json => report.to_json().map_err(unwritable)?,
+        Format::Junit => report.to_junit().map_err(unwritable)?,
+        Format::Html => report.to_html(&engine::exhibits(&report)).map_err(unwritable)?,
     };
     output::emit_to(args.out.as_deref(), &text)?;
     // Whoever sees the table has seen how it ended.
     if args.out.is_some() || args.format != Format::Human {
-        output::tell(&ending(&report, args));
+        output::tell(ending(&report, args));
     }
     Ok(report.exit_code())
 }

@@ -198,7 +198,8 @@ fn write_lesson(out: &mut String, lesson: &Lesson, record: &HeldRecord) -> Resul
     let _ = write!(out, "\n## Lesson {}: {}\n\n*{}*\n", lesson.name, lesson.title, lesson.line);
     part(out, "What one believes", lesson.section("What one believes"));
     let _ = write!(out, "\nThe program that believes this: {}\n", links(&believed));
-    let options = DiagramOptions { width: WIDTH, lines_max: DIAGRAM_LINES, ..DiagramOptions::default() };
+    let mut options = DiagramOptions::default();
+    (options.width, options.lines_max) = (WIDTH, DIAGRAM_LINES);
     let shown = format!(
         "[`{folder}/breaks.toml`]({folder}/breaks.toml): {}\n\n```toml\n{}\n```\n\n```text\n{}\n```\n\n\
          **It fails:** {}. **Why:** {}",

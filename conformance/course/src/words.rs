@@ -40,7 +40,8 @@ pub fn plan_and_diagram(plan: &FaultPlan, trace: &Trace) -> String {
         out.push_str("\n  (Nothing went over the network.)\n\n");
         return out;
     }
-    let options = DiagramOptions { width: WIDTH, lines_max: 40, ..DiagramOptions::default() };
+    let mut options = DiagramOptions::default();
+    (options.width, options.lines_max) = (WIDTH, 40);
     let _ = write!(out, "\n{}\n", trace.diagram(&options));
     out
 }

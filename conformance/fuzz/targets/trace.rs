@@ -25,11 +25,15 @@ pub(super) const LIMITS: [[usize; 3]; 5] =
 pub(super) fn draw(trace: &Trace, [width, lines_max, events_max]: [usize; 3]) {
     let mark = trace.events().len().checked_sub(1);
     for (ascii, mark) in [(false, None), (true, mark)] {
-        let text = trace.diagram(&DiagramOptions { width, lines_max, ascii, mark });
+        let mut options = DiagramOptions::default();
+        (options.width, options.lines_max, options.ascii, options.mark) = (width, lines_max, ascii, mark);
+        let text = trace.diagram(&options);
         let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
         assert!(widest <= width.clamp(40, 1_000), "{widest} columns of {width}\n{text}");
         assert!(!ascii || text.is_ascii(), "{text}");
-        let svg = trace.svg(&SvgOptions { events_max, mark, ..SvgOptions::default() });
+        let mut options = SvgOptions::default();
+        (options.events_max, options.mark) = (events_max, mark);
+        let svg = trace.svg(&options);
         assert!(svg.trim_end().ends_with("</svg>") && !svg.contains("NaN"), "{svg}");
     }
     assert_eq!(trace.hash(), trace.clone().hash());

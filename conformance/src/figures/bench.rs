@@ -6,9 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use faultwire::fault::FaultPlan;
-use faultwire::lab::{
-    End, Forwarder, ForwarderError, HostConfig, KernelHost, Lab, LabError, LabHost, Profile, Setting,
-};
+use faultwire::lab::{End, Forwarder, ForwarderError, HostConfig, Lab, LabError, LabHost, Profile, Setting};
 use faultwire::stack::{Mutant, Stack, StackConfig};
 use faultwire::trace::Trace;
 
@@ -57,10 +55,8 @@ pub(super) struct Bench {
     pub(super) tried: Host,
     pub(super) peer: Host,
     forwarder: Forwarder,
-    kernels: Vec<KernelHost>,
-    unset: Vec<Setting>,
     /// Last, so that the hosts go before their helper is waited for.
-    _lab: Lab,
+    lab: Lab,
 }
 
 impl Bench {
@@ -80,11 +76,11 @@ impl Bench {
         let mut hosts = hosts.into_iter();
         let mut next = || hosts.next().ok_or(LabError::Gone);
         let LabHost { host: peer, device, .. } = next()?;
-        let mut kernels = vec![peer.clone()];
+        let mut kernel = None;
         let tried_end = match subject {
             Subject::Kernel => {
                 let LabHost { host, device, .. } = next()?;
-                kernels.push(host);
+                kernel = Some(host);
                 End::Device(device)
             }
             Subject::Ours(mutant) => {
@@ -96,30 +92,20 @@ impl Bench {
         let forwarder = Forwarder::start(plan, [(TRIED, tried_end), (PEER, End::Device(device))])?;
         let tried = match forwarder.our_host(0) {
             Some(ours) => Host::Ours(ours),
-            None => Host::Kernel(kernels.get(1).ok_or(LabError::Gone)?.clone()),
+            None => Host::Kernel(kernel.ok_or(LabError::Gone)?),
         };
-        Ok(Bench {
-            tried,
-            peer: Host::Kernel(peer),
-            forwarder,
-            kernels,
-            unset: lab.unset().to_vec(),
-            _lab: lab,
-        })
+        Ok(Bench { tried, peer: Host::Kernel(peer), forwarder, lab })
     }
 
     /// The settings that the kernel did not take.
     pub(super) fn unset(&self) -> &[Setting] {
-        &self.unset
+        self.lab.unset()
     }
 
     /// Ends the run: what was on the wire, if all of it went by the plan.
     pub(super) fn close(self) -> Result<Trace, Trouble> {
         let stats = self.forwarder.stats()?;
-        let mut lost = stats.lost() + stats.untraced;
-        for kernel in &self.kernels {
-            lost += kernel.counters()?.lost();
-        }
+        let lost = stats.lost() + stats.untraced + self.lab.lost()?;
         if lost > 0 { Err(Trouble::Lost(lost)) } else { Ok(self.forwarder.trace()) }
     }
 

@@ -18,7 +18,7 @@ mod programs;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
-use faultwire::fault::{EventKind, FaultPlan};
+use faultwire::fault::FaultPlan;
 use faultwire::lab::{DeviceKind, End as WireEnd, Forwarder, LabError, Member};
 use faultwire::network::os::OsNetwork;
 use faultwire::stack::SocketOption;
@@ -29,15 +29,12 @@ use self::pool::{Bench, Kind, Subnet};
 use crate::run::Run;
 use crate::scenario::{Scenario, Subject, Unavailable};
 
-/// Hosts of the kernel in a lab at most.
-const HOSTS_MAX: usize = 16;
-
 /// Makes a lab, once in a process, which is kept for the first run. Says how its hosts meet the wire.
 pub(crate) fn probe() -> Result<Option<&'static str>, Unavailable> {
     static FOUND: OnceLock<Result<DeviceKind, LabError>> = OnceLock::new();
     match FOUND.get_or_init(helper::probe) {
         Ok(DeviceKind::Tun) => Ok(Some("through a TUN device")),
-        Ok(DeviceKind::Packet) => Ok(Some(
+        Ok(_) => Ok(Some(
             "through a pair of Ethernet devices and a packet socket (/dev/net/tun is not for this user)",
         )),
         Err(LabError::Refused(refusal)) => Err(Unavailable {
@@ -89,17 +86,6 @@ struct Host {
     restarts: u32,
 }
 
-/// Whether a plan has a host lose power. Its kernel goes on all the same, cut off: it is for no other run.
-fn has_crash(plan: &FaultPlan) -> bool {
-    plan.events.iter().any(|event| matches!(event.kind, EventKind::Crash(_) | EventKind::Restart(_)))
-}
-
-/// How often a plan has a host start again.
-fn restarts(plan: &FaultPlan, name: &str) -> u32 {
-    let is_one = |kind: &EventKind| matches!(kind, EventKind::Restart(host) if host == name);
-    plan.events.iter().map(|event| u32::from(is_one(&event.kind))).sum()
-}
-
 /// One run, and how many packets were lost in it outside of the plan.
 fn once(scenario: &Scenario, plan: &FaultPlan, subject: Subject) -> Result<(Run, u64), String> {
     let mtu = plan.link.numbers().mtu;
@@ -111,19 +97,14 @@ fn once(scenario: &Scenario, plan: &FaultPlan, subject: Subject) -> Result<(Run,
         .zip(of_the_kernel(scenario, subject))
         .enumerate()
         .map(|(index, (spec, is_kernel))| {
-            let restarts = restarts(plan, &spec.name);
+            let restarts = plan.restarts(&spec.name);
             let kernel = is_kernel.then_some(of_kernel);
             if is_kernel {
-                of_kernel += 1 + usize::try_from(restarts).unwrap_or(usize::MAX);
+                of_kernel += 1 + restarts as usize;
             }
             Host { name: spec.name.clone(), addrs: subnet.addrs(index), kernel, restarts }
         })
         .collect();
-    if of_kernel > HOSTS_MAX {
-        return Err(format!(
-            "it takes {of_kernel} hosts of the kernel, restarts included, more than {HOSTS_MAX}"
-        ));
-    }
     let addrs: Vec<_> = hosts
         .iter()
         .enumerate()
@@ -132,12 +113,13 @@ fn once(scenario: &Scenario, plan: &FaultPlan, subject: Subject) -> Result<(Run,
         .collect();
     let kind =
         Kind { hosts: of_kernel, mtu, profile: pool::PROFILE, is_patient: patience::every_outage_ends(plan) };
-    let is_fresh = has_crash(plan);
+    // The kernel of a host that loses power goes on all the same, cut off: it is for no other run.
+    let is_fresh = plan.has_crash();
     let bench = if is_fresh { pool::take_fresh(&kind, &addrs) } else { pool::take(&kind, &addrs) };
     let mut bench = bench.map_err(unavailable)?;
-    let before = lost(&bench).map_err(unavailable)?;
+    let before = bench.lab.lost().map_err(unavailable)?;
     let run = with_wire(scenario, plan, &hosts, &mut bench)?;
-    let after = lost(&bench).map_err(unavailable)?;
+    let after = bench.lab.lost().map_err(unavailable)?;
     let lost = run.1 + after.saturating_sub(before);
     // What a device counts as lost it counts for all its life.
     if lost > 0 || is_fresh || joined_groups(&run.0.trace) {
@@ -165,11 +147,6 @@ fn joined_groups(trace: &Trace) -> bool {
 
 fn unavailable(error: LabError) -> String {
     format!("the lab is unavailable: {}", with_causes(&error))
-}
-
-/// Packets that the devices of the lab's hosts lost so far.
-fn lost(bench: &Bench) -> Result<u64, LabError> {
-    bench.hosts.iter().try_fold(0, |sum, host| Ok(sum + host.counters()?.lost()))
 }
 
 /// Joins the hosts by a wire, runs the programs, and gives the devices back.

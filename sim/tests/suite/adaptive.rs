@@ -32,7 +32,8 @@ async fn echo(net: Net) -> Result {
     let mut socket = bind(&net, "0.0.0.0:7000", 1).await?;
     loop {
         if let Event::Message { peer, data, order } = socket.next().await? {
-            let delivery = Delivery { order, ..Delivery::RELIABLE };
+            let mut delivery = Delivery::RELIABLE;
+            delivery.order = order;
             match socket.send(peer, data, delivery).await {
                 // Only this peer's concern.
                 Ok(_) | Err(Error::Ended { .. } | Error::Refused(_)) => {}

@@ -30,8 +30,11 @@ fn plan(faults: impl IntoIterator<Item = Fault>) -> FaultPlan {
 fn picture(scenario: &Scenario, plan: &FaultPlan) -> String {
     let run: Run = scenario.run(plan);
     assert!(run.end.is_finished() && run.fired.all(), "{:?}: {:?}", run.end, run.fired);
-    let draw =
-        |width, ascii| run.trace.diagram(&DiagramOptions { width, lines_max: LINES_MAX, ascii, mark: None });
+    let draw = |width, ascii| {
+        let mut options = DiagramOptions::default();
+        (options.width, options.lines_max, options.ascii) = (width, LINES_MAX, ascii);
+        run.trace.diagram(&options)
+    };
     let (narrow, wide) = (draw(80, true), draw(100, false));
     assert!(narrow.is_ascii(), "{narrow}");
     for (text, width) in [(&narrow, 80), (&wide, 100)] {

@@ -29,6 +29,7 @@ pub const SVG_STYLE: &str = include_str!("svg/style.css");
 
 /// How a diagram is drawn as SVG.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SvgOptions {
     /// About how many events are drawn at most; at least 20. What is too much is left out in the middle, and
     /// the diagram says how much.

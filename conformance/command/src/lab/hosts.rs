@@ -4,16 +4,14 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::Command;
 
-use faultwire::fault::{EventKind, FaultPlan};
+use faultwire::fault::FaultPlan;
 use faultwire::lab::{
-    End, Forwarder, ForwarderError, HostConfig, KernelHost, Lab, LabError, LabHost, Member, Profile, Setting,
+    End, Forwarder, ForwarderError, HostConfig, KernelHost, Lab, LabError, Member, Profile, Setting,
 };
 use faultwire::network::os::OsNetwork;
-use faultwire::text::with_causes;
 use faultwire::trace::Trace;
 
-use crate::live::{Failure, failed, usage};
-use faultwire_conformance::exit;
+use crate::error::{CommandError, failed, unavailable, usage};
 
 const CLIENT: (Ipv4Addr, Ipv6Addr) = (Ipv4Addr::new(10, 0, 0, 1), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1));
 const SERVER: (Ipv4Addr, Ipv6Addr) = (Ipv4Addr::new(10, 0, 0, 2), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2));
@@ -24,9 +22,6 @@ pub(super) const NAMES: [&str; 2] = ["client", "server"];
 /// The wire's ends.
 pub(super) const CLIENT_END: usize = 0;
 pub(super) const SERVER_END: usize = 1;
-
-/// Hosts of a lab at most.
-const HOSTS_MAX: usize = 16;
 
 /// Two hosts, called `client` and `server` in plans and traces, until it is dropped.
 #[derive(Debug)]
@@ -42,13 +37,8 @@ pub(crate) struct Hosts {
 impl Hosts {
     /// Makes them, with a wire under that plan.
     /// The hosts' kernel has the settings of that profile, or its own.
-    pub(crate) fn start(plan: &FaultPlan, profile: Option<Profile>) -> Result<Hosts, Failure> {
-        let numbers = NAMES.map(|name| 1 + restarts(plan, name));
-        let total: usize = numbers.iter().sum();
-        if total > HOSTS_MAX {
-            let most = HOSTS_MAX - NAMES.len();
-            return Err(usage(format!("a plan may have hosts start again {most} times at most in the lab")));
-        }
+    pub(crate) fn start(plan: &FaultPlan, profile: Option<Profile>) -> Result<Hosts, CommandError> {
+        let numbers = NAMES.map(|name| 1 + plan.restarts(name) as usize);
         let config = |(v4, v6)| {
             let mut config = HostConfig::new(v4, v6);
             config.mtu = plan.link.numbers().mtu;
@@ -64,19 +54,14 @@ impl Hosts {
         let mut lives = [Vec::new(), Vec::new()];
         let mut members = Vec::new();
         for ((name, number), lives) in NAMES.into_iter().zip(numbers).zip(&mut lives) {
-            let mut devices = Vec::new();
-            for LabHost { host, device, .. } in hosts.by_ref().take(number) {
-                lives.push(host);
-                devices.push(End::Device(device));
-            }
-            let mut devices = devices.into_iter();
-            let missing = || failed("the lab has made other hosts than it was asked for");
-            let end = devices.next().ok_or_else(missing)?;
-            members.push(Member { name: name.to_owned(), addrs: Vec::new(), end, spares: devices.collect() });
+            let made = hosts.by_ref().take(number).map(|made| (made.host, End::Device(made.device)));
+            let mut spares: Vec<End>;
+            (*lives, spares) = made.unzip();
+            let end = spares.remove(0);
+            members.push(Member { name: name.to_owned(), addrs: Vec::new(), end, spares });
         }
         let forwarder = Forwarder::among(plan, OsNetwork::new(), members).map_err(not_carried)?;
-        let loses_power = plan.events.iter().any(|event| matches!(event.kind, EventKind::Crash(_)));
-        Ok(Hosts { lives, loses_power, forwarder, lab })
+        Ok(Hosts { lives, loses_power: plan.has_crash(), forwarder, lab })
     }
 
     /// The host at an end, once it has lost power so many times.
@@ -119,9 +104,7 @@ impl Hosts {
 
     /// The settings of its profile that the kernel did not take, each with its error.
     pub(super) fn unset(&self) -> &[Setting] {
-        let all = self.lab.unset();
-        // Every host was given the same ones.
-        &all[..all.len() / self.all().count().max(1)]
+        self.lab.unset()
     }
 
     /// Why programs that leave their process group may outlive the lab, if they may.
@@ -133,12 +116,6 @@ impl Hosts {
     pub(super) fn may_lose_power(&self) -> bool {
         self.loses_power
     }
-}
-
-/// How often a plan has a host start again.
-fn restarts(plan: &FaultPlan, name: &str) -> usize {
-    let is_one = |kind: &EventKind| matches!(kind, EventKind::Restart(host) if host == name);
-    plan.events.iter().filter(|event| is_one(&event.kind)).count()
 }
 
 /// The addresses of client and server.
@@ -155,25 +132,22 @@ pub(crate) fn helper() -> io::Result<Command> {
 }
 
 /// The lab is an unavailable testbed where the machine refuses a step, a process or a thread.
-fn refused(error: LabError) -> Failure {
+fn refused(error: LabError) -> CommandError {
     match error {
-        LabError::Refused(_) | LabError::Start(_) => unavailable(&error),
-        _ => failed(with_causes(&error)),
+        LabError::Refused(_) | LabError::Start(_) => unavailable(error),
+        LabError::TooManyHosts { .. } => usage(error).help("let the plan have hosts start again less often"),
+        _ => failed(error),
     }
 }
 
 /// A plan that cannot be carried out is wrong; that the system has no descriptor or no thread is not the
 /// plan's doing.
-fn not_carried(error: ForwarderError) -> Failure {
+fn not_carried(error: ForwarderError) -> CommandError {
     match error {
         ForwarderError::UnknownHost(_) | ForwarderError::Event { .. } => usage(error),
-        ForwarderError::Start(_) => unavailable(&error),
-        _ => failed(with_causes(&error)),
+        ForwarderError::Start(_) => unavailable(error),
+        _ => failed(error),
     }
-}
-
-fn unavailable(error: &dyn std::error::Error) -> Failure {
-    Failure { code: exit::NO_TESTBED, message: with_causes(error) }
 }
 
 #[cfg(test)]
@@ -182,22 +156,24 @@ mod tests {
     use faultwire::lab::{Refusal, Step};
 
     use super::*;
+    use crate::error::Fault;
 
     #[test]
     fn the_exit_code_says_whose_doing_it_was() {
         let full = || io::Error::from_raw_os_error(24);
         let stranger = UnknownHost { name: "mallory".to_owned(), hosts: vec!["client".to_owned()] };
-        for (failure, code) in [
-            (not_carried(ForwarderError::Start(full())), exit::NO_TESTBED),
-            (not_carried(stranger.into()), exit::USAGE),
-            (not_carried(ForwarderError::Event { number: 1, why: "no" }), exit::USAGE),
-            (refused(LabError::Start(full())), exit::NO_TESTBED),
-            (refused(LabError::Gone), exit::CLAIM_FAILED),
-            (refused(Refusal::new(Step::TunNode, &full()).into()), exit::NO_TESTBED),
+        for (error, fault) in [
+            (not_carried(ForwarderError::Start(full())), Fault::Unavailable),
+            (not_carried(stranger.into()), Fault::Usage),
+            (not_carried(ForwarderError::Event { number: 1, why: "no" }), Fault::Usage),
+            (refused(LabError::Start(full())), Fault::Unavailable),
+            (refused(LabError::TooManyHosts { asked: 17, max: 16 }), Fault::Usage),
+            (refused(LabError::Gone), Fault::Failed),
+            (refused(Refusal::new(Step::TunNode, &full()).into()), Fault::Unavailable),
         ] {
-            assert_eq!(failure.code, code, "{}", failure.message);
+            assert_eq!(error.fault, fault, "{error}");
         }
-        let message = not_carried(ForwarderError::Start(full())).message;
+        let message = not_carried(ForwarderError::Start(full())).in_a_line();
         assert!(message.starts_with("the forwarder does not start: "), "{message}");
     }
 }

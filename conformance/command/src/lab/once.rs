@@ -15,9 +15,9 @@ use super::warnings::Beside;
 use super::{OnceArgs, commands};
 use crate::capture::{CaptureArgs, Subject};
 use crate::ctrl_c;
-use crate::live::{Failure, failed, result, tell, usage};
-use crate::output;
-use crate::relay::{took_place, uncaptured, write, write_capture};
+use crate::error::{CommandError, failed, usage};
+use crate::output::{self, result, tell};
+use crate::relay::{took_place, write, write_capture};
 use faultwire_conformance::exit;
 use faultwire_conformance::report::plan_in_words;
 
@@ -38,7 +38,7 @@ struct Asked {
 }
 
 /// Runs both, and gives the client's exit code.
-pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, Failure> {
+pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, CommandError> {
     let plan = match &args.plan {
         Some(path) => FaultPlan::read(path).map_err(usage)?,
         None => FaultPlan::default(),
@@ -50,12 +50,11 @@ pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, Failure
         ));
     }
     let files = [args.trace.as_deref(), args.svg.as_deref(), captured.path()];
-    output::check_distinct(args.plan.as_deref(), &files).map_err(usage)?;
+    output::check_distinct(args.plan.as_deref(), &files)?;
     let trace = args.trace.as_deref().filter(|path| *path != Path::new("-"));
-    for path in [trace, args.svg.as_deref()] {
-        output::check_writable(path).map_err(|error| usage(error.in_a_line()))?;
-    }
-    let capture = captured.create(&NAMES.map(str::to_owned)).map_err(uncaptured)?;
+    output::check_writable("the trace", trace)?;
+    output::check_writable("the picture", args.svg.as_deref())?;
+    let capture = captured.create(&NAMES.map(str::to_owned))?;
     let profile = asked.settings.profile();
     let token = ctrl_c::listen_for_the_end();
     let hosts = Hosts::start(&plan, profile)?;
@@ -84,9 +83,9 @@ pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, Failure
     }
     // A file that cannot be written does not keep the others from being written.
     let drawn = args.svg.as_ref().map_or(Ok(()), |path| {
-        let title = plan.title.clone().unwrap_or_else(|| plan_in_words(&plan));
-        let picture = happened.svg(&SvgOptions { title, ..SvgOptions::default() });
-        output::emit_to(Some(path), &picture).map_err(|error| usage(error.in_a_line()))
+        let mut options = SvgOptions::default();
+        options.title = plan.title.clone().unwrap_or_else(|| plan_in_words(&plan));
+        output::write("the picture", path, &happened.svg(&options))
     });
     let written = args.trace.as_ref().map_or(Ok(()), |path| write(path, &happened.text()));
     let captured = capture.map_or(Ok(()), |capture| {
@@ -95,28 +94,28 @@ pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, Failure
     });
     // How the programs ended says more than that a file is missing.
     let mut code = exit_code(&course);
-    for failure in [drawn, written, captured].into_iter().filter_map(Result::err) {
-        tell(format_args!("error: {}", failure.message));
+    for error in [drawn, written, captured].into_iter().filter_map(Result::err) {
+        let failed = output::complain(&error);
         if code == exit::AS_CLAIMED {
-            code = failure.code;
+            code = failed;
         }
     }
     Ok(code)
 }
 
 /// The commands and how they are run.
-fn asked(args: &OnceArgs, plan: &FaultPlan) -> Result<Asked, Failure> {
+fn asked(args: &OnceArgs, plan: &FaultPlan) -> Result<Asked, CommandError> {
     let pair = plan.lab.as_ref();
     let command = |name: &str, given: &Option<String>, held: Option<&String>| match (given, held) {
         (Some(given), _) => Ok(given.clone()),
         (None, Some(held)) => {
             // A plan is somebody else's, perhaps: what it runs here is said before it runs.
             tell(format_args!("the plan's {name}: {held}"));
-            commands::checked(held).map_err(|why| usage(format_args!("the plan's {name}: {why}")))
+            commands::checked(held).map_err(|why| usage(format!("the plan's {name}: {why}")))
         }
         (None, None) => {
             let plan = if args.plan.is_some() { ", and the plan has no [lab] with one" } else { "" };
-            Err(usage(format_args!("the {name}'s command is missing: give it with --{name} COMMAND{plan}")))
+            Err(usage(format!("the {name}'s command is missing: give it with --{name} COMMAND{plan}")))
         }
     };
     let settings = match (args.profile, pair) {
@@ -135,8 +134,9 @@ fn asked(args: &OnceArgs, plan: &FaultPlan) -> Result<Asked, Failure> {
 
 /// The run as a diagram for this terminal.
 pub(super) fn diagram(trace: &Trace) -> String {
-    let (width, ascii) = (output::width(), output::is_without_unicode());
-    trace.diagram(&DiagramOptions { width, ascii, ..DiagramOptions::default() })
+    let mut options = DiagramOptions::default();
+    (options.width, options.ascii) = (output::width(), output::is_without_unicode());
+    trace.diagram(&options)
 }
 
 /// What is not as it might seem, before anything runs.

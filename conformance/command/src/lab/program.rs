@@ -16,7 +16,7 @@ use faultwire::lab::{KernelHost, Program};
 use super::commands::filled;
 use super::hosts::addresses;
 use super::pair::PairError;
-use crate::live::tell;
+use crate::output::tell;
 use faultwire_conformance::report::harmless;
 
 /// How long a program may take to end when it is asked to.

@@ -4,8 +4,6 @@
 //! end.
 
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -17,8 +15,8 @@ use super::SearchArgs;
 use super::pair::{Course, listen_limit};
 use crate::bar::RunsBar;
 use crate::ctrl_c;
-use crate::live::{Failure, failed, result, tell, usage};
-use crate::output;
+use crate::error::{CommandError, Fault, failed, usage};
+use crate::output::{self, result, tell};
 use faultwire_conformance::exit;
 use faultwire_conformance::report::plan_in_words;
 
@@ -40,8 +38,8 @@ const TIMEOUT: Duration = Duration::from_millis(510);
 const RUNS_AFTER_FAILURE: u64 = 1_000;
 
 /// Searches; gives the exit code.
-pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
-    check_writable(&args.out)?;
+pub(super) fn run(args: &SearchArgs) -> Result<u8, CommandError> {
+    output::check_writable("the plan", Some(&args.out))?;
     let token = ctrl_c::listen();
     // It is there for as long as the process is.
     let bench: &'static Bench = Box::leak(Box::new(Bench {
@@ -87,12 +85,12 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, Failure> {
 }
 
 /// Runs the pair without faults and works out how long the client may take; none where it was stopped.
-fn without_faults(bench: &Bench, is_limited_by_it: bool) -> Result<Option<(Run, Duration)>, Failure> {
+fn without_faults(bench: &Bench, is_limited_by_it: bool) -> Result<Option<(Run, Duration)>, CommandError> {
     let mut why = String::new();
     for _ in 0..3 {
         match bench.once(&FaultPlan::default(), &|| bench.token.is_cancelled()).map_err(internal)? {
             Made::Cancelled => return Ok(None),
-            Made::NoServer(why) => return Err(usage(format_args!("without any fault, {why}"))),
+            Made::NoServer(why) => return Err(usage(format!("without any fault, {why}"))),
             Made::Run(run, _) if run.disturbed.is_some() => why = run.disturbed.unwrap_or_default(),
             Made::Run(run, Course { took, .. }) if run.end.is_finished() => {
                 if is_limited_by_it {
@@ -108,19 +106,21 @@ fn without_faults(bench: &Bench, is_limited_by_it: bool) -> Result<Option<(Run, 
             }
         }
     }
-    Err(failed(format_args!(
+    Err(failed(format!(
         "nothing is proven: in each run without faults {why}; a machine with less to do may keep them"
     )))
 }
 
 /// Exit code 1 says something of the plans that were tried: that a run cannot be made is an internal fault.
-fn internal(failure: Failure) -> Failure {
-    let code = if failure.code == exit::CLAIM_FAILED { exit::INTERNAL } else { failure.code };
-    Failure { code, ..failure }
+fn internal(mut error: CommandError) -> CommandError {
+    if error.fault == Fault::Failed {
+        error.fault = Fault::Internal;
+    }
+    error
 }
 
 /// What is said of a pair that does not work: its output first.
-fn fails_without_faults(run: &Run, how: Option<String>) -> Failure {
+fn fails_without_faults(run: &Run, how: Option<String>) -> CommandError {
     let said = run.output.trim_end();
     if !said.is_empty() {
         tell(format_args!("{said}"));
@@ -131,7 +131,7 @@ fn fails_without_faults(run: &Run, how: Option<String>) -> Failure {
         }
         _ => "it has to exit with 0",
     };
-    usage(format_args!("without any fault {}: {expected}", how.unwrap_or_else(|| words::ending(run))))
+    usage(format!("without any fault {}: {expected}", how.unwrap_or_else(|| words::ending(run))))
 }
 
 /// A run that the testbed made, and that failed.
@@ -147,11 +147,11 @@ struct Search<'a> {
     /// The packets that faults hit.
     packets: BTreeSet<String>,
     /// What came of writing the first plan, before it was made smaller.
-    saved: Result<(), Failure>,
+    saved: Result<(), CommandError>,
 }
 
 impl Search<'_> {
-    fn explore(mut self, plans: u64) -> Result<u8, Failure> {
+    fn explore(mut self, plans: u64) -> Result<u8, CommandError> {
         let mut bar = RunsBar::new(plans + self.args.cases);
         let explorer = self.explorer.clone();
         let mut kinds = 0;
@@ -221,7 +221,7 @@ impl Search<'_> {
     }
 
     /// Writes the plan of a run, with a title that says what it does, and the commands that it does it to.
-    fn write(&self, path: &Path, run: &Run, rate: Option<Rate>) -> Result<(), Failure> {
+    fn write(&self, path: &Path, run: &Run, rate: Option<Rate>) -> Result<(), CommandError> {
         let at_times = if rate.is_some_and(|rate| rate.failed == 0) { " at times" } else { "" };
         let title = format!("{}{at_times}: {}", words::ending(run), plan_in_words(&run.plan));
         let title = title.chars().take(bounds::TITLE_CHARS_MAX).collect();
@@ -234,21 +234,6 @@ impl Search<'_> {
             timeout: Some(self.bench.limit_under(&run.plan)),
         };
         let text = FaultPlan { title: Some(title), lab: Some(lab), ..run.plan.clone() }.to_toml();
-        output::emit_to(Some(path), &text)
-            .map_err(|error| Failure { code: exit::USAGE, message: format!("{}\n{text}", error.in_a_line()) })
-    }
-}
-
-/// Whether the plan can be written: told now, not after the search. Leaves no file where there was none.
-fn check_writable(path: &Path) -> Result<(), Failure> {
-    let mut options = OpenOptions::new();
-    let cannot =
-        |error: io::Error| usage(format_args!("cannot write the plan to {}: {error}", path.display()));
-    match options.write(true).create_new(true).open(path) {
-        Ok(_) => std::fs::remove_file(path).map_err(failed),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            OpenOptions::new().append(true).open(path).map(drop).map_err(cannot)
-        }
-        Err(error) => Err(cannot(error)),
+        output::write("the plan", path, &text).inspect_err(|_| tell(&text))
     }
 }

@@ -119,7 +119,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         if !args.watch || outcome == Outcome::Stopped {
             return Ok(outcome.exit_code());
         }
-        live::tell(format_args!("\nwaiting for a change in {} (Ctrl-C ends it)", shown(&path)));
+        output::tell(format_args!("\nwaiting for a change in {} (Ctrl-C ends it)", shown(&path)));
         if !files.until_changed(&path, &stopping) {
             return Ok(Outcome::Stopped.exit_code());
         }
@@ -130,7 +130,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
 fn folder(args: &Args, path: &Path, stopping: &CancellationToken) -> Result<Outcome, CommandError> {
     let mut folder = Folder::open(path)?;
     if let Some(damage) = &folder.damage {
-        live::tell(format_args!("note: what was known of your progress is lost: {}", harmless(damage)));
+        output::tell(format_args!("note: what was known of your progress is lost: {}", harmless(damage)));
     }
     let outcome = match folder.progress.language {
         Language::Rust => cargo::check(&folder.path, args.timeout.unwrap_or(CRATE_MAX), stopping)?,

@@ -4,7 +4,7 @@
 //! folder says which lesson it is, and counting begins anew.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -12,8 +12,8 @@ use chrono::DateTime;
 use faultwire::files;
 use serde::{Deserialize, Serialize};
 
-use super::super::error::CommandError;
-use faultwire_conformance::exit;
+use super::super::error::{CommandError, unwritable, usage};
+use super::super::output;
 use faultwire_conformance::report::harmless;
 use faultwire_course::{LESSONS, Lesson};
 
@@ -96,11 +96,9 @@ impl Folder {
     /// # Errors
     /// Where it is none of a lesson.
     pub(super) fn open(path: &Path) -> Result<Folder, CommandError> {
-        Folder::look(path).ok_or_else(|| CommandError::Lesson {
-            what: format!("{} is not the folder of a lesson", shown(path)),
-            help: "`faultwire lesson start 1` makes one; give its path, or go there".to_owned(),
-            code: exit::USAGE,
-            source: None,
+        Folder::look(path).ok_or_else(|| {
+            usage(format!("{} is not the folder of a lesson", shown(path)))
+                .help("`faultwire lesson start 1` makes one; give its path, or go there")
         })
     }
 
@@ -165,11 +163,9 @@ impl Folder {
     /// # Errors
     /// As writing's.
     pub(super) fn save(&self) -> Result<(), CommandError> {
-        let path = self.path.join(FILE);
-        let failed = |source| CommandError::Out { path: path.clone(), source };
-        let text = toml::to_string(&self.progress).map_err(|error| failed(io::Error::other(error)))?;
+        let text = toml::to_string(&self.progress).map_err(unwritable)?;
         let text = format!("# How far you are, for `faultwire lesson`. It can be deleted.\n{text}");
-        files::replace(&path, |file| file.write_all(text.as_bytes())).map_err(failed)
+        output::emit_to(Some(&self.path.join(FILE)), &text)
     }
 
     /// How far the learner is, in words.

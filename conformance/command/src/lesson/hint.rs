@@ -1,6 +1,6 @@
 //! `faultwire lesson hint` and `faultwire lesson solution`.
 
-use super::super::error::CommandError;
+use super::super::error::{CommandError, usage};
 use super::super::output;
 use super::folder::{Folder, Language};
 use faultwire_conformance::exit;
@@ -46,12 +46,8 @@ pub(super) fn hint(args: &HintArgs) -> Result<u8, CommandError> {
     // Behind the last one there is the last one.
     let number = args.number.unwrap_or(shown.saturating_add(1)).min(count);
     let Some(text) = (number as usize).checked_sub(1).and_then(|index| hints.get(index)) else {
-        return Err(CommandError::Lesson {
-            what: format!("lesson {} has no hints", lesson.name),
-            help: format!("`faultwire lesson show {}` shows its text", lesson.name),
-            code: exit::USAGE,
-            source: None,
-        });
+        return Err(usage(format!("lesson {} has no hints", lesson.name))
+            .help(format!("`faultwire lesson show {}` shows its text", lesson.name)));
     };
     let in_language = match language {
         Language::Rust => "",
@@ -77,11 +73,9 @@ pub(super) fn hint(args: &HintArgs) -> Result<u8, CommandError> {
 pub(super) fn solution(args: &SolutionArgs) -> Result<u8, CommandError> {
     let (lesson, folder) = Folder::named(&args.of)?;
     let language = language(args.language, folder.as_ref());
-    let none = || CommandError::Lesson {
-        what: format!("lesson {} has no program in {} to show", lesson.name, language.name()),
-        help: format!("conformance/course/lessons/{} has the programs that there are", lesson.folder()),
-        code: exit::USAGE,
-        source: None,
+    let none = || {
+        usage(format!("lesson {} has no program in {} to show", lesson.name, language.name()))
+            .help(format!("conformance/course/lessons/{} has the programs that there are", lesson.folder()))
     };
     match language {
         Language::Rust => output::emit(&lesson.in_rust().ok_or_else(none)?.solution())?,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use askama::Template;
 
-use super::super::error::CommandError;
+use super::super::error::{CommandError, unwritable};
 use super::super::output;
 use super::folder::{Folder, shown};
 use faultwire_course::spoken::Spoken;
@@ -20,8 +20,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), CommandError> {
     let page = Page::new(&Folder::all_here());
-    let failed = |error| CommandError::Out { path: args.out.clone(), source: std::io::Error::other(error) };
-    let html = page.render().map_err(failed)?;
+    let html = page.render().map_err(unwritable)?;
     output::emit_to(Some(&args.out), &html)?;
     let mut said = format!("{}: {} of {} lessons pass\n", shown(&args.out), page.passing, page.lessons);
     if let Some(next) = &page.next {

@@ -1,7 +1,7 @@
 //! `faultwire lesson run`.
 
 use super::super::bar::Bar;
-use super::super::error::CommandError;
+use super::super::error::{CommandError, internal};
 use super::super::output;
 use super::Named;
 use faultwire_conformance::exit;
@@ -63,8 +63,8 @@ pub(super) fn part(title: &str, text: &str) -> String {
 
 /// The smallest plan that breaks the believed program, and whether there is one.
 fn believed(lesson: &Lesson) -> Result<(String, bool), CommandError> {
-    let found = faultwire_course::find(&lesson.scenarios(Side::Believed), lesson.shows, &mut Bar::new())?;
-    let Some(broken) = found else {
+    let found = faultwire_course::find(&lesson.scenarios(Side::Believed), lesson.shows, &mut Bar::new());
+    let Some(broken) = found.map_err(internal)? else {
         return Ok((
             part("It does not break", "No plan was found that breaks the program that believes this."),
             false,
@@ -80,10 +80,10 @@ fn believed(lesson: &Lesson) -> Result<(String, bool), CommandError> {
 /// What came of holding the mended program against every plan, and whether it held.
 fn mended(lesson: &Lesson, cases: u64) -> Result<(String, bool), CommandError> {
     let options = HoldOptions { exhaustive: EXHAUSTIVE, random: cases };
-    let result = faultwire_course::hold(&|| lesson.scenarios(Side::Mended), options, &mut Bar::new())?;
+    let result = faultwire_course::hold(&|| lesson.scenarios(Side::Mended), options, &mut Bar::new());
     let mut out = part("The mended program, under the same check", "").trim_end().to_owned();
     out.push_str("\n\n");
-    let held = match result {
+    let held = match result.map_err(internal)? {
         Ok(held) => {
             paragraph(&mut out, "It holds: ", &counts(&held.tried), WIDTH);
             true

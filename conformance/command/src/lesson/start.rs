@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::super::error::CommandError;
+use super::super::error::{CommandError, usage};
 use super::super::output;
 use super::Named;
 use super::folder::{Folder, Language, shown};
@@ -116,12 +116,7 @@ fn source_tree(asked: Option<&Path>, built_from: &Path) -> Result<PathBuf, Comma
              with --language python",
         ),
     };
-    tree(asked.unwrap_or(built_from)).map_err(|error| CommandError::Lesson {
-        what,
-        help: help.to_owned(),
-        code: exit::USAGE,
-        source: Some(error),
-    })
+    tree(asked.unwrap_or(built_from)).map_err(|error| usage(what).because(error).help(help))
 }
 
 /// A source tree's path, whole, if it is one.
@@ -172,12 +167,7 @@ fn not_made(path: &Path, source: io::Error) -> CommandError {
         io::ErrorKind::AlreadyExists => "nothing was changed there; give another place with --dir",
         _ => "give a place that is yours with --dir",
     };
-    CommandError::Lesson {
-        what: format!("cannot make {}", shown(path)),
-        help: help.to_owned(),
-        code: exit::USAGE,
-        source: Some(source),
-    }
+    usage(format!("cannot make {}", shown(path))).because(source).help(help)
 }
 
 fn not_offered(lesson: &Lesson, language: &str) -> CommandError {
@@ -188,12 +178,7 @@ fn not_offered(lesson: &Lesson, language: &str) -> CommandError {
             "; without a template any language will do: `faultwire lesson check {name} --server … --client …`"
         ));
     }
-    CommandError::Lesson {
-        what: format!("lesson {name} has no template in {language}"),
-        help,
-        code: exit::USAGE,
-        source: None,
-    }
+    usage(format!("lesson {name} has no template in {language}")).help(help)
 }
 
 fn manifest(lesson: &Lesson, depends: &str) -> String {

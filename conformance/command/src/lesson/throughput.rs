@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::bar::Bar;
-use super::super::error::CommandError;
+use super::super::error::{CommandError, internal};
 use super::super::{ctrl_c, output};
 use faultwire_conformance::exit;
 use faultwire_course::fairness::{LATER, TRAVEL, two_long_flows};
@@ -19,7 +19,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     if let Some(dir) = &args.svg {
-        std::fs::create_dir_all(dir).map_err(|source| CommandError::Out { path: dir.clone(), source })?;
+        std::fs::create_dir_all(dir).map_err(|error| output::unwritten("the result", dir, error))?;
     }
     let mut fine = true;
     let experiments = experiments();
@@ -27,7 +27,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     let token = ctrl_c::listen();
     let figures = {
         let mut bar = Bar::new();
-        measure_until(experiments, &mut bar, &token)?
+        measure_until(experiments, &mut bar, &token).map_err(internal)?
     };
     for (number, figure) in figures.iter().enumerate() {
         let gap = if number == 0 { "" } else { "\n\n" };
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         output::emit(&format!("{gap}INTERRUPTED: {} of {count} experiments were measured\n", figures.len()))?;
         return Ok(if fine { exit::INTERRUPTED } else { exit::CLAIM_FAILED });
     }
-    let flows = two_long_flows(TRAVEL, LATER)?;
+    let flows = two_long_flows(TRAVEL, LATER).map_err(internal)?;
     output::emit(&format!("\n\n{}", flows.words()))?;
     if let Some(dir) = &args.svg {
         output::emit_to(Some(&dir.join("fairness.svg")), &flows.svg())?;

@@ -3,13 +3,14 @@
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use faultwire_sim::testbed::TestbedRef;
 use faultwire_sim::{CancellationToken, End};
 
 use super::super::bar::Bar;
-use super::super::error::CommandError;
+use super::super::error::{CommandError, usage};
 use super::super::given::{Given, given};
 use super::super::{ctrl_c, output};
 use super::say::{self, Wrong};
@@ -133,16 +134,18 @@ pub(super) fn run(folder: &Path, testbed: TestbedRef, seed: u64) -> Result<u8, C
 
 /// The files of a folder whose names end in `.toml`, in the order of their names.
 fn plan_files(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
-    let error = |source| CommandError::Folder { path: folder.to_owned(), source };
+    let unlisted =
+        |error: io::Error| usage(format!("cannot list the folder {}", folder.display())).because(error);
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(error)? {
-        let path = entry.map_err(error)?.path();
+    for entry in fs::read_dir(folder).map_err(unlisted)? {
+        let path = entry.map_err(unlisted)?.path();
         if path.extension() == Some(OsStr::new("toml")) && !path.is_dir() {
             files.push(path);
         }
     }
     if files.is_empty() {
-        return Err(CommandError::NoPlans { path: folder.to_owned() });
+        return Err(usage(format!("the folder {} holds no plan file", folder.display()))
+            .help("plan files have names that end in .toml"));
     }
     files.sort();
     Ok(files)

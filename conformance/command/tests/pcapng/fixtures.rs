@@ -59,7 +59,7 @@ fn the_command_writes_every_packet_of_a_fixture_and_says_what_it_is_of() {
             trace.write_pcapng("", &mut bytes).expect("it can be written");
             bytes
         };
-        let Captured { sent, arrived, lost, injected, missing } =
+        let Captured { sent, arrived, lost, injected, missing, .. } =
             trace.write_pcapng("", std::io::sink()).expect("it can be written");
         let words = format!("{arrived} arrived, {lost} lost");
         assert!(said.split_whitespace().collect::<Vec<_>>().join(" ").contains(&words), "{words}: {said}");

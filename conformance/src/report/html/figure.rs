@@ -66,21 +66,14 @@ impl Figure {
             Reason::Found(_) => "The plan of the run",
         };
         let in_words = plan_in_words(plan);
-        let options = SvgOptions {
-            events_max,
-            title: format!("{}: {in_words}", exhibit.claim),
-            id: format!("run-{number}"),
-            alone: false,
-            mark: exhibit.moment,
-        };
+        let mut options = SvgOptions::default();
+        options.title = format!("{}: {in_words}", exhibit.claim);
+        (options.id, options.alone) = (format!("run-{number}"), false);
+        (options.events_max, options.mark) = (events_max, exhibit.moment);
         let mut pictures = vec![run.trace.svg(&options)];
         pictures.extend(chart::charts(&run.trace, &format!("chart-{number}")));
-        let text = DiagramOptions {
-            width: TEXT_WIDTH,
-            lines_max: TEXT_LINES_MAX,
-            ascii: false,
-            mark: exhibit.moment,
-        };
+        let mut text = DiagramOptions::default();
+        (text.width, text.lines_max, text.mark) = (TEXT_WIDTH, TEXT_LINES_MAX, exhibit.moment);
         let said = exhibit.seen.as_ref().and_then(|seen| match &seen.verdict {
             Verdict::Fine => None,
             Verdict::Broken(how) | Verdict::Witnessed(how) => Some(how.clone()),

@@ -60,7 +60,7 @@ pub(crate) fn device() -> Option<DeviceKind> {
 /// # Errors
 /// As [`probe`].
 pub fn settings() -> Result<(Profile, Vec<Setting>), LabError> {
-    Ok((pool::PROFILE, pool::look(|bench| bench.unset().to_vec())?))
+    Ok((pool::PROFILE, pool::look(|bench| bench.lab.unset().to_vec())?))
 }
 
 /// Makes a lab, which is kept for the first run, and says how its hosts meet the wire.

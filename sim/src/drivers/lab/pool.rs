@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use faultwire::errno::Errno;
-use faultwire::lab::{Device, DeviceKind, HostConfig, KernelHost, Lab, LabError, Profile, Setting};
+use faultwire::lab::{Device, DeviceKind, HostConfig, KernelHost, Lab, LabError, Profile};
 
 /// The kernel settings of labs for runs.
 pub(crate) const PROFILE: Profile = Profile::Fast;
@@ -54,16 +54,7 @@ pub(crate) struct Bench {
     pub(crate) devices: Vec<Box<dyn Device>>,
     pub(crate) device: Option<DeviceKind>,
     /// Last: the helper is waited for when all else is gone.
-    lab: Lab,
-}
-
-impl Bench {
-    /// The settings that the kernel did not take, each with its error, and once only.
-    pub(crate) fn unset(&self) -> &[Setting] {
-        // Every host was given the same ones, and had the same answers.
-        let all = self.lab.unset();
-        &all[..all.len() / self.hosts.len().max(1)]
-    }
+    pub(crate) lab: Lab,
 }
 
 static KEPT: Mutex<Vec<Bench>> = Mutex::new(Vec::new());

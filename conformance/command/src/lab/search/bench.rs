@@ -10,11 +10,11 @@ use faultwire::trace::What;
 use faultwire_sim::testbed::{Capabilities, Clock, Subject, Testbed};
 use faultwire_sim::{CancellationToken, End, Run, Scenario};
 
+use crate::error::{CommandError, failed};
 use crate::lab::hosts::Hosts;
 use crate::lab::pair::{Course, Ended, Pair, PairError};
 use crate::lab::program::{Kept, Output};
 use crate::lab::warnings::Beside;
-use crate::live::{Failure, failed};
 
 /// Two commands, and how they are run.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct Bench {
     /// How long the client may take under one fault.
     pub(super) limit: Mutex<Duration>,
     /// Why no run can be made any more, if so; then the token is cancelled.
-    pub(super) trouble: Mutex<Option<Failure>>,
+    pub(super) trouble: Mutex<Option<CommandError>>,
     pub(super) token: CancellationToken,
 }
 
@@ -49,7 +49,11 @@ impl Bench {
     }
 
     /// Makes one run.
-    pub(super) fn once(&self, plan: &FaultPlan, is_cancelled: &dyn Fn() -> bool) -> Result<Made, Failure> {
+    pub(super) fn once(
+        &self,
+        plan: &FaultPlan,
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<Made, CommandError> {
         let Bench { server, client, ipv6, profile, listen_limit, .. } = self;
         let (ipv6, profile, listen_limit) = (*ipv6, *profile, *listen_limit);
         let pair = Pair { server, client, ipv6, listen_limit, ends_with_server: true };
@@ -109,9 +113,9 @@ impl Testbed for Bench {
                 run.disturbed = Some(why);
                 run
             }
-            Err(failure) => {
-                let run = scenario.refused(plan, failure.message.clone());
-                self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+            Err(error) => {
+                let run = scenario.refused(plan, error.in_a_line());
+                self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 self.token.cancel();
                 run
             }

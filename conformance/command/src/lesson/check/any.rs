@@ -10,10 +10,9 @@ use super::Outcome;
 use super::pair::Pair;
 use super::place::Testbed;
 use super::suite::{Counts, Found, Suite};
-use crate::error::CommandError;
-use crate::live::{Failure, tell};
-use crate::output;
-use faultwire_conformance::exit;
+use crate::error::{CommandError, usage};
+use crate::output::{self, tell};
+use crate::select::not_available;
 use faultwire_conformance::report::paragraph;
 use faultwire_course::Lesson;
 use faultwire_course::spoken::{Speech, Spoken};
@@ -48,18 +47,8 @@ pub(super) fn check(
     stopping: &CancellationToken,
 ) -> Result<Outcome, CommandError> {
     let Some(spoken) = Spoken::of(lesson) else {
-        return Err(CommandError::Lesson {
-            what: format!("lesson {} has no check for programs of any language", lesson.name),
-            help: format!("`faultwire lesson start {}` has it in Rust", lesson.name),
-            code: exit::USAGE,
-            source: None,
-        });
-    };
-    let failed = |failure: Failure| CommandError::Lesson {
-        what: failure.message,
-        help: "this is no fault of your programs".to_owned(),
-        code: failure.code,
-        source: None,
+        return Err(usage(format!("lesson {} has no check for programs of any language", lesson.name))
+            .help(format!("`faultwire lesson start {}` has it in Rust", lesson.name)));
     };
     let testbed = testbed(asked.testbed, lesson, spoken.speech)?;
     let pair = Pair { server: asked.server, client: asked.client, limit: asked.limit };
@@ -74,7 +63,8 @@ pub(super) fn check(
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = (2 * processors).clamp(2, JOBS_MAX);
     let suite = Suite { pair, testbed, plans: asked.plans, jobs, stopping };
-    let (found, counts) = suite.run(lesson, &spoken).map_err(failed)?;
+    let (found, counts) =
+        suite.run(lesson, &spoken).map_err(|error| error.help("this is no fault of your programs"))?;
     if stopping.is_cancelled() {
         return Ok(Outcome::Stopped);
     }
@@ -142,12 +132,11 @@ fn testbed(asked: Option<Testbed>, lesson: &Lesson, speech: Speech) -> Result<Te
     if asked == Some(Testbed::Relay) {
         return match speech {
             Speech::Datagrams => Ok(Testbed::Relay),
-            Speech::Stream => Err(CommandError::Lesson {
-                what: format!("lesson {} is about a stream, and a relay carries datagrams only", lesson.name),
-                help: "it needs the lab, whose kernels carry any TCP: leave out --testbed".to_owned(),
-                code: exit::USAGE,
-                source: None,
-            }),
+            Speech::Stream => {
+                let what =
+                    format!("lesson {} is about a stream, and a relay carries datagrams only", lesson.name);
+                Err(usage(what).help("it needs the lab, whose kernels carry any TCP: leave out --testbed"))
+            }
         };
     }
     match (faultwire_sim::testbed::LAB.probe(), asked, speech) {
@@ -156,17 +145,12 @@ fn testbed(asked: Option<Testbed>, lesson: &Lesson, speech: Speech) -> Result<Te
             tell(format_args!("there is no lab here ({}): a relay will do", no.step));
             Ok(Testbed::Relay)
         }
-        (Err(no), _, _) => Err(CommandError::Unavailable {
-            testbed: "lab".to_owned(),
-            step: no.step,
-            allow: match speech {
-                Speech::Datagrams => no.allow,
-                Speech::Stream => {
-                    format!("{} (a relay carries no TCP; in Rust the lesson needs no lab)", no.allow)
-                }
-            },
-            source: no.source,
-        }),
+        (Err(mut no), _, _) => {
+            if speech == Speech::Stream {
+                no.allow.push_str(" (a relay carries no TCP; in Rust the lesson needs no lab)");
+            }
+            Err(not_available("lab", no))
+        }
     }
 }
 

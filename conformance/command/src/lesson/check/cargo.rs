@@ -10,11 +10,9 @@ use std::time::Duration;
 use super::Outcome;
 use super::group::{Group, Waited};
 use super::output_of::{Keep, Kept};
-use crate::error::CommandError;
+use crate::error::{CommandError, internal, unavailable, usage};
 use crate::lesson::folder::shown;
-use crate::live::tell;
-use crate::output;
-use faultwire_conformance::exit;
+use crate::output::{self, tell};
 use faultwire_conformance::report::harmless;
 use faultwire_course::learner::{Kind, REPORT, Verdict};
 use faultwire_sim::CancellationToken;
@@ -42,22 +40,14 @@ pub(super) fn check(
     stopping: &CancellationToken,
 ) -> Result<Outcome, CommandError> {
     if !folder.join("Cargo.toml").is_file() {
-        return Err(CommandError::Lesson {
-            what: format!("{} has no Cargo.toml", shown(folder)),
-            help: "`faultwire lesson start` makes a folder that has one".to_owned(),
-            code: exit::USAGE,
-            source: None,
-        });
+        return Err(usage(format!("{} has no Cargo.toml", shown(folder)))
+            .help("`faultwire lesson start` makes a folder that has one"));
     }
     if let Some(gone) = gone(&folder.join("Cargo.toml")) {
-        return Err(CommandError::Lesson {
-            what: format!("{gone} is not there any more, and the crate depends on it"),
-            help: "it was the source of faultwire: mend the paths in Cargo.toml, or start again with \
-                   --source PATH"
-                .to_owned(),
-            code: exit::NO_TESTBED,
-            source: None,
-        });
+        let what = format!("{gone} is not there any more, and the crate depends on it");
+        let help = "it was the source of faultwire: mend the paths in Cargo.toml, or start again with \
+                    --source PATH";
+        return Err(unavailable(what).help(help));
     }
     let is_first = is_first(folder);
     let why = if is_first {
@@ -117,11 +107,8 @@ fn build(folder: &Path, is_first: bool, stopping: &CancellationToken) -> Result<
 
 /// Runs the test, and says what came of it.
 fn test(folder: &Path, limit: Duration, stopping: &CancellationToken) -> Result<Outcome, CommandError> {
-    let failed = |source| CommandError::Lesson {
-        what: "the check cannot be run".to_owned(),
-        help: "is the folder yours to write to?".to_owned(),
-        code: exit::INTERNAL,
-        source: Some(source),
+    let failed = |error: io::Error| {
+        internal("the check cannot be run").because(error).help("is the folder yours to write to?")
     };
     let report = folder.canonicalize().map_err(failed)?.join(REPORT_FILE);
     let _ = fs::remove_file(&report);
@@ -192,10 +179,5 @@ fn bounded(program: OsString) -> Command {
 }
 
 fn no_cargo(source: io::Error) -> CommandError {
-    CommandError::Lesson {
-        what: "cargo cannot be started".to_owned(),
-        help: "it comes with Rust: https://rustup.rs".to_owned(),
-        code: exit::NO_TESTBED,
-        source: Some(source),
-    }
+    unavailable("cargo cannot be started").because(source).help("it comes with Rust: https://rustup.rs")
 }

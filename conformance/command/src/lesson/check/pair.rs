@@ -12,7 +12,7 @@ use faultwire::time::Time;
 use faultwire::trace::Trace;
 
 use super::place::{Place, Process, Testbed, Who};
-use crate::live::{Failure, failed};
+use crate::error::{CommandError, unavailable};
 use faultwire_conformance::report::harmless;
 use faultwire_course::spoken::{Printed, Speech, Spoken};
 use faultwire_course::{Delivery, Outcome};
@@ -60,7 +60,7 @@ impl Pair<'_> {
         testbed: Testbed,
         plan: &FaultPlan,
         is_to_stop: &dyn Fn() -> bool,
-    ) -> Result<Option<Course>, Failure> {
+    ) -> Result<Option<Course>, CommandError> {
         let place = Place::new(testbed, plan)?;
         let [client_lines, server_lines] = spoken
             .lines()
@@ -121,7 +121,7 @@ impl Pair<'_> {
         server: &mut Process,
         plan: &FaultPlan,
         is_to_stop: &dyn Fn() -> bool,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Option<String>, CommandError> {
         let clock = OsNetwork::new();
         loop {
             if let Some(status) = client.status()? {
@@ -163,7 +163,7 @@ fn after_the_client(
     server: &mut Process,
     plan: &FaultPlan,
     is_to_stop: &dyn Fn() -> bool,
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<String>, CommandError> {
     match speech {
         Speech::Datagrams => wait(late(plan), &mut || Ok(server.out.is_cut() || is_to_stop()))?,
         // What the kernel has still to send again comes too. A server that is done may end; one that serves
@@ -186,7 +186,7 @@ fn until_it_listens(
     place: &Place,
     server: &mut Process,
     is_to_stop: &dyn Fn() -> bool,
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<String>, CommandError> {
     let clock = OsNetwork::new();
     while !place.is_listening()? {
         if let Some(status) = server.status()? {
@@ -216,7 +216,7 @@ fn until_it_listens(
 }
 
 /// Waits for that long, or until something is so.
-fn wait(span: Duration, is_over: &mut dyn FnMut() -> Result<bool, Failure>) -> Result<(), Failure> {
+fn wait(span: Duration, is_over: &mut dyn FnMut() -> Result<bool, CommandError>) -> Result<(), CommandError> {
     let clock = OsNetwork::new();
     while clock.now().since_start() < span && !is_over()? {
         thread::park_timeout(LOOK);
@@ -225,7 +225,7 @@ fn wait(span: Duration, is_over: &mut dyn FnMut() -> Result<bool, Failure>) -> R
 }
 
 /// What came of a program that has ended.
-fn outcome(process: &mut Process) -> Result<Outcome, Failure> {
+fn outcome(process: &mut Process) -> Result<Outcome, CommandError> {
     let error = process.status()?.and_then(failure);
     Ok(Outcome { delivered: lines(&process.out.bytes()), error })
 }
@@ -310,14 +310,6 @@ pub(super) fn feed(bytes: Vec<u8>) -> std::io::Result<std::io::PipeReader> {
 }
 
 /// The machine has no thread or no process for it.
-pub(super) fn no_place(error: std::io::Error) -> Failure {
-    Failure {
-        code: faultwire_conformance::exit::NO_TESTBED,
-        ..failed(format_args!("this machine has no room for the check: {error}"))
-    }
-}
-
-/// A failure of the machinery, not of the learner.
-pub(super) fn ours(error: impl std::fmt::Display) -> Failure {
-    Failure { code: faultwire_conformance::exit::INTERNAL, ..failed(error) }
+pub(super) fn no_place(error: std::io::Error) -> CommandError {
+    unavailable("this machine has no room for the check").because(error)
 }

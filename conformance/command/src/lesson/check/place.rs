@@ -5,18 +5,16 @@ use std::io::{self, PipeReader};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-#[cfg(target_os = "linux")]
-use faultwire::fault::EventKind;
 use faultwire::fault::{FaultPlan, Fired};
 use faultwire::trace::Trace;
 
 use super::group::{Group, Waited};
 use super::output_of::{Keep, Kept};
-use super::pair::{complaints_max, feed, ours};
+use super::pair::{complaints_max, feed};
 use super::relayed::Relayed;
+use crate::error::{CommandError, internal};
 #[cfg(target_os = "linux")]
 use crate::lab::{Hosts, addresses};
-use crate::live::Failure;
 
 /// Where the server listens in a lab, where every port is free.
 const LAB_PORT: u16 = 7000;
@@ -49,28 +47,21 @@ pub(super) enum Place {
 
 impl Place {
     /// With that plan between the two.
-    pub(super) fn new(testbed: Testbed, plan: &FaultPlan) -> Result<Place, Failure> {
+    pub(super) fn new(testbed: Testbed, plan: &FaultPlan) -> Result<Place, CommandError> {
         match testbed {
             #[cfg(target_os = "linux")]
             Testbed::Lab => {
-                if plan
-                    .events
-                    .iter()
-                    .any(|event| matches!(event.kind, EventKind::Crash(_) | EventKind::Restart(_)))
-                {
+                if plan.has_crash() {
                     // The wire would cut a host off, but nobody ends its program here, and nobody starts it
                     // again.
                     let why =
                         "a plan in which a host crashes or starts again cannot be tried with commands here";
-                    return Err(crate::live::usage(why));
+                    return Err(crate::error::usage(why));
                 }
                 Hosts::start(plan, None).map(Place::Lab)
             }
             #[cfg(not(target_os = "linux"))]
-            Testbed::Lab => Err(Failure {
-                code: faultwire_conformance::exit::NO_TESTBED,
-                message: "the lab needs Linux".to_owned(),
-            }),
+            Testbed::Lab => Err(crate::lab::only_linux()),
             Testbed::Relay => Relayed::start(plan).map(Place::Relay),
         }
     }
@@ -82,7 +73,7 @@ impl Place {
         line: &str,
         stdin: Vec<u8>,
         printed_max: usize,
-    ) -> Result<Process, Failure> {
+    ) -> Result<Process, CommandError> {
         let (host, port) = match self {
             #[cfg(target_os = "linux")]
             Place::Lab(_) => (addresses(false).1.to_string(), LAB_PORT),
@@ -94,8 +85,8 @@ impl Place {
             ("FAULTWIRE_PORT".to_owned(), port.to_string()),
             ("PYTHONUNBUFFERED".to_owned(), "1".to_owned()),
         ];
-        let stdin = feed(stdin).map_err(ours)?;
-        self.spawn(who, &line, &environment, stdin, printed_max).map_err(ours)
+        let stdin = feed(stdin).map_err(internal)?;
+        self.spawn(who, &line, &environment, stdin, printed_max).map_err(internal)
     }
 
     fn spawn(
@@ -134,11 +125,11 @@ impl Place {
     }
 
     /// Whether the server's socket is there.
-    pub(super) fn is_listening(&self) -> Result<bool, Failure> {
+    pub(super) fn is_listening(&self) -> Result<bool, CommandError> {
         match self {
             #[cfg(target_os = "linux")]
-            Place::Lab(hosts) => hosts.server().is_listening().map_err(ours),
-            Place::Relay(relayed) => relayed.is_listening().map_err(ours),
+            Place::Lab(hosts) => hosts.server().is_listening().map_err(internal),
+            Place::Relay(relayed) => relayed.is_listening().map_err(internal),
         }
     }
 
@@ -189,12 +180,12 @@ enum Running {
 
 impl Process {
     /// How it ended, if it has. What it has left behind is gone then too.
-    pub(super) fn status(&mut self) -> Result<Option<ExitStatus>, Failure> {
+    pub(super) fn status(&mut self) -> Result<Option<ExitStatus>, CommandError> {
         if self.status.is_none() {
             self.status = match &mut self.running {
                 #[cfg(target_os = "linux")]
-                Running::InLab(program) => program.wait(Duration::ZERO).map_err(ours)?,
-                Running::Here(group) => match group.wait(Duration::ZERO, &|| false).map_err(ours)? {
+                Running::InLab(program) => program.wait(Duration::ZERO).map_err(internal)?,
+                Running::Here(group) => match group.wait(Duration::ZERO, &|| false).map_err(internal)? {
                     Waited::Ended(status) => Some(status),
                     Waited::TooLong | Waited::Stopped => None,
                 },

@@ -9,9 +9,9 @@ use faultwire::fault::FaultPlan;
 use faultwire::relay::{Relay, RelayConfig};
 use tokio::sync::oneshot;
 
-use super::pair::{no_place, ours};
+use super::pair::no_place;
 use super::place::Who;
-use crate::live::Failure;
+use crate::error::{CommandError, internal};
 
 /// A relay that carries until it is dropped.
 #[derive(Debug)]
@@ -24,14 +24,14 @@ pub(super) struct Relayed {
 
 impl Relayed {
     /// With that plan.
-    pub(super) fn start(plan: &FaultPlan) -> Result<Relayed, Failure> {
+    pub(super) fn start(plan: &FaultPlan) -> Result<Relayed, CommandError> {
         let (give, given) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let plan = plan.clone();
         let carry = move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
-                Err(error) => return drop(give.send(Err(ours(error)))),
+                Err(error) => return drop(give.send(Err(internal(error)))),
             };
             runtime.block_on(async {
                 let made = make(&plan);
@@ -42,7 +42,7 @@ impl Relayed {
             });
         };
         thread::Builder::new().spawn(carry).map_err(no_place)?;
-        let made = given.recv().map_err(ours)?;
+        let made = given.recv().map_err(internal)?;
         let (relay, server, client) = made?;
         Ok(Relayed { relay, ports: (server, client), _stop: stop })
     }
@@ -82,11 +82,11 @@ impl Relayed {
 }
 
 /// A relay, the server's port, the client's.
-fn make(plan: &FaultPlan) -> Result<(Arc<Relay>, u16, u16), Failure> {
+fn make(plan: &FaultPlan) -> Result<(Arc<Relay>, u16, u16), CommandError> {
     // One that is free now; nobody else is likely to take it before the server does.
     let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr());
-    let server: SocketAddr = server.map_err(ours)?;
-    let relay = Relay::new(plan, RelayConfig::default()).map_err(ours)?;
-    let client = relay.listen(server).map_err(ours)?;
+    let server: SocketAddr = server.map_err(internal)?;
+    let relay = Relay::new(plan, RelayConfig::default()).map_err(internal)?;
+    let client = relay.listen(server).map_err(internal)?;
     Ok((Arc::new(relay), server.port(), client.port()))
 }

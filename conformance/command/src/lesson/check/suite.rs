@@ -13,10 +13,10 @@ use faultwire::trace::Trace;
 use faultwire_sim::search::{FaultKinds, Grid};
 use faultwire_sim::seed::derive;
 
-use super::pair::{Course, Pair, ours};
+use super::pair::{Course, Pair};
 use super::place::Testbed;
 use crate::bar::RunsBar;
-use crate::live::Failure;
+use crate::error::{CommandError, internal};
 use faultwire_conformance::report::plan_in_words;
 use faultwire_course::spoken::Spoken;
 use faultwire_course::{Lesson, Programs, TIMEOUT};
@@ -122,8 +122,12 @@ pub(super) struct Suite<'a> {
 
 impl Suite<'_> {
     /// The first run that breaks the pair, and what did not.
-    pub(super) fn run(&self, lesson: &Lesson, spoken: &Spoken) -> Result<(Option<Found>, Counts), Failure> {
-        let recorded = spoken.plan(lesson).map_err(ours)?;
+    pub(super) fn run(
+        &self,
+        lesson: &Lesson,
+        spoken: &Spoken,
+    ) -> Result<(Option<Found>, Counts), CommandError> {
+        let recorded = spoken.plan(lesson).map_err(internal)?;
         let base = FaultPlan::new().link(recorded.link);
         let attempt = |kind, plan| Attempt { kind, about: None, spoken: spoken.clone(), plan };
         let mut suite = vec![attempt(Kind::NoFault, base.clone())];
@@ -176,7 +180,7 @@ impl Suite<'_> {
         attempts: &[Attempt],
         counts: &mut Counts,
         bar: &mut RunsBar,
-    ) -> Result<(Vec<Numbered>, Option<Found>), Failure> {
+    ) -> Result<(Vec<Numbered>, Option<Found>), CommandError> {
         let (mut traces, mut found, mut trouble) = (Vec::new(), None, None);
         let token = self.stopping.child_token();
         let work = |number: usize| (number, self.judge(&attempts[number], &|| token.is_cancelled()));
@@ -207,7 +211,7 @@ impl Suite<'_> {
     }
 
     /// Two runs of three decide: a machine with much to do is late now and then.
-    fn judge(&self, attempt: &Attempt, is_to_stop: &dyn Fn() -> bool) -> Result<Verdict, Failure> {
+    fn judge(&self, attempt: &Attempt, is_to_stop: &dyn Fn() -> bool) -> Result<Verdict, CommandError> {
         // Of the runs before, one was broken, and then one was not.
         let (mut was_broken, mut was_well) = (false, false);
         loop {
