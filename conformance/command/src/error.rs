@@ -125,7 +125,7 @@ impl CommandError {
             ),
             CommandError::UnknownTestbed { nearest, .. } => did_you_mean(
                 nearest,
-                "`faultwire testbeds` lists them; `turmoil/ours` and `turmoil/turmoil` name one subject",
+                "`faultwire testbeds` lists them; `turmoil/faultwire` and `turmoil/turmoil` name one subject",
             ),
             CommandError::UnknownScenario { nearest, known, .. } => {
                 did_you_mean(nearest, &format!("there are: {}", known.join(", ")))

@@ -1,7 +1,7 @@
 //! From the names on the command line to claims, testbeds and scenarios; a name that is none is answered with
 //! the nearest that is.
 
-use faultwire_sim::testbed::{self, TestbedRef, Unavailable};
+use faultwire_sim::testbed::{self, Subject, TestbedRef, Unavailable};
 
 use super::error::CommandError;
 use super::topic::claims_about;
@@ -105,8 +105,8 @@ pub(super) fn testbed(name: &str) -> Result<TestbedRef, CommandError> {
 /// The same, whether or not it is available.
 pub(super) fn find(name: &str) -> Result<TestbedRef, CommandError> {
     let all = named_testbeds(name)?;
-    let ours = all.iter().find(|testbed| testbed.subject().name == "ours");
-    Ok(ours.or(all.first()).copied().unwrap_or(testbed::VIRTUAL))
+    let preferred = all.iter().find(|testbed| testbed.subject() == Subject::FAULTWIRE);
+    Ok(preferred.or(all.first()).copied().unwrap_or(testbed::VIRTUAL))
 }
 
 fn named_testbeds(name: &str) -> Result<Vec<TestbedRef>, CommandError> {
@@ -212,8 +212,8 @@ mod tests {
     #[test]
     fn one_name_may_stand_for_two_subjects() {
         let all = |name: &str| testbeds(&[name.to_owned()]).unwrap().testbeds;
-        assert_eq!(all("turmoil"), [testbed::TURMOIL, testbed::TURMOIL_OWN]);
-        assert_eq!(all("turmoil/turmoil"), [testbed::TURMOIL_OWN]);
+        assert_eq!(all("turmoil"), [testbed::TURMOIL, testbed::TURMOIL_SOCKETS]);
+        assert_eq!(all("turmoil/turmoil"), [testbed::TURMOIL_SOCKETS]);
         assert_eq!(testbed("turmoil").unwrap(), testbed::TURMOIL);
     }
 
@@ -259,7 +259,7 @@ mod tests {
     fn a_testbed_that_was_asked_for_must_be_to_be_had() {
         let asked = |name: &str| choose(&[name.to_owned()], no_sockets);
         assert!(asked("virtual").is_ok());
-        for name in ["loopback", "relay", "relay/kernel"] {
+        for name in ["loopback", "relay", "relay/linux"] {
             assert_eq!(asked(name).unwrap_err().exit_code(), exit::NO_TESTBED, "{name}");
         }
     }
