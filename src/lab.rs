@@ -10,8 +10,8 @@
 //! [`HostStack`](crate::stack::HostStack) on the real clock.
 //!
 //! ```text
-//!     sockets of a KernelHost                      OurHost: sockets of a Stack
-//!             │ the kernel's TCP and UDP                    │ ours
+//!     sockets of a KernelHost                      LabStack: sockets of a Stack
+//!             │ the kernel's TCP and UDP                    │ its TCP and UDP
 //!          Device ◄─────────── Forwarder: Wire ────────────►┘
 //! ```
 //!
@@ -31,16 +31,16 @@
 //! Read on in this order: `namespace` and `netlink` (what makes a host), `settings` (the kernel's, and its
 //! counters), `profile` (settings that are the same on every machine), `device`, `packet`, `channel` and
 //! `helper` (the other process), `host` (this one's side of it), `program` and `programs` (commands inside a
-//! host, here and in the helper), `forwarder`, `ours`.
+//! host, here and in the helper), `forwarder`, `lab_stack`.
 
 mod channel;
 mod device;
 mod forwarder;
 mod helper;
 mod host;
+mod lab_stack;
 mod namespace;
 mod netlink;
-mod ours;
 mod packet;
 mod profile;
 mod program;
@@ -53,7 +53,7 @@ pub use device::{Device, DeviceKind};
 pub use forwarder::{Concluded, End, Forwarder, ForwarderError, ForwarderStats, Member, Power, Switched};
 pub use helper::{HelperError, serve};
 pub use host::{HostConfig, KernelHost, Lab, LabError, LabHost, Setting};
-pub use ours::{OurHost, WaitError};
+pub use lab_stack::{LabStack, WaitError};
 pub use profile::{Pin, Profile};
 pub use program::Program;
 pub use programs::Orphans;

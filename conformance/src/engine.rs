@@ -350,7 +350,7 @@ mod tests {
         use crate::report::Outcome;
         let options = VerifyOptions {
             claims: crate::claim::CLAIMS.iter().filter(|claim| claim.family() == "udp").collect(),
-            testbeds: vec![testbed::VIRTUAL, testbed::TURMOIL_OWN],
+            testbeds: vec![testbed::VIRTUAL, testbed::TURMOIL_SOCKETS],
             unavailable: Vec::new(),
             cases: Some(200_000),
             thorough: true,
@@ -379,7 +379,7 @@ mod tests {
         let never_repeats = some.results.iter().find(|row| row.claim == "udp/never-repeats").expect("a row");
         assert!(is_cut(never_repeats), "{never_repeats:?}");
         assert!((1..200_000).contains(&never_repeats.exhaustive), "what was tried counts: {never_repeats:?}");
-        let table = some.to_table(crate::report::TableOptions { width: 80, colour: false });
+        let table = some.to_table(crate::report::TableOptions { width: 80, color: false });
         assert!(table.contains("INTERRUPTED"), "it says so: {table}");
         assert_eq!(some.exit_code(), exit::INTERRUPTED, "{table}");
     }
@@ -416,7 +416,7 @@ mod tests {
     fn progress_is_told_in_steps_that_all_get_done() {
         let claims =
             vec![Claim::of("udp/size-limit").expect("a claim"), Claim::of("tcp/reset").expect("a claim")];
-        let testbeds = vec![testbed::VIRTUAL, testbed::TURMOIL_OWN];
+        let testbeds = vec![testbed::VIRTUAL, testbed::TURMOIL_SOCKETS];
         let options = VerifyOptions {
             claims,
             testbeds,

@@ -38,7 +38,7 @@ const CLAIMS: [&str; 6] = [
 static PAGE: LazyLock<String> = LazyLock::new(|| {
     let options = VerifyOptions {
         claims: CLAIMS.iter().filter_map(|id| Claim::of(id)).collect(),
-        testbeds: vec![testbed::VIRTUAL, testbed::TURMOIL_OWN],
+        testbeds: vec![testbed::VIRTUAL, testbed::TURMOIL_SOCKETS],
         unavailable: Vec::new(),
         cases: Some(1),
         thorough: false,
@@ -120,7 +120,7 @@ fn a_failure_is_said_first_and_replays() {
     assert!(said.contains("1 claim; 0 runs"), "{said}");
     let head = said.split("Claims and testbeds").next().expect("text");
     assert!(
-        head.contains("Not as claimed") && head.contains("on virtual/ours datagram 1 came twice"),
+        head.contains("Not as claimed") && head.contains("on virtual/faultwire datagram 1 came twice"),
         "{head}"
     );
 }
@@ -156,10 +156,13 @@ fn what_is_not_as_claimed_stands_at_the_head_and_leads_to_its_claim() {
     let head = page.split("<section aria-labelledby=\"matrix-h\">").next().expect("a head");
     let said = markup::text(head);
     assert!(said.contains("4 not as claimed, 1 could not be settled."), "{said}");
-    for (number, (word, bed)) in
-        [("broken", "virtual/ours"), ("unseen", "turmoil/ours"), ("untried", "turmoil/turmoil")]
-            .iter()
-            .enumerate()
+    for (number, (word, bed)) in [
+        ("broken", "virtual/faultwire"),
+        ("unwitnessed", "turmoil/faultwire"),
+        ("unproven", "turmoil/turmoil"),
+    ]
+    .iter()
+    .enumerate()
     {
         let claim = CLAIMS_ALL[number].id;
         let link = format!("<a href=\"#{}\">{claim}</a>", claim.replace('/', "-"));
@@ -196,7 +199,7 @@ fn a_known_failure_is_called_so_and_stands_behind_how_it_should_be() {
     let plan = FaultPlan::new().scenario("udp-lengths");
     let rows = vec![
         Row::new(claim, testbed::VIRTUAL, Outcome::Held),
-        Row { plan: Some(plan), ..Row::new(claim, testbed::TURMOIL_OWN, Outcome::Broken) },
+        Row { plan: Some(plan), ..Row::new(claim, testbed::TURMOIL_SOCKETS, Outcome::Broken) },
     ];
     assert!(rows[1].expected_failure.is_some(), "it is listed there");
     let report = Report::new(0, rows, Tried::default(), Duration::ZERO);

@@ -4,7 +4,7 @@
 pub(crate) mod lab;
 mod progress;
 mod real;
-mod turmoil_own;
+mod turmoil_sockets;
 pub(crate) mod turmoil_ticks;
 pub(crate) mod virtual_clock;
 
@@ -21,7 +21,7 @@ use crate::world::Shared;
 /// Simulated hosts with our stack, on a clock that jumps over idle time.
 pub const VIRTUAL: TestbedRef = &BuiltIn {
     name: "virtual",
-    subject: Subject::OURS,
+    subject: Subject::FAULTWIRE,
     about: "simulated hosts with our stack, on a clock that jumps over idle time",
     clock: Clock::Virtual,
     lacking: &[],
@@ -33,7 +33,7 @@ pub const VIRTUAL: TestbedRef = &BuiltIn {
 /// Simulated hosts with our stack in turmoil; time passes in ticks of one millisecond.
 pub const TURMOIL: TestbedRef = &BuiltIn {
     name: "turmoil",
-    subject: Subject::OURS,
+    subject: Subject::FAULTWIRE,
     about: "simulated hosts with our stack, in turmoil; time passes in ticks of 1 ms",
     clock: Clock::Ticks(1_000),
     lacking: &[(Capability::Minutes, "it takes minutes, in ticks of a millisecond")],
@@ -43,7 +43,7 @@ pub const TURMOIL: TestbedRef = &BuiltIn {
 };
 
 /// Simulated hosts with turmoil's own sockets. No faults.
-pub const TURMOIL_OWN: TestbedRef = &BuiltIn {
+pub const TURMOIL_SOCKETS: TestbedRef = &BuiltIn {
     name: "turmoil",
     subject: Subject::TURMOIL,
     about: "simulated hosts with turmoil's own sockets",
@@ -55,15 +55,15 @@ pub const TURMOIL_OWN: TestbedRef = &BuiltIn {
         (Capability::Ipv6, "a turmoil host has one address, and here that is an IPv4 one"),
         (Capability::Options, "turmoil's sockets have no such option"),
     ],
-    deviations: turmoil_own::DEVIATIONS,
+    deviations: turmoil_sockets::DEVIATIONS,
     probe: || Ok(None),
-    run: |scenario, plan, _| turmoil_own::run(scenario, plan),
+    run: |scenario, plan, _| turmoil_sockets::run(scenario, plan),
 };
 
 /// The operating system's sockets on the loopback interface. No faults.
 pub const LOOPBACK: TestbedRef = &BuiltIn {
     name: "loopback",
-    subject: Subject::KERNEL,
+    subject: Subject::LINUX,
     about: "the operating system's sockets, over the loopback interface",
     clock: Clock::Real,
     lacking: &[
@@ -84,7 +84,7 @@ pub const LOOPBACK: TestbedRef = &BuiltIn {
 /// The operating system's datagram sockets with the wire between them in user space.
 pub const RELAY: TestbedRef = &BuiltIn {
     name: "relay",
-    subject: Subject::KERNEL,
+    subject: Subject::LINUX,
     about: "the operating system's datagram sockets, with the wire between them in this process",
     clock: Clock::Real,
     lacking: &[
@@ -114,32 +114,32 @@ pub const RELAY: TestbedRef = &BuiltIn {
 
 /// Hosts of this machine's kernel, each a network namespace, with the wire between them.
 pub const LAB: TestbedRef = &BuiltIn {
-    subject: Subject::KERNEL,
+    subject: Subject::LINUX,
     about: "hosts of this machine's kernel, each a network namespace, with the wire between them",
     ..A_LAB
 };
 
-/// The same, where all hosts but the server have our stack.
-pub const LAB_OURS_CLIENT: TestbedRef = &BuiltIn {
-    subject: Subject { name: "ours-kernel", client: "ours", server: "kernel" },
-    about: "the same, where all hosts but the server have our stack",
+/// Like [`LAB`], but all hosts except the server use our stack.
+pub const LAB_FAULTWIRE_CLIENT: TestbedRef = &BuiltIn {
+    subject: Subject { name: "faultwire-linux", client: "faultwire", server: "linux" },
+    about: "the lab, with our stack on every host except the server",
     ..A_LAB
 };
 
-/// The same, where the server has our stack.
-pub const LAB_OURS_SERVER: TestbedRef = &BuiltIn {
-    subject: Subject { name: "kernel-ours", client: "kernel", server: "ours" },
-    about: "the same, where the server has our stack",
+/// Like [`LAB`], but the server uses our stack.
+pub const LAB_FAULTWIRE_SERVER: TestbedRef = &BuiltIn {
+    subject: Subject { name: "linux-faultwire", client: "linux", server: "faultwire" },
+    about: "the lab, with our stack on the server",
     ..A_LAB
 };
 
 /// All testbeds, in the order of reports.
 pub const ALL: [TestbedRef; 8] =
-    [VIRTUAL, TURMOIL, TURMOIL_OWN, LOOPBACK, RELAY, LAB, LAB_OURS_CLIENT, LAB_OURS_SERVER];
+    [VIRTUAL, TURMOIL, TURMOIL_SOCKETS, LOOPBACK, RELAY, LAB, LAB_FAULTWIRE_CLIENT, LAB_FAULTWIRE_SERVER];
 
 const A_LAB: BuiltIn = BuiltIn {
     name: "lab",
-    subject: Subject::KERNEL,
+    subject: Subject::LINUX,
     about: "",
     clock: Clock::Real,
     lacking: &[
@@ -162,7 +162,7 @@ type Lack = (Capability, &'static str);
 const NO_FAULTS: Lack = (Capability::Faults, "it takes a fault, and this testbed carries none");
 const NO_PACKETS: Lack =
     (Capability::Packets, "it looks at packets, and this testbed shows the programs' calls alone");
-const NO_MTU: Lack = (Capability::Mtu, "the link's MTU is not ours to choose");
+const NO_MTU: Lack = (Capability::Mtu, "the plan cannot set the link's MTU");
 const NO_IPV6: Lack = (Capability::Ipv6, "the hosts have addresses of IPv4's loopback network only");
 const NO_SECONDS: Lack = (Capability::Seconds, "its waits take long, and here they are real");
 const NO_MINUTES: Lack = (Capability::Minutes, "it takes minutes, and here they are real");
@@ -231,17 +231,16 @@ fn probe_lab() -> Result<Option<&'static str>, Unavailable> {
     Err(Unavailable { step: step.to_owned(), allow: "leave the testbed out".to_owned(), source: None })
 }
 
-/// Runs a scenario with our stack. A panic outside of its programs is a mistake of ours: the plan that brings
-/// it about is kept, in a run that counts as one that could not be done.
+/// Runs a scenario with our stack. A panic outside of its programs is a bug in the simulator: the run counts as
+/// one that could not be made, and keeps the plan that caused the panic.
 fn guarded(scenario: &Scenario, plan: &FaultPlan, run: fn(&Scenario, &FaultPlan) -> Run) -> Run {
-    // What the run leaves half done ends with it.
+    // The run's state is dropped with it.
     catch_unwind(AssertUnwindSafe(|| run(scenario, plan))).unwrap_or_else(|panic| {
         scenario.troubled(plan, format!("the simulation panicked: {}", message(panic.as_ref())))
     })
 }
 
-/// What is known of a simulated run that is over. Nothing that its programs still do (they are dropped next)
-/// counts.
+/// The result of a simulated run that is over. Its programs are dropped next; nothing they do then counts.
 fn conclude(shared: &Shared, plan: &FaultPlan) -> Run {
     let mut world = shared.lock();
     world.over = true;

@@ -32,7 +32,8 @@ pub use drivers::lab::helper as lab;
 /// Where scenarios run, and whose sockets their programs have there.
 pub mod testbed {
     pub use crate::drivers::{
-        ALL, LAB, LAB_OURS_CLIENT, LAB_OURS_SERVER, LOOPBACK, RELAY, TURMOIL, TURMOIL_OWN, VIRTUAL,
+        ALL, LAB, LAB_FAULTWIRE_CLIENT, LAB_FAULTWIRE_SERVER, LOOPBACK, RELAY, TURMOIL, TURMOIL_SOCKETS,
+        VIRTUAL,
     };
     pub use crate::scenario::{Capabilities, Capability, Clock, Subject, Testbed, TestbedRef, Unavailable};
 }

@@ -68,7 +68,7 @@ pub enum End {
     Refused {
         /// Why, and what would allow it.
         why: String,
-        /// Whether that is trouble, a mistake of ours or of the machine's, and not something that this
+        /// Whether that is trouble, a bug in faultwire or a problem of the machine, and not something that this
         /// testbed does not carry.
         is_trouble: bool,
     },

@@ -16,7 +16,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use self::possible::possible;
 use self::power::Powers;
 use super::device::Device;
-use super::ours::OurHost;
+use super::lab_stack::LabStack;
 use crate::fault::{Delivery, DueWhat, FaultPlan, Fired, Wire};
 use crate::model::{Errno, Fd, HostId, HostStack, LossReason, Time, What};
 use crate::network::Network as _;
@@ -199,14 +199,14 @@ impl Forwarder {
     }
 
     /// The end of that number, if it is a stack of ours.
-    pub fn our_host(&self, end: usize) -> Option<OurHost> {
-        self.our_host_again(end, 0)
+    pub fn lab_stack(&self, end: usize) -> Option<LabStack> {
+        self.lab_stack_again(end, 0)
     }
 
     /// The same, once it has lost power that many times. It is gone when it loses power once more.
-    pub fn our_host_again(&self, end: usize, generation: u32) -> Option<OurHost> {
+    pub fn lab_stack_again(&self, end: usize, generation: u32) -> Option<LabStack> {
         let is_ours = matches!(self.shared.state().ends.get(end), Some(End::Stack(_)));
-        is_ours.then(|| OurHost::new(Arc::clone(&self.shared), Life { end, generation }))
+        is_ours.then(|| LabStack::new(Arc::clone(&self.shared), Life { end, generation }))
     }
 
     /// The power of its hosts. Their programs are to be ended, and started again, as it tells.

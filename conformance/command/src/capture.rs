@@ -14,7 +14,7 @@ use faultwire_conformance::report::plan_in_words;
 /// What a capture is of: said in its own comment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subject<'a> {
-    /// What ran, and where: `the scenario udp/echo on virtual/ours, seed 0`.
+    /// What ran, and where: `the scenario udp/echo on virtual/faultwire, seed 0`.
     pub(super) what: &'a str,
     /// The plan it ran under.
     pub(super) plan: &'a FaultPlan,

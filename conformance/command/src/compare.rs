@@ -8,7 +8,7 @@ use super::error::{CommandError, failed, unavailable, unwritable, usage};
 use super::output;
 use faultwire_conformance::exit;
 
-/// Measure the kernel's TCP and ours under the same plans, and say what allows each difference
+/// Measure Linux's TCP and faultwire's under the same plans, and name what allows each difference
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Linux only; no root needed. In one run the tried host is the kernel, in the other it is our stack.

@@ -211,7 +211,7 @@ fn draw(out: &mut String, exhibit: &Exhibit, width: usize, ascii: bool) {
 fn verdict(seen: &Seen) -> String {
     match &seen.verdict {
         Verdict::Broken(how) => format!("BROKEN: {how}"),
-        Verdict::Witnessed(how) => format!("shown: {how}"),
+        Verdict::Witnessed(how) => format!("witnessed: {how}"),
         Verdict::Fine if seen.exercised == 0 => "nothing to object to".to_owned(),
         Verdict::Fine if seen.exercised == 1 => "held; its situation occurs once".to_owned(),
         Verdict::Fine => format!("held; its situation occurs {} times", seen.exercised),

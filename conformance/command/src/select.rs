@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use faultwire_sim::testbed::{self, TestbedRef, Unavailable};
+use faultwire_sim::testbed::{self, Subject, TestbedRef, Unavailable};
 
 use super::error::{CommandError, unavailable, usage};
 use super::topic::claims_about;
@@ -111,8 +111,8 @@ pub(super) fn testbed(name: &str) -> Result<TestbedRef, CommandError> {
 /// The same, whether or not it is available.
 pub(super) fn find(name: &str) -> Result<TestbedRef, CommandError> {
     let all = named_testbeds(name)?;
-    let ours = all.iter().find(|testbed| testbed.subject().name == "ours");
-    Ok(ours.or(all.first()).copied().unwrap_or(testbed::VIRTUAL))
+    let preferred = all.iter().find(|testbed| testbed.subject() == Subject::FAULTWIRE);
+    Ok(preferred.or(all.first()).copied().unwrap_or(testbed::VIRTUAL))
 }
 
 fn named_testbeds(name: &str) -> Result<Vec<TestbedRef>, CommandError> {
@@ -120,7 +120,8 @@ fn named_testbeds(name: &str) -> Result<Vec<TestbedRef>, CommandError> {
     let all: Vec<TestbedRef> = testbed::ALL.into_iter().filter(is).collect();
     if all.is_empty() {
         let names: Vec<&str> = testbed::ALL.iter().map(|testbed| testbed.name()).collect();
-        let all = "`faultwire testbeds` lists them; `turmoil/ours` and `turmoil/turmoil` name one subject";
+        let all =
+            "`faultwire testbeds` lists them; `turmoil/faultwire` and `turmoil/turmoil` name one subject";
         return Err(usage(format!("there is no testbed `{name}`"))
             .did_you_mean(nearest(name, names.into_iter()), all));
     }
@@ -223,8 +224,8 @@ mod tests {
     #[test]
     fn one_name_may_stand_for_two_subjects() {
         let all = |name: &str| testbeds(&[name.to_owned()]).unwrap().testbeds;
-        assert_eq!(all("turmoil"), [testbed::TURMOIL, testbed::TURMOIL_OWN]);
-        assert_eq!(all("turmoil/turmoil"), [testbed::TURMOIL_OWN]);
+        assert_eq!(all("turmoil"), [testbed::TURMOIL, testbed::TURMOIL_SOCKETS]);
+        assert_eq!(all("turmoil/turmoil"), [testbed::TURMOIL_SOCKETS]);
         assert_eq!(testbed("turmoil").unwrap(), testbed::TURMOIL);
     }
 
@@ -270,7 +271,7 @@ mod tests {
     fn a_testbed_that_was_asked_for_must_be_to_be_had() {
         let asked = |name: &str| choose(&[name.to_owned()], no_sockets);
         assert!(asked("virtual").is_ok());
-        for name in ["loopback", "relay", "relay/kernel"] {
+        for name in ["loopback", "relay", "relay/linux"] {
             assert_eq!(asked(name).unwrap_err().fault, Fault::Unavailable, "{name}");
         }
     }

@@ -91,7 +91,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     let text = match args.format {
         Format::Human => report.to_table(TableOptions {
             width: output::width(),
-            colour: args.out.is_none() && output::colour_on_stdout(),
+            color: args.out.is_none() && output::colour_on_stdout(),
         }),
         Format::Json => report.to_json().map_err(unwritable)?,
         Format::Junit => report.to_junit().map_err(unwritable)?,
@@ -165,9 +165,9 @@ fn keep_failures(report: &mut Report) {
 /// The line that makes a row's run again: there, with the subject where its testbed has two, and with that
 /// seed.
 fn replay_line(path: &Path, row: &Row, seed: u64) -> String {
-    // A name alone stands for the subject that a testbed has alone, or for ours.
+    // A name alone stands for the only subject of a testbed, or for our stack.
     let subject = match row.subject {
-        "turmoil" | "ours-kernel" | "kernel-ours" => format!("/{}", row.subject),
+        "turmoil" | "faultwire-linux" | "linux-faultwire" => format!("/{}", row.subject),
         _ => String::new(),
     };
     let seed = if seed == 0 { String::new() } else { format!(" --seed {seed}") };

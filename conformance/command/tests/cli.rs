@@ -209,14 +209,14 @@ fn testbeds_are_listed() {
     assert_eq!(output.status.code(), Some(0));
     let list = text(output.stdout);
     for name in [
-        "virtual/ours",
-        "turmoil/ours",
+        "virtual/faultwire",
+        "turmoil/faultwire",
         "turmoil/turmoil",
-        "loopback/kernel",
-        "relay/kernel",
-        "lab/kernel\n",
-        "lab/ours-kernel\n",
-        "lab/kernel-ours\n",
+        "loopback/linux",
+        "relay/linux",
+        "lab/linux\n",
+        "lab/faultwire-linux\n",
+        "lab/linux-faultwire\n",
     ] {
         assert!(list.contains(name), "{name}: {list}");
     }
@@ -229,7 +229,7 @@ fn testbeds_are_listed() {
 #[cfg(target_os = "linux")]
 fn profiles_of_the_lab_are_listed() {
     let list = text(run(&["testbeds", "--settings"]).stdout);
-    let (_, lab) = list.split_once("\nlab/kernel-ours\n").expect("the lab is in the list");
+    let (_, lab) = list.split_once("\nlab/linux-faultwire\n").expect("the lab is in the list");
     if lab.contains("NOT available") {
         return;
     }
@@ -267,7 +267,7 @@ fn a_result_as_json_keeps_to_the_contract() {
     let args: Vec<&str> = SMALL.into_iter().chain(["--format", "json", "--out", path]).collect();
     let output = run(&args);
     assert_eq!(text(output.stdout), "");
-    let told = "All as claimed. 1 held, 0 shown, 0 expected failures, 0 skipped.";
+    let told = "All as claimed. 1 held, 0 witnessed, 0 expected failures, 0 skipped.";
     assert_eq!(text(output.stderr), format!("{told} Written to {path}\n"));
     let report = std::fs::read_to_string(&file).expect("the file");
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
@@ -295,7 +295,7 @@ fn a_page_is_announced_with_the_verdict_and_its_address() {
     let output = run(&SMALL.into_iter().chain(["--format", "junit"]).collect::<Vec<_>>());
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
     assert!(stdout.starts_with("<?xml") && stdout.trim_end().ends_with("</testsuites>"), "{stdout}");
-    assert_eq!(stderr, "All as claimed. 1 held, 0 shown, 0 expected failures, 0 skipped.\n");
+    assert_eq!(stderr, "All as claimed. 1 held, 0 witnessed, 0 expected failures, 0 skipped.\n");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `faultwire replay`: whether a plan still shows what it showed, of one plan and of a folder of them.
+//! `faultwire replay`: whether a plan still shows what it showed, for one plan and for a folder.
 
 #[path = "replay/pictures.rs"]
 mod pictures;
@@ -48,7 +48,7 @@ fn replayed(plan: &str, more: &[&str]) -> (i32, String) {
 fn a_witness_still_shows_it() {
     let (code, said) = replayed(&plan("udp-numbered", "udp/may-lose", &drop_datagram(2)), &[]);
     assert_eq!(code, 0, "{said}");
-    assert!(said.starts_with("still shows it: udp/may-lose: datagram \"2 of client:"), "{said}");
+    assert!(said.starts_with("still witnesses it: udp/may-lose: datagram \"2 of client:"), "{said}");
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_plan_that_shows_it_no_more_says_so_and_fails() {
     ] {
         let (code, said) = replayed(&plan("udp-numbered", "udp/may-lose", &faults), &[]);
         assert_eq!(code, 1, "{what}: {said}");
-        assert_eq!(said, format!("does NOT show it any more: udp/may-lose: {why}"), "{what}");
+        assert_eq!(said, format!("NO LONGER witnesses it: udp/may-lose: {why}"), "{what}");
     }
 }
 
@@ -74,7 +74,7 @@ fn a_break_fails_for_as_long_as_it_breaks() {
     assert!(said.starts_with("still breaks it: udp/length-and-sender: "), "{said}");
     let (code, said) = replayed(&broken, &[]);
     assert_eq!(code, 0, "{said}");
-    assert_eq!(said, "does NOT break it any more: udp/length-and-sender: it held");
+    assert_eq!(said, "NO LONGER breaks it: udp/length-and-sender: it held");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn what_cannot_be_told_is_neither() {
     let (code, stdout, _) = faultwire(&["replay", nagle.to_str().expect("UTF-8"), "--testbed", "loopback"]);
     assert_eq!(code, 1, "{stdout}");
     assert!(
-        stdout.contains("\ncannot tell whether it shows tcp/nagle-delays: it looks at packets"),
+        stdout.contains("\ncannot tell whether it witnesses tcp/nagle-delays: it looks at packets"),
         "{stdout}"
     );
 }
@@ -126,7 +126,7 @@ fn all_fixtures_still_show_it() {
     for testbed in ["virtual", "turmoil"] {
         let (code, stdout, stderr) = faultwire(&["replay", "--all", folder, "--testbed", testbed]);
         assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
-        let last = format!("{count} plans on {testbed}/ours: {count} still shown\n");
+        let last = format!("{count} plans on {testbed}/faultwire: {count} still witnessed\n");
         assert!(stdout.ends_with(&last), "{stdout}");
         let names: Vec<&str> = stdout.lines().filter(|line| line.ends_with(".toml")).collect();
         assert!(names.is_sorted() && names.len() == count, "{stdout}");
@@ -135,7 +135,7 @@ fn all_fixtures_still_show_it() {
     // Datagrams go through the relay too, whatever its clock does.
     let (code, stdout, _) = faultwire(&["replay", "--all", folder, "--testbed", "relay"]);
     assert_eq!(code, 0, "{stdout}");
-    let last = format!("{count} plans on relay/kernel: 4 still shown, {} skipped\n", count - 4);
+    let last = format!("{count} plans on relay/linux: 4 still witnessed, {} skipped\n", count - 4);
     assert!(stdout.ends_with(&last), "{stdout}");
     // What a testbed cannot carry is skipped, with the reason.
     let (code, stdout, _) = faultwire(&["replay", "--all", folder, "--testbed", "turmoil/turmoil"]);
@@ -144,7 +144,7 @@ fn all_fixtures_still_show_it() {
     assert!(lost.next().is_some_and(|line| line.starts_with("skipped ")), "{stdout}");
     let why = "    udp/may-lose: the testbed turmoil/turmoil carries no faults";
     assert_eq!(lost.next(), Some(why), "{stdout}");
-    assert!(stdout.contains("does NOT show it any more"), "what turmoil is known not to do: {stdout}");
+    assert!(stdout.contains("NO LONGER witnesses it"), "what turmoil is known not to do: {stdout}");
 }
 
 #[test]

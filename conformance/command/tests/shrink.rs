@@ -60,12 +60,12 @@ fn the_path_and_the_plan_are_one_plan_file() {
     assert_eq!(plan.faults.len(), 1);
     // Nothing is left but that: no file was asked for.
     assert_eq!(std::fs::read_dir(place.dir.path()).expect("a folder").count(), 1);
-    assert!(said.contains("# replay: faultwire replay - --testbed virtual/ours\n"), "{said}");
+    assert!(said.contains("# replay: faultwire replay - --testbed virtual/faultwire\n"), "{said}");
     let saved = place.dir.path().join("saved.toml");
     std::fs::write(&saved, &said).expect("written");
     let (code, replayed) = place.run("replay", &saved, &[]);
     assert_eq!(code, 0, "{replayed}");
-    assert!(replayed.contains("\nstill shows it: udp/may-lose: "), "{replayed}");
+    assert!(replayed.contains("\nstill witnesses it: udp/may-lose: "), "{replayed}");
     let here = place.dir.path().canonicalize().expect("a path");
     let said = said.replace(here.to_str().expect("UTF-8"), "DIR");
     insta::assert_snapshot!(said.replace(place.dir.path().to_str().expect("UTF-8"), "DIR"));
@@ -77,7 +77,7 @@ fn a_file_gets_the_plan_alone() {
     let (code, said) = place.shrink(&["--claim", "udp/may-duplicate", "--out", "small.toml", "--seed", "3"]);
     assert_eq!(code, 0, "{said}");
     assert!(
-        said.ends_with("replay: faultwire replay small.toml --testbed virtual/ours --seed 3\n"),
+        said.ends_with("replay: faultwire replay small.toml --testbed virtual/faultwire --seed 3\n"),
         "{said}"
     );
     let text = std::fs::read_to_string(place.dir.path().join("small.toml")).expect("the file");
@@ -91,7 +91,7 @@ fn what_shows_nothing_is_not_shrunk() {
     let (code, said) = place.shrink(&[]);
     assert_eq!(code, 1, "{said}");
     let why = "its run came to its end, and neither shows nor breaks udp/may-lose";
-    assert_eq!(said, format!("it shows nothing on virtual/ours: {why}\n"));
+    assert_eq!(said, format!("it shows nothing on virtual/faultwire: {why}\n"));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn wrong_usage() {
     for (more, said) in [
         (["--claim", "tcp/reset"], "says nothing of the claim `tcp/reset`"),
         (["--runs", "0"], "0 is not in 1..=1000000"),
-        (["--testbed", "loopback"], "the testbed loopback/kernel carries no faults"),
+        (["--testbed", "loopback"], "the testbed loopback/linux carries no faults"),
         (["--scenario", "udp-numberd"], "did you mean `udp-numbered`?"),
     ] {
         let (code, all) = place.shrink(&more);

@@ -18,7 +18,7 @@ const SEED: u64 = 7;
 fn options() -> VerifyOptions {
     VerifyOptions {
         claims: CLAIMS.iter().collect(),
-        testbeds: vec![testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_OWN],
+        testbeds: vec![testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_SOCKETS],
         unavailable: Vec::new(),
         cases: None,
         thorough: false,
@@ -73,7 +73,7 @@ fn the_same_seed_gives_the_same_report_here_and_in_another_process() {
 #[test]
 fn every_claim_is_settled_in_both_simulations_and_earned() {
     let of_ours =
-        REPORT.results.iter().filter(|row| row.subject == "ours" && row.outcome != Outcome::Skipped);
+        REPORT.results.iter().filter(|row| row.subject == "faultwire" && row.outcome != Outcome::Skipped);
     let mut settled = BTreeSet::new();
     for row in of_ours {
         let expected = match row.modality {

@@ -31,9 +31,9 @@ pub(super) const SOON: Duration = Duration::from_secs(5);
 /// Whose TCP is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
-    Kernel,
+    Linux,
     /// Our stack, with a bug if one is asked for.
-    Ours(Option<Mutant>),
+    Faultwire(Option<Mutant>),
 }
 
 /// Why a run shows nothing.
@@ -69,8 +69,8 @@ impl Bench {
     ) -> Result<Bench, Trouble> {
         let config = |(v4, v6)| HostConfig::new(v4, v6).with_profile(profile);
         let configs = match subject {
-            Subject::Kernel => vec![config(PEER_ADDR), config(TRIED_ADDR)],
-            Subject::Ours(_) => vec![config(PEER_ADDR)],
+            Subject::Linux => vec![config(PEER_ADDR), config(TRIED_ADDR)],
+            Subject::Faultwire(_) => vec![config(PEER_ADDR)],
         };
         let (lab, hosts) = Lab::start(helper, &configs, None)?;
         let mut hosts = hosts.into_iter();
@@ -78,20 +78,20 @@ impl Bench {
         let LabHost { host: peer, device, .. } = next()?;
         let mut kernel = None;
         let tried_end = match subject {
-            Subject::Kernel => {
+            Subject::Linux => {
                 let LabHost { host, device, .. } = next()?;
                 kernel = Some(host);
                 End::Device(device)
             }
-            Subject::Ours(mutant) => {
+            Subject::Faultwire(mutant) => {
                 let mut config = StackConfig::new(TRIED_ADDR.0, TRIED_ADDR.1);
                 config.mutant = mutant;
                 End::Stack(Box::new(Stack::new(config)))
             }
         };
         let forwarder = Forwarder::start(plan, [(TRIED, tried_end), (PEER, End::Device(device))])?;
-        let tried = match forwarder.our_host(0) {
-            Some(ours) => Host::Ours(ours),
+        let tried = match forwarder.lab_stack(0) {
+            Some(stack) => Host::Stack(stack),
             None => Host::Kernel(kernel.ok_or(LabError::Gone)?),
         };
         Ok(Bench { tried, peer: Host::Kernel(peer), forwarder, lab })

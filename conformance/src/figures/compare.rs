@@ -59,10 +59,10 @@ pub struct Line {
     pub id: &'static str,
     /// What it is.
     pub title: &'static str,
-    /// The kernel's.
-    pub kernel: Option<Value>,
-    /// Ours.
-    pub ours: Option<Value>,
+    /// What Linux does.
+    pub linux: Option<Value>,
+    /// What our stack does.
+    pub faultwire: Option<Value>,
     /// What is to be thought of it.
     pub verdict: Verdict,
     /// Where they differ: what allows it.
@@ -152,8 +152,8 @@ pub fn compare(options: &Options<'_>, progress: &mut dyn Progress) -> Result<Com
             is_asked_for && !is_settled
         };
         let todo: Vec<usize> = (0..ALL.len()).filter(is_open).collect();
-        for (index, [kernel, ours]) in todo.iter().copied().zip(side_by_side(options, &todo, progress)) {
-            for side in [&kernel, &ours] {
+        for (index, [linux, faultwire]) in todo.iter().copied().zip(side_by_side(options, &todo, progress)) {
+            for side in [&linux, &faultwire] {
                 match side {
                     Ok((_, absent)) => unset.clone_from(absent),
                     Err(Trouble::Lab(LabError::Refused(refusal))) => return Err((*refusal).into()),
@@ -164,7 +164,7 @@ pub fn compare(options: &Options<'_>, progress: &mut dyn Progress) -> Result<Com
                 }
             }
             let figures = ALL[index].figures.iter().filter(is_wanted);
-            rounds[index].push(figures.map(|figure| line(figure, &kernel, &ours)).collect());
+            rounds[index].push(figures.map(|figure| line(figure, &linux, &faultwire)).collect());
         }
     }
     progress.end();
@@ -193,7 +193,7 @@ fn most(rounds: Vec<Vec<Line>>) -> Vec<Line> {
 /// Makes experiments, by their index: each for both subjects, and all at once.
 fn side_by_side(options: &Options<'_>, which: &[usize], progress: &mut dyn Progress) -> Vec<[Shown; 2]> {
     progress.begin(which.len() as u64);
-    let subjects = [Subject::Kernel, Subject::Ours(options.mutant)];
+    let subjects = [Subject::Linux, Subject::Faultwire(options.mutant)];
     let halves = |place| subjects.into_iter().enumerate().map(move |(side, subject)| (place, side, subject));
     let all: Vec<_> = (0..which.len()).flat_map(halves).collect();
     for index in which {
@@ -228,7 +228,7 @@ fn run(options: &Options<'_>, experiment: &Experiment, subject: Subject) -> Show
     Ok((Seen::new(&trace, said?), unset))
 }
 
-fn line(figure: &Figure, kernel: &Shown, ours: &Shown) -> Line {
+fn line(figure: &Figure, linux: &Shown, faultwire: &Shown) -> Line {
     let read = |side: &Shown| -> Result<Measured, String> {
         match side {
             Err(trouble) => Err(trouble.to_string()),
@@ -238,16 +238,16 @@ fn line(figure: &Figure, kernel: &Shown, ours: &Shown) -> Line {
             }
         }
     };
-    let (verdict, allowed, why) = match (read(kernel), read(ours)) {
+    let (verdict, allowed, why) = match (read(linux), read(faultwire)) {
         (Ok(one), Ok(two)) if one.value.is_like(&two.value) => (Verdict::Same, None, None),
         (Ok(one), Ok(two)) => match figure.allowed(&one, &two) {
             Some(allowed) => (Verdict::Allowed, Some(allowed), None),
             None => (Verdict::NotExplained, None, None),
         },
-        (Err(why), _) => (Verdict::NotMeasured, None, Some(format!("kernel: {why}"))),
-        (_, Err(why)) => (Verdict::NotMeasured, None, Some(format!("ours: {why}"))),
+        (Err(why), _) => (Verdict::NotMeasured, None, Some(format!("linux: {why}"))),
+        (_, Err(why)) => (Verdict::NotMeasured, None, Some(format!("faultwire: {why}"))),
     };
     let value = |side: &Shown| read(side).ok().map(|measured| measured.value);
     let Figure { id, title, .. } = *figure;
-    Line { id, title, kernel: value(kernel), ours: value(ours), verdict, allowed, why, rounds: 1 }
+    Line { id, title, linux: value(linux), faultwire: value(faultwire), verdict, allowed, why, rounds: 1 }
 }

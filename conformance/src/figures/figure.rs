@@ -49,9 +49,9 @@ pub struct Allowed {
 }
 
 impl Figure {
-    /// The first sentence that allows the kernel's figure and ours.
-    pub(super) fn allowed(&self, kernel: &Measured, ours: &Measured) -> Option<Allowed> {
-        let found = self.sentences.iter().find(|sentence| (sentence.allows)(kernel, ours))?;
+    /// The first sentence that allows Linux's figure and faultwire's.
+    pub(super) fn allowed(&self, linux: &Measured, faultwire: &Measured) -> Option<Allowed> {
+        let found = self.sentences.iter().find(|sentence| (sentence.allows)(linux, faultwire))?;
         Some(Allowed { source: found.source, says: found.says })
     }
 }

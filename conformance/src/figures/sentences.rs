@@ -1,4 +1,4 @@
-//! What allows a figure of the kernel and one of ours to differ: the RFC's sentence in our words, and its
+//! What allows a figure of Linux and one of faultwire to differ: the RFC's sentence in our words, and its
 //! condition.
 //!
 //! A sentence that allowed everything would explain nothing: each condition holds both values to what the
@@ -51,7 +51,7 @@ const WHOLE_SECOND: f64 = 0.95;
 pub(super) const INITIAL_RTO: Sentence = Sentence {
     source: "RFC 6298, section 2.1",
     says: "before a round trip was measured the timeout should be 1 s, and may be anything longer",
-    allows: |kernel, ours| both(seconds(kernel, ours), |wait| wait >= WHOLE_SECOND),
+    allows: |linux, faultwire| both(seconds(linux, faultwire), |wait| wait >= WHOLE_SECOND),
 };
 
 pub(super) const MINIMUM_RTO: Sentence = Sentence {
@@ -60,7 +60,7 @@ pub(super) const MINIMUM_RTO: Sentence = Sentence {
            smaller ones may turn out to do as well",
     // On links of a millisecond: neither may be so short that a delayed acknowledgement would be taken for a
     // loss.
-    allows: |kernel, ours| both(seconds(kernel, ours), |wait| (0.04..=1.3).contains(&wait)),
+    allows: |linux, faultwire| both(seconds(linux, faultwire), |wait| (0.04..=1.3).contains(&wait)),
 };
 
 pub(super) const LINEAR_SYN: Sentence = Sentence {
@@ -68,9 +68,10 @@ pub(super) const LINEAR_SYN: Sentence = Sentence {
     says: "no segment may be repeated earlier than one timeout after its last transmission. That holds for \
            both. The doubling of step 5.5 is part of an algorithm that as a whole is recommended: the kernel \
            leaves it out for its first repeats of a SYN (tcp_syn_linear_timeouts), and doubles after that",
-    allows: |kernel, ours| {
-        ratios(kernel, ours)
-            .is_some_and(|[kernel, ours]| repeats_then_doubles(kernel) && doubles(ours) && !ours.is_empty())
+    allows: |linux, faultwire| {
+        ratios(linux, faultwire).is_some_and(|[linux, faultwire]| {
+            repeats_then_doubles(linux) && doubles(faultwire) && !faultwire.is_empty()
+        })
     },
 };
 
@@ -78,11 +79,11 @@ pub(super) const LOSS_PROBE: Sentence = Sentence {
     source: "RFC 8985, section 7.3",
     says: "where SACK is agreed on, a sender may probe for the loss of the tail of a flight; the probe comes \
            before the timeout, which runs afresh after it: so the second wait is as long as the first",
-    allows: |kernel, ours| {
-        kernel.agreed.sack
-            && ratios(kernel, ours).is_some_and(|[kernel, ours]| {
-                doubles(ours)
-                    && kernel.split_first().is_some_and(|(first, rest)| *first < 2.0 && doubles(rest))
+    allows: |linux, faultwire| {
+        linux.agreed.sack
+            && ratios(linux, faultwire).is_some_and(|[linux, faultwire]| {
+                doubles(faultwire)
+                    && linux.split_first().is_some_and(|(first, rest)| *first < 2.0 && doubles(rest))
             })
     },
 };
@@ -91,84 +92,88 @@ pub(super) const RACK: Sentence = Sentence {
     source: "RFC 8985, sections 3 and 6.2",
     says: "where SACK is agreed on, a sender may tell losses by time, a part of a round trip after a later \
            segment was acknowledged, in place of three duplicates",
-    allows: |kernel, ours| {
-        kernel.agreed.sack
-            && !ours.agreed.sack
-            && counts(kernel, ours).is_some_and(|[kernel, ours]| (1..3).contains(&kernel) && ours == 3)
+    allows: |linux, faultwire| {
+        linux.agreed.sack
+            && !faultwire.agreed.sack
+            && counts(linux, faultwire)
+                .is_some_and(|[linux, faultwire]| (1..3).contains(&linux) && faultwire == 3)
     },
 };
 
 pub(super) const INITIAL_WINDOW: Sentence = Sentence {
     source: "RFC 6928, section 2",
     says: "the initial window may be ten segments, or fewer",
-    allows: |kernel, ours| both(counts(kernel, ours), |segments| (1..=10).contains(&segments)),
+    allows: |linux, faultwire| both(counts(linux, faultwire), |segments| (1..=10).contains(&segments)),
 };
 
 pub(super) const OPTIONS_TAKE_ROOM: Sentence = Sentence {
     source: "RFC 9293, section 3.7.1",
     says: "a segment's data is as much smaller as the options take that the two have agreed on: twelve bytes \
            for timestamps",
-    allows: |kernel, ours| {
+    allows: |linux, faultwire| {
         let room = |side: &Measured| {
             side.agreed.mss.map(|mss| u64::from(mss) - if side.agreed.timestamps { 12 } else { 0 })
         };
-        counts(kernel, ours).is_some_and(|[one, two]| room(kernel) == Some(one) && room(ours) == Some(two))
+        counts(linux, faultwire)
+            .is_some_and(|[one, two]| room(linux) == Some(one) && room(faultwire) == Some(two))
     },
 };
 
 pub(super) const DELAYED_ACK: Sentence = Sentence {
     source: "RFC 9293, section 3.8.6.3",
     says: "an acknowledgement should wait for company, but must not wait for as long as half a second",
-    allows: |kernel, ours| both(seconds(kernel, ours), |wait| wait < 0.5),
+    allows: |linux, faultwire| both(seconds(linux, faultwire), |wait| wait < 0.5),
 };
 
 pub(super) const EVERY_SECOND_SEGMENT: Sentence = Sentence {
     source: "RFC 9293, section 3.8.6.3",
     says: "of full-sized segments at least every second one should be acknowledged, and each one may be",
-    allows: |kernel, ours| both(counts(kernel, ours), |segments| (1..=2).contains(&segments)),
+    allows: |linux, faultwire| both(counts(linux, faultwire), |segments| (1..=2).contains(&segments)),
 };
 
 pub(super) const PROBE_IS_A_SEGMENT: Sentence = Sentence {
     source: "RFC 9293, section 3.8.6.1",
     says: "a closed window is probed with at least one byte of new data, or by sending again: the kernel's \
            probe has the number of the last byte that was acknowledged, and no data",
-    allows: |kernel, ours| counts(kernel, ours).is_some_and(|[kernel, ours]| kernel == 0 && ours == 1),
+    allows: |linux, faultwire| {
+        counts(linux, faultwire).is_some_and(|[linux, faultwire]| linux == 0 && faultwire == 1)
+    },
 };
 
 pub(super) const WINDOW_STEPS: Sentence = Sentence {
     source: "RFC 9293, section 3.8.6.2.2",
     says: "a closed window opens once there is room for a segment, or for half of the buffer if that is \
            less; how much is offered then is left to the receiver",
-    allows: |kernel, ours| {
+    allows: |linux, faultwire| {
         let least = |side: &Measured| side.agreed.mss.map_or(u64::MAX, |mss| u64::from(mss).min(8_000) - 12);
-        counts(kernel, ours).is_some_and(|[one, two]| one >= least(kernel) && two >= least(ours))
+        counts(linux, faultwire).is_some_and(|[one, two]| one >= least(linux) && two >= least(faultwire))
     },
 };
 
 pub(super) const QUOTE_V4: Sentence = Sentence {
     source: "RFC 1122, section 3.2.2",
     says: "an ICMP error quotes the IP header and the first eight bytes behind it, and may quote more",
-    allows: |kernel, ours| both(counts(kernel, ours), |bytes| (28..=1_472).contains(&bytes)),
+    allows: |linux, faultwire| both(counts(linux, faultwire), |bytes| (28..=1_472).contains(&bytes)),
 };
 
 pub(super) const QUOTE_V6: Sentence = Sentence {
     source: "RFC 4443, section 2.4",
     says: "an ICMPv6 error quotes as much as fits without its exceeding 1 280 bytes",
-    allows: |kernel, ours| both(counts(kernel, ours), |bytes| (48..=1_232).contains(&bytes)),
+    allows: |linux, faultwire| both(counts(linux, faultwire), |bytes| (48..=1_232).contains(&bytes)),
 };
 
 pub(super) const OPTIONAL_OPTIONS: Sentence = Sentence {
     source: "RFC 7323, sections 2.2 and 3.2; RFC 2018, section 2",
     says: "a SYN may offer window scaling, timestamps and SACK, and need not: only the maximum segment size \
            is for everybody",
-    allows: |kernel, ours| {
+    allows: |linux, faultwire| {
         let mss = |side: &Measured| match &side.value {
             Value::Text(text) => {
                 text.split(", ").next().filter(|first| first.starts_with("mss ")).map(str::to_owned)
             }
             _ => None,
         };
-        mss(kernel).is_some() && mss(kernel) == mss(ours)
+        mss(linux).is_some() && mss(linux) == mss(faultwire)
     },
 };
 
@@ -199,9 +204,9 @@ mod tests {
     }
 
     #[test]
-    fn linear_repeats_of_ours_are_not_allowed() {
-        let allows = |kernel: &[f64], ours: &[f64]| {
-            (LINEAR_SYN.allows)(&plain(ratios_of(kernel)), &plain(ratios_of(ours)))
+    fn linear_retransmissions_of_faultwire_are_not_allowed() {
+        let allows = |linux: &[f64], faultwire: &[f64]| {
+            (LINEAR_SYN.allows)(&plain(ratios_of(linux)), &plain(ratios_of(faultwire)))
         };
         assert!(allows(&[1.0, 1.0, 1.0, 1.0, 2.0], &[2.0, 2.0]));
         assert!(!allows(&[1.0, 1.0, 1.0, 1.0, 2.0], &[1.0, 1.0]));
@@ -210,10 +215,10 @@ mod tests {
 
     #[test]
     fn what_takes_sack_is_not_allowed_without() {
-        let (kernel, ours) = (ratios_of(&[1.0, 2.1, 1.9]), plain(ratios_of(&[2.0, 2.0, 2.0])));
-        assert!((LOSS_PROBE.allows)(&with_sack(kernel.clone()), &ours));
-        assert!(!(LOSS_PROBE.allows)(&plain(kernel.clone()), &ours));
-        assert!(!(LOSS_PROBE.allows)(&with_sack(kernel.clone()), &plain(kernel)));
+        let (linux, faultwire) = (ratios_of(&[1.0, 2.1, 1.9]), plain(ratios_of(&[2.0, 2.0, 2.0])));
+        assert!((LOSS_PROBE.allows)(&with_sack(linux.clone()), &faultwire));
+        assert!(!(LOSS_PROBE.allows)(&plain(linux.clone()), &faultwire));
+        assert!(!(LOSS_PROBE.allows)(&with_sack(linux.clone()), &plain(linux)));
 
         let three = plain(Value::Count(3));
         assert!((RACK.allows)(&with_sack(Value::Count(1)), &three));
@@ -223,8 +228,8 @@ mod tests {
 
     #[test]
     fn options_explain_their_own_length_only() {
-        let allows = |kernel, ours| {
-            (OPTIONS_TAKE_ROOM.allows)(&with_sack(Value::Count(kernel)), &plain(Value::Count(ours)))
+        let allows = |linux, faultwire| {
+            (OPTIONS_TAKE_ROOM.allows)(&with_sack(Value::Count(linux)), &plain(Value::Count(faultwire)))
         };
         assert!(allows(1448, 1460) && !allows(1440, 1460) && !allows(1448, 1400));
     }

@@ -5,21 +5,21 @@ use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
 use faultwire::Errno;
-use faultwire::lab::{KernelHost, OurHost, WaitError};
+use faultwire::lab::{KernelHost, LabStack, WaitError};
 use faultwire::stack::{Domain, Fd, How, Kind, Protocol, SocketOption};
 
 /// A host's end of the wire, as programs see it.
 #[derive(Clone, Debug)]
 pub(super) enum Host {
     Kernel(KernelHost),
-    Ours(OurHost),
+    Stack(LabStack),
 }
 
 /// A stream socket.
 #[derive(Debug)]
 pub(super) enum Stream {
     Kernel(socket2::Socket),
-    Ours(OurHost, Fd),
+    Stack(LabStack, Fd),
 }
 
 impl Host {
@@ -31,13 +31,13 @@ impl Host {
                 socket.set_tcp_nodelay(true)?;
                 Ok(Stream::Kernel(socket))
             }
-            Host::Ours(host) => {
+            Host::Stack(host) => {
                 let opened = host.call(|stack| {
                     let fd = stack.socket(Domain::Inet, Kind::Stream, Protocol::Default)?;
                     stack.set_option(fd, SocketOption::NoDelay(true))?;
                     Ok::<Fd, Errno>(fd)
                 });
-                Ok(Stream::Ours(host.clone(), opened.ok_or_else(gone)??))
+                Ok(Stream::Stack(host.clone(), opened.ok_or_else(gone)??))
             }
         }
     }
@@ -68,7 +68,7 @@ impl Stream {
     pub(super) fn set_receive_buffer(&self, bytes: usize) -> io::Result<()> {
         match self {
             Stream::Kernel(socket) => socket.set_recv_buffer_size(bytes),
-            Stream::Ours(host, fd) => {
+            Stream::Stack(host, fd) => {
                 let set = host.call(|stack| stack.set_option(*fd, SocketOption::RecvBuffer(bytes)));
                 Ok(set.ok_or_else(gone)??)
             }
@@ -79,7 +79,7 @@ impl Stream {
     pub(super) fn connect(&self, to: SocketAddr, limit: Duration) -> io::Result<()> {
         match self {
             Stream::Kernel(socket) => socket.connect_timeout(&to.into(), limit),
-            Stream::Ours(host, fd) => {
+            Stream::Stack(host, fd) => {
                 match host.call(|stack| stack.connect(*fd, Some(to))).ok_or_else(gone)? {
                     Ok(()) => return Ok(()),
                     Err(Errno::EINPROGRESS) => {}
@@ -104,7 +104,7 @@ impl Stream {
                 socket.bind(&at.into())?;
                 socket.listen(4)
             }
-            Stream::Ours(host, fd) => {
+            Stream::Stack(host, fd) => {
                 let done = host.call(|stack| {
                     stack.bind(*fd, at)?;
                     stack.listen(*fd, 4)
@@ -123,11 +123,11 @@ impl Stream {
                 accepted.set_tcp_nodelay(true)?;
                 Ok(Stream::Kernel(accepted))
             }
-            Stream::Ours(host, fd) => {
+            Stream::Stack(host, fd) => {
                 let (accepted, _) = host.wait(limit, |stack| stack.accept(*fd)).map_err(waited)?;
                 let set = host.call(|stack| stack.set_option(accepted, SocketOption::NoDelay(true)));
                 set.ok_or_else(gone)??;
-                Ok(Stream::Ours(host.clone(), accepted))
+                Ok(Stream::Stack(host.clone(), accepted))
             }
         }
     }
@@ -145,7 +145,7 @@ impl Stream {
                     other => other,
                 }
             }
-            Stream::Ours(host, fd) => match host.call(|stack| stack.send(*fd, data)).ok_or_else(gone)? {
+            Stream::Stack(host, fd) => match host.call(|stack| stack.send(*fd, data)).ok_or_else(gone)? {
                 Err(Errno::EAGAIN) => Ok(0),
                 other => Ok(other?),
             },
@@ -167,7 +167,7 @@ impl Stream {
                 let mut socket = socket;
                 socket.read(&mut buffer)
             }
-            Stream::Ours(host, fd) => host.wait(limit, |stack| stack.recv(*fd, &mut buffer)).map_err(waited),
+            Stream::Stack(host, fd) => host.wait(limit, |stack| stack.recv(*fd, &mut buffer)).map_err(waited),
         }
     }
 
@@ -175,7 +175,7 @@ impl Stream {
     pub(super) fn finish(&self) -> io::Result<()> {
         match self {
             Stream::Kernel(socket) => socket.shutdown(Shutdown::Write),
-            Stream::Ours(host, fd) => {
+            Stream::Stack(host, fd) => {
                 Ok(host.call(|stack| stack.shutdown(*fd, How::Write)).ok_or_else(gone)??)
             }
         }

@@ -16,12 +16,12 @@ impl Comparison {
         let mut table = Table::new();
         table.load_style(NOTHING.header_separator(LineStyle::none().fill('─')));
         table.force_no_tty();
-        table.set_header(["", "kernel", "ours", ""]);
+        table.set_header(["", "linux", "faultwire", ""]);
         for line in &self.figures {
             table.add_row([
                 line.title.to_owned(),
-                shown(&line.kernel),
-                shown(&line.ours),
+                shown(&line.linux),
+                shown(&line.faultwire),
                 mark(line).to_owned(),
             ]);
         }

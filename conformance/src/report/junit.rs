@@ -199,11 +199,11 @@ mod tests {
             ),
             Row {
                 expected_failure: Some("it throws away what was not read"),
-                ..row("tcp/close-flushes", testbed::TURMOIL_OWN, Outcome::Broken)
+                ..row("tcp/close-flushes", testbed::TURMOIL_SOCKETS, Outcome::Broken)
             },
             Row {
                 expected_failure: Some("it has no half-close"),
-                ..row("tcp/half-close", testbed::TURMOIL_OWN, Outcome::Held)
+                ..row("tcp/half-close", testbed::TURMOIL_SOCKETS, Outcome::Held)
             },
             Row {
                 why: Some("a check panicked".to_owned()),

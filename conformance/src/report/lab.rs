@@ -93,7 +93,7 @@ mod tests {
         let settings = LabSettings::of(Profile::Fast, &unset(&["ipv4/tcp_sack"]));
         let options = VerifyOptions {
             claims: vec![Claim::of("tcp/fast-retransmit").expect("a claim")],
-            testbeds: vec![testbed::LAB, testbed::LAB_OURS_CLIENT],
+            testbeds: vec![testbed::LAB, testbed::LAB_FAULTWIRE_CLIENT],
             unavailable: Vec::new(),
             cases: None,
             thorough: false,
@@ -127,7 +127,7 @@ mod tests {
             lab["absent"][0]["skips"].as_array().unwrap().contains(&"tcp/fast-retransmit".into()),
             "{lab}"
         );
-        let table = report.to_table(TableOptions { width: 200, colour: false });
+        let table = report.to_table(TableOptions { width: 200, color: false });
         let page = report.to_html(&[]).unwrap();
         for text in [table, page] {
             assert!(text.contains("profile fast") && text.contains("ipv4/tcp_sack (No such file)"), "{text}");

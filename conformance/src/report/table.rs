@@ -1,5 +1,5 @@
-//! The report as a table that fits a terminal of 80 columns, and below it what failed, what was shown, and
-//! what was not tried.
+//! The report as a table that fits a terminal of 80 columns. Below it: the witnesses, the skipped claims and
+//! the failures.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,42 +16,57 @@ use crate::claim::{CLAIMS, Claim, FAMILIES};
 pub struct TableOptions {
     /// The widest line, in columns.
     pub width: usize,
-    /// Whether colours may be used.
-    pub colour: bool,
+    /// Whether colors may be used.
+    pub color: bool,
 }
 
-/// The least columns of a claim.
+/// The fewest columns for claims before a testbed moves to another table.
 const CLAIM_MIN: usize = 14;
-/// Columns of a number.
-const COUNT_WIDTH: u16 = 6;
-/// The widest word of a cell.
-const CELL_WIDTH: usize = 7;
-/// Testbeds in so many characters stand in front of their claims.
+/// The header of how often a claim's situation occurred.
+const EXERCISED: &str = "exercised";
+/// Columns that the counts take, with the blanks before them: `plans` has numbers of up to six columns.
+const COUNTS: [usize; 2] = [7, EXERCISED.len()];
+/// The longest word of the legend.
+const WORD_WIDTH: usize = "UNWITNESSED".len();
+/// The longest list of testbeds on a line with their claims.
 const HEAD_MAX: usize = 36;
 
-/// Columns that a testbed takes.
-fn bed_width((testbed, subject): &(&str, &str)) -> usize {
-    testbed.len().max(subject.len()).max(CELL_WIDTH)
+/// A column of outcomes.
+#[derive(Clone, Copy)]
+struct Bed {
+    testbed: &'static str,
+    subject: &'static str,
+    /// Of its widest text.
+    width: usize,
 }
 
-/// Columns that testbeds and counts take, with what stands between them.
-fn taken(beds: &[(&str, &str)]) -> usize {
-    beds.iter().map(|bed| bed_width(bed) + 1).sum::<usize>() + 2 * usize::from(COUNT_WIDTH) + 1
+impl Bed {
+    fn is_of(&self, row: &Row) -> bool {
+        (row.testbed, row.subject) == (self.testbed, self.subject)
+    }
+}
+
+/// The header of a testbed's column; a pair of subjects takes two lines.
+fn head(testbed: &str, subject: &str) -> String {
+    format!("{testbed}\n{}", subject.replacen('-', "-\n", 1))
+}
+
+/// Columns that testbeds and counts take, with the blanks between them.
+fn taken(beds: &[Bed]) -> usize {
+    beds.iter().map(|bed| bed.width + 1).sum::<usize>() + COUNTS.iter().sum::<usize>()
 }
 
 /// The testbeds in as few tables as the width allows.
-fn parts<'a>(
-    beds: &'a [(&'static str, &'static str)],
-    width: usize,
-) -> Vec<&'a [(&'static str, &'static str)]> {
+fn parts(beds: &[Bed], width: usize) -> Vec<&[Bed]> {
     let mut parts = Vec::new();
     let mut rest = beds;
     while !rest.is_empty() {
         let fits = |count: &usize| taken(&rest[..*count]) + CLAIM_MIN <= width;
         let count = (1..=rest.len()).rev().find(fits).unwrap_or(1);
         // The subjects of a lab stay together.
-        let begins_lab = |count: &usize| (rest[*count].0 == "lab") && rest[*count - 1].0 != "lab";
-        let count = if count < rest.len() && rest[count].0 == "lab" {
+        let is_lab = |index: usize| rest[index].testbed == "lab";
+        let begins_lab = |count: &usize| is_lab(*count) && !is_lab(*count - 1);
+        let count = if count < rest.len() && is_lab(count) {
             (1..=count).rev().find(begins_lab).unwrap_or(count)
         } else {
             count
@@ -86,12 +101,17 @@ impl Report {
     }
 
     /// The testbeds with their subjects, in the order in which they first appear.
-    fn beds(&self) -> Vec<(&'static str, &'static str)> {
-        let mut beds = Vec::new();
+    fn beds(&self) -> Vec<Bed> {
+        let mut beds: Vec<Bed> = Vec::new();
         for row in &self.results {
-            if !beds.contains(&(row.testbed, row.subject)) {
-                beds.push((row.testbed, row.subject));
+            let cell = word(row).0.len();
+            if let Some(bed) = beds.iter_mut().find(|bed| bed.is_of(row)) {
+                bed.width = bed.width.max(cell);
+                continue;
             }
+            let head = head(row.testbed, row.subject);
+            let width = head.lines().map(str::len).max().unwrap_or(0).max(cell);
+            beds.push(Bed { testbed: row.testbed, subject: row.subject, width });
         }
         beds
     }
@@ -112,41 +132,42 @@ impl Report {
         out: &mut String,
         family: &'static str,
         title: &str,
-        beds: &[(&str, &str)],
+        beds: &[Bed],
         options: TableOptions,
     ) {
         let mut table = Table::new();
         table.load_style(NOTHING.header_separator(LineStyle::none().fill('─')));
-        if options.colour {
+        if options.color {
             table.enforce_styling();
         } else {
             table.force_no_tty();
         }
         let mut header = vec![Cell::new(title).add_attribute(Attribute::Bold)];
-        header.extend(beds.iter().map(|(testbed, subject)| Cell::new(format!("{testbed}\n{subject}"))));
-        header.extend(["plans", "seen"].map(|it| Cell::new(it).set_alignment(CellAlignment::Right)));
+        header.extend(beds.iter().map(|bed| Cell::new(head(bed.testbed, bed.subject))));
+        header.extend(["plans", EXERCISED].map(|it| Cell::new(it).set_alignment(CellAlignment::Right)));
         table.set_header(header);
         for claim in self.claims_of(family) {
-            let is_here = |row: &&Row| beds.contains(&(row.testbed, row.subject));
+            let is_here = |row: &&Row| beds.iter().any(|bed| bed.is_of(row));
             let rows: Vec<&Row> = self.rows_of(claim.id).filter(is_here).collect();
             let mut cells = vec![Cell::new(claim.slug()).set_delimiter('-')];
-            for (testbed, subject) in beds {
-                let row = rows.iter().find(|row| (row.testbed, row.subject) == (testbed, subject));
+            for bed in beds {
+                let row = rows.iter().find(|row| bed.is_of(row));
                 cells.push(row.map_or_else(|| Cell::new(""), |row| cell(row)));
             }
             let plans = rows.iter().map(|row| row.exhaustive + row.random).sum();
-            let seen = rows.iter().map(|row| row.exercised).sum();
-            cells.extend([plans, seen].map(|it| Cell::new(count(it)).set_alignment(CellAlignment::Right)));
+            let exercised = rows.iter().map(|row| row.exercised).sum();
+            cells.extend(
+                [plans, exercised].map(|it| Cell::new(count(it)).set_alignment(CellAlignment::Right)),
+            );
             table.add_row(cells);
         }
         // Every table of a report has the same columns.
-        let beds_widths: Vec<usize> = beds.iter().map(bed_width).collect();
-        let claims = options.width.saturating_sub(taken(beds)).clamp(CLAIM_MIN, 38);
+        let claims = options.width.saturating_sub(taken(beds)).clamp(CLAIM_MIN - 3, 38);
         let fixed =
             |width: usize| ColumnConstraint::Absolute(Width::Fixed(u16::try_from(width).unwrap_or(u16::MAX)));
         let mut constraints = vec![fixed(claims)];
-        constraints.extend(beds_widths.iter().map(|width| fixed(width + 1)));
-        constraints.extend([fixed(usize::from(COUNT_WIDTH) + 1), fixed(usize::from(COUNT_WIDTH))]);
+        constraints.extend(beds.iter().map(|bed| fixed(bed.width + 1)));
+        constraints.extend(COUNTS.map(fixed));
         table.set_constraints(constraints);
         let last = beds.len() + 2;
         for (index, column) in table.column_iter_mut().enumerate() {
@@ -166,29 +187,25 @@ impl Report {
         };
         let mut tell = |given: bool, word: &str, text: &str| {
             if given {
-                paragraph(out, &format!("  {word:CELL_WIDTH$}  "), text, width);
+                paragraph(out, &format!("  {word:WORD_WIDTH$}  "), text, width);
             }
         };
-        tell(has(Outcome::Held), "held", "guaranteed, and nothing that was tried broke it");
-        tell(has(Outcome::Witnessed), "shown", "possible, and a run shows it");
+        tell(has(Outcome::Held), "held", "guaranteed, and no run broke it");
+        tell(has(Outcome::Witnessed), "witnessed", "possible, and a run shows it");
         tell(stands(Standing::ExpectedFailure), "xfail", "an expected failure: it fails as listed");
         tell(has(Outcome::Skipped), "-", "skipped, for the reason below");
         tell(failed(Outcome::Broken), "BROKEN", "guaranteed, but a run breaks it");
-        tell(failed(Outcome::Unwitnessed), "UNSEEN", "possible, but no run shows it");
+        tell(failed(Outcome::Unwitnessed), "UNWITNESSED", "possible, but no run shows it");
         tell(
             failed(Outcome::Unproven),
-            "UNTRIED",
+            "UNPROVEN",
             "the situation never occurred, or planned faults did not fire",
         );
         tell(failed(Outcome::Stalled), "STALLED", "a run reached its limit");
-        tell(
-            has(Outcome::Error),
-            "ERROR",
-            "the suite cannot tell: its own fault, or that of a scenario's program",
-        );
+        tell(has(Outcome::Error), "ERROR", "not settled: a bug in the suite or in a scenario's program");
         tell(stands(Standing::UnexpectedPass), "XPASS", "listed as an expected failure, but does not fail");
-        tell(true, "plans", "fault plans that were run, over the testbeds of the table");
-        tell(true, "seen", "how often the situation occurred that the claim speaks of");
+        tell(true, "plans", "fault plans run, over the testbeds of the table");
+        tell(true, EXERCISED, "how often the situation that the claim describes occurred");
         if let Some(lab) = &self.lab {
             tell(true, "lab", &lab.words());
         }
@@ -197,7 +214,7 @@ impl Report {
         }
     }
 
-    /// The smallest plan for each possible claim that was shown.
+    /// The smallest plan for each possible claim that was witnessed.
     fn witnesses(&self, out: &mut String, width: usize) {
         let mut smallest: BTreeMap<usize, (&Row, usize)> = BTreeMap::new();
         for row in self.results.iter().filter(|row| row.outcome == Outcome::Witnessed) {
@@ -212,7 +229,7 @@ impl Report {
             return;
         }
         out.push('\n');
-        paragraph(out, "", "The smallest plans that show what is possible", width);
+        paragraph(out, "", "The smallest plans that witness what is possible", width);
         let widest = smallest.values().map(|(row, _)| row.claim.len()).max().unwrap_or(0).min(36);
         for (row, _) in smallest.values() {
             let words = row.plan.as_ref().map_or_else(|| "no fault at all".to_owned(), plan);
@@ -236,19 +253,22 @@ impl Report {
         for (why, rows) in reasons {
             paragraph(out, "  ", why, width);
             let mut places: Vec<(Vec<&'static str>, String)> = Vec::new();
-            for (testbed, subject) in self.beds() {
-                let of = |row: &&&Row| (row.testbed, row.subject) == (testbed, subject);
+            for bed in self.beds() {
+                let of = |row: &&&Row| bed.is_of(row);
                 let claims: Vec<&'static str> = rows.iter().filter(of).map(|row| row.claim).collect();
+                let name = format!("{}/{}", bed.testbed, bed.subject);
                 match places.iter_mut().find(|(others, _)| *others == claims) {
                     _ if claims.is_empty() => {}
-                    Some((_, beds)) => *beds += &format!(", {testbed}/{subject}"),
-                    None => places.push((claims, format!("{testbed}/{subject}"))),
+                    Some((_, beds)) => *beds += &format!(", {name}"),
+                    None => places.push((claims, name)),
                 }
             }
             for (claims, beds) in places {
-                let claims = self.summed_up(&claims).join(", ");
-                // Many testbeds have a line of their own.
-                if beds.len() > HEAD_MAX {
+                let claims = self.summed_up(&claims);
+                let widest = claims.iter().map(String::len).max().unwrap_or(0);
+                let claims = claims.join(", ");
+                // A long list of testbeds has a line of its own.
+                if beds.len() > HEAD_MAX || beds.len() + widest + 7 > width {
                     paragraph(out, "    ", &format!("{beds}:"), width);
                     paragraph(out, "      ", &claims, width);
                 } else {
@@ -329,18 +349,19 @@ impl Report {
         paragraph(out, "", &words, width);
     }
 
-    /// How many rows stand how.
+    /// How many rows have each outcome.
     fn tally(&self) -> String {
+        let expected = self.summary.expected_failures;
         format!(
-            "{} held, {} shown, {} expected failures, {} skipped",
+            "{} held, {} witnessed, {expected} expected {}, {} skipped",
             count_of(self, Outcome::Held),
             count_of(self, Outcome::Witnessed),
-            self.summary.expected_failures,
+            if expected == 1 { "failure" } else { "failures" },
             self.summary.skipped,
         )
     }
 
-    /// How all of it stands, in a sentence.
+    /// The verdict in a sentence.
     fn verdict(&self) -> String {
         let count = |wanted: &[Standing]| {
             let rows = self.results.iter().filter(|row| wanted.contains(&row.standing()));
@@ -364,7 +385,7 @@ impl Report {
         }
     }
 
-    /// The verdict and how many rows stand how, in one line: for where the table is not seen.
+    /// The verdict and the tally in one line, for where the table is not shown.
     pub fn to_line(&self) -> String {
         format!("{} {}.", self.verdict(), self.tally())
     }
@@ -382,8 +403,8 @@ fn bed(row: &Row) -> String {
 fn failed_as(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Broken => "is BROKEN",
-        Outcome::Unwitnessed => "is UNSEEN",
-        Outcome::Unproven => "is UNTRIED",
+        Outcome::Unwitnessed => "is UNWITNESSED",
+        Outcome::Unproven => "is UNPROVEN",
         Outcome::Stalled => "STALLED",
         Outcome::Skipped => "is listed as an expected failure, but was SKIPPED",
         Outcome::Held | Outcome::Witnessed | Outcome::Error => "not as claimed",
@@ -391,36 +412,44 @@ fn failed_as(outcome: Outcome) -> &'static str {
 }
 
 fn cell(row: &Row) -> Cell {
-    let (word, colour) = match (row.standing(), row.outcome) {
+    let (word, color) = word(row);
+    Cell::new(word).fg(color)
+}
+
+fn word(row: &Row) -> (&'static str, Color) {
+    match (row.standing(), row.outcome) {
         (Standing::ExpectedFailure, _) => ("xfail", Color::Yellow),
         (Standing::UnexpectedPass, _) => ("XPASS", Color::Red),
         (_, Outcome::Held) => ("held", Color::Green),
-        (_, Outcome::Witnessed) => ("shown", Color::Cyan),
+        (_, Outcome::Witnessed) => ("witnessed", Color::Cyan),
         (Standing::Failed, Outcome::Skipped) => ("SKIPPED", Color::Red),
         (_, Outcome::Skipped) => ("-", Color::DarkGrey),
         (_, Outcome::Broken) => ("BROKEN", Color::Red),
-        (_, Outcome::Unwitnessed) => ("UNSEEN", Color::Red),
-        (_, Outcome::Unproven) => ("UNTRIED", Color::Red),
+        (_, Outcome::Unwitnessed) => ("UNWITNESSED", Color::Red),
+        (_, Outcome::Unproven) => ("UNPROVEN", Color::Red),
         (_, Outcome::Stalled) => ("STALLED", Color::Red),
         (_, Outcome::Error) => ("ERROR", Color::Red),
-    };
-    Cell::new(word).fg(colour)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::Tried;
     use super::*;
     use faultwire_sim::testbed;
 
     #[test]
     fn testbeds_that_do_not_fit_beside_the_others_get_a_table_of_their_own() {
-        let beds: Vec<_> =
-            testbed::ALL.iter().map(|testbed| (testbed.name(), testbed.subject().name)).collect();
+        let row = |testbed| Row::new(&CLAIMS[0], testbed, Outcome::Witnessed);
+        let rows = testbed::ALL.into_iter().map(row).collect();
+        let beds = Report::new(0, rows, Tried::default(), Duration::ZERO).beds();
         let sizes = |width| parts(&beds, width).iter().map(|part| part.len()).collect::<Vec<_>>();
         // The subjects of the lab stay together.
         assert_eq!(sizes(80), [5, 3]);
-        assert_eq!(sizes(90), [5, 3]);
-        assert_eq!(sizes(100), [8]);
+        assert_eq!(sizes(110), [5, 3]);
+        assert_eq!(sizes(120), [8]);
         assert_eq!(sizes(1), [1; 8]);
     }
 }

@@ -61,14 +61,14 @@ const CLAIMS_OF_THE_SAMPLE: [&str; 6] = [
     "tcp/first-send-after-close-succeeds",
 ];
 
-const PLAIN: TableOptions = TableOptions { width: 80, colour: false };
+const PLAIN: TableOptions = TableOptions { width: 80, color: false };
 
 fn table(report: &Report) -> String {
     let text = report.to_table(PLAIN);
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
     }
-    assert!(!text.contains('\u{1b}'), "colour");
+    assert!(!text.contains('\u{1b}'), "color");
     text
 }
 
@@ -83,7 +83,7 @@ fn a_table_of_what_is_as_claimed() {
 fn a_table_of_failures() {
     let known = Row {
         expected_failure: Some("its close throws away what the peer has not read"),
-        ..row("tcp/close-flushes", testbed::TURMOIL_OWN, Outcome::Broken)
+        ..row("tcp/close-flushes", testbed::TURMOIL_SOCKETS, Outcome::Broken)
     };
     let rows = vec![
         Row {
@@ -110,15 +110,17 @@ fn a_table_of_failures() {
 }
 
 #[test]
-fn colour_where_it_is_wanted() {
-    let coloured = sample().to_table(TableOptions { colour: true, ..PLAIN });
-    assert!(coloured.contains('\u{1b}'));
+fn color_where_it_is_wanted() {
+    let colored = sample().to_table(TableOptions { color: true, ..PLAIN });
+    assert!(colored.contains('\u{1b}'));
 }
 
 #[test]
 fn a_known_failure_must_fail() {
-    let known =
-        |outcome| Row { expected_failure: Some("reason"), ..row("tcp/reset", testbed::TURMOIL_OWN, outcome) };
+    let known = |outcome| Row {
+        expected_failure: Some("reason"),
+        ..row("tcp/reset", testbed::TURMOIL_SOCKETS, outcome)
+    };
     let code = |row| Report::new(0, vec![row], Tried::default(), Duration::ZERO).exit_code();
     assert_eq!(code(known(Outcome::Broken)), exit::AS_CLAIMED);
     assert_eq!(code(known(Outcome::Unwitnessed)), exit::AS_CLAIMED);
@@ -127,7 +129,7 @@ fn a_known_failure_must_fail() {
         assert_eq!(code(known(outcome)), exit::CLAIM_FAILED, "{outcome:?}");
     }
     let claim = Claim::of("tcp/reset").expect("a claim");
-    assert_eq!(code(Row::unavailable(claim, testbed::TURMOIL_OWN, "no sockets")), exit::AS_CLAIMED);
+    assert_eq!(code(Row::unavailable(claim, testbed::TURMOIL_SOCKETS, "no sockets")), exit::AS_CLAIMED);
     assert_eq!(code(known(Outcome::Held)), exit::CLAIM_FAILED);
     assert_eq!(code(known(Outcome::Error)), exit::INTERNAL);
     assert_eq!(code(row("tcp/reset", testbed::LOOPBACK, Outcome::Broken)), exit::CLAIM_FAILED);
@@ -155,14 +157,14 @@ fn the_json_contract() {
 #[test]
 fn each_form_of_the_report_states_how_settings_differ_from_the_defaults() {
     let report = |outcome| {
-        let rows = vec![row("tcp/reset", testbed::TURMOIL_OWN, outcome)];
+        let rows = vec![row("tcp/reset", testbed::TURMOIL_SOCKETS, outcome)];
         Report::new(0, rows, Tried::default(), Duration::ZERO)
     };
     let held = report(Outcome::Held);
     let json: serde_json::Value = serde_json::from_str(&held.to_json().unwrap()).unwrap();
     let settings = json["deviations"][0]["settings"].as_array().unwrap();
     assert_eq!(json["deviations"][0]["subject"], "turmoil");
-    assert_eq!(settings.len(), testbed::TURMOIL_OWN.deviations().len());
+    assert_eq!(settings.len(), testbed::TURMOIL_SOCKETS.deviations().len());
     let table = held.to_table(TableOptions { width: 1_000, ..PLAIN });
     let page = held.to_html(&[]).unwrap();
     for setting in settings {
@@ -170,8 +172,8 @@ fn each_form_of_the_report_states_how_settings_differ_from_the_defaults() {
         assert!(table.contains(setting) && page.contains(&setting.replace('\'', "&#39;")), "{setting}");
     }
     assert_eq!(report(Outcome::Skipped).deviations, []);
-    let ours = vec![row("tcp/reset", testbed::VIRTUAL, Outcome::Held)];
-    assert_eq!(Report::new(0, ours, Tried::default(), Duration::ZERO).deviations, []);
+    let rows = vec![row("tcp/reset", testbed::VIRTUAL, Outcome::Held)];
+    assert_eq!(Report::new(0, rows, Tried::default(), Duration::ZERO).deviations, []);
 }
 
 #[test]

@@ -66,7 +66,7 @@ pub(crate) fn tries(page: &str) {
     assert_eq!(rows(&browser), 6);
 
     // A filter, by mouse and keyboard; what is found is told to those who listen.
-    browser.choose("#f-outcome", "shown");
+    browser.choose("#f-outcome", "witnessed");
     assert_eq!(browser.text("#found"), "3 of 6 claims");
     assert_eq!(rows(&browser), 3);
     browser.click("#f-reset");
@@ -91,7 +91,7 @@ pub(crate) fn tries(page: &str) {
     // The command, copied, and pasted where one can see it.
     let command = browser.text("#udp-may-reorder pre");
     assert!(
-        command.starts_with("faultwire replay - --testbed virtual/ours --seed 7 <<'PLAN'\nformat = 1"),
+        command.starts_with("faultwire replay - --testbed virtual/faultwire --seed 7 <<'PLAN'\nformat = 1"),
         "{command}"
     );
     browser.click("#udp-may-reorder .copy");
@@ -114,9 +114,9 @@ pub(crate) fn filters(page: &str) {
         let script = "return document.querySelector(arguments[0]).textContent";
         browser.script(script, json!([choice])).as_str().expect("text").to_owned()
     };
-    assert_eq!(label(&browser, "#f-outcome option[value=shown]"), "◆ shown (3)");
+    assert_eq!(label(&browser, "#f-outcome option[value=witnessed]"), "◆ witnessed (3)");
     assert_eq!(label(&browser, "#f-modality option:nth-child(2)"), "guaranteed (3)");
-    browser.choose("#f-outcome", "shown");
+    browser.choose("#f-outcome", "witnessed");
     assert_eq!(label(&browser, "#f-modality option:nth-child(2)"), "guaranteed (0)");
     let off = "return document.querySelector('#f-modality option:nth-child(2)').disabled";
     assert_eq!(browser.script(off, json!([])), true, "it would leave nothing");
@@ -126,14 +126,14 @@ pub(crate) fn filters(page: &str) {
     browser.wait_until(IS_OPEN, &json!("udp-may-reorder"));
     let hash = browser.script("return location.hash", json!([]));
     let hash = hash.as_str().expect("text");
-    assert!(hash.starts_with("#udp-may-reorder?") && hash.contains("outcome=shown"), "{hash}");
+    assert!(hash.starts_with("#udp-may-reorder?") && hash.contains("outcome=witnessed"), "{hash}");
 
     // Whoever is sent the address sees the same.
     browser.open("data:,");
     browser.open(&(address(&dir.path().join("report.html")) + hash));
     assert_eq!(browser.text("#found"), "1 of 6 claims");
     assert!(browser.is_shown("#udp-may-reorder .body"), "the claim is open");
-    assert_eq!(browser.text("#f-outcome option:checked"), "◆ shown (1)");
+    assert_eq!(browser.text("#f-outcome option:checked"), "◆ witnessed (1)");
     browser.click("#f-reset");
     assert_eq!(browser.text("#found"), "6 of 6 claims");
     let hash = browser.script("return location.hash", json!([]));

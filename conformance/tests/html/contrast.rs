@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Words on what they stand on: 4.5 to 1.
 const WORDS: [&str; 9] =
-    ["--ink", "--soft", "--link", "--held", "--shown", "--xfail", "--skipped", "--bad", "--focus"];
+    ["--ink", "--soft", "--link", "--held", "--witnessed", "--xfail", "--skipped", "--bad", "--focus"];
 /// Words on a ground of their own.
 const MARKED: [(&str, &str); 3] = [("--held", "--held-bg"), ("--xfail", "--xfail-bg"), ("--bad", "--bad-bg")];
 

@@ -1,4 +1,4 @@
-//! Hosts of the real kernel and hosts of ours, with the wire between them, on the real clock.
+//! Hosts of the real kernel and hosts with our stack, with the wire between them, on the real clock.
 //!
 //! A run with unplanned packet loss is discarded and retried up to twice; retries are counted
 //! ([`Run::disturbed`]). So is one in which something planned did not take place
@@ -72,7 +72,7 @@ fn of_the_kernel(scenario: &Scenario, subject: Subject) -> Vec<bool> {
         false => !host.is_client,
     });
     is_server
-        .map(|is_server| if is_server { subject.server } else { subject.client } == Subject::KERNEL.server)
+        .map(|is_server| if is_server { subject.server } else { subject.client } == Subject::LINUX.server)
         .collect()
 }
 
@@ -80,7 +80,7 @@ fn of_the_kernel(scenario: &Scenario, subject: Subject) -> Vec<bool> {
 struct Host {
     name: String,
     addrs: [IpAddr; 2],
-    /// Which of the lab's hosts it is, unless it is one of ours. Those that start in its place follow.
+    /// Which of the lab's hosts it is, unless it has our stack. Those that start in its place follow.
     kernel: Option<usize>,
     /// How often the plan has it start again.
     restarts: u32,

@@ -1,4 +1,4 @@
-//! A host of ours in a lab, on the real clock, as its programs get at it.
+//! How programs use a host with our stack in a lab, on the real clock.
 
 use std::future::Future;
 use std::io;
@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use faultwire::errno::Errno;
-use faultwire::lab::OurHost;
+use faultwire::lab::LabStack;
 use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
 use faultwire::stack::{Fd, HostStack};
@@ -22,10 +22,10 @@ use crate::program::calls_at;
 /// The names and addresses of a run's hosts.
 pub(crate) type Names = Arc<Vec<(String, [IpAddr; 2])>>;
 
-/// A host of ours in a lab in one of its lives.
+/// One incarnation of a host with our stack in a lab.
 #[derive(Clone, Debug)]
 pub(crate) struct LabHost {
-    pub(crate) host: OurHost,
+    pub(crate) host: LabStack,
     pub(crate) log: Log,
     pub(crate) clock: OsNetwork,
     pub(crate) names: Names,

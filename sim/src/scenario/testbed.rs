@@ -7,21 +7,21 @@ use faultwire::fault::FaultPlan;
 use super::Scenario;
 use crate::run::Run;
 
-/// What moves time and packets between the hosts of a scenario, and whose sockets their programs have there.
+/// Moves time and packets between the hosts of a scenario, and says whose sockets their programs use.
 ///
-/// [`testbed`](crate::testbed) has those of this crate. Two are equal if they have the same name and subject.
+/// [`testbed`](crate::testbed) lists those of this crate. Two are equal if they have the same name and subject.
 pub trait Testbed: fmt::Debug + Send + Sync {
-    /// What it is called by: `lab`.
+    /// Its name: `lab`.
     fn name(&self) -> &'static str;
-    /// Whose TCP and UDP is tried.
+    /// Whose TCP and UDP are tested.
     fn subject(&self) -> Subject;
-    /// What it is, in a sentence.
+    /// A one-sentence description.
     fn about(&self) -> &'static str;
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
-    /// Runs a scenario once under a plan. One with faults comes only to a testbed that carries them.
+    /// Runs a scenario once under a plan. Only a testbed that supports faults gets a plan with faults.
     fn run(&self, scenario: &Scenario, plan: &FaultPlan) -> Run;
-    /// Whether this machine has it; if so, what is worth a word.
+    /// Whether this machine offers it; if so, an optional remark.
     ///
     /// # Errors
     /// What is missing, and what would help.
@@ -34,7 +34,7 @@ pub trait Testbed: fmt::Debug + Send + Sync {
     }
 }
 
-/// A testbed, as scenarios hold it.
+/// A reference to a testbed, as scenarios hold it.
 pub type TestbedRef = &'static dyn Testbed;
 
 impl dyn Testbed {
@@ -59,7 +59,7 @@ impl dyn Testbed {
         self.clock() != Clock::Real
     }
 
-    /// Whether time is real, and the packets on the wire are seen, as in a lab: no two runs are the same.
+    /// Whether time is real and packets are traced, as in a lab. No two such runs are identical.
     pub fn is_live(&self) -> bool {
         self.clock() == Clock::Real && self.has(Capability::Packets)
     }
@@ -79,7 +79,7 @@ impl fmt::Display for dyn Testbed + '_ {
     }
 }
 
-/// Why a machine does not have a testbed.
+/// Why a testbed is unavailable on this machine.
 #[derive(Debug, thiserror::Error)]
 #[error("{step}")]
 pub struct Unavailable {
@@ -92,10 +92,10 @@ pub struct Unavailable {
     pub source: Option<io::Error>,
 }
 
-/// Whose TCP and UDP is tried: the client's and the server's.
+/// Whose TCP and UDP are tested: the client's and the server's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject {
-    /// What it is called by: `ours`, or `ours-kernel`.
+    /// Its name: `faultwire`, or `faultwire-linux` for a pair.
     pub name: &'static str,
     /// Whose sockets the clients have.
     pub client: &'static str,
@@ -105,13 +105,13 @@ pub struct Subject {
 
 impl Subject {
     /// This project's stack.
-    pub const OURS: Subject = Subject::both("ours");
+    pub const FAULTWIRE: Subject = Subject::both("faultwire");
     /// The operating system's sockets.
-    pub const KERNEL: Subject = Subject::both("kernel");
+    pub const LINUX: Subject = Subject::both("linux");
     /// turmoil's sockets.
     pub const TURMOIL: Subject = Subject::both("turmoil");
 
-    /// The same on both sides.
+    /// One implementation on both sides.
     pub const fn both(name: &'static str) -> Subject {
         Subject { name, client: name, server: name }
     }
@@ -137,7 +137,7 @@ pub struct Capabilities {
 pub enum Clock {
     /// It jumps from event to event.
     Virtual,
-    /// In steps of so many microseconds, which times of a plan are rounded up to.
+    /// In steps of this many microseconds. A plan's times are rounded up to a step.
     Ticks(u64),
     /// The system's.
     Real,
@@ -153,40 +153,40 @@ impl Clock {
     }
 }
 
-/// What a scenario or a check may need of a testbed.
+/// Something that a scenario or a check may need from a testbed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Capability {
     /// The faults of a plan.
     Faults,
-    /// A trace of the packets as the hosts put them on the wire, and a wire that can hit each.
+    /// A trace of the packets as the hosts send them, and a wire that can apply a fault to each.
     Packets,
-    /// A link whose delay a plan says.
+    /// A link whose delay the plan sets.
     Delay,
-    /// A link whose MTU a plan says.
+    /// A link whose MTU the plan sets.
     Mtu,
     /// Streams.
     Streams,
-    /// Buffers, linger and the like, which a program sets.
+    /// Socket options that a program sets: buffers, linger and the like.
     Options,
-    /// Addresses of IPv6.
+    /// IPv6 addresses.
     Ipv6,
-    /// Hosts that see each other's addresses.
+    /// Hosts that see each other's real addresses.
     Addresses,
-    /// A link that several hosts share, for broadcast and groups.
+    /// A link that several hosts share, for broadcast and multicast.
     Group,
-    /// ICMP errors that reach their host.
+    /// ICMP errors that are delivered to the host they are for.
     Icmp,
     /// Fragments.
     Fragments,
-    /// Packets that reach their host as damaged as the plan has them.
+    /// Packets that arrive corrupted exactly as planned.
     Damage,
     /// Plans that name acknowledgements.
     Acknowledgements,
-    /// The same sequence numbers in each run, so that segments can be made beforehand.
+    /// Identical sequence numbers in every run, so that segments can be built in advance.
     SequenceNumbers,
     /// Seconds in which nothing happens, at no cost.
     Seconds,
-    /// The same of minutes.
+    /// Minutes in which nothing happens, at no cost.
     Minutes,
 }

@@ -125,7 +125,7 @@ fn a_run_leaves_no_program_behind() {
         Ok(())
     });
     for testbed in
-        [testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_OWN, testbed::LOOPBACK, testbed::RELAY]
+        [testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_SOCKETS, testbed::LOOPBACK, testbed::RELAY]
     {
         for _ in 0..10 {
             assert!(holding.clone().on(testbed).run(&FaultPlan::default()).end.is_finished());

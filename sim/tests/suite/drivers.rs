@@ -84,7 +84,7 @@ fn plans() -> Vec<FaultPlan> {
 
 #[test]
 fn the_same_programs_run_on_every_testbed() {
-    for testbed in [testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_OWN, testbed::LOOPBACK] {
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_SOCKETS, testbed::LOOPBACK] {
         let run = echo().on(testbed).run(&FaultPlan::default());
         assert_eq!(run.end, End::Finished, "{testbed}");
         let answers = run.trace.calls_of(run.trace.host("client").unwrap()).count();
@@ -194,11 +194,11 @@ impl Testbed for Calm {
 #[test]
 fn a_scenario_runs_on_a_testbed_from_outside() {
     let calm = echo().on(&Calm);
-    assert_eq!(calm.testbed().to_string(), "calm/ours");
+    assert_eq!(calm.testbed().to_string(), "calm/faultwire");
     assert!(calm.testbed().is_simulated() && calm.testbed() != testbed::VIRTUAL);
     assert_eq!(calm.run(&FaultPlan::default()).end, End::Finished);
     let loss = FaultPlan::new().fault(["client", "server"], Packet::nth(Class::Any, 1), Action::Drop);
     let End::Refused { why, is_trouble } = calm.run(&loss).end else { panic!("it carries no faults") };
-    assert_eq!((why.as_str(), is_trouble), ("the testbed calm/ours carries no faults", false));
+    assert_eq!((why.as_str(), is_trouble), ("the testbed calm/faultwire carries no faults", false));
     assert_eq!(calm.testbed().lacks(Capability::Faults), Some("it is calm here"));
 }

@@ -218,7 +218,7 @@ fn a_stack_that_livelocks_does_not_stop_the_lab() {
             End::Stack(Restless::boxed(StackConfig::new([10, 0, 0, n].into(), v6), livelock))
         });
         let forwarder = Forwarder::start(&plan, [("a", a), ("b", b)]).expect("it starts");
-        let host = forwarder.our_host(0).expect("a stack");
+        let host = forwarder.lab_stack(0).expect("a stack");
         for _ in 0..10 {
             let sent = host.call(|stack| {
                 let fd = stack.socket(Domain::Inet, Kind::Datagram, Protocol::Default)?;

@@ -159,7 +159,7 @@ fn two_responders_soon_leave_each_other_alone() {
 
 #[test]
 fn tcp_programs_run_on_every_testbed_that_carries_streams() {
-    for testbed in [testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_OWN, testbed::LOOPBACK] {
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_SOCKETS, testbed::LOOPBACK] {
         let run = scenario("tcp programs")
             .on(testbed)
             .server(|net| async move {

@@ -59,11 +59,12 @@ fn a_client_may_choose_where_it_connects_from() {
         let run = chosen.run(&FaultPlan::default());
         assert!(run.end.is_finished(), "{testbed}: {:?}", run.end);
     }
-    let lacking = scenario("lacking").on(testbed::TURMOIL_OWN).server(echo).client(|net: Net| async move {
-        let none = net.connect_from("0.0.0.0:5000", "server:7000", &[]).await;
-        assert_eq!(none.map(drop).map_err(|error| Errno::of(&error)), Err(Some(Errno::ENOPROTOOPT)));
-        Ok(())
-    });
+    let lacking =
+        scenario("lacking").on(testbed::TURMOIL_SOCKETS).server(echo).client(|net: Net| async move {
+            let none = net.connect_from("0.0.0.0:5000", "server:7000", &[]).await;
+            assert_eq!(none.map(drop).map_err(|error| Errno::of(&error)), Err(Some(Errno::ENOPROTOOPT)));
+            Ok(())
+        });
     let run = lacking.run(&FaultPlan::default());
     assert!(run.end.is_finished(), "{:?}", run.end);
 }

@@ -10,7 +10,7 @@ use faultwire_sim::{End, Net, NetStream, Result, Settings, handled, scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const TESTBEDS: [TestbedRef; 4] =
-    [testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_OWN, testbed::LOOPBACK];
+    [testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_SOCKETS, testbed::LOOPBACK];
 
 /// A server that starts a task for its connection, and a client that is content with whatever it reads.
 fn end<F, Fut>(testbed: TestbedRef, serve: F) -> End
@@ -125,7 +125,7 @@ fn a_panic_in_one_run_is_not_told_of_the_next() {
 
 #[test]
 fn a_program_that_only_yields_is_stopped() {
-    for testbed in [testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_OWN] {
+    for testbed in [testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_SOCKETS] {
         let mut settings = Settings::default();
         settings.polls_max = 100_000;
         let scenario = scenario("only yields").on(testbed).settings(settings).client(|_| async {

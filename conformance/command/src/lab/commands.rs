@@ -9,7 +9,7 @@ use super::hosts::addresses;
 /// What stands for an address in a command.
 const PLACEHOLDERS: [&str; 2] = ["server", "client"];
 
-/// Reads a command from the command line: a placeholder that is nearly one of ours is a slip.
+/// Reads a command from the command line: a placeholder that is nearly a known one is an error.
 ///
 /// Other words in braces are the command's own (`awk '{print}'`), and so is `${server}`, a variable of the
 /// shell.

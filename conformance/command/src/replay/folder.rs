@@ -1,4 +1,4 @@
-//! `faultwire replay --all`: every plan of a folder, an entry for each.
+//! `faultwire replay --all`: replays every plan of a folder.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -20,24 +20,24 @@ use faultwire_conformance::exit;
 use faultwire_conformance::progress::Progress as _;
 use faultwire_conformance::report::{harmless, paragraph};
 
-/// What became of a plan.
+/// The result of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Became {
-    /// It shows the possible claim that it is a witness of.
+    /// It still witnesses its possible claim.
     Shows,
-    /// A guaranteed claim that it once broke holds.
+    /// The guaranteed claim that it once broke now holds.
     Held,
-    /// It names no claim, and nothing is wrong with its run.
+    /// It names no claim, and its run ended well.
     Fine,
-    /// It does not show its claim any more.
+    /// It no longer witnesses its claim.
     Gone,
     /// It breaks a guaranteed claim, its own or another.
     Broken,
-    /// Its run came to no good end, or something planned did not take place.
+    /// Its run failed or stalled, or a planned fault was not applied.
     Failed,
-    /// The testbed does not run it, or cannot tell.
+    /// The testbed cannot run it or cannot judge it.
     Skipped,
-    /// It could not be run, though the testbed carries it: nobody knows what it would have shown.
+    /// The testbed supports it, but the run could not be made, so its result is unknown.
     Undone,
     /// The file is wrong.
     Wrong,
@@ -58,10 +58,10 @@ impl Became {
 
     fn words(self) -> &'static str {
         match self {
-            Became::Shows => "still shows it",
-            Became::Held => "does not break it any more",
+            Became::Shows => "still witnesses it",
+            Became::Held => "no longer breaks it",
             Became::Fine => "ended well",
-            Became::Gone => "does NOT show it any more",
+            Became::Gone => "NO LONGER witnesses it",
             Became::Broken => "BROKEN",
             Became::Failed => "FAILED",
             Became::Skipped => "skipped",
@@ -70,12 +70,12 @@ impl Became {
         }
     }
 
-    /// The same of several.
+    /// Like `words`, but for a count of plans.
     fn counted(self, count: usize) -> String {
         let words = match self {
-            Became::Shows => "still shown",
-            Became::Held => "not broken any more",
-            Became::Gone => "NOT shown any more",
+            Became::Shows => "still witnessed",
+            Became::Held => "no longer broken",
+            Became::Gone => "NO LONGER witnessed",
             _ => self.words(),
         };
         format!("{count} {words}")
@@ -87,7 +87,7 @@ struct Line {
     name: String,
     claim: Option<&'static str>,
     result: Became,
-    /// In what way, or why.
+    /// How it showed, or why not.
     how: String,
 }
 
@@ -110,7 +110,7 @@ pub(super) fn run(folder: &Path, testbed: TestbedRef, seed: u64) -> Result<u8, C
                 let line = replayed(path, &name, testbed, seed, &token);
                 bar.ran(1);
                 bar.done(&name);
-                // What was ended before its time says nothing.
+                // A canceled run proves nothing.
                 (!token.is_cancelled() || line.result != Became::Skipped).then_some(line)
             })
             .collect();
@@ -179,7 +179,7 @@ fn replayed(path: &Path, name: &str, testbed: TestbedRef, seed: u64, token: &Can
     }
 }
 
-/// What became of each plan, what it is, and beneath that how it showed: within so many columns.
+/// Lists each plan with its result and the reason, in lines of at most `width` columns.
 fn list(lines: &[Line], testbed: TestbedRef, width: usize) -> String {
     let results = lines.iter().map(|line| line.result.words().chars().count()).max().unwrap_or(0);
     let mut out = String::new();
@@ -202,7 +202,7 @@ fn list(lines: &[Line], testbed: TestbedRef, width: usize) -> String {
     out
 }
 
-/// A wrong file first: nobody knows what it would have shown.
+/// A wrong file outweighs all else: its result is unknown.
 fn exit_code(lines: &[Line]) -> u8 {
     let any = |of: &[Became]| lines.iter().any(|line| of.contains(&line.result));
     if any(&[Became::Wrong]) {

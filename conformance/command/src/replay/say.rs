@@ -1,4 +1,4 @@
-//! What a replayed run comes to, in words.
+//! Describes the result of a replayed run.
 
 use std::fmt::Write as _;
 
@@ -18,7 +18,7 @@ fn times(count: u64) -> String {
 /// How a run ended.
 pub(crate) fn end(end: &End) -> String {
     match end {
-        End::Finished => "every client came to its end".to_owned(),
+        End::Finished => "every client finished".to_owned(),
         End::Failed { host: Some(host), message } => format!("the program on {host} failed: {message}"),
         End::Failed { host: None, message } => format!("an invariant failed: {message}"),
         End::Stalled { limit, sockets } => {
@@ -37,7 +37,7 @@ pub(super) enum Wrong {
     Fails(String),
 }
 
-/// What is wrong with a run, whatever its plan was to show.
+/// What is wrong with a run, whatever its plan was meant to show.
 pub(super) fn wrong(replayed: &Replayed) -> Option<Wrong> {
     let run = &replayed.run;
     let broken = replayed.seen.iter().find_map(|(claim, seen)| match &seen.verdict {
@@ -55,8 +55,8 @@ pub(super) fn wrong(replayed: &Replayed) -> Option<Wrong> {
     (fired < planned).then(|| Wrong::Fails(format!("{fired} of {planned} faults and events took place")))
 }
 
-/// How the run ended, what fired, what the checks saw, and whether it still shows what its plan was found to
-/// show; whether all of that is as claimed.
+/// Writes how the run ended, which faults fired, what the checks saw, and whether the plan still shows what it
+/// was found to show. Returns whether all of that is as claimed.
 pub(super) fn conclusion(
     out: &mut String,
     replayed: &Replayed,
@@ -70,8 +70,8 @@ pub(super) fn conclusion(
     let planned = run.fired.faults.len() + run.fired.events.len();
     let _ = writeln!(out, "fired     {} of {planned} faults and events", run.fired.count());
     if !run.fired.all() {
-        let why = "what did not fire never met its packet: that was not sent, or was lost before, or hit by \
-                   another fault already, or has no such bit";
+        let why = "a fault that did not fire never met its packet: the packet was not sent, was lost before, \
+                   was hit by another fault, or has no such bit";
         paragraph(out, "          ", why, width);
     }
     for (claim, seen) in &replayed.seen {
@@ -79,9 +79,9 @@ pub(super) fn conclusion(
             Verdict::Fine if seen.exercised == 0 => {
                 "not exercised: the run has no case that its check counts".to_owned()
             }
-            Verdict::Fine if claim.modality == Modality::Possible => "not shown by this run".to_owned(),
+            Verdict::Fine if claim.modality == Modality::Possible => "not witnessed by this run".to_owned(),
             Verdict::Fine => format!("held, its situation occurred {}", times(seen.exercised)),
-            Verdict::Witnessed(how) => format!("shown: {how}"),
+            Verdict::Witnessed(how) => format!("witnessed: {how}"),
             Verdict::Broken(how) => format!("BROKEN: {how}"),
         };
         paragraph(out, &format!("  {}  ", claim.id), &verdict, width);
@@ -89,19 +89,18 @@ pub(super) fn conclusion(
     let fine = wrong(replayed).is_none();
     let Some(claim) = given.claim else { return fine };
     let verb = match claim.modality {
-        Modality::Possible => "show",
-        Modality::Guaranteed => "break",
+        Modality::Possible => "witnesses",
+        Modality::Guaranteed => "breaks",
     };
     let (said, as_claimed) = match replayed.still(claim, given.study, testbed) {
         Still::Shows(how) => {
-            (format!("still {verb}s it: {}: {how}", claim.id), claim.modality == Modality::Possible)
+            (format!("still {verb} it: {}: {how}", claim.id), claim.modality == Modality::Possible)
         }
         // What was broken once and holds now is as claimed.
-        Still::Gone(why) => (
-            format!("does NOT {verb} it any more: {}: {why}", claim.id),
-            claim.modality == Modality::Guaranteed,
-        ),
-        Still::CannotTell(why) => (format!("cannot tell whether it {verb}s {}: {why}", claim.id), false),
+        Still::Gone(why) => {
+            (format!("NO LONGER {verb} it: {}: {why}", claim.id), claim.modality == Modality::Guaranteed)
+        }
+        Still::CannotTell(why) => (format!("cannot tell whether it {verb} {}: {why}", claim.id), false),
     };
     out.push('\n');
     paragraph(out, "", &said, width);

@@ -1,11 +1,11 @@
-//! A host of the kernel and a host of ours, for a test.
+//! A host of the kernel and a host with our stack, for a test.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::Command;
 use std::time::Duration;
 
 use faultwire::fault::{FaultPlan, Link, LinkNumbers};
-use faultwire::lab::{Device, DeviceKind, End, Forwarder, HostConfig, KernelHost, Lab, LabError, OurHost};
+use faultwire::lab::{Device, DeviceKind, End, Forwarder, HostConfig, KernelHost, Lab, LabError, LabStack};
 use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
 use faultwire::stack::{Domain, Stack, StackConfig};
@@ -16,10 +16,10 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 /// Both families, for tests that are the same in both.
 pub(crate) const FAMILIES: [Domain; 2] = [Domain::Inet, Domain::Inet6];
 
-/// Two hosts, called `ours` and `kernel` in plans and traces.
+/// Two hosts, called `faultwire` and `linux` in plans and traces.
 #[derive(Debug)]
 pub(crate) struct Bench {
-    pub(crate) ours: OurHost,
+    pub(crate) faultwire: LabStack,
     pub(crate) kernel: KernelHost,
     pub(crate) forwarder: Forwarder,
     plan: FaultPlan,
@@ -89,17 +89,17 @@ impl Bench {
         Bench::with(plan, kernel_config())
     }
 
-    /// The same with other settings of the kernel.
+    /// Like `new`, with other settings of the kernel.
     pub(crate) fn with(plan: &FaultPlan, mut config: HostConfig) -> Option<Bench> {
         config.mtu = plan.link.numbers().mtu;
         let mut own =
             StackConfig::new(Ipv4Addr::new(10, 70, 0, 1), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1));
         own.mtu = config.mtu;
         let (lab, kernel, device) = lab(config)?;
-        let ends = [("ours", End::Stack(Box::new(Stack::new(own)))), ("kernel", End::Device(device))];
+        let ends = [("faultwire", End::Stack(Box::new(Stack::new(own)))), ("linux", End::Device(device))];
         let forwarder = Forwarder::start(plan, ends).expect("the plan can be carried out");
-        let ours = forwarder.our_host(0).expect("the first end is a stack");
-        Some(Bench { ours, kernel, forwarder, plan: plan.clone(), _lab: lab })
+        let faultwire = forwarder.lab_stack(0).expect("the first end is a stack");
+        Some(Bench { faultwire, kernel, forwarder, plan: plan.clone(), _lab: lab })
     }
 
     /// The end of a test: nothing may have been lost outside of the plan, and all of the plan has taken

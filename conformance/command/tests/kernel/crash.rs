@@ -13,7 +13,8 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::bench::helper;
 
-const SUBJECTS: [TestbedRef; 3] = [testbed::LAB, testbed::LAB_OURS_CLIENT, testbed::LAB_OURS_SERVER];
+const SUBJECTS: [TestbedRef; 3] =
+    [testbed::LAB, testbed::LAB_FAULTWIRE_CLIENT, testbed::LAB_FAULTWIRE_SERVER];
 
 /// Whether this machine has a lab; says why not.
 fn is_here() -> bool {

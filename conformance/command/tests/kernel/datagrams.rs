@@ -5,7 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 
 use faultwire::Errno;
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
-use faultwire::lab::{KernelHost, OurHost, WaitError};
+use faultwire::lab::{KernelHost, LabStack, WaitError};
 use faultwire::stack::{Domain, Fd, Kind, Protocol};
 
 use crate::bench::{Bench, FAMILIES, LIMIT, kernel_addr, no_faults, our_addr};
@@ -18,8 +18,8 @@ fn kernel_socket(kernel: &KernelHost, family: Domain, port: u16) -> UdpSocket {
     socket.into()
 }
 
-fn our_socket(ours: &OurHost, family: Domain, port: u16) -> Fd {
-    let opened = ours.call(|stack| {
+fn our_socket(host: &LabStack, family: Domain, port: u16) -> Fd {
+    let opened = host.call(|stack| {
         let fd = stack.socket(family, Kind::Datagram, Protocol::Default)?;
         stack.bind(fd, SocketAddr::new(our_addr(family), port))?;
         Ok::<Fd, Errno>(fd)
@@ -32,9 +32,9 @@ fn bytes(length: usize) -> Vec<u8> {
     (0..length).map(|index| (index % 251) as u8).collect()
 }
 
-fn our_receive(ours: &OurHost, fd: Fd) -> (Vec<u8>, SocketAddr) {
+fn our_receive(host: &LabStack, fd: Fd) -> (Vec<u8>, SocketAddr) {
     let mut buffer = vec![0; 65_536];
-    let received = ours.wait(LIMIT, |stack| stack.recv_from(fd, &mut buffer)).expect("a datagram comes");
+    let received = host.wait(LIMIT, |stack| stack.recv_from(fd, &mut buffer)).expect("a datagram comes");
     buffer.truncate(received.len);
     (buffer, received.from)
 }
@@ -44,16 +44,16 @@ fn datagrams_of_all_sizes_go_both_ways() {
     let Some(bench) = Bench::new(&no_faults()) else { return };
     for family in FAMILIES {
         let theirs = kernel_socket(&bench.kernel, family, 7000);
-        let own = our_socket(&bench.ours, family, 7001);
+        let own = our_socket(&bench.faultwire, family, 7001);
         let our_side = SocketAddr::new(our_addr(family), 7001);
         let their_side = SocketAddr::new(kernel_addr(family), 7000);
         // Empty; one packet, the largest one packet, the smallest two, many.
         for length in [0, 1, 1_000, 1_452, 1_453, 1_472, 1_473, 9_000, 65_507] {
             let data = bytes(length);
             assert_eq!(theirs.send_to(&data, our_side).expect("it is sent"), length);
-            assert_eq!(our_receive(&bench.ours, own), (data.clone(), their_side), "{family:?} {length}");
+            assert_eq!(our_receive(&bench.faultwire, own), (data.clone(), their_side), "{family:?} {length}");
 
-            bench.ours.wait(LIMIT, |stack| stack.send_to(own, &data, their_side)).expect("it is sent");
+            bench.faultwire.wait(LIMIT, |stack| stack.send_to(own, &data, their_side)).expect("it is sent");
             let mut buffer = vec![0; 65_536];
             let (got, from) = theirs.recv_from(&mut buffer).expect("a datagram comes");
             assert!(
@@ -75,11 +75,11 @@ fn a_closed_port_is_told_of_both_ways() {
         let refused = theirs.recv(&mut [0; 8]).expect_err("nobody is there");
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused, "{family:?}");
 
-        let own = our_socket(&bench.ours, family, 7001);
+        let own = our_socket(&bench.faultwire, family, 7001);
         let nobody = Some(SocketAddr::new(kernel_addr(family), 9));
-        bench.ours.call(|stack| stack.connect(own, nobody)).expect("it runs").expect("an address");
-        bench.ours.call(|stack| stack.send(own, b"anybody?")).expect("it runs").expect("it is sent");
-        let refused = bench.ours.wait(LIMIT, |stack| stack.recv(own, &mut [0; 8]));
+        bench.faultwire.call(|stack| stack.connect(own, nobody)).expect("it runs").expect("an address");
+        bench.faultwire.call(|stack| stack.send(own, b"anybody?")).expect("it runs").expect("it is sent");
+        let refused = bench.faultwire.wait(LIMIT, |stack| stack.recv(own, &mut [0; 8]));
         assert_eq!(refused, Err(WaitError::Failed(Errno::ECONNREFUSED)), "{family:?}");
     }
     bench.close();
@@ -118,15 +118,15 @@ fn the_kernel_pings_our_stack() {
 /// fifth comes damaged (and is thrown away by the kernel's checksum).
 #[test]
 fn a_plan_is_carried_out() {
-    let fault = |nth, action| Fault::new(["ours", "kernel"], Packet::nth(Class::Datagram, nth), action);
+    let fault = |nth, action| Fault::new(["faultwire", "linux"], Packet::nth(Class::Datagram, nth), action);
     let faults =
         vec![fault(2, Action::Drop), fault(4, Action::Duplicate), fault(5, Action::CorruptBits(vec![240]))];
     let Some(bench) = Bench::new(&FaultPlan { faults, ..no_faults() }) else { return };
     let theirs = kernel_socket(&bench.kernel, Domain::Inet, 7000);
-    let own = our_socket(&bench.ours, Domain::Inet, 7001);
+    let own = our_socket(&bench.faultwire, Domain::Inet, 7001);
     let to = SocketAddr::new(kernel_addr(Domain::Inet), 7000);
     for number in 1..=6_u8 {
-        bench.ours.wait(LIMIT, |stack| stack.send_to(own, &[number; 4], to)).expect("it is sent");
+        bench.faultwire.wait(LIMIT, |stack| stack.send_to(own, &[number; 4], to)).expect("it is sent");
     }
     let mut came = Vec::new();
     let mut buffer = [0; 8];

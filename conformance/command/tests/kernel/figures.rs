@@ -1,4 +1,4 @@
-//! The kernel's figures beside ours, and bugs of ours that the comparison must notice.
+//! Linux's figures beside faultwire's, and bugs of our stack that the comparison must notice.
 
 use std::path::Path;
 use std::process::Command;
@@ -39,7 +39,7 @@ fn every_difference_from_the_kernel_is_allowed() {
         assert_eq!(measured, names().collect::<Vec<_>>());
         // Of a line that says allowed, the sentence is there, and the values differ.
         for line in comparison.figures.iter().filter(|line| line.verdict == Verdict::Allowed) {
-            assert!(line.allowed.is_some() && line.kernel != line.ours, "{line:?}");
+            assert!(line.allowed.is_some() && line.linux != line.faultwire, "{line:?}");
         }
     }
 }
@@ -57,7 +57,7 @@ const BUGS: [(&str, &str); 8] = [
 ];
 
 #[test]
-fn a_bug_of_ours_is_a_difference_that_nothing_allows() {
+fn a_bug_of_our_stack_is_a_difference_that_nothing_allows() {
     let lines: Vec<Option<Line>> = thread::scope(|scope| {
         let running: Vec<_> = BUGS
             .iter()
@@ -74,11 +74,11 @@ fn a_bug_of_ours_is_a_difference_that_nothing_allows() {
     });
     for ((bug, figure), line) in BUGS.iter().zip(lines) {
         let Some(line) = line else { return };
-        let Line { id, kernel, ours, verdict, why, .. } = &line;
-        eprintln!("{bug}: {id}: kernel {kernel:?}, ours {ours:?}: {verdict:?} {why:?}");
+        let Line { id, linux, faultwire, verdict, why, .. } = &line;
+        eprintln!("{bug}: {id}: linux {linux:?}, faultwire {faultwire:?}: {verdict:?} {why:?}");
         assert_eq!((line.id, line.rounds), (*figure, 3), "it is measured three times before it counts");
-        // The kernel's side was measured: it is ours that fails.
-        assert!(line.kernel.is_some(), "{bug}: {line:?}");
+        // Linux was measured: our stack fails.
+        assert!(line.linux.is_some(), "{bug}: {line:?}");
     }
 }
 
@@ -105,6 +105,6 @@ fn a_comparison_is_json_with_a_version() {
     assert_eq!((json["format"].as_u64(), json["profile"].as_str()), (Some(1), Some("fast")));
     let figures = json["figures"].as_array().expect("a list");
     assert_eq!(figures.len(), 2);
-    assert_eq!(figures[1]["kernel"], serde_json::json!({ "text": "port unreachable" }));
+    assert_eq!(figures[1]["linux"], serde_json::json!({ "text": "port unreachable" }));
     assert_eq!(figures[1]["verdict"], "same");
 }

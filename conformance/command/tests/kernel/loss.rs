@@ -51,7 +51,7 @@ fn a_run_that_lost_packets_outside_of_its_plan_is_made_again_twice_at_most() {
     if !is_here() {
         return;
     }
-    for testbed in [testbed::LAB, testbed::LAB_OURS_CLIENT, testbed::LAB_OURS_SERVER] {
+    for testbed in [testbed::LAB, testbed::LAB_FAULTWIRE_CLIENT, testbed::LAB_FAULTWIRE_SERVER] {
         for lossy in 0..=2 {
             let run = run(&format!("lossy {lossy} {testbed}"), testbed, lossy);
             assert!(run.end.is_finished(), "{testbed}: {:?}", run.end);

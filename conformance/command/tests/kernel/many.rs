@@ -52,7 +52,7 @@ fn plan(seed: u64) -> FaultPlan {
     let mut draw = |below: usize| drawn.next().unwrap_or(0) % below;
     let mut faults: Vec<Fault> = Vec::new();
     for _ in 0..=draw(3) {
-        let (from, to) = if draw(2) == 0 { ("ours", "kernel") } else { ("kernel", "ours") };
+        let (from, to) = if draw(2) == 0 { ("faultwire", "linux") } else { ("linux", "faultwire") };
         let (class, most) = match draw(16) {
             0 | 1 => (Class::Syn, 1),
             2 => (Class::Fin, 1),
@@ -80,8 +80,8 @@ fn plan(seed: u64) -> FaultPlan {
 /// Who is tried with whom.
 #[derive(Clone, Copy, Debug)]
 enum Pairing {
-    OursToKernel,
-    KernelToOurs,
+    FaultwireToLinux,
+    LinuxToFaultwire,
     KernelToKernel,
 }
 
@@ -111,15 +111,15 @@ const REPEATS: usize = 2;
 
 #[test]
 fn many_transfers_from_our_client_to_the_kernel() {
-    many_transfers(Pairing::OursToKernel);
+    many_transfers(Pairing::FaultwireToLinux);
 }
 
 #[test]
 fn many_transfers_from_the_kernel_to_our_server() {
-    many_transfers(Pairing::KernelToOurs);
+    many_transfers(Pairing::LinuxToFaultwire);
 }
 
-/// Two hosts of the kernel, under the same plans; `ours` is one of the two here.
+/// Two hosts of the kernel, under the same plans; `faultwire` is one of the two here.
 #[test]
 fn many_transfers_from_kernel_to_kernel() {
     many_transfers(Pairing::KernelToKernel);
@@ -171,8 +171,8 @@ fn transfer(pairing: Pairing, plan: &FaultPlan, family: Domain, profile: Profile
     let config = kernel_config().with_profile(profile);
     let client = match pairing {
         Pairing::KernelToKernel => return between_kernels(plan, family, config),
-        Pairing::OursToKernel => Client::Ours,
-        Pairing::KernelToOurs => Client::Kernel,
+        Pairing::FaultwireToLinux => Client::Faultwire,
+        Pairing::LinuxToFaultwire => Client::Linux,
     };
     let bench = Bench::with(plan, config).expect("the machine has allowed one");
     let (own, theirs) = connection(&bench, (client, family), &[], |_| {});
@@ -194,7 +194,7 @@ fn between_kernels(plan: &FaultPlan, family: Domain, config: HostConfig) -> Ran 
     other.settings.clone_from(&config.settings);
     let (_lab, hosts) = Lab::start(helper(), &[other, config], None).expect("the machine has allowed one");
     let [one, two] = <[LabHost; 2]>::try_from(hosts).expect("two were asked for");
-    let ends = [("ours", End::Device(one.device)), ("kernel", End::Device(two.device))];
+    let ends = [("faultwire", End::Device(one.device)), ("linux", End::Device(two.device))];
     let forwarder = Forwarder::start(plan, ends).expect("the plan can be carried out");
     let addr = SocketAddr::new(if family == Domain::Inet { v4.into() } else { v6.into() }, 7000);
     let socket = |host: &KernelHost| {
@@ -257,7 +257,7 @@ fn many_labs_leave_nothing() {
     }
     let one = || {
         let bench = Bench::new(&no_faults()).expect("the machine has allowed one");
-        let (own, theirs) = connection(&bench, (Client::Ours, Domain::Inet), &[], |_| {});
+        let (own, theirs) = connection(&bench, (Client::Faultwire, Domain::Inet), &[], |_| {});
         exchange(&own, &theirs, LENGTH);
         bench.close();
     };

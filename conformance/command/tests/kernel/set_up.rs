@@ -12,7 +12,7 @@ use crate::bench::{Bench, helper, kernel_config, lab, no_faults, pause};
 fn an_idle_link_is_silent() {
     let Some(bench) = Bench::new(&no_faults()) else { return };
     pause(Duration::from_millis(1_500));
-    assert_eq!(bench.forwarder.trace().text(), "hosts ours kernel\n");
+    assert_eq!(bench.forwarder.trace().text(), "hosts faultwire linux\n");
     bench.close();
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use faultwire::Errno;
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
-use faultwire::lab::{OurHost, WaitError};
+use faultwire::lab::{LabStack, WaitError};
 use faultwire::packet::Transport;
 use faultwire::stack::{Domain, Fd, How, Kind, Protocol, SocketOption};
 use faultwire::trace::{Event, What};
@@ -22,15 +22,15 @@ const MEBIBYTE: usize = 1 << 20;
 /// Who opens the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Client {
-    Ours,
-    Kernel,
+    Faultwire,
+    Linux,
 }
 
 pub(crate) const CASES: [(Client, Domain); 4] = [
-    (Client::Ours, Domain::Inet),
-    (Client::Kernel, Domain::Inet),
-    (Client::Ours, Domain::Inet6),
-    (Client::Kernel, Domain::Inet6),
+    (Client::Faultwire, Domain::Inet),
+    (Client::Linux, Domain::Inet),
+    (Client::Faultwire, Domain::Inet6),
+    (Client::Linux, Domain::Inet6),
 ];
 
 /// Bytes that tell where they belong: a repetition after 2^16 bytes or so would hide a segment in the wrong
@@ -55,19 +55,19 @@ fn fresh_port() -> u16 {
 
 /// A socket of our stack.
 #[derive(Debug)]
-pub(crate) struct Ours<'a> {
-    host: &'a OurHost,
+pub(crate) struct StackSocket<'a> {
+    host: &'a LabStack,
     fd: Fd,
 }
 
-impl<'a> Ours<'a> {
-    fn new(host: &'a OurHost, family: Domain, options: &[SocketOption]) -> Ours<'a> {
+impl<'a> StackSocket<'a> {
+    fn new(host: &'a LabStack, family: Domain, options: &[SocketOption]) -> StackSocket<'a> {
         let fd = host.call(|stack| {
             let fd = stack.socket(family, Kind::Stream, Protocol::Default)?;
             options.iter().try_for_each(|option| stack.set_option(fd, *option))?;
             Ok::<Fd, Errno>(fd)
         });
-        Ours { host, fd: fd.expect("the forwarder runs").expect("a socket") }
+        StackSocket { host, fd: fd.expect("the forwarder runs").expect("a socket") }
     }
 
     fn connect(&self, to: SocketAddr) -> Result<(), WaitError> {
@@ -94,9 +94,9 @@ impl<'a> Ours<'a> {
         done.expect("the forwarder runs").expect("a free port");
     }
 
-    fn accept(&self) -> Ours<'a> {
+    fn accept(&self) -> StackSocket<'a> {
         let (fd, _) = self.host.wait(LIMIT, |stack| stack.accept(self.fd)).expect("a client comes");
-        Ours { host: self.host, fd }
+        StackSocket { host: self.host, fd }
     }
 
     fn send_all(&self, mut data: &[u8]) -> Result<(), WaitError> {
@@ -146,13 +146,13 @@ pub(crate) fn connection<'a>(
     (client, family): (Client, Domain),
     options: &[SocketOption],
     prepare: impl Fn(&Socket),
-) -> (Ours<'a>, TcpStream) {
+) -> (StackSocket<'a>, TcpStream) {
     let port = fresh_port();
     let theirs = kernel_socket(bench, family);
     prepare(&theirs);
-    let own = Ours::new(&bench.ours, family, options);
+    let own = StackSocket::new(&bench.faultwire, family, options);
     let (own, theirs) = match client {
-        Client::Ours => {
+        Client::Faultwire => {
             let addr = SocketAddr::new(kernel_addr(family), port);
             theirs.bind(&addr.into()).expect("a free port");
             theirs.listen(8).expect("it listens");
@@ -160,7 +160,7 @@ pub(crate) fn connection<'a>(
             let (accepted, _) = TcpListener::from(theirs).accept().expect("our client is there");
             (own, accepted)
         }
-        Client::Kernel => {
+        Client::Linux => {
             let addr = SocketAddr::new(our_addr(family), port);
             own.listen(addr);
             theirs.connect_timeout(&addr.into(), LIMIT).expect("our stack accepts");
@@ -173,7 +173,7 @@ pub(crate) fn connection<'a>(
 }
 
 /// Both send at once, and each reads to the end.
-pub(crate) fn exchange(own: &Ours<'_>, theirs: &TcpStream, length: usize) {
+pub(crate) fn exchange(own: &StackSocket<'_>, theirs: &TcpStream, length: usize) {
     let (from_us, from_them) = (bytes(1, length), bytes(2, length));
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -223,7 +223,7 @@ fn a_mebibyte_goes_each_way() {
         own.close();
         drop(theirs);
         let expected = BTreeSet::from([Class::Syn, Class::Data, Class::Ack, Class::Fin]);
-        for host in ["ours", "kernel"] {
+        for host in ["faultwire", "linux"] {
             assert!(!classes(&bench, host).contains(&Class::Rst), "{host} reset an orderly close");
             assert!(classes(&bench, host).is_subset(&expected), "{host}: {:?}", classes(&bench, host));
         }
@@ -235,7 +235,7 @@ fn a_mebibyte_goes_each_way() {
 fn a_closed_port_refuses() {
     let Some(bench) = Bench::new(&no_faults()) else { return };
     for family in FAMILIES {
-        let own = Ours::new(&bench.ours, family, &[]);
+        let own = StackSocket::new(&bench.faultwire, family, &[]);
         let refused = own.connect(SocketAddr::new(kernel_addr(family), 9));
         assert_eq!(refused, Err(WaitError::Failed(Errno::ECONNREFUSED)), "{family:?}");
         let to = SocketAddr::new(our_addr(family), 9).into();
@@ -295,10 +295,14 @@ fn a_reset_arrives_both_ways() {
 
         let (own, mut theirs) =
             connection(&bench, case, &[SocketOption::Linger(Some(Duration::ZERO))], |_| {});
-        if case.0 == Client::Kernel {
+        if case.0 == Client::Linux {
             // The listener's option is not inherited in our stack as it is in Linux: set it again.
             let linger = SocketOption::Linger(Some(Duration::ZERO));
-            bench.ours.call(|stack| stack.set_option(own.fd, linger)).expect("it runs").expect("an option");
+            bench
+                .faultwire
+                .call(|stack| stack.set_option(own.fd, linger))
+                .expect("it runs")
+                .expect("an option");
         }
         own.close();
         let reset = theirs.read(&mut [0; 10]).expect_err("it is reset");
@@ -330,7 +334,7 @@ fn closed_windows(bench: &Bench, who: &str) -> usize {
 
 /// Whether the kernel said more than once that it has no room: it says so again to who asks.
 fn was_probed(bench: &Bench) -> bool {
-    closed_windows(bench, "kernel") > 1
+    closed_windows(bench, "linux") > 1
 }
 
 /// Nobody reads for a while: the window closes, is probed, and opens again.
@@ -349,7 +353,7 @@ fn a_slow_reader_closes_its_window() {
                 own.shutdown();
             });
             crate::bench::pause(SLOW);
-            assert!(closed_its_window(&bench, "kernel"), "{case:?}");
+            assert!(closed_its_window(&bench, "linux"), "{case:?}");
             assert!(was_probed(&bench), "{case:?}");
             let mut got = Vec::new();
             theirs.read_to_end(&mut got).expect("the kernel reads to the end");
@@ -363,7 +367,7 @@ fn a_slow_reader_closes_its_window() {
                 theirs.shutdown(Shutdown::Write).expect("a connection");
             });
             crate::bench::pause(SLOW);
-            assert!(closed_its_window(&bench, "ours"), "{case:?}");
+            assert!(closed_its_window(&bench, "faultwire"), "{case:?}");
             same(&own.recv_to_end().expect("we read to the end"), &data, "to us");
         });
         bench.close();
@@ -374,7 +378,7 @@ fn a_slow_reader_closes_its_window() {
 /// seed says.
 fn hurt(seed: u64, actions: &[Action]) -> FaultPlan {
     let mut faults = Vec::new();
-    for (way, from, to) in [(0, "ours", "kernel"), (1, "kernel", "ours")] {
+    for (way, from, to) in [(0, "faultwire", "linux"), (1, "linux", "faultwire")] {
         for (nth, drawn) in bytes(seed * 2 + way, 400).into_iter().enumerate() {
             if drawn < 13 {
                 let action = actions[usize::from(drawn) % actions.len()].clone();

@@ -37,7 +37,7 @@ fn claims_are_settled_on_all_three_subjects() {
     let claims = ["udp/never-repeats", "udp/may-reorder", "tcp/half-close", "tcp/in-order", "tcp/reset"];
     let Some(rows) = rows(&claims) else { return };
     for claim in claims {
-        for subject in ["kernel", "ours-kernel", "kernel-ours"] {
+        for subject in ["linux", "faultwire-linux", "linux-faultwire"] {
             let row = rows.iter().find(|row| row["claim"] == claim && row["subject"] == subject);
             let row = row.expect("a row for each");
             let settled = if claim.contains("may") { "witnessed" } else { "held" };
@@ -50,7 +50,8 @@ fn claims_are_settled_on_all_three_subjects() {
     }
 }
 
-const SUBJECTS: [TestbedRef; 3] = [testbed::LAB, testbed::LAB_OURS_CLIENT, testbed::LAB_OURS_SERVER];
+const SUBJECTS: [TestbedRef; 3] =
+    [testbed::LAB, testbed::LAB_FAULTWIRE_CLIENT, testbed::LAB_FAULTWIRE_SERVER];
 
 /// A run that leaves all that it can in its hosts: a connection with data that nobody reads, and whose ends
 /// just go.

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::calls::{connections, passed};
 use super::pattern::{difference, pattern};
-use super::recovery::is_ours;
+use super::recovery::is_our_stack;
 use super::talk::{
     DATA, OTHER, Programs, QUIET, SIGNAL, accept, connect, connect_with, listen, read_once, read_to_end, say,
     send,
@@ -185,7 +185,7 @@ pub(super) fn window_is_the_buffer(run: &Run) -> Seen {
     }
     // Between two of our stacks the sum of both buffers is exact; other systems count an overhead.
     let is_exact = connections(&run.trace, DATA).first().is_some_and(|connection| {
-        [connection.client, connection.server].iter().all(|(host, _)| is_ours(&run.trace, *host))
+        [connection.client, connection.server].iter().all(|(host, _)| is_our_stack(&run.trace, *host))
     });
     for (taken, receive) in [(small, SMALL), (large, LARGE)] {
         let most = receive + SMALL;

@@ -3,7 +3,7 @@
 //!
 //! `segments` reads a run's packets into connections and tells what each side knew when; `scenarios` says
 //! what the hosts do; the checks stand by subject: `timers`, `congestion`, `acknowledging`, `windows`,
-//! `cost`. A check holds any TCP to what the RFCs require, not to what ours does: where two readings are
+//! `cost`. A check holds any TCP to what the RFCs require, not to what our stack does: where two readings are
 //! possible, both are allowed.
 
 mod acknowledging;
@@ -19,7 +19,7 @@ mod windows;
 use faultwire_sim::Run;
 use faultwire_sim::testbed::Capability;
 
-pub(super) use windows::is_ours;
+pub(super) use windows::is_our_stack;
 
 use self::economy::{Pauses, ShortSegments, SmallReads};
 use self::scenarios::{

@@ -51,7 +51,7 @@ fn outcomes(testbed: TestbedRef, expected: impl Fn(&str) -> &'static str) {
                 // Nothing out of the ordinary happens without a fault.
                 _ if spec.needs.contains(&Capability::Faults) => "unproven",
                 // It takes SO_RCVBUF, whichever claim it looks at.
-                ("tcp-stopped-reader", _) if testbed == testbed::TURMOIL_OWN => "skipped",
+                ("tcp-stopped-reader", _) if testbed == testbed::TURMOIL_SOCKETS => "skipped",
                 (_, expected) => expected,
             };
             assert_eq!(
@@ -84,14 +84,14 @@ fn the_kernel_keeps_every_claim() {
 
 #[test]
 fn turmoils_own_sockets_keep_all_but_the_known_ones() {
-    outcomes(testbed::TURMOIL_OWN, of_turmoil);
+    outcomes(testbed::TURMOIL_SOCKETS, of_turmoil);
 }
 
 #[test]
 fn simulated_runs_repeat() {
     for study in studies() {
         let [one, other] =
-            [(); 2].map(|()| run((study.scenario)(testbed::TURMOIL_OWN), testbed::TURMOIL_OWN));
+            [(); 2].map(|()| run((study.scenario)(testbed::TURMOIL_SOCKETS), testbed::TURMOIL_SOCKETS));
         assert_eq!(one.trace.text(), other.trace.text(), "{}", study.name);
     }
 }
@@ -100,7 +100,7 @@ fn simulated_runs_repeat() {
 fn mutants_are_seen(testbed: TestbedRef, expected: impl Fn(&str) -> &'static str) {
     for study in studies() {
         for mutant in study.mutants {
-            let takes_buffers = study.name == "tcp-stopped-reader" && testbed == testbed::TURMOIL_OWN;
+            let takes_buffers = study.name == "tcp-stopped-reader" && testbed == testbed::TURMOIL_SOCKETS;
             if takes_buffers || expected(mutant.breaks) != "fine" {
                 continue;
             }
@@ -125,7 +125,7 @@ fn every_mutant_is_seen_over_the_kernel() {
 
 #[test]
 fn every_mutant_is_seen_in_turmoil() {
-    mutants_are_seen(testbed::TURMOIL_OWN, of_turmoil);
+    mutants_are_seen(testbed::TURMOIL_SOCKETS, of_turmoil);
 }
 
 #[test]

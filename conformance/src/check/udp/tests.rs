@@ -171,13 +171,13 @@ fn turmoils_own_sockets_fail_where_they_are_known_to() {
     let mut fails = Vec::new();
     let mut lacks = Vec::new();
     let mut exercised: BTreeMap<&str, u64> = BTreeMap::new();
-    for study in studies().iter().filter(|study| study.refusal(testbed::TURMOIL_OWN).is_none()) {
-        let (run, rows) = without_faults(study, testbed::TURMOIL_OWN);
+    for study in studies().iter().filter(|study| study.refusal(testbed::TURMOIL_SOCKETS).is_none()) {
+        let (run, rows) = without_faults(study, testbed::TURMOIL_SOCKETS);
         let is_lacking = run
             .trace
             .calls()
             .any(|call| matches!(call.call, Call::Option(_)) && call.error == Some(Errno::ENOPROTOOPT));
-        for spec in study.checks.iter().filter(|spec| settles(testbed::TURMOIL_OWN, spec)) {
+        for spec in study.checks.iter().filter(|spec| settles(testbed::TURMOIL_SOCKETS, spec)) {
             let row = &rows[spec.claim];
             let is_possible = Claim::of(spec.claim).is_some_and(|it| it.modality == Modality::Possible);
             if is_lacking {

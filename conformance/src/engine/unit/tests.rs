@@ -68,15 +68,15 @@ fn a_panic_is_an_error_of_its_study_alone() {
 #[test]
 fn only_foreign_sockets_may_lack_an_option_and_only_where_all_went_well() {
     let lacks = || Trouble { lacks_option: true, ..Trouble::default() };
-    assert!(lacks().excuses(testbed::TURMOIL_OWN, 0));
-    assert!(!lacks().excuses(testbed::TURMOIL_OWN, 1));
-    assert!(!Trouble::default().excuses(testbed::TURMOIL_OWN, 0));
+    assert!(lacks().excuses(testbed::TURMOIL_SOCKETS, 0));
+    assert!(!lacks().excuses(testbed::TURMOIL_SOCKETS, 1));
+    assert!(!Trouble::default().excuses(testbed::TURMOIL_SOCKETS, 0));
     for testbed in [testbed::VIRTUAL, testbed::TURMOIL, testbed::LOOPBACK, testbed::RELAY] {
         assert!(!lacks().excuses(testbed, 0), "{testbed}");
     }
     let why = || Some((String::new(), FaultPlan::default()));
-    assert!(!Trouble { failed: why(), ..lacks() }.excuses(testbed::TURMOIL_OWN, 0));
-    assert!(!Trouble { stalled: why(), ..lacks() }.excuses(testbed::TURMOIL_OWN, 0));
+    assert!(!Trouble { failed: why(), ..lacks() }.excuses(testbed::TURMOIL_SOCKETS, 0));
+    assert!(!Trouble { stalled: why(), ..lacks() }.excuses(testbed::TURMOIL_SOCKETS, 0));
 }
 
 /// A run with one call in it, with that end.

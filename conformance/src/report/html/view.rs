@@ -14,13 +14,13 @@ pub(super) struct Bed {
 }
 
 impl Bed {
-    /// Which no two share: `turmoil/ours`.
+    /// Which no two share: `turmoil/faultwire`.
     pub(super) fn id(&self) -> String {
         format!("{}/{}", self.name, self.subject)
     }
 }
 
-/// An outcome as it is shown: never by its colour alone.
+/// An outcome as it is shown: never by its color alone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Kind {
     /// For style and filters: `held`.
@@ -31,17 +31,17 @@ pub(super) struct Kind {
 }
 
 const KINDS: [Kind; 11] = [
-    kind("held", "✓", "held", "guaranteed, and nothing that was tried broke it"),
-    kind("shown", "◆", "shown", "possible, and a run shows it"),
+    kind("held", "✓", "held", "guaranteed, and no run broke it"),
+    kind("witnessed", "◆", "witnessed", "possible, and a run shows it"),
     kind("xfail", "≈", "xfail", "an expected failure: it fails as listed"),
     kind("skipped", "–", "skipped", "not tried there, for the reason given"),
     kind("broken", "✗", "broken", "guaranteed, but a run breaks it"),
-    kind("unseen", "◇", "unseen", "possible, but no run shows it"),
-    kind("untried", "○", "untried", "the situation never occurred, or planned faults did not fire"),
+    kind("unwitnessed", "◇", "unwitnessed", "possible, but no run shows it"),
+    kind("unproven", "○", "unproven", "the situation never occurred, or planned faults did not fire"),
     kind("stalled", "∞", "stalled", "a run reached its limit"),
     kind("fine", "!", "xpass", "listed as an expected failure, but does not fail"),
     kind("missed", "!", "not tried", "listed as an expected failure, but was not tried"),
-    kind("error", "?", "error", "the suite cannot tell: its own fault, or that of a scenario’s program"),
+    kind("error", "?", "error", "not settled: a bug in the suite or in a scenario’s program"),
 ];
 
 const fn kind(key: &'static str, sign: &'static str, word: &'static str, means: &'static str) -> Kind {
@@ -51,7 +51,7 @@ const fn kind(key: &'static str, sign: &'static str, word: &'static str, means: 
 impl Kind {
     /// Whether it is not as claimed.
     pub(super) fn fails(&self) -> bool {
-        !["held", "shown", "xfail", "skipped"].contains(&self.key)
+        !["held", "witnessed", "xfail", "skipped"].contains(&self.key)
     }
 
     fn of(row: &Row) -> Kind {
@@ -59,12 +59,12 @@ impl Kind {
             (Standing::ExpectedFailure, _) => "xfail",
             (Standing::UnexpectedPass, _) => "fine",
             (_, Outcome::Held) => "held",
-            (_, Outcome::Witnessed) => "shown",
+            (_, Outcome::Witnessed) => "witnessed",
             (Standing::Failed, Outcome::Skipped) => "missed",
             (_, Outcome::Skipped) => "skipped",
             (_, Outcome::Broken) => "broken",
-            (_, Outcome::Unwitnessed) => "unseen",
-            (_, Outcome::Unproven) => "untried",
+            (_, Outcome::Unwitnessed) => "unwitnessed",
+            (_, Outcome::Unproven) => "unproven",
             (_, Outcome::Stalled) => "stalled",
             (_, Outcome::Error) => "error",
         };
@@ -93,7 +93,7 @@ pub(super) struct Entry<'a> {
     pub(super) cells: Vec<Option<Cell<'a>>>,
     pub(super) worst: Kind,
     pub(super) plans: String,
-    pub(super) seen: String,
+    pub(super) exercised: String,
     pub(super) figures: Vec<Figure>,
     /// What the text filter looks through.
     pub(super) words: String,
@@ -225,11 +225,21 @@ pub(super) fn groups<'a>(report: &'a Report, beds: &[Bed], figures: Vec<Figure>)
                 rows.iter().find(of).map(|row| cell(row, bed))
             })
             .collect();
-        let shown: Vec<Kind> = cells.iter().flatten().map(|cell| cell.kind).collect();
+        let present: Vec<Kind> = cells.iter().flatten().map(|cell| cell.kind).collect();
         // Failures first, then what was settled, then what was not tried.
-        let order =
-            ["error", "broken", "unseen", "untried", "stalled", "fine", "missed", "held", "shown", "xfail"];
-        let worst = order.iter().find_map(|key| shown.iter().copied().find(|kind| kind.key == *key));
+        let order = [
+            "error",
+            "broken",
+            "unwitnessed",
+            "unproven",
+            "stalled",
+            "fine",
+            "missed",
+            "held",
+            "witnessed",
+            "xfail",
+        ];
+        let worst = order.iter().find_map(|key| present.iter().copied().find(|kind| kind.key == *key));
         let (own, others) =
             std::mem::take(&mut figures).into_iter().partition(|figure| figure.claim == claim.id);
         figures = others;
@@ -238,7 +248,7 @@ pub(super) fn groups<'a>(report: &'a Report, beds: &[Bed], figures: Vec<Figure>)
             anchor: anchor(claim.id),
             worst: worst.unwrap_or(KINDS[3]),
             plans: count(rows.iter().map(|row| row.exhaustive + row.random).sum()),
-            seen: count(rows.iter().map(|row| row.exercised).sum()),
+            exercised: count(rows.iter().map(|row| row.exercised).sum()),
             figures: own,
             words: format!("{} {} {} {} {}", claim.id, claim.text, claim.why, claim.conditions, claim.source)
                 .to_lowercase(),

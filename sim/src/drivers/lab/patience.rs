@@ -15,7 +15,7 @@ use crate::settings::Settings;
 /// A run may take so many times as long as one over other real sockets, with nothing lost: its programs wait
 /// as well.
 const SLOWER: u32 = 6;
-/// The longest that a timer of TCP waits: Linux's `TCP_RTO_MAX`, and that of ours.
+/// The longest that a TCP timer waits, in Linux (`TCP_RTO_MAX`) and in our stack.
 const TIMER_MAX: Duration = Duration::from_secs(120);
 /// How late a busy machine may be with what a timer starts.
 const LATE_MAX: Duration = Duration::from_secs(5);

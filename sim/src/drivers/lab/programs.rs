@@ -176,7 +176,7 @@ impl<'a> Programs<'a> {
             }
             None => {
                 let host =
-                    self.forwarder.our_host_again(index, generation).ok_or("the wire has no such host")?;
+                    self.forwarder.lab_stack_again(index, generation).ok_or("the wire has no such host")?;
                 let (clock, names) = (self.clock.clone(), self.names.clone());
                 Net::new(HostNet::new(LabHost { host, log, clock, names }))
             }

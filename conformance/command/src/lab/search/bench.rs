@@ -93,7 +93,7 @@ impl Testbed for Bench {
     }
 
     fn subject(&self) -> Subject {
-        Subject::KERNEL
+        Subject::LINUX
     }
 
     fn about(&self) -> &'static str {

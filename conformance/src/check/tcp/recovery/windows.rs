@@ -86,7 +86,7 @@ pub(super) fn goes_on(run: &Run) -> Seen {
 }
 
 /// Whether a host has our stack: that tells of its connections' states.
-pub(in super::super) fn is_ours(trace: &Trace, host: HostId) -> bool {
+pub(in super::super) fn is_our_stack(trace: &Trace, host: HostId) -> bool {
     trace.notes_of(host).any(|(_, note)| matches!(note, Note::Tcp { .. }))
 }
 
@@ -147,7 +147,7 @@ pub(super) fn offers_the_buffer(run: &Run) -> Seen {
         };
         let reads = read(&run.trace, connection.server);
         // Of a kernel's host a read is noted after the update that it sends.
-        let (room, noted_within) = match is_ours(&run.trace, connection.server.0) {
+        let (room, noted_within) = match is_our_stack(&run.trace, connection.server.0) {
             true => (bytes, AT_ONCE),
             false => (2 * bytes, NOTED_WITHIN),
         };

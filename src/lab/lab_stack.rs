@@ -1,4 +1,4 @@
-//! A host of ours in a lab: a stack on the real clock, and calls that wait.
+//! A stack as a host in a lab: it runs on the real clock, and calls can wait.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,14 +21,14 @@ pub enum WaitError {
 
 /// A [`HostStack`] at an end of a [`Forwarder`](super::Forwarder), for programs in any thread.
 #[derive(Clone, Debug)]
-pub struct OurHost {
+pub struct LabStack {
     shared: Arc<Shared>,
     life: Life,
 }
 
-impl OurHost {
-    pub(super) fn new(shared: Arc<Shared>, life: Life) -> OurHost {
-        OurHost { shared, life }
+impl LabStack {
+    pub(super) fn new(shared: Arc<Shared>, life: Life) -> LabStack {
+        LabStack { shared, life }
     }
 
     /// Makes calls that do not wait; `None` when the host has lost power, or the forwarder has ended.

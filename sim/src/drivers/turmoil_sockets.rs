@@ -1,4 +1,4 @@
-//! turmoil's own sockets as the subject: the same programs, no stack of ours, no faults.
+//! turmoil's own sockets as the subject: the same programs, without our stack and without faults.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
