@@ -85,10 +85,10 @@ impl Study {
         &self,
         scenario: Scenario,
         exhaustive: usize,
-        select: impl Fn(&Run, Vec<FaultPlan>) -> Vec<FaultPlan> + Send + Sync + 'static,
+        select: impl Fn(&Run, &dyn Fn() -> Vec<FaultPlan>) -> Vec<FaultPlan> + Send + Sync + 'static,
     ) -> Explorer {
         let (plans, of) = (self.plans, scenario.clone());
-        scenario.exhaustive(exhaustive).plans(move |fault_free| select(fault_free, plans(&of)))
+        scenario.exhaustive(exhaustive).plans(move |fault_free| select(fault_free, &|| plans(&of)))
     }
 }
 

@@ -308,47 +308,4 @@ fn crashes(base: &FaultPlan, trace: &Trace, host: &str) -> Vec<FaultPlan> {
 }
 
 #[cfg(test)]
-mod tests {
-    use faultwire::network::{Datagram as _, Network as _};
-
-    use super::*;
-    use crate::scenario;
-
-    #[test]
-    fn a_host_that_may_crash_does_so_after_each_packet() {
-        let scenario = scenario("crashing")
-            .server(|net| async move {
-                let socket = net.datagram("0.0.0.0:7000", &[]).await?;
-                loop {
-                    let received = socket.recv_from(&mut [0; 8]).await?;
-                    socket.send_to(b"yes", received.from).await?;
-                }
-                #[expect(unreachable_code, reason = "it says of what type the errors are")]
-                Ok::<(), std::io::Error>(())
-            })
-            .client(|net| async move {
-                let socket = net.datagram("0.0.0.0:0", &[]).await?;
-                socket.connect("server:7000").await?;
-                socket.send(b"there?").await?;
-                socket.recv_from(&mut [0; 8]).await?;
-                Ok(())
-            })
-            .crashes("server")
-            .exhaustive(1);
-        let mut ends = Vec::new();
-        let tried = scenario.search(&mut |run| {
-            if !run.plan.events.is_empty() {
-                assert!(run.plan.faults.is_empty() && run.fired.all());
-                ends.push(run.end.is_finished());
-            }
-            ControlFlow::Continue(())
-        });
-        assert_eq!(
-            ends,
-            [false, true],
-            "after the question there is no answer; after the answer the server is not needed"
-        );
-        assert_eq!(tried.singles, tried.singles_of);
-        assert_eq!(tried.not_applied, 0);
-    }
-}
+mod tests;

@@ -88,4 +88,4 @@ impl<'a> Runner<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -101,7 +101,7 @@ pub(super) fn witness(claim: &'static Claim, seed: u64) -> Option<Exhibit> {
             if shown.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let depth = study.search.exhaustive.min(1);
-        study.explorer(scenario.clone(), depth, |_, plans| plans).search(&mut look);
+        study.explorer(scenario.clone(), depth, |_, own| own()).search(&mut look);
         let (plan, verdict) = shown?;
         Some((study, spec, smallest(study, &scenario, *spec, &plan, &verdict, &CancellationToken::default())))
     });

@@ -217,7 +217,7 @@ impl Trial {
         // A study of other claims gets a look without faults.
         let (depth, random) = if concerns { (search.exhaustive, search.random) } else { (0, 0) };
         let scenario = &self.broken;
-        let own = move |_: &Run, plans| if concerns { plans } else { Vec::new() };
+        let own = move |_: &Run, own: &dyn Fn() -> _| if concerns { own() } else { Vec::new() };
         let explorer = study.explorer(scenario.clone(), depth, own).random(random);
         let mut found = None;
         let mut look = |run: &Run| {

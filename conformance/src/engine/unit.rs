@@ -296,10 +296,11 @@ fn explorer(
 ) -> Explorer {
     let testbed = scenario.testbed();
     let (is_faultless, lab_plans) = (options.search(study, testbed) == Search::FAULT_FREE, options.lab_plans);
-    let explorer = study.explorer(scenario.clone(), exhaustive, move |fault_free, mut further| {
+    let explorer = study.explorer(scenario.clone(), exhaustive, move |fault_free, own| {
         if testbed.is_live() {
-            return lab::plans(study, fault_free, further, lab_plans);
+            return lab::plans(study, fault_free, own(), lab_plans);
         }
+        let mut further = own();
         if !testbed.is_simulated() && is_faultless {
             further.extend(relay_plans());
         }

@@ -1,6 +1,6 @@
 //! The search as a whole, over the real wire.
 
-mod toy;
+pub(crate) mod toy;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;

@@ -116,7 +116,7 @@ impl Best {
             let tries_max = if self.found.is_some() { TRIES } else { TRIES_MAX };
             if enough || tries >= tries_max { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let own = move |_: &Run, plans| if over_plans { plans } else { Vec::new() };
+        let own = move |_: &Run, own: &dyn Fn() -> _| if over_plans { own() } else { Vec::new() };
         study.explorer(scenario, depth, own).search(&mut look);
     }
 

@@ -17,7 +17,7 @@ pub(super) const TIMEOUT: Duration = Duration::from_millis(50);
 
 /// What is wrong with the programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bug {
+pub(crate) enum Bug {
     /// Nothing.
     None,
     /// The server does not know a message again that it has had.
@@ -29,7 +29,7 @@ pub(super) enum Bug {
 }
 
 /// Runs `messages` messages and their acknowledgements under a plan.
-pub(super) fn run(plan: &FaultPlan, messages: u8, bug: Bug) -> Run {
+pub(crate) fn run(plan: &FaultPlan, messages: u8, bug: Bug) -> Run {
     let hosts = ["client".to_owned(), "server".to_owned()];
     let mut trace = Trace::new(hosts.clone());
     let mut wire = match Wire::new(plan, &hosts) {
