@@ -147,8 +147,8 @@ fn connections_max(_: Program) -> usize {
 /// What takes the files: the place that the arguments say, if they do.
 fn store(args: &Args) -> Result<Arc<dyn Store>, CommandError> {
     let Some(path) = &args.into else { return Ok(Arc::new(Discard)) };
-    files::can_replace(path).map_err(|why| {
-        usage(format!("cannot keep files at {}: {why}; choose another --into", path.display())).because(why)
+    files::can_replace(path).map_err(|error| {
+        usage(format!("cannot keep files at {}", path.display())).because(error).help("choose another --into")
     })?;
     Ok(Arc::new(Last(path.clone())))
 }

@@ -146,7 +146,9 @@ fn joined_groups(trace: &Trace) -> bool {
 }
 
 fn unavailable(error: LabError) -> String {
-    format!("the lab is unavailable: {}", with_causes(&error))
+    let why = with_causes(&error);
+    // That is the plan's doing.
+    if let LabError::TooManyHosts { .. } = error { why } else { format!("the lab is unavailable: {why}") }
 }
 
 /// Joins the hosts by a wire, runs the programs, and gives the devices back.

@@ -90,7 +90,7 @@ pub(super) enum PairError {
     #[error("{0}")]
     Server(String),
     /// A call inside the lab failed.
-    #[error("{}", faultwire::text::with_causes(.0))]
+    #[error(transparent)]
     Lab(#[from] LabError),
     /// The system has no pipe or no thread.
     #[error(transparent)]

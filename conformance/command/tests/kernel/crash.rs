@@ -175,7 +175,8 @@ fn a_plan_that_a_lab_cannot_carry_is_refused_with_the_reason() {
     }
     let crash = plan("[[event]]\nkind = \"crash\"\nhost = \"server\"\nat_us = 5000\n");
     let many = event("restart", "server", "client->server", "datagram", 1).repeat(20);
-    for (plan, why) in [(crash, "only a simulation has times that repeat"), (plan(&many), "more than 16")] {
+    for (plan, why) in [(crash, "only a simulation has times that repeat"), (plan(&many), "16 hosts at most")]
+    {
         let run = two_lives(testbed::LAB, &plan);
         assert!(
             matches!(&run.end, End::Refused { why: it, is_trouble: false } if it.contains(why)),
