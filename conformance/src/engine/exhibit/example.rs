@@ -24,7 +24,7 @@ const CHOSEN: [(&str, &str, &str); 4] = [
     ("tcp/initial-window", "tcp-transfer", NO_FAULT),
     ("tcp/slow-start", "tcp-transfer", NO_FAULT),
     // All that is under way is lost: one segment, slow start up to half, then a segment for each round trip.
-    // These are long enough to be seen beside the time-out.
+    // These are long enough to be seen beside the timeout.
     (
         "tcp/backs-off-on-loss",
         "tcp-transfer",

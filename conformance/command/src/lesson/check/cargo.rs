@@ -51,7 +51,7 @@ pub(super) fn check(
     }
     if let Some(gone) = gone(&folder.join("Cargo.toml")) {
         return Err(CommandError::Lesson {
-            what: format!("{gone} is not there any more, and the crate depends on it"),
+            what: format!("{gone} no longer exists, and the crate depends on it"),
             help: "it was the source of faultwire: mend the paths in Cargo.toml, or start again with \
                    --source PATH"
                 .to_owned(),
