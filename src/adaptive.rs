@@ -61,8 +61,8 @@
 //! It **adapts** by what it measures. The timeout is that of RFC 6298 over measured round trips, with
 //! exponential back-off. A packet is lost where a packet sent three later was acknowledged, or one sent later
 //! by an eighth more than a round trip (RFC 9002, section 6.1), or where the timeout is over. The congestion
-//! window goes by slow start and AIMD (RFC 9002, section 7: half of it after a loss), and what it allows is
-//! paced over the round trip. The receiver's window is the room that it keeps for this peer: it is never more
+//! window follows slow start and AIMD (RFC 9002, section 7: a loss halves it), and what it allows is paced
+//! over the round trip. The receiver's window is the room that it keeps for this peer: it is never more
 //! than that, whatever a peer sends.
 //!
 //! A peer that answers nothing is given up after a bounded number of timeouts; a silent one is asked whether
@@ -71,7 +71,7 @@
 //!
 //! # What it does not
 //!
-//! Nothing is encrypted, and nobody's identity is proven: it is for networks that are trusted with the
+//! Nothing is encrypted, and no identity is proven: it is for networks that are trusted with the
 //! content. What it does against strangers: an address that has not shown that it receives there gets no
 //! state and never more bytes than it sent; the peers, and the room for each, have bounds, and no address
 //! gets more than its share of them; no packet may panic, hang, or grow memory beyond them. The size of

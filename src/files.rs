@@ -1,4 +1,4 @@
-//! Files that a user names: read only if they are regular files, and written so that nobody finds half of
+//! Files that a user names: read only if they are regular files, and written so that no reader finds half of
 //! one.
 
 use std::fs::{self, File};
@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Opens a regular file to read it. Never waits, as opening a FIFO that nobody writes to would.
+/// Opens a regular file to read it. Never waits, as opening a FIFO without a writer would.
 ///
 /// # Errors
 /// Those of opening the file; [`io::ErrorKind::InvalidInput`] where it is no regular file.
@@ -146,7 +146,7 @@ fn beside(path: &Path) -> io::Result<PathBuf> {
     Ok(path.with_file_name(format!(".faultwire-{}-{serial}.tmp", std::process::id())))
 }
 
-/// Opens what is no regular file for writing; a FIFO only if somebody reads from it.
+/// Opens a special file for writing; a FIFO only if it has a reader.
 fn open_special(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {

@@ -49,8 +49,8 @@ use crate::model::Time;
 /// }
 /// ```
 pub trait Machine: Send + 'static {
-    /// Whether it takes another message now. A program that has one waits until then, so no machine needs a
-    /// queue of its own without a bound. Always, if nothing is said.
+    /// Whether it takes another message now. A program waits until it does, so no machine needs an unbounded
+    /// queue. By default, always.
     fn is_ready(&self) -> bool {
         true
     }
@@ -58,16 +58,15 @@ pub trait Machine: Send + 'static {
     /// The program hands over a message. Called only when the machine [is ready](Machine::is_ready).
     fn send(&mut self, now: Time, message: &[u8]);
 
-    /// A datagram came from the other side; or from anybody, damaged or made up: it must not panic.
+    /// A datagram arrived. It may come from any host and may be damaged or forged: this must not panic.
     fn on_datagram(&mut self, now: Time, datagram: &[u8]);
 
-    /// When it wants to be called next, if nothing comes before: [`on_timer`](Machine::on_timer). Never, if
-    /// nothing is said.
+    /// When to call [`on_timer`](Machine::on_timer), if nothing arrives before. By default, never.
     fn next_timer(&self) -> Option<Time> {
         None
     }
 
-    /// The time that it asked for has come.
+    /// The time from [`next_timer`](Machine::next_timer) has come.
     fn on_timer(&mut self, now: Time) {
         let _ = now;
     }
@@ -78,8 +77,8 @@ pub trait Machine: Send + 'static {
     /// The next message for the program.
     fn next_message(&mut self) -> Option<Vec<u8>>;
 
-    /// Whether nothing of what was handed over is outstanding. Always, if nothing is said: right for who
-    /// sends and forgets.
+    /// Whether no message is outstanding. By default always, which is right for a machine that sends and
+    /// forgets.
     fn is_done(&self) -> bool {
         true
     }

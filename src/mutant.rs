@@ -46,11 +46,11 @@ mutants! {
         "every datagram goes out twice";
     /// After 200 ms in which nothing came back, once.
     RepeatsUnanswered = "repeats-unanswered" breaks "udp/never-repeats":
-        "a datagram that nobody answered goes out again";
+        "an unanswered datagram goes out again";
     /// The next call of the socket fails, connected or not.
     TellsTheUnconnected = "tells-the-unconnected" breaks "udp/sender-never-knows":
         "an ICMP error fails a call of an unconnected socket";
-    /// Anybody's datagrams to its port are handed out.
+    /// Datagrams from any sender to its port are handed out.
     HearsStrangers = "hears-strangers" breaks "udp/connected-filters":
         "a connected socket receives from others than its peer";
     /// The port is not compared.
@@ -113,7 +113,7 @@ mutants! {
     /// As if every host had joined.
     HearsEveryGroup = "hears-every-group" breaks "udp/multicast":
         "hosts receive what is sent to groups that they are not in";
-    /// As if nobody had joined.
+    /// As if no host had joined.
     DeafToGroups = "deaf-to-groups" breaks "udp/multicast":
         "members do not receive what is sent to their group";
     /// The option is taken and does nothing.
@@ -176,7 +176,7 @@ mutants! {
     /// The connection goes on.
     IgnoresResets = "ignores-resets" breaks "tcp/reset":
         "a reset that arrives is dropped";
-    /// Nobody asks where it belongs.
+    /// Its sequence number is not checked.
     BelievesAnyReset = "believes-any-reset" breaks "tcp/reset":
         "a reset ends the connection whatever its sequence number";
     /// Repeats go on forever.
@@ -193,7 +193,7 @@ mutants! {
         "what a segment repeats in front of new text is handed out again";
     /// No RST comes back.
     RefusesNobody = "refuses-nobody" breaks "tcp/listens-and-connects":
-        "a SYN to a port where nobody listens is not answered";
+        "a SYN to a port without a listener is not answered";
     /// As an active open that finds nothing.
     RefusesCrossedSyn = "refuses-crossed-syn" breaks "tcp/simultaneous-open":
         "a SYN that crosses the own one is dropped";

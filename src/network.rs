@@ -36,7 +36,8 @@ pub trait Network: Clone + Send + Sync + 'static {
         options: &[SocketOption],
     ) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
-    /// The same from a local address of the program's choice: `bind(2)` before `connect(2)`. A name in
+    /// Like `connect`, but from a local address of the program's choice: `bind(2)` before `connect(2)`. A
+    /// name in
     /// `local` stands for the host's own address; addresses of another family than that are not tried.
     ///
     /// # Errors
@@ -76,7 +77,7 @@ pub trait Network: Clone + Send + Sync + 'static {
     /// The addresses of `host:port`, best first.
     ///
     /// # Errors
-    /// `InvalidInput` where the text is not an address, `NotFound` where nobody has the name.
+    /// `InvalidInput` where the text is not an address, `NotFound` where no host has the name.
     fn resolve(&self, addr: &str) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 
     /// Waits for that long.
@@ -165,7 +166,7 @@ pub trait Datagram: Send + Sync + std::fmt::Debug + 'static {
     /// `send(2)` to the connected peer.
     ///
     /// # Errors
-    /// As the call's: EDESTADDRREQ where no peer is set, ECONNREFUSED where an earlier datagram found nobody.
+    /// As the call's: EDESTADDRREQ where no peer is set, ECONNREFUSED where an earlier datagram was refused.
     ///
     /// # Cancel safety
     /// A dropped future sent nothing.
@@ -183,7 +184,7 @@ pub trait Datagram: Send + Sync + std::fmt::Debug + 'static {
     /// `recvfrom(2)`: one datagram, cut to the buffer.
     ///
     /// # Errors
-    /// As the call's: ECONNREFUSED on a connected socket whose datagram found nobody.
+    /// As the call's: ECONNREFUSED on a connected socket whose datagram was refused.
     ///
     /// # Cancel safety
     /// No datagram is lost if the future is dropped.

@@ -15,7 +15,7 @@
 //!   datagrams above 65 487 bytes do not fit and are lost.) Delay and rate are the link's.
 //! - Events that are anchored to a packet take place; those at a time (`at_us`), crashes and restarts are
 //!   refused.
-//! - Nobody tells a client of a closed port: an ICMP error ends at the relay.
+//! - A client is not told of a closed port: an ICMP error ends at the relay.
 //! - Due times are met to about a millisecond.
 
 mod carrier;

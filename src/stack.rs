@@ -13,7 +13,7 @@
 //! Choices where Linux leaves room: descriptors are never reused, so that a call after `close` is always
 //! `EBADF`; programs are privileged (ports below 1024 are free to bind); an ICMP error is never held back by
 //! a rate limit; there is no router, so whatever is neither this host nor on its link is `ENETUNREACH`. Left
-//! out: IGMP and MLD (the link floods), neighbour discovery (the link knows its hosts), IP options, path MTU
+//! out: IGMP and MLD (the link floods), neighbor discovery (the link knows its hosts), IP options, path MTU
 //! discovery, raw sockets.
 
 mod binding;

@@ -24,8 +24,7 @@ pub struct Claim {
     /// What is claimed, in a sentence or two.
     #[serde(deserialize_with = "line")]
     pub text: Text,
-    /// Why it is so, for somebody who learns it: two to five sentences, which say where the popular wording
-    /// is wrong.
+    /// Why it is so, for a learner: two to five sentences that say where the popular wording is wrong.
     #[serde(deserialize_with = "line")]
     pub why: Text,
     /// What must be given for it to hold; empty where nothing must.

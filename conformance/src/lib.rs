@@ -1,8 +1,8 @@
 #![forbid(unsafe_code)]
 //! What TCP and UDP promise, settled by experiment: claims, checks, reports.
 //!
-//! [`claim`] lists what is claimed; [`study`] says which scenarios settle it; [`check`] what looks at a run;
-//! [`engine`] runs them; [`report`] is what comes out; `figures` measures Linux's TCP and faultwire's side by
+//! [`claim`] lists the claims; [`study`] says which scenarios settle them; [`check`] holds the checks of a run;
+//! [`engine`] runs them; [`report`] writes the results; `figures` measures Linux's TCP and faultwire's side by
 //! side (Linux). The course and the `faultwire` command are crates beside this one.
 
 pub mod check;

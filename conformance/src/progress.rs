@@ -5,11 +5,11 @@
 /// The number of runs is unknown until a search ends, so its length is counted in steps: a study on a
 /// testbed, or a mutant.
 pub trait Progress {
-    /// The work begins: it takes so many steps.
+    /// The work begins and takes `steps` steps.
     fn begin(&mut self, steps: u64);
     /// A step begins, perhaps beside others.
     fn starts(&mut self, what: &str);
-    /// So many runs were made.
+    /// `runs` runs were made.
     fn ran(&mut self, runs: u64);
     /// A step is over.
     fn done(&mut self, what: &str);

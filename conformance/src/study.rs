@@ -95,13 +95,13 @@ impl Study {
 /// How hard a study's plans are searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Search {
-    /// Every plan of up to so many faults of the grid.
+    /// The most faults of the grid in one plan; every such plan is run.
     pub exhaustive: usize,
-    /// So many random plans.
+    /// The number of random plans.
     pub random: u64,
     /// Run one in this many requested random plans; raise it for slow scenarios.
     pub one_in: u64,
-    /// Only where a wide search is asked for.
+    /// Run only if a wide search is requested.
     pub thorough_only: bool,
 }
 
@@ -111,17 +111,17 @@ impl Search {
     /// The fault-free run alone: for what no plan has a part in.
     pub const FAULT_FREE: Search = Search::of(0, 0);
 
-    /// Every plan of up to so many faults of the grid, and so many random ones.
+    /// Every plan of up to `exhaustive` faults of the grid, and `random` random ones.
     pub const fn of(exhaustive: usize, random: u64) -> Search {
         Search { exhaustive, random, one_in: 1, thorough_only: false }
     }
 
-    /// The same, with one random plan for so many that are asked for.
+    /// Runs one in `one_in` of the requested random plans.
     pub const fn one_in(self, one_in: u64) -> Search {
         Search { one_in, ..self }
     }
 
-    /// The same, only where a wide search is asked for.
+    /// Runs only if a wide search is requested.
     pub const fn thorough_only(self) -> Search {
         Search { thorough_only: true, ..self }
     }
@@ -152,7 +152,7 @@ impl CheckSpec {
         CheckSpec { claim, check, needs: &[Capability::Packets], not_live: None }
     }
 
-    /// The same, where it takes a fault.
+    /// Like `self`, but needs a fault.
     pub const fn under_faults(self) -> Self {
         let needs: &[Capability] = match self.needs {
             [] => &[Capability::Faults],
@@ -161,7 +161,7 @@ impl CheckSpec {
         CheckSpec { needs, ..self }
     }
 
-    /// The same, where a live testbed cannot settle it.
+    /// Like `self`, but a live testbed cannot settle it, for the reason `why`.
     pub const fn not_live(self, why: &'static str) -> Self {
         CheckSpec { not_live: Some(why), ..self }
     }

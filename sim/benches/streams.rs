@@ -152,7 +152,7 @@ mod bulk {
         bencher.counter(BytesCount::new(BULK)).bench_local(|| transfer(&data));
     }
 
-    /// The same transfer as a scenario, with programs and the whole trace.
+    /// That transfer as a scenario, with programs and the whole trace.
     #[divan::bench]
     fn tcp_scenario(bencher: Bencher<'_, '_>) {
         let scenario = scenario("bulk")

@@ -100,10 +100,7 @@ pub const RELAY: TestbedRef = &BuiltIn {
             "a datagram is one packet on the relay, whatever its length, and the relay's own headers take \
              room",
         ),
-        (
-            Capability::Damage,
-            "the relay sends on from an address of its own, and it is the relay that finds damage",
-        ),
+        (Capability::Damage, "the relay forwards from its own address and drops corrupted packets itself"),
         NO_SECONDS,
         NO_MINUTES,
     ],
@@ -231,8 +228,8 @@ fn probe_lab() -> Result<Option<&'static str>, Unavailable> {
     Err(Unavailable { step: step.to_owned(), allow: "leave the testbed out".to_owned(), source: None })
 }
 
-/// Runs a scenario with our stack. A panic outside of its programs is a bug in the simulator: the run counts as
-/// one that could not be made, and keeps the plan that caused the panic.
+/// Runs a scenario with our stack. A panic outside of its programs is a bug in the simulator: the run counts
+/// as one that could not be made, and keeps the plan that caused the panic.
 fn guarded(scenario: &Scenario, plan: &FaultPlan, run: fn(&Scenario, &FaultPlan) -> Run) -> Run {
     // The run's state is dropped with it.
     catch_unwind(AssertUnwindSafe(|| run(scenario, plan))).unwrap_or_else(|panic| {

@@ -128,7 +128,7 @@ pub fn handled(error: &JoinError) {
     TASK_PANICS.with_borrow_mut(|panics| panics.retain(|panic| panic.task != error.id()));
 }
 
-/// How a run ended, in view of the tasks that panicked in it: a panic that nobody handled is its failure.
+/// How a run ended, in view of the tasks that panicked in it: an unhandled panic is its failure.
 pub(crate) fn end_after_panics(end: End, host_name: impl Fn(HostId) -> String) -> End {
     let panics = TASK_PANICS.take();
     let Some(first) = panics.into_iter().next() else { return end };
@@ -189,7 +189,7 @@ fn note(task: Id, info: &PanicHookInfo<'_>) {
 
 /// Whether a panic with this backtrace ends in a `catch_unwind` of the program, below tokio's own.
 ///
-/// It goes by the source files of the frames. A build without debug information has none: there no panic
+/// This looks at the source files of the frames. A build without debug information has none: there no panic
 /// counts as caught.
 fn is_caught_within_its_task(backtrace: &str) -> bool {
     let files = backtrace.lines().filter_map(|line| line.trim_start().strip_prefix("at "));

@@ -18,8 +18,8 @@ pub struct Run {
     pub fired: Fired,
     /// When it ended, since its start.
     pub elapsed: Time,
-    /// How often it was retried, in a lab: packets were lost outside of the plan, or something planned did
-    /// not take place.
+    /// How often it was retried, in a lab, after packets were lost outside of the plan or a planned fault was
+    /// not applied.
     pub retries: u32,
     /// Why it proves nothing, on a real machine: packets were lost outside of the plan. It is retried then.
     pub disturbed: Option<String>,
@@ -68,8 +68,8 @@ pub enum End {
     Refused {
         /// Why, and what would allow it.
         why: String,
-        /// Whether that is trouble, a bug in faultwire or a problem of the machine, and not something that this
-        /// testbed does not carry.
+        /// Whether that is trouble, a bug in faultwire or a problem of the machine, and not something that
+        /// this testbed does not carry.
         is_trouble: bool,
     },
 }

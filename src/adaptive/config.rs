@@ -42,12 +42,12 @@ impl Delivery {
     /// Repeated until it is acknowledged, in no order.
     pub const RELIABLE: Delivery = Delivery { reliability: Reliability::Reliable, order: Order::Unordered };
 
-    /// Repeated for that long, in no order.
+    /// Retransmitted for at most `time`, in no order.
     pub const fn within(time: Duration) -> Delivery {
         Delivery { reliability: Reliability::Within(time), order: Order::Unordered }
     }
 
-    /// The same, in the stream of that number.
+    /// Like `self`, but ordered within stream number `stream`.
     #[must_use]
     pub const fn in_stream(self, stream: u8) -> Delivery {
         Delivery { order: Order::Ordered(stream), ..self }
@@ -65,7 +65,7 @@ pub struct Config {
     /// Bytes that it keeps for each peer until its program takes them, 128 for each message included: the
     /// receiver's window. 4 KiB at the least, 1 MiB by default.
     pub receive_buffer: u64,
-    /// The same for messages that it sends, until they are acknowledged or given up. 1 MiB.
+    /// Bytes of messages that it sends and keeps until they are acknowledged or given up. 1 MiB by default.
     pub send_buffer: u64,
     /// The longest message that is sent, in bytes. Besides, with 128 bytes more it must fit the buffers of
     /// both ends. 256 KiB.
@@ -126,49 +126,49 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The same, with ids drawn from that seed.
+    /// Draws ids from this seed.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The same, with datagrams of up to that many bytes.
+    /// Limits datagrams to this many bytes.
     #[must_use]
     pub fn with_datagram_max(mut self, bytes: usize) -> Self {
         self.datagram_max = bytes;
         self
     }
 
-    /// The same, with buffers of that many bytes for each peer, to receive and to send.
+    /// Sets the size of each peer's receive and send buffers, in bytes.
     #[must_use]
     pub fn with_buffers(mut self, receive: u64, send: u64) -> Self {
         (self.receive_buffer, self.send_buffer) = (receive, send);
         self
     }
 
-    /// The same, with messages of up to that many bytes.
+    /// Limits messages to this many bytes.
     #[must_use]
     pub fn with_message_max(mut self, bytes: usize) -> Self {
         self.message_max = bytes;
         self
     }
 
-    /// The same, with up to that many peers.
+    /// Limits the number of peers.
     #[must_use]
     pub fn with_peers_max(mut self, peers: usize) -> Self {
         self.peers_max = peers;
         self
     }
 
-    /// The same, with whether others may connect to it.
+    /// Sets whether others may connect to it.
     #[must_use]
     pub fn with_accepting(mut self, accepting: bool) -> Self {
         self.accepting = accepting;
         self
     }
 
-    /// The same, giving a peer up after that many timeouts in a row.
+    /// Gives a peer up after this many timeouts in a row.
     #[must_use]
     pub fn with_tries_max(mut self, tries: u32) -> Self {
         self.tries_max = tries;

@@ -23,7 +23,7 @@ const UNACKNOWLEDGED_MAX: u32 = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// The peer was asked for its id that many times; when it is to be asked again.
+    /// How often the peer was asked for its id, and when to ask again.
     Opening {
         asked: u32,
         due: Time,
@@ -262,7 +262,7 @@ impl Connection {
         }
     }
 
-    /// When nothing is under way: when the peer is to be asked for a sign of life, or whether there is room
+    /// When nothing is in flight: when to ask the peer whether it is still there, or whether it has room
     /// again.
     fn ask_at(&self) -> Option<Time> {
         let wait = if self.outgoing.is_blocked() { Some(self.probe_wait) } else { self.config.keep_alive };

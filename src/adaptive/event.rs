@@ -23,7 +23,7 @@ pub enum Ended {
     ByUs,
     /// The peer has closed it: it has sent all, and takes no more.
     ByPeer,
-    /// The peer does not know it (any more): it was started again, or has given it up.
+    /// The peer does not know it, or no longer does: it restarted, or has given up.
     Reset,
     /// The peer did not answer.
     TimedOut,

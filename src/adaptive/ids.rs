@@ -5,7 +5,7 @@
 //! that the address receives there. Then the id is used up. Used ids are remembered for as long as they are
 //! valid, so that no old packet brings a closed connection back.
 //!
-//! The memory is bounded, and a full memory refuses nobody who is new: the oldest id is forgotten, and from
+//! The memory is bounded, and a full memory refuses no newcomer: the oldest id is forgotten, and from
 //! then on no id that was given out before it is valid. Each source has a share of the memory, so an attack
 //! from one address makes ids expire early for that address alone. However fast it is, a client needs only
 //! one round trip between its id and its data.
@@ -66,7 +66,7 @@ impl Ids {
         Ids { keys: (hasher.finish(), seed), used: BTreeMap::new(), floor: 0, shares: BTreeMap::new() }
     }
 
-    /// A hash that nobody else can make.
+    /// A hash that no one else can compute.
     fn hash(&self, addr: SocketAddr, numbers: [u64; 2]) -> u64 {
         let mut hasher = SipHasher13::new_with_keys(self.keys.0, self.keys.1);
         match addr.ip().to_canonical() {

@@ -91,7 +91,7 @@ impl Incoming {
         self.held
     }
 
-    /// The same, counted anew; and that there are no more messages than the window has room for.
+    /// Like `held`, but counted again. Panics if there are more messages than the window has room for.
     #[cfg(test)]
     pub(super) fn counted(&self) -> u64 {
         assert!(self.messages.len() as u64 <= self.window / MESSAGE_COST);

@@ -1,6 +1,6 @@
 //! All peers of a socket: how a connection begins, and which one a packet is for.
 //!
-//! A client asks for a connection with an id of its own. The server answers with an id for this client and
+//! A client asks for a connection with its own id. The server answers with an id for this client and
 //! keeps nothing. The first packet with data that carries both ids from that address proves that the address
 //! receives there, and makes the connection (`ids`). No source gets more connections than are still free for
 //! the others.
@@ -138,8 +138,7 @@ impl Machine {
         }
     }
 
-    /// Lets go of a connection at once, and says nothing to anybody: its peer learns of it when it sends
-    /// something.
+    /// Drops a connection at once, silently: the peer notices when it next sends something.
     pub fn forget(&mut self, peer: PeerId) {
         self.connections.remove(&peer.0);
         self.accepted.retain(|id| *id != peer.0);

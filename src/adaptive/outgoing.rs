@@ -79,12 +79,12 @@ impl Outgoing {
         }
     }
 
-    /// What a message of that many bytes takes of the room.
+    /// How much room a message of this length takes.
     pub(super) fn cost(len: usize) -> u64 {
         len as u64 + MESSAGE_COST
     }
 
-    /// Whether there is room for a message of that many bytes.
+    /// Whether there is room for a message of this length.
     pub(super) fn has_room(&self, len: usize) -> bool {
         let waiting = self.given_up.len() as u64 * MESSAGE_COST;
         self.held + waiting + Self::cost(len) <= self.room

@@ -20,8 +20,8 @@
 //! left.
 //!
 //! The checksum is SipHash-1-3 with a zero key over all before it. UDP's 16 bits miss one damage in 65 536,
-//! and two flipped bits that are a multiple of 16 apart often; 64 bits of a hash miss none that anybody will
-//! see. It is no signature: whoever can read the ids can forge packets.
+//! and two flipped bits that are a multiple of 16 apart often; a 64-bit hash misses practically
+//! none. It is no signature: whoever can read the ids can forge packets.
 
 use std::hash::Hasher as _;
 use std::ops::RangeInclusive;

@@ -34,7 +34,7 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
-    /// The socket does not work any more.
+    /// The socket no longer works.
     #[error("the socket failed: {0}")]
     Socket(#[source] io::Error),
     /// The message, or the connection, is not taken.
@@ -116,7 +116,7 @@ impl<N: Network> AdaptiveSocket<N> {
     /// Connects to the first of the addresses that `addr` resolves to.
     ///
     /// # Errors
-    /// [`Error::Address`]; [`Error::Ended`] where nobody answered; [`Error::Refused`] where there are too
+    /// [`Error::Address`]; [`Error::Ended`] if no answer came; [`Error::Refused`] where there are too
     /// many peers.
     pub async fn connect(&mut self, addr: &str) -> Result<PeerId, Error> {
         let named = |source| Error::Address { addr: addr.to_owned(), source };
@@ -192,7 +192,7 @@ impl<N: Network> AdaptiveSocket<N> {
     /// [`Event::Closed`]; where there is nothing, the connection is forgotten.
     ///
     /// # Errors
-    /// [`Error::Ended`] where messages were left that nobody acknowledged; [`Error::Socket`].
+    /// [`Error::Ended`] if messages were left unacknowledged; [`Error::Socket`].
     pub async fn close(&mut self, peer: PeerId) -> Result<(), Error> {
         self.machine.close(peer);
         while self.machine.status(peer) == Some(Status::Closing) {

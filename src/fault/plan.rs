@@ -259,7 +259,7 @@ pub enum EventKind {
     Crash(String),
     /// The host starts again, with a new stack and new programs.
     Restart(String),
-    /// A packet that nobody sent appears on the link.
+    /// A packet that no host sent appears on the link.
     Inject {
         /// The way it goes.
         direction: Direction,

@@ -7,14 +7,14 @@ use std::str::FromStr;
 use super::file::bounds;
 use super::{Action, Anchor, Class, Direction, EventKind, Fault, Packet, PlanEvent, Profile, When};
 
-/// A word that is none of those expected.
+/// An unexpected word.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected one of {expected}, found {found:?}")]
 #[non_exhaustive]
 pub struct UnknownWord {
     /// The word.
     pub found: String,
-    /// Those there are.
+    /// The words that are allowed.
     pub expected: String,
 }
 

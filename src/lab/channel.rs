@@ -91,7 +91,7 @@ impl Channel {
         Ok((Channel { socket: here }, there))
     }
 
-    /// The end that somebody else opened.
+    /// An end that another process opened.
     pub(super) fn from_descriptor(socket: OwnedFd) -> Channel {
         Channel { socket }
     }

@@ -219,7 +219,7 @@ impl Helper {
         self.ask_with(request, &[])
     }
 
-    /// The same, with descriptors.
+    /// Like `ask`, but also passes descriptors.
     pub(super) fn ask_with(
         &self,
         request: &Request,

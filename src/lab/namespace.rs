@@ -12,7 +12,7 @@ use rustix::thread::UnshareFlags;
 use super::refusal::{Refusal, Step};
 use super::sys;
 
-/// Enters a network namespace of its own, for the wires' ends of devices; and before that a user namespace,
+/// Enters a new network namespace, for the wires' ends of devices; and before that a user namespace,
 /// where this process may not make network namespaces.
 ///
 /// The process must have one thread only. Its user and group keep their numbers; inside the new namespace it
@@ -42,7 +42,7 @@ pub(super) fn enter() -> Result<(), Refusal> {
     sys::unshare(UnshareFlags::NEWNET).map_err(Refusal::at(Step::NetworkNamespace))
 }
 
-/// The exit code of a child that cannot have processes of its own. Nothing else exits with it.
+/// The exit code of a child that cannot start processes. Nothing else exits with it.
 const NO_PROC: i32 = 77;
 
 /// Which part of the helper this process is, once it has split.
@@ -56,7 +56,7 @@ pub(super) enum Part {
     Done,
 }
 
-/// Goes on in a PID namespace of its own, with a `/proc` that shows it: pid_namespaces(7). This process waits
+/// Continues in a new PID namespace, with a `/proc` that shows it: pid_namespaces(7). This process waits
 /// for the one inside. Where the machine refuses that, or the `/proc`, without which programs would mistake
 /// their numbers, this process itself goes on.
 ///
@@ -84,7 +84,7 @@ pub(super) fn split() -> Part {
     }
 }
 
-/// A network namespace of its own, and the thread in it that does what needs to be done inside.
+/// A network namespace, and the thread that works inside it.
 #[derive(Debug)]
 pub(super) struct Namespace {
     jobs: mpsc::Sender<Job>,

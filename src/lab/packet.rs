@@ -14,7 +14,7 @@ use super::refusal::{Refusal, Step};
 use super::settings;
 use super::sys;
 
-/// The Ethernet addresses of each pair: the link has nobody else.
+/// The Ethernet addresses of each pair: the link has no other hosts.
 const HOST: [u8; 6] = [2, 0, 0, 0, 0, 1];
 const WIRE: [u8; 6] = [2, 0, 0, 0, 0, 2];
 

@@ -24,7 +24,7 @@ pub(super) struct Programs {
     were_any: bool,
 }
 
-/// Starts a shell's command in the calling thread's namespaces, in a session and a process group of its own,
+/// Starts a shell's command in the calling thread's namespaces, in a new session and a new process group,
 /// with these as its stdin, stdout and stderr. It has no terminal: one that opened `/dev/tty` from the
 /// background would be stopped.
 pub(super) fn start(line: &str, environment: &[(String, String)], stdio: [OwnedFd; 3]) -> io::Result<Child> {

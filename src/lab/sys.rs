@@ -76,7 +76,7 @@ pub(super) fn ignore_own(socket: impl AsFd) -> std::io::Result<()> {
 }
 
 /// Hands what a packet socket sends straight to the device: PACKET_QDISC_BYPASS. The queue in between comes
-/// to life some time after the device does, and loses without a word what comes before.
+/// up some time after the device does, and loses without a word what comes before.
 pub(super) fn bypass_queue(socket: impl AsFd) -> std::io::Result<()> {
     set_number(socket, libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, 1)
 }
@@ -134,7 +134,7 @@ pub(super) fn switch_off(socket: impl AsFd, device: &str, command: u32) -> io::R
     unsafe { ioctl(socket, Updater::<SIOCETHTOOL, FeatureRequest>::new(&mut request)) }
 }
 
-/// Runs a program in a session and a process group of its own, without a terminal, and has it killed when the
+/// Runs a program in a new session and a new process group, without a terminal, and has it killed when the
 /// thread that starts it dies: setsid(2), PR_SET_PDEATHSIG.
 pub(super) fn set_apart(command: &mut Command) {
     // SAFETY: what runs between fork and exec is two system calls: they allocate nothing and take no lock.

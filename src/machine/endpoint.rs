@@ -12,15 +12,15 @@ use crate::network::{Datagram as _, Network};
 /// The longest datagram that is taken, in bytes: UDP's payload over IPv6.
 const LONGEST: usize = 65_527;
 
-/// So many datagrams a machine may put on the wire at one moment, and so many times in a row its timer may be
-/// due again at once. A machine that wants more will never stop.
+/// The most datagrams that a machine may send at one moment, and the most times in a row that its timer may
+/// be due again at once. A machine that needs more never stops.
 const AT_ONCE_MAX: u32 = 1_000;
 
 /// Why an [`Endpoint`] cannot go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
-    /// There is no socket for it, or its address names nobody: the caller's doing, or the system's.
+    /// The address cannot be resolved, or the system refuses a socket.
     #[error("cannot open a datagram socket to or at {addr}")]
     Open {
         /// The address.
@@ -36,9 +36,8 @@ pub enum EndpointError {
         /// What the system answered.
         source: io::Error,
     },
-    /// The machine wants to say something and was never told to whom: it is at the side that is called, and
-    /// nobody has.
-    #[error("the machine has a datagram to send before anybody has called it")]
+    /// The machine of the passive side wants to send, but no datagram has arrived yet to tell it where.
+    #[error("the machine has a datagram to send before any peer has called it")]
     NoPeer,
     /// The machine never stops.
     #[error("the machine {what} {AT_ONCE_MAX} times at one moment (at {at}): does it ever stop?")]
@@ -75,7 +74,7 @@ impl<N: Network, M> fmt::Debug for Endpoint<N, M> {
 }
 
 impl<N: Network, M: Machine> Endpoint<N, M> {
-    /// At the side that calls: a socket of its own, to `addr`.
+    /// Creates the active side: a new socket that sends to `addr`.
     ///
     /// # Errors
     /// [`EndpointError::Open`].

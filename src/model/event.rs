@@ -31,7 +31,7 @@ pub enum What {
         /// The whole IP packet.
         bytes: Bytes,
     },
-    /// A packet appeared on the wire that nobody sent.
+    /// A packet appeared on the wire that no host sent.
     Injected {
         /// The packet.
         packet: PacketId,
@@ -188,9 +188,9 @@ pub enum TcpNote {
     FastRetransmit,
     /// A closed window is probed with an octet.
     Probe,
-    /// This side offers no window any more.
+    /// This side's window has closed.
     WindowClosed,
-    /// Its congestion window is now so many bytes. A trace keeps these apart from its events:
+    /// Its congestion window, in bytes, has changed. A trace keeps these apart from its events:
     /// [`Trace::congestion_windows`](crate::trace::Trace::congestion_windows).
     CongestionWindow(u32),
 }
@@ -207,7 +207,7 @@ pub enum DropReason {
     TransportChecksum,
     /// The ICMP checksum is wrong.
     IcmpChecksum,
-    /// It is for somebody else.
+    /// It is for another host.
     NotForUs,
     /// No socket wants it.
     NoSocket,

@@ -36,7 +36,7 @@ pub enum Class {
     Fin,
     /// A TCP segment with RST.
     Rst,
-    /// A whole UDP datagram, or what is none of the others.
+    /// A whole UDP datagram, or any packet of no other class.
     Datagram,
     /// A piece of a fragmented IP packet, the first one included.
     Fragment,
@@ -62,7 +62,7 @@ pub enum Action {
     Drop,
     /// It arrives twice, the copy right behind the first.
     Duplicate,
-    /// It arrives that many microseconds later than it would have.
+    /// It arrives this many microseconds later than it would have.
     DelayUs(u64),
     /// It arrives right behind the nth packet that is sent after it in its direction, after one second at the
     /// latest.

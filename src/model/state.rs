@@ -3,7 +3,7 @@
 /// A connection's state. LISTEN is a socket's, not a connection's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
-    /// CLOSED: there is no connection any more.
+    /// CLOSED: there is no connection.
     Closed,
     /// SYN-SENT.
     SynSent,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
-/// A moment: nanoseconds since the run began. Nobody reads a clock to get one; the caller says it.
+/// A moment: nanoseconds since the run began. It is never read from a clock: the caller passes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(u64);
 

@@ -193,7 +193,7 @@ pub struct Fragment {
 pub enum Strictness {
     /// As a host reads it: whole, with a sound IPv4 header checksum, and nothing that a host must refuse.
     Full,
-    /// The same, but any header checksum will do.
+    /// Like `Full`, but any header checksum will do.
     NoChecksum,
     /// As a host reads the beginning of a packet that an ICMP error quotes.
     Quoted,

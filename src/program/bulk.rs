@@ -155,7 +155,7 @@ pub async fn send<N: Network>(
 /// A connection that does not begin with the header, or sends more than it said there, is cut off.
 ///
 /// # Errors
-/// [`ServerError::Accept`] when no connection can be accepted any more.
+/// [`ServerError::Accept`] if connections can no longer be accepted.
 pub async fn server<N: Network>(
     net: &N,
     listener: N::Listener,

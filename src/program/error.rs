@@ -108,8 +108,8 @@ pub enum ServerError {
         /// Why not.
         source: io::Error,
     },
-    /// No connection can be accepted any more.
-    #[error("cannot accept connections any more: {source}{}", hint(source))]
+    /// Connections can no longer be accepted.
+    #[error("can no longer accept connections: {source}{}", hint(source))]
     Accept {
         /// Why.
         source: io::Error,
@@ -120,8 +120,8 @@ pub enum ServerError {
         /// Why.
         source: adaptive::Error,
     },
-    /// No datagram can be received any more.
-    #[error("cannot receive datagrams any more: {source}{}", hint(source))]
+    /// Datagrams can no longer be received.
+    #[error("can no longer receive datagrams: {source}{}", hint(source))]
     Receive {
         /// Why.
         source: io::Error,
@@ -131,7 +131,9 @@ pub enum ServerError {
 /// What to do about an error of a socket call, to be put behind its message; empty where nothing is known.
 pub fn hint(error: &io::Error) -> &'static str {
     match Errno::of(error) {
-        Some(Errno::ECONNREFUSED) => "; nobody listens there: start the server, or check address and port",
+        Some(Errno::ECONNREFUSED) => {
+            "; no program listens there: start the server, or check address and port"
+        }
         Some(Errno::EADDRINUSE) => {
             "; another program has that port: stop it, or choose another port (0 picks a free one)"
         }

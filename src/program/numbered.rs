@@ -85,7 +85,7 @@ pub struct Report {
     pub out_of_order: Vec<u32>,
     /// The numbers that came cut short, in the order of coming.
     pub cut: Vec<u32>,
-    /// How many datagrams came that nobody sent like this, numbers outside of the series included.
+    /// How many datagrams arrived that were never sent like this, including numbers outside of the series.
     pub altered: u32,
 }
 
@@ -203,7 +203,7 @@ pub async fn send<N: Network>(
 /// It waits so long even when all have come: a duplicate may follow.
 ///
 /// # Errors
-/// [`ServerError::Receive`] when no datagram can be received any more.
+/// [`ServerError::Receive`] if datagrams can no longer be received.
 pub async fn receive<N: Network>(
     net: &N,
     socket: &N::Datagram,

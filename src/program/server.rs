@@ -54,7 +54,7 @@ pub(super) struct Connection<N: Network> {
 
 /// What a connection has next.
 pub(super) enum Next {
-    /// That many bytes are in the buffer.
+    /// How many bytes are in the buffer.
     Data(usize),
     /// The peer has sent its last byte.
     End,
@@ -109,7 +109,7 @@ pub(super) async fn write_all<N: Network>(
     net.timeout(idle, stream.flush()).await?
 }
 
-/// Accepts connections and lets `handle` serve each in a task of its own, until `stop` completes.
+/// Accepts connections and lets `handle` serve each in its own task, until `stop` completes.
 ///
 /// When all places are taken, further connections wait in the backlog. No address (with IPv6: no network of
 /// 64 bits) takes more than half of the places: while it has as many connections as there are free places,

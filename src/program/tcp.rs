@@ -18,7 +18,7 @@ const CHUNK: usize = 16 * 1024;
 /// own.
 ///
 /// # Errors
-/// [`ServerError::Accept`] when no connection can be accepted any more.
+/// [`ServerError::Accept`] if connections can no longer be accepted.
 pub async fn echo_server<N: Network>(
     net: &N,
     listener: N::Listener,
@@ -52,7 +52,7 @@ async fn echo_connection<N: Network>(mut peer: Connection<N>) -> Tally {
 /// not kept, only counted; one that is longer than the limit ends its connection unanswered.
 ///
 /// # Errors
-/// [`ServerError::Accept`] when no connection can be accepted any more.
+/// [`ServerError::Accept`] if connections can no longer be accepted.
 pub async fn reply_server<N: Network>(
     net: &N,
     listener: N::Listener,

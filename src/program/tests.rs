@@ -192,7 +192,9 @@ async fn idle_connections_are_closed_and_stop_ends_the_others() {
     assert!(client.echo(b"x").await.is_err());
     let refused = tcp::Client::connect(&net, &addr, LIMIT).await.expect_err("nobody listens");
     assert!(
-        refused.to_string().ends_with("nobody listens there: start the server, or check address and port")
+        refused
+            .to_string()
+            .ends_with("no program listens there: start the server, or check address and port")
     );
 }
 

@@ -23,7 +23,7 @@ const FAILURES: u32 = 100;
 /// own is not answered, nor is a peer that has used up the answers that [`Limits`] allow.
 ///
 /// # Errors
-/// [`ServerError::Receive`] when no datagram can be received any more.
+/// [`ServerError::Receive`] if datagrams can no longer be received.
 pub async fn echo_server<N: Network>(
     net: &N,
     socket: &N::Datagram,
@@ -38,7 +38,7 @@ pub async fn echo_server<N: Network>(
 /// A datagram that is itself the acknowledgement is not answered; else as [`echo_server`].
 ///
 /// # Errors
-/// [`ServerError::Receive`] when no datagram can be received any more.
+/// [`ServerError::Receive`] if datagrams can no longer be received.
 pub async fn reply_server<N: Network>(
     net: &N,
     socket: &N::Datagram,

@@ -1,5 +1,5 @@
 //! The connections of a host, found by their four-tuple: those of open sockets, those that wait for `accept`,
-//! and those that nobody holds any more but that are not over yet.
+//! and those whose socket is closed but that are not over yet.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -26,7 +26,7 @@ pub(super) enum Owner {
     HalfOpen(Fd),
     /// A listener: it waits for `accept`.
     Waiting(Fd),
-    /// Nobody: its socket was closed.
+    /// None: its socket was closed.
     Nobody,
 }
 

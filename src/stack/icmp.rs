@@ -44,7 +44,7 @@ impl Complaint {
         Some(Complaint { error, is_hard: false })
     }
 
-    /// Linux's `icmp_err_convert`. `None` for what is no error, and for codes that nobody defined.
+    /// Linux's `icmp_err_convert`. `None` for messages that are no errors, and for undefined codes.
     fn of_v4(kind: u8, code: u8) -> Option<Complaint> {
         match (kind, code) {
             // Network unreachable, and for a type of service; host unreachable, likewise; source route
@@ -65,7 +65,7 @@ impl Complaint {
         }
     }
 
-    /// Linux's `icmpv6_err_convert`. `None` for what is no error, and for codes that nobody defined.
+    /// Linux's `icmpv6_err_convert`. `None` for messages that are no errors, and for undefined codes.
     fn of_v6(kind: u8, code: u8) -> Option<Complaint> {
         match (kind, code) {
             // No route; beyond the scope of the source address, address unreachable.
@@ -94,7 +94,7 @@ pub(super) enum Trouble {
 
 impl Stack {
     /// Reports trouble with a packet to its sender, where RFC 1122 (3.2.2) and RFC 4443 (2.4 e) allow it:
-    /// never about a broadcast or a multicast, nor about an ICMP message. Sources that are nobody's were
+    /// never about a broadcast or a multicast, nor about an ICMP message. Packets from invalid sources were
     /// dropped before.
     pub(super) fn report(&mut self, arrived: &Arrived<'_>, trouble: Trouble) {
         let path = arrived.parsed.path;

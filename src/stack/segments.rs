@@ -65,7 +65,7 @@ impl Stack {
         }
     }
 
-    /// A segment for no connection: a listener's (RFC 9293, section 3.10.7.2), or nobody's (section
+    /// A segment for no connection: a listener's (RFC 9293, section 3.10.7.2), or none's (section
     /// 3.10.7.1). `last` is where the connection ended that it takes the place of.
     fn tcp_listen(
         &mut self,

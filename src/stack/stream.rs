@@ -63,8 +63,8 @@ pub(super) struct Listener {
 
 impl Listener {
     /// Whether one more may begin. As in Linux a half-open connection takes no place in the queue, so that a
-    /// client that never completes its handshake keeps nobody out. (Linux holds no more of them than the
-    /// backlog, and answers further SYNs with cookies.)
+    /// client that never completes its handshake keeps no other client out. (Linux holds no more of them than
+    /// the backlog, and answers further SYNs with cookies.)
     pub(super) fn has_room(&self) -> bool {
         !self.is_full() && self.half_open < HALF_OPEN_MAX
     }

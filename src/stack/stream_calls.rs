@@ -244,7 +244,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Connections that nobody will accept are reset.
+    /// Connections that can no longer be accepted are reset.
     fn stop_listening(&mut self, fd: Fd) -> Result<(), Errno> {
         let socket = self.streams.get_mut(fd)?;
         if socket.listener().is_none() {

@@ -62,7 +62,7 @@ impl Link {
         fd
     }
 
-    /// Carries packets until nobody has any; each goes to the hosts that it is for, as a switch would have
+    /// Carries packets until no host has any; each goes to the hosts that it is for, as a switch would have
     /// it.
     pub(super) fn run(&mut self) {
         for _ in 0..10_000 {

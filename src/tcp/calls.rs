@@ -85,7 +85,7 @@ impl Connection {
         self.woken = true;
     }
 
-    /// `close(2)`. With text that nobody will read, or with `at_once` (linger 0), it is a reset (RFC 9293,
+    /// `close(2)`. With unread data, or with `at_once` (linger 0), it is a reset (RFC 9293,
     /// section 3.6.1; RFC 2525, section 2.17).
     pub(crate) fn close(&mut self, at_once: bool, now: Time) {
         self.orphan = true;

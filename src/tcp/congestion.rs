@@ -17,7 +17,7 @@ pub(crate) enum Advice {
     ResendFirst,
 }
 
-/// The congestion window and what it goes by. Windows are in bytes.
+/// The congestion window and its inputs. Windows are in bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Congestion {
     pub(crate) cwnd: u32,

@@ -96,7 +96,7 @@ pub(crate) struct Connection {
     pub(super) error: Option<Errno>,
     /// The last ICMP error that does not end a connection, until an acknowledgement shows that it has passed.
     pub(super) soft_error: Option<Errno>,
-    /// The program has closed the socket: nobody will read.
+    /// The program has closed the socket and will not read.
     pub(super) orphan: bool,
     /// SHUT_RD.
     pub(super) read_shut: bool,

@@ -71,7 +71,7 @@ impl Trace {
         Trace { hosts, is_silent: true, ..Trace::default() }
     }
 
-    /// Whether events are kept. Where they are not, nobody needs to put one together.
+    /// Whether events are kept. Where they are not, there is no need to build one.
     pub fn keeps_events(&self) -> bool {
         !self.is_silent
     }

@@ -90,8 +90,8 @@ impl Trace {
         self.write_entries(None, comment, out)
     }
 
-    /// The same of what one host sent and got, and nothing else: as a capture made at that host. Wireshark's
-    /// analysis of TCP is right for it.
+    /// Like [`Trace::write_pcapng`], but only with the packets that one host sent and received, as a capture
+    /// on that host. Wireshark's TCP analysis fits it.
     ///
     /// # Errors
     /// As for [`Trace::write_pcapng`].

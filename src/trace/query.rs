@@ -63,11 +63,11 @@ pub struct ProgramCall<'a> {
     pub error: Option<Errno>,
 }
 
-/// What became of a packet.
+/// The fate of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fate {
-    /// It reached its host that many times, whole or altered.
+    /// It reached its host, whole or altered.
     Arrived {
         /// How many copies of it.
         copies: u32,
@@ -174,7 +174,7 @@ impl Trace {
         self.sendings().find(|sending| sending.packet == packet)
     }
 
-    /// What became of a packet.
+    /// The fate of a packet.
     pub fn fate(&self, packet: PacketId) -> Fate {
         let (mut copies, mut altered) = (0, 0);
         let mut otherwise = Fate::OnItsWay;

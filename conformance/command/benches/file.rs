@@ -20,7 +20,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const FAULTWIRE: &str = env!("CARGO_BIN_EXE_faultwire");
 
-/// Of the packets each way, so many in a hundred are lost.
+/// The percentage of packets lost each way.
 const LOST_PERCENT: u64 = 5;
 
 /// One-way delays, in microseconds.

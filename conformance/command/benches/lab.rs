@@ -32,7 +32,7 @@ mod lab {
 
     /// How often a lab is made.
     const LABS: usize = 31;
-    /// Cases that are timed, one by one, and echoes of so many bytes in each of them.
+    /// Cases that are timed one by one, the echoes in each, and the bytes of an echo.
     const CASES: usize = 301;
     const ECHOES: usize = 10;
     const ECHO: usize = 1_024;

@@ -139,7 +139,7 @@ async fn send(args: &Args, path: &Path) -> Result<u8, CommandError> {
     if let Some(vitals) = sent.vitals {
         let round_trip = vitals.round_trip.unwrap_or_default().as_secs_f64() * 1_000.0;
         result(format_args!(
-            "{} packets sent, {} taken for lost; round trip {round_trip:.3} ms, time-out {:.3} ms",
+            "{} packets sent, {} taken for lost; round trip {round_trip:.3} ms, timeout {:.3} ms",
             vitals.packets,
             vitals.lost,
             vitals.timeout.as_secs_f64() * 1_000.0

@@ -8,8 +8,8 @@ use std::thread;
 use faultwire_conformance::exit;
 use faultwire_sim::CancellationToken;
 
-/// Listens for the signals from here on, in a thread of its own. Where the system does not allow that, they
-/// end the process as they always do.
+/// Listens for the signals from here on, in its own thread. Where the system does not allow that, they end
+/// the process as usual.
 pub(super) fn listen() -> CancellationToken {
     listen_saying("here are the results so far")
 }

@@ -174,8 +174,8 @@ fn how_hard(study: &Study) -> String {
     }];
     match (study.plans)(&(study.scenario)(testbed::VIRTUAL).on(testbed::VIRTUAL)).len() {
         0 => {}
-        1 => parts.push("one plan of its own".to_owned()),
-        count => parts.push(format!("{count} plans of its own")),
+        1 => parts.push("one special plan".to_owned()),
+        count => parts.push(format!("{count} special plans")),
     }
     if random > 0 {
         parts.push(format!("{random} random plans"));

@@ -1,5 +1,5 @@
-//! `faultwire lab`: a fault plan between any two programs, each in a host of its own of the real kernel; and
-//! the search for a plan that makes them fail.
+//! `faultwire lab`: a fault plan between any two programs, each in its own host of the real kernel; and the
+//! search for a plan that makes them fail.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,7 +28,7 @@ mod warnings;
 #[cfg(target_os = "linux")]
 pub(super) use hosts::{Hosts, addresses, helper};
 
-/// Put a fault plan between any two programs, each in a host of its own of this machine's kernel
+/// Put a fault plan between any two programs, each in its own host of this machine's kernel
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -36,22 +36,22 @@ pub(super) use hosts::{Hosts, addresses, helper};
     disable_help_subcommand = true,
     after_help = "\
 Linux only; no root needed. The shell runs each command in a network namespace with one interface,
-as the user who calls this, in a session of its own without a terminal. {server} and {client} in a
+as the user who calls this, in a new session without a terminal. {server} and {client} in a
 command stand for the addresses, and so do FAULTWIRE_SERVER and FAULTWIRE_CLIENT in its environment;
 PYTHONUNBUFFERED=1 is there too. The client starts once a socket of the server waits for it: the
-server has as long for that as the client for all, at least 1 s and at most 30.
+server may take as long for that as the client for everything, between 1 s and 30 s.
 
 A lab is not a sandbox. Network and process numbers are its own; files, sockets named by a path, and
 what root may do are not. Run only commands that you would run without it, a plan's [lab] included.
 When the lab ends, so does every process that was started in it, daemons too.
 
-The end of both programs counts. Once the client has ended and nothing is under way any more, the
-server is asked to end (SIGTERM). It failed if it ended before with another code than 0, or then
-with another code than 0 and not by that signal. A server that ends by itself with 0 is fine. A
-worker or thread that dies while its server lives on is not seen: let the server end with it.
-A host that a plan has crash is cut off and its program killed; at its restart the command runs
-again in a new host. A client that does not start again ends all of it, with 137. Events at a time
-(at_us) are for simulation only and refused.
+The exit of both programs counts. Once the client has exited and no packet is in flight, the server
+is asked to exit (SIGTERM). The server fails if it exits earlier with another code than 0, or then
+with another code than 0 and not by that signal. A server that exits by itself with 0 is fine. A
+worker or thread that dies while its server goes on is not noticed: let the server exit with it.
+A host that a plan crashes is cut off and its program killed; when it restarts, the command runs
+again in a new host. If the client does not restart, the run ends with 137. Events at a time (at_us)
+are refused: they work in simulation only.
 
 With --plan the run is drawn at the end. Programs' output passes unchanged into a pipe or a file;
 on a terminal, control characters in it are replaced.

@@ -53,7 +53,7 @@ use faultwire_conformance::exit;
     after_help = "Without a command: verify, with every claim on every testbed.\n\n\
                   Exit codes: 0 all as claimed; 1 a claim failed; 2 wrong usage or input,\n\
                   or a result that cannot be written; 3 a testbed requested by name is unavailable;\n\
-                  4 an internal fault; 130 ended early by Ctrl-C or SIGTERM, with the results so far,\n\
+                  4 an internal fault; 130 interrupted by Ctrl-C or SIGTERM: the results so far are printed,\n\
                   and nothing had failed.\n\
                   FAULTWIRE_LOG=debug logs to stderr; NO_COLOR=1 switches colors off; COLUMNS sets the width."
 )]
@@ -64,11 +64,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Try every claim on every testbed, and tell which hold
+    /// Try every claim on every testbed, and say which hold
     Verify(verify::Args),
-    /// List the claims: what is said, under which conditions, and where it is written
+    /// List the claims with their conditions and sources
     Claims(claims::Args),
-    /// Explain a claim: what it says, why it is so, how it is tried, and a run that shows it
+    /// Explain a claim: what it says, why it is so, how it is tested, and a run that shows it
     Explain(explain::Args),
     /// Run a scenario once under a plan of faults, and draw what happened
     Replay(replay::Args),
@@ -78,7 +78,7 @@ enum Command {
     /// List the scenarios that `replay` and `shrink` run, with the claims that each settles
     Scenarios(scenarios::Args),
     Plan(plan::Args),
-    /// Break the stack and the programs on purpose, and tell which checks notice
+    /// Break the stack and the programs on purpose, and say which checks notice
     Mutants(mutants::Args),
     Serve(serve::Args),
     Call(call::Args),

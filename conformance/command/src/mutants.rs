@@ -9,7 +9,7 @@ use faultwire_conformance::engine::{self, MutantRow};
 use faultwire_conformance::exit;
 use faultwire_conformance::report::{paragraph, plan_in_words};
 
-/// Break the stack and the programs on purpose, and tell which checks notice.
+/// Break the stack and the programs on purpose, and say which checks notice.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
     /// The seed of random plans, ports and identifications
@@ -27,7 +27,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     Ok(exit_code(&rows))
 }
 
-/// One that was missed above all; one whose search was ended early is neither caught nor missed.
+/// A missed mutant outweighs all else; one whose search was interrupted is neither caught nor missed.
 fn exit_code(rows: &[MutantRow]) -> u8 {
     let open = || rows.iter().filter(|row| !row.is_caught());
     if open().any(|row| !row.cut) {

@@ -1,5 +1,5 @@
-//! From the names on the command line to claims, testbeds and scenarios; a name that is none is answered with
-//! the nearest that is.
+//! Finds claims, testbeds and scenarios by their names on the command line. The error for an unknown name
+//! suggests the nearest one.
 
 use std::fmt::Display;
 
@@ -101,14 +101,14 @@ fn choose(
     Ok(chosen)
 }
 
-/// The one testbed of that name: where the name alone is not enough, the one with our stack.
+/// The testbed of that name; if several have it, the one with our stack.
 pub(super) fn testbed(name: &str) -> Result<TestbedRef, CommandError> {
     let chosen = find(name)?;
     probe(chosen)?;
     Ok(chosen)
 }
 
-/// The same, whether or not it is available.
+/// Like `testbed`, but it need not be available.
 pub(super) fn find(name: &str) -> Result<TestbedRef, CommandError> {
     let all = named_testbeds(name)?;
     let preferred = all.iter().find(|testbed| testbed.subject() == Subject::FAULTWIRE);

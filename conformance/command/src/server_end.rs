@@ -6,7 +6,7 @@
 //! itself kills it (its host loses power, it does not end when asked), that is no death.
 //!
 //! What counts is the status of the command, which is that of its shell: a worker that dies under a server
-//! that lives on is not seen.
+//! that goes on is not noticed.
 
 use std::fmt;
 use std::process::ExitStatus;

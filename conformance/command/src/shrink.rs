@@ -13,7 +13,7 @@ use super::{ctrl_c, output, select};
 use faultwire_conformance::engine::{self, NotShrunk, ShrinkOptions, Shrinking, Stopped};
 use faultwire_conformance::exit;
 
-/// Make a plan as small as it can be while it still shows what it shows, and tell the path.
+/// Shrink a plan to the smallest one that still shows the same thing, and print the steps.
 ///
 /// What it shows is the claim that the plan names or `--claim`; without either the first thing that its run
 /// shows: a broken claim, a program that fails, a stall, a possible claim.
@@ -131,7 +131,7 @@ fn path(done: &Shrinking, from: &FaultPlan, bed: &str, replay: &str) -> String {
     out
 }
 
-/// The same as comments of a plan file.
+/// A text as comments of a plan file.
 fn as_comments(text: &str) -> String {
     text.lines().map(|line| format!("# {line}\n")).collect()
 }

@@ -12,7 +12,7 @@ use super::{ctrl_c, output, select};
 use faultwire_conformance::engine::{self, VerifyOptions};
 use faultwire_conformance::report::{Outcome, Report, Row, Standing, TableOptions};
 
-/// Try every claim on every testbed, and tell which hold.
+/// Try every claim on every testbed, and say which hold.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Args {
     /// The claims to try: ids such as `udp/may-lose` or `may-lose`, or a family such as `udp` [default: all]
@@ -23,7 +23,7 @@ pub(super) struct Args {
     #[arg(long = "testbed", value_name = "NAME")]
     testbeds: Vec<String>,
 
-    /// How many random plans each study tries, in place of its own number
+    /// How many random plans each study tries, in place of its default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=10_000_000))]
     cases: Option<u64>,
 
@@ -46,7 +46,7 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// A table, and what there is to say of it
+    /// A table with explanations
     #[default]
     Human,
     /// The rows as JSON, format 1

@@ -250,7 +250,7 @@ fn a_crate_fails_its_check_until_it_is_mended_and_leaves_nothing_behind() {
     // The source may go away later.
     let manifest = learner.read("mine/Cargo.toml").replace("path = \"/", "path = \"/no/such/place/");
     learner.write("mine/Cargo.toml", &manifest);
-    contains(&check(&[], 3), &["is not there any more", "--source PATH"]);
+    contains(&check(&[], 3), &["no longer exists", "--source PATH"]);
 }
 
 /// Programs over a stream: as they are started, and worse ones.

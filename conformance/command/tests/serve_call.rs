@@ -192,7 +192,7 @@ fn an_idle_connection_is_closed() {
     let mut stream = std::net::TcpStream::connect(&server.addr).expect("connect");
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
     // It tries again where a signal interrupts it.
-    assert_eq!(stream.read_to_end(&mut Vec::new()).expect("the end, not a time-out"), 0);
+    assert_eq!(stream.read_to_end(&mut Vec::new()).expect("the end, not a timeout"), 0);
     let said = server.stop("INT");
     assert!(said.ends_with("closed as idle 1, refused 0\n"), "{said}");
 }
@@ -210,12 +210,12 @@ fn failures_say_what_where_why_and_what_to_do() {
         (
             vec!["call", "tcp-echo", &free],
             1,
-            "nobody listens there: start the server, or check address and port",
+            "no program listens there: start the server, or check address and port",
         ),
         (
             vec!["call", "udp-echo", &free],
             1,
-            "nobody listens there: start the server, or check address and port",
+            "no program listens there: start the server, or check address and port",
         ),
         (
             vec!["call", "udp-echo", &wrong_server.addr],

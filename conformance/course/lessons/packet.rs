@@ -1,4 +1,4 @@
-//! What the machines of the ladder put on the wire from lesson 2 on: data with its number, and acknowledgements.
+//! The datagrams of the machines from lesson 2 on: data with its number, and acknowledgements.
 //!
 //! On the wire: one byte for the kind (0 data, 1 acknowledgement), four for the number (big-endian), then the message.
 

@@ -9,23 +9,23 @@ use faultwire::trace::{Call, ProgramCall, What};
 
 use super::{Delivery, TIMEOUT, Transfer};
 
-/// So many deliveries are shown at most.
+/// The most deliveries that are shown.
 const SHOWN_MAX: usize = 16;
 
-/// A message that is longer, in bytes, is told by what it begins with,
+/// A longer message, in bytes, is shown by its beginning,
 const LONGEST_SHOWN: usize = 60;
-/// by so many of its bytes.
+/// this many bytes of it.
 const BEGINNING: usize = 10;
 
-/// What is delivered is what was handed over, whole.
+/// Checks that only whole messages that were handed over are delivered.
 ///
 /// # Errors
-/// What was delivered and never handed over.
+/// The message that was delivered but never handed over.
 pub fn intact(run: &Transfer<'_>) -> Result<(), String> {
     let strange = run.delivered.iter().find(|delivery| !run.messages.contains(&delivery.message));
     match strange {
         None => Ok(()),
-        Some(delivery) => Err(format!("{} was delivered, which nobody sent", shown(&delivery.message))),
+        Some(delivery) => Err(format!("{} was delivered but never sent", shown(&delivery.message))),
     }
 }
 
@@ -174,7 +174,7 @@ pub fn frugal(run: &Transfer<'_>) -> Result<(), String> {
     let excused = |action: &Action| match action {
         Action::Drop | Action::CorruptBits(_) => 1,
         Action::Duplicate => 0,
-        // An adaptive time-out may be shorter, and doubles: within the longest delay of a search that is six
+        // An adaptive timeout may be shorter, and doubles: within the longest delay of a search that is six
         // times.
         Action::DelayUs(us) => 6 + per_timeout(*us),
         Action::HoldFor(packets) => u64::from(*packets).max(6),

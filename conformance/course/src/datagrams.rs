@@ -1,8 +1,8 @@
-//! The ladder of datagram lessons: what each has to do, its check, its programs.
+//! The datagram lessons: the task, the check and the programs of each.
 
 #[path = "../lessons/01-acknowledge-and-repeat/rung.rs"]
 pub mod acknowledge;
-#[path = "../lessons/06-adaptive-time-out/rung.rs"]
+#[path = "../lessons/06-adaptive-timeout/rung.rs"]
 pub mod adaptive;
 #[path = "../lessons/03-one-bit-is-not-enough/believed.rs"]
 pub mod alternating_bit;
@@ -86,8 +86,8 @@ pub(super) static ACKNOWLEDGE: Lesson = Lesson {
     slug: "acknowledge-and-repeat",
     title: "Acknowledge and repeat",
     line: "what is lost is sent again, by the one who waits in vain for an answer",
-    why: "The datagram was lost on its way, and nobody will ever know: the sender is told nothing, and the \
-          receiver waits for nothing.",
+    why: "The datagram was lost on its way, and neither side will ever know: the sender is told nothing, \
+          and the receiver waits for nothing.",
     text: include_str!("../lessons/01-acknowledge-and-repeat/lesson.md"),
     breaks: include_str!("../lessons/01-acknowledge-and-repeat/breaks.toml"),
     shows: any,
@@ -194,13 +194,13 @@ pub(super) static SELECTIVE_REPEAT: Lesson = Lesson {
 /// Lesson 6.
 pub(super) static ADAPTIVE: Lesson = Lesson {
     name: "6",
-    slug: "adaptive-time-out",
-    title: "An adaptive time-out",
+    slug: "adaptive-timeout",
+    title: "An adaptive timeout",
     line: "how long to wait for an answer is measured, not guessed",
     why: "Nothing was lost: the answer takes 300 ms, and the sender, who waits for 200, sends every message \
           twice.",
-    text: include_str!("../lessons/06-adaptive-time-out/lesson.md"),
-    breaks: include_str!("../lessons/06-adaptive-time-out/breaks.toml"),
+    text: include_str!("../lessons/06-adaptive-timeout/lesson.md"),
+    breaks: include_str!("../lessons/06-adaptive-timeout/breaks.toml"),
     shows: any,
     task: Task::Datagrams(Exchange {
         messages: || numbered_messages(6),

@@ -49,9 +49,10 @@ pub struct StreamProgram {
 pub struct Dialogue {
     /// What both desks hold: the messages, in order. No two are alike.
     pub messages: fn() -> Vec<Vec<u8>>,
-    /// The same for commands of any language over the kernel's sockets, whose buffers have other sizes.
+    /// Like `messages`, but for commands of any language over the kernel's sockets, whose buffers have other
+    /// sizes.
     pub real_messages: fn() -> Vec<Vec<u8>>,
-    /// So many of them, the last ones, are the server's to say.
+    /// How many of them, at the end, the server sends.
     pub of_server: usize,
     /// The links to try it over.
     pub links: fn() -> Vec<Link>,
@@ -128,7 +129,7 @@ impl Dialogue {
         self.scenarios_within(name, programs, |_, run| run)
     }
 
-    /// The same, with something around each program.
+    /// Like `scenarios`, but with `within` around each program.
     pub(super) fn scenarios_within(
         &self,
         name: &str,

@@ -43,7 +43,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// The same machine at both sides.
+    /// One machine on both sides.
     pub const fn both(machine: Factory) -> Program {
         Program { client: machine, server: machine }
     }

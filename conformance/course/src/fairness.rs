@@ -24,7 +24,7 @@ pub const TRAVEL: Duration = Duration::from_millis(20);
 /// How much later the second flow begins there.
 pub const LATER: Duration = Duration::from_secs(3);
 
-/// So many seconds of the windows are drawn.
+/// How many seconds of the windows are drawn.
 const DRAWN_S: f64 = 12.0;
 
 /// What came of two long flows, where nothing is lost but for want of a place before the narrow link.
@@ -113,7 +113,7 @@ pub fn two_long_flows(travel: Duration, second_after: Duration) -> Result<Fairne
     two_flows_with::<Aimd>(travel, second_after)
 }
 
-/// The same with any control.
+/// Like `two_long_flows`, but with any control.
 pub(super) fn two_flows_with<C: Control>(
     travel: Duration,
     second_after: Duration,

@@ -1,5 +1,5 @@
-//! A task for two flows that share a way: two pairs of machines between the same hosts, and at the client's
-//! host a link that carries so much and no more, with a queue before it that has so many places and no more.
+//! A task for two flows that share a path: two pairs of machines between the same hosts, and at the client's
+//! host a link with a limited rate and a limited queue in front of it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,9 +27,8 @@ const EVENTS_MAX: u64 = 1_000_000;
 /// Where the server listens, for each of the flows.
 const PORTS: [&str; 2] = ["7001", "7002"];
 
-/// The narrow link that both flows leave their host by: it takes so long over each datagram, and so many may
-/// wait for it. What comes when all places are taken is dropped: a queue with a drop-tail, as most routers
-/// have it.
+/// The narrow link that both flows leave their host by: the time it takes for each datagram, and how many may
+/// wait for it. When the queue is full, new datagrams are dropped: a drop-tail queue, as in most routers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Narrow {
     /// How long a datagram takes.

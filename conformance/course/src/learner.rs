@@ -26,7 +26,7 @@ use watch::{CLIENT, EITHER, Patience, SERVER, watched, watched_run, watched_talk
 /// The environment variable with the file that [`check`] writes its verdict to, for `faultwire lesson check`.
 pub const REPORT: &str = "FAULTWIRE_LESSON_REPORT";
 
-/// Up to so many faults of the grid in one plan.
+/// The most faults of the grid in one plan.
 const EXHAUSTIVE: usize = 2;
 
 /// How many random plans a machine is held against, over each link.
@@ -94,7 +94,7 @@ pub fn check<M: Machine + Default>(lesson: &str) {
     conclude(&examine::<M>(lesson, RANDOM_PLANS, CALL_MAX));
 }
 
-/// The same for a machine that has conversations: lesson 9's.
+/// Like [`check`], for a machine that has conversations: lesson 9's.
 ///
 /// # Panics
 /// As [`check`].
@@ -102,7 +102,7 @@ pub fn check_talker<M: Talker + Default>(lesson: &str) {
     conclude(&examine_talker::<M>(lesson, RANDOM_PLANS, CALL_MAX));
 }
 
-/// The same for programs that talk over a stream.
+/// Like [`check`], for programs that talk over a stream.
 ///
 /// # Panics
 /// As [`check`].
@@ -118,7 +118,7 @@ fn conclude(verdict: &Verdict) {
     assert!(verdict.kind == Kind::Holds, "\n{}", verdict.text);
 }
 
-/// What [`check`] finds, as a value: with so many random plans, and so long for each call of the machine.
+/// What [`check`] finds, as a value: with `random` random plans, and `call_max` for each call of the machine.
 pub fn examine<M: Machine + Default>(lesson: &str, random: u64, call_max: Duration) -> Verdict {
     let scenarios = |name: &str, task: &Task| match task {
         Task::Datagrams(exchange) => {

@@ -1,5 +1,5 @@
-//! A plot of curves and points over an axis, as an SVG file of its own, readable in light and in dark
-//! surroundings.
+//! A plot of curves and points over an axis, as a standalone SVG file, readable on light and on dark
+//! backgrounds.
 
 use std::fmt::Write as _;
 
@@ -40,7 +40,7 @@ impl Axis {
         Axis { name: name.into(), marks: marks.to_vec(), scale: Scale::Linear }
     }
 
-    /// The same where each factor of two is equally wide; above zero.
+    /// Like `linear`, but each factor of two is equally wide; above zero.
     pub fn logarithmic(name: impl Into<String>, marks: &[f64]) -> Axis {
         Axis { name: name.into(), marks: marks.to_vec(), scale: Scale::Logarithmic }
     }
@@ -63,7 +63,7 @@ impl Axis {
         }
     }
 
-    /// So many values, and one, that stand equally far apart, from end to end.
+    /// `steps` + 1 equally spaced values, from end to end.
     pub fn spread(&self, steps: u32) -> Vec<f64> {
         let (from, to) = self.ends();
         let at = |step| {
@@ -82,9 +82,9 @@ impl Axis {
 pub enum Kind {
     /// From point to point.
     Solid,
-    /// The same, for what is there to be compared with.
+    /// From point to point, dashed: a curve to compare with.
     Dashed,
-    /// The same, where only the points count.
+    /// From point to point, faint: only the points count.
     Faint,
     /// A value stays until the next one.
     Steps,
@@ -103,7 +103,7 @@ pub struct Line {
     pub kind: Kind,
 }
 
-/// A plot. It has colours and marks for four lines; more of them begin anew.
+/// A plot. It has colors and marks for four lines; further lines reuse them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plot {
     /// What the ids in it begin with.
@@ -120,7 +120,7 @@ pub struct Plot {
     pub lines: Vec<Line>,
 }
 
-/// Colours and marks.
+/// Colors and marks.
 const INKS: usize = 4;
 
 impl Plot {
@@ -212,7 +212,7 @@ fn class(kind: Kind) -> &'static str {
     }
 }
 
-/// A point: each ink has a form of its own, for those who do not tell the colours apart.
+/// A point: each ink has its own shape, for readers who cannot tell the colors apart.
 fn mark(svg: &mut String, ink: usize, (x, y): (f64, f64)) {
     let form = match ink {
         0 => "M-4 0A4 4 0 1 1 4 0A4 4 0 1 1 -4 0Z",

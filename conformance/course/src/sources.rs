@@ -101,7 +101,7 @@ impl RustProgram {
 }
 
 impl RustSource {
-    /// All of it in one file of a crate of its own, whose root is this.
+    /// All of it in one file of a separate crate, with this root.
     fn file(&self, root: &str) -> String {
         let own = |text: &str| {
             let room = "super::ROOM";

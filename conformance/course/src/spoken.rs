@@ -84,7 +84,7 @@ impl Spoken {
         }
     }
 
-    /// The same with the messages of a case, if it has some.
+    /// Like `self`, but with the messages of a case, if it has some.
     pub fn with(&self, trial: &Trial) -> Spoken {
         let messages = trial.messages.map_or_else(|| self.messages.clone(), |messages| messages());
         Spoken { messages, ..self.clone() }
@@ -96,8 +96,8 @@ impl Spoken {
         [client, server]
     }
 
-    /// The plan that breaks the program that believes, as it can be carried out between real hosts. One that
-    /// loses power is one that is cut off forever: nobody else can tell the two apart.
+    /// The plan that breaks the naive program, in a form for real hosts. A host that loses power is cut off
+    /// forever instead: its peer cannot tell the two apart.
     ///
     /// # Errors
     /// As [`Lesson::recorded`].

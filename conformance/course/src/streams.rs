@@ -63,7 +63,7 @@ fn all_at_the_server(talk: &Talk<'_>) -> Result<(), String> {
     for delivery in &talk.server.delivered {
         match expected.next() {
             Some(message) if *message == delivery.message => {}
-            _ => return Err(format!("{} was delivered, which nobody sent", shown(&delivery.message))),
+            _ => return Err(format!("{} was delivered but never sent", shown(&delivery.message))),
         }
     }
     match expected.len() {
@@ -160,7 +160,7 @@ pub(super) static SHORT_WRITE: Lesson = Lesson {
 };
 
 fn question_and_more() -> Vec<Vec<u8>> {
-    vec![b"GET the answer".to_vec(), b"and more that nobody reads".to_vec(), b"42".to_vec()]
+    vec![b"GET the answer".to_vec(), b"and more that is not read".to_vec(), b"42".to_vec()]
 }
 
 /// Lesson s3.
@@ -170,7 +170,7 @@ pub(super) static HALF_CLOSE: Lesson = Lesson {
     title: "Half-close",
     line: "who has said all may still have to listen: close one direction at a time",
     why: "The server closed both directions while bytes of the client's lay unread, and its TCP said so with \
-          a reset; the answer was lost on its way, and after a reset nobody sends it again.",
+          a reset; the answer was lost on its way, and after a reset TCP does not retransmit it.",
     text: include_str!("../lessons/s3-half-close/lesson.md"),
     breaks: include_str!("../lessons/s3-half-close/breaks.toml"),
     shows: any,

@@ -101,7 +101,7 @@ both_ways! {
     one_bit_is_not_enough = "3";
     go_back_n = "4";
     selective_repeat = "5";
-    adaptive_time_out = "6";
+    adaptive_timeout = "6";
     checksum = "7";
     flow_control = "8";
     opening_and_closing = "9";

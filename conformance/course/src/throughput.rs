@@ -7,8 +7,8 @@
 //!
 //! The formulas are those of W. Stallings, "Data and Computer Communications", the appendix on performance
 //! issues of flow and error control: they take for granted that an acknowledgement is never lost and takes no
-//! time of its own, and that the time-out is one round trip. So [`Way`] makes the link to fit the course's
-//! time-out of 200 ms, and counts the little time of an acknowledgement as a part of the way. Where a machine
+//! time, and that the timeout is one round trip. So [`Way`] makes the link to fit the course's
+//! timeout of 200 ms, and counts the little time of an acknowledgement as a part of the way. Where a machine
 //! does otherwise than the textbook's, [`law`] says how, and what follows for it.
 
 mod experiments;
@@ -61,7 +61,7 @@ pub struct Experiment {
 pub struct Series {
     /// What it is called in the figure.
     pub name: &'static str,
-    /// The same in a table, in a few letters.
+    /// Its short name in a table.
     pub short: &'static str,
     /// What is expected, and how that is written.
     pub law: Option<(&'static str, Law)>,
@@ -91,7 +91,7 @@ pub fn measure(experiments: Vec<Experiment>) -> Result<Vec<Figure>, Unmeasured> 
     measure_until(experiments, &mut Silent, &CancellationToken::default())
 }
 
-/// The same until it is asked to end: then the first experiments, as far as they were measured to their end.
+/// Like [`measure`], but cancellable: it then returns the experiments that are complete.
 ///
 /// # Errors
 /// As [`measure`]'s.

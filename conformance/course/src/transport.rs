@@ -35,7 +35,7 @@ use super::{
     numbered_messages,
 };
 
-/// So many messages the receiver of lesson 8 keeps for its program.
+/// How many messages the receiver of lesson 8 keeps for its program.
 pub const ROOM: usize = 2;
 
 /// Lesson 6's machine.
@@ -166,7 +166,7 @@ fn as_they_were(talks: &Talks<'_>) -> Result<(), String> {
         Some(heard) => {
             let first = heard.messages.first().map(|message| message.escape_ascii().to_string());
             let first = first.map_or("with nothing in it".to_owned(), |first| format!("with \"{first}\""));
-            Err(format!("the server takes part in a conversation that nobody began, {first}"))
+            Err(format!("the server takes part in a conversation that the client did not begin, {first}"))
         }
         None if talks.server.len() < had => {
             Err(format!("the server had {} of {had} conversations", talks.server.len()))

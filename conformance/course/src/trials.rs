@@ -57,8 +57,8 @@ impl Lesson {
 }
 
 impl Task {
-    /// The same task with the messages of a case, if it has some. Conversations and flows have none but their
-    /// own.
+    /// Like `self`, but with the messages of a case, if it has some. Conversations and flows keep their own
+    /// messages.
     pub fn with(&self, trial: &Trial) -> Option<Task> {
         match (self, trial.messages) {
             (Task::Datagrams(exchange), Some(messages)) => {
@@ -132,7 +132,7 @@ fn large_datagrams() -> Vec<Trial> {
     ]
 }
 
-/// So many bytes, all different from those of another length.
+/// A message of `length` bytes, different from those of other lengths.
 fn filled(length: usize) -> Vec<u8> {
     let mut message = format!("{length}:").into_bytes();
     message.resize(length.max(1), b'a' + (length % 26) as u8);
@@ -165,7 +165,7 @@ fn repeats() -> Vec<Trial> {
     ]
 }
 
-/// By their contents nobody can tell these from repeats.
+/// Messages whose contents do not tell them from retransmissions.
 fn twins() -> Vec<Trial> {
     let messages = || {
         let words = ["again", "again", "again", "other", "other", "again"];

@@ -82,7 +82,7 @@ const fn mutant(
 static STUDIES: [Study; 13] = [
     study(
         "tcp-connect",
-        "A client connects to a port where the server listens, and to one where nobody does.",
+        "A client connects to a port where the server listens, and to one without a listener.",
         scenario::<connecting::Connecting>,
         &[CheckSpec::of_calls("tcp/listens-and-connects", connecting::listens_and_connects)],
         &[
@@ -96,7 +96,7 @@ static STUDIES: [Study; 13] = [
                 "refuses-everybody",
                 "tcp/listens-and-connects",
                 |_| broken_client::<connecting::Connecting>(Bug::RefusesEverybody),
-                "connects end at a port on which nobody listens",
+                "connects reach a port without a listener",
             ),
         ],
     )
@@ -228,7 +228,7 @@ static STUDIES: [Study; 13] = [
     .searched(Search::of(0, 32)),
     study(
         "tcp-buffers",
-        "A client writes to two sockets that nobody reads, one with a small and one with a large receive \
+        "A client writes to two sockets without a reader, one with a small and one with a large receive \
          buffer.",
         |testbed| {
             if testbed.is_live() {

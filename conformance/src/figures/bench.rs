@@ -21,7 +21,7 @@ const TRIED_ADDR: (Ipv4Addr, Ipv6Addr) =
 const PEER_ADDR: (Ipv4Addr, Ipv6Addr) =
     (Ipv4Addr::new(10, 0, 0, 2), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2));
 
-/// Where servers listen, and where nobody does.
+/// The port of servers, and a closed port.
 const PORT: u16 = 7000;
 const CLOSED: u16 = 9;
 
@@ -150,12 +150,12 @@ pub(super) fn tried_server() -> SocketAddr {
     SocketAddr::new(TRIED_ADDR.0.into(), PORT)
 }
 
-/// Where nobody serves: at the tried host, in both families.
+/// A closed port of the tried host, in both families.
 pub(super) fn nobody_at_tried() -> [SocketAddr; 2] {
     [IpAddr::from(TRIED_ADDR.0), IpAddr::from(TRIED_ADDR.1)].map(|ip| SocketAddr::new(ip, CLOSED))
 }
 
-/// Where nobody serves, at the peer.
+/// A closed port of the peer.
 pub(super) fn nobody_at_peer() -> SocketAddr {
     SocketAddr::new(PEER_ADDR.0.into(), CLOSED)
 }

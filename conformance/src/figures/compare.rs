@@ -20,11 +20,11 @@ use crate::progress::Progress;
 /// The version of the comparison's JSON.
 pub const FORMAT: u32 = 1;
 
-/// How often an experiment is made at the most: again where a figure of it differs and nothing explains it,
-/// because a busy machine is late too. What most of the rounds say counts.
+/// The most rounds of an experiment. It is retried if a figure differs and nothing explains it, because a
+/// busy machine is late too. The majority of the rounds counts.
 const ROUNDS: usize = 3;
 
-/// What is compared.
+/// The options of a comparison.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
     /// The settings of the kernel, on both sides.
@@ -37,7 +37,7 @@ pub struct Options<'a> {
     pub program: &'a Path,
 }
 
-/// What came out.
+/// The result of a comparison.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Comparison {
@@ -63,7 +63,7 @@ pub struct Line {
     pub linux: Option<Value>,
     /// What our stack does.
     pub faultwire: Option<Value>,
-    /// What is to be thought of it.
+    /// The verdict.
     pub verdict: Verdict,
     /// Where they differ: what allows it.
     pub allowed: Option<Allowed>,
@@ -74,7 +74,7 @@ pub struct Line {
     pub rounds: usize,
 }
 
-/// What is to be thought of a figure.
+/// The verdict on a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -129,7 +129,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 type Shown = Result<(Seen, Vec<Setting>), Trouble>;
 
 /// Measures figures on both sides, all experiments side by side, and compares them. A step of its progress is
-/// an experiment; one that nothing explains is made again, and is a further step.
+/// an experiment; an unexplained one is retried, which is a further step.
 ///
 /// # Errors
 /// [`CompareError::UnknownFigure`]; [`CompareError::Refused`] or [`CompareError::Start`] where the machine

@@ -68,9 +68,9 @@ const UNSEEN: [RangeInclusive<char>; 5] = [
     '\u{feff}'..='\u{feff}',
 ];
 
-/// Text of somebody else's (a title, a file's name, what a program said) as it may stand on a terminal: what
-/// would move the cursor, turn the direction of writing or do worse is replaced. Ends of lines, those of
-/// other systems too, and tabs stay.
+/// Makes foreign text (a title, a file name, a program's output) safe for a terminal: replaces characters
+/// that would move the cursor, change the direction of writing or do worse. Line ends, those of other systems
+/// too, and tabs stay.
 pub fn harmless(text: &str) -> Cow<'_, str> {
     let is_harmful =
         |c: char| c.is_control() && c != '\n' && c != '\t' || UNSEEN.iter().any(|them| them.contains(&c));

@@ -4,9 +4,9 @@
 //! ([`Run::disturbed`]). So is one in which something planned did not take place
 //! ([`Scenario::run_in_full`]).
 //!
-//! A host that starts again after it lost power is another one with the same addresses, which was made before
-//! the run and which nobody has used: a namespace of its own, or a new stack. So no socket, no route and no
-//! neighbour of its survives, and it is there at the very packet that its start is anchored to.
+//! A host that restarts after it lost power is a new, unused host with the same addresses, made before the
+//! run: another namespace, or a new stack. So it keeps no socket, route or neighbor, and it is there at the
+//! very packet that its start is anchored to.
 
 pub mod helper;
 #[cfg(feature = "mutants")]

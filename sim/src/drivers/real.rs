@@ -1,6 +1,6 @@
 //! Real sockets of the operating system, all on this machine's loopback interface.
 //!
-//! On Linux each host of a run has an address of its own out of 127.0.0.0/8, so that runs side by side do not
+//! On Linux each host of a run has its own address from 127.0.0.0/8, so that runs side by side do not
 //! meet. Elsewhere only 127.0.0.1 exists, and all hosts share it.
 
 use std::io;

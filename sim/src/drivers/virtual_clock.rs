@@ -192,7 +192,7 @@ impl Runner<'_> {
     }
 }
 
-/// Carries out everything that is due now. Says which hosts lost power (no generation) or started again.
+/// Carries out everything that is due now. Returns which hosts lost power (`None`) or restarted.
 fn step(world: &mut World, scenario: &Scenario, driver: &dyn Driver) -> Vec<(HostId, Option<u32>)> {
     let now = world.now;
     let mut power = Vec::new();

@@ -18,7 +18,7 @@ use super::host_net::{Record, StackHost, would_wait};
 use crate::program::calls_at;
 use crate::world::{Host, OpenSockets, Shared, TimerId, World};
 
-/// A host of the simulated world in one of its lives.
+/// One incarnation of a simulated host.
 #[derive(Clone, Debug)]
 pub(crate) struct SimHost {
     shared: Arc<Shared>,

@@ -9,7 +9,8 @@ use crate::run::Run;
 
 /// Moves time and packets between the hosts of a scenario, and says whose sockets their programs use.
 ///
-/// [`testbed`](crate::testbed) lists those of this crate. Two are equal if they have the same name and subject.
+/// [`testbed`](crate::testbed) lists those of this crate. Two are equal if they have the same name and
+/// subject.
 pub trait Testbed: fmt::Debug + Send + Sync {
     /// Its name: `lab`.
     fn name(&self) -> &'static str;

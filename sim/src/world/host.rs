@@ -19,7 +19,7 @@ pub(crate) struct Host {
     pub(crate) stack: Box<dyn HostStack>,
     pub(crate) sockets: OpenSockets,
     pub(crate) is_up: bool,
-    /// How often it lost power. A socket of an earlier life is dead: its calls never come back.
+    /// How often it lost power. A socket of an earlier incarnation is dead: its calls never return.
     pub(crate) generation: u32,
     /// What the stack reported since it was last told something: a later time, a packet, a call that came
     /// back.

@@ -236,7 +236,7 @@ fn a_series_of_datagrams_is_not_a_strangers() {
 
 /// Delays of the grid from a timeout that is as long as can be said.
 #[test]
-fn a_time_out_of_any_length_makes_a_grid() {
+fn a_timeout_of_any_length_makes_a_grid() {
     let found = scenario("patient")
         .timeout(Duration::MAX)
         .server(|net: Net| async move {

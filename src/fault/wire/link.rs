@@ -21,8 +21,8 @@ impl Line {
         Line { delay: numbers.delay(), mtu: usize::from(numbers.mtu), rate_kbps: numbers.rate_kbps }
     }
 
-    /// How long a packet of that many bytes takes to be put on the link; whole nanoseconds, rounded up.
-    fn serialisation(&self, bytes: usize) -> Duration {
+    /// How long it takes to put a packet of `bytes` bytes on the link; whole nanoseconds, rounded up.
+    fn serialization(&self, bytes: usize) -> Duration {
         const NANOS_TIMES_BITS: u64 = 8 * 1_000_000;
         self.rate_kbps.map_or(Duration::ZERO, |kbps| {
             let work = (bytes as u64).saturating_mul(NANOS_TIMES_BITS);
@@ -42,7 +42,7 @@ pub(super) struct Between {
 impl Between {
     /// When a packet that is sent now has left its host.
     pub(super) fn departure(&self, side: usize, now: Time, line: &Line, bytes: usize) -> Time {
-        now.max(self.busy[side]) + line.serialisation(bytes)
+        now.max(self.busy[side]) + line.serialization(bytes)
     }
 
     /// The side is busy until then.

@@ -1,9 +1,9 @@
-//! The power of a forwarder's hosts, as the events of its plan switch it.
+//! Switches the power of a forwarder's hosts, as the events of its plan say.
 //!
 //! A host that crashes is cut off at once: nothing that its end still has gets onto the wire, and nothing
-//! reaches it. What starts in its place was made before the run, so that it is there at once, and has never
-//! had a socket, a route or a neighbour: a namespace that nobody has used, or a new stack. Its programs are
-//! not the forwarder's: whoever runs them is told.
+//! reaches it. Its next incarnation was made before the run, so that it is there at once. It has never had a
+//! socket, a route or a neighbor: it is an unused namespace, or a new stack. The forwarder does not run the
+//! programs; it notifies whoever does.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use super::{End, Shared, State};
 
-/// A host in one of its lives: each time it loses power one ends.
+/// One incarnation of a host, which ends when the host loses power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::lab) struct Life {
-    /// At which end it is.
+    /// The host's end of the wire.
     pub(in crate::lab) end: usize,
     /// How often it has lost power before.
     pub(in crate::lab) generation: u32,
@@ -27,7 +27,7 @@ pub(in crate::lab) struct Life {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Switched {
-    /// At which end it is.
+    /// The host's end of the wire.
     pub end: usize,
     /// How often it has lost power by now.
     pub generation: u32,
@@ -46,17 +46,17 @@ impl Power {
         Power { shared }
     }
 
-    /// Whether a host has power, and has lost it just so many times.
+    /// Whether a host has power and has lost it exactly `generation` times.
     pub fn is_on(&self, end: usize, generation: u32) -> bool {
         self.shared.state().power.is_on(Life { end, generation })
     }
 
-    /// The next switch that was not given out yet, if there is one.
+    /// Takes the next switch, if there is one.
     pub fn switched(&self) -> Option<Switched> {
         self.shared.state().power.switched.pop_front()
     }
 
-    /// The same; where there is none, it is waited for, no longer than `limit`.
+    /// Like `switched`, but waits for one, for at most `limit`.
     pub fn wait(&self, limit: Duration) -> Option<Switched> {
         let state = self.shared.state();
         let is_none = |state: &mut State| state.power.switched.is_empty();
@@ -64,7 +64,7 @@ impl Power {
         waited.unwrap_or_else(PoisonError::into_inner).0.power.switched.pop_front()
     }
 
-    /// The same; where there is none, the task is woken by the next one. One task at a time can wait.
+    /// Like `switched`, but wakes the task at the next one. One task at a time can wait.
     pub fn poll_switched(&self, cx: &mut Context<'_>) -> Poll<Switched> {
         let power = &mut self.shared.state().power;
         match power.switched.pop_front() {
@@ -81,7 +81,7 @@ impl Power {
 #[derive(Debug)]
 pub(super) struct Powers {
     hosts: Vec<HostPower>,
-    /// What nobody was told yet.
+    /// Switches that were not taken yet.
     switched: VecDeque<Switched>,
     waker: Option<Waker>,
     /// What was at the ends before.
@@ -128,12 +128,12 @@ impl Powers {
         self.hosts.get(end).is_some_and(|host| host.is_up)
     }
 
-    /// The life that a host has now, or had last.
+    /// The current or the last incarnation of a host.
     pub(super) fn life(&self, end: usize) -> Life {
         Life { end, generation: self.hosts.get(end).map_or(0, |host| host.generation) }
     }
 
-    /// Whether a host has power, in that life of its.
+    /// Whether this incarnation has power.
     pub(super) fn is_on(&self, life: Life) -> bool {
         self.is_up(life.end) && self.life(life.end) == life
     }

@@ -51,10 +51,10 @@ pub(super) const FAST: &[Pin] = &[
     pin("ipv4/tcp_thin_linear_timeouts", "0", "the timeout doubles for a thin stream too")
         .needed_by(&["tcp/waits-longer"]),
     pin("ipv4/tcp_rto_min_us", "100000", "half the kernel's 200 ms: a lost segment costs half the time"),
-    pin("ipv4/tcp_rto_max_ms", "120000", "the timeout doubles as long as anybody looks")
+    pin("ipv4/tcp_rto_max_ms", "120000", "the timeout keeps doubling for longer than any run lasts")
         .needed_by(&["tcp/waits-longer"]),
     pin("ipv4/tcp_syn_linear_timeouts", "0", "the first repeats of a SYN wait twice as long each time, too"),
-    pin("ipv4/tcp_syn_retries", "3", "a connect to nobody fails after 15 s, not after two minutes")
+    pin("ipv4/tcp_syn_retries", "3", "a connect without an answer fails after 15 s, not after two minutes")
         .needed_by(&["tcp/gives-up"]),
     pin("ipv4/tcp_synack_retries", "3", "a half-open connection is forgotten after 15 s"),
     pin("ipv4/tcp_retries1", "3", "what is asked of the route before a connection is given up does not vary"),
@@ -107,7 +107,7 @@ pub(super) const FAST: &[Pin] = &[
     pin(
         "ipv4/tcp_rmem",
         "4096 131072 131072",
-        "a window of 64 KiB, and no more: it closes soon when nobody reads",
+        "a window of 64 KiB, and no more: it closes soon when no program reads",
     )
     .needed_by(&["tcp/window-is-the-buffer"]),
     pin("ipv4/tcp_wmem", "4096 65536 65536", "a send buffer of 64 KiB, and no more: a writer waits soon"),
@@ -119,7 +119,7 @@ pub(super) const FAST: &[Pin] = &[
     pin("ipv4/ipfrag_time", "2", "a datagram whose fragment is lost is given up after 2 s"),
     pin("ipv6/ip6frag_time", "2", "and so in IPv6"),
     pin("ipv4/icmp_msgs_per_sec", "100000", "ICMP errors are not rationed for the whole host"),
-    pin("ipv4/icmp_msgs_burst", "10000", "and as many at once as anybody asks for"),
+    pin("ipv4/icmp_msgs_burst", "10000", "nor is a burst of them"),
     pin("ipv4/ip_default_ttl", "64", "a packet lives for 64 hops"),
     pin("core/somaxconn", "4096", "a program may ask for a backlog up to that"),
 ];
@@ -143,7 +143,7 @@ pub(super) const STOCK: &[Pin] = &[
     pin("ipv4/tcp_rto_min_us", "200000", "the least timeout is 200 ms"),
     pin("ipv4/tcp_rto_max_ms", "120000", "the timeout is two minutes at most"),
     pin("ipv4/tcp_syn_linear_timeouts", "4", "the first four repeats of a SYN are a second apart"),
-    pin("ipv4/tcp_syn_retries", "6", "a connect to nobody fails after about a minute or two"),
+    pin("ipv4/tcp_syn_retries", "6", "a connect without an answer fails after about a minute or two"),
     pin("ipv4/tcp_synack_retries", "5", "a half-open connection is forgotten after a minute"),
     pin("ipv4/tcp_retries1", "3", "the route is asked about after three repeats"),
     pin("ipv4/tcp_retries2", "15", "a connection with a silent peer is given up after about 15 minutes"),

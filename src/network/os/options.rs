@@ -115,7 +115,8 @@ fn whole_seconds(span: Duration) -> Duration {
     Duration::from_secs(span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0)))
 }
 
-/// The system keeps these numbers in an `int`; what does not fit the option's type is no answer of its own.
+/// The system keeps these numbers in an `int`; a value that does not fit the option's type is
+/// EINVAL.
 fn narrow<T: TryFrom<u32>>(value: u32) -> io::Result<T> {
     T::try_from(value).map_err(|_| Errno::EINVAL.into())
 }

@@ -15,8 +15,8 @@ use crate::model::{
 
 /// The operating system's sockets behind the synchronous [`Sockets`] calls; all are non-blocking.
 ///
-/// Its descriptors are numbers of its own, and none is used twice: so `EBADF` after a close is this type's
-/// answer, where the bare system may have given the number to somebody else. Dropping it closes all of them.
+/// It numbers its descriptors itself and never reuses a number, so a call after a close gives `EBADF`, where
+/// the bare system may have reused the number. Dropping it closes all of them.
 #[derive(Debug, Default)]
 pub struct OsSockets {
     open: BTreeMap<u32, Entry>,

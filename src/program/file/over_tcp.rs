@@ -55,7 +55,7 @@ pub async fn tcp_send<N: Network>(
 /// that is silent, too slow, or sends something else is cut off, and so is one whose file cannot be kept.
 ///
 /// # Errors
-/// [`ServerError::Accept`] when no connection can be accepted any more.
+/// [`ServerError::Accept`] if connections can no longer be accepted.
 pub async fn tcp_server<N: Network>(
     net: &N,
     listener: N::Listener,

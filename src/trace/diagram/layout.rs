@@ -372,7 +372,7 @@ impl Layout<'_> {
         self.touched[column] = self.touched[column].max(Some(index));
     }
 
-    /// Whether a packet leaves the host on that row at that moment, and nothing is said of it yet.
+    /// Whether a packet leaves the host on that row at that moment, without words on it yet.
     fn departs_alone(&self, row: usize, column: usize, at: Time) -> bool {
         let row = &self.rows[row];
         let departs = |arrow: &Arrow| arrow.from == column && arrow.shape.departs();

@@ -67,7 +67,7 @@ fn nanos() -> impl Strategy<Value = u64> {
     ]
 }
 
-/// The trace of these steps between so many hosts: mostly in the order of time, as a run's is.
+/// The trace of these steps between the hosts: mostly in the order of time, like a run's.
 fn trace(hosts: usize, steps: &[(u64, Step)], in_order: bool) -> Trace {
     let mut sample = Sample::named((0..hosts).map(|host| format!("node-{host}")));
     let mut steps = steps.to_vec();

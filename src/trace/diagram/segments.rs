@@ -47,8 +47,7 @@ struct Segment {
 }
 
 impl Streams {
-    /// The words for a segment; `None` for what is none. Those that nobody sent (without a label) leave no
-    /// mark.
+    /// The words for a segment; `None` for other packets. Injected segments (without a label) leave no mark.
     pub(super) fn words(&mut self, view: &PacketView, label: Option<&Label>) -> Option<Words> {
         let Transport::Tcp { seq, ack, flags, window, payload, .. } = &view.transport else { return None };
         let segment = Segment {

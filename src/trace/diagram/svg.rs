@@ -38,7 +38,7 @@ pub struct SvgOptions {
     pub title: String,
     /// What the ids in it begin with: unlike those of other diagrams on the same page.
     pub id: String,
-    /// Whether it is a file of its own, with its style in it; otherwise the page has [`SVG_STYLE`].
+    /// Whether it is a standalone file that includes its style; otherwise the page has [`SVG_STYLE`].
     pub alone: bool,
     /// The moment of truth: the event (its place in [`Trace::events`]) that is marked, and drawn before
     /// others.
@@ -46,7 +46,7 @@ pub struct SvgOptions {
 }
 
 impl Default for SvgOptions {
-    /// 200 events, a file of its own.
+    /// 200 events, a standalone file.
     fn default() -> Self {
         SvgOptions {
             events_max: 200,

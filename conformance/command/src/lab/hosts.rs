@@ -64,7 +64,7 @@ impl Hosts {
         Ok(Hosts { lives, loses_power: plan.has_crash(), forwarder, lab })
     }
 
-    /// The host at an end, once it has lost power so many times.
+    /// The host at an end after it has lost power `generation` times.
     pub(super) fn host(&self, end: usize, generation: u32) -> Option<&KernelHost> {
         self.lives.get(end)?.get(usize::try_from(generation).ok()?)
     }

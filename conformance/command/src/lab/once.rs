@@ -25,7 +25,7 @@ use faultwire_conformance::report::plan_in_words;
 const TOO_LONG: u8 = 124;
 /// How long a client may take by default.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// Of the parts of a plan that are like each other so many are named.
+/// The most parts of one kind in a plan that are named.
 const NAMED_MAX: usize = 3;
 
 /// What is run: from the command line, and else from the plan.

@@ -67,7 +67,7 @@ pub(super) enum Ended {
     TooLong,
     /// The server died, and the client was killed.
     WithServer,
-    /// Somebody stopped all of it.
+    /// The run was canceled.
     Stopped,
 }
 

@@ -169,7 +169,7 @@ impl Started {
     }
 }
 
-/// Carries a stream line by line, in a thread of its own.
+/// Carries a stream line by line, in its own thread.
 fn carry(from: PipeReader, name: &'static str, end: mpsc::Sender<()>, mut to: Sink) -> io::Result<()> {
     let carry = move || {
         let mut lines = BufReader::new(from);

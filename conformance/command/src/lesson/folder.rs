@@ -26,7 +26,7 @@ const FORMAT: u32 = 1;
 /// No such file is longer, in bytes.
 const BYTES_MAX: u64 = 4_096;
 
-/// So many folders are looked at for an overview.
+/// The most folders that are looked at for an overview.
 const FOLDERS_MAX: usize = 1_000;
 
 /// A language that a learner writes in.
@@ -94,7 +94,7 @@ impl Folder {
     /// The folder at a path.
     ///
     /// # Errors
-    /// Where it is none of a lesson.
+    /// If it is not a lesson's folder.
     pub(super) fn open(path: &Path) -> Result<Folder, CommandError> {
         Folder::look(path).ok_or_else(|| {
             usage(format!("{} is not the folder of a lesson", shown(path)))
@@ -188,7 +188,7 @@ impl Folder {
     }
 }
 
-/// A path as it may stand on a terminal or a page: a folder's name is anybody's.
+/// A path that is safe to show on a terminal or a page: a folder may have any name.
 pub(super) fn shown(path: &Path) -> String {
     harmless(&path.display().to_string()).replace('\n', "\u{fffd}")
 }

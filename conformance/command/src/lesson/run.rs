@@ -9,7 +9,7 @@ use faultwire_conformance::report::paragraph;
 use faultwire_course::words::{WIDTH, counts, shown};
 use faultwire_course::{self, HoldOptions, Lesson, Side};
 
-/// Up to so many faults of the grid in one plan.
+/// The most faults of the grid in one plan.
 const EXHAUSTIVE: usize = 2;
 
 /// Find the smallest plan of faults that breaks the program that believes, and hold the mended one against

@@ -111,7 +111,7 @@ fn source_tree(asked: Option<&Path>, built_from: &Path) -> Result<PathBuf, Comma
             "give the folder with the workspace's Cargo.toml",
         ),
         None => (
-            "the source that this program was built from is not there any more".to_owned(),
+            "the source that this program was built from no longer exists".to_owned(),
             "the crate is to depend on it: give a copy of it with --source PATH, or do the lesson in Python \
              with --language python",
         ),
@@ -242,7 +242,7 @@ mod tests {
     fn without_its_source_nothing_is_begun() {
         let nowhere = Path::new("/no/such/place");
         let gone = source_tree(None, nowhere).unwrap_err().to_string();
-        assert!(gone.contains("is not there any more"), "{gone}");
+        assert!(gone.contains("no longer exists"), "{gone}");
         let wrong = source_tree(Some(nowhere), Path::new(BUILT_FROM)).unwrap_err().to_string();
         assert!(wrong.contains("no source tree of faultwire in /no/such/place"), "{wrong}");
         assert!(source_tree(None, Path::new(BUILT_FROM)).is_ok_and(|tree| tree.is_absolute()));

@@ -55,8 +55,8 @@ pub(super) fn wrong(replayed: &Replayed) -> Option<Wrong> {
     (fired < planned).then(|| Wrong::Fails(format!("{fired} of {planned} faults and events took place")))
 }
 
-/// Writes how the run ended, which faults fired, what the checks saw, and whether the plan still shows what it
-/// was found to show. Returns whether all of that is as claimed.
+/// Writes how the run ended, which faults fired, what the checks saw, and whether the plan still shows what
+/// it was found to show. Returns whether all of that is as claimed.
 pub(super) fn conclusion(
     out: &mut String,
     replayed: &Replayed,

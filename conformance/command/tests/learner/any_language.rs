@@ -98,12 +98,12 @@ macro_rules! done_in_python {
 }
 
 done_in_python! {
-    the_template_of_lesson_0_fails_and_the_solution_passes: "0", PLAN, "which nobody sent";
+    the_template_of_lesson_0_fails_and_the_solution_passes: "0", PLAN, "but never sent";
     the_template_of_lesson_1_fails_and_the_solution_passes:
         "1", PLAN, "Why: The datagram was lost on its way";
     the_template_of_lesson_2_fails_and_the_solution_passes: "2", PLAN, "message 1 was delivered 2 times";
     the_template_of_lesson_3_fails_and_the_solution_passes: "3", PLAN, "message 1 was delivered 2 times";
-    the_template_of_lesson_s1_fails_and_the_solution_passes: "s1", PLAN, "which nobody sent";
+    the_template_of_lesson_s1_fails_and_the_solution_passes: "s1", PLAN, "but never sent";
     // The kernel takes a part of a large message, whatever the network does.
     the_template_of_lesson_s2_fails_and_the_solution_passes:
         "s2", "it does not work without any fault", "It fails: ";

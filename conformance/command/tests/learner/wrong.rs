@@ -59,10 +59,7 @@ fn of_lesson_0() {
             Wrong {
                 idea: "reads up to 1024 bytes of a datagram",
                 edits: &[(SERVER, "recvfrom(65535)", "recvfrom(1024)")],
-                says: &[
-                    "Case: messages of up to 1400 bytes",
-                    "(1024 bytes) was delivered, which nobody sent",
-                ],
+                says: &["Case: messages of up to 1400 bytes", "(1024 bytes) was delivered but never sent"],
             },
             Wrong {
                 idea: "sends each message as two datagrams, and joins what comes in a row",
@@ -80,7 +77,7 @@ fn of_lesson_0() {
                          deliver(first + message[1:])",
                     ),
                 ],
-                says: &["Case: the second and the third datagram are lost", "which nobody sent"],
+                says: &["Case: the second and the third datagram are lost", "but never sent"],
             },
             Wrong {
                 idea: "delivers nothing, which is no wrong message",
@@ -262,7 +259,7 @@ fn of_lesson_4() {
 
 #[test]
 fn of_lesson_7() {
-    let says = &["was delivered, which nobody sent"];
+    let says = &["was delivered but never sent"];
     let wrong = [
         Wrong { idea: "leaves it to the kernel's checksum", edits: &[], says },
         Wrong { idea: "adds the bytes up", edits: checked_by!("sum(data) % 256"), says },
@@ -316,7 +313,7 @@ fn of_lesson_s1() {
                          deliver(line)\nwhile length := read_exactly(4):",
                     ),
                 ],
-                says: &["Case: messages of up to 5000 bytes", "was delivered, which nobody sent"],
+                says: &["Case: messages of up to 5000 bytes", "was delivered but never sent"],
             },
             Wrong {
                 idea: "has one byte for the length",
@@ -417,7 +414,7 @@ fn of_lesson_s4() {
                 says: &["the server is cut off forever", "the client never got the answer"],
             },
             Wrong {
-                idea: "takes a sign of life for the answer",
+                idea: "takes a heartbeat for the answer",
                 edits: &[(CLIENT, ".replace(STILL_THERE, b\"\")", "")],
                 says: &["it does not work without any fault", "the client got another answer: "],
             },

@@ -220,7 +220,7 @@ fn what_tshark_makes_of_a_transfer_is_what_happened() {
     let plans = [
         ("nothing goes wrong", FaultPlan::default()),
         ("fast retransmission", data(3, Action::Drop)),
-        ("retransmission after a time-out", data(SEGMENTS, Action::Drop)),
+        ("retransmission after a timeout", data(SEGMENTS, Action::Drop)),
         ("overtaken", data(3, Action::HoldFor(1))),
         ("doubled", data(3, Action::Duplicate)),
         ("the last one doubled", data(SEGMENTS, Action::Duplicate)),

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use faultwire::machine::Machine;
 use faultwire::time::Time;
 
-/// So many bytes go into a datagram.
+/// The bytes that fit into a datagram.
 const CHUNK: usize = 8;
 
 /// Each message is its length (one byte) and its bytes; the bytes of all messages, one behind the other, are sent in

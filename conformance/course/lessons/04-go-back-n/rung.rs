@@ -8,7 +8,7 @@ use faultwire::time::Time;
 use crate::TIMEOUT;
 use crate::packet::Packet;
 
-/// So many messages are on their way at most, if nothing else is said.
+/// The most messages in flight, by default.
 pub const WINDOW: usize = 4;
 
 /// Sends up to a window of messages ahead of the acknowledgements; takes them in their order, or not at all.
@@ -37,7 +37,7 @@ impl Default for GoBackN {
 }
 
 impl GoBackN {
-    /// A machine that has so many messages on their way at most.
+    /// A machine with at most `window` messages in flight.
     pub fn with_window(window: usize) -> Self {
         GoBackN {
             window,
@@ -114,7 +114,7 @@ impl Machine for GoBackN {
     }
 }
 
-/// The number of the message so many places behind another one.
+/// The number of the message `places` places after message `base`.
 fn number(base: u32, places: usize) -> u32 {
     base.wrapping_add(places as u32)
 }

@@ -14,7 +14,7 @@ pub trait Patience: Send + 'static {
     fn waited_in_vain(&mut self);
 }
 
-/// The same time for every message, whatever the network is like.
+/// A constant time for every message, whatever the network is like.
 #[derive(Debug, Default)]
 pub struct Fixed;
 

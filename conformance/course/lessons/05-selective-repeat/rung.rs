@@ -8,7 +8,7 @@ use faultwire::time::Time;
 use super::patience::Patience;
 use crate::packet::Packet;
 
-/// So many messages are on their way at most, and so many are kept until it is their turn, if nothing else is said.
+/// The most messages in flight, and the most that are kept until it is their turn, by default.
 pub const WINDOW: usize = 4;
 
 /// A message on its way.
@@ -47,7 +47,7 @@ impl<P: Patience + Default> Default for SelectiveRepeat<P> {
 }
 
 impl<P: Patience + Default> SelectiveRepeat<P> {
-    /// A machine that has so many messages on their way at most, and keeps as many; at least one.
+    /// A machine with at most `window` messages in flight, which keeps as many; at least one.
     pub fn with_window(window: usize) -> Self {
         SelectiveRepeat {
             patience: P::default(),

@@ -8,7 +8,7 @@ use faultwire::time::Time;
 use super::ROOM;
 use crate::packet::Packet;
 
-/// A reliable machine whose program is slow: so many messages are kept for it, and while there is no room for another, what
+/// A reliable machine whose program is slow: it keeps a limited number of messages. While there is no room, what
 /// comes is dropped, as a socket does it.
 #[derive(Debug, Default)]
 pub struct Bounded<M> {

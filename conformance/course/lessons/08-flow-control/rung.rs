@@ -8,7 +8,7 @@ use faultwire::time::Time;
 use super::ROOM;
 use crate::TIMEOUT;
 
-/// So many messages are on their way at most, if the receiver has room for them.
+/// The most messages in flight, if the receiver has room for them.
 const WINDOW: usize = 4;
 
 /// The first byte of a message: its number and its bytes follow.
@@ -25,7 +25,7 @@ const ASK: u8 = 2;
 pub struct Windowed {
     /// The number of the oldest message that is not acknowledged.
     base: u32,
-    /// The messages from that one on, of which so many have been sent. One of them may have no leave to be sent yet.
+    /// The messages from that one on, and how many of them were sent. One of them may not be allowed yet.
     window: VecDeque<Vec<u8>>,
     sent: usize,
     /// The first number that must not be sent: what the other side has said. Before it has said anything, one may be.

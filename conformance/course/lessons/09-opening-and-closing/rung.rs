@@ -67,7 +67,7 @@ impl Conversation {
         self.yours.is_some() && self.next > 0
     }
 
-    /// Somebody wants to begin a conversation, or answers who did.
+    /// A peer begins a conversation, or answers the one that this side began.
     fn on_opening(&mut self, now: Time, opening: Segment<'_>) {
         match (self.mine, opening.to) {
             // Nobody talks here yet: name it too, and say so.

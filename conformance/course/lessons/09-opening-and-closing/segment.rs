@@ -29,7 +29,7 @@ pub struct Segment<'a> {
     pub from: u32,
     /// What the receiver calls it; 0 where the sender does not know.
     pub to: u32,
-    /// The number of this segment, where it has one of its own.
+    /// The number of this segment, if it has one.
     pub number: u32,
     /// The number that the sender expects next: all before it has come.
     pub expected: u32,

@@ -2,7 +2,7 @@
 
 use super::flow::Control;
 
-/// So many messages are on their way at once, whatever the network makes of them.
+/// The number of messages in flight, whatever the network makes of them.
 #[derive(Debug, Default)]
 pub struct Greedy;
 

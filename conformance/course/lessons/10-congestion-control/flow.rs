@@ -1,4 +1,4 @@
-//! Lesson 10: a flow of messages, in which how many are on their way at once is somebody else's decision.
+//! Lesson 10: a flow of messages; another part of the program decides how many are in flight.
 //!
 //! Losses are noticed in two ways. Three acknowledgements in a row that ask for the same message say that later ones came:
 //! that one is lost, and it is sent again at once (RFC 5681, section 3.2). Where nothing comes at all, the timer notices.
@@ -15,18 +15,18 @@ use crate::packet::Packet;
 /// How many messages that came early the receiver keeps.
 const EARLY_MAX: u32 = 64;
 
-/// So many acknowledgements that say nothing new mean a loss: fewer may come of datagrams that overtook each other.
+/// This many acknowledgements that say nothing new mean a loss: fewer may come from datagrams that overtook each other.
 const DUPLICATES: u32 = 3;
 
 /// Decides how many messages may be on their way.
 pub trait Control: Default + Send + 'static {
-    /// So many; at least one.
+    /// The number of messages; at least one.
     fn window(&self) -> usize;
-    /// So many more were acknowledged.
+    /// How many more were acknowledged.
     fn acknowledged(&mut self, count: usize);
     /// One was lost, and those behind it came.
     fn lost(&mut self);
-    /// Nothing came any more.
+    /// Nothing arrived until the timeout.
     fn fell_silent(&mut self);
 }
 

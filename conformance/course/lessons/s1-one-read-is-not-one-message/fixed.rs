@@ -10,7 +10,7 @@ use crate::Desk;
 
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// So many bytes has each message.
+/// The bytes of each message.
 const LENGTH: usize = 32;
 
 /// Fills up a message that is shorter: no message ends in it.
@@ -30,7 +30,7 @@ pub async fn client<N: Network>(net: N, mut stream: N::Stream, desk: Desk) -> io
     stream.shutdown().await
 }
 
-/// Reads exactly so many bytes each time, however many reads that takes.
+/// Reads exactly that length each time, however many reads it takes.
 pub async fn server<N: Network>(_net: N, mut stream: N::Stream, desk: Desk) -> io::Result<()> {
     let mut message = [0; LENGTH];
     loop {

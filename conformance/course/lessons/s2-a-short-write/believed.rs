@@ -25,7 +25,7 @@ pub async fn client<N: Network>(net: N, mut stream: N::Stream, desk: Desk) -> io
     stream.shutdown().await
 }
 
-/// Reads a length, then exactly so many bytes, however many reads that takes.
+/// Reads a length, then exactly that number of bytes, however many reads it takes.
 pub async fn server<N: Network>(_net: N, mut stream: N::Stream, desk: Desk) -> io::Result<()> {
     loop {
         let length = match stream.read_u32().await {

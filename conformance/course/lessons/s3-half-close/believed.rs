@@ -11,7 +11,7 @@ use crate::Desk;
 const QUESTION: usize = 14;
 const ANSWER: usize = 2;
 
-/// Asks, with more behind the question than anybody needs to know, and reads the answer.
+/// Asks, with unneeded data behind the question, and reads the answer.
 pub async fn client<N: Network>(_net: N, mut stream: N::Stream, desk: Desk) -> io::Result<()> {
     let [question, more, _] = desk.messages() else { return Ok(()) };
     stream.write_all(&[question.as_slice(), more].concat()).await?;

@@ -11,14 +11,14 @@ use crate::Desk;
 /// So long does the server think.
 const THINKS: Duration = Duration::from_secs(20);
 
-/// So often does it say that it is still there.
+/// How often the server says that it is still there.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// The byte that says so. The answer has none of them.
 const STILL_THERE: u8 = b'.';
 
-/// After so long a silence nobody is there: several times as long as there is between two signs of life, so that TCP
-/// has the time to repair what the network does to one.
+/// After this long a silence the peer counts as gone: several heartbeats long, so that TCP has time to retransmit
+/// a lost one.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Asks, and reads the answer; gives up when nothing at all comes for too long.
@@ -38,7 +38,7 @@ pub async fn client<N: Network>(net: N, mut stream: N::Stream, desk: Desk) -> io
     Err(io::Error::new(io::ErrorKind::InvalidData, "an answer that is too long"))
 }
 
-/// Reads the question, thinks, with a sign of life now and then, answers.
+/// Reads the question, thinks and sends a heartbeat now and then, answers.
 pub async fn server<N: Network>(net: N, mut stream: N::Stream, desk: Desk) -> io::Result<()> {
     let [.., answer] = desk.messages() else { return Ok(()) };
     let mut question = Vec::new();

@@ -22,7 +22,7 @@ fn said(delivered: &[usize], check: fn(&Transfer<'_>) -> Result<(), String>) -> 
 fn what_is_wrong_with_a_delivery_is_said() {
     assert_eq!(said(&[1, 2, 3], reliable), "");
     assert_eq!(said(&[3, 1, 1], intact), "");
-    assert_eq!(said(&[1, 9], intact), "\"mess\" was delivered, which nobody sent");
+    assert_eq!(said(&[1, 9], intact), "\"mess\" was delivered but never sent");
     assert_eq!(said(&[1, 3], all_delivered), "message 2 was never delivered (delivered: 1, 3)");
     assert_eq!(said(&[], all_delivered), "message 1 was never delivered (nothing was delivered)");
     assert_eq!(said(&[1, 2, 9, 2], none_twice), "message 2 was delivered 2 times (delivered: 1, 2, ?, 2)");
@@ -43,7 +43,7 @@ fn believed(lesson: &str, link: usize, plan: &str) -> String {
 }
 
 #[test]
-fn a_fixed_time_out_is_too_long_over_a_short_link() {
+fn a_fixed_timeout_is_too_long_over_a_short_link() {
     let drop_the_fifth = "format = 1\n[[fault]]\ndirection = \"client->server\"\naction = \"drop\"\n\
                           packet = { class = \"datagram\", nth = 5 }\n";
     let said = believed("6", 0, drop_the_fifth);

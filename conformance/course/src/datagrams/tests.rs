@@ -1,4 +1,4 @@
-//! The machines of the ladder by themselves: datagrams that nobody sent, and numbers that come round; and
+//! The lessons' machines by themselves: forged datagrams, and numbers that come round; and
 //! their lessons on the other testbeds.
 
 use std::collections::VecDeque;

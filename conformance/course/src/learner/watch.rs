@@ -18,19 +18,19 @@ use crate::words::WIDTH;
 use crate::{Running, StreamProgram, Talker};
 use faultwire_conformance::report::paragraph;
 
-/// So many calls are remembered.
+/// How many calls are remembered.
 const REMEMBERED: usize = 8;
 
-/// So many bytes of what a call was given are remembered.
+/// How many bytes of a call's argument are remembered.
 const BYTES_MAX: usize = 24;
 
-/// So many messages a machine may deliver with nothing in between. One that has more will never stop.
+/// The most messages that a machine may deliver in a row. One that has more never stops.
 const MESSAGES_MAX: u32 = 10_000;
 
 /// How often it is looked whether a call comes back.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Whose a machine is: where a lesson makes both hosts' in one way, nobody can tell.
+/// Whose machine it is: unknown where a lesson makes both hosts' machines alike.
 pub(super) const CLIENT: u8 = 0;
 pub(super) const SERVER: u8 = 1;
 pub(super) const EITHER: u8 = 2;
@@ -102,7 +102,7 @@ pub(super) fn watched<M: Machine + Default, const WHOSE: u8>() -> Box<dyn Machin
     Box::new(Watched::<M>::new(WHOSE))
 }
 
-/// The same for a machine that has conversations.
+/// Like `watched`, for a machine that has conversations.
 pub(super) fn watched_talker<M: Talker + Default>() -> Box<dyn Talker> {
     Box::new(Watched::<M>::new(EITHER))
 }

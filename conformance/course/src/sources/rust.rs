@@ -24,7 +24,7 @@ const GO_BACK_N: RustSource = single(lesson_file!("04-go-back-n/rung.rs"), "GoBa
 
 const SELECTIVE_TEXT: &str = lesson_file!("05-selective-repeat/rung.rs");
 const PATIENCE: (&str, &str) = ("patience", lesson_file!("05-selective-repeat/patience.rs"));
-const ADAPTIVE_MODULE: (&str, &str) = ("adaptive", lesson_file!("06-adaptive-time-out/rung.rs"));
+const ADAPTIVE_MODULE: (&str, &str) = ("adaptive", lesson_file!("06-adaptive-timeout/rung.rs"));
 const SELECTIVE: RustSource = RustSource {
     root: SELECTIVE_TEXT,
     modules: &[PATIENCE],
@@ -97,7 +97,7 @@ pub static RUST: &[RustProgram] = &[
         gap_below: MACHINE,
     },
     RustProgram {
-        slug: "adaptive-time-out",
+        slug: "adaptive-timeout",
         believed: SELECTIVE,
         mended: ADAPTIVE,
         gap: "The machine itself is fine: it asks a `Patience` how long to wait, and tells it what it \

@@ -18,7 +18,7 @@ const LOSSES: [f64; 6] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3];
 /// The way of the experiment with go-back-N: its window just fills the link, 1+2a = 8.
 const A: f64 = 3.5;
 
-/// So many plans for each point with losses.
+/// Plans for each point with losses.
 pub const PLANS: u64 = 20;
 
 const STOP_AND_WAIT_IN_FULL: Program = Program::both(|| Box::new(Repeat::default()));
@@ -43,13 +43,13 @@ fn delays() -> Axis {
 fn stop_and_wait() -> Experiment {
     let lossy = |loss, plans, messages| {
         let job = move |a: &f64| {
-            let way = Way::of_one_time_out(*a);
+            let way = Way::of_one_timeout(*a);
             (way.a(), Job { program: STOP_AND_WAIT, way, loss, messages, plans })
         };
         DELAYS.iter().map(job).collect()
     };
     let in_full = |a: &f64| {
-        let way = Way::of_one_time_out_in_full(*a);
+        let way = Way::of_one_timeout_in_full(*a);
         let job = Job { program: STOP_AND_WAIT_IN_FULL, way, loss: 0.0, messages: 100, plans: 1 };
         (way.a_of_travel(), job)
     };
@@ -58,7 +58,7 @@ fn stop_and_wait() -> Experiment {
     Experiment {
         slug: "stop-and-wait",
         title: "Stop-and-wait: the further, the emptier the link",
-        about: "Lessons 1 and 2. A round trip is as long as the time-out, so that a loss costs as much as a \
+        about: "Lessons 1 and 2. A round trip is as long as the timeout, so that a loss costs as much as a \
                 success takes. Lesson 1 sends the whole message back, and so takes the time of another one.",
         x: delays(),
         x_short: "a",
@@ -98,7 +98,7 @@ fn stop_and_wait() -> Experiment {
 fn window() -> Experiment {
     let series = |name, short, program, size: f64, law: Law| {
         let job = move |a: &f64| {
-            // No time-out is to be due: neither within a round trip nor while a window waits for the link.
+            // No timeout is to be due: neither within a round trip nor while a window waits for the link.
             let way = Way::with_time_for((1.0 + 2.0 * a).max(size) * 1.1, *a);
             (way.a(), Job { program, way, loss: 0.0, messages: 400, plans: 1 })
         };
@@ -120,7 +120,7 @@ fn window() -> Experiment {
     }
 }
 
-/// Where a repeat may have to wait for the link, its time-out must leave it the time for that.
+/// Where a retransmission may have to wait for the link, the timeout must leave time for that.
 fn room_for_repeats() -> Way {
     Way::with_time_for(1.0 + 2.0 * A + 2.0, A)
 }
@@ -151,7 +151,7 @@ fn loss() -> Experiment {
                 name: "lesson 4, W = 8",
                 short: "GBN, W=8",
                 law: Some(("(1−p)/(1+2ap(2−p))", |p| law::go_back_n_with_one_timer(A, p))),
-                jobs: jobs(EIGHT, Way::of_one_time_out(A), 500),
+                jobs: jobs(EIGHT, Way::of_one_timeout(A), 500),
             },
             Series {
                 name: "textbook’s go-back-N",

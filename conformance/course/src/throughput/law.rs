@@ -9,8 +9,8 @@ pub fn stop_and_wait(a: f64, p: f64) -> f64 {
     (1.0 - p) / (1.0 + 2.0 * a)
 }
 
-/// The same where the acknowledgement takes as long as the message, as in lesson 1, which sends the message
-/// back. (1-p)/(2+2a)
+/// Stop-and-wait where the acknowledgement takes as long as the message, as in lesson 1, which sends the
+/// message back. (1-p)/(2+2a)
 pub fn stop_and_wait_in_full(a: f64, p: f64) -> f64 {
     (1.0 - p) / (2.0 + 2.0 * a)
 }
@@ -34,13 +34,13 @@ pub fn go_back_n(a: f64, p: f64) -> f64 {
 
 /// Go-back-N as lesson 4 has it, with one timer that is set anew by each acknowledgement. (1-p)/(1+2ap(2-p))
 ///
-/// Let a datagram take the time 1, and a round trip and the time-out r = 1+2a. Count from a time-out, when
+/// Let a datagram take the time 1, and a round trip and the timeout r = 1+2a. Count from a timeout, when
 /// the sender goes back and sends without a pause from then on. With q = 1-p, the n-th datagram from there is
 /// the first to be lost with probability q^(n-1) p: then n-1 messages got through, q/p in the mean.
 ///
-/// Where it is the first one (n = 1), the next time-out comes after r. Else the last acknowledgement is that
+/// Where it is the first one (n = 1), the next timeout comes after r. Else the last acknowledgement is that
 /// of datagram n-1, which was sent at n-2 and answered at n-2+r; then the timer runs for another r. The mean
-/// of n-2, where n is at least 2, is q/p. So from one time-out to the next it takes p r + q (q/p + 2r) in the
+/// of n-2, where n is at least 2, is q/p. So from one timeout to the next it takes p r + q (q/p + 2r) in the
 /// mean, and the link is used for
 ///
 /// (q/p) / (p r + q (q/p + 2r)) = q / (p r (1+q) + q^2) = q / (1 + 2a p (1+q)):

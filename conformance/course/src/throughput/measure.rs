@@ -37,7 +37,7 @@ pub struct Job {
     pub loss: f64,
     /// Messages in a run.
     pub messages: usize,
-    /// Runs, each under a plan of its own; the measurement is their mean.
+    /// Runs, each under its own plan; the measurement is their mean.
     pub plans: u64,
 }
 

@@ -131,8 +131,8 @@ fn an_answer_that_comes_late_is_noticed() {
             Program { client: || Box::new(Numbered::default()), server: || Box::new(Slow::default()) };
         Job { program, way, loss: 0.0, messages: 50, plans: 1 }
     };
-    // Beyond the time-out the sender repeats what was not lost: that is no measurement.
-    assert!(job(Way::of_one_time_out(1.0)).measure().is_err());
+    // Beyond the timeout the sender repeats what was not lost: that is no measurement.
+    assert!(job(Way::of_one_timeout(1.0)).measure().is_err());
     let way = Way::with_time_for(4.0, 1.0);
     let (seen, expected) = (job(way).measure().unwrap(), law::stop_and_wait(way.a(), 0.0));
     assert!(seen < expected * (1.0 - TOLERANCE), "{seen} {expected}");
@@ -150,7 +150,7 @@ fn without_losses_selective_repeat_does_as_go_back_n() {
 #[test]
 fn the_same_plans_lose_about_what_they_are_to_lose() {
     let program = Program::both(|| Box::new(Numbered::default()));
-    let job = Job { program, way: Way::of_one_time_out(1.0), loss: 0.2, messages: 500, plans: 1 };
+    let job = Job { program, way: Way::of_one_timeout(1.0), loss: 0.2, messages: 500, plans: 1 };
     let (one, other) = (job.plan(0), job.plan(1));
     assert_eq!(one, job.plan(0));
     assert_ne!(one.faults, other.faults);

@@ -157,13 +157,13 @@ impl Peer {
         self.window = segment.window.into();
     }
 
-    /// Sends what belongs there: the next segment in order, which acknowledges everything.
+    /// Sends the next segment in order, which acknowledges everything.
     pub(crate) fn say(&mut self, flags: u8, len: usize) {
         let ack = if flags & ACK == 0 { 0 } else { self.nxt };
         self.say_with(flags, ack, len);
     }
 
-    /// The same, without acknowledging what came since the stack's SYN.
+    /// Like `say`, but acknowledges nothing after the stack's SYN.
     pub(crate) fn say_but_acknowledge_nothing(&mut self, flags: u8) {
         self.say_with(flags, self.iss.wrapping_add(1), 0);
     }

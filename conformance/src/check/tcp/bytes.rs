@@ -24,7 +24,7 @@ const UP: (u8, usize) = (1, 20_000);
 /// The server's stream: it has more to say.
 const DOWN: (u8, usize) = (2, 45_000);
 
-/// How long a side waits for its turn at most: only where bytes are lost or late nobody has the next word.
+/// How long a side waits for its turn at most. Only if bytes are lost or late do both sides wait.
 const TURN: Duration = Duration::from_millis(20);
 
 /// Writes a piece and reads what there is, in turns, then the rest. Where nothing is lost no side waits while

@@ -11,7 +11,7 @@ use super::calls::{accepted, connected, connections, passed, side};
 use super::talk::{DATA, NOBODY, PATIENCE, Programs, QUIET, SIGNAL, accept, connect, listen, read_once, say};
 use crate::study::Seen;
 
-/// A connect to where somebody listens, and one to where nobody does.
+/// A connect to a port with a listener, and one to a port without.
 #[derive(Debug)]
 pub(super) struct Connecting;
 
@@ -33,7 +33,7 @@ impl Programs for Connecting {
             read_once(&mut stream, 16).await?;
         }
         if let Ok(mut stream) = connect(&net, NOBODY).await {
-            say(&mut stream, b"nobody?").await?;
+            say(&mut stream, b"closed?").await?;
         }
         Ok(())
     }
@@ -54,7 +54,7 @@ pub(super) fn listens_and_connects(run: &Run) -> Seen {
         _ => return Seen::NOTHING,
     };
     if let Some(errno) = somebody {
-        return Seen::broken(1, format!("a connect to where somebody listens failed: {errno}"));
+        return Seen::broken(1, format!("a connect to a listener failed: {errno}"));
     }
     let whole =
         connections(trace, DATA).first().map(|it| (passed(trace, it.client), passed(trace, it.server)));
@@ -64,8 +64,10 @@ pub(super) fn listens_and_connects(run: &Run) -> Seen {
     }
     match nobody {
         Some(Errno::ECONNREFUSED) => Seen::fine(2),
-        Some(other) => Seen::broken(2, format!("where nobody listens a connect failed with: {other}")),
-        None => Seen::broken(2, "a connect to where nobody listens succeeded"),
+        Some(other) => {
+            Seen::broken(2, format!("a connect to a port without a listener failed with: {other}"))
+        }
+        None => Seen::broken(2, "a connect to a port without a listener succeeded"),
     }
 }
 

@@ -101,7 +101,7 @@ pub(super) fn flow_control(run: &Run) -> Seen {
         return Seen::NOTHING;
     };
     if told == NOT_STOPPED {
-        return Seen::broken(1, format!("all {ALL} bytes were taken though nobody read one"));
+        return Seen::broken(1, format!("all {ALL} bytes were taken though none was read"));
     }
     if told != STOPPED {
         return Seen::NOTHING;
@@ -138,7 +138,7 @@ pub(super) fn one_stands_still(run: &Run) -> Seen {
     Seen::fine(1)
 }
 
-/// A client that writes to two sockets that nobody reads.
+/// A client that writes to two sockets without a reader.
 #[derive(Debug)]
 pub(super) struct Buffers<const IN_LAB: bool = false>;
 
@@ -181,7 +181,7 @@ pub(super) fn window_is_the_buffer(run: &Run) -> Seen {
         return Seen::NOTHING;
     };
     if small >= TOO_MUCH || large >= TOO_MUCH {
-        return Seen::broken(2, format!("all {TOO_MUCH} bytes were taken though nobody read one"));
+        return Seen::broken(2, format!("all {TOO_MUCH} bytes were taken though none was read"));
     }
     // Between two of our stacks the sum of both buffers is exact; other systems count an overhead.
     let is_exact = connections(&run.trace, DATA).first().is_some_and(|connection| {

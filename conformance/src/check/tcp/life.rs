@@ -1,5 +1,4 @@
-//! The studies of the life of a connection under plans: how it opens, carries its bytes, ends, and outlives
-//! faults.
+//! The studies of whole connections under plans: how they open, carry bytes, end, and survive faults.
 
 use faultwire_sim::Scenario;
 use faultwire_sim::testbed::{Capability, TestbedRef};
@@ -229,7 +228,7 @@ const STUDIES: &[Study] = &[
     },
     Study {
         name: "tcp-strays",
-        about: "Questions and answers in turns; a reset, a SYN or an acknowledgement comes that nobody sent.",
+        about: "Questions and answers in turns; a forged reset, SYN or acknowledgement arrives.",
         scenario: |testbed: TestbedRef| -> Scenario { talk::scenario::<strays::Strays>(testbed) },
         checks: &[
             CheckSpec::of_packets("tcp/reset", strays::only_what_fits).under_faults(),

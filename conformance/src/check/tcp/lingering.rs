@@ -89,8 +89,8 @@ pub(super) fn late_fins(scenario: &Scenario) -> Vec<FaultPlan> {
     [length / 600, length / 60, length / 2, length - length / 60].map(again).to_vec()
 }
 
-/// tcp/time-wait: twice the longest life of a segment long a FIN that comes again is acknowledged, and not
-/// reset. It counts those that came.
+/// tcp/time-wait: for twice the maximum segment lifetime a retransmitted FIN is acknowledged, not reset.
+/// Counts those FINs.
 pub(super) fn answers_late_fins(run: &Run) -> Seen {
     let trace = &run.trace;
     let flows = flows(run);

@@ -58,9 +58,9 @@ pub(super) enum Bug {
     StopsBothWays,
     /// Ignores the buffer sizes that it is given.
     IgnoresBuffers,
-    /// Answers for ports on which nobody listens.
+    /// Answers for ports without a listener.
     AnswersForNobody,
-    /// Refuses though somebody listens.
+    /// Refuses though there is a listener.
     RefusesEverybody,
     /// Fails a connect that has to wait.
     NeverTriesAgain,

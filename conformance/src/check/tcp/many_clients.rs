@@ -37,8 +37,7 @@ pub(super) fn scenario(testbed: TestbedRef) -> Scenario {
     with_clients(server, has_addresses.then_some(FROM), patience(testbed))
 }
 
-/// The same with a server that gives every second connection's answers to the one before, and the other way
-/// round.
+/// Like the study's own scenario, but the server swaps the answers of every two connections.
 pub(super) fn crossed(_: TestbedRef) -> Scenario {
     let server = faultwire_sim::scenario("tcp-many-clients").server(|net: Net| serving(serve_crossed(net)));
     with_clients(server, None, LITTLE_PATIENCE)
@@ -161,7 +160,7 @@ pub(super) fn many_clients(run: &Run) -> Seen {
             return Seen::broken(seen, "a client got what belongs to another");
         }
         if it.received.len() < LEN {
-            let how = format!("a client got {} of {LEN} bytes of its own", it.received.len());
+            let how = format!("a client got {} of its {LEN} bytes", it.received.len());
             return Seen::broken(seen, how);
         }
     }

@@ -42,8 +42,8 @@ pub(super) fn handshake_first(run: &Run) -> Seen {
     Seen::fine(seen)
 }
 
-/// Whether before that place of the trace a host had sent a SYN to its peer (to anybody, where that is not
-/// known), had got one from there, and had got an acknowledgement of its own.
+/// Whether before that place of the trace a host had sent a SYN to its peer (to any host, where
+/// that is not known), had received one from it, and had received an acknowledgement of its SYN.
 fn is_shaken(
     flows: &[Flow],
     place: usize,

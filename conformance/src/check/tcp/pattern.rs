@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// So many bytes that are enough to find a place in a pattern again.
+/// Bytes that are enough to locate a place in a pattern.
 const PROBE: usize = 8;
 
 /// A stream's content: aligned words of four bytes, each of which occurs once, and in no other key's pattern.

@@ -185,7 +185,7 @@ static RECOVERY: [Study; 15] = [
     },
     Study {
         name: "tcp-offers",
-        about: "A client writes to two sockets that nobody reads, with a small and a larger receive buffer.",
+        about: "A client writes to two sockets without a reader, with a small and a larger receive buffer.",
         scenario: plain::<Offers>,
         checks: &[BUFFER, FLOW_CONTROL],
         search: Search::FAULT_FREE,

@@ -47,7 +47,7 @@ pub(super) fn scenario(testbed: TestbedRef) -> Scenario {
     with("tcp-time-wait", testbed, SLOW).timeout(Duration::from_millis(400))
 }
 
-/// The same with much data.
+/// Like `scenario`, but with much data.
 pub(super) fn fast(testbed: TestbedRef) -> Scenario {
     with("tcp-time-wait-fast", testbed, FAST)
 }

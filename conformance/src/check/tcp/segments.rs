@@ -232,8 +232,8 @@ pub(super) fn flows(run: &Run) -> Vec<Flow> {
     flows
 }
 
-/// Enters a packet that was sent: where its segment stands, if it is one of a connection. What was injected
-/// nobody sent: it can arrive.
+/// Enters a sent packet, with the place of its segment if it belongs to a connection. An injected packet was
+/// never sent, but can arrive.
 fn enter(
     flows: &mut Vec<Flow>,
     index: &mut BTreeMap<(SocketAddr, SocketAddr), (usize, usize)>,

@@ -237,7 +237,7 @@ fn quiet(testbed: TestbedRef) -> [Duration; 2] {
 /// How long the client waits for the word that the server is up again before it asks anew.
 const WORD: Duration = Duration::from_millis(200);
 
-/// Two datagrams of the client, to a port on which nobody listens, mark when the server loses power and when
+/// Two datagrams of the client, to a closed port, mark when the server loses power and when
 /// it has it again. The server is up once it refuses one: the first is lost on it.
 async fn ask_across_a_crash<N: Network>(net: N, [before, down]: [Duration; 2]) -> io::Result<()> {
     let mut stream = connect(&net, DATA).await?;

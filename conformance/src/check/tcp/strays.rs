@@ -1,4 +1,4 @@
-//! Segments that nobody sent: resets, SYNs and acknowledgements that name a connection and do not fit it.
+//! Injected segments: resets, SYNs and acknowledgements that name a connection and do not fit it.
 //!
 //! Their sequence numbers follow those of the run without faults, so they can be made only where runs repeat.
 
@@ -156,7 +156,7 @@ impl Moment {
         FaultPlan::new().title(format!("{title} comes to the {}", target.direction.to)).event(kind, when)
     }
 
-    /// The same, with the segment that it follows lost.
+    /// Like `plan`, but the segment that it follows is lost.
     fn and_lost(&self, plan: FaultPlan) -> FaultPlan {
         let Anchor { direction, packet } = self.anchor.clone();
         plan.fault(direction, packet, Action::Drop)

@@ -21,12 +21,12 @@ pub(super) const DATA: u16 = 7000;
 pub(super) const SIGNAL: u16 = 7001;
 /// Another port that a study may need.
 pub(super) const OTHER: u16 = 7002;
-/// A port on which nobody listens.
+/// A port without a listener.
 pub(super) const NOBODY: u16 = 7009;
 
 /// How long a client works at most: only what is broken takes so long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-/// The same where plans make things take long: longer than what is hit five times is repeated.
+/// Like `PATIENCE`, but under faults: longer than TCP retransmits a segment that is lost five times.
 const PATIENCE_UNDER_FAULTS: Duration = Duration::from_secs(500);
 
 /// How long a client works at most on a testbed.
@@ -34,7 +34,7 @@ pub(super) fn patience(testbed: TestbedRef) -> Duration {
     if testbed.has(Capability::Faults) { PATIENCE_UNDER_FAULTS } else { PATIENCE }
 }
 
-/// The same, for a client that is known to meet something broken.
+/// How long a client works at most if it is known to meet a bug.
 pub(super) const LITTLE_PATIENCE: Duration = Duration::from_millis(300);
 /// Nothing moved for so long: it has stopped. (Longer than Linux delays an acknowledgement: 40 ms.)
 pub(super) const QUIET: Duration = Duration::from_millis(60);
@@ -96,7 +96,7 @@ pub(super) fn pieces(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Reads to the end of the stream, at most so many bytes at once.
+/// Reads to the end of the stream, at most `piece` bytes at once.
 pub(super) async fn read_to_end<S: faultwire::network::Stream>(
     stream: &mut S,
     piece: usize,
@@ -161,8 +161,8 @@ pub(super) fn scenario<P: Programs>(testbed: TestbedRef) -> Scenario {
         .client(move |net: Net| calling(net.clone(), patience(testbed), P::call(net)))
 }
 
-/// The same, where a run that is simulated or in a lab lasts until the server has come to its end too: what
-/// was lost of the client's last words is sent again when the client itself is done.
+/// Like `scenario`, but a run in a simulation or a lab lasts until the server has finished too: lost bytes at
+/// the end of the client's stream are retransmitted after the client itself is done.
 pub(super) fn scenario_of_both<P: Programs>(testbed: TestbedRef) -> Scenario {
     if !testbed.has(Capability::Packets) {
         return scenario::<P>(testbed);
@@ -172,7 +172,7 @@ pub(super) fn scenario_of_both<P: Programs>(testbed: TestbedRef) -> Scenario {
         .client(move |net: Net| calling(net.clone(), patience(testbed), P::call(net)))
 }
 
-/// The same, with a broken transport under the client.
+/// Like `scenario`, but with a broken transport under the client.
 pub(super) fn broken_client<P: Programs>(bug: Bug) -> Scenario {
     faultwire_sim::scenario(P::NAME).server(|net: Net| serving(P::serve(net))).client(move |net: Net| {
         let net = Mangled::new(net, bug);
@@ -180,7 +180,7 @@ pub(super) fn broken_client<P: Programs>(bug: Bug) -> Scenario {
     })
 }
 
-/// The same, with a broken transport under the server.
+/// Like `scenario`, but with a broken transport under the server.
 pub(super) fn broken_server<P: Programs>(bug: Bug) -> Scenario {
     faultwire_sim::scenario(P::NAME)
         .server(move |net: Net| serving(P::serve(Mangled::new(net, bug))))

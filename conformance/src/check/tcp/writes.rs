@@ -173,7 +173,7 @@ impl Case {
         self.scenario_over(|net| net)
     }
 
-    /// A run lasts until both sides have ended. The client's network is what `over` makes of its own.
+    /// A run lasts until both sides have ended. The client uses the network that `over` returns.
     fn scenario_over<N: Network>(self, over: impl Fn(Net) -> N + Send + Sync + 'static) -> Scenario {
         let serve = move |net: Net| calling(net.clone(), self.patience, async move { self.serve(net).await });
         let call = move |net: Net| {

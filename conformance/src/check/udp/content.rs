@@ -97,7 +97,7 @@ pub(super) fn nothing_altered(run: &Run) -> Seen {
     let packets = packets(&run.trace);
     let damaged = packets.iter().map(|packet| packet.altered.len() as u64).sum();
     if let Some(got) = talk.got.iter().find(|got| talk.origin(got).is_none()) {
-        return Seen::broken(damaged, format!("{} was received: nobody sent that", name(got.data)));
+        return Seen::broken(damaged, format!("{} was received, but never sent", name(got.data)));
     }
     for sent in talk.taken() {
         let carriers = carriers(&packets, sent);
@@ -196,8 +196,8 @@ fn is_complaint(packet: &OnWire<'_>, packets: &[OnWire<'_>]) -> bool {
             .any(|about| about.altered.iter().any(|bytes| quotes(bytes) && !is_for_another(about, bytes)))
 }
 
-/// Whether the damage made a packet one for another host. IPv6's header has no checksum: whoever gets it may
-/// say that nobody is there (RFC 4443, 3.1), of a packet that is as good as any.
+/// Whether the damage made a packet one for another host. IPv6's header has no checksum, so its
+/// receiver may report such a packet as undeliverable (RFC 4443, 3.1), like any other.
 fn is_for_another(packet: &OnWire<'_>, altered: &Bytes) -> bool {
     let path = Path::of(altered).filter(|path| !path.is_v4());
     path.is_some_and(|path| Path::of(packet.sending.bytes).is_none_or(|sent| sent.dst() != path.dst()))
@@ -211,7 +211,7 @@ pub(super) fn checksum_can_miss(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     match talk.got.iter().find(|got| talk.origin(got).is_none()) {
         Some(got) if tried > 0 => {
-            Seen::witnessed(tried, format!("{} was received: nobody sent that", name(got.data)))
+            Seen::witnessed(tried, format!("{} was received, but never sent", name(got.data)))
         }
         _ => Seen::fine(tried),
     }

@@ -14,8 +14,8 @@ use crate::study::Seen;
 /// What the server answers: this, the request, and the answer's number.
 pub(super) const ANSWER: &[u8] = b"re:";
 
-/// udp/many-peers: one socket heard several peers and answered each of them, and nobody heard another's
-/// answer. It counts the peers that got their answer, where there were several.
+/// udp/many-peers: one socket heard several peers and answered each of them, and no peer got
+/// another's answer. Counts the peers that got their answer, if there were several.
 pub(super) fn many_peers(run: &Run) -> Seen {
     let talk = Talk::of(&run.trace);
     let packets = packets(&run.trace);
@@ -86,8 +86,8 @@ fn asked(run: &Run) -> Vec<bool> {
     asked
 }
 
-/// Whether a host has no way to the broadcast address for sockets that are bound to none of its own
-/// addresses: then these are told ENETUNREACH, whether they asked or not.
+/// Whether a host has no route to the broadcast address for sockets that are bound to none of its addresses:
+/// their sends fail with ENETUNREACH, with or without SO_BROADCAST.
 fn has_no_way(talk: &Talk<'_>, asked: &[bool], of: &Sent<'_>) -> bool {
     let is_unbound = |sent: &Sent<'_>| {
         talk.opened(sent.host, sent.socket).is_some_and(|opened| opened.local.ip().is_unspecified())

@@ -15,11 +15,11 @@ use faultwire::trace::{Call, Fate, HostId, PacketId, Sending, SocketId, Trace, W
 use faultwire_sim::Run;
 
 /// A cut payload is recognised by its first bytes; shorter ones must be whole.
-const RECOGNISED: usize = 16;
+const RECOGNIZED: usize = 16;
 
 /// The nth payload of a sender: its name and number, then letters that differ from those of any other.
 pub(super) fn payload(who: &str, number: u8, len: usize) -> Vec<u8> {
-    let mut data = Vec::with_capacity(len.max(RECOGNISED));
+    let mut data = Vec::with_capacity(len.max(RECOGNIZED));
     // The number comes first, so that even a payload of one byte is told from the others.
     data.push(b'0' + number);
     data.extend_from_slice(b" of ");
@@ -62,9 +62,10 @@ pub(super) struct Got<'a> {
 }
 
 impl Got<'_> {
-    /// Whether this is that datagram, whole or cut. Nobody sends to itself here: an echo is the other host's.
+    /// Whether this is that datagram, whole or cut. No host sends to itself here: an echo comes from the
+    /// other host.
     pub(super) fn is(&self, sent: &Sent<'_>) -> bool {
-        let is_cut = || self.data.len() >= RECOGNISED && sent.data.starts_with(self.data);
+        let is_cut = || self.data.len() >= RECOGNIZED && sent.data.starts_with(self.data);
         self.host != sent.host && (self.data == sent.data || is_cut())
     }
 }
@@ -325,6 +326,6 @@ pub(super) fn must_have_reached(run: &Run, packets: &[OnWire<'_>], sent: &Sent<'
 
 /// A datagram as people read it: `datagram "2 of client:hov" (40 bytes)`.
 pub(super) fn name(data: &[u8]) -> String {
-    let shown = String::from_utf8_lossy(&data[..data.len().min(RECOGNISED)]);
+    let shown = String::from_utf8_lossy(&data[..data.len().min(RECOGNIZED)]);
     format!("datagram {shown:?} ({} bytes)", data.len())
 }

@@ -109,7 +109,7 @@ pub(super) fn one_fragment_lost(run: &Run) -> Seen {
         }
     }
     match talk.got.iter().find(|got| torn > 0 && talk.origin(got).is_none()) {
-        Some(got) => Seen::broken(torn, format!("{} was put together: nobody sent that", name(got.data))),
+        Some(got) => Seen::broken(torn, format!("{} was reassembled, but never sent", name(got.data))),
         None => Seen::fine(torn),
     }
 }

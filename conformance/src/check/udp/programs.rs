@@ -15,7 +15,7 @@ use super::datagrams::payload;
 
 /// The port of the host `server`, or of those who wait.
 pub(super) const PORT: u16 = 7000;
-/// A port that nobody binds.
+/// A port that no socket binds.
 pub(super) const CLOSED_PORT: u16 = 7009;
 /// More than any receiver gets to hear in a run: so that none goes on forever.
 const RECEIVES_MAX: usize = 256;

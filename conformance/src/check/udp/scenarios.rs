@@ -231,7 +231,7 @@ pub(super) fn connected(testbed: TestbedRef) -> Scenario {
         .on(testbed)
 }
 
-/// One socket that is connected to a port that nobody has, and one that is not.
+/// One socket that is connected to a closed port, and one that is not connected.
 pub(super) fn closed_port(testbed: TestbedRef) -> Scenario {
     let pace = Pace::of(testbed);
     scenario("udp-closed-port")

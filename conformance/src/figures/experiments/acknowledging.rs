@@ -17,7 +17,7 @@ use super::{Experiment, back, plan};
 const WORD: usize = 100;
 /// Longer than any acknowledgement may wait.
 const ENOUGH: Duration = Duration::from_millis(1_300);
-/// What the peer says that nobody answers: the first and the last of its segments.
+/// The peer's segments without an answer: the first and the last.
 const ALONE: [u32; 2] = [1, 6];
 
 /// The peer says something, the two talk for a while, and the peer says something that is not answered.
@@ -61,7 +61,7 @@ pub(super) const CONVERSATION: Experiment = Experiment {
         },
         Figure {
             id: "ack-in-conversation",
-            title: "ACK of data that nobody answers",
+            title: "ACK of data without an answer",
             read: |seen| acknowledged(seen, seen.peer().find(|packet| is_alone(packet, 1))?),
             sentences: &[DELAYED_ACK],
         },
@@ -93,8 +93,8 @@ fn acknowledged(seen: &Seen, data: &Packet) -> Option<Value> {
 /// What the peer sends in the stream, in bytes: all of it fits into the tried host's buffer.
 const STREAM_LENGTH: usize = 40_000;
 
-/// The peer sends a stream of full segments, each of which takes its time on the link. Nobody reads them: who
-/// reads makes room, and tells of it with acknowledgements of another kind.
+/// The peer sends a stream of full segments, each of which takes its time on the link. No program reads
+/// them: reading makes room, which is announced with acknowledgements of another kind.
 pub(super) const STREAM: Experiment = Experiment {
     name: "stream",
     plan: || plan(1_000, Some(10_000), Vec::new()),

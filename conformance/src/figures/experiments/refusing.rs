@@ -1,4 +1,4 @@
-//! Ports where nobody is.
+//! Closed ports.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -24,7 +24,7 @@ pub(super) const CLOSED_PORTS: Experiment = Experiment {
     figures: &[
         Figure {
             id: "closed-tcp-answer",
-            title: "answer to a SYN to nobody",
+            title: "answer to a SYN to a closed port",
             read: |seen| {
                 let syn = seen.peer().find(|packet| packet.label.class == Class::Syn)?.tcp()?;
                 let answer = seen.tried().filter_map(Packet::tcp).find(|tcp| tcp.src == syn.dst)?;
@@ -39,13 +39,13 @@ pub(super) const CLOSED_PORTS: Experiment = Experiment {
         },
         Figure {
             id: "closed-tcp-connect",
-            title: "a connect to nobody gives",
+            title: "a connect to a closed port gives",
             read: |seen| Some(Value::Text(seen.said.first()?.clone())),
             sentences: &[],
         },
         Figure {
             id: "closed-udp-answer",
-            title: "answer to a datagram to nobody",
+            title: "answer to a datagram to a closed port",
             read: |seen| {
                 let (message, _) = errors(seen).next()?;
                 let is_port = message == IcmpMessage::PortUnreachable;
@@ -91,7 +91,7 @@ fn call_nobody(bench: &Bench) -> io::Result<Vec<String>> {
     Ok(vec![said])
 }
 
-/// The peer sends a datagram of that many bytes, and waits a little for what comes back.
+/// The peer sends a datagram of `length` bytes, and waits a little for an answer.
 fn datagram(bench: &Bench, to: SocketAddr, length: usize) -> io::Result<()> {
     let Host::Kernel(peer) = &bench.peer else { return Err(io::Error::other("the peer is the kernel")) };
     let socket = kernel_socket(peer, socket2::Domain::for_address(to), socket2::Type::DGRAM)?;

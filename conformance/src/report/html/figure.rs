@@ -100,7 +100,7 @@ impl Figure {
         self.pictures.iter().map(|picture| picture.svg.len()).sum::<usize>() + self.text.len()
     }
 
-    /// The same with words alone.
+    /// Like `self`, but with words alone.
     pub(super) fn without_pictures(self) -> Figure {
         Figure { pictures: Vec::new(), text: String::new(), note: None, left_out: true, ..self }
     }

@@ -71,8 +71,8 @@ pub fn probe() -> Result<DeviceKind, LabError> {
     pool::look(|bench| bench.device.unwrap_or(DeviceKind::Packet))
 }
 
-/// The next so many runs of the scenario of that name lose a packet each outside of their plans: to see that
-/// such runs count for nothing.
+/// Makes each of the next `runs` runs of the named scenario lose a packet outside of its plan, to test that
+/// such runs are discarded.
 #[cfg(feature = "mutants")]
 pub fn lose_packets(scenario: &str, runs: u32) {
     super::lossy::lose(scenario, runs);

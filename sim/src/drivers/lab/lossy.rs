@@ -11,7 +11,7 @@ use faultwire::lab::Device;
 /// In how many further runs of a scenario a packet is lost.
 static RUNS: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
 
-/// The next so many runs of the scenario of that name lose a packet each.
+/// Makes each of the next `runs` runs of the named scenario lose a packet.
 pub(crate) fn lose(scenario: &str, runs: u32) {
     RUNS.lock().unwrap_or_else(PoisonError::into_inner).insert(scenario.to_owned(), runs);
 }

@@ -12,8 +12,8 @@ use faultwire::fault::{Action, Direction, EventKind, FaultPlan, When};
 use crate::search::HITS_PER_ITEM_MAX;
 use crate::settings::Settings;
 
-/// A run may take so many times as long as one over other real sockets, with nothing lost: its programs wait
-/// as well.
+/// How much longer a run may take than one over other real sockets when nothing is lost: its programs wait
+/// too.
 const SLOWER: u32 = 6;
 /// The longest that a TCP timer waits, in Linux (`TCP_RTO_MAX`) and in our stack.
 const TIMER_MAX: Duration = Duration::from_secs(120);
@@ -96,7 +96,7 @@ fn waits(plan: &FaultPlan) -> Duration {
         .fold(Duration::ZERO, Duration::saturating_add)
 }
 
-/// So many waits, each twice as long as the one before.
+/// The sum of `count` waits, each twice as long as the one before.
 fn in_a_row(first: Duration, count: usize) -> Duration {
     let wait = |nth: usize| {
         let doubled = u32::try_from(nth).ok().and_then(|nth| 1_u32.checked_shl(nth));

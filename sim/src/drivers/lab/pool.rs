@@ -14,15 +14,15 @@ use faultwire::lab::{Device, DeviceKind, HostConfig, KernelHost, Lab, LabError, 
 /// The kernel settings of labs for runs.
 pub(crate) const PROFILE: Profile = Profile::Fast;
 
-/// How long hosts go on against silence, in place of the profile's few repeats, where every outage of a plan
-/// ends.
+/// How long hosts keep retransmitting into silence if every outage of the plan ends, in place of the
+/// profile's few retransmissions.
 ///
-/// What is claimed of TCP under faults supposes that no side gives up before they are over. Linux counts no
-/// repeats of data: a side gives up once the time has gone by that so many would take with its *least*
-/// timeout of 200 ms. Five, which make cases short, are 12.6 s. A connection whose first round trip took a
-/// second waits three for its first repeat already, and has not made four by then. With 15, the kernel's own,
-/// it is 924 s, longer than any run is waited for. Where a connection is given up that no program has any
-/// more, nobody is told. SYN and SYN-ACK are counted: no plan hits one as often as it is repeated.
+/// The claims about TCP under faults assume that no side gives up before the faults are over. Linux does not
+/// count retransmissions of data. It gives up after the time that `tcp_retries2` retransmissions would take
+/// with its *minimum* timeout of 200 ms. For five, which keep cases short, that is 12.6 s. A connection whose
+/// first round trip took a second waits three seconds for its first retransmission, and has not made four by
+/// then. For 15, the kernel's default, it is 924 s, longer than any run may take. No program is told when an
+/// orphaned connection is given up. SYN and SYN-ACK are counted, and no plan hits one that often.
 const PATIENT: [(&str, &str); 4] = [
     ("ipv4/tcp_retries2", "15"),
     ("ipv4/tcp_orphan_retries", "15"),
@@ -81,7 +81,7 @@ impl Subnet {
         (Ipv4Addr::new(10, high, low, n), Ipv6Addr::new(0xfd00, 0, 0, self.0, 0, 0, 0, u16::from(n)))
     }
 
-    /// The same.
+    /// Like `host`, but as addresses of either family.
     pub(crate) fn addrs(self, index: usize) -> [IpAddr; 2] {
         let (v4, v6) = self.host(index);
         [v4.into(), v6.into()]
@@ -154,7 +154,7 @@ fn make(kind: &Kind, addrs: &[(Ipv4Addr, Ipv6Addr)]) -> Result<Bench, LabError> 
     Ok(Bench { kind: kind.clone(), hosts, devices, device, lab })
 }
 
-/// Ends a lab. That takes long, and nobody needs to wait for it.
+/// Ends a lab. That takes long, and no run needs to wait for it.
 pub(crate) fn end(bench: Bench) {
     // Where no thread can be started, it ends here.
     let _ = std::thread::Builder::new().spawn(move || drop(bench));

@@ -1,5 +1,4 @@
-//! The programs of a run in a lab: each host's, and where a plan has hosts lose power and start again, each
-//! life's.
+//! The programs of a run in a lab: one for each host, or for each incarnation of a host that restarts.
 //!
 //! When a host loses power the wire cuts it off. Its program is dropped then, with all its sockets; what that
 //! makes them send gets nowhere. What a program still called after its host had lost power is in no trace,
@@ -106,9 +105,9 @@ async fn stalls(
     }
 }
 
-/// A host in one of its lives: which, and how often it had lost power before. Its calls have a number of
-/// their own in the trace.
-type Life = (usize, u32);
+/// An incarnation of a host: its index, and how often it had lost power before. Each has its own number in
+/// the trace of calls.
+type Incarnation = (usize, u32);
 
 /// The programs that run.
 struct Programs<'a> {
@@ -120,9 +119,9 @@ struct Programs<'a> {
     power: Power,
     names: Names,
     progress: Arc<Progress>,
-    /// The calls of all lives, each of which is a host of this trace, under its host's name.
+    /// The calls of all incarnations, each of which is a host of this trace, under its host's name.
     trace: Arc<Mutex<Trace>>,
-    lives: Vec<Life>,
+    incarnations: Vec<Incarnation>,
     /// Of each host: the record of its calls, and its program.
     logs: Vec<Log>,
     running: Vec<Option<JoinHandle<()>>>,
@@ -137,10 +136,12 @@ impl<'a> Programs<'a> {
         clock: &'a OsNetwork,
     ) -> Self {
         let first = (0..hosts.len()).map(|host| (host, 0));
-        let later =
-            hosts.iter().enumerate().flat_map(|(host, it)| (1..=it.restarts).map(move |life| (host, life)));
-        let lives: Vec<Life> = first.chain(later).collect();
-        let trace = Trace::new(lives.iter().map(|(host, _)| hosts[*host].name.clone()));
+        let later = hosts
+            .iter()
+            .enumerate()
+            .flat_map(|(host, it)| (1..=it.restarts).map(move |incarnation| (host, incarnation)));
+        let incarnations: Vec<Incarnation> = first.chain(later).collect();
+        let trace = Trace::new(incarnations.iter().map(|(host, _)| hosts[*host].name.clone()));
         let trace = Arc::new(Mutex::new(trace));
         let log = |index: usize| {
             let clock = clock.clone();
@@ -157,15 +158,15 @@ impl<'a> Programs<'a> {
             progress: Arc::new(Progress::new(scenario)),
             logs: (0..hosts.len()).map(log).collect(),
             trace,
-            lives,
+            incarnations,
             running: hosts.iter().map(|_| None).collect(),
         }
     }
 
-    /// Starts a host's program, in the life that the host has then.
+    /// Starts the program of a host's current incarnation.
     fn start(&mut self, index: usize, generation: u32) -> Result<(), String> {
         let host = &self.hosts[index];
-        let place = self.lives.iter().position(|life| *life == (index, generation));
+        let place = self.incarnations.iter().position(|incarnation| *incarnation == (index, generation));
         let log =
             self.logs[index].again(host_id(place.ok_or("the wire started a host that it does not have")?));
         let net = match host.kernel {
@@ -217,13 +218,13 @@ impl<'a> Programs<'a> {
 
     /// The calls that were made before their host lost power.
     fn alive(&self, calls: Trace, packets: &Trace) -> Trace {
-        if self.lives.len() == self.hosts.len()
+        if self.incarnations.len() == self.hosts.len()
             && !packets.events().iter().any(|event| is_crash(&event.what, None))
         {
             return calls;
         }
         let ends: Vec<_> = self
-            .lives
+            .incarnations
             .iter()
             .map(|(host, generation)| {
                 let crashes =

@@ -7,7 +7,7 @@ pub(super) type At = (f64, f64);
 
 /// Between two boxes, in pixels.
 const MARGIN: f64 = 1.0;
-/// Boxes and lines are looked up by strips of the picture, each so many pixels high.
+/// The height of a strip, in pixels: boxes and lines are looked up by strips of the picture.
 const STRIP: f64 = 64.0;
 
 /// A box around words: it begins at a point, and lies along a direction.
@@ -18,7 +18,7 @@ pub(super) struct Room {
     pub(super) along: At,
     /// From where to where, along the direction.
     pub(super) x: (f64, f64),
-    /// The same across it; downwards is positive.
+    /// From where to where, across the direction; downwards is positive.
     pub(super) y: (f64, f64),
 }
 

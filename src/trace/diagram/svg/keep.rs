@@ -14,8 +14,8 @@ pub(super) fn is_fault(event: &Event) -> bool {
     matches!(event.what, What::Fault { .. })
 }
 
-/// Which events are drawn: all, or about so many: the first, the last, that with the mark, those around
-/// faults and notes as far as they go, and the arrivals of what is seen to leave.
+/// Which events are drawn: all, or about as many as the limit: the first, the last, the marked one, those
+/// around faults and notes, and the arrivals of drawn departures.
 pub(super) fn kept(
     events: &[&Event],
     flights: &BTreeMap<PacketId, Flight>,

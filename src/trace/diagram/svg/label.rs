@@ -16,9 +16,9 @@ pub(super) const DESCENT: f64 = 3.2;
 const AHEAD: f64 = 13.0;
 /// Between a cross and the words beyond it.
 const BEYOND: f64 = 10.0;
-/// Words are tried at places so many pixels apart.
+/// Pixels between the places that are tried for words.
 const STEP: f64 = 9.0;
-/// Along one line they are tried at so many places at most.
+/// The most places that are tried along one line.
 const TRIES: f64 = 48.0;
 
 /// Where words on no packet are tried, in shares of the room to each side.

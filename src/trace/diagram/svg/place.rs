@@ -11,13 +11,13 @@ use crate::trace::Event;
 
 /// Pixels that a packet's usual time on the way takes.
 const TRANSIT: f64 = 46.0;
-/// What takes longer than so many usual transits is shortened.
+/// Waits longer than this, in usual transits, are shortened.
 const TRUE_TO_SCALE: f64 = 1.6;
 /// The most pixels that a wait takes.
 const WAIT_MAX: f64 = 108.0;
 /// The fewest pixels that a wait takes.
 const LATER: f64 = 4.0;
-/// What takes longer than so many usual transits is marked as shortened.
+/// Waits longer than this, in usual transits, are marked as shortened.
 const MARKED: f64 = 6.0;
 /// Between two lines of words, in pixels.
 const LINE: f64 = 17.0;
@@ -72,7 +72,7 @@ pub(super) struct Kept<'a> {
     pub(super) usual: &'a Usual,
     /// Calls and the stack's words share a lane, at the side where packets leave.
     pub(super) one_lane: bool,
-    /// By event: so many pixels more below it.
+    /// By event: extra pixels below it.
     pub(super) more: &'a BTreeMap<usize, f64>,
 }
 
@@ -284,7 +284,7 @@ impl Placer<'_> {
     }
 }
 
-/// How many pixels a wait of so many usual transits takes.
+/// How many pixels a wait takes, from its length in usual transits.
 fn pixels(transits: f64) -> f64 {
     if transits <= TRUE_TO_SCALE {
         return transits * TRANSIT;

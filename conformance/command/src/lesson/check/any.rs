@@ -19,7 +19,7 @@ use faultwire_course::spoken::{Speech, Spoken};
 use faultwire_course::words::{WIDTH, plan_and_diagram};
 use faultwire_sim::CancellationToken;
 
-/// So many runs go on side by side, at most: each has two programs, and they are to be in time.
+/// The most runs side by side: each has two programs, and they must be in time.
 const JOBS_MAX: usize = 8;
 
 /// The commands, and how hard they are tried.
@@ -216,7 +216,7 @@ mod tests {
                 "the client never got the answer: reset (os error 104)",
                 "the client never got the answer: exit code 1",
             ),
-            ("\"a: (b\" was delivered, which nobody sent", "\"b\" was delivered, which nobody sent"),
+            ("\"a: (b\" was delivered but never sent", "\"b\" was delivered but never sent"),
             (
                 "it never comes to an end (stopped after 3600 s of virtual time)",
                 "the client had not ended after 10 s, and was killed: does it wait?",

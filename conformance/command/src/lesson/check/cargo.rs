@@ -44,7 +44,7 @@ pub(super) fn check(
             .help("`faultwire lesson start` makes a folder that has one"));
     }
     if let Some(gone) = gone(&folder.join("Cargo.toml")) {
-        let what = format!("{gone} is not there any more, and the crate depends on it");
+        let what = format!("{gone} no longer exists, and the crate depends on it");
         let help = "it was the source of faultwire: mend the paths in Cargo.toml, or start again with \
                     --source PATH";
         return Err(unavailable(what).help(help));

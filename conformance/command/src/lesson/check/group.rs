@@ -31,7 +31,7 @@ pub(super) enum Waited {
 }
 
 impl Group {
-    /// Starts it, in a group of its own.
+    /// Starts it in a new process group.
     pub(super) fn start(command: &mut Command) -> io::Result<Group> {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);

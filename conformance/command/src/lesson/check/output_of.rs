@@ -30,7 +30,7 @@ struct State {
 }
 
 impl Kept {
-    /// Reads a stream to its end, in a thread of its own.
+    /// Reads a stream to its end, in its own thread.
     pub(super) fn of(mut from: impl Read + Send + 'static, keep: Keep) -> io::Result<Kept> {
         let kept = Arc::new(Mutex::new(State::default()));
         let (ended, end) = mpsc::channel();
@@ -44,7 +44,7 @@ impl Kept {
         Ok(Kept { kept, end })
     }
 
-    /// Waits for the end of the stream, for no longer than that: somebody else may hold it open.
+    /// Waits for the end of the stream, at most `limit`: another process may hold it open.
     pub(super) fn finish(&self, limit: Duration) {
         let _ = self.end.recv_timeout(limit);
     }

@@ -245,7 +245,7 @@ fn late(plan: &FaultPlan) -> Duration {
     plan.faults.iter().map(|fault| of(&fault.action)).max().unwrap_or_default() + 2 * link + LINGER
 }
 
-/// That an exception ended a part of the server, a thread, while the server lives on.
+/// That an exception ended a part of the server, a thread, while the server goes on.
 fn exception(server: &Process) -> Option<String> {
     const BEGINS: [&str; 2] = ["Traceback (most recent call last):", "' panicked at "];
     let text = server.err.text();

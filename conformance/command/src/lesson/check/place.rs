@@ -66,7 +66,7 @@ impl Place {
         }
     }
 
-    /// Starts a command of the shell, with that on its stdin. It may print so many bytes.
+    /// Starts a shell command with `stdin`. It may print at most `printed_max` bytes.
     pub(super) fn start(
         &self,
         who: Who,

@@ -1,4 +1,4 @@
-//! A relay between two programs of this host, in a thread of its own.
+//! A relay between two programs of this host, in its own thread.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};

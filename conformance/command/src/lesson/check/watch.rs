@@ -15,7 +15,7 @@ use faultwire_sim::CancellationToken;
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// So many files are looked at, at most, in so many folders within each other.
+/// The most files that are looked at, and the deepest folder.
 const FILES_MAX: usize = 2_000;
 const DEPTH_MAX: usize = 8;
 

@@ -11,7 +11,7 @@ TIMEOUT = 5
 
 server = (os.environ["FAULTWIRE_SERVER"], int(os.environ["FAULTWIRE_PORT"]))
 sock = socket.create_connection(server)
-# A small buffer; and who does not want to wait forever for room in it sets a time-out.
+# A small buffer; and who does not want to wait forever for room in it sets a timeout.
 sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
 sock.settimeout(TIMEOUT)
 # What is written goes out at once, and does not wait for more.

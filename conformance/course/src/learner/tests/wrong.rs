@@ -251,7 +251,7 @@ async fn waits_and_closes(net: Net, mut stream: NetStream, desk: Desk) -> io::Re
     Ok(())
 }
 
-/// It gives up after a silence that is hardly longer than there is between two signs of life.
+/// It gives up after a silence that is hardly longer than the time between two heartbeats.
 async fn gives_up_soon(net: Net, mut stream: NetStream, desk: Desk) -> io::Result<()> {
     stream.write_all(&desk.messages()[0]).await?;
     stream.shutdown().await?;

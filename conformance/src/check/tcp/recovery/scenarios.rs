@@ -35,7 +35,7 @@ fn over<P: Programs>(base: FaultPlan) -> Scenario {
         .client(|net: Net| calling(net.clone(), PATIENCE, P::call(net)))
 }
 
-/// The same over the usual link.
+/// A scenario over the usual link.
 pub(super) fn plain<P: Programs>(_: TestbedRef) -> Scenario {
     over::<P>(FaultPlan::default())
 }
@@ -235,7 +235,7 @@ impl Programs for SlowReader {
     }
 }
 
-/// The same over a link whose segments could be larger than the whole buffer.
+/// A slow reader over a link whose segments could be larger than the whole buffer.
 pub(super) fn small_window(_: TestbedRef) -> Scenario {
     let link = Link::Numbers(LinkNumbers { delay_us: 10_000, mtu: 9_000, rate_kbps: None });
     over::<SlowReader>(FaultPlan::new().link(link))
@@ -268,7 +268,7 @@ impl Programs for LateWindow {
     }
 }
 
-/// A client that writes to two sockets that nobody reads, with a small and a larger receive buffer.
+/// A client that writes to two sockets without a reader, with a small and a larger receive buffer.
 #[derive(Debug)]
 pub(super) struct Offers;
 

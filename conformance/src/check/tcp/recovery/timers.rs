@@ -13,7 +13,7 @@ use super::{Count, sides};
 use crate::check::tcp::segments::{Flow, Happened, View, Word, flows};
 use crate::study::Seen;
 
-/// Nobody waits longer before something is sent again: Linux's longest timeout, and some more.
+/// No host waits longer before it retransmits: Linux's longest timeout, and a margin.
 pub(in super::super) const LONGEST_WAIT: Duration = Duration::from_secs(125);
 /// The bound on back-off must not lie below this (RFC 6298, section 2.5).
 const CAP_MIN: Duration = Duration::from_secs(60);

@@ -15,7 +15,7 @@ pub(in super::super) struct View<'a> {
     pub(in super::super) una: i64,
     /// The highest sequence number sent, plus one; a probe of a closed window does not count.
     pub(in super::super) top: i64,
-    /// The same with probes.
+    /// Like `top`, but with probes.
     probed: i64,
     /// SND.WND.
     pub(in super::super) window: i64,
@@ -64,7 +64,7 @@ pub(in super::super) enum Happened<'a> {
 /// What an acknowledgement says to the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Word {
-    /// So many sequence numbers are acknowledged for the first time.
+    /// It acknowledges this many sequence numbers for the first time.
     New(i64),
     /// It is a duplicate acknowledgement (RFC 5681, section 2).
     Duplicate,

@@ -9,7 +9,7 @@ use super::pen::{LEFT, Pen, RIGHT, WIDTH, bytes, nice, seconds};
 pub(super) const POINTS_MAX: usize = 300;
 /// Marks of a kind at most.
 const MARKS_MAX: usize = 60;
-/// A window so many times above what is in flight would leave the curve flat.
+/// A window more than this many times the bytes in flight would leave the curve flat.
 const ABOVE_MAX: i64 = 3;
 
 const HEIGHT: f64 = 320.0;
@@ -27,7 +27,7 @@ const MARKS: [(Mark, &str, [&str; 2]); 4] = [
     (Mark::Probe, "M-4 0A4 4 0 1 1 4 0A4 4 0 1 1 -4 0Z", ["window probe", "window probes"]),
 ];
 
-/// At most so many points: the highest of each stretch, and the last.
+/// At most `POINTS_MAX` points: the highest of each stretch, and the last.
 pub(super) fn thinned(points: &[Point]) -> Vec<Point> {
     let stretch = points.len().div_ceil(POINTS_MAX - 1).max(1);
     let highest = points.chunks(stretch).filter_map(|chunk| chunk.iter().copied().max_by_key(|(_, y)| *y));

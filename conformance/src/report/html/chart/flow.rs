@@ -108,7 +108,7 @@ impl Flow {
     }
 }
 
-/// Notes a value; of several at the same instant the last counts, which is what the sender then goes by.
+/// Notes a value; of several at the same instant the last counts, which is the one that the sender then uses.
 fn put(points: &mut Vec<Point>, at: u64, bytes: i64) {
     match points.last_mut() {
         Some(last) if last.0 == at => last.1 = bytes,

@@ -1,15 +1,15 @@
-//! Lesson 6, mended: the time-out follows the round trips that are measured (RFC 6298). The rest is selective repeat.
+//! Lesson 6, mended: the timeout follows the round trips that are measured (RFC 6298). The rest is selective repeat.
 
 use std::time::Duration;
 
 use super::patience::Patience;
 
-/// The time-out while nothing was measured (RFC 6298, 2.1).
+/// The timeout while nothing was measured (RFC 6298, 2.1).
 const FIRST: Duration = Duration::from_secs(1);
-/// No time-out is shorter. RFC 6298 (2.4) says one second, for TCP over the whole Internet, whose receivers may hold an
+/// No timeout is shorter. RFC 6298 (2.4) says one second, for TCP over the whole Internet, whose receivers may hold an
 /// acknowledgement back; ours never do.
 const SHORTEST: Duration = Duration::from_millis(20);
-/// No time-out is longer (2.5 allows a bound of 60 s or more).
+/// No timeout is longer (2.5 allows a bound of 60 s or more).
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// What is known of the round trips.
