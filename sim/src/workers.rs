@@ -26,8 +26,8 @@ where
     take(&work)
 }
 
-/// Does each item of these queues, up to so many of a queue at once. `work` may send messages; `hear` gets
-/// them on the calling thread as they come.
+/// Does each item of the queues, at most the given number of each queue at once. `work` may send messages;
+/// `hear` gets them on the calling thread as they come.
 pub fn side_by_side<I: Sync, M: Send>(
     queues: &[(&[I], usize)],
     work: &(dyn Fn(&I, &mpsc::Sender<M>) + Sync),

@@ -62,8 +62,7 @@ pub struct Member {
     pub addrs: Vec<IpAddr>,
     /// Where it meets the wire.
     pub end: End,
-    /// What starts in its place each time the plan has it start again, with the same addresses; for a host of
-    /// the kernel another one, which nobody has used.
+    /// What starts in its place each time the plan restarts it, with the same addresses: a new, unused end.
     pub spares: Vec<End>,
 }
 
@@ -106,7 +105,7 @@ pub struct Concluded {
     pub stats: ForwarderStats,
 }
 
-/// Carries packets between hosts over a [`Wire`], in a thread of its own, until it is dropped.
+/// Carries packets between hosts over a [`Wire`], in its own thread, until it is dropped.
 #[derive(Debug)]
 pub struct Forwarder {
     shared: Arc<Shared>,
@@ -203,7 +202,7 @@ impl Forwarder {
         self.lab_stack_again(end, 0)
     }
 
-    /// The same, once it has lost power that many times. It is gone when it loses power once more.
+    /// Like [`lab_stack`](Self::lab_stack), after `generation` restarts. It is gone when it loses power again.
     pub fn lab_stack_again(&self, end: usize, generation: u32) -> Option<LabStack> {
         let is_ours = matches!(self.shared.state().ends.get(end), Some(End::Stack(_)));
         is_ours.then(|| LabStack::new(Arc::clone(&self.shared), Life { end, generation }))

@@ -1,4 +1,4 @@
-//! A plan that somebody gives to a command: the file, the study whose scenario it belongs to, and the claim
+//! A plan that a user gives to a command: the file, the study whose scenario it belongs to, and the claim
 //! that it was found to show.
 
 use std::path::Path;

@@ -37,7 +37,7 @@ impl std::fmt::Display for Program {
     }
 }
 
-/// Runs a command on a runtime of its own.
+/// Runs a command on a new runtime.
 pub(super) fn run(work: impl Future<Output = Result<u8, CommandError>>) -> Result<u8, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| internal("cannot start the asynchronous runtime").because(error))?.block_on(work)

@@ -173,7 +173,7 @@ fn logs() -> Result<(), CommandError> {
         .with_writer(std::io::stderr)
         // A reader of stderr that goes away must not end a server.
         .log_internal_errors(false)
-        .with_ansi(output::colour_on_stderr());
+        .with_ansi(output::color_on_stderr());
     // A second one in the same process (a test) changes nothing.
     let _ = logs.try_init();
     Ok(())

@@ -1,4 +1,4 @@
-//! stdout and stderr: results, errors, colours, widths.
+//! stdout and stderr: results, errors, colors, widths.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -59,7 +59,7 @@ pub(super) fn check_distinct(read: Option<&Path>, written: &[Option<&Path>]) -> 
     let mut others: Vec<&Path> = read.into_iter().collect();
     for path in written.iter().flatten() {
         if others.iter().any(|other| files::are_same(path, other)) {
-            let help = "give each result a file of its own, other than the plan that is read";
+            let help = "give each result its own file, other than the plan that is read";
             return Err(usage(format!("{} would be written over", path.display())).help(help));
         }
         others.push(path);
@@ -67,7 +67,7 @@ pub(super) fn check_distinct(read: Option<&Path>, written: &[Option<&Path>]) -> 
     Ok(())
 }
 
-/// Writes a line about the work to stderr, where nobody may read it; what is not text in it is replaced.
+/// Writes a line about the work to stderr, which may have no reader; what is not text in it is replaced.
 pub(super) fn tell(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{}", harmless(&line.to_string()));
 }
@@ -96,17 +96,17 @@ pub(super) fn complain(error: &CommandError) -> u8 {
     error.fault as u8
 }
 
-/// Whether results may be coloured: on a terminal, unless NO_COLOR is set (<https://no-color.org>).
-pub(super) fn colour_on_stdout() -> bool {
-    io::stdout().is_terminal() && colour_is_welcome()
+/// Whether results may be colored: on a terminal, unless NO_COLOR is set (<https://no-color.org>).
+pub(super) fn color_on_stdout() -> bool {
+    io::stdout().is_terminal() && color_is_welcome()
 }
 
-/// The same of logs.
-pub(super) fn colour_on_stderr() -> bool {
-    io::stderr().is_terminal() && colour_is_welcome()
+/// Whether logs may be colored: like results, on stderr.
+pub(super) fn color_on_stderr() -> bool {
+    io::stderr().is_terminal() && color_is_welcome()
 }
 
-fn colour_is_welcome() -> bool {
+fn color_is_welcome() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
     !refused && !dumb

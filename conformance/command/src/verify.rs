@@ -91,7 +91,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     let text = match args.format {
         Format::Human => report.to_table(TableOptions {
             width: output::width(),
-            color: args.out.is_none() && output::colour_on_stdout(),
+            color: args.out.is_none() && output::color_on_stdout(),
         }),
         Format::Json => report.to_json().map_err(unwritable)?,
         Format::Junit => report.to_junit().map_err(unwritable)?,

@@ -60,7 +60,7 @@ pub struct Worthless(pub String);
 pub struct HoldOptions {
     /// Every plan of up to this many faults of the grid.
     pub exhaustive: usize,
-    /// So many random plans, over each link.
+    /// How many random plans, over each link.
     pub random: u64,
 }
 

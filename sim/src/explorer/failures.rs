@@ -28,8 +28,8 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// One that a judge of its own gives: failures are of one kind if they end in the same way, and one lost
-    /// what the other did.
+    /// A signature for your own judge. Failures are of one kind if they have the same ending and one lost all
+    /// that the other did.
     pub fn new(ending: impl Into<String>, lost: impl IntoIterator<Item = String>) -> Signature {
         Signature { ending: ending.into(), lost: lost.into_iter().collect() }
     }
@@ -128,7 +128,7 @@ pub struct Rate {
     pub of: usize,
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Exploration {
@@ -138,7 +138,7 @@ pub struct Exploration {
     pub failures: Vec<Failure>,
 }
 
-/// What an exploration is doing. Listeners must not affect results.
+/// What an exploration does right now. Listeners must not affect results.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {

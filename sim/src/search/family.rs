@@ -67,8 +67,8 @@ impl Family {
         self
     }
 
-    /// Further one-way delays of the link, beside that of the base plan. A testbed without a link of its own
-    /// ignores them.
+    /// Further one-way delays of the link, beside that of the base plan. A testbed that has no link ignores
+    /// them.
     #[must_use]
     pub fn link_delays(mut self, delays: impl IntoIterator<Item = Duration>) -> Family {
         let micros = |delay: Duration| u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);

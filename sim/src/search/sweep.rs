@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use faultwire::fault::{Direction, Fault, FaultPlan, Label, Packet};
+use faultwire::fault::{Action, Direction, Fault, FaultPlan, Label, Packet};
 use faultwire::trace::{HostId, PacketId, Trace, What};
 
 use super::grid::{Site, sites};
@@ -165,6 +165,10 @@ impl Search<'_> {
                     };
                     plans.push(plan.clone().faults([fault]));
                 }
+                if self.sweep.base_runs > 1 {
+                    // Runs take real time: the simplest faults first.
+                    plans.sort_by_key(|plan| plan.faults.last().map(|fault| rank(&fault.action)));
+                }
                 self.each(&plans, level, &mut |search, run, live| {
                     // What fails already hides how a further fault would make it fail.
                     if goes_on && live && run.end.is_finished() {
@@ -270,6 +274,17 @@ impl Search<'_> {
             });
         }
         sites
+    }
+}
+
+/// How simple an action is.
+fn rank(action: &Action) -> u8 {
+    match action {
+        Action::Drop => 0,
+        Action::Duplicate => 1,
+        Action::HoldFor(_) => 2,
+        Action::DelayUs(_) => 3,
+        Action::CorruptBits(_) => 4,
     }
 }
 
