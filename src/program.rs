@@ -83,35 +83,35 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The same, with that many clients at once (at least one).
+    /// Limits the clients at once (at least one).
     #[must_use]
     pub fn with_clients(mut self, clients: usize) -> Self {
         self.clients = clients.max(1);
         self
     }
 
-    /// The same, with that idle timeout.
+    /// Sets the idle timeout.
     #[must_use]
     pub fn with_idle(mut self, idle: Duration) -> Self {
         self.idle = idle;
         self
     }
 
-    /// The same, with that longest message, in bytes (at least one).
+    /// Limits the length of a message, in bytes (at least one).
     #[must_use]
     pub fn with_message(mut self, message: usize) -> Self {
         self.message = message.max(1);
         self
     }
 
-    /// The same, with files of up to that many bytes.
+    /// Limits the length of a file, in bytes.
     #[must_use]
     pub fn with_file(mut self, file: u64) -> Self {
         self.file = file;
         self
     }
 
-    /// The same, with that many answers to reflections and in all.
+    /// Limits the answers to reflections and the answers in all.
     #[must_use]
     pub fn with_answers(mut self, reflections: u32, answers: u32) -> Self {
         self.reflections = reflections;

@@ -190,9 +190,9 @@ impl Relay {
         Ok(Relay { carrier: Carrier::start(wire, Trace::new(hosts), config) })
     }
 
-    /// Where clients are to send to what is for `server`, at an address of the relay's choice.
+    /// Returns the address to which clients send their datagrams for `server`; the relay chooses it.
     ///
-    /// The same address is given when the same server is asked for again.
+    /// A second call for that server returns that address again.
     ///
     /// # Errors
     /// [`RelayError::Addresses`], [`RelayError::Listen`].

@@ -33,8 +33,9 @@ fn is_source(path: &Path) -> bool {
 
 /// A file without its unit tests, which stand at its end.
 fn without_tests(text: &str) -> &str {
-    let text = text.find("#[cfg(test)]\nmod ").map_or(text, |end| &text[..end]);
-    text.find("#[cfg(all(test").map_or(text, |end| &text[..end])
+    let begins_tests = |at: &usize| text[*at..].lines().nth(1).is_some_and(|line| line.ends_with('{'));
+    let ends = ["#[cfg(test)]\nmod ", "#[cfg(all(test"].into_iter().flat_map(|it| text.match_indices(it));
+    ends.map(|(at, _)| at).filter(begins_tests).min().map_or(text, |end| &text[..end])
 }
 
 /// Which other modules of the crate's root each of them names. The root itself may name all of them.

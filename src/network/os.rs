@@ -34,8 +34,8 @@ use names::Names;
 /// The operating system's network, as one host.
 ///
 /// As made by [`OsNetwork::new`] it is the machine itself. The `with_…` methods narrow it for testbeds: with
-/// an address of its own (`127.1.0.2`) it behaves as one host of several on the same machine, with names of
-/// its own it needs no name server.
+/// its own address (`127.1.0.2`) it behaves as one of several hosts on the machine; with its own names it needs
+/// no name server.
 ///
 /// Its calls need a tokio runtime with I/O and time enabled.
 ///
@@ -115,13 +115,13 @@ impl OsNetwork {
         }
     }
 
-    /// A number that nobody can guess, for what must not be guessed: never for what a simulation does.
+    /// An unguessable number, for secrets. Never use it in a simulation.
     pub fn random_seed() -> u64 {
         use std::hash::{BuildHasher as _, RandomState};
         RandomState::new().hash_one(0)
     }
 
-    /// Gives the host one address of its own, of either family (call it twice for both).
+    /// Gives the host its own address, of either family (call it twice for both).
     ///
     /// A bind to the any-address of that family binds to this address instead, and so does a stream socket
     /// before it connects. What is not addressed to it (broadcast, multicast) does not reach such a socket.

@@ -139,9 +139,10 @@ struct OnceArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 First the pair runs without faults, and must succeed. Then it runs under every plan of one fault on
-a packet that all of those runs had, and then under random plans of up to eight faults. Several runs
-go on side by side, each in its own hosts; commands that write files should not write the same
-ones, or --jobs 1 keeps them apart. A lab is not a sandbox: see faultwire lab --help.
+a packet that all of those runs had: each dropped, then each doubled, held back, delayed, damaged.
+Then it runs under random plans of up to eight faults. Several runs go on side by side, each in its
+own hosts; commands should not write to the same files, or --jobs 1 keeps them apart. A lab is not a
+sandbox: see faultwire lab --help.
 
 The client fails if it exits with another code than 0, is ended by a signal, or takes longer than it
 may. The server fails if it ends with another code than 0 or by a signal, SIGTERM aside when it is

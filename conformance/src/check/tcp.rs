@@ -63,7 +63,7 @@ const fn study(
 }
 
 impl Study {
-    /// The same, whose plans are searched where a testbed carries faults.
+    /// Like `self`, but its plans are searched on testbeds that support faults.
     const fn searched(self, search: Search) -> Study {
         Study { search, ..self }
     }

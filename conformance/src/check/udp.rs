@@ -151,7 +151,7 @@ const STUDIES: &[Study] = &[
     },
     Study {
         name: "udp-closed-port",
-        about: "A client sends to a port that nobody has, from a connected socket and from one that is not.",
+        about: "A client sends to a closed port, from a connected socket and from one that is not.",
         scenario: scenarios::closed_port,
         checks: &[
             SENDER_NEVER_KNOWS,

@@ -410,7 +410,7 @@ fn of_lesson_s4() {
             },
             Wrong {
                 idea: "gives up as if all were well",
-                edits: &[(CLIENT, "sys.exit(\"nobody is there any more\")", "sys.exit(0)")],
+                edits: &[(CLIENT, "sys.exit(\"the server is gone\")", "sys.exit(0)")],
                 says: &["the server is cut off forever", "the client never got the answer"],
             },
             Wrong {

@@ -4,11 +4,11 @@ import os
 import socket
 import sys
 
-# The byte that says that somebody is still there. The answer has none of them.
+# The byte of a heartbeat. The answer has none of them.
 STILL_THERE = b"."
 
-# After so long a silence nobody is there: several times as long as there is between two signs of
-# life, so that TCP has the time to repair what the network does to one.
+# After this long a silence the server counts as gone: several heartbeats long, so that TCP has time
+# to retransmit a lost one.
 SILENCE = 4
 
 server = (os.environ["FAULTWIRE_SERVER"], int(os.environ["FAULTWIRE_PORT"]))
@@ -23,6 +23,6 @@ try:
     while part := sock.recv(1024):
         answer += part.replace(STILL_THERE, b"")
 except socket.timeout:
-    sys.exit("nobody is there any more")
+    sys.exit("the server is gone")
 # The answer is a line of stdout.
 print(answer.decode())
