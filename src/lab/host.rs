@@ -8,12 +8,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
-use socket2::{Domain, Protocol, Socket, Type};
 
 use super::channel::{Answer, Channel, DESCRIPTORS_MAX, Request};
 use super::device::{Device, DeviceKind};
 use super::refusal::Refusal;
 use super::settings::DeviceCounters;
+use crate::model::{Domain, Kind, Protocol};
+use crate::network::os::numbers;
 
 /// What a host is to be: its addresses, its device, its kernel's settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -259,13 +260,14 @@ impl KernelHost {
     ///
     /// # Errors
     /// [`LabError::Call`] with the call's own error; [`LabError::Gone`].
-    pub fn socket(&self, domain: Domain, kind: Type, protocol: Option<Protocol>) -> Result<Socket, LabError> {
+    pub fn socket(&self, domain: Domain, kind: Kind, protocol: Protocol) -> Result<OwnedFd, LabError> {
+        let (domain, kind, protocol) = numbers(domain, kind, protocol);
         let (domain, kind) = (i32::from(domain), i32::from(kind));
         let protocol = protocol.map_or(0, i32::from);
         let request = Request::Socket { host: self.index, domain, kind, protocol };
         let (answer, descriptors) = self.helper.ask(&request)?;
         match (answer, descriptors.into_iter().next()) {
-            (Answer::Socket, Some(socket)) => Ok(socket.into()),
+            (Answer::Socket, Some(socket)) => Ok(socket),
             (Answer::Failed { errno }, _) => Err(failed("socket", errno)),
             _ => Err(LabError::Gone),
         }

@@ -19,7 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socket2::{Protocol, Socket, Type};
+use socket2::Socket;
 use tokio::net::TcpSocket;
 
 pub use datagram::OsDatagram;
@@ -28,7 +28,7 @@ pub use sockets::OsSockets;
 pub use stream::{OsListener, OsStream};
 
 use super::Network;
-use crate::model::{Domain, SocketOption, Time};
+use crate::model::{Domain, Kind, Protocol, SocketOption, Time};
 use names::Names;
 
 /// The operating system's network, as one host.
@@ -69,19 +69,47 @@ struct Inner {
     sockets: Maker,
 }
 
-type Make = dyn Fn(socket2::Domain, Type, Option<Protocol>) -> io::Result<Socket> + Send + Sync;
+type Make = dyn Fn(Domain, Kind, Protocol) -> io::Result<Socket> + Send + Sync;
 
 /// What makes sockets: `socket(2)`, if nothing else was given.
 #[derive(Clone, Default)]
 struct Maker(Option<Arc<Make>>);
 
 impl Maker {
-    fn make(&self, domain: socket2::Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Socket> {
+    fn make(&self, domain: Domain, kind: Kind, protocol: Protocol) -> io::Result<Socket> {
         match &self.0 {
             Some(make) => make(domain, kind, protocol),
-            None => Socket::new(domain, kind, protocol),
+            None => {
+                let (domain, kind, protocol) = numbers(domain, kind, protocol);
+                Socket::new(domain, kind, protocol)
+            }
         }
     }
+}
+
+/// The arguments of `socket(2)`.
+pub(crate) fn numbers(
+    domain: Domain,
+    kind: Kind,
+    protocol: Protocol,
+) -> (socket2::Domain, socket2::Type, Option<socket2::Protocol>) {
+    let family = match domain {
+        Domain::Inet => socket2::Domain::IPV4,
+        Domain::Inet6 => socket2::Domain::IPV6,
+    };
+    let kind = match kind {
+        Kind::Stream => socket2::Type::STREAM,
+        Kind::Datagram => socket2::Type::DGRAM,
+        Kind::Raw => socket2::Type::RAW,
+    };
+    let number = match (protocol, domain) {
+        (Protocol::Default, _) => None,
+        (Protocol::Tcp, _) => Some(socket2::Protocol::TCP),
+        (Protocol::Udp, _) => Some(socket2::Protocol::UDP),
+        (Protocol::Icmp, Domain::Inet) => Some(socket2::Protocol::ICMPV4),
+        (Protocol::Icmp, Domain::Inet6) => Some(socket2::Protocol::ICMPV6),
+    };
+    (family, kind, number)
 }
 
 impl fmt::Debug for Maker {
@@ -155,13 +183,15 @@ impl OsNetwork {
         self
     }
 
-    /// Has sockets made by `make` in place of `socket(2)`: those of another network namespace, say. It is
-    /// given the domain, the type and the protocol, and need not set any flags.
+    /// Has sockets made by `make` in place of `socket(2)`: those of another network namespace, say. It need
+    /// not set any flags.
+    #[cfg(unix)]
     #[must_use]
     pub fn with_sockets(
         mut self,
-        make: impl Fn(socket2::Domain, Type, Option<Protocol>) -> io::Result<Socket> + Send + Sync + 'static,
+        make: impl Fn(Domain, Kind, Protocol) -> io::Result<std::os::fd::OwnedFd> + Send + Sync + 'static,
     ) -> Self {
+        let make = move |domain, kind, protocol| make(domain, kind, protocol).map(Socket::from);
         Arc::make_mut(&mut self.inner).sockets = Maker(Some(Arc::new(make)));
         self
     }
@@ -191,13 +221,9 @@ impl OsNetwork {
     }
 
     /// A socket with its options set, and not yet bound.
-    fn open(&self, domain: Domain, kind: Type, options: &[SocketOption]) -> io::Result<Socket> {
-        let family = match domain {
-            Domain::Inet => socket2::Domain::IPV4,
-            Domain::Inet6 => socket2::Domain::IPV6,
-        };
-        let protocol = if kind == Type::STREAM { Protocol::TCP } else { Protocol::UDP };
-        let socket = self.inner.sockets.make(family, kind, Some(protocol))?;
+    fn open(&self, domain: Domain, kind: Kind, options: &[SocketOption]) -> io::Result<Socket> {
+        let protocol = if kind == Kind::Stream { Protocol::Tcp } else { Protocol::Udp };
+        let socket = self.inner.sockets.make(domain, kind, protocol)?;
         socket.set_nonblocking(true)?;
         for &option in options {
             options::set(&(&socket).into(), domain, self.interface(), option)?;
@@ -241,7 +267,7 @@ impl OsNetwork {
         for peer in self.resolve(addr).await? {
             let Some(own) = own(&peer) else { continue };
             let domain = Domain::of(&peer);
-            let opened = self.open(domain, Type::STREAM, options).and_then(|socket| {
+            let opened = self.open(domain, Kind::Stream, options).and_then(|socket| {
                 if let Some(own) = own {
                     socket.bind(&own.into())?;
                 }
@@ -283,7 +309,7 @@ impl Network for OsNetwork {
         self.bind_first(addr, |addr| {
             let addr = self.local(addr);
             let domain = Domain::of(&addr);
-            let socket = self.open(domain, Type::STREAM, options)?;
+            let socket = self.open(domain, Kind::Stream, options)?;
             socket.bind(&addr.into())?;
             let listener = TcpSocket::from_std_stream(socket.into()).listen(backlog)?;
             Ok(OsListener::new(listener, domain))
@@ -295,7 +321,7 @@ impl Network for OsNetwork {
         self.bind_first(addr, |addr| {
             let addr = if self.inner.open_datagrams { addr } else { self.local(addr) };
             let domain = Domain::of(&addr);
-            let socket = self.open(domain, Type::DGRAM, options)?;
+            let socket = self.open(domain, Kind::Datagram, options)?;
             socket.bind(&addr.into())?;
             OsDatagram::new(socket, domain, self.clone())
         })

@@ -28,7 +28,8 @@ mod lab {
     use faultwire::lab::{
         DeviceKind, End, Forwarder, HostConfig, KernelHost, Lab, LabError, LabHost, Profile,
     };
-    use socket2::{Domain, Socket, Type};
+    use faultwire::stack::{Domain, Kind, Protocol};
+    use socket2::{Socket, Type};
 
     /// How often a lab is made.
     const LABS: usize = 31;
@@ -77,13 +78,18 @@ mod lab {
             }
         }
 
-        fn socket(&self, of_server: bool, kind: Type) -> Socket {
+        fn socket(&self, of_server: bool, kind: Kind) -> Socket {
             let socket = match self {
-                Place::Loopback => return Socket::new(Domain::IPV4, kind, None).expect("a socket"),
-                Place::Hosts { server, .. } if of_server => server.socket(Domain::IPV4, kind, None),
-                Place::Hosts { client, .. } => client.socket(Domain::IPV4, kind, None),
+                Place::Loopback => {
+                    let kind = if kind == Kind::Stream { Type::STREAM } else { Type::DGRAM };
+                    return Socket::new(socket2::Domain::IPV4, kind, None).expect("a socket");
+                }
+                Place::Hosts { server, .. } if of_server => {
+                    server.socket(Domain::Inet, kind, Protocol::Default)
+                }
+                Place::Hosts { client, .. } => client.socket(Domain::Inet, kind, Protocol::Default),
             };
-            socket.expect("a socket")
+            socket.expect("a socket").into()
         }
 
         /// Nothing may have been lost: a rate of what was lost is none.
@@ -123,7 +129,7 @@ mod lab {
 
     /// A connect, some echoes, and an orderly close: seconds for each case.
     fn cases(place: &Place) -> f64 {
-        let listener = place.socket(true, Type::STREAM);
+        let listener = place.socket(true, Kind::Stream);
         listener.bind(&place.addr(0).into()).expect("a free port");
         listener.listen(4).expect("it listens");
         let at = listener.local_addr().expect("it is bound").as_socket().expect("an address");
@@ -140,7 +146,7 @@ mod lab {
                 }
             });
             let case = || {
-                let socket = place.socket(false, Type::STREAM);
+                let socket = place.socket(false, Kind::Stream);
                 socket.connect(&at.into()).expect("the server is there");
                 let mut stream = TcpStream::from(socket);
                 stream.set_nodelay(true).expect("an option that each socket has");
@@ -160,10 +166,11 @@ mod lab {
 
     /// Full datagrams in bursts, each burst received before the next one is sent: seconds for each datagram.
     fn datagrams(place: &Place) -> f64 {
-        let server = place.socket(true, Type::DGRAM);
+        let server = place.socket(true, Kind::Datagram);
         server.bind(&place.addr(0).into()).expect("a free port");
         let at = server.local_addr().expect("it is bound").as_socket().expect("an address");
-        let (server, client) = (UdpSocket::from(server), UdpSocket::from(place.socket(false, Type::DGRAM)));
+        let (server, client) =
+            (UdpSocket::from(server), UdpSocket::from(place.socket(false, Kind::Datagram)));
         server.set_read_timeout(Some(Duration::from_secs(5))).expect("an option that each socket has");
         client.connect(at).expect("an address");
         let mut buffer = [0; LENGTH];

@@ -27,7 +27,7 @@ impl Host {
     pub(super) fn stream(&self) -> io::Result<Stream> {
         match self {
             Host::Kernel(host) => {
-                let socket = kernel_socket(host, socket2::Domain::IPV4, socket2::Type::STREAM)?;
+                let socket = kernel_socket(host, Domain::Inet, Kind::Stream)?;
                 socket.set_tcp_nodelay(true)?;
                 Ok(Stream::Kernel(socket))
             }
@@ -44,12 +44,8 @@ impl Host {
 }
 
 /// A socket of a host of the kernel.
-pub(super) fn kernel_socket(
-    host: &KernelHost,
-    domain: socket2::Domain,
-    kind: socket2::Type,
-) -> io::Result<socket2::Socket> {
-    host.socket(domain, kind, None).map_err(io::Error::other)
+pub(super) fn kernel_socket(host: &KernelHost, domain: Domain, kind: Kind) -> io::Result<socket2::Socket> {
+    host.socket(domain, kind, Protocol::Default).map(Into::into).map_err(io::Error::other)
 }
 
 fn gone() -> io::Error {

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, SendFlags};
-use socket2::{SockRef, Socket, Type};
+use socket2::{SockRef, Socket};
 
 use super::options;
 use crate::model::{
@@ -63,23 +63,8 @@ fn inet(addr: io::Result<socket2::SockAddr>) -> Result<SocketAddr, Errno> {
 
 impl Sockets for OsSockets {
     fn socket(&mut self, domain: Domain, kind: Kind, protocol: Protocol) -> Result<Fd, Errno> {
-        let family = match domain {
-            Domain::Inet => socket2::Domain::IPV4,
-            Domain::Inet6 => socket2::Domain::IPV6,
-        };
-        let typ = match kind {
-            Kind::Stream => Type::STREAM,
-            Kind::Datagram => Type::DGRAM,
-            Kind::Raw => Type::from(libc::SOCK_RAW),
-        };
-        let number = match (protocol, domain) {
-            (Protocol::Default, _) => None,
-            (Protocol::Tcp, _) => Some(socket2::Protocol::TCP),
-            (Protocol::Udp, _) => Some(socket2::Protocol::UDP),
-            (Protocol::Icmp, Domain::Inet) => Some(socket2::Protocol::ICMPV4),
-            (Protocol::Icmp, Domain::Inet6) => Some(socket2::Protocol::ICMPV6),
-        };
-        let socket = Socket::new(family, typ, number).map_err(errno)?;
+        let (family, number, name) = super::numbers(domain, kind, protocol);
+        let socket = Socket::new(family, number, name).map_err(errno)?;
         socket.set_nonblocking(true).map_err(errno)?;
         self.add(Entry { socket, domain, kind })
     }

@@ -11,8 +11,8 @@ use faultwire::stack::{Domain, Fd, Kind, Protocol};
 use crate::bench::{Bench, FAMILIES, LIMIT, kernel_addr, no_faults, our_addr};
 
 fn kernel_socket(kernel: &KernelHost, family: Domain, port: u16) -> UdpSocket {
-    let domain = socket2::Domain::for_address(SocketAddr::new(kernel_addr(family), port));
-    let socket = kernel.socket(domain, socket2::Type::DGRAM, None).expect("a socket");
+    let socket = kernel.socket(family, Kind::Datagram, Protocol::Default).expect("a socket");
+    let socket = socket2::Socket::from(socket);
     socket.bind(&SocketAddr::new(kernel_addr(family), port).into()).expect("a free port");
     socket.set_read_timeout(Some(LIMIT)).expect("an option that each socket has");
     socket.into()
@@ -93,12 +93,8 @@ fn the_kernel_pings_our_stack() {
     let v4 = [8, 0, 0x06, 0xfa, 0x12, 0x34, 0, 1, b'p', b'i', b'n', b'g'];
     let v6 = [128, 0, 0, 0, 0x12, 0x34, 0, 1, b'p', b'i', b'n', b'g'];
     for family in FAMILIES {
-        let (domain, protocol, request): (_, _, &[u8]) = match family {
-            Domain::Inet => (socket2::Domain::IPV4, socket2::Protocol::ICMPV4, &v4),
-            Domain::Inet6 => (socket2::Domain::IPV6, socket2::Protocol::ICMPV6, &v6),
-        };
-        let socket =
-            bench.kernel.socket(domain, socket2::Type::RAW, Some(protocol)).expect("the right to ping");
+        let request: &[u8] = if family == Domain::Inet { &v4 } else { &v6 };
+        let socket = bench.kernel.socket(family, Kind::Raw, Protocol::Icmp).expect("the right to ping");
         let socket = UdpSocket::from(socket);
         socket.set_read_timeout(Some(LIMIT)).expect("an option that each socket has");
         socket.send_to(request, SocketAddr::new(our_addr(family), 0)).expect("it is sent");

@@ -12,7 +12,7 @@ use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet};
 use faultwire::lab::{End, Forwarder, HostConfig, KernelHost, Lab, LabHost, Profile};
 use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
-use faultwire::stack::Domain;
+use faultwire::stack::{Domain, Kind, Protocol};
 use faultwire::time::Time;
 
 use crate::bench::{Bench, FAMILIES, LIMIT, helper, kernel_config, lab, no_faults};
@@ -198,8 +198,8 @@ fn between_kernels(plan: &FaultPlan, family: Domain, config: HostConfig) -> Ran 
     let forwarder = Forwarder::start(plan, ends).expect("the plan can be carried out");
     let addr = SocketAddr::new(if family == Domain::Inet { v4.into() } else { v6.into() }, 7000);
     let socket = |host: &KernelHost| {
-        let domain = socket2::Domain::for_address(addr);
-        host.socket(domain, socket2::Type::STREAM, None).expect("a socket")
+        let socket = host.socket(family, Kind::Stream, Protocol::Default).expect("a socket");
+        socket2::Socket::from(socket)
     };
     let listener = socket(&two.host);
     listener.bind(&addr.into()).expect("a free port");

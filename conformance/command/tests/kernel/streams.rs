@@ -136,8 +136,7 @@ impl<'a> StackSocket<'a> {
 }
 
 fn kernel_socket(bench: &Bench, family: Domain) -> Socket {
-    let domain = socket2::Domain::for_address(SocketAddr::new(kernel_addr(family), 0));
-    bench.kernel.socket(domain, socket2::Type::STREAM, None).expect("a socket")
+    bench.kernel.socket(family, Kind::Stream, Protocol::Default).expect("a socket").into()
 }
 
 /// A connection; the options are those of our socket and of the kernel's (of the listener, where it accepts).

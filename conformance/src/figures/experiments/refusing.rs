@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use faultwire::fault::Class;
 use faultwire::packet::{IcmpMessage, TcpFlags};
+use faultwire::stack::{Domain, Kind};
 
 use super::super::bench::{Bench, SOON, nobody_at_peer, nobody_at_tried, pause};
 use super::super::figure::Figure;
@@ -94,7 +95,7 @@ fn call_nobody(bench: &Bench) -> io::Result<Vec<String>> {
 /// The peer sends a datagram of `length` bytes, and waits a little for an answer.
 fn datagram(bench: &Bench, to: SocketAddr, length: usize) -> io::Result<()> {
     let Host::Kernel(peer) = &bench.peer else { return Err(io::Error::other("the peer is the kernel")) };
-    let socket = kernel_socket(peer, socket2::Domain::for_address(to), socket2::Type::DGRAM)?;
+    let socket = kernel_socket(peer, Domain::of(&to), Kind::Datagram)?;
     UdpSocket::from(socket).send_to(&vec![b'u'; length], to)?;
     pause(Duration::from_millis(100));
     Ok(())
