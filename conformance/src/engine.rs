@@ -52,8 +52,8 @@ pub struct VerifyOptions {
     pub testbeds: Vec<TestbedRef>,
     /// Those of them that are unavailable here, and why: every row of theirs is skipped.
     pub unavailable: Vec<(TestbedRef, String)>,
-    /// How many random plans each study tries on `virtual` in place of the study's number, and an eighth of it in
-    /// turmoil. A study that tries no random plans tries none.
+    /// How many random plans each study tries on `virtual` in place of the study's number, and an eighth of
+    /// it in turmoil. A study that tries no random plans tries none.
     pub cases: Option<u64>,
     /// Searches wider: ten times the random plans, all singles and pairs in turmoil too, all singles on the
     /// relay.

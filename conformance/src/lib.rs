@@ -1,9 +1,9 @@
 #![forbid(unsafe_code)]
 //! What TCP and UDP promise, settled by experiment: claims, checks, reports.
 //!
-//! [`claim`] lists the claims; [`study`] says which scenarios settle them; [`check`] holds the checks of a run;
-//! [`engine`] runs them; [`report`] writes the results; `figures` measures Linux's TCP and faultwire's side by
-//! side (Linux). The course and the `faultwire` command are crates beside this one.
+//! [`claim`] lists the claims; [`study`] says which scenarios settle them; [`check`] holds the checks of a
+//! run; [`engine`] runs them; [`report`] writes the results; `figures` measures Linux's TCP and faultwire's
+//! side by side (Linux). The course and the `faultwire` command are crates beside this one.
 
 pub mod check;
 pub mod claim;

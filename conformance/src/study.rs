@@ -79,8 +79,8 @@ impl Study {
         self.needs.iter().find_map(|need| testbed.lacks(*need))
     }
 
-    /// The search through every plan of up to `exhaustive` faults and the study's own plans, of which `select`
-    /// makes those that are tried.
+    /// The search through every plan of up to `exhaustive` faults and the study's own plans, of which
+    /// `select` makes those that are tried.
     pub(crate) fn explorer(
         &self,
         scenario: Scenario,

@@ -1,8 +1,8 @@
 #![forbid(unsafe_code)]
 //! Deterministic network simulation with faults as data.
 //!
-//! [`scenario`] is where to start: it says what the hosts do. A [`testbed`] is where it runs; a [`Run`] is what
-//! is known afterwards. An [`Explorer`] searches for the plans of faults under which it fails.
+//! [`scenario`] is where to start: it says what the hosts do. A [`testbed`] is where it runs; a [`Run`] is
+//! what is known afterwards. An [`Explorer`] searches for the plans of faults under which it fails.
 
 mod cancel;
 mod drivers;

@@ -2,11 +2,11 @@
 //!
 //! [`Family`] says what varies before any fault does.
 //!
-//! Everything here gets its runs from a [`Runner`] and looks at nothing but the [`Run`]. [`Grid`] says which single faults a packet can suffer; [`Sweep`] tries them all, and
-//! all combinations of them up to a depth, each on the packets that the run before really showed;
-//! [`RandomSearch`] draws explicit lists of faults; [`shrink`] makes any plan that shows something as small
-//! as it can be. Budgets are counts, never times, and a plan is decided by what it is, never by the plans
-//! that came before it.
+//! Everything here gets its runs from a [`Runner`] and looks at nothing but the [`Run`]. [`Grid`] says which
+//! single faults a packet can suffer; [`Sweep`] tries them all, and all combinations of them up to a depth,
+//! each on the packets that the run before really showed; [`RandomSearch`] draws explicit lists of faults;
+//! [`shrink`] makes any plan that shows something as small as it can be. Budgets are counts, never times, and
+//! a plan is decided by what it is, never by the plans that came before it.
 
 use std::fmt;
 

@@ -202,7 +202,8 @@ impl Forwarder {
         self.lab_stack_again(end, 0)
     }
 
-    /// Like [`lab_stack`](Self::lab_stack), after `generation` restarts. It is gone when it loses power again.
+    /// Like [`lab_stack`](Self::lab_stack), after `generation` restarts. It is gone when it loses power
+    /// again.
     pub fn lab_stack_again(&self, end: usize, generation: u32) -> Option<LabStack> {
         let is_ours = matches!(self.shared.state().ends.get(end), Some(End::Stack(_)));
         is_ours.then(|| LabStack::new(Arc::clone(&self.shared), Life { end, generation }))

@@ -34,8 +34,8 @@ use names::Names;
 /// The operating system's network, as one host.
 ///
 /// As made by [`OsNetwork::new`] it is the machine itself. The `with_…` methods narrow it for testbeds: with
-/// its own address (`127.1.0.2`) it behaves as one of several hosts on the machine; with its own names it needs
-/// no name server.
+/// its own address (`127.1.0.2`) it behaves as one of several hosts on the machine; with its own names it
+/// needs no name server.
 ///
 /// Its calls need a tokio runtime with I/O and time enabled.
 ///

@@ -53,8 +53,8 @@ use faultwire_conformance::exit;
     after_help = "Without a command: verify, with every claim on every testbed.\n\n\
                   Exit codes: 0 all as claimed; 1 a claim failed; 2 wrong usage or input,\n\
                   or a result that cannot be written; 3 a testbed requested by name is unavailable;\n\
-                  4 an internal fault; 130 interrupted by Ctrl-C or SIGTERM: the results so far are printed,\n\
-                  and nothing had failed.\n\
+                  4 an internal fault; 130 interrupted by Ctrl-C or SIGTERM: the results so far are\n\
+                  printed, and nothing had failed.\n\
                   FAULTWIRE_LOG=debug logs to stderr; NO_COLOR=1 switches colors off; COLUMNS sets the width."
 )]
 struct Cli {

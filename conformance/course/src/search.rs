@@ -77,8 +77,8 @@ fn how(run: &Run) -> Option<String> {
 
 /// Looks for the smallest plan under which one of the scenarios fails: no fault at all, single faults of the
 /// grid, random plans, pairs of the grid. The first stage that shows a failure ends the search, and the
-/// smallest of its failing plans, each shrunk, is taken: the one with the fewest faults, then with the smallest
-/// numbers.
+/// smallest of its failing plans, each shrunk, is taken: the one with the fewest faults, then with the
+/// smallest numbers.
 ///
 /// # Errors
 /// [`Worthless`] where a run was refused.
@@ -135,8 +135,8 @@ fn weight(plan: &FaultPlan) -> (usize, u64, String) {
     (plan.faults.len() + plan.events.len(), numbers.fold(0, u64::saturating_add), plan.to_toml())
 }
 
-/// Holds a program against every plan: `scenarios` makes its scenarios again for each thread that runs some of
-/// the plans.
+/// Holds a program against every plan: `scenarios` makes its scenarios again for each thread that runs some
+/// of the plans.
 ///
 /// What is given is the same however the threads run.
 ///

@@ -2,9 +2,9 @@
 //!
 //! On a busy machine a wait over a real socket may be over before its situation occurred: a connection that
 //! takes longer than the 60 ms that a study waits for it, a datagram that comes after its reader has gone.
-//! Then a possible claim has no witness, and a guaranteed one was never exercised, though nothing is wrong with it.
-//! So what runs in real time and came out like that is run again, a few times at most. Simulated runs repeat
-//! bit for bit and are not.
+//! Then a possible claim has no witness, and a guaranteed one was never exercised, though nothing is wrong
+//! with it. So what runs in real time and came out like that is run again, a few times at most. Simulated
+//! runs repeat bit for bit and are not.
 
 use std::collections::BTreeMap;
 

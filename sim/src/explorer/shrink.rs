@@ -38,8 +38,8 @@ impl Scenario {
         )
     }
 
-    /// Like [`shrink`](Self::shrink), with runs made by `run`: first of the plan as it is. `None` from it means
-    /// that no more runs are to be made.
+    /// Like [`shrink`](Self::shrink), with runs made by `run`: first of the plan as it is. `None` from it
+    /// means that no more runs are to be made.
     pub fn shrink_by(
         &self,
         plan: &FaultPlan,
