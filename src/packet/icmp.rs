@@ -85,7 +85,7 @@ pub enum IcmpMessage {
 }
 
 impl IcmpMessage {
-    /// Reads a message's header, ICMPv6's if it `is_v6`; what follows it stands behind [`HEADER_LEN`] bytes.
+    /// Reads a message's header (8 bytes), ICMPv6's if it `is_v6`.
     pub fn read(bytes: &[u8], is_v6: bool) -> Option<IcmpMessage> {
         let header: &[u8; HEADER_LEN] = bytes.first_chunk()?;
         let (kind, code) = (header[0], header[1]);
