@@ -72,10 +72,10 @@ pub(super) fn finding(failure: &Failure, without: Rate, path: &Path) -> String {
         1 => "a plan of one fault".to_owned(),
         faults => format!("a random plan of {faults} faults"),
     };
+    let others = if *count > 1 { format!(", and {count} runs failed in this way") } else { String::new() };
     let _ = writeln!(
         text,
-        "found by {faults} in run {found_in}, {count} runs failed in this way; made smaller in {shrink_runs} \
-         steps: {minimal}"
+        "found by {faults} in run {found_in}{others}; made smaller in {shrink_runs} steps: {minimal}"
     );
     let path = path.display().to_string();
     let _ = write!(
