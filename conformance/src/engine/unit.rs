@@ -109,8 +109,7 @@ impl Trouble {
             *why = stall(&scenario.run(plan)).unwrap_or_default();
         }
         if let Some((why, Some(plan))) = &mut self.refused {
-            let is_refused = |run: &Run| matches!(run.end, End::Refused { .. });
-            *plan = named(shrunk(scenario, plan, token, &mut |run| is_refused(run)).plan, scenario.name());
+            *plan = named(shrunk(scenario, plan, token, &mut |run| run.is_refused()).plan, scenario.name());
             *why = refused(&scenario.run(plan)).unwrap_or_default();
         }
     }
@@ -213,7 +212,7 @@ impl Unit {
                 // The receiver is gone only when the whole verification is.
                 let _ = tell.send(Tell::Ran(1));
                 // What was ended before its time says nothing.
-                if !(token.is_cancelled() && matches!(run.end, End::Refused { .. })) {
+                if !(token.is_cancelled() && run.is_refused()) {
                     look(run, &mut watches, &mut trouble);
                 }
                 if token.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

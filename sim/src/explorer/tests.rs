@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use faultwire::fault::{Action, Class, Fault, Packet};
 use faultwire::network::{Datagram as _, Network as _};
@@ -52,12 +51,19 @@ fn a_host_that_may_crash_does_so_after_each_packet() {
 }
 
 /// A testbed in real time, on which runs under one plan differ: `fails` says which fail, `messages` how many
-/// messages go there.
+/// messages go there, and `disturbed` how many runs under each plan are disturbed first.
 #[derive(Debug)]
 struct Changing {
     made: Mutex<BTreeMap<String, u32>>,
     messages: fn(&FaultPlan, u32) -> u8,
     fails: fn(&FaultPlan, u32) -> bool,
+    disturbed: u32,
+}
+
+impl Default for Changing {
+    fn default() -> Self {
+        Changing { made: Mutex::default(), messages: |_, _| 1, fails: |_, _| false, disturbed: 0 }
+    }
 }
 
 impl Testbed for Changing {
@@ -77,6 +83,7 @@ impl Testbed for Changing {
         let mut made = self.made.lock().expect("no test panics here");
         let nth = made.entry(plan.to_toml()).and_modify(|nth| *nth += 1).or_default();
         let mut run = toy::run(plan, (self.messages)(plan, *nth), Bug::None);
+        run.disturbed = (*nth < self.disturbed).then(|| "a packet was lost".to_owned());
         if (self.fails)(plan, *nth) {
             run.end = End::Failed { host: Some("client".to_owned()), message: "gives up".to_owned() };
         }
@@ -85,9 +92,13 @@ impl Testbed for Changing {
 }
 
 fn changing(messages: fn(&FaultPlan, u32) -> u8, fails: fn(&FaultPlan, u32) -> bool) -> Explorer {
-    let bed = Box::leak(Box::new(Changing { made: Mutex::default(), messages, fails }));
-    let scenario = scenario("changing").client(|_| async { Ok(()) }).on(bed);
+    let scenario = testbed(Changing { messages, fails, ..Changing::default() });
     Explorer::from(scenario).repeats(Repeats::REAL_TIME)
+}
+
+/// A scenario on such a testbed.
+fn testbed(changing: Changing) -> Scenario {
+    scenario("changing").client(|_| async { Ok(()) }).on(Box::leak(Box::new(changing)))
 }
 
 fn dropped(nths: &[u32]) -> FaultPlan {
@@ -145,33 +156,8 @@ fn a_plan_that_fails_no_more_is_given_up_for_a_larger_one() {
 
 #[test]
 fn a_disturbed_run_is_retried_twice() {
-    // The toy's runs are not disturbed: these are, as often as the plan's title says.
-    #[derive(Debug)]
-    struct Disturbed(AtomicU32);
-    impl Testbed for Disturbed {
-        fn name(&self) -> &'static str {
-            "disturbed"
-        }
-        fn subject(&self) -> Subject {
-            Subject::FAULTWIRE
-        }
-        fn about(&self) -> &'static str {
-            "a testbed of a test"
-        }
-        fn capabilities(&self) -> Capabilities {
-            Capabilities { clock: Clock::Real, lacking: &[] }
-        }
-        fn run(&self, _: &Scenario, plan: &FaultPlan) -> Run {
-            let mut run = toy::run(plan, 1, Bug::None);
-            let left = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-            run.disturbed = left.is_ok().then(|| "a packet was lost".to_owned());
-            run
-        }
-    }
     for (times, is_refused) in [(0, false), (1, false), (2, false), (3, true)] {
-        let bed = Box::leak(Box::new(Disturbed(AtomicU32::new(times))));
-        let scenario = scenario("disturbed").client(|_| async { Ok(()) }).on(bed);
-        let run = scenario.run(&FaultPlan::default());
+        let run = testbed(Changing { disturbed: times, ..Changing::default() }).run(&FaultPlan::default());
         assert_eq!((run.retries, run.is_refused()), (times.min(2), is_refused), "{:?}", run.end);
     }
 }

@@ -13,7 +13,7 @@ use crate::study::{CheckSpec, Seen, Study, Verdict};
 
 /// Runs of a claim that are looked at for one that is shorter.
 const TRIES: u64 = 80;
-/// Like `TRIES`, as long as there is none at all.
+/// Like `TRIES`, until the first is found.
 const TRIES_MAX: u64 = 2_000;
 /// Events of a run that are enough for a picture: with one so short the search is over.
 const EVENTS_ENOUGH: usize = 90;
