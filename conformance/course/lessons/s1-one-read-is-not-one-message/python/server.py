@@ -6,7 +6,7 @@ import struct
 import sys
 
 # The longest message. The other side says how much is to be kept for it: there must be a bound.
-LONGEST = 100_000
+LONGEST = 1_000_000
 
 listener = socket.create_server((os.environ["FAULTWIRE_SERVER"], int(os.environ["FAULTWIRE_PORT"])))
 
