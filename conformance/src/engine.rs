@@ -94,7 +94,7 @@ pub fn studies() -> Vec<&'static Study> {
     let udp = check::udp::studies().iter();
     let tcp = check::tcp::studies()
         .iter()
-        .chain(check::tcp::life::studies())
+        .chain(check::tcp::lifecycle::studies())
         .chain(check::tcp::recovery::studies());
     udp.chain(tcp).collect()
 }

@@ -1,22 +1,22 @@
 //! The datagram lessons: the task, the check and the programs of each.
 
-#[path = "../lessons/01-acknowledge-and-repeat/rung.rs"]
-pub mod acknowledge;
-#[path = "../lessons/06-adaptive-timeout/rung.rs"]
+#[path = "../lessons/06-adaptive-timeout/adaptive.rs"]
 pub mod adaptive;
-#[path = "../lessons/03-one-bit-is-not-enough/believed.rs"]
+#[path = "../lessons/03-one-bit-is-not-enough/alternating_bit.rs"]
 pub mod alternating_bit;
-#[path = "../lessons/04-go-back-n/rung.rs"]
+#[path = "../lessons/04-go-back-n/go_back_n.rs"]
 pub mod go_back_n;
-#[path = "../lessons/02-sequence-numbers/rung.rs"]
-pub mod numbers;
+#[path = "../lessons/02-sequence-numbers/numbered.rs"]
+pub mod numbered;
 #[path = "../lessons/05-selective-repeat/patience.rs"]
 pub mod patience;
-#[path = "../lessons/00-plain-datagrams/rung.rs"]
+#[path = "../lessons/00-plain-datagrams/plain.rs"]
 pub mod plain;
-#[path = "../lessons/05-selective-repeat/rung.rs"]
+#[path = "../lessons/01-acknowledge-and-repeat/repeat.rs"]
+pub mod repeat;
+#[path = "../lessons/05-selective-repeat/selective_repeat.rs"]
 pub mod selective_repeat;
-#[path = "../lessons/00-plain-datagrams/believed.rs"]
+#[path = "../lessons/00-plain-datagrams/stream_of_bytes.rs"]
 pub mod stream_of_bytes;
 
 use std::time::Duration;
@@ -53,8 +53,8 @@ fn lan() -> Vec<Link> {
 const SATELLITE: Link = Link::Numbers(LinkNumbers { delay_us: 150_000, mtu: 1500, rate_kbps: None });
 
 const PLAIN_PROGRAM: Program = both::<plain::Plain>();
-const ACKNOWLEDGE_PROGRAM: Program = both::<acknowledge::Repeat>();
-const NUMBERS_PROGRAM: Program = both::<numbers::Numbered>();
+const REPEAT_PROGRAM: Program = both::<repeat::Repeat>();
+const NUMBERED_PROGRAM: Program = both::<numbered::Numbered>();
 const GO_BACK_N_PROGRAM: Program = both::<go_back_n::GoBackN>();
 const SELECTIVE_PROGRAM: Program = both::<selective_repeat::SelectiveRepeat<patience::Fixed>>();
 const ADAPTIVE_PROGRAM: Program = both::<selective_repeat::SelectiveRepeat<adaptive::Adaptive>>();
@@ -97,7 +97,7 @@ pub(super) static ACKNOWLEDGE: Lesson = Lesson {
         world: World::PLAIN,
         check: |run| intact(run).and_then(|()| all_delivered(run)),
         believed: PLAIN_PROGRAM,
-        mended: ACKNOWLEDGE_PROGRAM,
+        mended: REPEAT_PROGRAM,
     }),
 };
 
@@ -117,8 +117,8 @@ pub(super) static NUMBERS: Lesson = Lesson {
         links: lan,
         world: World::PLAIN,
         check: |run| none_twice(run).and_then(|()| reliable(run)),
-        believed: ACKNOWLEDGE_PROGRAM,
-        mended: NUMBERS_PROGRAM,
+        believed: REPEAT_PROGRAM,
+        mended: NUMBERED_PROGRAM,
     }),
 };
 
@@ -139,7 +139,7 @@ pub(super) static ONE_BIT: Lesson = Lesson {
         world: World::PLAIN,
         check: reliable,
         believed: both::<alternating_bit::AlternatingBit>(),
-        mended: NUMBERS_PROGRAM,
+        mended: NUMBERED_PROGRAM,
     }),
 };
 
@@ -162,7 +162,7 @@ pub(super) static GO_BACK_N: Lesson = Lesson {
             reliable(run)?;
             within(run, Duration::from_millis(400), Duration::from_millis(400))
         },
-        believed: NUMBERS_PROGRAM,
+        believed: NUMBERED_PROGRAM,
         mended: GO_BACK_N_PROGRAM,
     }),
 };

@@ -72,17 +72,18 @@ pub fn held_records() -> Result<BTreeMap<String, HeldRecord>, Unwritten> {
 /// The files with a lesson's programs, from `lessons/`: the believed ones, then the mended ones.
 fn programs(lesson: &Lesson) -> (Vec<String>, Vec<String>) {
     let (believed, mended): (&[&str], &[&str]) = match lesson.name {
-        "0" => (&["00/believed"], &["00/rung"]),
-        "1" => (&["00/rung"], &["01/rung"]),
-        "2" => (&["01/rung"], &["02/rung"]),
-        "3" => (&["03/believed"], &["02/rung"]),
-        "4" => (&["02/rung"], &["04/rung"]),
-        "5" => (&["04/rung"], &["05/rung"]),
-        "6" => (&["05/rung", "05/patience"], &["05/rung", "06/rung"]),
-        "7" => (&["05/rung", "06/rung"], &["07/rung"]),
-        "9" => (&["09/believed"], &["09/rung", "09/segment"]),
-        "10" => (&["10/flow", "10/believed"], &["10/flow", "10/rung"]),
-        "s1" => (&["s1/believed"], &["s1/length", "s1/delimiter", "s1/fixed"]),
+        "0" => (&["00/stream_of_bytes"], &["00/plain"]),
+        "1" => (&["00/plain"], &["01/repeat"]),
+        "2" => (&["01/repeat"], &["02/numbered"]),
+        "3" => (&["03/alternating_bit"], &["02/numbered"]),
+        "4" => (&["02/numbered"], &["04/go_back_n"]),
+        "5" => (&["04/go_back_n"], &["05/selective_repeat"]),
+        "6" => (&["05/selective_repeat", "05/patience"], &["05/selective_repeat", "06/adaptive"]),
+        "7" => (&["05/selective_repeat", "06/adaptive"], &["07/checked"]),
+        "8" => (&["08/bounded"], &["08/windowed"]),
+        "9" => (&["09/unannounced"], &["09/conversation", "09/segment"]),
+        "10" => (&["10/flow", "10/greedy"], &["10/flow", "10/aimd"]),
+        "s1" => (&["s1/one_read"], &["s1/length", "s1/delimiter", "s1/fixed"]),
         _ => return both_here(lesson),
     };
     (paths(believed), paths(mended))
@@ -90,10 +91,10 @@ fn programs(lesson: &Lesson) -> (Vec<String>, Vec<String>) {
 
 fn both_here(lesson: &Lesson) -> (Vec<String>, Vec<String>) {
     let here = |file: &str| vec![format!("{}/{file}.rs", lesson.folder())];
-    (here("believed"), here("rung"))
+    (here("believed"), here("mended"))
 }
 
-/// `01/rung` as `01-acknowledge-and-repeat/rung.rs`.
+/// `01/repeat` as `01-acknowledge-and-repeat/repeat.rs`.
 fn paths(short: &[&str]) -> Vec<String> {
     let path = |short: &&str| {
         let (folder, file) = short.split_once('/')?;

@@ -7,6 +7,7 @@
 //! smallest plan that breaks a program, [`hold`] tries to break one with every plan. How one is added:
 //! ARCHITECTURE.md.
 
+pub mod attempts;
 pub mod check;
 mod conversations;
 pub mod datagrams;

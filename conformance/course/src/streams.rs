@@ -2,7 +2,7 @@
 
 #[path = "../lessons/s4-a-dead-peer/believed.rs"]
 pub mod dead_peer_believed;
-#[path = "../lessons/s4-a-dead-peer/rung.rs"]
+#[path = "../lessons/s4-a-dead-peer/mended.rs"]
 pub mod dead_peer_mended;
 #[path = "../lessons/s1-one-read-is-not-one-message/delimiter.rs"]
 pub mod delimiter;
@@ -10,15 +10,15 @@ pub mod delimiter;
 pub mod fixed;
 #[path = "../lessons/s3-half-close/believed.rs"]
 pub mod half_close_believed;
-#[path = "../lessons/s3-half-close/rung.rs"]
+#[path = "../lessons/s3-half-close/mended.rs"]
 pub mod half_close_mended;
 #[path = "../lessons/s1-one-read-is-not-one-message/length.rs"]
 pub mod length;
-#[path = "../lessons/s1-one-read-is-not-one-message/believed.rs"]
+#[path = "../lessons/s1-one-read-is-not-one-message/one_read.rs"]
 pub mod one_read;
 #[path = "../lessons/s2-a-short-write/believed.rs"]
 pub mod short_write_believed;
-#[path = "../lessons/s2-a-short-write/rung.rs"]
+#[path = "../lessons/s2-a-short-write/mended.rs"]
 pub mod short_write_mended;
 
 use faultwire::fault::{Action, Link};

@@ -1,25 +1,25 @@
 //! What a transport protocol does beside bringing all across: lessons 7 to 10.
 
-#[path = "../lessons/10-congestion-control/rung.rs"]
+#[path = "../lessons/10-congestion-control/aimd.rs"]
 pub mod aimd;
-#[path = "../lessons/08-flow-control/believed.rs"]
+#[path = "../lessons/08-flow-control/bounded.rs"]
 pub mod bounded;
-#[path = "../lessons/07-checksum/rung.rs"]
+#[path = "../lessons/07-checksum/checked.rs"]
 pub mod checked;
-#[path = "../lessons/09-opening-and-closing/rung.rs"]
+#[path = "../lessons/09-opening-and-closing/conversation.rs"]
 pub mod conversation;
 #[path = "../lessons/10-congestion-control/flow.rs"]
 pub mod flow;
 #[cfg(test)]
 #[path = "../lessons/09-opening-and-closing/generals.rs"]
 pub mod generals;
-#[path = "../lessons/10-congestion-control/believed.rs"]
+#[path = "../lessons/10-congestion-control/greedy.rs"]
 pub mod greedy;
 #[path = "../lessons/09-opening-and-closing/segment.rs"]
 pub mod segment;
-#[path = "../lessons/09-opening-and-closing/believed.rs"]
+#[path = "../lessons/09-opening-and-closing/unannounced.rs"]
 pub mod unannounced;
-#[path = "../lessons/08-flow-control/rung.rs"]
+#[path = "../lessons/08-flow-control/windowed.rs"]
 pub mod windowed;
 
 use std::time::Duration;

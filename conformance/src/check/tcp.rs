@@ -7,35 +7,35 @@
 //! happens* takes a wait to see.
 
 mod backlog;
+mod broken_transport;
 mod bytes;
 mod calls;
 mod closing;
 mod connecting;
-mod flow;
-pub mod life;
-mod lingering;
-mod mangled;
+mod dead_peer;
+mod flow_control;
+mod injected;
+pub mod lifecycle;
 mod many_clients;
 mod opening;
 mod pattern;
+mod programs;
 pub mod recovery;
 mod reset;
 mod reuse;
 mod segments;
-mod silence;
-mod strays;
 mod streams;
-mod talk;
 #[cfg(test)]
 mod tests;
+mod time_wait;
 mod transfer;
 mod writes;
 
 use faultwire_sim::testbed::{Capability, TestbedRef};
 
 use crate::study::{CheckSpec, ProgramMutant, Search, Study, no_further_plans};
-use mangled::Bug;
-use talk::{broken_client, broken_server, scenario, scenario_of_both};
+use broken_transport::Bug;
+use programs::{broken_client, broken_server, scenario, scenario_of_both};
 
 /// The studies of stream sockets.
 pub fn studies() -> &'static [Study] {
@@ -114,10 +114,10 @@ static STUDIES: [Study; 13] = [
         scenario_of_both::<bytes::BothWays>,
         &[
             CheckSpec::of_calls("tcp/both-ways", bytes::both_ways),
-            life::every_byte::<bytes::BothWays>(),
-            life::in_order::<bytes::BothWays>(),
-            life::no_duplicates::<bytes::BothWays>(),
-            life::nothing_altered::<bytes::BothWays>(),
+            lifecycle::every_byte::<bytes::BothWays>(),
+            lifecycle::in_order::<bytes::BothWays>(),
+            lifecycle::no_duplicates::<bytes::BothWays>(),
+            lifecycle::nothing_altered::<bytes::BothWays>(),
         ],
         &[
             mutant(
@@ -189,38 +189,38 @@ static STUDIES: [Study; 13] = [
         "A client writes until it must wait, since the server only writes; then the server reads.",
         |testbed| {
             if testbed.is_live() {
-                scenario::<flow::StoppedReader<true>>(testbed)
+                scenario::<flow_control::StoppedReader<true>>(testbed)
             } else {
-                scenario::<flow::StoppedReader>(testbed)
+                scenario::<flow_control::StoppedReader>(testbed)
             }
         },
         &[
-            CheckSpec::of_calls("tcp/flow-control", flow::flow_control),
-            CheckSpec::of_calls("tcp/both-ways", flow::one_stands_still),
+            CheckSpec::of_calls("tcp/flow-control", flow_control::flow_control),
+            CheckSpec::of_calls("tcp/both-ways", flow_control::one_stands_still),
         ],
         &[
             mutant(
                 "stops-both-ways",
                 "tcp/both-ways",
-                |_| broken_client::<flow::StoppedReader>(Bug::StopsBothWays),
+                |_| broken_client::<flow_control::StoppedReader>(Bug::StopsBothWays),
                 "nothing is received while a write waits",
             ),
             mutant(
                 "never-full",
                 "tcp/flow-control",
-                |_| broken_client::<flow::StoppedReader>(Bug::NeverFull),
+                |_| broken_client::<flow_control::StoppedReader>(Bug::NeverFull),
                 "writes are taken without a bound",
             ),
             mutant(
                 "loses-what-does-not-fit",
                 "tcp/flow-control",
-                |_| broken_client::<flow::StoppedReader>(Bug::LosesWhatDoesNotFit),
+                |_| broken_client::<flow_control::StoppedReader>(Bug::LosesWhatDoesNotFit),
                 "what there is no room for is thrown away",
             ),
             mutant(
                 "never-resumes",
                 "tcp/flow-control",
-                |_| broken_client::<flow::StoppedReader>(Bug::NeverResumes),
+                |_| broken_client::<flow_control::StoppedReader>(Bug::NeverResumes),
                 "a writer that had to wait waits forever",
             ),
         ],
@@ -232,16 +232,16 @@ static STUDIES: [Study; 13] = [
          buffer.",
         |testbed| {
             if testbed.is_live() {
-                scenario::<flow::Buffers<true>>(testbed)
+                scenario::<flow_control::Buffers<true>>(testbed)
             } else {
-                scenario::<flow::Buffers>(testbed)
+                scenario::<flow_control::Buffers>(testbed)
             }
         },
-        &[CheckSpec::of_calls("tcp/window-is-the-buffer", flow::window_is_the_buffer)],
+        &[CheckSpec::of_calls("tcp/window-is-the-buffer", flow_control::window_is_the_buffer)],
         &[mutant(
             "ignores-buffers",
             "tcp/window-is-the-buffer",
-            |_| broken_server::<flow::Buffers>(Bug::IgnoresBuffers),
+            |_| broken_server::<flow_control::Buffers>(Bug::IgnoresBuffers),
             "SO_RCVBUF is taken and does nothing",
         )],
     ),

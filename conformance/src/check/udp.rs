@@ -5,16 +5,16 @@
 //! `content` (boundaries, length, damage), `refusal` (errors, filters), `limits` (size, fragments, buffers),
 //! `crowd` (many peers, broadcast, groups).
 
+mod connected;
 mod content;
-mod crowd;
 mod datagrams;
+mod delivery;
 mod limits;
+mod many_peers;
 mod programs;
-mod refusal;
 mod scenarios;
 #[cfg(test)]
 mod tests;
-mod transit;
 
 use faultwire::fault::{Action, Class, FaultPlan, Packet};
 use faultwire_sim::Scenario;
@@ -24,14 +24,14 @@ use self::scenarios::{FULL_ROOM, ROOM, SHORT_ROOM, TWO_BITS};
 use crate::study::{CheckSpec, Search, Study, no_further_plans};
 
 const NEVER_REPEATS: CheckSpec =
-    CheckSpec::of_calls("udp/never-repeats", transit::never_repeats).under_faults();
-const NO_CONNECTION: CheckSpec = CheckSpec::of_calls("udp/no-connection", transit::no_connection);
-const LIGHTWEIGHT: CheckSpec = CheckSpec::of_packets("udp/lightweight", transit::lightweight);
+    CheckSpec::of_calls("udp/never-repeats", delivery::never_repeats).under_faults();
+const NO_CONNECTION: CheckSpec = CheckSpec::of_calls("udp/no-connection", delivery::no_connection);
+const LIGHTWEIGHT: CheckSpec = CheckSpec::of_packets("udp/lightweight", delivery::lightweight);
 const LENGTH_AND_SENDER: CheckSpec = CheckSpec::of_calls("udp/length-and-sender", content::length_and_sender);
 const NOTHING_ALTERED: CheckSpec =
     CheckSpec::of_packets("udp/nothing-altered", content::nothing_altered).under_faults();
 const SENDER_NEVER_KNOWS: CheckSpec =
-    CheckSpec::of_calls("udp/sender-never-knows", refusal::sender_never_knows);
+    CheckSpec::of_calls("udp/sender-never-knows", connected::sender_never_knows);
 const ONE_FRAGMENT_LOST: CheckSpec =
     CheckSpec::of_packets("udp/one-fragment-lost", limits::one_fragment_lost).under_faults();
 const SIZE_LIMIT: CheckSpec = CheckSpec::of_calls("udp/size-limit", limits::size_limit);
@@ -42,9 +42,9 @@ const fn boundaries<const ROOM: usize>() -> CheckSpec {
 
 const NUMBERED: &[CheckSpec] = &[
     NO_CONNECTION,
-    CheckSpec::of_calls("udp/may-lose", transit::may_lose).under_faults(),
-    CheckSpec::of_calls("udp/may-reorder", transit::may_reorder).under_faults(),
-    CheckSpec::of_calls("udp/may-duplicate", transit::may_duplicate).under_faults(),
+    CheckSpec::of_calls("udp/may-lose", delivery::may_lose).under_faults(),
+    CheckSpec::of_calls("udp/may-reorder", delivery::may_reorder).under_faults(),
+    CheckSpec::of_calls("udp/may-duplicate", delivery::may_duplicate).under_faults(),
     NEVER_REPEATS,
     SENDER_NEVER_KNOWS.under_faults(),
     boundaries::<ROOM>(),
@@ -142,7 +142,7 @@ const STUDIES: &[Study] = &[
                 the client.",
         scenario: scenarios::connected,
         checks: &[
-            CheckSpec::of_calls("udp/connected-filters", refusal::connected_filters),
+            CheckSpec::of_calls("udp/connected-filters", connected::connected_filters),
             LENGTH_AND_SENDER,
             boundaries::<ROOM>(),
         ],
@@ -155,7 +155,7 @@ const STUDIES: &[Study] = &[
         scenario: scenarios::closed_port,
         checks: &[
             SENDER_NEVER_KNOWS,
-            CheckSpec::of_calls("udp/refused-when-connected", refusal::refused_when_connected),
+            CheckSpec::of_calls("udp/refused-when-connected", connected::refused_when_connected),
             CheckSpec::of_packets("udp/nothing-altered", content::damaged_refusals).under_faults(),
             NEVER_REPEATS,
         ],
@@ -209,7 +209,7 @@ const STUDIES: &[Study] = &[
         about: "Three clients each send to one socket of the server, which answers each.",
         scenario: scenarios::many_peers,
         checks: &[
-            CheckSpec::of_calls("udp/many-peers", crowd::many_peers),
+            CheckSpec::of_calls("udp/many-peers", many_peers::many_peers),
             LENGTH_AND_SENDER,
             boundaries::<ROOM>(),
             NEVER_REPEATS,
@@ -222,7 +222,7 @@ const STUDIES: &[Study] = &[
         about: "A client sends to the broadcast address, before and after it set SO_BROADCAST; three hosts \
                 listen.",
         scenario: scenarios::broadcast,
-        checks: &[CheckSpec::of_calls("udp/broadcast-needs-asking", crowd::broadcast_needs_asking)],
+        checks: &[CheckSpec::of_calls("udp/broadcast-needs-asking", many_peers::broadcast_needs_asking)],
         needs: &[Capability::Group],
         ..STUDY
     },
@@ -230,7 +230,7 @@ const STUDIES: &[Study] = &[
         name: "udp-multicast",
         about: "A client sends to a group twice: its host and another stay, one leaves, one never joins.",
         scenario: scenarios::multicast,
-        checks: &[CheckSpec::of_calls("udp/multicast", crowd::multicast)],
+        checks: &[CheckSpec::of_calls("udp/multicast", many_peers::multicast)],
         needs: &[Capability::Group],
         ..STUDY
     },
@@ -238,7 +238,7 @@ const STUDIES: &[Study] = &[
         name: "udp-multicast-v6",
         about: "The same over IPv6.",
         scenario: scenarios::multicast_v6,
-        checks: &[CheckSpec::of_calls("udp/multicast", crowd::multicast)],
+        checks: &[CheckSpec::of_calls("udp/multicast", many_peers::multicast)],
         needs: &[Capability::Ipv6],
         ..STUDY
     },

@@ -10,7 +10,7 @@ use proptest::prelude::{Strategy, any, prop_assert, prop_oneof, proptest};
 
 use super::super::packet::Packet;
 use super::super::{LESSONS, Side, Task};
-use super::{Duration, Lesson, Machine, adaptive, go_back_n, numbered_messages, numbers, selective_repeat};
+use super::{Duration, Lesson, Machine, adaptive, go_back_n, numbered, numbered_messages, selective_repeat};
 
 /// All machines of the lessons.
 fn machines() -> Vec<Box<dyn Machine>> {
@@ -91,8 +91,8 @@ fn numbers_come_round() {
     let count = 20;
     let start = u32::MAX - 7;
     let expected = numbered_messages(count);
-    let numbered = || numbers::Numbered::starting_at(start);
-    assert_eq!(bring(numbered(), numbered(), count), expected);
+    let sender = || numbered::Numbered::starting_at(start);
+    assert_eq!(bring(sender(), sender(), count), expected);
     let go_back_n = || go_back_n::GoBackN::starting_at(start);
     assert_eq!(bring(go_back_n(), go_back_n(), count), expected);
     let selective = || selective_repeat::SelectiveRepeat::<adaptive::Adaptive>::starting_at(start);

@@ -7,7 +7,7 @@ use faultwire::time::Time;
 mod wrong;
 
 use super::*;
-use crate::datagrams::{acknowledge::Repeat, numbers::Numbered, plain::Plain};
+use crate::datagrams::{numbered::Numbered, plain::Plain, repeat::Repeat};
 
 fn of<M: Machine + Default>(lesson: &str) -> Verdict {
     examine::<M>(lesson, 50, Duration::from_secs(60))

@@ -17,14 +17,14 @@ const fn pair(root: &'static str) -> RustSource {
     RustSource { root, modules: &[], machine: None }
 }
 
-const PLAIN: RustSource = single(lesson_file!("00-plain-datagrams/rung.rs"), "Plain");
-const REPEAT: RustSource = single(lesson_file!("01-acknowledge-and-repeat/rung.rs"), "Repeat");
-const NUMBERED: RustSource = single(lesson_file!("02-sequence-numbers/rung.rs"), "Numbered");
-const GO_BACK_N: RustSource = single(lesson_file!("04-go-back-n/rung.rs"), "GoBackN");
+const PLAIN: RustSource = single(lesson_file!("00-plain-datagrams/plain.rs"), "Plain");
+const REPEAT: RustSource = single(lesson_file!("01-acknowledge-and-repeat/repeat.rs"), "Repeat");
+const NUMBERED: RustSource = single(lesson_file!("02-sequence-numbers/numbered.rs"), "Numbered");
+const GO_BACK_N: RustSource = single(lesson_file!("04-go-back-n/go_back_n.rs"), "GoBackN");
 
-const SELECTIVE_TEXT: &str = lesson_file!("05-selective-repeat/rung.rs");
+const SELECTIVE_TEXT: &str = lesson_file!("05-selective-repeat/selective_repeat.rs");
 const PATIENCE: (&str, &str) = ("patience", lesson_file!("05-selective-repeat/patience.rs"));
-const ADAPTIVE_MODULE: (&str, &str) = ("adaptive", lesson_file!("06-adaptive-timeout/rung.rs"));
+const ADAPTIVE_MODULE: (&str, &str) = ("adaptive", lesson_file!("06-adaptive-timeout/adaptive.rs"));
 const SELECTIVE: RustSource = RustSource {
     root: SELECTIVE_TEXT,
     modules: &[PATIENCE],
@@ -44,7 +44,7 @@ const HALF_CLOSE: (&str, &str) = ("half_close_believed", lesson_file!("s3-half-c
 pub static RUST: &[RustProgram] = &[
     RustProgram {
         slug: "plain-datagrams",
-        believed: single(lesson_file!("00-plain-datagrams/believed.rs"), "Bytes"),
+        believed: single(lesson_file!("00-plain-datagrams/stream_of_bytes.rs"), "Bytes"),
         mended: PLAIN,
         gap: "The bytes of a message are spread over several datagrams, of which each may be lost, \
               late or doubled. Change `send`, `on_datagram` and `next_message`, such that only \
@@ -73,7 +73,7 @@ pub static RUST: &[RustProgram] = &[
     },
     RustProgram {
         slug: "one-bit-is-not-enough",
-        believed: single(lesson_file!("03-one-bit-is-not-enough/believed.rs"), "AlternatingBit"),
+        believed: single(lesson_file!("03-one-bit-is-not-enough/alternating_bit.rs"), "AlternatingBit"),
         mended: NUMBERED,
         gap: "A datagram may be held back until many more messages were delivered. Then its bit is the \
               one that is expected. Deliver each message once, and in order, whatever old datagrams \
@@ -109,7 +109,7 @@ pub static RUST: &[RustProgram] = &[
         slug: "checksum",
         believed: ADAPTIVE,
         mended: RustSource {
-            root: lesson_file!("07-checksum/rung.rs"),
+            root: lesson_file!("07-checksum/checked.rs"),
             modules: &[("selective_repeat", SELECTIVE_TEXT), PATIENCE, ADAPTIVE_MODULE],
             machine: Some("Checked<selective_repeat::SelectiveRepeat<adaptive::Adaptive>>"),
         },
@@ -121,20 +121,20 @@ pub static RUST: &[RustProgram] = &[
     RustProgram {
         slug: "flow-control",
         believed: RustSource {
-            root: lesson_file!("08-flow-control/believed.rs"),
+            root: lesson_file!("08-flow-control/bounded.rs"),
             modules: &[("selective_repeat", SELECTIVE_TEXT), PATIENCE, ADAPTIVE_MODULE],
             machine: Some("Bounded<selective_repeat::SelectiveRepeat<adaptive::Adaptive>>"),
         },
-        mended: single(lesson_file!("08-flow-control/rung.rs"), "Windowed"),
+        mended: single(lesson_file!("08-flow-control/windowed.rs"), "Windowed"),
         gap: "The sender sends more than the receiver has room for. Nothing may be thrown away for \
               want of room; and no loss may stop the flow forever.",
         gap_below: MACHINE,
     },
     RustProgram {
         slug: "opening-and-closing",
-        believed: single(lesson_file!("09-opening-and-closing/believed.rs"), "Unannounced"),
+        believed: single(lesson_file!("09-opening-and-closing/unannounced.rs"), "Unannounced"),
         mended: RustSource {
-            root: lesson_file!("09-opening-and-closing/rung.rs"),
+            root: lesson_file!("09-opening-and-closing/conversation.rs"),
             modules: &[("segment", lesson_file!("09-opening-and-closing/segment.rs"))],
             machine: Some("Conversation"),
         },
@@ -147,12 +147,12 @@ pub static RUST: &[RustProgram] = &[
     RustProgram {
         slug: "congestion-control",
         believed: RustSource {
-            root: lesson_file!("10-congestion-control/believed.rs"),
+            root: lesson_file!("10-congestion-control/greedy.rs"),
             modules: &[FLOW],
             machine: Some("flow::Flow<Greedy>"),
         },
         mended: RustSource {
-            root: lesson_file!("10-congestion-control/rung.rs"),
+            root: lesson_file!("10-congestion-control/aimd.rs"),
             modules: &[FLOW],
             machine: Some("flow::Flow<Aimd>"),
         },
@@ -163,7 +163,7 @@ pub static RUST: &[RustProgram] = &[
     },
     RustProgram {
         slug: "one-read-is-not-one-message",
-        believed: pair(lesson_file!("s1-one-read-is-not-one-message/believed.rs")),
+        believed: pair(lesson_file!("s1-one-read-is-not-one-message/one_read.rs")),
         mended: pair(lesson_file!("s1-one-read-is-not-one-message/length.rs")),
         gap: "Nothing tells the server where a message ends, and one `read` gives what there is. \
               Change both programs, such that the server delivers the messages, each whole, however \
@@ -174,7 +174,7 @@ pub static RUST: &[RustProgram] = &[
         slug: "a-short-write",
         believed: pair(SHORT_WRITE.1),
         mended: RustSource {
-            root: lesson_file!("s2-a-short-write/rung.rs"),
+            root: lesson_file!("s2-a-short-write/mended.rs"),
             modules: &[SHORT_WRITE],
             machine: None,
         },
@@ -185,7 +185,7 @@ pub static RUST: &[RustProgram] = &[
         slug: "half-close",
         believed: pair(HALF_CLOSE.1),
         mended: RustSource {
-            root: lesson_file!("s3-half-close/rung.rs"),
+            root: lesson_file!("s3-half-close/mended.rs"),
             modules: &[HALF_CLOSE],
             machine: None,
         },
@@ -196,7 +196,7 @@ pub static RUST: &[RustProgram] = &[
     RustProgram {
         slug: "a-dead-peer",
         believed: pair(lesson_file!("s4-a-dead-peer/believed.rs")),
-        mended: pair(lesson_file!("s4-a-dead-peer/rung.rs")),
+        mended: pair(lesson_file!("s4-a-dead-peer/mended.rs")),
         gap: "Where the server's host has lost power, the client waits forever. It has to end then, \
               with an error; but a server that is alive may take its time, and so may the network. \
               (`net.timeout(span, work).await` bounds a wait.)",

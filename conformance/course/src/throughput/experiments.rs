@@ -2,10 +2,10 @@
 
 use super::{Experiment, Job, Law, Series, Way, law};
 use crate::Program;
-use crate::datagrams::acknowledge::Repeat;
 use crate::datagrams::go_back_n::GoBackN;
-use crate::datagrams::numbers::Numbered;
+use crate::datagrams::numbered::Numbered;
 use crate::datagrams::patience::Fixed;
+use crate::datagrams::repeat::Repeat;
 use crate::datagrams::selective_repeat::SelectiveRepeat;
 use crate::plot::Axis;
 

@@ -6,7 +6,7 @@ use faultwire::time::Time;
 use super::*;
 use crate::Program;
 use crate::datagrams::go_back_n::GoBackN;
-use crate::datagrams::numbers::Numbered;
+use crate::datagrams::numbered::Numbered;
 use crate::datagrams::patience::Fixed;
 use crate::datagrams::selective_repeat::SelectiveRepeat;
 

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::calls::{accepted, all_passed, connected, connections, passed, side};
 use super::pattern::pattern;
-use super::talk::{
+use super::programs::{
     DATA, PATIENCE, Programs, QUIET, SIGNAL, accept, connect, listen, read_once, read_to_end, say, send,
 };
 use crate::study::Seen;

@@ -11,8 +11,8 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::calls::{Side, connections, passed, side};
 use super::pattern::{difference, pattern};
+use super::programs::{DATA, Programs, SIGNAL, accept, connect, listen, pieces, read_once, read_to_end, say};
 use super::streams::{Streams, directions};
-use super::talk::{DATA, Programs, SIGNAL, accept, connect, listen, pieces, read_once, read_to_end, say};
 use crate::study::Seen;
 
 /// Both sides write and read over one connection.

@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::calls::{connections, passed, side};
 use super::pattern::{difference, pattern};
-use super::talk::{DATA, Programs, SIGNAL, accept, connect, listen, read_once, read_to_end, say, send};
+use super::programs::{DATA, Programs, SIGNAL, accept, connect, listen, read_once, read_to_end, say, send};
 use crate::study::Seen;
 
 /// The question's key and length in bytes.

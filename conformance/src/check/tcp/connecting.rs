@@ -8,7 +8,9 @@ use faultwire::trace::Call;
 use faultwire_sim::Run;
 
 use super::calls::{accepted, connected, connections, passed, side};
-use super::talk::{DATA, NOBODY, PATIENCE, Programs, QUIET, SIGNAL, accept, connect, listen, read_once, say};
+use super::programs::{
+    DATA, NOBODY, PATIENCE, Programs, QUIET, SIGNAL, accept, connect, listen, read_once, say,
+};
 use crate::study::Seen;
 
 /// A connect to a port with a listener, and one to a port without.

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::calls::{accepted, all_passed, connected};
 use super::pattern::pattern;
-use super::talk::{
+use super::programs::{
     DATA, LITTLE_PATIENCE, address_of, calling, connect, listen, patience, read_once, read_to_end, serving,
 };
 use crate::study::Seen;

@@ -16,8 +16,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::calls::{connections, passed, side};
 use super::pattern::pattern;
+use super::programs::{DATA, accept, address_of, connect, listen, read_to_end};
 use super::segments::{Flow, Segment, flows};
-use super::talk::{DATA, accept, address_of, connect, listen, read_to_end};
 use crate::study::Seen;
 
 /// tcp/handshake-first: what a program is given, be it a connection or bytes, comes after the packets of a

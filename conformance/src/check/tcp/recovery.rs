@@ -8,12 +8,11 @@
 
 mod acknowledging;
 mod congestion;
-mod cost;
-mod economy;
+mod retransmission;
 mod scenarios;
+mod segment_sizes;
 #[cfg(test)]
 mod tests;
-mod timers;
 mod windows;
 
 use faultwire_sim::Run;
@@ -21,22 +20,25 @@ use faultwire_sim::testbed::Capability;
 
 pub(super) use windows::is_our_stack;
 
-use self::economy::{Pauses, ShortSegments, SmallReads};
 use self::scenarios::{
     Dialogue, LateWindow, Offers, ServerFirst, SlowReader, SmallWrites, Transfer, TwoBits, busy_reader,
     cancelling_bits, outage, plain, questions, small_window, two_bits_data,
 };
+use self::segment_sizes::{Pauses, ShortSegments, SmallReads};
 use super::segments::Flow;
 use crate::study::{CheckSpec, Search, Seen, Study, no_further_plans};
 
 /// Why a lab does not settle what compares times.
 const REAL_TIMERS: &str = "it compares times to a tenth, and a busy machine's timers are not so exact";
 
-const RETRANSMITS: CheckSpec = CheckSpec::of_packets("tcp/retransmits", timers::retransmits).under_faults();
-const WAITS_LONGER: CheckSpec =
-    CheckSpec::of_packets("tcp/waits-longer", timers::waits_longer).under_faults().not_live(REAL_TIMERS);
-const MEASURES_RTT: CheckSpec =
-    CheckSpec::of_packets("tcp/measures-rtt", timers::measures_rtt).under_faults().not_live(REAL_TIMERS);
+const RETRANSMITS: CheckSpec =
+    CheckSpec::of_packets("tcp/retransmits", retransmission::retransmits).under_faults();
+const WAITS_LONGER: CheckSpec = CheckSpec::of_packets("tcp/waits-longer", retransmission::waits_longer)
+    .under_faults()
+    .not_live(REAL_TIMERS);
+const MEASURES_RTT: CheckSpec = CheckSpec::of_packets("tcp/measures-rtt", retransmission::measures_rtt)
+    .under_faults()
+    .not_live(REAL_TIMERS);
 const FAST_RETRANSMIT: CheckSpec =
     CheckSpec::of_packets("tcp/fast-retransmit", congestion::fast_retransmit).under_faults();
 const INITIAL_WINDOW: CheckSpec = CheckSpec::of_packets("tcp/initial-window", congestion::first_flight);
@@ -64,10 +66,10 @@ pub(super) const PROBE: CheckSpec =
         .under_faults()
         .not_live("it takes a lost window update, a bare acknowledgement, and no plan of a lab names those");
 const LINUX_DIFFERS: &str = "Linux follows other rules here, which the RFCs allow";
-const PUSHES: CheckSpec = CheckSpec::of_packets("tcp/push", economy::pushes);
+const PUSHES: CheckSpec = CheckSpec::of_packets("tcp/push", segment_sizes::pushes);
 const BUFFER: CheckSpec = CheckSpec::of_packets("tcp/window-is-the-buffer", windows::offers_the_buffer);
 
-const SENDS_ONCE: CheckSpec = CheckSpec::of_packets("tcp/sends-once", cost::sends_once)
+const SENDS_ONCE: CheckSpec = CheckSpec::of_packets("tcp/sends-once", retransmission::sends_once)
     .not_live("a kernel that waits for the processor repeats what is only late, as RFC 6298 allows");
 
 /// The studies of recovery, timers and windows.
@@ -204,7 +206,7 @@ static RECOVERY: [Study; 15] = [
         about: "A client writes thirty segments, pauses for six seconds, and writes thirty more.",
         scenario: plain::<Pauses>,
         checks: &[
-            CheckSpec::of_packets("tcp/restarts-after-idle", economy::restarts_after_idle),
+            CheckSpec::of_packets("tcp/restarts-after-idle", segment_sizes::restarts_after_idle),
             FLOW_CONTROL,
             PUSHES,
         ],
@@ -216,7 +218,7 @@ static RECOVERY: [Study; 15] = [
         name: "tcp-short-segments",
         about: "Both sides send to each other, first over a socket that takes only short segments.",
         scenario: plain::<ShortSegments>,
-        checks: &[CheckSpec::of_packets("tcp/segment-size", economy::segment_size), PUSHES],
+        checks: &[CheckSpec::of_packets("tcp/segment-size", segment_sizes::segment_size), PUSHES],
         search: Search::of(1, 32),
         ..STUDY
     },
@@ -225,9 +227,11 @@ static RECOVERY: [Study; 15] = [
         about: "A client writes in small pieces to a server that reads in small pieces, then all at once.",
         scenario: plain::<SmallReads>,
         checks: &[
-            CheckSpec::of_packets("tcp/no-silly-windows", economy::no_silly_offers).not_live(LINUX_DIFFERS),
-            CheckSpec::of_packets("tcp/no-silly-windows", economy::no_silly_segments).not_live(LINUX_DIFFERS),
-            CheckSpec::of_packets("tcp/flow-control", economy::opens_at_once).not_live(LINUX_DIFFERS),
+            CheckSpec::of_packets("tcp/no-silly-windows", segment_sizes::no_silly_offers)
+                .not_live(LINUX_DIFFERS),
+            CheckSpec::of_packets("tcp/no-silly-windows", segment_sizes::no_silly_segments)
+                .not_live(LINUX_DIFFERS),
+            CheckSpec::of_packets("tcp/flow-control", segment_sizes::opens_at_once).not_live(LINUX_DIFFERS),
             FLOW_CONTROL,
             ACKNOWLEDGES,
         ],

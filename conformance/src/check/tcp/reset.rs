@@ -13,8 +13,8 @@ use faultwire_sim::Run;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::calls::{Connection, connections, side};
+use super::programs::{DATA, NOBODY, OTHER, Programs, SIGNAL, accept, connect, listen, read_once, say};
 use super::segments::{Happened, OPENER, View, flows};
-use super::talk::{DATA, NOBODY, OTHER, Programs, SIGNAL, accept, connect, listen, read_once, say};
 use crate::study::Seen;
 
 /// What the server says before it aborts.

@@ -13,8 +13,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::calls::{accepted, passed, side};
 use super::pattern::{difference, pattern};
+use super::programs::{DATA, accept, address_of, calling, listen, patience, read_to_end, serving};
 use super::segments::{OPENER, flows};
-use super::talk::{DATA, accept, address_of, calling, listen, patience, read_to_end, serving};
 use crate::study::Seen;
 
 /// The port that the client connects from.

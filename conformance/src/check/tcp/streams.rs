@@ -6,8 +6,8 @@ use faultwire_sim::{End, Run};
 
 use super::calls::{Connection, Side, connections, passed, side};
 use super::pattern::{Kind, difference, pattern};
+use super::programs::DATA;
 use super::segments::{Flow, Happened, Moment, OPENER, Step, View, flows};
-use super::talk::DATA;
 use crate::study::Seen;
 
 /// The two streams of the connection that a scenario is about: key and length in bytes of what is written.

@@ -7,7 +7,7 @@ use faultwire::fault::FaultPlan;
 use faultwire_sim::testbed::{self, Capability, TestbedRef};
 use faultwire_sim::{End, Run, Scenario};
 
-use super::{life, studies};
+use super::{lifecycle, studies};
 use crate::claim::{Claim, Modality};
 use crate::study::{Seen, Verdict};
 
@@ -152,7 +152,7 @@ fn our_stack_keeps_every_claim() {
 
 #[test]
 fn what_carries_no_streams_says_so() {
-    for study in studies().iter().chain(life::studies()) {
+    for study in studies().iter().chain(lifecycle::studies()) {
         assert!(study.refusal(testbed::RELAY).is_some(), "{}", study.name);
     }
 }

@@ -15,8 +15,8 @@ use faultwire_sim::{Net, Scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::pattern::pattern;
+use super::programs::{DATA, accept, address_of, read_to_end};
 use super::streams::Streams;
-use super::talk::{DATA, accept, address_of, read_to_end};
 
 /// Virtual time after which a run counts as stalled: longer than any plan here makes a transfer take.
 const TIME_MAX: Duration = Duration::from_secs(3_600);

@@ -13,10 +13,10 @@ use faultwire_sim::testbed::{self, Capability, Clock, TestbedRef};
 use faultwire_sim::{Net, Run, Scenario};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::broken_transport::{Bug, Mangled};
 use super::calls::{Side, connections, passed, side};
-use super::mangled::{Bug, Mangled};
 use super::pattern::{difference, pattern};
-use super::talk::{DATA, accept, calling, connect_with, listen};
+use super::programs::{DATA, accept, calling, connect_with, listen};
 use crate::study::Seen;
 
 /// The study's name.

@@ -10,7 +10,7 @@ use faultwire::trace::{Fate, Sending};
 use faultwire_sim::Run;
 
 use super::datagrams::{Got, OnWire, Sent, Talk, carriers, must_have_reached, name, packets};
-use super::transit::duplications;
+use super::delivery::duplications;
 use crate::study::Seen;
 
 /// udp/keeps-boundaries, where every receiver gives a buffer of `ROOM` bytes. It counts the receives at which

@@ -10,9 +10,9 @@ use faultwire::stack::SocketOption;
 use faultwire_sim::testbed::TestbedRef;
 use faultwire_sim::{Scenario, scenario};
 
-use super::crowd::ANSWER;
 use super::datagrams::payload;
 use super::limits::{MAX_V4, MAX_V6};
+use super::many_peers::ANSWER;
 use super::programs::{CLOSED_PORT, Family, PORT, Pace, address, hear, listener, own, set, silent, speaker};
 
 /// Room for any datagram of the studies in which none is cut.

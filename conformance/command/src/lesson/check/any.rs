@@ -108,7 +108,8 @@ fn tried(counts: &Counts) -> String {
         tried.push("the plan that breaks the program you start from".to_owned());
     }
     if counts.trials > 0 {
-        tried.push(format!("{} cases of common mistakes", counts.trials));
+        let cases = if counts.trials == 1 { "case" } else { "cases" };
+        tried.push(format!("{} {cases} of common mistakes", counts.trials));
     }
     tried.push(format!("{} of {} plans of one fault", counts.singles, counts.singles_of));
     tried.push(format!("{} of {} of two", counts.pairs, counts.pairs_of));

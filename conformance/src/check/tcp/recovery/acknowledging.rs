@@ -9,8 +9,8 @@ use faultwire_sim::Run;
 
 use super::{Count, sides};
 use crate::check::tcp::calls::{Side, connections, side};
+use crate::check::tcp::programs::{DATA, OTHER};
 use crate::check::tcp::segments::{Flow, Happened, OPENER, View, Word, flows};
-use crate::check::tcp::talk::{DATA, OTHER};
 use crate::study::{Seen, Verdict};
 
 /// RFC 9293, section 3.8.6.3: less than half a second.

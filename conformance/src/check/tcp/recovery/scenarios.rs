@@ -13,7 +13,7 @@ use faultwire_sim::{Net, Scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::check::tcp::pattern::pattern;
-use crate::check::tcp::talk::{
+use crate::check::tcp::programs::{
     DATA, OTHER, Programs, QUIET, accept, calling, connect, listen, read_to_end, say, serving,
 };
 

@@ -10,8 +10,8 @@ use faultwire_sim::{Settings, testbed};
 
 use self::tape::{CLIENT, FULL, SERVER, Tape};
 use super::scenarios::SMALL_BUFFER;
-use super::{acknowledging, congestion, cost, studies, timers, windows};
-use crate::check::tcp::life;
+use super::{acknowledging, congestion, retransmission, studies, windows};
+use crate::check::tcp::lifecycle;
 use crate::check::tcp::segments::{Flow, OPENER, flows};
 use crate::claim::{Claim, Modality};
 use crate::study::{Check, Seen, Verdict};
@@ -51,10 +51,10 @@ fn another_syn_on_the_same_ports_begins_another_connection() {
 fn what_is_lost_must_be_sent_again_in_time() {
     let mut tape = Tape::connected(2);
     tape.at(10).lost(CLIENT, 1, 100);
-    fine(timers::retransmits, &tape, 100_000, 0);
-    assert!(broken(timers::retransmits, &tape, 200_000));
+    fine(retransmission::retransmits, &tape, 100_000, 0);
+    assert!(broken(retransmission::retransmits, &tape, 200_000));
     tape.at(210).carried(CLIENT, 1, 50).ack(SERVER, 1, 51).carried(CLIENT, 51, 50).ack(SERVER, 1, 101);
-    fine(timers::retransmits, &tape, 200_000, 1);
+    fine(retransmission::retransmits, &tape, 200_000, 1);
 }
 
 #[test]
@@ -62,26 +62,26 @@ fn what_is_not_lost_is_sent_once() {
     let mut tape = Tape::connected(2);
     tape.at(10).carried(CLIENT, 1, 100).carried(CLIENT, 101, 100).ack(SERVER, 1, 201);
     // The SYN, the SYN-ACK and two segments.
-    fine(cost::sends_once, &tape, 1_000, 4);
+    fine(retransmission::sends_once, &tape, 1_000, 4);
     tape.at(20).carried(CLIENT, 101, 100);
-    assert!(broken(cost::sends_once, &tape, 1_000));
+    assert!(broken(retransmission::sends_once, &tape, 1_000));
     let mut tape = Tape::connected(2);
     // Half of it is new.
     tape.at(10).carried(CLIENT, 1, 100).carried(CLIENT, 51, 100);
-    assert!(broken(cost::sends_once, &tape, 1_000));
+    assert!(broken(retransmission::sends_once, &tape, 1_000));
 }
 
 #[test]
 fn what_came_is_sent_again_too_where_its_acknowledgement_is_lost() {
     let mut tape = Tape::connected(2);
     tape.at(10).carried(CLIENT, 1, 100).lost_ack(SERVER, 1, 101);
-    assert!(broken(timers::retransmits, &tape, 200_000));
+    assert!(broken(retransmission::retransmits, &tape, 200_000));
     tape.at(210).carried(CLIENT, 1, 100).ack(SERVER, 1, 101);
-    fine(timers::retransmits, &tape, 200_000, 0);
+    fine(retransmission::retransmits, &tape, 200_000, 0);
     // The acknowledgement of the SYN-ACK is lost, and nothing follows it.
     let mut tape = Tape::new();
     tape.syn(true).answered_in_vain();
-    assert!(broken(timers::retransmits, &tape, 200_000));
+    assert!(broken(retransmission::retransmits, &tape, 200_000));
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn before_anything_was_measured_the_timeout_is_a_second_to_three() {
     for (wait, is_broken) in [(500, true), (1_000, false), (3_000, false), (10_000, true)] {
         let mut tape = Tape::new();
         tape.syn(false).at(wait).syn(true);
-        assert_eq!(broken(timers::measures_rtt, &tape, 20_000), is_broken, "{wait}");
+        assert_eq!(broken(retransmission::measures_rtt, &tape, 20_000), is_broken, "{wait}");
     }
 }
 
@@ -130,14 +130,14 @@ fn each_wait_is_twice_the_last() {
         tape.at(10).lost(CLIENT, 1, 100).at(210).lost(CLIENT, 1, 100).at(210 + second).lost(CLIENT, 1, 100);
         tape
     };
-    fine(timers::waits_longer, &waits(400), 1_000, 1);
-    assert!(broken(timers::waits_longer, &waits(200), 1_000));
-    assert!(broken(timers::waits_longer, &waits(900), 2_000));
+    fine(retransmission::waits_longer, &waits(400), 1_000, 1);
+    assert!(broken(retransmission::waits_longer, &waits(200), 1_000));
+    assert!(broken(retransmission::waits_longer, &waits(900), 2_000));
     // Whatever is heard in between makes it another matter.
     let mut tape = Tape::connected(2);
     tape.at(10).lost(CLIENT, 1, 100).at(210).lost(CLIENT, 1, 100).at(300).ack(SERVER, 1, 1);
     tape.at(310).lost(CLIENT, 1, 100);
-    fine(timers::waits_longer, &tape, 1_000, 0);
+    fine(retransmission::waits_longer, &tape, 1_000, 0);
 }
 
 /// The client's first data is lost, and sent again so much later.
@@ -151,10 +151,10 @@ fn after_a_round_trip_of_100_ms(wait: u64) -> Tape {
 fn the_timeout_follows_the_round_trips() {
     // SRTT + 4 * RTTVAR is 300 ms; the least may be a second.
     for wait in [300, 600, 1_000] {
-        fine(timers::measures_rtt, &after_a_round_trip_of_100_ms(wait), 5_000, 1);
+        fine(retransmission::measures_rtt, &after_a_round_trip_of_100_ms(wait), 5_000, 1);
     }
-    assert!(broken(timers::measures_rtt, &after_a_round_trip_of_100_ms(200), 5_000));
-    assert!(broken(timers::measures_rtt, &after_a_round_trip_of_100_ms(1_500), 5_000));
+    assert!(broken(retransmission::measures_rtt, &after_a_round_trip_of_100_ms(200), 5_000));
+    assert!(broken(retransmission::measures_rtt, &after_a_round_trip_of_100_ms(1_500), 5_000));
 }
 
 #[test]
@@ -165,13 +165,13 @@ fn what_was_sent_twice_measures_nothing() {
         tape.at(410 + wait).carried(CLIENT, 101, 100);
         tape
     };
-    fine(timers::measures_rtt, &second(600), 5_000, 2);
-    assert!(broken(timers::measures_rtt, &second(300), 5_000));
+    fine(retransmission::measures_rtt, &second(600), 5_000, 2);
+    assert!(broken(retransmission::measures_rtt, &second(300), 5_000));
     // The timer may have expired at the moment of the acknowledgement, and before it.
     let mut tie = Tape::connected(100);
     tie.carried(CLIENT, 1, 100).at(400).ack(SERVER, 1, 101).carried(CLIENT, 1, 100);
     tie.lost(CLIENT, 101, 100).at(1_000).carried(CLIENT, 101, 100);
-    assert!(!broken(timers::measures_rtt, &tie, 5_000));
+    assert!(!broken(retransmission::measures_rtt, &tie, 5_000));
 }
 
 /// Six segments, of which the second is lost: the acknowledgement of the first and so many duplicates.
@@ -399,7 +399,7 @@ fn base(scenario: &faultwire_sim::Scenario) -> FaultPlan {
 fn sees(mutant: Mutant, claim: &str) -> bool {
     let mut settings = Settings::default();
     settings.mutant = Some(mutant);
-    studies().iter().chain(life::studies()).any(|study| {
+    studies().iter().chain(lifecycle::studies()).any(|study| {
         let checks: Vec<Check> =
             study.checks.iter().filter(|spec| spec.claim == claim).map(|spec| spec.check).collect();
         if checks.is_empty() {

@@ -8,12 +8,12 @@ use faultwire::trace::{HostId, Note, Trace};
 use faultwire_sim::Run;
 
 use super::acknowledging::{read, written};
+use super::retransmission::LONGEST_WAIT;
 use super::scenarios::{LARGE_BUFFER, SMALL_BUFFER};
-use super::timers::LONGEST_WAIT;
 use super::{Count, sides};
 use crate::check::tcp::calls::connections;
+use crate::check::tcp::programs::{DATA, OTHER};
 use crate::check::tcp::segments::{Flow, Happened, OPENER, Segment, View, flows};
-use crate::check::tcp::talk::{DATA, OTHER};
 use crate::study::Seen;
 
 /// tcp/flow-control: nothing goes beyond the furthest edge that was offered, but for a probe of one octet. It

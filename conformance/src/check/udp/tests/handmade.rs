@@ -11,7 +11,7 @@ use faultwire::trace::{HostId, SocketId, Trace, What};
 use faultwire_sim::End;
 
 use super::super::datagrams::payload;
-use super::super::{content, crowd, limits, refusal, transit};
+use super::super::{connected, content, delivery, limits, many_peers};
 use super::*;
 use crate::study::{Check, Seen};
 
@@ -129,7 +129,7 @@ fn what_no_fault_did_is_no_witness_of_what_the_network_may_do() {
     let swapped = sent.clone().gets(1, 0, &other).gets(1, 0, &data());
     let twice = sent.clone().gets(1, 0, &data()).gets(1, 0, &data());
     let cases: [(Check, Calls); 3] =
-        [(transit::may_lose, sent), (transit::may_reorder, swapped), (transit::may_duplicate, twice)];
+        [(delivery::may_lose, sent), (delivery::may_reorder, swapped), (delivery::may_duplicate, twice)];
     for (check, calls) in cases {
         assert_eq!(check(&calls.clone().run()).verdict, Verdict::Fine);
         shown(check(&calls.under(&[Action::Drop])));
@@ -157,17 +157,17 @@ fn a_connected_socket_hears_its_peer_and_nobody_else() {
     let connected = Calls::bound().call(0, Call::Connect(addr(1)));
     let spared = connected.clone().sends(2, 0, &data());
     // Nothing shows that it came.
-    assert_eq!(refusal::connected_filters(&spared.clone().run()), Seen::NOTHING);
+    assert_eq!(connected::connected_filters(&spared.clone().run()), Seen::NOTHING);
     let (open, other) = (SocketAddr::new(addr(0).ip(), 7_100), payload("stranger", 3, 40));
     let control = |calls: Calls| {
         let got = Call::Recv { from: Some(addr(2)), data: other.clone().into(), full_len: other.len() };
         calls.second(0, Call::Bind(open)).call(2, send(open, &other)).second(0, got)
     };
-    assert_eq!(refusal::connected_filters(&control(spared.clone()).run()), Seen::fine(1));
+    assert_eq!(connected::connected_filters(&control(spared.clone()).run()), Seen::fine(1));
     let too_early = control(connected.clone()).sends(2, 0, &data());
-    assert_eq!(refusal::connected_filters(&too_early.run()), Seen::NOTHING);
-    broken(refusal::connected_filters(&spared.gets(0, 2, &data()).run()), "received from");
-    broken(refusal::connected_filters(&connected.sends(1, 0, &data()).run()), "from the peer");
+    assert_eq!(connected::connected_filters(&too_early.run()), Seen::NOTHING);
+    broken(connected::connected_filters(&spared.gets(0, 2, &data()).run()), "received from");
+    broken(connected::connected_filters(&connected.sends(1, 0, &data()).run()), "from the peer");
 }
 
 #[test]
@@ -175,12 +175,12 @@ fn an_error_of_the_networks_making_is_told_from_a_local_one() {
     let sent = Calls::bound().sends(0, 1, &data());
     let again = || send(addr(1), &data());
     let refused = sent.clone().failed(0, again(), Errno::ECONNREFUSED);
-    broken(refusal::sender_never_knows(&refused.run()), "refused");
+    broken(connected::sender_never_knows(&refused.run()), "refused");
     let too_long = sent.clone().failed(0, again(), Errno::EMSGSIZE);
-    assert_eq!(refusal::sender_never_knows(&too_long.run()), Seen::fine(1));
+    assert_eq!(connected::sender_never_knows(&too_long.run()), Seen::fine(1));
     let nothing = Call::Recv { from: None, data: Bytes::new(), full_len: 0 };
     let told = sent.failed(0, nothing, Errno::ECONNREFUSED);
-    broken(refusal::sender_never_knows(&told.run()), "receive on an unconnected socket");
+    broken(connected::sender_never_knows(&told.run()), "receive on an unconnected socket");
 }
 
 #[test]
@@ -189,21 +189,21 @@ fn a_refusal_counts_once_and_after_a_send_that_succeeded() {
     let again = || Call::Send { to: None, data: data().into() };
     let refused = |calls: Calls| calls.failed(0, again(), Errno::ECONNREFUSED);
     let at_once = refused(connected.clone()).call(0, again());
-    assert_eq!(refusal::refused_when_connected(&at_once.run()).verdict, Verdict::Fine);
+    assert_eq!(connected::refused_when_connected(&at_once.run()).verdict, Verdict::Fine);
     let for_ever = refused(refused(connected.clone().call(0, again())));
-    assert_eq!(refusal::refused_when_connected(&for_ever.run()).verdict, Verdict::Fine);
+    assert_eq!(connected::refused_when_connected(&for_ever.run()).verdict, Verdict::Fine);
     let once = refused(connected.call(0, again())).call(0, again());
-    shown(refusal::refused_when_connected(&once.run()));
+    shown(connected::refused_when_connected(&once.run()));
 }
 
 #[test]
 fn a_handshake_of_the_programs_own_settles_nothing() {
     let agreed = Calls::bound().call(0, Call::Connect(addr(1))).sends(0, 1, &data()).gets(1, 0, &data());
-    assert_eq!(transit::no_connection(&agreed.run()), Seen::NOTHING);
+    assert_eq!(delivery::no_connection(&agreed.run()), Seen::NOTHING);
     let unheard = Calls::bound().sends(0, 1, &data());
-    assert_eq!(transit::no_connection(&unheard.run()).exercised, 0);
+    assert_eq!(delivery::no_connection(&unheard.run()).exercised, 0);
     let failed = Calls::bound().failed(0, send(addr(1), &data()), Errno::ENOTCONN);
-    broken(transit::no_connection(&failed.run()), "the first send");
+    broken(delivery::no_connection(&failed.run()), "the first send");
 }
 
 #[test]
@@ -222,20 +222,20 @@ fn length_and_sender_are_told_right() {
 #[test]
 fn a_broadcast_has_to_be_asked_for() {
     let all = || send(SocketAddr::from(([255; 4], 7_001)), &data());
-    broken(crowd::broadcast_needs_asking(&Calls::bound().call(0, all()).run()), "was taken");
+    broken(many_peers::broadcast_needs_asking(&Calls::bound().call(0, all()).run()), "was taken");
     let unreachable = Calls::bound().failed(0, all(), Errno::ENETUNREACH);
-    broken(crowd::broadcast_needs_asking(&unreachable.run()), "EACCES is due");
+    broken(many_peers::broadcast_needs_asking(&unreachable.run()), "EACCES is due");
     let asked = Calls::bound()
         .failed(0, all(), Errno::EACCES)
         .call(0, Call::Option(SocketOption::Broadcast(true)))
         .call(0, all());
-    broken(crowd::broadcast_needs_asking(&asked.clone().run()), "not received by server");
+    broken(many_peers::broadcast_needs_asking(&asked.clone().run()), "not received by server");
     let heard = asked.gets(1, 0, &data());
-    assert_eq!(crowd::broadcast_needs_asking(&heard.clone().run()), Seen::fine(1));
+    assert_eq!(many_peers::broadcast_needs_asking(&heard.clone().run()), Seen::fine(1));
     let taken_back = heard.clone().call(0, Call::Option(SocketOption::Broadcast(false)));
-    broken(crowd::broadcast_needs_asking(&taken_back.call(0, all()).run()), "was taken");
+    broken(many_peers::broadcast_needs_asking(&taken_back.call(0, all()).run()), "was taken");
     let by_another = heard.second(0, Call::Bind(addr(2))).second(0, all());
-    broken(crowd::broadcast_needs_asking(&by_another.run()), "was taken");
+    broken(many_peers::broadcast_needs_asking(&by_another.run()), "was taken");
 }
 
 #[test]
@@ -246,10 +246,10 @@ fn without_a_way_to_everybody_an_unbound_socket_is_told_so_whether_it_asks_or_no
         .failed(0, all(), Errno::EACCES)
         .second(0, Call::Bind(SocketAddr::from(([0; 4], 9))))
         .second_ended(0, all(), unreachable);
-    broken(crowd::broadcast_needs_asking(&unbound.clone().run()), "EACCES is due");
+    broken(many_peers::broadcast_needs_asking(&unbound.clone().run()), "EACCES is due");
     let asked =
         unbound.second(0, Call::Option(SocketOption::Broadcast(true))).second_ended(0, all(), unreachable);
-    assert_eq!(crowd::broadcast_needs_asking(&asked.run()), Seen::fine(0));
+    assert_eq!(many_peers::broadcast_needs_asking(&asked.run()), Seen::fine(0));
 }
 
 #[test]
@@ -257,9 +257,9 @@ fn who_left_the_group_is_no_member() {
     let group = IpAddr::from([239, 1, 2, 3]);
     let to_group = || send(SocketAddr::new(group, 7_001), &data());
     let joined = Calls::bound().call(1, Call::Option(SocketOption::JoinGroup(group)));
-    broken(crowd::multicast(&joined.clone().call(0, to_group()).run()), "a member of");
+    broken(many_peers::multicast(&joined.clone().call(0, to_group()).run()), "a member of");
     let left = joined.call(1, Call::Option(SocketOption::LeaveGroup(group))).call(0, to_group());
-    broken(crowd::multicast(&left.gets(1, 0, &data()).run()), "no member of");
+    broken(many_peers::multicast(&left.gets(1, 0, &data()).run()), "no member of");
 }
 
 #[test]

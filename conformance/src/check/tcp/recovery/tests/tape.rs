@@ -9,7 +9,7 @@ use faultwire::time::Time;
 use faultwire::trace::{Call, HostId, PacketId, SocketId, Trace, What};
 use faultwire_sim::{End, Run};
 
-use crate::check::tcp::talk::DATA;
+use crate::check::tcp::programs::DATA;
 
 pub(super) const CLIENT: u16 = 0;
 pub(super) const SERVER: u16 = 1;

@@ -20,7 +20,7 @@ use faultwire::stack::{OptionName, SocketOption};
 use faultwire::time::Time;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::talk::DATA;
+use super::programs::DATA;
 
 /// The write that a bug hits.
 const HIT: u32 = 4;

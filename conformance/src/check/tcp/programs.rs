@@ -13,7 +13,7 @@ use faultwire_sim::testbed::{Capability, TestbedRef};
 use faultwire_sim::{Net, Scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::mangled::{Bug, Mangled};
+use super::broken_transport::{Bug, Mangled};
 
 /// The port that a study is about.
 pub(super) const DATA: u16 = 7000;

@@ -4,7 +4,9 @@ use faultwire_sim::Scenario;
 use faultwire_sim::testbed::{Capability, TestbedRef};
 
 use super::transfer::{Bulk, Echo, Long, Overlap, Pause, Short};
-use super::{connecting, lingering, opening, recovery, reuse, silence, strays, streams, talk, transfer};
+use super::{
+    connecting, dead_peer, injected, opening, programs, recovery, reuse, streams, time_wait, transfer,
+};
 use crate::study::{CheckSpec, Search, Study, no_further_plans};
 
 /// The studies.
@@ -154,7 +156,9 @@ const STUDIES: &[Study] = &[
     Study {
         name: "tcp-closed-listener",
         about: "A server closes its listener while a connection waits for accept; the client connects again.",
-        scenario: |testbed: TestbedRef| -> Scenario { talk::scenario::<connecting::ClosedListener>(testbed) },
+        scenario: |testbed: TestbedRef| -> Scenario {
+            programs::scenario::<connecting::ClosedListener>(testbed)
+        },
         checks: &[CheckSpec::of_calls("tcp/listens-and-connects", connecting::closed_listener_refuses)],
         search: Search::FAULT_FREE,
         ..STUDY
@@ -162,16 +166,16 @@ const STUDIES: &[Study] = &[
     Study {
         name: "tcp-unread",
         about: "A server closes a connection without having read what came.",
-        scenario: |testbed: TestbedRef| -> Scenario { talk::scenario::<silence::Unread>(testbed) },
-        checks: &[CheckSpec::of_packets("tcp/acked-is-not-read", silence::acked_is_not_read)],
+        scenario: |testbed: TestbedRef| -> Scenario { programs::scenario::<dead_peer::Unread>(testbed) },
+        checks: &[CheckSpec::of_packets("tcp/acked-is-not-read", dead_peer::acked_is_not_read)],
         search: Search::FAULT_FREE,
         ..STUDY
     },
     Study {
         name: "tcp-silent-reader",
         about: "A server aborts a connection whose client only reads.",
-        scenario: |testbed: TestbedRef| -> Scenario { talk::scenario::<silence::Silent>(testbed) },
-        checks: &[CheckSpec::of_packets("tcp/silence-is-not-noticed", silence::silence_is_not_noticed)
+        scenario: |testbed: TestbedRef| -> Scenario { programs::scenario::<dead_peer::Silent>(testbed) },
+        checks: &[CheckSpec::of_packets("tcp/silence-is-not-noticed", dead_peer::silence_is_not_noticed)
             .under_faults()],
         search: Search::of(1, 0),
         needs: &[Capability::Streams, Capability::Packets, Capability::Seconds],
@@ -180,18 +184,18 @@ const STUDIES: &[Study] = &[
     Study {
         name: "tcp-gives-up",
         about: "A client asks a server that falls silent for good.",
-        scenario: silence::gives_up_scenario,
-        checks: &[CheckSpec::of_packets("tcp/gives-up", silence::gives_up).under_faults()],
+        scenario: dead_peer::gives_up_scenario,
+        checks: &[CheckSpec::of_packets("tcp/gives-up", dead_peer::gives_up).under_faults()],
         search: Search::FAULT_FREE,
-        plans: silence::silences,
+        plans: dead_peer::silences,
         needs: &[Capability::Streams, Capability::Packets, Capability::Seconds],
         ..STUDY
     },
     Study {
         name: "tcp-half-open",
         about: "A client asks a server twice; in between the server crashes and starts again.",
-        scenario: silence::half_open_scenario,
-        checks: &[CheckSpec::of_packets("tcp/half-open", silence::half_open).under_faults()],
+        scenario: dead_peer::half_open_scenario,
+        checks: &[CheckSpec::of_packets("tcp/half-open", dead_peer::half_open).under_faults()],
         search: Search::of(1, 64),
         ..STUDY
     },
@@ -219,25 +223,25 @@ const STUDIES: &[Study] = &[
         name: "tcp-time-wait-length",
         about: "A client closes first, and stays for longer than its TIME-WAIT; the server's FIN comes \
                 again.",
-        scenario: lingering::scenario,
-        checks: &[CheckSpec::of_packets("tcp/time-wait", lingering::answers_late_fins).under_faults()],
+        scenario: time_wait::scenario,
+        checks: &[CheckSpec::of_packets("tcp/time-wait", time_wait::answers_late_fins).under_faults()],
         search: Search::of(1, 0),
-        plans: lingering::late_fins,
+        plans: time_wait::late_fins,
         needs: &[Capability::Streams, Capability::Packets, Capability::Minutes],
         ..STUDY
     },
     Study {
         name: "tcp-strays",
         about: "Questions and answers in turns; a forged reset, SYN or acknowledgement arrives.",
-        scenario: |testbed: TestbedRef| -> Scenario { talk::scenario::<strays::Strays>(testbed) },
+        scenario: |testbed: TestbedRef| -> Scenario { programs::scenario::<injected::Strays>(testbed) },
         checks: &[
-            CheckSpec::of_packets("tcp/reset", strays::only_what_fits).under_faults(),
+            CheckSpec::of_packets("tcp/reset", injected::only_what_fits).under_faults(),
             HANDSHAKE_FIRST,
-            CheckSpec::of_packets("tcp/listens-and-connects", strays::hears_refusals).under_faults(),
-            CheckSpec::of_calls("tcp/every-byte", strays::every_byte_without_a_reset),
+            CheckSpec::of_packets("tcp/listens-and-connects", injected::hears_refusals).under_faults(),
+            CheckSpec::of_calls("tcp/every-byte", injected::every_byte_without_a_reset),
         ],
         search: Search::FAULT_FREE,
-        plans: strays::plans,
+        plans: injected::plans,
         needs: &[Capability::Streams, Capability::Packets, Capability::SequenceNumbers],
         ..STUDY
     },

@@ -14,8 +14,8 @@ use faultwire_sim::testbed::TestbedRef;
 use faultwire_sim::{Net, Run, Scenario};
 use tokio::io::AsyncWriteExt as _;
 
+use super::programs::{DATA, accept, calling, connect, listen, read_to_end, say, serving};
 use super::segments::{Flow, Moment, flows};
-use super::talk::{DATA, accept, calling, connect, listen, read_to_end, say, serving};
 use crate::study::Seen;
 
 /// How long the client's host stays: longer than its TIME-WAIT.

@@ -10,11 +10,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::calls::{connections, passed};
 use super::pattern::{difference, pattern};
-use super::recovery::is_our_stack;
-use super::talk::{
+use super::programs::{
     DATA, OTHER, Programs, QUIET, SIGNAL, accept, connect, connect_with, listen, read_once, read_to_end, say,
     send,
 };
+use super::recovery::is_our_stack;
 use crate::study::Seen;
 
 /// Bytes in one write.

@@ -1,6 +1,6 @@
 //! What is sent again, and after how long.
 
-mod estimate;
+mod rto;
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use faultwire::packet::TcpFlags;
 use faultwire::time::Time;
 use faultwire_sim::Run;
 
-use self::estimate::Estimate;
+use self::rto::Estimate;
 use super::{Count, sides};
 use crate::check::tcp::segments::{Flow, Happened, View, Word, flows};
 use crate::study::Seen;
@@ -246,4 +246,29 @@ fn judge(bounds: Option<(Duration, Duration)>, at: Time, waited: Duration, count
             )
         });
     }
+}
+
+/// tcp/sends-once: in a run without faults no sequence number is sent twice. It counts the segments that take
+/// any.
+pub(super) fn sends_once(run: &Run) -> Seen {
+    let mut count = Count::default();
+    if !run.plan.faults.is_empty() || !run.plan.events.is_empty() {
+        return count.seen();
+    }
+    for (flow, side) in sides(&flows(run)) {
+        let mut sent = i64::MIN;
+        for segment in flow.sent_by(side).filter(|it| it.end() > it.seq) {
+            if segment.seq < sent {
+                count.broken(|| {
+                    format!(
+                        "at {} {} is sent again, which was sent before and not lost",
+                        segment.at, segment.seq
+                    )
+                });
+            }
+            count.exercised += 1;
+            sent = sent.max(segment.end());
+        }
+    }
+    count.seen()
 }

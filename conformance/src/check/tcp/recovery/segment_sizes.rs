@@ -17,8 +17,8 @@ use super::scenarios::{SEGMENT, Transfer};
 use super::{Count, sides};
 use crate::check::tcp::calls::connections;
 use crate::check::tcp::pattern::pattern;
+use crate::check::tcp::programs::{DATA, OTHER, Programs, accept, connect, listen, read_to_end, say};
 use crate::check::tcp::segments::{Flow, Happened, OPENER, View, Word, flows};
-use crate::check::tcp::talk::{DATA, OTHER, Programs, accept, connect, listen, read_to_end, say};
 use crate::study::Seen;
 
 /// A client writes thirty segments, is idle for a while, and writes thirty more.

@@ -14,11 +14,11 @@ use faultwire_sim::{Net, Run, Scenario};
 use tokio::io::AsyncReadExt as _;
 
 use super::calls::{connections, passed, side};
-use super::segments::{OPENER, Segment, flows};
-use super::talk::{
+use super::programs::{
     DATA, NOBODY, Programs, accept, address_of, calling, connect, listen, patience, read_once, read_to_end,
     say, serving,
 };
+use super::segments::{OPENER, Segment, flows};
 use crate::study::Seen;
 
 /// Data that the server's system takes and its program never sees.

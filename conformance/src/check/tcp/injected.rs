@@ -16,9 +16,9 @@ use faultwire_sim::{Run, Scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::pattern::pattern;
+use super::programs::{DATA, Programs, accept, connect, listen, read_to_end, say};
 use super::segments::{Happened, Segment, View, flows};
 use super::streams::{self, Streams};
-use super::talk::{DATA, Programs, accept, connect, listen, read_to_end, say};
 use crate::study::Seen;
 
 /// Questions and answers in turns: a stray finds the connection at rest, and the connection is used after it.
