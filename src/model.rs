@@ -1,6 +1,7 @@
 //! The vocabulary that all of the crate shares: numbers, times, error numbers, the Berkeley calls, packets'
 //! names and events. It depends on nothing else here; the modules that own a topic make its names public.
 
+mod cut;
 pub mod errno;
 mod event;
 mod id;
@@ -9,6 +10,7 @@ mod sockets;
 mod state;
 pub mod time;
 
+pub use cut::Cut;
 pub use errno::Errno;
 pub use event::{Call, DropReason, LossReason, Note, Recorder, TcpNote, What};
 pub use id::{HostId, PacketId, SocketId};

@@ -298,7 +298,7 @@ fn crashes(base: &FaultPlan, trace: &Trace, host: &str) -> Vec<FaultPlan> {
     let packets = trace.sendings().filter_map(|sending| {
         let direction = Direction::new(trace.host_name(sending.from), trace.host_name(sending.to));
         let packet = sending.label?.packet();
-        names.insert((direction.clone(), packet)).then_some(Anchor { direction, packet })
+        names.insert((direction.clone(), packet)).then_some(Anchor::new(direction, packet))
     });
     let plan = |anchor| {
         let crash = PlanEvent::new(EventKind::Crash(host.to_owned()), When::After(anchor));

@@ -64,6 +64,12 @@ pub mod bounds {
     pub const BITS: RangeInclusive<usize> = 2..=8;
     /// The time of an event, in microseconds: up to a day.
     pub const AT_US: RangeInclusive<u64> = 0..=86_400_000_000;
+    /// How much later than its packet an event comes, in microseconds: up to a day.
+    pub const WAIT_US: RangeInclusive<u64> = 1..=86_400_000_000;
+    /// How long an outage lasts, in microseconds: up to a day.
+    pub const FOR_US: RangeInclusive<u64> = 1..=86_400_000_000;
+    /// How many retransmissions are lost in an outage.
+    pub const RETRANSMISSIONS: RangeInclusive<u64> = 1..=1_000;
     /// Bytes of an injected packet.
     pub const PACKET_BYTES_MAX: usize = 65_535;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::model::{Action, Packet};
+use crate::model::{Action, Cut, Packet};
 
 /// A finite list of faults and events on a link: all that will go wrong in a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -250,11 +250,17 @@ impl PlanEvent {
 /// What happens to a host or a link.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EventKind {
-    /// Nothing more goes onto the link between the two hosts (all links, if `None`); what is on it still
-    /// arrives.
-    Partition(Option<[String; 2]>),
+    /// Nothing more goes onto these links; what is on them still arrives.
+    Partition(Cut<String>),
     /// The end of a partition.
-    Heal(Option<[String; 2]>),
+    Heal(Cut<String>),
+    /// A partition that ends by itself.
+    Outage {
+        /// What is cut.
+        cut: Cut<String>,
+        /// How long.
+        lasts: Lasts,
+    },
     /// The host loses power: its programs and its stack are gone; what left it still arrives.
     Crash(String),
     /// The host starts again, with a new stack and new programs.
@@ -268,11 +274,23 @@ pub enum EventKind {
     },
 }
 
+/// How long an outage lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lasts {
+    /// For a time, in microseconds; in a lab and over a relay these are real ones.
+    Us(u64),
+    /// Until that many retransmissions of TCP were lost in it: segments of a kind and of bytes that had been on the
+    /// wire before.
+    Retransmissions(u32),
+}
+
 /// When an event happens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum When {
-    /// Right after a packet was put on the wire (and its own fault was applied).
+    /// Right after a packet was put on the wire (and its own fault was applied), or some time later.
     After(Anchor),
+    /// Right before a packet is put on the wire: a partition takes it too. Its anchor has no `wait_us`.
+    Before(Anchor),
     /// At a time, in microseconds since the run began. Simulation only.
     AtUs(u64),
 }
@@ -280,7 +298,28 @@ pub enum When {
 impl When {
     /// Right after a packet in a direction, such as `["client", "server"]`.
     pub fn after(direction: impl Into<Direction>, packet: Packet) -> Self {
-        When::After(Anchor { direction: direction.into(), packet })
+        When::After(Anchor::new(direction, packet))
+    }
+
+    /// Right before a packet in a direction: a partition takes it too.
+    pub fn before(direction: impl Into<Direction>, packet: Packet) -> Self {
+        When::Before(Anchor::new(direction, packet))
+    }
+
+    /// The packet that it is anchored to.
+    pub fn anchor(&self) -> Option<&Anchor> {
+        match self {
+            When::After(anchor) | When::Before(anchor) => Some(anchor),
+            When::AtUs(_) => None,
+        }
+    }
+
+    /// The packet that it is anchored to, to be changed.
+    pub fn anchor_mut(&mut self) -> Option<&mut Anchor> {
+        match self {
+            When::After(anchor) | When::Before(anchor) => Some(anchor),
+            When::AtUs(_) => None,
+        }
     }
 }
 
@@ -291,4 +330,19 @@ pub struct Anchor {
     pub direction: Direction,
     /// Which packet.
     pub packet: Packet,
+    /// How much later, in microseconds; in a lab and over a relay these are real ones.
+    pub wait_us: u64,
+}
+
+impl Anchor {
+    /// A packet in a direction, without a wait.
+    pub fn new(direction: impl Into<Direction>, packet: Packet) -> Self {
+        Anchor { direction: direction.into(), packet, wait_us: 0 }
+    }
+
+    /// The same, that many microseconds later.
+    #[must_use]
+    pub fn later(self, wait_us: u64) -> Self {
+        Anchor { wait_us, ..self }
+    }
 }

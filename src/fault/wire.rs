@@ -16,7 +16,7 @@ use bytes::Bytes;
 use self::link::{Cuts, Line, Links};
 use self::queue::{Next, Queue, Switch};
 use self::select::{Happening, Prepared, Way};
-use super::{Action, FaultPlan, Label};
+use super::{Action, Cut, FaultPlan, Label, Lasts};
 use crate::model::{HostId, LossReason, PacketId, Recorder, Time, What};
 use crate::packet::Path;
 
@@ -35,8 +35,10 @@ pub struct Wire {
     cuts: Cuts,
     queue: Queue,
     plan: Prepared,
-    /// How many of the plan's timed events have come.
-    timed_done: usize,
+    /// What is still to happen to the wire at a time: an event of the plan, or the end of one.
+    timed: BTreeSet<(Time, Deed)>,
+    /// The outages under way that end with a retransmission: event, what is cut, how many are still to be lost.
+    counting: Vec<(usize, Cut<HostId>, u32)>,
     /// Hosts that lost power and did not start again, as far as the plan's events go.
     down: BTreeSet<HostId>,
     fired: Fired,
@@ -61,6 +63,15 @@ pub enum DueWhat {
     Crash(HostId),
     /// A host starts again.
     Restart(HostId),
+}
+
+/// What happens to the wire at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Deed {
+    /// An event of the plan.
+    Event(usize),
+    /// The end of an outage, which is an event of the plan.
+    End(usize),
 }
 
 /// Whether a host runs.
@@ -166,8 +177,9 @@ impl Wire {
             links: Links::default(),
             cuts: Cuts::default(),
             queue,
+            timed: prepared.timed.iter().map(|&(at, event)| (at, Deed::Event(event))).collect(),
+            counting: Vec::new(),
             plan: prepared,
-            timed_done: 0,
             down: BTreeSet::new(),
             fired: Fired { faults: vec![false; plan.faults.len()], events: vec![false; plan.events.len()] },
         })
@@ -204,7 +216,7 @@ impl Wire {
     ///
     /// Timed events up to `now` happen first. Then the packet is classified and recorded. It is lost where
     /// there is no such host, where it is larger than the MTU, where the link is cut or where the wire is
-    /// full; no fault of the plan hits it then. Else the fault that names it is applied: the first in the
+    /// full; no fault of the plan hits it then. Events that come before it happen first. Else the fault that names it is applied: the first in the
     /// plan's order, if several do; the others do not fire. At last the events that are anchored to it
     /// happen.
     ///
@@ -214,9 +226,14 @@ impl Wire {
     pub fn send(&mut self, now: Time, from: HostId, to: HostId, packet: Bytes, recorder: &mut dyn Recorder) {
         self.pass_time(now, recorder);
         let way = (from, to);
-        let refusal = self.refusal(way, &packet);
         let (between, side) = self.links.between(way);
         let label = between.seen.label(side, &packet);
+        for event in self.plan.before.find(way, &label) {
+            self.happen(now, event, recorder);
+        }
+        let flow = (label.flow > 0).then_some(label.flow);
+        let refusal = self.refusal(way, flow, &packet);
+        let (between, side) = self.links.between(way);
         let departure = between.departure(side, now, &self.line, packet.len());
         if refusal.is_none() {
             between.occupy(side, departure);
@@ -228,6 +245,9 @@ impl Wire {
         if let Some(reason) = refusal {
             recorder.push(now, What::Lost { packet: id, reason });
             self.queue.overtaken(way, due);
+            if reason == LossReason::Partition && label.is_retransmission() {
+                self.count_down(now, way, flow, recorder);
+            }
         } else {
             let effect = self.fault(now, way, &label, id, &packet, recorder);
             let delivery = Delivery { packet: id, copy: 0, to, bytes: packet, altered: false };
@@ -239,7 +259,7 @@ impl Wire {
     /// When something is due next: a delivery, or an event that has a time.
     pub fn next_due(&self) -> Option<Time> {
         let queued = self.queue.next_due();
-        match self.plan.timed.get(self.timed_done) {
+        match self.timed.first() {
             Some(&(at, _)) => Some(queued.map_or(at, |queued| queued.min(at))),
             None => queued,
         }
@@ -320,12 +340,12 @@ impl Wire {
     }
 
     /// Why the link does not take this packet.
-    fn refusal(&self, way: Way, packet: &[u8]) -> Option<LossReason> {
+    fn refusal(&self, way: Way, flow: Option<u32>, packet: &[u8]) -> Option<LossReason> {
         if usize::from(way.0.0.max(way.1.0)) >= self.hosts {
             Some(LossReason::NoSuchHost)
         } else if packet.len() > self.line.mtu {
             Some(LossReason::TooBig)
-        } else if self.cuts.cut(way) {
+        } else if self.cuts.takes(way, flow) {
             Some(LossReason::Partition)
         } else if self.queue.packets() >= PACKETS_MAX {
             Some(LossReason::WireFull)
@@ -385,8 +405,14 @@ impl Wire {
 
     /// Lets the events happen that are anchored to a packet, in the plan's order.
     fn anchored(&mut self, now: Time, way: Way, label: &Label, recorder: &mut dyn Recorder) {
-        for event in self.plan.anchors.find(way, label) {
-            self.happen(now, event, recorder);
+        for event in self.plan.after.find(way, label) {
+            match (self.plan.waits[event], &self.plan.happenings[event]) {
+                (Duration::ZERO, _) => self.happen(now, event, recorder),
+                (wait, &Happening::Switch(switch)) => self.queue.switch(now + wait, switch),
+                (wait, _) => {
+                    self.timed.insert((now + wait, Deed::Event(event)));
+                }
+            }
         }
     }
 
@@ -397,12 +423,15 @@ impl Wire {
 
     /// Lets the timed events happen that are due, up to the time of what comes next.
     fn pass_time_before(&mut self, now: Time, next: fn(&Queue) -> Option<Time>, recorder: &mut dyn Recorder) {
-        while let Some(&(at, event)) = self.plan.timed.get(self.timed_done)
+        while let Some(&(at, deed)) = self.timed.first()
             && at <= now
             && next(&self.queue).is_none_or(|next| at <= next)
         {
-            self.timed_done += 1;
-            self.happen(at, event, recorder);
+            self.timed.pop_first();
+            match deed {
+                Deed::Event(event) => self.happen(at, event, recorder),
+                Deed::End(event) => self.end(at, event, recorder),
+            }
         }
     }
 
@@ -417,18 +446,54 @@ impl Wire {
         changes.then_some(what)
     }
 
+    /// A retransmission was lost to what is cut: what waits for that ends with the last one.
+    fn count_down(&mut self, at: Time, way: Way, flow: Option<u32>, recorder: &mut dyn Recorder) {
+        let mut over = Vec::new();
+        self.counting.retain_mut(|(event, cut, left)| {
+            if cut.takes([&way.0, &way.1], flow) {
+                *left = left.saturating_sub(1);
+            }
+            if *left == 0 {
+                over.push(*event);
+            }
+            *left > 0
+        });
+        for event in over {
+            self.end(at, event, recorder);
+        }
+    }
+
+    /// Ends an outage.
+    fn end(&mut self, at: Time, event: usize, recorder: &mut dyn Recorder) {
+        if let Some(cut) = self.cuts.end(event) {
+            recorder.push(at, What::Healed(cut));
+        }
+    }
+
     /// Lets an event happen.
     fn happen(&mut self, at: Time, event: usize, recorder: &mut dyn Recorder) {
         match self.plan.happenings[event].clone() {
-            Happening::Partition(hosts) => {
-                if self.cuts.set(hosts, true) {
-                    recorder.push(at, What::Partitioned(hosts));
+            Happening::Partition(cut) => {
+                if self.cuts.cut(cut, None) {
+                    recorder.push(at, What::Partitioned(cut));
                     self.fired.events[event] = true;
                 }
             }
-            Happening::Heal(hosts) => {
-                if self.cuts.set(hosts, false) {
-                    recorder.push(at, What::Healed(hosts));
+            Happening::Outage(cut, lasts) => {
+                if self.cuts.cut(cut, Some(event)) {
+                    recorder.push(at, What::Partitioned(cut));
+                    self.fired.events[event] = true;
+                }
+                match lasts {
+                    Lasts::Us(us) => {
+                        self.timed.insert((at + Duration::from_micros(us), Deed::End(event)));
+                    }
+                    Lasts::Retransmissions(left) => self.counting.push((event, cut, left)),
+                }
+            }
+            Happening::Heal(cut) => {
+                if self.cuts.mend(cut) {
+                    recorder.push(at, What::Healed(cut));
                     self.fired.events[event] = true;
                 }
             }
@@ -436,7 +501,7 @@ impl Wire {
             Happening::Inject((from, to), bytes) => {
                 let packet = recorder.next_packet();
                 recorder.push(at, What::Injected { packet, from, to, bytes: bytes.clone() });
-                if let Some(reason) = self.refusal((from, to), &bytes) {
+                if let Some(reason) = self.refusal((from, to), None, &bytes) {
                     recorder.push(at, What::Lost { packet, reason });
                 } else {
                     let delivery = Delivery { packet, copy: 0, to, bytes, altered: false };

@@ -5,7 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::file::bounds;
-use super::{Action, Anchor, Class, Direction, EventKind, Fault, Packet, PlanEvent, Profile, When};
+use super::{
+    Action, Anchor, Class, Cut, Direction, EventKind, Fault, Lasts, Packet, PlanEvent, Profile, When,
+};
 
 /// An unexpected word.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -119,7 +121,26 @@ impl fmt::Display for Packet {
 impl fmt::Display for Anchor {
     /// `client->server datagram 1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.direction, self.packet)
+        write!(f, "{} {}", self.direction, self.packet)?;
+        if self.wait_us > 0 {
+            write!(f, " and {} us", self.wait_us)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Cut<String> {
+    /// `client and server`, `server->client of flow 1`, `all links`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.hosts {
+            Some([from, to]) if self.one_way => write!(f, "{from}->{to}")?,
+            Some([a, b]) => write!(f, "{a} and {b}")?,
+            None => f.write_str("all links")?,
+        }
+        match self.flow {
+            Some(flow) => write!(f, " of flow {flow}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -147,6 +168,7 @@ impl EventKind {
     pub const fn name(&self) -> &'static str {
         match self {
             EventKind::Partition(_) => "partition",
+            EventKind::Outage { .. } => "outage",
             EventKind::Heal(_) => "heal",
             EventKind::Crash(_) => "crash",
             EventKind::Restart(_) => "restart",
@@ -160,8 +182,14 @@ impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
         match self {
-            EventKind::Partition(Some([a, b])) | EventKind::Heal(Some([a, b])) => write!(f, " {a} and {b}"),
-            EventKind::Partition(None) | EventKind::Heal(None) => f.write_str(" all links"),
+            EventKind::Partition(cut) | EventKind::Heal(cut) => write!(f, " {cut}"),
+            EventKind::Outage { cut, lasts: Lasts::Us(us) } => write!(f, " {cut} for {us} us"),
+            EventKind::Outage { cut, lasts: Lasts::Retransmissions(1) } => {
+                write!(f, " {cut} until 1 retransmission is lost")
+            }
+            EventKind::Outage { cut, lasts: Lasts::Retransmissions(count) } => {
+                write!(f, " {cut} until {count} retransmissions are lost")
+            }
             EventKind::Crash(host) | EventKind::Restart(host) => write!(f, " {host}"),
             EventKind::Inject { direction, packet } => write!(f, " {} bytes {direction}", packet.len()),
         }
@@ -173,6 +201,7 @@ impl fmt::Display for PlanEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.when {
             When::After(anchor) => write!(f, "{} after {anchor}", self.kind),
+            When::Before(anchor) => write!(f, "{} before {anchor}", self.kind),
             When::AtUs(at) => write!(f, "{} at {at} us", self.kind),
         }
     }
@@ -222,9 +251,9 @@ mod tests {
             fault(Action::HoldFor(3)),
             fault(Action::CorruptBits(vec![7])),
             fault(Action::CorruptBits(vec![7, 9])),
-            PlanEvent::new(EventKind::Partition(None), When::AtUs(5)).to_string(),
+            PlanEvent::new(EventKind::Partition(Cut::ALL), When::AtUs(5)).to_string(),
             PlanEvent::new(
-                EventKind::Heal(Some(["a".into(), "b".into()])),
+                EventKind::Heal(Cut::between(["a".into(), "b".into()])),
                 When::after(direction, Packet::nth(Class::Any, 1)),
             )
             .to_string(),

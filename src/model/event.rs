@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::{Action, Errno, HostId, Label, PacketId, SocketId, SocketOption, State, Time};
+use super::{Action, Cut, Errno, HostId, Label, PacketId, SocketId, SocketOption, State, Time};
 
 /// Is told what happens in a run, in order.
 pub trait Recorder {
@@ -87,10 +87,10 @@ pub enum What {
         /// What it did.
         note: Note,
     },
-    /// The link between two hosts was cut (all links, if `None`).
-    Partitioned(Option<[HostId; 2]>),
-    /// The link between two hosts was mended (all links, if `None`).
-    Healed(Option<[HostId; 2]>),
+    /// Links were cut.
+    Partitioned(Cut<HostId>),
+    /// Links were mended.
+    Healed(Cut<HostId>),
     /// A host lost power.
     Crashed(HostId),
     /// A host started again.

@@ -105,6 +105,15 @@ impl Label {
         }
     }
 
+    /// Whether it is known to be sent again: data that was on the wire before, or another SYN or FIN of a flow.
+    pub fn is_retransmission(&self) -> bool {
+        match self.class {
+            Class::Data => self.transmission > 1,
+            Class::Syn | Class::Fin => self.flow > 0 && self.nth_in_flow > 1,
+            _ => false,
+        }
+    }
+
     /// Whether a selector names this packet.
     pub fn is(&self, packet: &Packet) -> bool {
         let (nth, transmission) = match (packet.class, packet.flow) {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use tokio::net::UdpSocket;
 
 use super::{Relay, RelayConfig, RelayError};
-use crate::fault::{Anchor, Direction, EventKind, Fault, FaultPlan, Link, LinkNumbers, PlanEvent, When};
+use crate::fault::{Anchor, Cut, Direction, EventKind, Fault, FaultPlan, Link, LinkNumbers, PlanEvent, When};
 use crate::model::{Action, Class, LossReason, Packet, PacketId, What};
 use crate::trace::Fate;
 
@@ -21,7 +21,7 @@ fn plan(faults: impl IntoIterator<Item = (u32, Action)>) -> FaultPlan {
 }
 
 fn event(kind: EventKind, nth: u32) -> PlanEvent {
-    let anchor = Anchor { direction: to_server(), packet: Packet::nth(Class::Datagram, nth) };
+    let anchor = Anchor::new(to_server(), Packet::nth(Class::Datagram, nth));
     PlanEvent::new(kind, When::After(anchor))
 }
 
@@ -155,8 +155,8 @@ async fn partitions_heal_and_packets_appear() {
     let nobody = super::packet::wrap(at, at, b"to nobody").expect("a packet");
     let inject = |packet: Bytes| EventKind::Inject { direction: to_server(), packet };
     let plan = FaultPlan::new().events([
-        event(EventKind::Partition(None), 1),
-        event(EventKind::Heal(None), 2),
+        event(EventKind::Partition(Cut::ALL), 1),
+        event(EventKind::Heal(Cut::ALL), 2),
         event(inject(forged), 3),
         event(inject(nobody), 3),
     ]);
@@ -233,10 +233,10 @@ async fn the_trace_keeps_within_its_memory() {
 async fn what_a_relay_cannot_do_is_refused() {
     let refused =
         |plan: &FaultPlan| Relay::new(plan, RelayConfig::default()).expect_err("refused").to_string();
-    let timed = PlanEvent::new(EventKind::Partition(None), When::AtUs(5));
+    let timed = PlanEvent::new(EventKind::Partition(Cut::ALL), When::AtUs(5));
     let crash = event(EventKind::Crash("server".into()), 1);
     let mut texts = Vec::new();
-    for events in [vec![timed], vec![event(EventKind::Heal(None), 1), crash]] {
+    for events in [vec![timed], vec![event(EventKind::Heal(Cut::ALL), 1), crash]] {
         texts.push(refused(&FaultPlan::new().events(events)));
     }
     let mut stranger = plan([(1, Action::Drop)]);

@@ -11,7 +11,7 @@ use siphasher::sip::SipHasher24;
 use siphasher::sip128::{Hasher128 as _, SipHasher24 as SipHasher128};
 
 use super::{Call, CongestionWindow, Event, HostId, Note, Trace, What, words};
-use crate::model::{Action, Label};
+use crate::model::{Action, Cut, Label};
 
 /// A trace's hash. Displays as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,11 +109,19 @@ impl Encoder {
         self.number(u64::from(host.0));
     }
 
-    fn link(&mut self, link: Option<[HostId; 2]>) {
-        self.optional(link, |encoder, [a, b]| {
+    /// A cut of whole links is written as it was before there were others.
+    fn cut(&mut self, cut: Cut<HostId>) {
+        self.optional(cut.hosts, |encoder, [a, b]| {
             encoder.host(a);
             encoder.host(b);
         });
+        if cut.one_way {
+            self.text("one way");
+        }
+        if let Some(flow) = cut.flow {
+            self.text("flow");
+            self.number(u64::from(flow));
+        }
     }
 
     fn label(&mut self, label: &Label) {
@@ -210,13 +218,13 @@ impl Encoder {
                 self.host(*host);
                 self.note(*note);
             }
-            What::Partitioned(link) => {
+            What::Partitioned(cut) => {
                 self.text("partitioned");
-                self.link(*link);
+                self.cut(*cut);
             }
-            What::Healed(link) => {
+            What::Healed(cut) => {
                 self.text("healed");
-                self.link(*link);
+                self.cut(*cut);
             }
             What::Crashed(host) => {
                 self.text("crashed");

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use super::{Call, Event, HostId, PacketId, Sending, Trace, What, hash, words};
-use crate::model::{Action, Time};
+use crate::model::{Action, Cut, Time};
 use crate::packet::{PacketView, Transport};
 
 /// Data up to this length is shown; longer data by length and hash.
@@ -79,12 +79,33 @@ impl Trace {
         }
     }
 
-    fn line(&self, event: &Event, packet_name: &dyn Fn(PacketId) -> String) -> String {
-        let host = |id: &HostId| self.host_name(*id);
-        let pair = |pair: &Option<[HostId; 2]>| match pair {
-            Some([a, b]) => format!("{} and {}", host(a), host(b)),
+    /// `client and server`, `client->server of flow 1`, `all`.
+    fn links(&self, cut: &Cut<HostId>) -> String {
+        let mut links = match cut.hosts {
+            Some([from, to]) if cut.one_way => format!("{}->{}", self.host_name(from), self.host_name(to)),
+            Some([a, b]) => format!("{} and {}", self.host_name(a), self.host_name(b)),
             None => "all".to_owned(),
         };
+        if let Some(flow) = cut.flow {
+            let _ = write!(links, " of flow {flow}");
+        }
+        links
+    }
+
+    /// `link cut`, `client->server cut`, `flow 1 of the link mended`.
+    pub(super) fn cut_words(&self, cut: &Cut<HostId>, done: &str) -> String {
+        let link = match cut.hosts {
+            Some([from, to]) if cut.one_way => format!("{}->{}", self.host_name(from), self.host_name(to)),
+            _ => "link".to_owned(),
+        };
+        match cut.flow {
+            Some(flow) => format!("{link} {done} for flow {flow}"),
+            None => format!("{link} {done}"),
+        }
+    }
+
+    fn line(&self, event: &Event, packet_name: &dyn Fn(PacketId) -> String) -> String {
+        let host = |id: &HostId| self.host_name(*id);
         match &event.what {
             What::Fault { packet, fault, action } => {
                 format!("{} fault {fault}: {}", packet_name(*packet), effect(action))
@@ -110,8 +131,8 @@ impl Trace {
                 line
             }
             What::Note { host: whose, note } => format!("{} stack {}", host(whose), words::note(*note)),
-            What::Partitioned(links) => format!("partition {}", pair(links)),
-            What::Healed(links) => format!("heal {}", pair(links)),
+            What::Partitioned(cut) => format!("partition {}", self.links(cut)),
+            What::Healed(cut) => format!("heal {}", self.links(cut)),
             What::Crashed(whose) => format!("{} crashes", host(whose)),
             What::Restarted(whose) => format!("{} restarts", host(whose)),
             What::Sent { .. } | What::Injected { .. } => event

@@ -1,7 +1,7 @@
 //! A lesson for programs of any language: two commands, which are judged by what they read and print, and by
 //! what goes over the network between them.
 
-use faultwire::fault::{EventKind, FaultPlan, PlanError};
+use faultwire::fault::{Cut, EventKind, FaultPlan, PlanError};
 use faultwire::time::Time;
 use faultwire::trace::Trace;
 
@@ -105,7 +105,7 @@ impl Spoken {
         let mut plan = lesson.recorded()?;
         for event in &mut plan.events {
             if matches!(event.kind, EventKind::Crash(_)) {
-                event.kind = EventKind::Partition(None);
+                event.kind = EventKind::Partition(Cut::ALL);
             }
         }
         Ok(plan)
@@ -158,10 +158,10 @@ mod tests {
         let lesson = Lesson::named("s4").unwrap();
         let spoken = Spoken::of(lesson).unwrap();
         let plan = spoken.plan(lesson).unwrap();
-        assert!(matches!(plan.events[0].kind, EventKind::Partition(None)));
+        assert!(matches!(plan.events[0].kind, EventKind::Partition(Cut::ALL)));
         let (told, answered) = (printed(&[], Some("exit code 1")), printed(&[b"the answer"], None));
         let (mut cut, whole) = (Trace::new(["client", "server"]), Trace::new(["client", "server"]));
-        cut.push(Time::ZERO, What::Partitioned(None));
+        cut.push(Time::ZERO, What::Partitioned(Cut::ALL));
         let check = |client, trace| {
             let server = &printed(&[], None);
             spoken.check(&Printed { client, server, done: Time::ZERO, trace })

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use faultwire::fault::{
-    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, LinkNumbers, Packet, PlanEvent, When,
+    Action, Anchor, Class, Cut, Direction, EventKind, Fault, FaultPlan, LinkNumbers, Packet, PlanEvent, When,
 };
 
 use super::{Dialogue, Exchange, Lesson, Task};
@@ -272,8 +272,8 @@ fn sign_lost_often() -> Trial {
 
 fn cut_after_a_sign() -> Trial {
     let [from, to] = DOWN;
-    let after = Anchor { direction: Direction::new(from, to), packet: Packet::nth(Class::Data, 1) };
-    let cut = PlanEvent::new(EventKind::Partition(None), When::After(after));
+    let after = Anchor::new(Direction::new(from, to), Packet::nth(Class::Data, 1));
+    let cut = PlanEvent::new(EventKind::Partition(Cut::ALL), When::After(after));
     own("the server loses power when it has sent something", FaultPlan::new().events([cut]))
 }
 

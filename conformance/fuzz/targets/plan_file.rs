@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use faultwire::fault::{Direction, EventKind, FaultPlan, When};
+use faultwire::fault::{Direction, EventKind, FaultPlan};
 
 use super::forge::Choice;
 use super::wire::carry;
@@ -27,12 +27,15 @@ fn hosts(plan: &FaultPlan) -> Vec<String> {
     let mut way = |Direction { from, to }: &Direction| names.extend([from.clone(), to.clone()]);
     plan.faults.iter().for_each(|fault| way(&fault.direction));
     for event in &plan.events {
-        if let When::After(anchor) = &event.when {
+        if let Some(anchor) = event.when.anchor() {
             way(&anchor.direction);
         }
         match &event.kind {
-            EventKind::Partition(Some([a, b])) | EventKind::Heal(Some([a, b])) => way(&Direction::new(a, b)),
-            EventKind::Partition(None) | EventKind::Heal(None) => {}
+            EventKind::Partition(cut) | EventKind::Heal(cut) | EventKind::Outage { cut, .. } => {
+                if let Some([a, b]) = &cut.hosts {
+                    way(&Direction::new(a, b));
+                }
+            }
             EventKind::Crash(host) | EventKind::Restart(host) => way(&Direction::new(host, host)),
             EventKind::Inject { direction, .. } => way(direction),
         }

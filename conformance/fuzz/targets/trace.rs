@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use faultwire::Errno;
-use faultwire::fault::{Class, Label};
+use faultwire::fault::{Class, Cut, Label};
 use faultwire::stack::SocketOption;
 use faultwire::tcp::State;
 use faultwire::time::Time;
@@ -79,8 +79,9 @@ fn call(choice: &mut Choice<'_>) -> Call {
 fn what(choice: &mut Choice<'_>, hosts: usize) -> What {
     let (one, other) = (host(choice, hosts), host(choice, hosts));
     let id = PacketId(choice.among(&[0, 1, 2, 3, 10, u32::MAX]));
-    let link = choice.is().then_some([one, other]);
     let nth = choice.among(&[0, 1, u32::MAX]);
+    let ends = choice.is().then_some([one, other]);
+    let cut = Cut { hosts: ends, one_way: choice.is(), flow: choice.is().then_some(nth) };
     match choice.below(13) {
         0 | 1 => {
             let class = choice.among(&[Class::Syn, Class::Data, Class::Ack, Class::Datagram, Class::Any]);
@@ -116,8 +117,8 @@ fn what(choice: &mut Choice<'_>, hosts: usize) -> What {
             ]);
             What::Note { host: one, note }
         }
-        9 => What::Partitioned(link),
-        10 => What::Healed(link),
+        9 => What::Partitioned(cut),
+        10 => What::Healed(cut),
         11 => What::Crashed(one),
         _ => What::Restarted(one),
     }

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use faultwire::fault::{
-    Action, Class, Direction, EventKind, Fault, FaultPlan, Link, LinkNumbers, Packet, PlanEvent, When, Wire,
+    Action, Anchor, Class, Cut, Direction, EventKind, Fault, FaultPlan, Lasts, Link, LinkNumbers, Packet,
+    PlanEvent, When, Wire,
 };
 use faultwire::time::Time;
 use faultwire::trace::{HostId, Trace, What};
@@ -63,10 +64,20 @@ fn plan(choice: &mut Choice<'_>, hosts: &[String]) -> FaultPlan {
     }
     for _ in 0..choice.below(5) {
         let way = direction(choice, hosts);
-        let link = choice.is().then(|| [way.from.clone(), way.to.clone()]);
-        let kind = match choice.below(5) {
-            0 => EventKind::Partition(link),
-            1 => EventKind::Heal(link),
+        let cut = Cut {
+            hosts: choice.is().then(|| [way.from.clone(), way.to.clone()]),
+            one_way: choice.is(),
+            flow: choice.is().then(|| choice.below(3) as u32),
+        };
+        let lasts = if choice.is() {
+            Lasts::Us(choice.among(&[0, 1, 700, u64::MAX]))
+        } else {
+            Lasts::Retransmissions(choice.below(3) as u32)
+        };
+        let kind = match choice.below(6) {
+            0 => EventKind::Partition(cut),
+            1 => EventKind::Heal(cut),
+            5 => EventKind::Outage { cut, lasts },
             2 => EventKind::Crash(way.from.clone()),
             3 => EventKind::Restart(way.from.clone()),
             _ => EventKind::Inject { direction: way.clone(), packet: packet(choice) },
@@ -74,7 +85,12 @@ fn plan(choice: &mut Choice<'_>, hosts: &[String]) -> FaultPlan {
         let when = if choice.is() {
             When::AtUs(choice.among(&[0, 700, 5_000, u64::MAX]))
         } else {
-            When::after(way, selector(choice))
+            let anchor = Anchor::new(way, selector(choice));
+            match choice.below(3) {
+                0 => When::Before(anchor),
+                1 => When::After(anchor),
+                _ => When::After(anchor.later(choice.among(&[1, 700, u64::MAX]))),
+            }
         };
         plan.events.push(PlanEvent { kind, when });
     }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use faultwire::fault::FaultPlan;
+use faultwire::fault::{Cut, FaultPlan};
 use faultwire::trace::{HostId, Trace, What};
 
 use crate::run::Run;
@@ -17,10 +17,8 @@ use crate::search::{ShrinkLimits, Shrunk, is_minimal_from, shrink_from};
 /// What was cut off when a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Outage {
-    /// All links.
-    Links,
-    /// The link between two hosts.
-    Link([HostId; 2]),
+    /// Links.
+    Links(Cut<HostId>),
     /// A host without power.
     Host(HostId),
 }
@@ -112,10 +110,10 @@ fn outages(trace: &Trace) -> BTreeSet<Outage> {
     let mut left = BTreeSet::new();
     for event in trace.events() {
         match event.what {
-            What::Partitioned(None) => drop(left.insert(Outage::Links)),
-            What::Partitioned(Some(pair)) => drop(left.insert(Outage::Link(pair))),
-            What::Healed(None) => left.retain(|outage| matches!(outage, Outage::Host(_))),
-            What::Healed(Some(pair)) => drop(left.remove(&Outage::Link(pair))),
+            What::Partitioned(cut) => drop(left.insert(Outage::Links(cut))),
+            What::Healed(mended) => {
+                left.retain(|outage| !matches!(outage, Outage::Links(cut) if mended.covers(cut)));
+            }
             What::Crashed(host) => drop(left.insert(Outage::Host(host))),
             What::Restarted(host) => drop(left.remove(&Outage::Host(host))),
             _ => {}
@@ -126,7 +124,7 @@ fn outages(trace: &Trace) -> BTreeSet<Outage> {
 
 #[cfg(test)]
 mod tests {
-    use faultwire::fault::{Action, Class, Direction, EventKind, Fault, Packet, PlanEvent, When};
+    use faultwire::fault::{Action, Class, Cut, Direction, EventKind, Fault, Packet, PlanEvent, When};
     use faultwire::network::{Datagram as _, Network as _};
 
     use super::*;
@@ -182,8 +180,10 @@ mod tests {
     #[test]
     fn what_every_plan_of_a_scenario_has_is_in_the_smallest_too() {
         // Cut from before the first question to the third, which is lost, in every run.
-        let events =
-            vec![event(EventKind::Partition(None), When::AtUs(0)), event(EventKind::Heal(None), after(2))];
+        let events = vec![
+            event(EventKind::Partition(Cut::ALL), When::AtUs(0)),
+            event(EventKind::Heal(Cut::ALL), after(2)),
+        ];
         let base = FaultPlan::new().events(events).faults(drops(&[3]));
         let scenario = asking(5).base_plan(base.clone());
         assert!(scenario.run(&base).end.is_finished(), "the fourth question is answered");
@@ -204,8 +204,10 @@ mod tests {
         // outage.
         let ends = [When::AtUs(150_000), after(2)];
         for end in ends {
-            let events =
-                vec![event(EventKind::Partition(None), after(1)), event(EventKind::Heal(None), end.clone())];
+            let events = vec![
+                event(EventKind::Partition(Cut::ALL), after(1)),
+                event(EventKind::Heal(Cut::ALL), end.clone()),
+            ];
             let found = FaultPlan::new().events(events).faults(drops(&[1, 3, 4]));
             let scenario = asking(4);
             assert!(fails(&scenario.run(&found)), "{end:?}");
@@ -218,7 +220,7 @@ mod tests {
             assert!(outages(&scenario.run(&smallest.plan).trace).is_empty(), "{:?}", smallest.plan);
         }
         // One that lasts may go on to.
-        let events = vec![event(EventKind::Partition(None), after(2))];
+        let events = vec![event(EventKind::Partition(Cut::ALL), after(2))];
         let lasts = FaultPlan::new().events(events).faults(drops(&[1, 2]));
         let smallest = asking(4).shrink(&lasts, &mut fails).plan;
         assert_eq!(smallest.events.len(), 1, "{smallest:?}");

@@ -54,7 +54,7 @@ impl FaultKind {
     /// The kind of an event; none for the end of an outage.
     pub fn of_event(event: &EventKind) -> Option<FaultKind> {
         match event {
-            EventKind::Partition(_) => Some(FaultKind::Outage),
+            EventKind::Partition(_) | EventKind::Outage { .. } => Some(FaultKind::Outage),
             EventKind::Heal(_) => None,
             EventKind::Crash(_) => Some(FaultKind::Crash),
             EventKind::Restart(_) => Some(FaultKind::Restart),
@@ -112,7 +112,7 @@ impl FaultKinds {
 
 #[cfg(test)]
 mod tests {
-    use faultwire::fault::{Class, Fault, Packet, PlanEvent, When};
+    use faultwire::fault::{Class, Cut, Fault, Packet, PlanEvent, When};
 
     use super::*;
 
@@ -125,7 +125,7 @@ mod tests {
             .events([event(EventKind::Crash("server".to_owned()))]);
         let mut plan = base.clone();
         plan.faults.push(fault(2, Action::HoldFor(1)));
-        plan.events.extend([event(EventKind::Partition(None)), event(EventKind::Heal(None))]);
+        plan.events.extend([event(EventKind::Partition(Cut::ALL)), event(EventKind::Heal(Cut::ALL))]);
         let mut kinds = FaultKinds::default();
         assert_eq!(kinds.missing().collect::<Vec<_>>(), FaultKind::ALL);
         kinds.add(&plan, &base);

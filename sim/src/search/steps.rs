@@ -2,7 +2,7 @@
 
 use std::ops::{Range, RangeInclusive};
 
-use faultwire::fault::{Action, Direction, EventKind, Fault, FaultPlan, Link, Packet, When, bounds};
+use faultwire::fault::{Action, Direction, EventKind, Fault, FaultPlan, Lasts, Link, Packet, When, bounds};
 
 /// The next step down that is not below `floor`, in units of `tick`; none where `number` is at
 /// the end.
@@ -40,8 +40,10 @@ pub(crate) enum Place {
     Fault(usize, Field),
     /// In the packet that an event is anchored to.
     Anchor(usize, Field),
-    /// The time of an event.
+    /// The time of an event, or how much later than its packet it comes.
     At(usize),
+    /// How long an outage lasts.
+    Lasts(usize),
 }
 
 /// A number in the name of a packet.
@@ -77,11 +79,15 @@ impl Place {
             }
         }
         for (index, event) in plan.events.iter().enumerate() {
-            match &event.when {
-                When::After(anchor) => {
+            match event.when.anchor() {
+                Some(anchor) => {
                     places.extend(fields(&anchor.packet).map(|field| Place::Anchor(index, field)));
+                    places.extend((anchor.wait_us > 0).then_some(Place::At(index)));
                 }
-                When::AtUs(_) => places.push(Place::At(index)),
+                None => places.push(Place::At(index)),
+            }
+            if let EventKind::Outage { .. } = event.kind {
+                places.push(Place::Lasts(index));
             }
         }
         places
@@ -99,10 +105,7 @@ impl Place {
         };
         match self {
             Place::Fault(index, field) => packet(&plan.faults.get(index)?.packet, field),
-            Place::Anchor(index, field) => match &plan.events.get(index)?.when {
-                When::After(anchor) => packet(&anchor.packet, field),
-                When::AtUs(_) => None,
-            },
+            Place::Anchor(index, field) => packet(&plan.events.get(index)?.when.anchor()?.packet, field),
             Place::Action(index) => match &plan.faults.get(index)?.action {
                 Action::DelayUs(delay) => Some(Number::time(*delay, bounds::DELAY_US)),
                 Action::HoldFor(hold) => Some(Number::new(*hold, bounds::HOLD_FOR)),
@@ -114,7 +117,16 @@ impl Place {
             },
             Place::At(index) => match &plan.events.get(index)?.when {
                 When::AtUs(at) => Some(Number::time(*at, bounds::AT_US)),
-                When::After(_) => None,
+                // Without a wait it comes right after its packet.
+                When::After(anchor) => Some(Number::time(anchor.wait_us, 0..=*bounds::WAIT_US.end())),
+                When::Before(_) => None,
+            },
+            Place::Lasts(index) => match &plan.events.get(index)?.kind {
+                EventKind::Outage { lasts: Lasts::Us(us), .. } => Some(Number::time(*us, bounds::FOR_US)),
+                EventKind::Outage { lasts: Lasts::Retransmissions(count), .. } => {
+                    Some(Number::new(*count, bounds::RETRANSMISSIONS))
+                }
+                _ => None,
             },
         }
     }
@@ -134,10 +146,9 @@ impl Place {
         };
         match self {
             Place::Fault(index, field) => packet(&mut plan.faults.get_mut(index)?.packet, field)?,
-            Place::Anchor(index, field) => match &mut plan.events.get_mut(index)?.when {
-                When::After(anchor) => packet(&mut anchor.packet, field)?,
-                When::AtUs(_) => return None,
-            },
+            Place::Anchor(index, field) => {
+                packet(&mut plan.events.get_mut(index)?.when.anchor_mut()?.packet, field)?;
+            }
             Place::Action(index) => match &mut plan.faults.get_mut(index)?.action {
                 Action::DelayUs(delay) => *delay = number,
                 Action::HoldFor(hold) => *hold = small?,
@@ -147,7 +158,16 @@ impl Place {
                 Action::CorruptBits(bits) if !bits.contains(&small?) => *bits.get_mut(bit)? = small?,
                 _ => return None,
             },
-            Place::At(index) => plan.events.get_mut(index)?.when = When::AtUs(number),
+            Place::At(index) => match &mut plan.events.get_mut(index)?.when {
+                When::AtUs(at) => *at = number,
+                When::After(anchor) => anchor.wait_us = number,
+                When::Before(_) => return None,
+            },
+            Place::Lasts(index) => match &mut plan.events.get_mut(index)?.kind {
+                EventKind::Outage { lasts: Lasts::Us(us), .. } => *us = number,
+                EventKind::Outage { lasts: Lasts::Retransmissions(count), .. } => *count = small?,
+                _ => return None,
+            },
         }
         names_no_packet_twice(&plan.faults).then_some(plan)
     }
@@ -235,11 +255,8 @@ fn without_word(plan: &FaultPlan, place: Place) -> Option<FaultPlan> {
     let mut less = plan.clone();
     let (packet, field) = match place {
         Place::Fault(index, field) => (&mut less.faults.get_mut(index)?.packet, field),
-        Place::Anchor(index, field) => match &mut less.events.get_mut(index)?.when {
-            When::After(anchor) => (&mut anchor.packet, field),
-            When::AtUs(_) => return None,
-        },
-        Place::Action(_) | Place::Bit(..) | Place::At(_) => return None,
+        Place::Anchor(index, field) => (&mut less.events.get_mut(index)?.when.anchor_mut()?.packet, field),
+        Place::Action(_) | Place::Bit(..) | Place::At(_) | Place::Lasts(_) => return None,
     };
     match field {
         Field::Flow => packet.flow.take()?,
@@ -272,7 +289,7 @@ pub(crate) fn recounted(plan: &FaultPlan) -> impl Iterator<Item = FaultPlan> {
             recount(&fault.direction, &mut fault.packet);
         }
         for event in &mut less.events {
-            if let When::After(anchor) = &mut event.when {
+            if let Some(anchor) = event.when.anchor_mut() {
                 recount(&anchor.direction, &mut anchor.packet);
             }
         }

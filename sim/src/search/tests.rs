@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use faultwire::fault::{Action, Class, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
+use faultwire::fault::{Action, Class, Cut, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
 use faultwire::trace::What;
 
 use self::toy::{Bug, TIMEOUT};
@@ -230,9 +230,10 @@ fn a_base_plan_is_in_every_run_and_what_it_cuts_is_left_alone() {
     let after = |nth| When::after(["client", "server"], Packet::nth(Class::Datagram, nth));
     let event = |kind, when| PlanEvent { kind, when };
     // The second packet is sent into the cut, and so is the third, whose loss mends it.
-    let base = FaultPlan::new()
-        .faults([there(1, Action::Duplicate)])
-        .events([event(EventKind::Partition(None), after(1)), event(EventKind::Heal(None), after(3))]);
+    let base = FaultPlan::new().faults([there(1, Action::Duplicate)]).events([
+        event(EventKind::Partition(Cut::ALL), after(1)),
+        event(EventKind::Heal(Cut::ALL), after(3)),
+    ]);
     let grid = grid();
     let (plans, tried) = swept(&sweep(&base, &grid, 2), 2);
     assert_eq!(tried.not_applied, 0);

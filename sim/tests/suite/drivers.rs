@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use faultwire::fault::{Action, Class, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
+use faultwire::fault::{Action, Class, Cut, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire_sim::search::{PlanSpace, RandomSearch};
 use faultwire_sim::testbed::{self, Capabilities, Capability, Clock, Subject, Testbed};
@@ -56,7 +56,7 @@ fn plans() -> Vec<FaultPlan> {
     };
     let crash =
         events([(EventKind::Crash("server".into()), 4_000), (EventKind::Restart("server".into()), 650_000)]);
-    let cut = events([(EventKind::Partition(None), 3_000), (EventKind::Heal(None), 450_000)]);
+    let cut = events([(EventKind::Partition(Cut::ALL), 3_000), (EventKind::Heal(Cut::ALL), 450_000)]);
     // The second request leaves 200 ms after the first, and arrives as the host starts, or just after that.
     let down = |until| {
         events([(EventKind::Crash("server".into()), 1_000), (EventKind::Restart("server".into()), until)])
@@ -128,8 +128,8 @@ fn the_relay_applies_a_plan_to_real_datagrams() {
 #[test]
 fn programs_start_before_anything_happens() {
     let events = vec![
-        PlanEvent::new(EventKind::Partition(None), When::AtUs(100)),
-        PlanEvent::new(EventKind::Heal(None), When::AtUs(300_000)),
+        PlanEvent::new(EventKind::Partition(Cut::ALL), When::AtUs(100)),
+        PlanEvent::new(EventKind::Heal(Cut::ALL), When::AtUs(300_000)),
     ];
     let run = echo().run(&FaultPlan::new().events(events));
     assert!(run.end.is_finished() && run.fired.all());

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use toml::de::{DeTable, DeValue};
 
 use super::super::{
-    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, LabPair, Link, LinkNumbers, Packet,
-    PlanEvent, Profile, When,
+    Action, Anchor, Class, Cut, Direction, EventKind, Fault, FaultPlan, LabPair, Lasts, Link, LinkNumbers,
+    Packet, PlanEvent, Profile, When,
 };
 use super::bounds;
 use super::section::{Section, Value, Wrong, describe, number, number32, text, unexpected, word};
@@ -295,25 +295,76 @@ fn bits(value: &Value<'_>) -> Result<Vec<u32>, Wrong> {
 fn event(value: &Value<'_>) -> Result<PlanEvent, Wrong> {
     let section = Section::new(value, "a table headed `[[event]]`")?;
     let kind = section.need("kind", "what happens, such as `kind = \"partition\"`")?;
-    let kind = match word(kind, &["partition", "heal", "crash", "restart", "inject"])? {
+    let kind = match word(kind, &["partition", "outage", "heal", "crash", "restart", "inject"])? {
         "crash" => EventKind::Crash(the_host(&section)?),
         "restart" => EventKind::Restart(the_host(&section)?),
         "inject" => {
-            section.only(&["kind", "direction", "bytes", "after", "at_us"])?;
+            section.only(&["kind", "direction", "bytes", "after", "before", "at_us"])?;
             EventKind::Inject { direction: direction(&section)?, packet: injected(&section)? }
         }
+        "outage" => {
+            const KEYS: [&str; 9] = [
+                "kind",
+                "hosts",
+                "direction",
+                "flow",
+                "for_us",
+                "retransmissions",
+                "after",
+                "before",
+                "at_us",
+            ];
+            section.only(&KEYS)?;
+            EventKind::Outage { cut: cut(&section)?, lasts: lasts(&section)? }
+        }
         kind => {
-            section.only(&["kind", "hosts", "after", "at_us"])?;
-            let hosts = section.get("hosts").map(two_hosts).transpose()?;
-            if kind == "heal" { EventKind::Heal(hosts) } else { EventKind::Partition(hosts) }
+            section.only(&["kind", "hosts", "direction", "flow", "after", "before", "at_us"])?;
+            let cut = cut(&section)?;
+            if kind == "heal" { EventKind::Heal(cut) } else { EventKind::Partition(cut) }
         }
     };
     Ok(PlanEvent { kind, when: when(&section)? })
 }
 
 fn the_host(section: &Section<'_, '_>) -> Result<String, Wrong> {
-    section.only(&["kind", "host", "after", "at_us"])?;
+    section.only(&["kind", "host", "after", "before", "at_us"])?;
     host(section.need("host", "whom it happens to, such as `host = \"server\"`")?)
+}
+
+/// What is cut or mended.
+fn cut(section: &Section<'_, '_>) -> Result<Cut<String>, Wrong> {
+    let cut = match (section.get("hosts"), section.get("direction")) {
+        (Some(hosts), None) => Cut::between(two_hosts(hosts)?),
+        (None, Some(_)) => {
+            let Direction { from, to } = direction(section)?;
+            Cut::one_way([from, to])
+        }
+        (Some(_), Some(second)) => {
+            let found = "both `hosts` and `direction`";
+            return Err(Wrong::new(second.span(), found, "one of them: a link, or one way over it"));
+        }
+        (None, None) => Cut::ALL,
+    };
+    Ok(match section.get("flow") {
+        Some(flow) => cut.flow(number32(flow, bounds::FLOW)?),
+        None => cut,
+    })
+}
+
+fn lasts(section: &Section<'_, '_>) -> Result<Lasts, Wrong> {
+    match (section.get("for_us"), section.get("retransmissions")) {
+        (Some(us), None) => number(us, bounds::FOR_US).map(Lasts::Us),
+        (None, Some(count)) => number32(count, bounds::RETRANSMISSIONS).map(Lasts::Retransmissions),
+        (Some(_), Some(second)) => {
+            let found = "both `for_us` and `retransmissions`";
+            Err(Wrong::new(second.span(), found, "one of them: how long it lasts"))
+        }
+        (None, None) => {
+            let wrong =
+                section.missing("`for_us` and no `retransmissions`", "one of them: how long it lasts");
+            Err(wrong.hint("what never ends by itself is `kind = \"partition\"`"))
+        }
+    }
 }
 
 fn two_hosts(value: &Value<'_>) -> Result<[String; 2], Wrong> {
@@ -373,14 +424,25 @@ fn injected(section: &Section<'_, '_>) -> Result<Bytes, Wrong> {
 
 fn when(section: &Section<'_, '_>) -> Result<When, Wrong> {
     const AFTER: &str = "a table such as `{ direction = \"client->server\", class = \"datagram\", nth = 1 }`";
-    match (section.get("after"), section.get("at_us")) {
-        (Some(value), None) => {
+    const ONE: &str = "one of `after`, `before` and `at_us`: when it happens";
+    let given: Vec<_> = ["after", "before", "at_us"]
+        .into_iter()
+        .filter_map(|key| section.get(key).map(|value| (key, value)))
+        .collect();
+    match given[..] {
+        [("at_us", value)] => number(value, bounds::AT_US).map(When::AtUs),
+        [(key, value)] => {
             let anchor = Section::new(value, AFTER)?;
-            anchor.only(&["direction", "class", "nth", "flow", "transmission"])?;
-            Ok(When::After(Anchor { direction: direction(&anchor)?, packet: packet(&anchor)? }))
+            let packet_keys = ["direction", "class", "nth", "flow", "transmission"];
+            let wait = (key == "after").then_some("wait_us");
+            anchor.only(&packet_keys.into_iter().chain(wait).collect::<Vec<_>>())?;
+            let wait = anchor.get("wait_us").map(|wait| number(wait, bounds::WAIT_US)).transpose()?;
+            let anchor = Anchor::new(direction(&anchor)?, packet(&anchor)?).later(wait.unwrap_or(0));
+            Ok(if key == "after" { When::After(anchor) } else { When::Before(anchor) })
         }
-        (None, Some(value)) => number(value, bounds::AT_US).map(When::AtUs),
-        (Some(_), Some(second)) => Err(Wrong::new(second.span(), "both `after` and `at_us`", "one of them")),
-        (None, None) => Err(section.missing("`after` and no `at_us`", "one of them: when it happens")),
+        [(first, _), (second, value), ..] => {
+            Err(Wrong::new(value.span(), format!("both `{first}` and `{second}`"), ONE))
+        }
+        [] => Err(section.missing("`after`, `before` or `at_us`", ONE)),
     }
 }

@@ -2,7 +2,9 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::super::{Action, Anchor, EventKind, Fault, FaultPlan, LabPair, Link, Packet, PlanEvent, When};
+use super::super::{
+    Action, Anchor, Cut, EventKind, Fault, FaultPlan, LabPair, Lasts, Link, Packet, PlanEvent, When,
+};
 
 /// The entries of a packet's selector, in a map that may hold others.
 fn selector<M: SerializeMap>(map: &mut M, packet: &Packet) -> Result<(), M::Error> {
@@ -92,7 +94,22 @@ impl Serialize for Anchor {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("direction", &self.direction.to_string())?;
         selector(&mut map, &self.packet)?;
+        if self.wait_us > 0 {
+            map.serialize_entry("wait_us", &self.wait_us)?;
+        }
         map.end()
+    }
+}
+
+fn cut<S: Serializer>(map: &mut S::SerializeMap, cut: &Cut<String>) -> Result<(), S::Error> {
+    match &cut.hosts {
+        Some([from, to]) if cut.one_way => map.serialize_entry("direction", &format!("{from}->{to}"))?,
+        Some(hosts) => map.serialize_entry("hosts", hosts)?,
+        None => {}
+    }
+    match cut.flow {
+        Some(flow) => map.serialize_entry("flow", &flow),
+        None => Ok(()),
     }
 }
 
@@ -131,9 +148,12 @@ impl Serialize for PlanEvent {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("kind", self.kind.name())?;
         match &self.kind {
-            EventKind::Partition(hosts) | EventKind::Heal(hosts) => {
-                if let Some(hosts) = hosts {
-                    map.serialize_entry("hosts", hosts)?;
+            EventKind::Partition(cut) | EventKind::Heal(cut) => self::cut::<S>(&mut map, cut)?,
+            EventKind::Outage { cut, lasts } => {
+                self::cut::<S>(&mut map, cut)?;
+                match lasts {
+                    Lasts::Us(us) => map.serialize_entry("for_us", us)?,
+                    Lasts::Retransmissions(count) => map.serialize_entry("retransmissions", count)?,
                 }
             }
             EventKind::Crash(host) | EventKind::Restart(host) => map.serialize_entry("host", host)?,
@@ -144,6 +164,7 @@ impl Serialize for PlanEvent {
         }
         match &self.when {
             When::After(anchor) => map.serialize_entry("after", anchor)?,
+            When::Before(anchor) => map.serialize_entry("before", anchor)?,
             When::AtUs(at) => map.serialize_entry("at_us", at)?,
         }
         map.end()

@@ -2,6 +2,8 @@
 //!
 //! The wrong files and their errors are in `conformance/tests/plan_file.rs`.
 
+use crate::fault::Cut;
+use crate::fault::Lasts;
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option;
@@ -125,21 +127,37 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
+fn cut() -> impl Strategy<Value = Cut<String>> {
+    let link = prop_oneof![
+        Just(Cut::ALL),
+        two_hosts().prop_map(Cut::between),
+        direction().prop_map(|Direction { from, to }| Cut::one_way([from, to])),
+    ];
+    (link, option::of(1_u32..=4_096)).prop_map(|(cut, flow)| Cut { flow, ..cut })
+}
+
 fn event() -> impl Strategy<Value = PlanEvent> {
     let injected = (direction(), vec(any::<u8>(), 40..100)).prop_map(|(direction, mut packet)| {
         packet[0] = if packet[0] % 2 == 0 { 0x45 } else { 0x60 };
         EventKind::Inject { direction, packet: Bytes::from(packet) }
     });
+    let lasts = prop_oneof![
+        (1_u64..=86_400_000_000).prop_map(Lasts::Us),
+        (1_u32..=1_000).prop_map(Lasts::Retransmissions),
+    ];
     let kind = prop_oneof![
-        option::of(two_hosts()).prop_map(EventKind::Partition),
-        option::of(two_hosts()).prop_map(EventKind::Heal),
+        cut().prop_map(EventKind::Partition),
+        cut().prop_map(EventKind::Heal),
+        (cut(), lasts).prop_map(|(cut, lasts)| EventKind::Outage { cut, lasts }),
         host().prop_map(EventKind::Crash),
         host().prop_map(EventKind::Restart),
         injected,
     ];
     let when = prop_oneof![
         (0_u64..=86_400_000_000).prop_map(When::AtUs),
-        (direction(), packet()).prop_map(|(direction, packet)| When::After(Anchor { direction, packet })),
+        (direction(), packet(), 0_u64..=86_400_000_000)
+            .prop_map(|(direction, packet, wait)| When::After(Anchor::new(direction, packet).later(wait))),
+        (direction(), packet()).prop_map(|(direction, packet)| When::before(direction, packet)),
     ];
     (kind, when).prop_map(|(kind, when)| PlanEvent { kind, when })
 }

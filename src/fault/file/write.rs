@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::super::{Action, Anchor, EventKind, Fault, FaultPlan, LabPair, Link, Packet, When};
+use super::super::{Action, Anchor, Cut, EventKind, Fault, FaultPlan, LabPair, Lasts, Link, Packet, When};
 
 /// Writes into a `String`, which cannot fail.
 macro_rules! put {
@@ -59,9 +59,13 @@ pub(super) fn toml(plan: &FaultPlan) -> String {
         put!(out, "[[event]]");
         put!(out, "kind = \"{}\"", event.kind.name());
         match &event.kind {
-            EventKind::Partition(None) | EventKind::Heal(None) => {}
-            EventKind::Partition(Some([a, b])) | EventKind::Heal(Some([a, b])) => {
-                put!(out, "hosts = [{}, {}]", quoted(a), quoted(b));
+            EventKind::Partition(cut) | EventKind::Heal(cut) => self::cut(&mut out, cut),
+            EventKind::Outage { cut, lasts } => {
+                self::cut(&mut out, cut);
+                match lasts {
+                    Lasts::Us(us) => put!(out, "for_us = {us}"),
+                    Lasts::Retransmissions(count) => put!(out, "retransmissions = {count}"),
+                }
             }
             EventKind::Crash(host) | EventKind::Restart(host) => put!(out, "host = {}", quoted(host)),
             EventKind::Inject { direction, packet } => {
@@ -70,13 +74,28 @@ pub(super) fn toml(plan: &FaultPlan) -> String {
             }
         }
         match &event.when {
-            When::After(Anchor { direction, packet }) => {
-                put!(out, "after = {{ direction = \"{direction}\", {} }}", selector(packet));
+            When::After(Anchor { direction, packet, wait_us }) => {
+                let wait = if *wait_us > 0 { format!(", wait_us = {wait_us}") } else { String::new() };
+                put!(out, "after = {{ direction = \"{direction}\", {}{wait} }}", selector(packet));
+            }
+            When::Before(Anchor { direction, packet, .. }) => {
+                put!(out, "before = {{ direction = \"{direction}\", {} }}", selector(packet));
             }
             When::AtUs(at) => put!(out, "at_us = {at}"),
         }
     }
     out
+}
+
+fn cut(out: &mut String, cut: &Cut<String>) {
+    match &cut.hosts {
+        Some([from, to]) if cut.one_way => put!(out, "direction = \"{from}->{to}\""),
+        Some([a, b]) => put!(out, "hosts = [{}, {}]", quoted(a), quoted(b)),
+        None => {}
+    }
+    if let Some(flow) = cut.flow {
+        put!(out, "flow = {flow}");
+    }
 }
 
 fn selector(packet: &Packet) -> String {

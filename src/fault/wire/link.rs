@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::LinkNumbers;
 use super::super::classify::Classifier;
 use super::select::Way;
-use crate::model::{HostId, Time};
+use crate::model::{Cut, HostId, Time};
 
 /// A link in units that need no further arithmetic.
 #[derive(Clone, Copy, Debug)]
@@ -70,35 +70,76 @@ impl Links {
     }
 }
 
-/// Which links are cut: all or none, but for some exceptions.
+/// Which links are cut.
 #[derive(Debug, Default)]
-pub(super) struct Cuts {
-    all: bool,
-    exceptions: BTreeSet<(HostId, HostId)>,
+pub(super) struct Cuts(Vec<Entry>);
+
+/// What was cut or mended; it counts for more than the entries before it.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    cut: Cut<HostId>,
+    is_cut: bool,
+    /// The event of the plan whose end takes it away.
+    ends_with: Option<usize>,
 }
 
 impl Cuts {
-    /// Cuts or mends the link between two hosts, or all links; whether that changes anything.
-    pub(super) fn set(&mut self, hosts: Option<[HostId; 2]>, cut: bool) -> bool {
-        match hosts {
-            None => {
-                let changes = self.all != cut || !self.exceptions.is_empty();
-                self.all = cut;
-                self.exceptions.clear();
-                changes
-            }
-            Some([a, b]) => {
-                let pair = (a.min(b), a.max(b));
-                if self.all == cut { self.exceptions.remove(&pair) } else { self.exceptions.insert(pair) }
-            }
-        }
+    /// Cuts links; whether that changes anything. With an event, until that one [ends](Cuts::end).
+    pub(super) fn cut(&mut self, cut: Cut<HostId>, ends_with: Option<usize>) -> bool {
+        self.add(Entry { cut, is_cut: true, ends_with })
     }
 
-    /// Whether the link of that way is cut.
-    pub(super) fn cut(&self, (from, to): Way) -> bool {
-        if self.exceptions.is_empty() {
-            return self.all;
-        }
-        self.exceptions.contains(&(from.min(to), from.max(to))) != self.all
+    /// Mends links; whether that changes anything.
+    pub(super) fn mend(&mut self, cut: Cut<HostId>) -> bool {
+        self.add(Entry { cut, is_cut: false, ends_with: None })
     }
+
+    /// Mends what an event has cut, where nothing else cuts it; what it was, where that changes anything.
+    pub(super) fn end(&mut self, event: usize) -> Option<Cut<HostId>> {
+        let place = self.0.iter().position(|entry| entry.ends_with == Some(event))?;
+        let before = self.0.clone();
+        let Entry { cut, .. } = self.0.remove(place);
+        let changes = differ(&before, &self.0);
+        self.tidy();
+        changes.then_some(cut)
+    }
+
+    /// Whether a packet of this way and flow is cut off.
+    pub(super) fn takes(&self, way: Way, flow: Option<u32>) -> bool {
+        is_cut(&self.0, way, flow)
+    }
+
+    fn add(&mut self, entry: Entry) -> bool {
+        let before = self.0.clone();
+        self.0.retain(|earlier| !entry.cut.covers(&earlier.cut));
+        self.0.push(entry);
+        let changes = differ(&before, &self.0);
+        self.tidy();
+        changes
+    }
+
+    /// Leaves out what mends nothing.
+    fn tidy(&mut self) {
+        if self.0.iter().all(|entry| !entry.is_cut) {
+            self.0.clear();
+        }
+    }
+}
+
+fn is_cut(entries: &[Entry], (from, to): Way, flow: Option<u32>) -> bool {
+    let last = entries.iter().rev().find(|entry| entry.cut.takes([&from, &to], flow));
+    last.is_some_and(|entry| entry.is_cut)
+}
+
+/// Whether one of two lists cuts something that the other does not.
+fn differ(one: &[Entry], other: &[Entry]) -> bool {
+    let both = || one.iter().chain(other).map(|entry| &entry.cut);
+    // Those that none names are all alike: two of them stand for all.
+    let named = both().filter_map(|cut| cut.hosts).flatten();
+    let hosts: BTreeSet<HostId> = named.chain([HostId(u16::MAX), HostId(u16::MAX - 1)]).collect();
+    let flows: BTreeSet<Option<u32>> = both().map(|cut| cut.flow).chain([None]).collect();
+    let ways = hosts.iter().flat_map(|from| hosts.iter().map(move |to| (*from, *to)));
+    let mut all =
+        ways.filter(|(from, to)| from != to).flat_map(|way| flows.iter().map(move |flow| (way, *flow)));
+    all.any(|(way, flow)| is_cut(one, way, flow) != is_cut(other, way, flow))
 }

@@ -1,6 +1,8 @@
 //! A plan made ready for the wire: host names become numbers, and a packet finds what is meant for it.
 
-use super::super::{Action, Anchor, Class, Direction, EventKind, FaultPlan, Label, Packet, When};
+use std::time::Duration;
+
+use super::super::{Action, Anchor, Class, Cut, Direction, EventKind, FaultPlan, Label, Lasts, Packet, When};
 use super::queue::Switch;
 use super::{Power, UnknownHost};
 use crate::model::{HostId, Time};
@@ -56,8 +58,9 @@ impl Index {
 /// What happens, with host numbers for names.
 #[derive(Clone, Debug)]
 pub(super) enum Happening {
-    Partition(Option<[HostId; 2]>),
-    Heal(Option<[HostId; 2]>),
+    Partition(Cut<HostId>),
+    Outage(Cut<HostId>, Lasts),
+    Heal(Cut<HostId>),
     Switch(Switch),
     Inject(Way, bytes::Bytes),
 }
@@ -69,11 +72,15 @@ pub(super) struct Prepared {
     pub(super) faults: Index,
     /// What the plan's faults do, in its order.
     pub(super) actions: Vec<Action>,
-    /// The plan's events by the packet that they are anchored to.
-    pub(super) anchors: Index,
+    /// The plan's events by the packet that they come before.
+    pub(super) before: Index,
+    /// The plan's events by the packet that they come after.
+    pub(super) after: Index,
+    /// How much later each event comes, in the plan's order.
+    pub(super) waits: Vec<Duration>,
     /// The plan's events, in its order.
     pub(super) happenings: Vec<Happening>,
-    /// What happens to the wire at a time, in the order of (time, plan).
+    /// What happens to the wire at a time.
     pub(super) timed: Vec<(Time, usize)>,
     /// Which hosts are turned off and on at a time, in the order of (time, plan).
     pub(super) switches: Vec<(Time, Switch)>,
@@ -89,10 +96,7 @@ impl Prepared {
                 .ok_or_else(|| UnknownHost { name: name.clone(), hosts: hosts.to_vec() })
         };
         let way = |direction: &Direction| Ok((host(&direction.from)?, host(&direction.to)?));
-        let pair = |names: &Option<[String; 2]>| match names {
-            Some([a, b]) => Ok(Some([host(a)?, host(b)?])),
-            None => Ok(None),
-        };
+        let numbered = |cut: &Cut<String>| cut.try_map(host);
         let mut prepared = Prepared::default();
         for (position, fault) in plan.faults.iter().enumerate() {
             prepared.faults.add(way(&fault.direction)?, fault.packet, position);
@@ -102,26 +106,34 @@ impl Prepared {
             let switch =
                 |name, power| Ok(Happening::Switch(Switch { host: host(name)?, power, event: position }));
             let happening = match &event.kind {
-                EventKind::Partition(names) => Happening::Partition(pair(names)?),
-                EventKind::Heal(names) => Happening::Heal(pair(names)?),
+                EventKind::Partition(cut) => Happening::Partition(numbered(cut)?),
+                EventKind::Outage { cut, lasts } => Happening::Outage(numbered(cut)?, *lasts),
+                EventKind::Heal(cut) => Happening::Heal(numbered(cut)?),
                 EventKind::Crash(name) => switch(name, Power::Off)?,
                 EventKind::Restart(name) => switch(name, Power::On)?,
                 EventKind::Inject { direction, packet } => Happening::Inject(way(direction)?, packet.clone()),
             };
             match (&event.when, &happening) {
-                (When::After(Anchor { direction, packet }), _) => {
-                    prepared.anchors.add(way(direction)?, *packet, position);
+                (When::After(Anchor { direction, packet, .. }), _) => {
+                    prepared.after.add(way(direction)?, *packet, position);
+                }
+                (When::Before(Anchor { direction, packet, .. }), _) => {
+                    prepared.before.add(way(direction)?, *packet, position);
                 }
                 (When::AtUs(at), &Happening::Switch(switch)) => {
                     prepared.switches.push((Time::from_micros(*at), switch));
                 }
                 (When::AtUs(at), _) => prepared.timed.push((Time::from_micros(*at), position)),
             }
+            prepared.waits.push(match &event.when {
+                When::After(anchor) => Duration::from_micros(anchor.wait_us),
+                When::Before(_) | When::AtUs(_) => Duration::ZERO,
+            });
             prepared.happenings.push(happening);
         }
         prepared.faults.sort();
-        prepared.anchors.sort();
-        prepared.timed.sort_unstable();
+        prepared.before.sort();
+        prepared.after.sort();
         prepared.switches.sort_unstable_by_key(|&(at, switch)| (at, switch.event));
         Ok(prepared)
     }

@@ -3,7 +3,10 @@
 mod events;
 mod properties;
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
+use proptest::prelude::*;
 
 use super::super::*;
 use super::*;
@@ -173,7 +176,7 @@ fn what_is_held_is_released_by_what_is_sent_even_if_that_is_lost() {
     let mut bench = Bench::new(
         &FaultPlan::new()
             .faults([fault(1, Action::HoldFor(1))])
-            .events([event(EventKind::Partition(None), after(1))]),
+            .events([event(EventKind::Partition(Cut::ALL), after(1))]),
     );
     bench.send_each_ms(0..2);
     assert_eq!(bench.due(), list([(2_000, "0")]));

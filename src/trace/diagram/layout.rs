@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::flight::{Flight, Landing};
 use super::flows::Flows;
-use crate::model::{Call, Errno, HostId, PacketId, SocketId, State, TcpNote, Time, What};
+use crate::model::{Call, Cut, Errno, HostId, PacketId, SocketId, State, TcpNote, Time, What};
 use crate::trace::{Event, Trace, words};
 
 /// A line of the diagram.
@@ -15,7 +15,7 @@ pub(super) struct Row {
     /// Words beside the hosts' lines.
     pub(super) notes: Vec<Note>,
     /// What happens to the link between two hosts.
-    pub(super) banner: Option<(usize, usize, &'static str)>,
+    pub(super) banner: Option<(usize, usize, String)>,
     /// Which hosts are down.
     pub(super) down: Vec<bool>,
     /// The host that goes down here.
@@ -234,8 +234,8 @@ impl Layout<'_> {
                     self.note(at, column, self.flows.said(*host, *note), true, of_note(*note));
                 }
             }
-            What::Partitioned(link) => self.banner(at, *link, "link cut"),
-            What::Healed(link) => self.banner(at, *link, "link mended"),
+            What::Partitioned(cut) => self.banner(at, cut, "cut"),
+            What::Healed(cut) => self.banner(at, cut, "mended"),
             What::Crashed(host) => {
                 let Some(column) = self.column(*host) else { return };
                 let row = self.row(at);
@@ -380,8 +380,9 @@ impl Layout<'_> {
         self.hosts == 2 && row.at == at && !said && row.arrow.as_ref().is_some_and(departs)
     }
 
-    fn banner(&mut self, at: Time, link: Option<[HostId; 2]>, words: &'static str) {
-        let ends = match link {
+    fn banner(&mut self, at: Time, cut: &Cut<HostId>, done: &str) {
+        let words = self.trace.cut_words(cut, done);
+        let ends = match cut.hosts {
             Some([a, b]) => self.column(a).zip(self.column(b)),
             None => self.trace.hosts().len().checked_sub(1).map(|last| (0, last)),
         };

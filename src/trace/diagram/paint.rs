@@ -363,18 +363,21 @@ fn row(names: &[String], row: &Row, whole_ms: bool, columns: &Columns, pens: &Pe
     }
     let mut margin = Vec::new();
     let name = |host: usize| names.get(host).map_or("?", String::as_str);
-    if let Some((a, b, words)) = row.banner {
-        match columns.hosts.get(a).zip(columns.hosts.get(b)) {
+    if let Some((a, b, words)) = &row.banner {
+        match columns.hosts.get(*a).zip(columns.hosts.get(*b)) {
             Some((a, b)) => {
                 let (left, right) = (*a.min(b), *a.max(b));
                 canvas.fill(left + 1, right, pens.banner);
                 if columns.margin.is_some() {
                     margin.push(words.to_owned());
                 } else {
-                    canvas.write((left + right).saturating_sub(words.len() + 2) / 2, &format!(" {words} "));
+                    canvas.write(
+                        (left + right).saturating_sub(words.chars().count() + 2) / 2,
+                        &format!(" {words} "),
+                    );
                 }
             }
-            None => margin.push(format!("{} {} {}: {words}", name(a), pens.banner, name(b))),
+            None => margin.push(format!("{} {} {}: {words}", name(*a), pens.banner, name(*b))),
         }
     }
     if let Some(arrow) = &row.arrow {

@@ -1,5 +1,6 @@
 //! Any trace can be drawn: any number of hosts, any width, any time. Nothing panics, and no line is too wide.
 
+use crate::fault::Cut;
 use proptest::prelude::*;
 
 use super::{DiagramOptions, SvgOptions, WIDTH_MAX, WIDTH_MIN};
@@ -100,10 +101,10 @@ fn trace(hosts: usize, steps: &[(u64, Step)], in_order: bool) -> Trace {
                 sample.dropped(of(host), DropReason::NoSocket);
             }
             Step::Cut(link) => {
-                sample.push(What::Partitioned(link.map(|ends| ends.map(of))));
+                sample.push(What::Partitioned(Cut { hosts: link.map(|ends| ends.map(of)), ..Cut::ALL }));
             }
             Step::Heal(link) => {
-                sample.push(What::Healed(link.map(|ends| ends.map(of))));
+                sample.push(What::Healed(Cut { hosts: link.map(|ends| ends.map(of)), ..Cut::ALL }));
             }
             Step::Crash(host) => {
                 sample.push(What::Crashed(of(host)));

@@ -1,3 +1,4 @@
+use crate::fault::Cut;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
@@ -140,10 +141,10 @@ fn in_fragments() {
 fn partition() {
     let mut sample = Sample::new();
     sample.carried(0, CLIENT, SERVER, DATA);
-    sample.push(What::Partitioned(Some([CLIENT, SERVER])));
+    sample.push(What::Partitioned(Cut::between([CLIENT, SERVER])));
     let reply = sample.send(SERVER, CLIENT, DATA);
     sample.push(What::Lost { packet: reply, reason: LossReason::Partition });
-    sample.at(500).push(What::Healed(None));
+    sample.at(500).push(What::Healed(Cut::ALL));
     sample.carried(501, CLIENT, SERVER, DATA);
     insta::assert_snapshot!(drawn(&sample));
 }
@@ -181,7 +182,7 @@ fn six_hosts() {
     }
     let last = sample.send(HostId(5), HostId(1), DATA);
     sample.fault(last, Action::Drop);
-    sample.push(What::Partitioned(Some([HostId(1), HostId(4)])));
+    sample.push(What::Partitioned(Cut::between([HostId(1), HostId(4)])));
     sample.push(What::Crashed(HostId(2)));
     sample.carried(9, HostId(4), HostId(0), DATA);
     insta::assert_snapshot!(drawn(&sample));
@@ -281,7 +282,7 @@ fn any_trace_can_be_drawn() {
             );
             trace.push(crate::Time::MAX, What::Arrived { packet, copy: 7, to: HostId(to), altered: None });
             trace.push(crate::Time::MAX, What::Crashed(HostId(from)));
-            trace.push(crate::Time::MAX, What::Partitioned(Some([HostId(from), HostId(to)])));
+            trace.push(crate::Time::MAX, What::Partitioned(Cut::between([HostId(from), HostId(to)])));
         }
         for width in [0, 40, 200] {
             let text = trace.diagram(&DiagramOptions { width, lines_max: 0, ascii: true, mark: None });
@@ -377,7 +378,7 @@ fn many_hosts_can_be_told_apart() {
     for to in 1..9 {
         sample.carried(u64::from(to), HostId(0), HostId(to), DATA);
     }
-    sample.push(What::Partitioned(Some([HostId(1), HostId(4)])));
+    sample.push(What::Partitioned(Cut::between([HostId(1), HostId(4)])));
     let at =
         |width| sample.trace.diagram(&DiagramOptions { width, lines_max: 12, ..DiagramOptions::default() });
     insta::assert_snapshot!(format!("{}\n{}", at(40), at(100)));

@@ -160,7 +160,7 @@ fn absent(Setting { name, value, .. }: &Setting) -> String {
 fn nondeterministic(plan: &FaultPlan) -> Option<String> {
     let faults = plan.faults.iter().map(|fault| Some(fault.packet.class));
     let events = plan.events.iter().map(|event| match &event.when {
-        When::After(anchor) => Some(anchor.packet.class),
+        When::After(anchor) | When::Before(anchor) => Some(anchor.packet.class),
         When::AtUs(_) => None,
     });
     let named = |what: &'static str| {

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use faultwire::errno::Errno;
-use faultwire::fault::{Class, Direction, EventKind, FaultPlan, Packet, PlanEvent, When};
+use faultwire::fault::{Class, Cut, Direction, EventKind, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Datagram as _, Network, Stream};
 use faultwire::packet::TcpFlags;
 use faultwire::stack::SocketOption;
@@ -186,7 +186,7 @@ pub(super) fn silences(scenario: &Scenario) -> Vec<FaultPlan> {
             if is_last || (scenario.testbed().clock() != Clock::Virtual && !is_first_data) {
                 continue;
             }
-            for kind in [EventKind::Partition(None), EventKind::Crash("server".to_owned())] {
+            for kind in [EventKind::Partition(Cut::ALL), EventKind::Crash("server".to_owned())] {
                 let when = When::after(direction.clone(), packet);
                 plans.push(FaultPlan::new().event(kind, when));
             }

@@ -135,7 +135,7 @@ impl Moment {
                 sent: of.end,
             };
             return Some(Moment {
-                anchor: Anchor { direction: there.clone(), packet },
+                anchor: Anchor::new(there.clone(), packet),
                 segment: sending.bytes.clone(),
                 targets: [target(there, receiver, sender), target(back, sender, receiver)],
             });
@@ -158,7 +158,7 @@ impl Moment {
 
     /// Like `plan`, but the segment that it follows is lost.
     fn and_lost(&self, plan: FaultPlan) -> FaultPlan {
-        let Anchor { direction, packet } = self.anchor.clone();
+        let Anchor { direction, packet, .. } = self.anchor.clone();
         plan.fault(direction, packet, Action::Drop)
     }
 }

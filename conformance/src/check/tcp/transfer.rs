@@ -6,7 +6,7 @@
 use std::io;
 use std::time::Duration;
 
-use faultwire::fault::{Action, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
+use faultwire::fault::{Action, Class, Cut, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
 use faultwire::network::{Network, Stream};
 use faultwire::stack::SocketOption;
 use faultwire_sim::search::{Family, Member, RandomFaults};
@@ -388,8 +388,8 @@ pub(super) fn partitions(_: &Scenario) -> Vec<FaultPlan> {
             let outages = OUTAGES_US.iter().chain(is_early.then_some(&LONG_OUTAGE_US));
             for outage in outages {
                 let after = When::after(direction.clone(), packet);
-                let cut = event(EventKind::Partition(None), after);
-                let mended = event(EventKind::Heal(None), When::AtUs(*outage));
+                let cut = event(EventKind::Partition(Cut::ALL), after);
+                let mended = event(EventKind::Heal(Cut::ALL), When::AtUs(*outage));
                 let plan = FaultPlan::new().events([cut, mended]);
                 let lost = Fault::new(direction.clone(), packet, Action::Drop);
                 plans.push(FaultPlan { faults: vec![lost], ..plan.clone() });

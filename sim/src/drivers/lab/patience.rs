@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use faultwire::fault::{Action, Direction, EventKind, FaultPlan, When};
+use faultwire::fault::{Action, Direction, EventKind, FaultPlan, Lasts};
 
 use crate::search::HITS_PER_ITEM_MAX;
 use crate::settings::Settings;
@@ -79,20 +79,25 @@ pub(super) fn every_outage_ends(plan: &FaultPlan) -> bool {
 /// them resets the timer.
 fn waits(plan: &FaultPlan) -> Duration {
     let mut ways: Vec<&Direction> = plan.faults.iter().map(|fault| &fault.direction).collect();
-    ways.extend(plan.events.iter().filter_map(|event| match &event.when {
-        When::After(anchor) => Some(&anchor.direction),
-        When::AtUs(_) => None,
-    }));
+    ways.extend(plan.events.iter().filter_map(|event| event.when.anchor().map(|it| &it.direction)));
     ways.sort_unstable();
     ways.dedup();
     // What is sent into an outage counts as the most that is hit of one packet: no longer than that does one
     // last here.
-    let cuts = plan.events.iter().filter(|event| matches!(event.kind, EventKind::Partition(_))).count();
-    let lost = cuts * HITS_PER_ITEM_MAX;
+    let is_cut = |kind: &EventKind| matches!(kind, EventKind::Partition(_) | EventKind::Outage { .. });
+    let lost = plan.events.iter().filter(|event| is_cut(&event.kind)).count() * HITS_PER_ITEM_MAX;
+    let by_plan = plan.events.iter().map(|event| {
+        let lasts = match event.kind {
+            EventKind::Outage { lasts: Lasts::Us(us), .. } => us,
+            _ => 0,
+        };
+        Duration::from_micros(lasts) + Duration::from_micros(event.when.anchor().map_or(0, |it| it.wait_us))
+    });
     let hits = |way: &Direction| plan.faults.iter().filter(|fault| fault.direction == *way).count();
     let hits = |way: &Direction| hits(way) + lost;
     ways.into_iter()
         .map(|way| in_a_row(timeout(plan), hits(way)))
+        .chain(by_plan)
         .fold(Duration::ZERO, Duration::saturating_add)
 }
 
@@ -120,7 +125,7 @@ fn timeout(plan: &FaultPlan) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use faultwire::fault::{Anchor, Class, Fault, Packet, PlanEvent};
+    use faultwire::fault::{Anchor, Class, Cut, Fault, Packet, PlanEvent, When};
 
     use super::*;
 
@@ -151,17 +156,14 @@ mod tests {
     }
 
     fn events(kinds: &[EventKind]) -> FaultPlan {
-        let anchor = |nth| Anchor {
-            direction: Direction::new("client", "server"),
-            packet: Packet::nth(Class::Data, nth),
-        };
+        let anchor = |nth| Anchor::new(["client", "server"], Packet::nth(Class::Data, nth));
         let event = |(nth, kind): (u32, &EventKind)| PlanEvent::new(kind.clone(), When::After(anchor(nth)));
         FaultPlan::new().events((1..).zip(kinds).map(event))
     }
 
     #[test]
     fn an_outage_costs_waits_and_ends_or_does_not() {
-        let [cut, mended] = [EventKind::Partition(None), EventKind::Heal(None)];
+        let [cut, mended] = [EventKind::Partition(Cut::ALL), EventKind::Heal(Cut::ALL)];
         let [off, on] = [EventKind::Crash, EventKind::Restart].map(|kind| kind("server".to_owned()));
         assert_eq!(whole(&events(&[cut.clone(), mended.clone()])), 120 + 31);
         for (kinds, ends) in [

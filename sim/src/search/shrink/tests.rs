@@ -1,7 +1,7 @@
 //! The shrinker against questions whose answers are known.
 
 use faultwire::fault::{
-    Action, Class, Direction, EventKind, Fault, Link, LinkNumbers, Packet, PlanEvent, Profile, When,
+    Action, Class, Cut, Direction, EventKind, Fault, Link, LinkNumbers, Packet, PlanEvent, Profile, When,
 };
 use proptest::prelude::*;
 
@@ -135,8 +135,8 @@ fn words_bits_links_and_events_that_do_not_matter_go() {
         lab: None,
         faults: vec![Fault::new(there(), packet, Action::CorruptBits(vec![300, 70, 1_000]))],
         events: vec![
-            PlanEvent::new(EventKind::Partition(None), anchor.clone()),
-            PlanEvent::new(EventKind::Heal(None), anchor),
+            PlanEvent::new(EventKind::Partition(Cut::ALL), anchor.clone()),
+            PlanEvent::new(EventKind::Heal(Cut::ALL), anchor),
             PlanEvent::new(EventKind::Crash("server".to_owned()), When::AtUs(123_456)),
         ],
     };
@@ -161,11 +161,11 @@ fn what_is_undone_goes_with_what_undoes_it() {
     let host = || "server".to_owned();
     let from = FaultPlan {
         events: vec![
-            at(EventKind::Partition(None), 1_000),
+            at(EventKind::Partition(Cut::ALL), 1_000),
             at(EventKind::Crash(host()), 2_000),
-            at(EventKind::Heal(None), 3_000),
+            at(EventKind::Heal(Cut::ALL), 3_000),
             at(EventKind::Restart(host()), 4_000),
-            at(EventKind::Partition(None), 5_000),
+            at(EventKind::Partition(Cut::ALL), 5_000),
         ],
         ..drops([1])
     };
@@ -178,7 +178,7 @@ fn what_is_undone_goes_with_what_undoes_it() {
             && crashes == count(|kind| matches!(kind, EventKind::Restart(_)))
     });
     assert_eq!(result.plan.faults, []);
-    assert_eq!(result.plan.events, [at(EventKind::Partition(None), 0)]);
+    assert_eq!(result.plan.events, [at(EventKind::Partition(Cut::ALL), 0)]);
 }
 
 #[test]

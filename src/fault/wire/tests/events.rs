@@ -16,19 +16,19 @@ fn hosts_crash_and_restart_through_poll() {
 
 #[test]
 fn an_event_that_changes_nothing_does_not_fire() {
-    let hosts = || Some(["client".to_owned(), "server".to_owned()]);
+    let hosts = || Cut::between(["client".to_owned(), "server".to_owned()]);
     let at = |micros, kind| event(kind, When::AtUs(micros));
     let mut bench = Bench::events([
-        at(1, EventKind::Heal(None)),
+        at(1, EventKind::Heal(Cut::ALL)),
         at(2, EventKind::Heal(hosts())),
         at(3, EventKind::Partition(hosts())),
         at(4, EventKind::Partition(hosts())),
         // All links: others than this one are cut by it.
-        at(5, EventKind::Partition(None)),
+        at(5, EventKind::Partition(Cut::ALL)),
         at(6, EventKind::Partition(hosts())),
-        at(7, EventKind::Partition(None)),
+        at(7, EventKind::Partition(Cut::ALL)),
         at(8, EventKind::Heal(hosts())),
-        at(9, EventKind::Heal(None)),
+        at(9, EventKind::Heal(Cut::ALL)),
     ]);
     assert_eq!(bench.due(), []);
     let fired = [false, false, true, false, true, false, false, true, true];
@@ -58,7 +58,7 @@ fn looking_ahead_turns_no_host_off_before_its_time() {
     let mut bench = Bench::events([
         event(EventKind::Crash("server".to_owned()), When::AtUs(900)),
         event(EventKind::Restart("server".to_owned()), after(2)),
-        event(EventKind::Partition(None), When::AtUs(950)),
+        event(EventKind::Partition(Cut::ALL), When::AtUs(950)),
     ]);
     bench.send(ms(0), 0);
     let ahead = bench.wire.poll_ahead(ms(0), ms(1), &mut bench.trace);
@@ -79,7 +79,7 @@ fn looking_ahead_turns_no_host_off_before_its_time() {
 
 #[test]
 fn a_partition_loses_what_is_sent_and_keeps_what_is_under_way() {
-    let hosts = Some(["client".to_owned(), "server".to_owned()]);
+    let hosts = Cut::between(["client".to_owned(), "server".to_owned()]);
     let mut bench = Bench::events([
         event(EventKind::Partition(hosts.clone()), after(1)),
         event(EventKind::Heal(hosts), When::AtUs(2_000)),
@@ -96,8 +96,8 @@ fn a_partition_loses_what_is_sent_and_keeps_what_is_under_way() {
 fn a_fault_on_what_a_partition_loses_does_not_fire() {
     let mut bench =
         Bench::new(&FaultPlan::new().faults([fault(1, Action::Drop), fault(2, Action::Drop)]).events([
-            event(EventKind::Partition(None), When::AtUs(0)),
-            event(EventKind::Heal(None), after(1)),
+            event(EventKind::Partition(Cut::ALL), When::AtUs(0)),
+            event(EventKind::Heal(Cut::ALL), after(1)),
         ]));
     bench.send_each_ms(0..2);
     // The first was classified although it was lost: its name anchors the heal, and the next is the second.
@@ -108,33 +108,157 @@ fn a_fault_on_what_a_partition_loses_does_not_fire() {
 fn links_are_cut_and_mended_one_by_one_or_all() {
     let [a, b, c] = [HostId(0), HostId(1), HostId(2)];
     let mut cuts = Cuts::default();
-    let cut = |cuts: &Cuts| [(a, b), (b, a), (b, c), (a, c)].map(|way| cuts.cut(way));
+    let cut = |cuts: &Cuts| [(a, b), (b, a), (b, c), (a, c)].map(|way| cuts.takes(way, None));
     assert_eq!(cut(&cuts), [false; 4]);
-    cuts.set(Some([b, a]), true);
+    cuts.cut(Cut::between([b, a]), None);
     assert_eq!(cut(&cuts), [true, true, false, false]);
-    cuts.set(None, true);
+    cuts.cut(Cut::ALL, None);
     assert_eq!(cut(&cuts), [true; 4]);
-    cuts.set(Some([b, a]), false);
+    cuts.mend(Cut::between([b, a]));
     assert_eq!(cut(&cuts), [false, false, true, true]);
-    cuts.set(Some([c, b]), true);
+    cuts.cut(Cut::between([c, b]), None);
     assert_eq!(cut(&cuts), [false, false, true, true]);
-    cuts.set(None, false);
+    cuts.mend(Cut::one_way([c, a]));
+    assert_eq!(cut(&cuts), [false, false, true, true]);
+    cuts.mend(Cut::one_way([a, c]));
+    assert_eq!(cut(&cuts), [false, false, true, false]);
+    cuts.mend(Cut::ALL);
     assert_eq!(cut(&cuts), [false; 4]);
 }
 
 #[test]
+fn one_flow_is_cut_and_what_has_none_passes() {
+    let way = (HostId(0), HostId(1));
+    let mut cuts = Cuts::default();
+    assert!(cuts.cut(Cut::ALL.flow(2), None));
+    let cut = |cuts: &Cuts| [None, Some(1), Some(2)].map(|flow| cuts.takes(way, flow));
+    assert_eq!(cut(&cuts), [false, false, true]);
+    assert!(!cuts.cut(Cut::between([way.0, way.1]).flow(2), None), "it is cut already");
+    assert!(cuts.cut(Cut::ALL, None));
+    assert!(cuts.mend(Cut::ALL.flow(2)));
+    assert_eq!(cut(&cuts), [true, true, false]);
+}
+
+#[test]
+fn an_outage_ends_for_itself_alone() {
+    let way = (HostId(0), HostId(1));
+    let mut cuts = Cuts::default();
+    assert!(cuts.cut(Cut::one_way([way.0, way.1]), Some(0)));
+    assert!(cuts.cut(Cut::ALL.flow(1), Some(1)));
+    assert_eq!(cuts.end(1), Some(Cut::ALL.flow(1)), "the other way was cut by nothing else");
+    assert!(cuts.takes(way, Some(1)), "the first lasts on");
+    assert_eq!(cuts.end(1), None);
+    assert_eq!(cuts.end(0), Some(Cut::one_way([way.0, way.1])));
+    assert!(!cuts.takes(way, Some(1)));
+}
+
+/// Three bytes of a TCP stream.
+fn segment(seq: u32) -> Bytes {
+    let mut packet = Vec::new();
+    let builder = etherparse::PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).tcp(1000, 80, seq, 1_000);
+    builder.ack(1).write(&mut packet, b"abc").unwrap();
+    packet.into()
+}
+
+/// What a cut can be, between two of three hosts.
+fn a_cut() -> impl Strategy<Value = Cut<HostId>> {
+    let hosts = prop_oneof![Just([0, 1]), Just([1, 0]), Just([1, 2]), Just([0, 2])];
+    let hosts = proptest::option::of(hosts.prop_map(|ends| ends.map(HostId)));
+    (hosts, any::<bool>(), proptest::option::of(1_u32..3)).prop_map(|(hosts, one_way, flow)| Cut {
+        one_way: one_way && hosts.is_some(),
+        hosts,
+        flow,
+    })
+}
+
+proptest! {
+    /// Whatever is cut and mended, each way and flow is as the last that speaks of it says, and a change is told
+    /// if there is one.
+    #[test]
+    fn cuts_are_what_a_list_of_all_ways_says(deeds in proptest::collection::vec((a_cut(), any::<bool>()), 0..12)) {
+        let ways = || {
+            let hosts = || (0..4).map(HostId);
+            let ways = hosts().flat_map(move |from| hosts().map(move |to| (from, to)));
+            ways.filter(|(from, to)| from != to).flat_map(|way| [None, Some(1), Some(2), Some(3)].map(|flow| (way, flow)))
+        };
+        let mut cuts = Cuts::default();
+        let mut model: BTreeSet<((HostId, HostId), Option<u32>)> = BTreeSet::new();
+        for (cut, is_cut) in deeds {
+            let before = model.clone();
+            for (way, flow) in ways().filter(|(way, flow)| cut.takes([&way.0, &way.1], *flow)) {
+                if is_cut { model.insert((way, flow)); } else { model.remove(&(way, flow)); }
+            }
+            let changes = if is_cut { cuts.cut(cut, None) } else { cuts.mend(cut) };
+            prop_assert_eq!(changes, before != model);
+            for (way, flow) in ways() {
+                prop_assert_eq!(cuts.takes(way, flow), model.contains(&(way, flow)));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_comes_before_a_packet_takes_it_too() {
+    let before = |nth| When::before(["client", "server"], Packet::nth(Class::Datagram, nth));
+    let mut bench = Bench::events([
+        event(EventKind::Partition(Cut::ALL), before(2)),
+        event(EventKind::Heal(Cut::ALL), before(4)),
+    ]);
+    bench.send_each_ms(0..5);
+    assert_eq!(bench.due(), list([(1_000, "0"), (4_000, "3"), (5_000, "4")]));
+    assert!(bench.wire.fired().all());
+}
+
+#[test]
+fn an_event_may_come_later_than_its_packet() {
+    let anchor = || Anchor::new(["client", "server"], Packet::nth(Class::Datagram, 1));
+    let mut bench = Bench::events([
+        event(EventKind::Partition(Cut::ALL), When::After(anchor().later(500))),
+        event(EventKind::Heal(Cut::ALL), When::After(anchor().later(2_500))),
+        event(EventKind::Crash("server".to_owned()), When::After(anchor().later(9_000))),
+    ]);
+    bench.send_each_ms(0..4);
+    assert_eq!(bench.due(), list([(1_000, "0"), (4_000, "3"), (9_000, "crash")]));
+    assert!(bench.wire.fired().all());
+}
+
+#[test]
+fn an_outage_lasts_as_long_as_it_says() {
+    let outage = EventKind::Outage { cut: Cut::ALL, lasts: Lasts::Us(2_000) };
+    let mut bench = Bench::events([event(outage, after(1))]);
+    bench.send_each_ms(0..4);
+    // It ends before what is sent at that moment.
+    assert_eq!(bench.due(), list([(1_000, "0"), (3_000, "2"), (4_000, "3")]));
+    assert_eq!(bench.happened(|what| *what == What::Healed(Cut::ALL)), 1);
+}
+
+#[test]
+fn an_outage_lasts_until_so_many_retransmissions_are_lost() {
+    let data = Packet::nth(Class::Data, 1);
+    let cut = Cut::one_way(["client".to_owned(), "server".to_owned()]);
+    let outage = EventKind::Outage { cut, lasts: Lasts::Retransmissions(2) };
+    let mut bench = Bench::events([event(outage, When::before(["client", "server"], data))]);
+    for (at, seq) in [(0, 1), (1, 4), (2, 1), (3, 4), (4, 1)] {
+        bench.wire.send(ms(at), CLIENT, SERVER, segment(seq), &mut bench.trace);
+    }
+    let lost = bench.happened(|what| matches!(what, What::Lost { reason: LossReason::Partition, .. }));
+    assert_eq!(lost, 4, "two segments, and each once more");
+    assert_eq!(bench.happened(|what| matches!(what, What::Healed(_))), 1);
+}
+
+#[test]
 fn an_event_with_a_time_comes_before_what_is_sent_or_due_then() {
-    let kind = EventKind::Partition(None);
+    let kind = EventKind::Partition(Cut::ALL);
     let mut bench = Bench::events([event(kind, When::AtUs(1_000))]);
     bench.send_each_ms(0..2);
     assert_eq!(bench.due(), list([(1_000, "0")]));
     let order: Vec<&What> = bench.trace.events().iter().map(|event| &event.what).collect();
     assert!(
-        matches!(order[1..], [What::Partitioned(None), What::Sent { .. }, What::Lost { .. }]),
+        matches!(order[1..], [What::Partitioned(Cut::ALL), What::Sent { .. }, What::Lost { .. }]),
         "{order:?}"
     );
 
-    let mut bench = Bench::events([event(EventKind::Partition(None), When::AtUs(4_000))]);
+    let mut bench = Bench::events([event(EventKind::Partition(Cut::ALL), When::AtUs(4_000))]);
     assert_eq!(bench.wire.next_due(), Some(ms(4)));
     assert_eq!(bench.poll(ms(3)), None);
     assert!(bench.trace.events().is_empty());
@@ -147,8 +271,8 @@ fn an_event_with_a_time_comes_before_what_is_sent_or_due_then() {
 fn events_on_one_packet_happen_in_the_plans_order() {
     let server = || "server".to_owned();
     let mut bench = Bench::events([
-        event(EventKind::Heal(None), after(1)),
-        event(EventKind::Partition(None), after(1)),
+        event(EventKind::Heal(Cut::ALL), after(1)),
+        event(EventKind::Partition(Cut::ALL), after(1)),
         event(EventKind::Crash(server()), after(1)),
         event(EventKind::Restart(server()), after(1)),
     ]);
@@ -173,9 +297,9 @@ fn an_injected_packet_is_carried_but_not_counted_or_hurt() {
 #[test]
 fn an_injected_packet_that_the_link_does_not_take_is_lost() {
     let mut bench = Bench::events([
-        event(EventKind::Partition(None), When::AtUs(1_000)),
+        event(EventKind::Partition(Cut::ALL), When::AtUs(1_000)),
         event(injection(datagram(0)), When::AtUs(2_000)),
-        event(EventKind::Heal(None), When::AtUs(3_000)),
+        event(EventKind::Heal(Cut::ALL), When::AtUs(3_000)),
         event(injection(vec![0x45; 1_501].into()), When::AtUs(4_000)),
     ]);
     assert_eq!(bench.due(), []);
@@ -247,10 +371,10 @@ fn a_plan_must_speak_of_hosts_that_there_are() {
     for event in [
         event(EventKind::Crash(name()), When::AtUs(0)),
         event(EventKind::Restart(name()), When::AtUs(0)),
-        event(EventKind::Partition(Some(["client".to_owned(), name()])), When::AtUs(0)),
-        event(EventKind::Heal(Some([name(), name()])), When::AtUs(0)),
+        event(EventKind::Partition(Cut::between(["client".to_owned(), name()])), When::AtUs(0)),
+        event(EventKind::Heal(Cut::between([name(), name()])), When::AtUs(0)),
         event(EventKind::Inject { direction: direction.clone(), packet: datagram(0) }, When::AtUs(0)),
-        event(EventKind::Heal(None), When::after(direction, Packet::nth(Class::Any, 1))),
+        event(EventKind::Heal(Cut::ALL), When::after(direction, Packet::nth(Class::Any, 1))),
     ] {
         unknown(FaultPlan::new().events([event]));
     }

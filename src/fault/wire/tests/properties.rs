@@ -1,5 +1,6 @@
 //! What holds of every plan.
 
+use crate::fault::Cut;
 use proptest::prelude::*;
 
 use super::*;
@@ -26,8 +27,8 @@ fn plan() -> impl Strategy<Value = FaultPlan> {
         Fault::new(direction, Packet::nth(Class::Any, nth), action)
     });
     let kind = prop_oneof![
-        Just(EventKind::Partition(None)),
-        Just(EventKind::Heal(None)),
+        Just(EventKind::Partition(Cut::ALL)),
+        Just(EventKind::Heal(Cut::ALL)),
         Just(EventKind::Crash("server".to_owned())),
         Just(EventKind::Restart("server".to_owned())),
         Just(injection(datagram(0))),

@@ -13,7 +13,7 @@ use super::picture::{Aside, HEAD, Picture, moment};
 use super::place::{self, Kept};
 use super::route::{self, Route};
 use super::usual::Usual;
-use crate::model::{PacketId, What};
+use crate::model::{Cut, HostId, PacketId, What};
 use crate::trace::{Event, Trace, words};
 
 /// How often all is placed anew so that words get room.
@@ -112,11 +112,11 @@ impl Picture<'_> {
         };
         let bounds = Bounds { x, y: (HEAD, bottom) };
         let mut labels = Labels { chart: &mut chart, bounds };
-        for Band { left, right, y, is_cut, .. } in self.bands() {
-            let words = if is_cut { "link cut" } else { "link mended" };
+        for Band { cut, left, right, y, is_cut } in self.bands() {
+            let words = self.scene.trace.cut_words(&cut, if is_cut { "cut" } else { "mended" });
             let half = (right - left) / 2.0;
-            let at = labels.level((left + half, y + 4.0), half, &[0.0], words, SIZE * BOLD);
-            self.asides.push(Aside { at, class: "fault m halo", words: words.to_owned() });
+            let at = labels.level((left + half, y + 4.0), half, &[0.0], &words, SIZE * BOLD);
+            self.asides.push(Aside { at, class: "fault m halo", words });
         }
         for (y, words) in self.asides_wanted() {
             let half = (x.1 - x.0) / 2.0;
@@ -156,16 +156,16 @@ impl Picture<'_> {
     /// Where links are cut or mended.
     pub(super) fn bands(&self) -> Vec<Band> {
         let band = |(index, y): (&usize, &f64)| {
-            let (link, is_cut) = match &self.scene.events[*index].what {
-                What::Partitioned(link) => (*link, true),
-                What::Healed(link) => (*link, false),
+            let (cut, is_cut) = match &self.scene.events[*index].what {
+                What::Partitioned(cut) => (*cut, true),
+                What::Healed(cut) => (*cut, false),
                 _ => return None,
             };
-            let (a, b) = match link {
+            let (a, b) = match cut.hosts {
                 Some([a, b]) => self.columns.of(a).zip(self.columns.of(b))?,
                 None => self.columns.hosts.first().copied().zip(self.columns.hosts.last().copied())?,
             };
-            Some(Band { is_all: link.is_none(), left: a.min(b), right: a.max(b), y: *y, is_cut })
+            Some(Band { cut, left: a.min(b), right: a.max(b), y: *y, is_cut })
         };
         self.places.y.iter().filter_map(band).collect()
     }
@@ -174,11 +174,11 @@ impl Picture<'_> {
     fn cuts(&self) -> Vec<(f64, f64, f64, f64)> {
         let (mut cuts, mut open) = (Vec::new(), Vec::<Band>::new());
         for band in self.bands() {
-            let same = |it: &Band| (it.left, it.right) == (band.left, band.right);
-            if band.is_cut && !open.iter().any(same) {
+            if band.is_cut && !open.iter().any(|it| it.cut.covers(&band.cut)) {
                 open.push(band);
             } else if !band.is_cut {
-                let (mended, left): (Vec<Band>, _) = open.into_iter().partition(|it| band.is_all || same(it));
+                let (mended, left): (Vec<Band>, _) =
+                    open.into_iter().partition(|it| band.cut.covers(&it.cut));
                 cuts.extend(mended.into_iter().map(|it| (it.left, it.y, it.right, band.y)));
                 open = left;
             }
@@ -191,8 +191,7 @@ impl Picture<'_> {
 /// Where a link is cut or mended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Band {
-    /// All links are.
-    is_all: bool,
+    cut: Cut<HostId>,
     pub(super) left: f64,
     pub(super) right: f64,
     pub(super) y: f64,

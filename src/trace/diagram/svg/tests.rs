@@ -2,6 +2,7 @@ mod boxes;
 mod legible;
 
 use super::*;
+use crate::fault::Cut;
 use crate::model::{Action, Class, DropReason, HostId, LossReason, What};
 use crate::trace::sample::{CLIENT, SERVER, Sample, port_unreachable, udp};
 
@@ -173,7 +174,7 @@ fn any_trace_can_be_drawn() {
             );
             trace.push(crate::Time::MAX, What::Arrived { packet, copy: 7, to: HostId(to), altered: None });
             trace.push(crate::Time::MAX, What::Crashed(HostId(from)));
-            trace.push(crate::Time::MAX, What::Partitioned(Some([HostId(from), HostId(to)])));
+            trace.push(crate::Time::MAX, What::Partitioned(Cut::between([HostId(from), HostId(to)])));
         }
         for events_max in [0, 200] {
             drawn(&trace, events_max);

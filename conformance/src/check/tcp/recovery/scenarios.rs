@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use faultwire::fault::{
-    Action, Class, Direction, EventKind, Fault, FaultPlan, Link, LinkNumbers, Packet, PlanEvent, When,
+    Action, Class, Cut, Direction, EventKind, Fault, FaultPlan, Link, LinkNumbers, Packet, PlanEvent, When,
 };
 use faultwire::network::{Network, Stream};
 use faultwire::stack::SocketOption;
@@ -146,8 +146,8 @@ pub(super) fn questions(_: TestbedRef) -> Scenario {
 pub(super) fn outage(_: TestbedRef) -> Scenario {
     let after = |nth| When::after(upward(), Packet::nth(Class::Any, nth));
     over::<Dialogue>(FaultPlan::new().events([
-        PlanEvent::new(EventKind::Partition(None), after(4)),
-        PlanEvent::new(EventKind::Heal(None), after(9)),
+        PlanEvent::new(EventKind::Partition(Cut::ALL), after(4)),
+        PlanEvent::new(EventKind::Heal(Cut::ALL), after(9)),
     ]))
 }
 

@@ -1,5 +1,6 @@
 //! No words in a picture lie on others, and none reach out of it.
 
+use crate::fault::Cut;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -61,9 +62,9 @@ fn trace(hosts: usize, steps: &[Step]) -> Trace {
         sample.at_us(now);
         // At times links are cut, and mended.
         match step.bytes % 11 {
-            0 => drop(sample.push(What::Partitioned(Some([from, to])))),
-            1 => drop(sample.push(What::Partitioned(None))),
-            2 | 3 => drop(sample.push(What::Healed(None))),
+            0 => drop(sample.push(What::Partitioned(Cut::between([from, to])))),
+            1 => drop(sample.push(What::Partitioned(Cut::ALL))),
+            2 | 3 => drop(sample.push(What::Healed(Cut::ALL))),
             _ => {}
         }
         let packet = sample.send(from, to, &vec![7; step.bytes]);
