@@ -20,8 +20,14 @@
 //! packet = { class = "datagram", nth = 1 }   # optional: flow; transmission (class data only)
 //! action = { hold_for = 1 }       # "drop", "duplicate", delay_us, hold_for, corrupt_bit, corrupt_bits
 //! [[event]]
-//! kind = "partition"              # or heal; hosts = ["a", "b"] for one link, all links without
-//! after = { direction = "server->client", class = "data", nth = 3 }
+//! kind = "partition"              # what is sent from now on is lost; `heal` ends it
+//! hosts = ["client", "server"]    # one link, or one way of it: direction = "server->client"; else all links
+//! flow = 1                        # optional: packets of this flow alone
+//! after = { direction = "server->client", class = "data", nth = 3 }   # optional: wait_us, so much later
+//! [[event]]
+//! kind = "outage"                 # a partition that ends by itself
+//! for_us = 3_000_000              # or retransmissions = 3: until three were lost
+//! before = { direction = "client->server", class = "data", nth = 2 }  # this packet is lost too
 //! [[event]]
 //! kind = "crash"                  # or restart
 //! host = "server"

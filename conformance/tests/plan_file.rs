@@ -260,6 +260,14 @@ fn events_that_are_none() {
             "at = 5",
         ],
     ));
+    said.push(each(
+        |line| event("partition", line),
+        &["direction = \"a\"", "flow = 0", "for_us = 5", "hosts = [\"a\", \"b\"]\ndirection = \"a->b\""],
+    ));
+    said.push(each(
+        |line| event("outage", line),
+        &["flow = 1", "for_us = 0", "retransmissions = 1_001", "for_us = 1\nretransmissions = 1"],
+    ));
     let said = said.join("\n");
     insta::assert_snapshot!(said);
 }
@@ -275,6 +283,8 @@ fn anchors_and_injected_packets_that_are_none() {
             "after = { direction = \"a->b\", nth = 1 }",
             "after = { direction = \"a->b\", packet = { class = \"data\", nth = 1 } }",
             "after = { direction = \"a->b\", class = \"ack\", nth = 1, transmission = 1 }",
+            "after = { direction = \"a->b\", class = \"ack\", nth = 1, wait_us = 0 }",
+            "before = { direction = \"a->b\", class = \"ack\", nth = 1, wait_us = 5 }",
         ],
     )];
     let long = format!("bytes = \"45{}\"", "00".repeat(65_535));

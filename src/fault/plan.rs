@@ -279,8 +279,8 @@ pub enum EventKind {
 pub enum Lasts {
     /// For a time, in microseconds; in a lab and over a relay these are real ones.
     Us(u64),
-    /// Until that many retransmissions of TCP were lost in it: segments of a kind and of bytes that had been on the
-    /// wire before.
+    /// Until this many retransmissions of TCP were lost in it: data that was on the wire before, or another SYN or
+    /// FIN of a flow.
     Retransmissions(u32),
 }
 
@@ -340,7 +340,7 @@ impl Anchor {
         Anchor { direction: direction.into(), packet, wait_us: 0 }
     }
 
-    /// The same, that many microseconds later.
+    /// Like this one, but an event comes these many microseconds later.
     #[must_use]
     pub fn later(self, wait_us: u64) -> Self {
         Anchor { wait_us, ..self }

@@ -27,13 +27,13 @@ impl<H> Cut<H> {
         Cut { hosts: Some(from_to), one_way: true, flow: None }
     }
 
-    /// The same for one flow alone.
+    /// Like `self`, but of one flow alone.
     #[must_use]
     pub fn flow(self, flow: u32) -> Self {
         Cut { flow: Some(flow), ..self }
     }
 
-    /// The same of other hosts.
+    /// Like `self`, but with other names for the hosts.
     pub(crate) fn try_map<T, E>(&self, mut host: impl FnMut(&H) -> Result<T, E>) -> Result<Cut<T>, E> {
         let hosts = match &self.hosts {
             Some([a, b]) => Some([host(a)?, host(b)?]),

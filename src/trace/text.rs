@@ -92,18 +92,6 @@ impl Trace {
         links
     }
 
-    /// `link cut`, `client->server cut`, `flow 1 of the link mended`.
-    pub(super) fn cut_words(&self, cut: &Cut<HostId>, done: &str) -> String {
-        let link = match cut.hosts {
-            Some([from, to]) if cut.one_way => format!("{}->{}", self.host_name(from), self.host_name(to)),
-            _ => "link".to_owned(),
-        };
-        match cut.flow {
-            Some(flow) => format!("{link} {done} for flow {flow}"),
-            None => format!("{link} {done}"),
-        }
-    }
-
     fn line(&self, event: &Event, packet_name: &dyn Fn(PacketId) -> String) -> String {
         let host = |id: &HostId| self.host_name(*id);
         match &event.what {

@@ -1,7 +1,7 @@
 //! The words that the renderings of a trace share. Stable: golden traces and hashes are made of them.
 
 use super::{DropReason, LossReason, Note, TcpNote};
-use crate::model::{Action, SocketOption};
+use crate::model::{Action, Cut, HostId, SocketOption};
 use crate::packet::IcmpMessage;
 
 /// Why a packet was lost.
@@ -68,6 +68,18 @@ pub(super) fn action(action: &Action) -> String {
 }
 
 /// What an ICMP message says.
+/// `link cut`, `client->server cut`, `link mended for flow 1`; `done` is the last word or words.
+pub(super) fn cut(cut: &Cut<HostId>, done: &str, name: impl Fn(HostId) -> String) -> String {
+    let link = match cut.hosts {
+        Some([from, to]) if cut.one_way => format!("{}->{}", name(from), name(to)),
+        _ => "link".to_owned(),
+    };
+    match cut.flow {
+        Some(flow) => format!("{link} {done} for flow {flow}"),
+        None => format!("{link} {done}"),
+    }
+}
+
 pub(super) fn icmp(message: IcmpMessage) -> String {
     match message {
         IcmpMessage::PortUnreachable => "port unreachable".to_owned(),

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use faultwire::fault::{Action, Class, Cut, EventKind, Fault, FaultPlan, Packet, PlanEvent, When};
+use faultwire::fault::{
+    Action, Anchor, Class, Cut, EventKind, Fault, FaultPlan, Lasts, Packet, PlanEvent, When,
+};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire_sim::search::{PlanSpace, RandomSearch};
 use faultwire_sim::testbed::{self, Capabilities, Capability, Clock, Subject, Testbed};
@@ -66,6 +68,28 @@ fn plans() -> Vec<FaultPlan> {
     };
     let between = FaultPlan::new()
         .events([after(EventKind::Crash("server".into()), 1), after(EventKind::Restart("server".into()), 2)]);
+    let first = || Anchor::new(["client", "server"], Packet::nth(Class::Datagram, 1));
+    let event = PlanEvent::new;
+    let one_way = FaultPlan::new().events([
+        event(EventKind::Partition(Cut::one_way(["server".into(), "client".into()])), When::After(first())),
+        event(EventKind::Heal(Cut::ALL), When::After(first().later(450_000))),
+    ]);
+    let flow = FaultPlan::new()
+        .event(EventKind::Partition(Cut::ALL.flow(1)), When::After(first().later(3_500)))
+        .event(EventKind::Heal(Cut::ALL), When::After(first().later(650_000)));
+    let before = FaultPlan::new()
+        .event(
+            EventKind::Partition(Cut::ALL),
+            When::before(["server", "client"], Packet::nth(Class::Datagram, 2)),
+        )
+        .event(
+            EventKind::Heal(Cut::ALL),
+            When::before(["client", "server"], Packet::nth(Class::Datagram, 5)),
+        );
+    let outage = FaultPlan::new().event(
+        EventKind::Outage { cut: Cut::ALL, lasts: Lasts::Us(350_500) },
+        When::After(first().later(500)),
+    );
     vec![
         down(200_000),
         down(201_000),
@@ -79,6 +103,10 @@ fn plans() -> Vec<FaultPlan> {
         plan(&[one(there, 2, Action::CorruptBits(vec![300])), one(back, 4, Action::CorruptBits(vec![70]))]),
         crash,
         cut,
+        one_way,
+        flow,
+        before,
+        outage,
     ]
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Row {
     /// Words beside the hosts' lines.
     pub(super) notes: Vec<Note>,
     /// What happens to the link between two hosts.
-    pub(super) banner: Option<(usize, usize, String)>,
+    pub(super) banner: Option<(usize, usize, Cut<HostId>, &'static str)>,
     /// Which hosts are down.
     pub(super) down: Vec<bool>,
     /// The host that goes down here.
@@ -380,15 +380,14 @@ impl Layout<'_> {
         self.hosts == 2 && row.at == at && !said && row.arrow.as_ref().is_some_and(departs)
     }
 
-    fn banner(&mut self, at: Time, cut: &Cut<HostId>, done: &str) {
-        let words = self.trace.cut_words(cut, done);
+    fn banner(&mut self, at: Time, cut: &Cut<HostId>, done: &'static str) {
         let ends = match cut.hosts {
             Some([a, b]) => self.column(a).zip(self.column(b)),
             None => self.trace.hosts().len().checked_sub(1).map(|last| (0, last)),
         };
         if let Some((a, b)) = ends {
             let row = self.row(at);
-            row.banner = Some((a.min(b), a.max(b), words));
+            row.banner = Some((a.min(b), a.max(b), *cut, done));
             row.marked = true;
         }
     }

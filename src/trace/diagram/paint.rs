@@ -363,13 +363,14 @@ fn row(names: &[String], row: &Row, whole_ms: bool, columns: &Columns, pens: &Pe
     }
     let mut margin = Vec::new();
     let name = |host: usize| names.get(host).map_or("?", String::as_str);
-    if let Some((a, b, words)) = &row.banner {
-        match columns.hosts.get(*a).zip(columns.hosts.get(*b)) {
+    if let Some((a, b, cut, done)) = row.banner {
+        let words = words::cut(&cut, done, |host| name(usize::from(host.0)).to_owned());
+        match columns.hosts.get(a).zip(columns.hosts.get(b)) {
             Some((a, b)) => {
                 let (left, right) = (*a.min(b), *a.max(b));
                 canvas.fill(left + 1, right, pens.banner);
                 if columns.margin.is_some() {
-                    margin.push(words.to_owned());
+                    margin.push(words);
                 } else {
                     canvas.write(
                         (left + right).saturating_sub(words.chars().count() + 2) / 2,
@@ -377,7 +378,7 @@ fn row(names: &[String], row: &Row, whole_ms: bool, columns: &Columns, pens: &Pe
                     );
                 }
             }
-            None => margin.push(format!("{} {} {}: {words}", name(*a), pens.banner, name(*b))),
+            None => margin.push(format!("{} {} {}: {words}", name(a), pens.banner, name(b))),
         }
     }
     if let Some(arrow) = &row.arrow {

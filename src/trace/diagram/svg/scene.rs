@@ -113,7 +113,9 @@ impl Picture<'_> {
         let bounds = Bounds { x, y: (HEAD, bottom) };
         let mut labels = Labels { chart: &mut chart, bounds };
         for Band { cut, left, right, y, is_cut } in self.bands() {
-            let words = self.scene.trace.cut_words(&cut, if is_cut { "cut" } else { "mended" });
+            let words = words::cut(&cut, if is_cut { "cut" } else { "mended" }, |host| {
+                self.scene.trace.host_name(host).to_owned()
+            });
             let half = (right - left) / 2.0;
             let at = labels.level((left + half, y + 4.0), half, &[0.0], &words, SIZE * BOLD);
             self.asides.push(Aside { at, class: "fault m halo", words });
