@@ -11,6 +11,8 @@ mod bench;
 mod command;
 #[path = "kernel/crash.rs"]
 mod crash;
+#[path = "kernel/cuts.rs"]
+mod cuts;
 #[path = "kernel/datagrams.rs"]
 mod datagrams;
 #[path = "kernel/figures.rs"]

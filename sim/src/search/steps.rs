@@ -211,10 +211,18 @@ pub(crate) fn names_no_packet_twice(faults: &[Fault]) -> bool {
         .all(|(index, fault)| !faults[..index].iter().any(|earlier| same(earlier, fault)))
 }
 
-/// All plans that are one step simpler, the most promising first: one fault, event or flipped bit less; a
-/// packet named by less; the default link; an order in place of a time; a number one step down.
+/// All plans that are one step simpler, the most promising first: one fault or event less; a packet lost in place
+/// of damaged; one flipped bit less; a packet named by less; the default link; an order in place of a time; a number one step down.
 pub(crate) fn steps(plan: &FaultPlan, tick_us: u64) -> impl Iterator<Item = FaultPlan> {
     let removals = (0..item_count(plan)).map(|item| without_items(plan, item..item + 1));
+    let lost = (0..plan.faults.len()).filter_map(|index| {
+        let mut less = plan.clone();
+        match &mut less.faults.get_mut(index)?.action {
+            action @ Action::CorruptBits(_) => *action = Action::Drop,
+            _ => return None,
+        }
+        Some(less)
+    });
     let bits = plan.faults.iter().enumerate().flat_map(|(index, fault)| {
         let bits = match &fault.action {
             Action::CorruptBits(bits) if bits.len() > 1 => bits.len(),
@@ -236,7 +244,7 @@ pub(crate) fn steps(plan: &FaultPlan, tick_us: u64) -> impl Iterator<Item = Faul
         let next = place.get(plan)?.lower(tick_us).next()?;
         place.set(plan, next)
     });
-    removals.chain(bits).chain(names).chain(link).chain(ordered(plan)).chain(numbers)
+    removals.chain(lost).chain(bits).chain(names).chain(link).chain(ordered(plan)).chain(numbers)
 }
 
 /// All plans in which one packet that is late is held behind the next one instead: that means the same on

@@ -156,6 +156,18 @@ fn words_bits_links_and_events_that_do_not_matter_go() {
 }
 
 #[test]
+fn a_damaged_packet_is_lost_where_that_shows_the_same() {
+    let damaged = fault(3, Action::CorruptBits(vec![160, 170]));
+    let is_hit = |plan: &FaultPlan| plan.faults.iter().any(|fault| fault.packet.nth == 3);
+    assert_eq!(shrunk(&plan([damaged.clone()]), is_hit).plan, drops([3]));
+    let is_damaged = |plan: &FaultPlan| {
+        is_hit(plan) && plan.faults.iter().all(|fault| matches!(fault.action, Action::CorruptBits(_)))
+    };
+    let left = shrunk(&plan([damaged]), is_damaged).plan;
+    assert!(matches!(&left.faults[0].action, Action::CorruptBits(bits) if bits.len() == 1), "{left:?}");
+}
+
+#[test]
 fn what_is_undone_goes_with_what_undoes_it() {
     let at = |kind, us| PlanEvent::new(kind, When::AtUs(us));
     let host = || "server".to_owned();
