@@ -23,6 +23,7 @@
 //! kind = "partition"              # what is sent from now on is lost; `heal` ends it
 //! hosts = ["client", "server"]    # one link, or one way of it: direction = "server->client"; else all links
 //! flow = 1                        # optional: packets of this flow alone
+//! longer_than = 1_200             # optional: IP packets of more bytes alone
 //! after = { direction = "server->client", class = "data", nth = 3 }   # optional: wait_us, so much later
 //! [[event]]
 //! kind = "outage"                 # a partition that ends by itself

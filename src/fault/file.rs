@@ -66,6 +66,8 @@ pub mod bounds {
     pub const AT_US: RangeInclusive<u64> = 0..=86_400_000_000;
     /// How much later than its packet an event comes, in microseconds: up to a day.
     pub const WAIT_US: RangeInclusive<u64> = 1..=86_400_000_000;
+    /// Bytes of an IP packet that a cut for longer ones lets pass.
+    pub const LONGER_THAN: RangeInclusive<u64> = 0..=65_534;
     /// How long an outage lasts, in microseconds: up to a day.
     pub const FOR_US: RangeInclusive<u64> = 1..=86_400_000_000;
     /// How many retransmissions are lost in an outage.

@@ -232,6 +232,7 @@ impl Wire {
             self.happen(now, event, recorder);
         }
         let flow = (label.flow > 0).then_some(label.flow);
+        let len = packet.len();
         let refusal = self.refusal(way, flow, &packet);
         let (between, side) = self.links.between(way);
         let departure = between.departure(side, now, &self.line, packet.len());
@@ -246,7 +247,7 @@ impl Wire {
             recorder.push(now, What::Lost { packet: id, reason });
             self.queue.overtaken(way, due);
             if reason == LossReason::Partition && label.is_retransmission() {
-                self.count_down(now, way, flow, recorder);
+                self.count_down(now, way, flow, len, recorder);
             }
         } else {
             let effect = self.fault(now, way, &label, id, &packet, recorder);
@@ -345,7 +346,7 @@ impl Wire {
             Some(LossReason::NoSuchHost)
         } else if packet.len() > self.line.mtu {
             Some(LossReason::TooBig)
-        } else if self.cuts.takes(way, flow) {
+        } else if self.cuts.takes(way, flow, packet.len()) {
             Some(LossReason::Partition)
         } else if self.queue.packets() >= PACKETS_MAX {
             Some(LossReason::WireFull)
@@ -447,10 +448,10 @@ impl Wire {
     }
 
     /// A retransmission was lost to what is cut: what waits for that ends with the last one.
-    fn count_down(&mut self, at: Time, way: Way, flow: Option<u32>, recorder: &mut dyn Recorder) {
+    fn count_down(&mut self, at: Time, way: Way, flow: Option<u32>, len: usize, recorder: &mut dyn Recorder) {
         let mut over = Vec::new();
         self.counting.retain_mut(|(event, cut, left)| {
-            if cut.takes([&way.0, &way.1], flow) {
+            if cut.takes([&way.0, &way.1], flow, len) {
                 *left = left.saturating_sub(1);
             }
             if *left == 0 {

@@ -137,8 +137,11 @@ impl fmt::Display for Cut<String> {
             Some([a, b]) => write!(f, "{a} and {b}")?,
             None => f.write_str("all links")?,
         }
-        match self.flow {
-            Some(flow) => write!(f, " of flow {flow}"),
+        if let Some(flow) = self.flow {
+            write!(f, " of flow {flow}")?;
+        }
+        match self.longer_than {
+            Some(bytes) => write!(f, " above {bytes} bytes"),
             None => Ok(()),
         }
     }

@@ -122,6 +122,10 @@ impl Encoder {
             self.text("flow");
             self.number(u64::from(flow));
         }
+        if let Some(bytes) = cut.longer_than {
+            self.text("longer than");
+            self.number(u64::from(bytes));
+        }
     }
 
     fn label(&mut self, label: &Label) {

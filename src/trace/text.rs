@@ -89,6 +89,9 @@ impl Trace {
         if let Some(flow) = cut.flow {
             let _ = write!(links, " of flow {flow}");
         }
+        if let Some(bytes) = cut.longer_than {
+            let _ = write!(links, " above {bytes} bytes");
+        }
         links
     }
 

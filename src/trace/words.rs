@@ -74,10 +74,9 @@ pub(super) fn cut(cut: &Cut<HostId>, done: &str, name: impl Fn(HostId) -> String
         Some([from, to]) if cut.one_way => format!("{}->{}", name(from), name(to)),
         _ => "link".to_owned(),
     };
-    match cut.flow {
-        Some(flow) => format!("{link} {done} for flow {flow}"),
-        None => format!("{link} {done}"),
-    }
+    let flow = cut.flow.map_or(String::new(), |flow| format!(" for flow {flow}"));
+    let len = cut.longer_than.map_or(String::new(), |bytes| format!(" above {bytes} bytes"));
+    format!("{link} {done}{flow}{len}")
 }
 
 pub(super) fn icmp(message: IcmpMessage) -> String {

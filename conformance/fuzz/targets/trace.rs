@@ -81,7 +81,7 @@ fn what(choice: &mut Choice<'_>, hosts: usize) -> What {
     let id = PacketId(choice.among(&[0, 1, 2, 3, 10, u32::MAX]));
     let nth = choice.among(&[0, 1, u32::MAX]);
     let ends = choice.is().then_some([one, other]);
-    let cut = Cut { hosts: ends, one_way: choice.is(), flow: choice.is().then_some(nth) };
+    let cut = Cut { hosts: ends, one_way: choice.is(), flow: choice.is().then_some(nth), longer_than: None };
     match choice.below(13) {
         0 | 1 => {
             let class = choice.among(&[Class::Syn, Class::Data, Class::Ack, Class::Datagram, Class::Any]);

@@ -68,6 +68,7 @@ fn plan(choice: &mut Choice<'_>, hosts: &[String]) -> FaultPlan {
             hosts: choice.is().then(|| [way.from.clone(), way.to.clone()]),
             one_way: choice.is(),
             flow: choice.is().then(|| choice.below(3) as u32),
+            longer_than: choice.is().then(|| choice.among(&[0, 30, u16::MAX])),
         };
         let lasts = if choice.is() {
             Lasts::Us(choice.among(&[0, 1, 700, u64::MAX]))

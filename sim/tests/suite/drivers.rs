@@ -90,6 +90,11 @@ fn plans() -> Vec<FaultPlan> {
         EventKind::Outage { cut: Cut::ALL, lasts: Lasts::Us(350_500) },
         When::After(first().later(500)),
     );
+    // A datagram of the echo has 128 bytes with its headers.
+    let long = |bytes| {
+        let kind = EventKind::Outage { cut: Cut::ALL.longer_than(bytes), lasts: Lasts::Us(450_000) };
+        FaultPlan::new().event(kind, When::After(first()))
+    };
     vec![
         down(200_000),
         down(201_000),
@@ -107,6 +112,8 @@ fn plans() -> Vec<FaultPlan> {
         flow,
         before,
         outage,
+        long(127),
+        long(128),
     ]
 }
 

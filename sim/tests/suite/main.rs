@@ -5,6 +5,7 @@ mod determinism;
 mod drivers;
 mod files;
 mod livelock;
+mod outages;
 mod programs;
 mod scenario;
 mod search;

@@ -303,11 +303,12 @@ fn event(value: &Value<'_>) -> Result<PlanEvent, Wrong> {
             EventKind::Inject { direction: direction(&section)?, packet: injected(&section)? }
         }
         "outage" => {
-            const KEYS: [&str; 9] = [
+            const KEYS: [&str; 10] = [
                 "kind",
                 "hosts",
                 "direction",
                 "flow",
+                "longer_than",
                 "for_us",
                 "retransmissions",
                 "after",
@@ -318,7 +319,16 @@ fn event(value: &Value<'_>) -> Result<PlanEvent, Wrong> {
             EventKind::Outage { cut: cut(&section)?, lasts: lasts(&section)? }
         }
         kind => {
-            section.only(&["kind", "hosts", "direction", "flow", "after", "before", "at_us"])?;
+            section.only(&[
+                "kind",
+                "hosts",
+                "direction",
+                "flow",
+                "longer_than",
+                "after",
+                "before",
+                "at_us",
+            ])?;
             let cut = cut(&section)?;
             if kind == "heal" { EventKind::Heal(cut) } else { EventKind::Partition(cut) }
         }
@@ -345,10 +355,12 @@ fn cut(section: &Section<'_, '_>) -> Result<Cut<String>, Wrong> {
         }
         (None, None) => Cut::ALL,
     };
-    Ok(match section.get("flow") {
-        Some(flow) => cut.flow(number32(flow, bounds::FLOW)?),
-        None => cut,
-    })
+    let longer_than = section.get("longer_than").map(|bytes| {
+        let found = number(bytes, bounds::LONGER_THAN)?;
+        u16::try_from(found).map_err(|_| unexpected(bytes, "16 bits"))
+    });
+    let flow = section.get("flow").map(|flow| number32(flow, bounds::FLOW));
+    Ok(Cut { flow: flow.transpose()?, longer_than: longer_than.transpose()?, ..cut })
 }
 
 fn lasts(section: &Section<'_, '_>) -> Result<Lasts, Wrong> {

@@ -107,8 +107,11 @@ fn cut<S: Serializer>(map: &mut S::SerializeMap, cut: &Cut<String>) -> Result<()
         Some(hosts) => map.serialize_entry("hosts", hosts)?,
         None => {}
     }
-    match cut.flow {
-        Some(flow) => map.serialize_entry("flow", &flow),
+    if let Some(flow) = cut.flow {
+        map.serialize_entry("flow", &flow)?;
+    }
+    match cut.longer_than {
+        Some(bytes) => map.serialize_entry("longer_than", &bytes),
         None => Ok(()),
     }
 }

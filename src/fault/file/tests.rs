@@ -133,7 +133,11 @@ fn cut() -> impl Strategy<Value = Cut<String>> {
         two_hosts().prop_map(Cut::between),
         direction().prop_map(|Direction { from, to }| Cut::one_way([from, to])),
     ];
-    (link, option::of(1_u32..=4_096)).prop_map(|(cut, flow)| Cut { flow, ..cut })
+    (link, option::of(1_u32..=4_096), option::of(0_u16..=65_534)).prop_map(|(cut, flow, longer_than)| Cut {
+        flow,
+        longer_than,
+        ..cut
+    })
 }
 
 fn event() -> impl Strategy<Value = PlanEvent> {

@@ -96,6 +96,9 @@ fn cut(out: &mut String, cut: &Cut<String>) {
     if let Some(flow) = cut.flow {
         put!(out, "flow = {flow}");
     }
+    if let Some(bytes) = cut.longer_than {
+        put!(out, "longer_than = {bytes}");
+    }
 }
 
 fn selector(packet: &Packet) -> String {

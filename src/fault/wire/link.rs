@@ -104,9 +104,9 @@ impl Cuts {
         changes.then_some(cut)
     }
 
-    /// Whether a packet of this way and flow is cut off.
-    pub(super) fn takes(&self, way: Way, flow: Option<u32>) -> bool {
-        is_cut(&self.0, way, flow)
+    /// Whether a packet of this way, flow and length is cut off.
+    pub(super) fn takes(&self, way: Way, flow: Option<u32>, len: usize) -> bool {
+        is_cut(&self.0, way, flow, len)
     }
 
     fn add(&mut self, entry: Entry) -> bool {
@@ -126,8 +126,8 @@ impl Cuts {
     }
 }
 
-fn is_cut(entries: &[Entry], (from, to): Way, flow: Option<u32>) -> bool {
-    let last = entries.iter().rev().find(|entry| entry.cut.takes([&from, &to], flow));
+fn is_cut(entries: &[Entry], (from, to): Way, flow: Option<u32>, len: usize) -> bool {
+    let last = entries.iter().rev().find(|entry| entry.cut.takes([&from, &to], flow, len));
     last.is_some_and(|entry| entry.is_cut)
 }
 
@@ -138,8 +138,10 @@ fn differ(one: &[Entry], other: &[Entry]) -> bool {
     let named = both().filter_map(|cut| cut.hosts).flatten();
     let hosts: BTreeSet<HostId> = named.chain([HostId(u16::MAX), HostId(u16::MAX - 1)]).collect();
     let flows: BTreeSet<Option<u32>> = both().map(|cut| cut.flow).chain([None]).collect();
+    let bounds = both().filter_map(|cut| cut.longer_than).map(usize::from);
+    let lens: BTreeSet<usize> = bounds.flat_map(|bytes| [bytes, bytes + 1]).chain([0]).collect();
+    let packets = || flows.iter().flat_map(|flow| lens.iter().map(move |len| (*flow, *len)));
     let ways = hosts.iter().flat_map(|from| hosts.iter().map(move |to| (*from, *to)));
-    let mut all =
-        ways.filter(|(from, to)| from != to).flat_map(|way| flows.iter().map(move |flow| (way, *flow)));
-    all.any(|(way, flow)| is_cut(one, way, flow) != is_cut(other, way, flow))
+    let mut all = ways.filter(|(from, to)| from != to).flat_map(|way| packets().map(move |it| (way, it)));
+    all.any(|(way, (flow, len))| is_cut(one, way, flow, len) != is_cut(other, way, flow, len))
 }

@@ -108,7 +108,7 @@ fn a_fault_on_what_a_partition_loses_does_not_fire() {
 fn links_are_cut_and_mended_one_by_one_or_all() {
     let [a, b, c] = [HostId(0), HostId(1), HostId(2)];
     let mut cuts = Cuts::default();
-    let cut = |cuts: &Cuts| [(a, b), (b, a), (b, c), (a, c)].map(|way| cuts.takes(way, None));
+    let cut = |cuts: &Cuts| [(a, b), (b, a), (b, c), (a, c)].map(|way| cuts.takes(way, None, 100));
     assert_eq!(cut(&cuts), [false; 4]);
     cuts.cut(Cut::between([b, a]), None);
     assert_eq!(cut(&cuts), [true, true, false, false]);
@@ -131,7 +131,7 @@ fn one_flow_is_cut_and_what_has_none_passes() {
     let way = (HostId(0), HostId(1));
     let mut cuts = Cuts::default();
     assert!(cuts.cut(Cut::ALL.flow(2), None));
-    let cut = |cuts: &Cuts| [None, Some(1), Some(2)].map(|flow| cuts.takes(way, flow));
+    let cut = |cuts: &Cuts| [None, Some(1), Some(2)].map(|flow| cuts.takes(way, flow, 100));
     assert_eq!(cut(&cuts), [false, false, true]);
     assert!(!cuts.cut(Cut::between([way.0, way.1]).flow(2), None), "it is cut already");
     assert!(cuts.cut(Cut::ALL, None));
@@ -146,10 +146,10 @@ fn an_outage_ends_for_itself_alone() {
     assert!(cuts.cut(Cut::one_way([way.0, way.1]), Some(0)));
     assert!(cuts.cut(Cut::ALL.flow(1), Some(1)));
     assert_eq!(cuts.end(1), Some(Cut::ALL.flow(1)), "the other way was cut by nothing else");
-    assert!(cuts.takes(way, Some(1)), "the first lasts on");
+    assert!(cuts.takes(way, Some(1), 100), "the first lasts on");
     assert_eq!(cuts.end(1), None);
     assert_eq!(cuts.end(0), Some(Cut::one_way([way.0, way.1])));
-    assert!(!cuts.takes(way, Some(1)));
+    assert!(!cuts.takes(way, Some(1), 100));
 }
 
 /// Three bytes of a TCP stream.
@@ -164,34 +164,42 @@ fn segment(seq: u32) -> Bytes {
 fn a_cut() -> impl Strategy<Value = Cut<HostId>> {
     let hosts = prop_oneof![Just([0, 1]), Just([1, 0]), Just([1, 2]), Just([0, 2])];
     let hosts = proptest::option::of(hosts.prop_map(|ends| ends.map(HostId)));
-    (hosts, any::<bool>(), proptest::option::of(1_u32..3)).prop_map(|(hosts, one_way, flow)| Cut {
+    let flow = proptest::option::of(1_u32..3);
+    let longer_than = proptest::option::of(prop_oneof![Just(0), Just(99), Just(100), Just(1_500)]);
+    (hosts, any::<bool>(), flow, longer_than).prop_map(|(hosts, one_way, flow, longer_than)| Cut {
         one_way: one_way && hosts.is_some(),
         hosts,
         flow,
+        longer_than,
     })
 }
 
 proptest! {
-    /// Whatever is cut and mended, each way and flow is as the last that speaks of it says, and a change is told
-    /// if there is one.
+    /// Whatever is cut and mended, each packet's fate is as the last that speaks of it says, and a change is told if
+    /// there is one.
     #[test]
-    fn cuts_are_what_a_list_of_all_ways_says(deeds in proptest::collection::vec((a_cut(), any::<bool>()), 0..12)) {
-        let ways = || {
-            let hosts = || (0..4).map(HostId);
-            let ways = hosts().flat_map(move |from| hosts().map(move |to| (from, to)));
-            ways.filter(|(from, to)| from != to).flat_map(|way| [None, Some(1), Some(2), Some(3)].map(|flow| (way, flow)))
-        };
+    fn cuts_are_what_a_list_of_all_packets_says(
+        deeds in proptest::collection::vec((a_cut(), any::<bool>()), 0..12),
+    ) {
+        let hosts = || (0..4).map(HostId);
+        let ways = hosts().flat_map(|from| hosts().map(move |to| (from, to))).filter(|(from, to)| from != to);
+        let flows = [None, Some(1), Some(2), Some(3)];
+        let packets = ways.flat_map(|way| flows.map(|flow| (way, flow)));
+        let packets = packets.flat_map(|(way, flow)| [0, 1, 99, 100, 101, 1_500, 1_501].map(|len| (way, flow, len)));
+        let packets: Vec<_> = packets.collect();
         let mut cuts = Cuts::default();
-        let mut model: BTreeSet<((HostId, HostId), Option<u32>)> = BTreeSet::new();
+        let mut model = BTreeSet::new();
         for (cut, is_cut) in deeds {
             let before = model.clone();
-            for (way, flow) in ways().filter(|(way, flow)| cut.takes([&way.0, &way.1], *flow)) {
-                if is_cut { model.insert((way, flow)); } else { model.remove(&(way, flow)); }
+            for packet @ (way, flow, len) in &packets {
+                if cut.takes([&way.0, &way.1], *flow, *len) {
+                    let _ = if is_cut { model.insert(*packet) } else { model.remove(packet) };
+                }
             }
             let changes = if is_cut { cuts.cut(cut, None) } else { cuts.mend(cut) };
             prop_assert_eq!(changes, before != model);
-            for (way, flow) in ways() {
-                prop_assert_eq!(cuts.takes(way, flow), model.contains(&(way, flow)));
+            for packet @ (way, flow, len) in &packets {
+                prop_assert_eq!(cuts.takes(*way, *flow, *len), model.contains(packet));
             }
         }
     }
