@@ -279,8 +279,8 @@ pub enum EventKind {
 pub enum Lasts {
     /// For a time, in microseconds; in a lab and over a relay these are real ones.
     Us(u64),
-    /// Until this many retransmissions of TCP were lost in it: data that was on the wire before, or another SYN or
-    /// FIN of a flow.
+    /// Until this many retransmissions of TCP were lost in it: data that was on the wire before, or another
+    /// SYN or FIN of a flow.
     Retransmissions(u32),
 }
 

@@ -37,7 +37,8 @@ pub struct Wire {
     plan: Prepared,
     /// What is still to happen to the wire at a time: an event of the plan, or the end of one.
     timed: BTreeSet<(Time, Deed)>,
-    /// The outages under way that end with a retransmission: event, what is cut, how many are still to be lost.
+    /// The outages under way that end with a retransmission: event, what is cut, how many are still to be
+    /// lost.
     counting: Vec<(usize, Cut<HostId>, u32)>,
     /// Hosts that lost power and did not start again, as far as the plan's events go.
     down: BTreeSet<HostId>,
@@ -216,9 +217,9 @@ impl Wire {
     ///
     /// Timed events up to `now` happen first. Then the packet is classified and recorded. It is lost where
     /// there is no such host, where it is larger than the MTU, where the link is cut or where the wire is
-    /// full; no fault of the plan hits it then. Events that come before it happen first. Else the fault that names it is applied: the first in the
-    /// plan's order, if several do; the others do not fire. At last the events that are anchored to it
-    /// happen.
+    /// full; no fault of the plan hits it then. Events that come before it happen first. Else the fault that
+    /// names it is applied: the first in the plan's order, if several do; the others do not fire. At last the
+    /// events that are anchored to it happen.
     ///
     /// A packet that is held back comes right behind the nth packet that is sent after it in its direction,
     /// whatever becomes of that one; at the latest one second after it was sent (or when it was due anyway,

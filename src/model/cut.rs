@@ -1,7 +1,7 @@
 //! What is cut of the links between hosts.
 
-/// Links that are cut or mended: all of them, or one, both ways or one way, for all that goes over it, for one flow,
-/// or for long packets. Hosts are named in a plan, and numbered in a trace.
+/// Links that are cut or mended: all of them, or one, both ways or one way, for all that goes over it, for
+/// one flow, or for long packets. Hosts are named in a plan, and numbered in a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cut<H> {
     /// The link between two hosts; all links, if `None`.
@@ -52,7 +52,8 @@ impl<H> Cut<H> {
 }
 
 impl<H: PartialEq> Cut<H> {
-    /// Whether it cuts an IP packet of `len` bytes from one host to another that belongs to a flow, or to none.
+    /// Whether it cuts an IP packet of `len` bytes from one host to another that belongs to a flow, or to
+    /// none.
     pub fn takes(&self, from_to: [&H; 2], flow: Option<u32>, len: usize) -> bool {
         self.is_on(from_to)
             && self.flow.is_none_or(|own| flow == Some(own))

@@ -105,7 +105,8 @@ impl Label {
         }
     }
 
-    /// Whether it is known to be sent again: data that was on the wire before, or another SYN or FIN of a flow.
+    /// Whether it is known to be sent again: data that was on the wire before, or another SYN or FIN of a
+    /// flow.
     pub fn is_retransmission(&self) -> bool {
         match self.class {
             Class::Data => self.transmission > 1,

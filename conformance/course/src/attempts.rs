@@ -92,8 +92,8 @@ impl Attempts<'_> {
         others.map(|fault| self.under(AttemptKind::Single, vec![fault])).collect()
     }
 
-    /// Each plan of two faults of which the second is on a packet that the run under the first had, in an order
-    /// that mixes them. `ran` has the plans of one fault, each with the trace of its run.
+    /// Each plan of two faults of which the second is on a packet that the run under the first had, in an
+    /// order that mixes them. `ran` has the plans of one fault, each with the trace of its run.
     pub fn pairs<'t>(&self, ran: impl IntoIterator<Item = (&'t Attempt, &'t Trace)>) -> Vec<Attempt> {
         let (mut seen, mut pairs) = (BTreeSet::new(), Vec::new());
         let name = |fault: &Fault| (fault.direction.clone(), fault.packet);

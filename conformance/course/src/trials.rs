@@ -244,8 +244,9 @@ fn large_messages() -> Vec<Trial> {
     ]
 }
 
-/// Messages longer than any buffer that a program can ask for by default (`net.core.wmem_max` is 212 992 bytes,
-/// which Linux doubles), and many times what one write takes with the lesson's buffer, which is up to 54 kB.
+/// Messages longer than any buffer that a program can ask for by default (`net.core.wmem_max` is 212 992
+/// bytes, which Linux doubles), and many times what one write takes with the lesson's buffer, which is up to
+/// 54 kB.
 fn full_buffer() -> Trial {
     let messages = || (b'a'..=b'c').map(|letter| vec![letter; 500_000]).collect();
     let link = over(Duration::from_millis(1), 1_500, Some(8_000), []);

@@ -1,5 +1,5 @@
 //! The claims of *Stream sockets*: here the studies that the programs' calls alone settle, so that they run
-//! over real sockets too; [`life`] has those that take faults and packets.
+//! over real sockets too; [`lifecycle`] has those that take faults and packets.
 //!
 //! Each study writes bytes that tell where they belong (`pattern`), so that a check can say what became of
 //! them. A program asserts nothing; the checks read the trace. Where one side must wait until the other has

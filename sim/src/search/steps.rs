@@ -211,8 +211,9 @@ pub(crate) fn names_no_packet_twice(faults: &[Fault]) -> bool {
         .all(|(index, fault)| !faults[..index].iter().any(|earlier| same(earlier, fault)))
 }
 
-/// All plans that are one step simpler, the most promising first: one fault or event less; a packet lost in place
-/// of damaged; one flipped bit less; a packet named by less; the default link; an order in place of a time; a number one step down.
+/// All plans that are one step simpler, the most promising first: one fault or event less; a packet lost in
+/// place of damaged; one flipped bit less; a packet named by less; the default link; an order in place of a
+/// time; a number one step down.
 pub(crate) fn steps(plan: &FaultPlan, tick_us: u64) -> impl Iterator<Item = FaultPlan> {
     let removals = (0..item_count(plan)).map(|item| without_items(plan, item..item + 1));
     let lost = (0..plan.faults.len()).filter_map(|index| {

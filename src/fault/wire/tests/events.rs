@@ -175,8 +175,8 @@ fn a_cut() -> impl Strategy<Value = Cut<HostId>> {
 }
 
 proptest! {
-    /// Whatever is cut and mended, each packet's fate is as the last that speaks of it says, and a change is told if
-    /// there is one.
+    /// Whatever is cut and mended, each packet's fate is as the last that speaks of it says, and a change is
+    /// told if there is one.
     #[test]
     fn cuts_are_what_a_list_of_all_packets_says(
         deeds in proptest::collection::vec((a_cut(), any::<bool>()), 0..12),
@@ -185,7 +185,8 @@ proptest! {
         let ways = hosts().flat_map(|from| hosts().map(move |to| (from, to))).filter(|(from, to)| from != to);
         let flows = [None, Some(1), Some(2), Some(3)];
         let packets = ways.flat_map(|way| flows.map(|flow| (way, flow)));
-        let packets = packets.flat_map(|(way, flow)| [0, 1, 99, 100, 101, 1_500, 1_501].map(|len| (way, flow, len)));
+        let lens = [0, 1, 99, 100, 101, 1_500, 1_501];
+        let packets = packets.flat_map(|(way, flow)| lens.map(|len| (way, flow, len)));
         let packets: Vec<_> = packets.collect();
         let mut cuts = Cuts::default();
         let mut model = BTreeSet::new();
