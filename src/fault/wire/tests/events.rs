@@ -232,6 +232,30 @@ fn an_event_may_come_later_than_its_packet() {
 }
 
 #[test]
+fn the_end_of_an_outage_mends_nothing_else() {
+    let outage = EventKind::Outage { cut: Cut::ALL, lasts: Lasts::Us(1_500) };
+    let way = Cut::one_way(["client".to_owned(), "server".to_owned()]);
+    let mut bench = Bench::events([event(outage, after(1)), event(EventKind::Partition(way), after(2))]);
+    bench.send_each_ms(0..4);
+    assert_eq!(bench.due(), list([(1_000, "0")]));
+    assert_eq!(bench.happened(|what| *what == What::Healed(Cut::ALL)), 1, "of the other way");
+}
+
+#[test]
+fn a_cut_flow_leaves_the_others_and_what_has_no_flow() {
+    let cut = event(EventKind::Partition(Cut::ALL.flow(1)), after(1));
+    let mut bench = Bench::events([cut]);
+    let mut echo = Vec::new();
+    let builder = etherparse::PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).icmpv4_echo_request(1, 1);
+    builder.write(&mut echo, b"there?").unwrap();
+    let other = crate::packet::datagram(([10, 0, 0, 1], 2000).into(), ([10, 0, 0, 2], 7000).into(), 64, b"2");
+    for packet in [datagram(0), datagram(1), echo.into(), other.unwrap()] {
+        bench.wire.send(ms(0), CLIENT, SERVER, packet, &mut bench.trace);
+    }
+    assert_eq!(bench.due(), list([(1_000, "0"), (1_000, "2"), (1_000, "3")]));
+}
+
+#[test]
 fn an_outage_lasts_as_long_as_it_says() {
     let outage = EventKind::Outage { cut: Cut::ALL, lasts: Lasts::Us(2_000) };
     let mut bench = Bench::events([event(outage, after(1))]);
