@@ -372,10 +372,9 @@ fn row(names: &[String], row: &Row, whole_ms: bool, columns: &Columns, pens: &Pe
                 if columns.margin.is_some() {
                     margin.push(words);
                 } else {
-                    canvas.write(
-                        (left + right).saturating_sub(words.chars().count() + 2) / 2,
-                        &format!(" {words} "),
-                    );
+                    let words = format!(" {} ", clip(&words, (right - left).saturating_sub(3), pens));
+                    let begin = ((left + right).saturating_sub(words.chars().count()) / 2).max(left + 1);
+                    canvas.write(begin, &words);
                 }
             }
             None => margin.push(format!("{} {} {}: {words}", name(a), pens.banner, name(b))),

@@ -150,6 +150,21 @@ fn partition() {
 }
 
 #[test]
+fn a_cut_that_is_not_of_whole_links_is_named() {
+    let mut sample = Sample::new();
+    sample.carried(0, CLIENT, SERVER, DATA);
+    sample.push(What::Partitioned(Cut::one_way([SERVER, CLIENT])));
+    sample.at(500).push(What::Healed(Cut::one_way([SERVER, CLIENT])));
+    sample.at(501).push(What::Partitioned(Cut::between([CLIENT, SERVER]).flow(1).longer_than(1_200)));
+    insta::assert_snapshot!(drawn(&sample));
+    // In a narrow lane the words are cut, and the hosts' lines are not.
+    let text = sample.trace.diagram(&DiagramOptions { width: 40, ascii: true, ..DiagramOptions::default() });
+    let cuts: Vec<_> = text.lines().filter(|line| line.contains("serv")).skip(1).collect();
+    assert_eq!(cuts.len(), 2, "{text}");
+    assert!(cuts.iter().all(|line| line.matches('|').count() == 2), "{text}");
+}
+
+#[test]
 fn crash() {
     let mut sample = Sample::new();
     sample.carried(0, CLIENT, SERVER, DATA);
