@@ -5,7 +5,9 @@ use bytes::Bytes;
 use tokio::net::UdpSocket;
 
 use super::{Relay, RelayConfig, RelayError};
-use crate::fault::{Anchor, Cut, Direction, EventKind, Fault, FaultPlan, Link, LinkNumbers, PlanEvent, When};
+use crate::fault::{
+    Anchor, Cut, Direction, EventKind, Fault, FaultPlan, Lasts, Link, LinkNumbers, PlanEvent, When,
+};
 use crate::model::{Action, Class, LossReason, Packet, PacketId, What};
 use crate::trace::Fate;
 
@@ -145,6 +147,31 @@ async fn clients_are_bounded_and_forgotten_when_idle() {
         receive(&server).await;
     }
     assert_eq!((relay.stats().clients, relay.stats().too_many_clients), (1, 1));
+}
+
+#[tokio::test]
+async fn an_outage_takes_the_packet_that_it_comes_before_and_ends_in_real_time() {
+    let (client, server) = (socket().await, socket().await);
+    let outage = EventKind::Outage { cut: Cut::ALL, lasts: Lasts::Us(50_000) };
+    let second = Packet::nth(Class::Datagram, 2);
+    let plan = FaultPlan::new().event(outage, When::before(to_server(), second));
+    let relay = Relay::new(&plan, RelayConfig::default()).expect("a relay");
+    let addr = relay.listen(server.local_addr().expect("address")).expect("listen");
+    for data in ["1", "2"] {
+        client.send_to(data.as_bytes(), addr).await.expect("send");
+    }
+    assert_eq!(receive(&server).await.0, "1");
+    let mended =
+        |relay: &Relay| relay.trace().events().iter().any(|event| matches!(event.what, What::Healed(_)));
+    let ends = async {
+        while !mended(&relay) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, ends).await.expect("it ends");
+    client.send_to(b"3", addr).await.expect("send");
+    assert_eq!(receive(&server).await.0, "3");
+    assert!(relay.fired().all());
 }
 
 #[tokio::test]

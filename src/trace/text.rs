@@ -79,20 +79,13 @@ impl Trace {
         }
     }
 
-    /// `client and server`, `client->server of flow 1`, `all`.
+    /// As a plan words it, but `all` for all links.
     fn links(&self, cut: &Cut<HostId>) -> String {
-        let mut links = match cut.hosts {
-            Some([from, to]) if cut.one_way => format!("{}->{}", self.host_name(from), self.host_name(to)),
-            Some([a, b]) => format!("{} and {}", self.host_name(a), self.host_name(b)),
-            None => "all".to_owned(),
-        };
-        if let Some(flow) = cut.flow {
-            let _ = write!(links, " of flow {flow}");
+        if *cut == Cut::ALL {
+            return "all".to_owned();
         }
-        if let Some(bytes) = cut.longer_than {
-            let _ = write!(links, " above {bytes} bytes");
-        }
-        links
+        let hosts = cut.hosts.map(|ends| ends.map(|host| self.host_name(host).to_owned()));
+        Cut { hosts, one_way: cut.one_way, flow: cut.flow, longer_than: cut.longer_than }.to_string()
     }
 
     fn line(&self, event: &Event, packet_name: &dyn Fn(PacketId) -> String) -> String {

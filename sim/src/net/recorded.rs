@@ -137,7 +137,7 @@ impl<N: Network> Recorded<N> {
             Ok(stream) => stream.peer_addr().ok(),
             Err(_) => self.first_of(addr).await,
         };
-        log.push(Call::Connect(peer.unwrap_or(NOBODY)), &result);
+        log.push(Call::Connect(peer.unwrap_or(UNKNOWN)), &result);
         Ok(RecordedStream { stream: result?, log })
     }
 }
@@ -192,7 +192,7 @@ impl<N: Network> Network for Recorded<N> {
             Ok(listener) => listener.local_addr().ok(),
             Err(_) => self.first_of(addr).await,
         };
-        log.push(Call::Listen(local.unwrap_or(NOBODY)), &result);
+        log.push(Call::Listen(local.unwrap_or(UNKNOWN)), &result);
         Ok(RecordedListener { listener: result?, log })
     }
 
@@ -203,7 +203,7 @@ impl<N: Network> Network for Recorded<N> {
             Ok(socket) => socket.local_addr().ok(),
             Err(_) => self.first_of(addr).await,
         };
-        log.push(Call::Bind(local.unwrap_or(NOBODY)), &result);
+        log.push(Call::Bind(local.unwrap_or(UNKNOWN)), &result);
         Ok(RecordedDatagram { socket: result?, log })
     }
 
@@ -221,7 +221,7 @@ impl<N: Network> Network for Recorded<N> {
 }
 
 /// Stands in the trace for an address that is not known.
-const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+const UNKNOWN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
 
 impl<L: Listener> Listener for RecordedListener<L> {
     type Stream = RecordedStream<L::Stream>;
@@ -249,7 +249,7 @@ impl<L: Listener> Listener for RecordedListener<L> {
 impl<D: Datagram> Datagram for RecordedDatagram<D> {
     async fn connect(&self, addr: &str) -> io::Result<()> {
         let result = self.socket.connect(addr).await;
-        let peer = addr.parse().ok().or_else(|| self.socket.peer_addr().ok()).unwrap_or(NOBODY);
+        let peer = addr.parse().ok().or_else(|| self.socket.peer_addr().ok()).unwrap_or(UNKNOWN);
         self.log.push(Call::Connect(peer), &result);
         result
     }

@@ -111,7 +111,8 @@ impl Cuts {
 
     fn add(&mut self, entry: Entry) -> bool {
         let before = self.0.clone();
-        self.0.retain(|earlier| !entry.cut.covers(&earlier.cut));
+        // What ends by itself may leave what was before it.
+        self.0.retain(|earlier| entry.ends_with.is_some() || !entry.cut.covers(&earlier.cut));
         self.0.push(entry);
         let changes = differ(&before, &self.0);
         self.tidy();

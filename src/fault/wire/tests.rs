@@ -3,8 +3,6 @@
 mod events;
 mod properties;
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 use proptest::prelude::*;
 

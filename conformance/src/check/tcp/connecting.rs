@@ -9,7 +9,7 @@ use faultwire_sim::Run;
 
 use super::calls::{accepted, connected, connections, passed, side};
 use super::programs::{
-    DATA, NOBODY, PATIENCE, Programs, QUIET, SIGNAL, accept, connect, listen, read_once, say,
+    DATA, PATIENCE, Programs, QUIET, SIGNAL, UNUSED, accept, connect, listen, read_once, say,
 };
 use crate::study::Seen;
 
@@ -34,7 +34,7 @@ impl Programs for Connecting {
             say(&mut stream, b"there?").await?;
             read_once(&mut stream, 16).await?;
         }
-        if let Ok(mut stream) = connect(&net, NOBODY).await {
+        if let Ok(mut stream) = connect(&net, UNUSED).await {
             say(&mut stream, b"closed?").await?;
         }
         Ok(())

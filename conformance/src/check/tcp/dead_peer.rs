@@ -15,7 +15,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::calls::{connections, passed, side};
 use super::programs::{
-    DATA, NOBODY, Programs, accept, address_of, calling, connect, listen, patience, read_once, read_to_end,
+    DATA, Programs, UNUSED, accept, address_of, calling, connect, listen, patience, read_once, read_to_end,
     say, serving,
 };
 use super::segments::{OPENER, Segment, flows};
@@ -242,7 +242,7 @@ const WORD: Duration = Duration::from_millis(200);
 async fn ask_across_a_crash<N: Network>(net: N, [before, down]: [Duration; 2]) -> io::Result<()> {
     let mut stream = connect(&net, DATA).await?;
     let mark = net.datagram("0.0.0.0:0", &[]).await?;
-    mark.connect(&address_of(&net, "server", NOBODY).await?).await?;
+    mark.connect(&address_of(&net, "server", UNUSED).await?).await?;
     ask(&mut stream).await?;
     net.sleep(before).await;
     mark.send(b"off").await?;

@@ -22,7 +22,7 @@ pub(super) const SIGNAL: u16 = 7001;
 /// Another port that a study may need.
 pub(super) const OTHER: u16 = 7002;
 /// A port without a listener.
-pub(super) const NOBODY: u16 = 7009;
+pub(super) const UNUSED: u16 = 7009;
 
 /// How long a client works at most: only what is broken takes so long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);

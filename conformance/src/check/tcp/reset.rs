@@ -13,7 +13,7 @@ use faultwire_sim::Run;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::calls::{Connection, connections, side};
-use super::programs::{DATA, NOBODY, OTHER, Programs, SIGNAL, accept, connect, listen, read_once, say};
+use super::programs::{DATA, OTHER, Programs, SIGNAL, UNUSED, accept, connect, listen, read_once, say};
 use super::segments::{Happened, OPENER, View, flows};
 use crate::study::Seen;
 
@@ -66,7 +66,7 @@ impl Programs for Aborted {
             }
         }
         // Refused in SYN-SENT.
-        let _ = connect(&net, NOBODY).await;
+        let _ = connect(&net, UNUSED).await;
         Ok(())
     }
 }
@@ -106,7 +106,7 @@ pub(super) fn reset(run: &Run) -> Seen {
             }
         }
     }
-    let refusal = trace.calls().find(|call| matches!(call.call, Call::Connect(to) if to.port() == NOBODY));
+    let refusal = trace.calls().find(|call| matches!(call.call, Call::Connect(to) if to.port() == UNUSED));
     match refusal.map(|call| call.error) {
         Some(Some(Errno::ECONNREFUSED)) => Seen::fine(seen),
         Some(Some(other)) => Seen::broken(seen, format!("a reset in SYN-SENT was told as: {other}")),

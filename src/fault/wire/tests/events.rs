@@ -152,6 +152,17 @@ fn an_outage_ends_for_itself_alone() {
     assert!(!cuts.takes(way, Some(1), 100));
 }
 
+#[test]
+fn an_outage_of_all_leaves_what_was_cut_before_it() {
+    let way = (HostId(0), HostId(1));
+    let mut cuts = Cuts::default();
+    assert!(cuts.cut(Cut::one_way([way.0, way.1]), None));
+    assert!(cuts.cut(Cut::ALL, Some(0)));
+    assert_eq!(cuts.end(0), Some(Cut::ALL));
+    assert!(cuts.takes(way, None, 100), "it was cut for good");
+    assert!(!cuts.takes((way.1, way.0), None, 100));
+}
+
 /// Three bytes of a TCP stream.
 fn segment(seq: u32) -> Bytes {
     let mut packet = Vec::new();
@@ -175,11 +186,11 @@ fn a_cut() -> impl Strategy<Value = Cut<HostId>> {
 }
 
 proptest! {
-    /// Whatever is cut and mended, each packet's fate is as the last that speaks of it says, and a change is
-    /// told if there is one.
+    /// Whatever is cut, for good or until an end, and mended: each packet's fate is as the last that speaks
+    /// of it says, and a change is told if there is one.
     #[test]
-    fn cuts_are_what_a_list_of_all_packets_says(
-        deeds in proptest::collection::vec((a_cut(), any::<bool>()), 0..12),
+    fn cuts_are_what_a_list_of_all_deeds_says(
+        deeds in proptest::collection::vec((a_cut(), 0..4_u8, any::<proptest::sample::Index>()), 0..12),
     ) {
         let hosts = || (0..4).map(HostId);
         let ways = hosts().flat_map(|from| hosts().map(move |to| (from, to))).filter(|(from, to)| from != to);
@@ -189,18 +200,30 @@ proptest! {
         let packets = packets.flat_map(|(way, flow)| lens.map(|len| (way, flow, len)));
         let packets: Vec<_> = packets.collect();
         let mut cuts = Cuts::default();
-        let mut model = BTreeSet::new();
-        for (cut, is_cut) in deeds {
-            let before = model.clone();
-            for packet @ (way, flow, len) in &packets {
-                if cut.takes([&way.0, &way.1], *flow, *len) {
-                    let _ = if is_cut { model.insert(*packet) } else { model.remove(packet) };
+        let mut model: Vec<(Cut<HostId>, bool, Option<usize>)> = Vec::new();
+        let fates = |model: &[(Cut<HostId>, bool, Option<usize>)]| -> Vec<bool> {
+            let last = |(way, flow, len): &((HostId, HostId), Option<u32>, usize)| {
+                model.iter().rev().find(|(cut, ..)| cut.takes([&way.0, &way.1], *flow, *len))
+            };
+            packets.iter().map(|packet| last(packet).is_some_and(|(_, is_cut, _)| *is_cut)).collect()
+        };
+        for (number, (cut, deed, which)) in deeds.into_iter().enumerate() {
+            let before = fates(&model);
+            let changes = match deed {
+                0 => { model.push((cut, true, None)); cuts.cut(cut, None) }
+                1 => { model.push((cut, false, None)); cuts.mend(cut) }
+                2 => { model.push((cut, true, Some(number))); cuts.cut(cut, Some(number)) }
+                _ if number == 0 => false,
+                _ => {
+                    let ends = which.index(number);
+                    model.retain(|(.., event)| *event != Some(ends));
+                    cuts.end(ends).is_some()
                 }
-            }
-            let changes = if is_cut { cuts.cut(cut, None) } else { cuts.mend(cut) };
-            prop_assert_eq!(changes, before != model);
-            for packet @ (way, flow, len) in &packets {
-                prop_assert_eq!(cuts.takes(*way, *flow, *len), model.contains(packet));
+            };
+            let after = fates(&model);
+            prop_assert_eq!(changes, before != after);
+            for ((way, flow, len), is_cut) in packets.iter().zip(after) {
+                prop_assert_eq!(cuts.takes(*way, *flow, *len), is_cut);
             }
         }
     }
