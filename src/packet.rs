@@ -4,8 +4,10 @@
 //! [`UdpDatagram`] and [`IcmpMessage`] read what follows them, [`PacketView`] reads all of a packet, and
 //! [`parts`] says where the parts lie. [`Outgoing`] writes packets, in fragments where they exceed the MTU.
 
+mod change;
 pub mod icmp;
 mod ip;
+mod reject;
 mod tcp;
 mod udp;
 mod view;
@@ -13,8 +15,10 @@ mod write;
 
 use std::ops::Range;
 
+pub(crate) use change::{changed, flip};
 pub use icmp::IcmpMessage;
 pub use ip::{Fragment, Parsed, Path, Strictness, checksum, parse};
+pub(crate) use reject::rejected;
 pub(crate) use tcp::TCP_LEN;
 pub use tcp::{TcpFlags, TcpSegment, max_segment_size, tcp_options};
 pub(crate) use udp::UDP_LEN;

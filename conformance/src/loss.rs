@@ -29,7 +29,7 @@ pub fn random_loss(percent: u64, packets: u64, seed: u64, delay_us: u64) -> Resu
         format!("{percent} % of the first {packets} packets each way are lost, drawn with seed {seed}");
     Ok(FaultPlan::new()
         .title(title)
-        .link(LinkNumbers { delay_us, mtu: 1500, rate_kbps: None })
+        .link(LinkNumbers { delay_us, mtu: 1500, host_mtu: None, rate_kbps: None })
         .faults(faults))
 }
 

@@ -1,7 +1,7 @@
 //! The words that the renderings of a trace share. Stable: golden traces and hashes are made of them.
 
 use super::{DropReason, LossReason, Note, TcpNote};
-use crate::model::{Action, Cut, HostId, SocketOption};
+use crate::model::{Action, Cut, HostId, Rejection, SocketOption};
 use crate::packet::IcmpMessage;
 
 /// Why a packet was lost.
@@ -64,10 +64,12 @@ pub(super) fn action(action: &Action) -> String {
             [first, second] => format!("bits {first} and {second} flipped"),
             bits => format!("{} bits flipped", bits.len()),
         },
+        Action::Change(change) => format!("changed: {change}"),
+        Action::Reject(Rejection::TooBig(mtu)) => format!("rejected: too-big, mtu {mtu}"),
+        Action::Reject(rejection) => format!("rejected: {rejection}"),
     }
 }
 
-/// What an ICMP message says.
 /// `link cut`, `client->server cut`, `link mended for flow 1`; `done` is the last word or words.
 pub(super) fn cut(cut: &Cut<HostId>, done: &str, name: impl Fn(HostId) -> String) -> String {
     let link = match cut.hosts {
@@ -79,6 +81,7 @@ pub(super) fn cut(cut: &Cut<HostId>, done: &str, name: impl Fn(HostId) -> String
     format!("{link} {done}{flow}{len}")
 }
 
+/// What an ICMP message says.
 pub(super) fn icmp(message: IcmpMessage) -> String {
     match message {
         IcmpMessage::PortUnreachable => "port unreachable".to_owned(),
