@@ -8,7 +8,8 @@
 //! scenario = "numbered"           # optional: what replay runs
 //! claim = "udp/may-reorder"       # optional: what replay looks for
 //! [link]
-//! profile = "lan"                 # pan, lan, man, wan, or numbers: delay_us, mtu, rate_kbps (if limited)
+//! profile = "lan"                 # pan, lan, man, wan, or numbers: delay_us, mtu, rate_kbps (if limited),
+//!                                 # host_mtu (where the hosts do not know the link's)
 //! [lab]                           # optional: the commands that `faultwire lab --plan` runs by default
 //! server = "python3 server.py"
 //! client = "python3 client.py {server}"
@@ -19,6 +20,14 @@
 //! direction = "client->server"
 //! packet = { class = "datagram", nth = 1 }   # optional: flow; transmission (class data only)
 //! action = { hold_for = 1 }       # "drop", "duplicate", delay_us, hold_for, corrupt_bit, corrupt_bits
+//! [[fault]]                       # changes header fields, and makes the checksums fit
+//! direction = "server->client"
+//! packet = { class = "data", nth = 1 }
+//! action = { set = { ttl = 1, seq = "+1000", flags = "FA" } }     # or corrupt_bit; checksums = "keep", "mend"
+//! [[fault]]                       # drops the packet, and its sender is told so
+//! direction = "client->server"
+//! packet = { class = "datagram", nth = 2 }
+//! action = { reject = "too-big", mtu = 1_200 }
 //! [[event]]
 //! kind = "partition"              # what is sent from now on is lost; `heal` ends it
 //! hosts = ["client", "server"]    # one link, or one way of it: direction = "server->client"; else all links
@@ -30,9 +39,18 @@
 //! for_us = 3_000_000              # or retransmissions = 3: until three were lost
 //! before = { direction = "client->server", class = "data", nth = 2 }  # this packet is lost too
 //! [[event]]
-//! kind = "crash"                  # or restart
+//! kind = "crash"                  # loses power; or kill: its programs die and it closes their sockets
 //! host = "server"
 //! at_us = 50_000                  # in simulation only
+//! [[event]]
+//! kind = "restart"                # the host, or after a kill its programs
+//! host = "server"
+//! at_us = 55_000
+//! [[event]]
+//! kind = "inject"                 # a copy of a packet of the run, or (with reject) what its sender is told
+//! like = { direction = "server->client", class = "data", nth = 1 }
+//! set = { seq = "+10", flags = "R", payload = "" }                # optional
+//! after = { direction = "server->client", class = "data", nth = 1 }
 //! [[event]]
 //! kind = "inject"
 //! direction = "client->server"
@@ -42,6 +60,10 @@
 //!
 //! Unknown keys, numbers out of their [`bounds`] and two faults on one packet are refused, each with its
 //! place.
+//!
+//! Header fields that can be set are those of [`Field`], by [`Field::name`]: to a number, to the packet's own
+//! number and one more (`"+1"`, `"-1"`), `src` and `dst` to an address, `flags` to letters of `FSRPAUEW`,
+//! `options` and `payload` to bytes in hexadecimal. What can be told to a sender is [`Rejection`].
 //!
 //! # How a packet is named
 //! By direction, class and nth of its class, counted as the packets leave their hosts, before any fault:

@@ -27,6 +27,25 @@ fn the_first_mistake_is_told() {
         let error = FaultPlan::parse(text, "plan.toml").expect_err(text).to_string();
         assert!(error.starts_with("plan.toml:2:"), "{text}{error}");
     }
+    // What is TOML and no plan, two mistakes in each.
+    let fault = |lines: [&str; 3]| format!("format = 1\n[[fault]]\n{}\n", lines.join("\n"));
+    let (direction, packet, action) =
+        ("direction = \"a\"", "packet = { class = \"data\", nth = 0 }", "action = \"drp\"");
+    for (text, line) in [
+        ("format = 1\ntitle = 7\nclaim = 7\n".to_owned(), 2),
+        ("format = 1\nclaim = 7\ntitle = 7\n".to_owned(), 2),
+        ("format = 1\n[link]\nprofile = 1\n[lab]\nserver = 1\n".to_owned(), 3),
+        ("format = 1\n[lab]\nserver = 1\n[link]\nprofile = 1\n".to_owned(), 3),
+        ("format = 1\n[[event]]\nkind = 1\n[[fault]]\naction = 1\n".to_owned(), 3),
+        (fault([direction, packet, action]), 3),
+        (fault([action, direction, packet]), 3),
+        (fault([packet, action, direction]), 3),
+        ("format = 1\n[[event]]\nat_us = -1\nkind = \"crash\"\nhost = \"A\"\n".to_owned(), 3),
+        ("format = 1\n[[event]]\nkind = \"outage\"\nfor_us = 0\nflow = 0\nat_us = 1\n".to_owned(), 4),
+    ] {
+        let error = FaultPlan::parse(&text, "plan.toml").expect_err(&text).to_string();
+        assert!(error.starts_with(&format!("plan.toml:{line}:")), "{text}{error}");
+    }
 }
 
 /// A plan with one fault on a datagram; `line` replaces the line that begins with the same key.
@@ -49,7 +68,7 @@ fn event(kind: &str, line: &str) -> String {
             "direction = \"client->server\"",
             "bytes = \"4500001400000000401100000a0000010a000002\"",
         ]),
-        "kind = \"crash\"" | "kind = \"restart\"" => lines.push("host = \"server\""),
+        "kind = \"crash\"" | "kind = \"kill\"" | "kind = \"restart\"" => lines.push("host = \"server\""),
         _ => lines.push("hosts = [\"client\", \"server\"]"),
     }
     lines.push("at_us = 5");
@@ -86,7 +105,7 @@ fn what_the_cases_are_made_of_is_right() {
     {
         FaultPlan::parse(&with(right), "right.toml").unwrap();
     }
-    for kind in ["partition", "heal", "crash", "restart", "inject"] {
+    for kind in ["partition", "heal", "crash", "kill", "restart", "inject"] {
         FaultPlan::parse(&event(kind, "at_us = 7"), "right.toml").unwrap();
     }
 }
@@ -157,6 +176,8 @@ fn links_that_are_none() {
             "delay_us = 5\nmtu = 65_536",
             "delay_us = 5\nmtu = 1500\nrate_kbps = 0",
             "delay_us = 5\nmtu = 1500\nrate = 100",
+            "delay_us = 5\nmtu = 1500\nhost_mtu = 10",
+            "profile = \"lan\"\nhost_mtu = 1500",
         ],
     );
     insta::assert_snapshot!(said);
@@ -220,6 +241,65 @@ fn actions_that_are_none() {
         ],
     );
     insta::assert_snapshot!(said);
+}
+
+#[test]
+fn changes_and_rejections_that_are_none() {
+    let said = each(
+        with,
+        &[
+            "action = { set = {} }",
+            "action = { set = \"ttl\" }",
+            "action = { set = { tl = 1 } }",
+            "action = { set = { ttl = 256 } }",
+            "action = { set = { ttl = \"1\" } }",
+            "action = { set = { ttl = \"+0\" } }",
+            "action = { set = { seq = \"+4294967296\" } }",
+            "action = { set = { flags = \"SS\" } }",
+            "action = { set = { flags = \"X\" } }",
+            "action = { set = { src = \"10.0.0\" } }",
+            "action = { set = { payload = \"0g\" } }",
+            "action = { set = { payload = \"123\" } }",
+            &format!("action = {{ set = {{ options = \"{}\" }} }}", "01".repeat(41)),
+            "action = { checksums = \"mend\" }",
+            "action = { set = { ttl = 1 }, checksums = \"fix\" }",
+            "action = { set = { ttl = 1 }, hold_for = 1 }",
+            "action = { corrupt_bit = 1, corrupt_bits = [1, 2] }",
+            "action = { reject = \"reset\" }",
+            "action = { reject = \"too-big\" }",
+            "action = { reject = \"tcp-reset\", mtu = 1200 }",
+            "action = { reject = \"too-big\", mtu = 60 }",
+            "action = { mtu = 1200 }",
+            "action = { reject = \"tcp-reset\", set = { ttl = 1 } }",
+        ],
+    );
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn packets_made_from_others_that_are_none() {
+    let like = "like = { direction = \"a->b\", class = \"data\", nth = 1 }";
+    let made = |line: &str| {
+        let event = ["[[event]]", "kind = \"inject\"", like, "at_us = 5"];
+        replaced(&event, line)
+    };
+    FaultPlan::parse(&made("set = { ttl = 1 }"), "-").unwrap();
+    FaultPlan::parse(&made("reject = \"host-unreachable\""), "-").unwrap();
+    let said = each(
+        made,
+        &[
+            "like = { class = \"data\", nth = 1 }",
+            "like = { direction = \"a->b\", class = \"data\", nth = 1, wait_us = 5 }",
+            "like = \"data 1\"",
+            "direction = \"a->b\"",
+            "bytes = \"45\"",
+            "checksums = \"keep\"",
+            "reject = \"tcp-reset\"\nset = { ttl = 1 }",
+            "mtu = 1200",
+        ],
+    );
+    let bytes = each(|line| event("inject", line), &["set = { ttl = 1 }", "reject = \"tcp-reset\""]);
+    insta::assert_snapshot!(format!("{said}\n{bytes}"));
 }
 
 #[test]

@@ -51,7 +51,8 @@ impl Captured {
                 What::Sent { packet, from, .. } => (packet, Place::Outbound(*from), true),
                 What::Injected { packet, .. } => (packet, Place::Injected, true),
                 What::Arrived { packet, to, altered, .. } => (packet, Place::Inbound(*to), altered.is_some()),
-                What::Lost { packet, .. } | What::Fault { packet, action: Action::Drop, .. } => {
+                What::Lost { packet, .. }
+                | What::Fault { packet, action: Action::Drop | Action::Reject(_), .. } => {
                     (packet, Place::Lost, false)
                 }
                 _ => continue,

@@ -11,8 +11,6 @@ mod bench;
 mod command;
 #[path = "kernel/crash.rs"]
 mod crash;
-#[path = "kernel/cuts.rs"]
-mod cuts;
 #[path = "kernel/datagrams.rs"]
 mod datagrams;
 #[path = "kernel/figures.rs"]
@@ -31,6 +29,8 @@ mod lessons;
 mod loss;
 #[path = "kernel/many.rs"]
 mod many;
+#[path = "kernel/pairs.rs"]
+mod pairs;
 #[path = "kernel/refused.rs"]
 mod refused;
 #[path = "../../../src/require.rs"]

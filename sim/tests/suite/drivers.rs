@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use faultwire::fault::{
-    Action, Anchor, Class, Cut, EventKind, Fault, FaultPlan, Lasts, Packet, PlanEvent, When,
+    Action, Anchor, Change, Class, Cut, EventKind, Fault, FaultPlan, Field, Injection, Lasts, Packet,
+    PlanEvent, Rejection, Value, When,
 };
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire_sim::search::{PlanSpace, RandomSearch};
@@ -95,7 +97,19 @@ fn plans() -> Vec<FaultPlan> {
         let kind = EventKind::Outage { cut: Cut::ALL.longer_than(bytes), lasts: Lasts::Us(450_000) };
         FaultPlan::new().event(kind, When::After(first()))
     };
+    let killed = |at, until| {
+        events([(EventKind::Kill("server".into()), at), (EventKind::Restart("server".into()), until)])
+    };
+    let sample =
+        |injection| FaultPlan::new().event(EventKind::Inject(injection), When::After(first().later(3_000)));
+    let Anchor { direction, packet, .. } = first();
+    let change = Change::set(Field::Payload, Bytes::from_static(&[9; 100]));
+    let like = Injection::Like { direction: direction.clone(), packet, change };
+    let rejected = Injection::Reject { direction, packet, rejection: Rejection::TimeExceeded };
     vec![
+        killed(4_000, 650_000),
+        killed(1_000, 200_000),
+        killed(1_500, 201_500),
         down(200_000),
         down(201_000),
         down(202_000),
@@ -106,6 +120,17 @@ fn plans() -> Vec<FaultPlan> {
         plan(&[one(there, 2, Action::DelayUs(5_000)), one(back, 4, Action::DelayUs(201_000))]),
         plan(&[one(there, 2, Action::HoldFor(1)), one(back, 4, Action::HoldFor(3))]),
         plan(&[one(there, 2, Action::CorruptBits(vec![300])), one(back, 4, Action::CorruptBits(vec![70]))]),
+        plan(&[
+            one(there, 2, Action::Change(Change::set(Field::Ttl, 9).and(Field::Payload, Bytes::new()))),
+            one(back, 4, Action::Change(Change::flip([230, 240]))),
+            one(back, 5, Action::Change(Change::set(Field::SrcPort, Value::Add(1)).keep_checksums())),
+        ]),
+        plan(&[
+            one(there, 2, Action::Reject(Rejection::PortUnreachable)),
+            one(back, 4, Action::Reject(Rejection::TooBig(68))),
+        ]),
+        sample(like),
+        sample(rejected),
         crash,
         cut,
         one_way,

@@ -136,7 +136,7 @@ fn addr(value: &TomlValue<'_>) -> Result<IpAddr, Wrong> {
     text(value, EXPECTED)?.parse().map_err(|_| unexpected(value, EXPECTED))
 }
 
-/// Reads bytes in hexadecimal, no more than so many.
+/// Reads bytes in hexadecimal, at most `max` of them.
 pub(super) fn hex(value: &TomlValue<'_>, max: usize) -> Result<Bytes, Wrong> {
     let expected = format!("up to {max} bytes in hexadecimal, such as `\"4500001c\"`");
     let digits = text(value, &expected)?;

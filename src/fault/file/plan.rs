@@ -12,7 +12,9 @@ use super::super::{
 };
 use super::bounds;
 use super::change::{self, CHANGE_KEYS, REJECT_KEYS};
-use super::section::{Section, Value, Wrong, describe, number, number16, number32, text, unexpected, word};
+use super::section::{
+    Section, Value, Wrong, describe, first, number, number16, number32, text, unexpected, word,
+};
 
 /// Reads a plan.
 pub(super) fn read(text: &str) -> Result<FaultPlan, Wrong> {
@@ -40,15 +42,16 @@ fn plan(root: &Section<'_, '_>) -> Result<FaultPlan, Wrong> {
     let format = root.need("format", "`format = 1`, which says how the rest is to be read")?;
     number(format, 1..=1).map_err(|_| unexpected(format, "1, the format that this version reads"))?;
     root.only(&["format", "title", "scenario", "claim", "link", "lab", "fault", "event"])?;
-    Ok(FaultPlan {
-        title: root.get("title").map(title).transpose()?,
-        scenario: root.get("scenario").map(scenario).transpose()?,
-        claim: root.get("claim").map(claim).transpose()?,
-        link: root.get("link").map_or(Ok(Link::default()), link)?,
-        lab: root.get("lab").map(lab).transpose()?,
-        faults: faults(root)?,
-        events: tables(root, "event", bounds::EVENTS_MAX)?.map(event).collect::<Result<_, _>>()?,
-    })
+    first! {
+        title = root.get("title").map(title).transpose(),
+        scenario = root.get("scenario").map(scenario).transpose(),
+        claim = root.get("claim").map(claim).transpose(),
+        link = root.get("link").map_or(Ok(Link::default()), link),
+        lab = root.get("lab").map(lab).transpose(),
+        faults = faults(root),
+        events = tables(root, "event", bounds::EVENTS_MAX).and_then(|list| list.map(event).collect()),
+    }
+    Ok(FaultPlan { title, scenario, claim, link, lab, faults, events })
 }
 
 fn title(value: &Value<'_>) -> Result<String, Wrong> {
@@ -179,16 +182,17 @@ fn fault(value: &Value<'_>) -> Result<Fault, Wrong> {
     let section = Section::new(value, "a table headed `[[fault]]`")?;
     section.only(&["direction", "packet", "action"])?;
     const PACKET: &str = "a table such as `{ class = \"datagram\", nth = 1 }`";
-    let packet = Section::new(section.need("packet", PACKET)?, PACKET);
-    Ok(Fault {
-        direction: self::direction(&section)?,
-        packet: {
-            let packet = packet?;
-            packet.only(&["class", "nth", "flow", "transmission"])?;
-            self::packet(&packet)?
-        },
-        action: action(section.need("action", ACTION)?)?,
-    })
+    let packet = |section: &Section<'_, '_>| {
+        let packet = Section::new(section.need("packet", PACKET)?, PACKET)?;
+        packet.only(&["class", "nth", "flow", "transmission"])?;
+        self::packet(&packet)
+    };
+    first! {
+        direction = self::direction(&section),
+        packet = packet(&section),
+        action = section.need("action", ACTION).and_then(action),
+    }
+    Ok(Fault { direction, packet, action })
 }
 
 fn direction(section: &Section<'_, '_>) -> Result<Direction, Wrong> {
@@ -303,35 +307,47 @@ pub(super) fn bits(value: &Value<'_>) -> Result<Vec<u32>, Wrong> {
 }
 
 fn event(value: &Value<'_>) -> Result<PlanEvent, Wrong> {
-    const WHEN: [&str; 4] = ["kind", "after", "before", "at_us"];
+    const WHEN: [&str; 3] = ["after", "before", "at_us"];
     const CUT: [&str; 4] = ["hosts", "direction", "flow", "longer_than"];
     let section = Section::new(value, "a table headed `[[event]]`")?;
     let kind = section.need("kind", "what happens, such as `kind = \"partition\"`")?;
     let kinds = ["partition", "outage", "heal", "crash", "kill", "restart", "inject"];
-    let only = |keys: &[&[&'static str]]| section.only(&[&keys.concat()[..], &WHEN].concat());
+    let only = |keys: &[&[&'static str]]| section.only(&[&["kind"][..], &keys.concat(), &WHEN].concat());
     let host = || {
         only(&[&["host"]])?;
         host(section.need("host", "whom it happens to, such as `host = \"server\"`")?)
     };
     let kind = match word(kind, &kinds)? {
-        "crash" => EventKind::Crash(host()?),
-        "kill" => EventKind::Kill(host()?),
-        "restart" => EventKind::Restart(host()?),
+        "crash" => host().map(EventKind::Crash),
+        "kill" => host().map(EventKind::Kill),
+        "restart" => host().map(EventKind::Restart),
         "inject" => {
             only(&[&["direction", "bytes", "like"], &CHANGE_KEYS, &REJECT_KEYS])?;
-            EventKind::Inject(injection(&section)?)
+            injection(&section).map(EventKind::Inject)
         }
         "outage" => {
             only(&[&CUT, &["for_us", "retransmissions"]])?;
-            EventKind::Outage { cut: cut(&section)?, lasts: lasts(&section)? }
+            outage(&section)
         }
         kind => {
             only(&[&CUT])?;
-            let cut = cut(&section)?;
-            if kind == "heal" { EventKind::Heal(cut) } else { EventKind::Partition(cut) }
+            let of = if kind == "heal" { EventKind::Heal } else { EventKind::Partition };
+            cut(&section).map(of)
         }
     };
-    Ok(PlanEvent { kind, when: when(&section)? })
+    first! {
+        kind = kind,
+        when = when(&section),
+    }
+    Ok(PlanEvent { kind, when })
+}
+
+fn outage(section: &Section<'_, '_>) -> Result<EventKind, Wrong> {
+    first! {
+        cut = cut(section),
+        lasts = lasts(section),
+    }
+    Ok(EventKind::Outage { cut, lasts })
 }
 
 /// What is cut or mended.

@@ -25,6 +25,11 @@ impl Wrong {
         Wrong { at, found: found.into(), expected: expected.into(), hint: None }
     }
 
+    /// Where it is in the file.
+    pub(super) fn place(&self) -> usize {
+        self.at.start
+    }
+
     pub(super) fn hint(self, hint: impl Into<String>) -> Wrong {
         Wrong { hint: Some(hint.into()), ..self }
     }
@@ -54,6 +59,22 @@ impl Wrong {
         Box::new(Mistake { file, line, column, span, found, expected, hint }).into()
     }
 }
+
+/// The first of several mistakes in the order of the file; else what was read.
+macro_rules! first {
+    ($($name:ident = $read:expr),+ $(,)?) => {
+        let ($($name,)+) = match ($($read,)+) {
+            ($(Ok($name),)+) => ($($name,)+),
+            ($($name,)+) => {
+                let mut wrong = Vec::new();
+                $(wrong.extend($name.err());)+
+                wrong.sort_by_key(crate::fault::file::section::Wrong::place);
+                return Err(wrong.swap_remove(0));
+            }
+        };
+    };
+}
+pub(super) use first;
 
 /// A value with its place.
 pub(super) type Value<'i> = Spanned<DeValue<'i>>;

@@ -112,9 +112,15 @@ pub(super) fn entries(trace: &Trace) -> impl Iterator<Item = Entry<'_>> {
     let fates = Fates::of(trace);
     // Where each packet's bytes are.
     let mut sent: BTreeMap<PacketId, usize> = BTreeMap::new();
+    // What happened to hosts and links since the entry before.
+    let mut before: Vec<String> = Vec::new();
     trace.events().iter().enumerate().filter_map(move |(index, event)| {
-        let entry = |packet, place, bytes, more: Option<String>, sent: Option<&_>| {
-            let mut comments = fates.comments(trace, packet, sent, place);
+        if let Some(happened) = happened(trace, &event.what) {
+            before.push(format!("before this: {happened}"));
+        }
+        let mut entry = |packet, place, bytes, more: Option<String>, sent: Option<&_>| {
+            let mut comments = std::mem::take(&mut before);
+            comments.extend(fates.comments(trace, packet, sent, place));
             comments.extend(more);
             Some(Entry { at: event.at, place, bytes, comments })
         };
@@ -133,12 +139,26 @@ pub(super) fn entries(trace: &Trace) -> impl Iterator<Item = Entry<'_>> {
                 let said = (*copy > 0).then(|| format!("copy {} of it", u16::from(*copy) + 1));
                 entry(*packet, Place::Inbound(*to), bytes, said, origin)
             }
-            What::Lost { packet, .. } | What::Fault { packet, action: Action::Drop, .. } => {
+            What::Lost { packet, .. }
+            | What::Fault { packet, action: Action::Drop | Action::Reject(_), .. } => {
                 let origin = origin(trace, &sent, *packet);
                 entry(*packet, Place::Lost, origin.and_then(bytes_of)?, None, origin)
             }
             _ => None,
         }
+    })
+}
+
+/// What happened to a host or a link.
+fn happened(trace: &Trace, what: &What) -> Option<String> {
+    let name = |host: HostId| trace.host_name(host).to_owned();
+    Some(match what {
+        What::Partitioned(cut) => words::cut(cut, "cut", name),
+        What::Healed(cut) => words::cut(cut, "mended", name),
+        What::Crashed(host) => format!("{} crashes", name(*host)),
+        What::Killed(host) => format!("the programs of {} are killed", name(*host)),
+        What::Restarted(host) => format!("{} restarts", name(*host)),
+        _ => return None,
     })
 }
 

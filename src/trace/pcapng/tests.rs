@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use super::super::sample::{CLIENT, SERVER, Sample, udp};
 use super::super::{Call, Event, HostId, LossReason, PacketId, SocketId, What};
 use super::*;
-use crate::model::{Class, Label, Time};
+use crate::model::{Change, Class, Cut, Field, Label, Rejection, Time};
 
 /// A capture, read back.
 #[derive(Debug, Default, PartialEq)]
@@ -119,10 +119,16 @@ fn each_packet_stands_where_it_left_where_it_arrived_or_with_the_lost_ones() {
     let bytes = udp(CLIENT, SERVER, b"forged");
     sample.push(What::Injected { packet: injected, from: CLIENT, to: SERVER, bytes });
     sample.at(10).arrives(injected, 0, SERVER);
-    sample.at(11).send(CLIENT, SERVER, b"late");
+    sample.at(11).push(What::Killed(SERVER));
+    sample.push(What::Partitioned(Cut::one_way([CLIENT, SERVER]).flow(1)));
+    sample.send(CLIENT, SERVER, b"late");
+    let refused = sample.send(CLIENT, SERVER, b"refused");
+    sample.fault(refused, Action::Reject(Rejection::TooBig(1_200)));
+    let changed = sample.at(12).send(SERVER, CLIENT, b"changed");
+    sample.fault(changed, Action::Change(Change::set(Field::Ttl, 1)));
 
     let (captured, read) = written(&sample.trace, "a scenario");
-    assert_eq!(captured, Captured { sent: 6, arrived: 5, lost: 2, injected: 1, missing: 1 });
+    assert_eq!(captured, Captured { sent: 8, arrived: 5, lost: 3, injected: 1, missing: 1 });
     insta::assert_snapshot!(lines(&read), @r#"
     ["a scenario", "packets that are not here, since the trace does not hold them: 1"] ["client", "server", "lost", "injected"]
     1000000 client out 33 B
@@ -138,14 +144,17 @@ fn each_packet_stands_where_it_left_where_it_arrived_or_with_the_lost_ones() {
     8000000 lost - 35 B client->server datagram 4 lost: link cut
     9000000 injected - 34 B put on the wire by the plan: client did not send it
     10000000 server in 34 B put on the wire by the plan: client did not send it
-    11000000 client out 32 B
+    11000000 client out 32 B before this: the programs of server are killed | before this: client->server cut for flow 1
+    11000000 client out 35 B fault 4 of the plan: client->server datagram 6 rejected: too-big, mtu 1200
+    11000000 lost - 35 B fault 4 of the plan: client->server datagram 6 rejected: too-big, mtu 1200
+    12000000 server out 35 B fault 5 of the plan: server->client datagram 2 changed: ttl = 1
     "#);
     let arrived =
         read.packets.iter().find(|packet| packet.interface == "client" && packet.direction == Some(1));
     assert_eq!(arrived.expect("it arrived").bytes, udp(SERVER, CLIENT, b"burt"));
 
     // What one host saw is what stands on its interface, and there is no other.
-    for (host, sent, arrived) in [(CLIENT, 5, 1), (SERVER, 1, 4)] {
+    for (host, sent, arrived) in [(CLIENT, 6, 1), (SERVER, 2, 4)] {
         let mut file = Vec::new();
         let captured = sample.trace.write_pcapng_seen_by(host, "a scenario", &mut file);
         let captured = captured.expect("it can be written");
