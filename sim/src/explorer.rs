@@ -10,7 +10,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use faultwire::fault::{Anchor, Class, Cut, Direction, EventKind, FaultPlan, Lasts, PlanEvent, When};
+use faultwire::fault::{Anchor, Direction, EventKind, FaultPlan, PlanEvent, When};
 use faultwire::trace::Trace;
 
 use crate::run::{End, Run};
@@ -32,7 +32,6 @@ pub struct Explorer {
     exhaustive: usize,
     random: u64,
     runs_max: Option<u64>,
-    outages: bool,
     further: Option<Further>,
     jobs: usize,
     repeats: Repeats,
@@ -88,7 +87,6 @@ impl From<Scenario> for Explorer {
             exhaustive: 0,
             random: 0,
             runs_max: None,
-            outages: false,
             further: None,
             jobs: 1,
             repeats: Repeats::NONE,
@@ -114,7 +112,7 @@ impl Scenario {
 
 impl Explorer {
     /// Tries every plan of up to `faults` faults of the grid: each further fault on the packets that the run
-    /// before really had.
+    /// before really had. An [outage](Scenario::without_outages) that ends counts as one fault.
     #[must_use]
     pub fn exhaustive(mut self, faults: usize) -> Self {
         self.exhaustive = faults;
@@ -132,14 +130,6 @@ impl Explorer {
     #[must_use]
     pub fn runs_max(mut self, runs: u64) -> Self {
         self.runs_max = Some(runs);
-        self
-    }
-
-    /// Tries an outage of the link from each packet of the run without faults on: one way and both, for three
-    /// seconds, and with TCP until two retransmissions are lost. A program must succeed once it has ended.
-    #[must_use]
-    pub fn outages(mut self) -> Self {
-        self.outages = true;
         self
     }
 
@@ -197,7 +187,7 @@ impl Explorer {
             seed: settings.seed,
         };
         let mut fault_free = None;
-        let is_needed = self.outages || self.further.is_some() || self.scenario.crashes.is_some();
+        let is_needed = self.further.is_some() || self.scenario.crashes.is_some();
         let mut tried = self.runs(Scenario::run_in_full, |runner| {
             sweep.search(runner, &mut |run| {
                 if is_needed && fault_free.is_none() {
@@ -210,9 +200,6 @@ impl Explorer {
         let has_faults = testbed.has(Capability::Faults);
         if let Some(run) = fault_free.filter(|run| has_faults && !run.is_refused() && !tried.stopped) {
             let mut plans = Vec::new();
-            if self.outages {
-                plans.extend(outages(base, &run.trace));
-            }
             if let Some(host) = self.scenario.crashes.as_ref().filter(|_| self.exhaustive > 0) {
                 plans.extend(crashes(base, &run.trace, host));
             }
@@ -319,27 +306,6 @@ fn anchors(trace: &Trace) -> impl Iterator<Item = Anchor> {
 fn crashes(base: &FaultPlan, trace: &Trace, host: &str) -> Vec<FaultPlan> {
     let crash = |anchor| PlanEvent::new(EventKind::Crash(host.to_owned()), When::After(anchor));
     anchors(trace).map(|anchor| base.clone().events([crash(anchor)])).collect()
-}
-
-/// The outages from each packet of a run on that something may wait for an answer to.
-fn outages(base: &FaultPlan, trace: &Trace) -> Vec<FaultPlan> {
-    const SECONDS: Lasts = Lasts::Us(3_000_000);
-    let mut plans = Vec::new();
-    for anchor in anchors(trace) {
-        let lasts = match anchor.packet.class {
-            Class::Syn | Class::Data | Class::Fin => &[Lasts::Retransmissions(2), SECONDS][..],
-            Class::Datagram => &[SECONDS],
-            _ => continue,
-        };
-        let ends = [anchor.direction.from.clone(), anchor.direction.to.clone()];
-        for cut in [Cut::one_way(ends.clone()), Cut::between(ends)] {
-            for lasts in lasts {
-                let outage = EventKind::Outage { cut: cut.clone(), lasts: *lasts };
-                plans.push(base.clone().event(outage, When::Before(anchor.clone())));
-            }
-        }
-    }
-    plans
 }
 
 #[cfg(test)]

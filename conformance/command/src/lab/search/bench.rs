@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use faultwire::fault::FaultPlan;
+use faultwire::fault::{EventKind, FaultPlan, Lasts};
 use faultwire::lab::Profile;
 use faultwire::time::Time;
 use faultwire::trace::What;
@@ -42,10 +42,11 @@ pub(super) enum Made {
 }
 
 impl Bench {
-    /// How long the client may take under a plan.
+    /// How long the client may take under a plan: an outage is none of its time.
     pub(super) fn limit_under(&self, plan: &FaultPlan) -> Duration {
         let limit = *self.limit.lock().unwrap_or_else(PoisonError::into_inner);
-        if plan.faults.len() > 1 { limit.saturating_mul(2) } else { limit }
+        let limit = if plan.faults.len() > 1 { limit.saturating_mul(2) } else { limit };
+        plan.events.iter().map(|event| until_heard(&event.kind)).fold(limit, Duration::saturating_add)
     }
 
     /// Makes one run.
@@ -87,6 +88,19 @@ impl Bench {
     }
 }
 
+/// How long it may take from the begin of an outage on until a TCP tries again after its end: it waits twice as
+/// long each time, from a second on at most (RFC 6298, sections 2.1 and 5.5).
+fn until_heard(kind: &EventKind) -> Duration {
+    match kind {
+        EventKind::Outage { lasts: Lasts::Us(us), .. } => Duration::from_micros(us.saturating_mul(3)),
+        EventKind::Outage { lasts: Lasts::Retransmissions(lost), .. } => {
+            let waits = 1_u64.checked_shl(lost.saturating_add(1)).map_or(u64::MAX, |waits| waits - 1);
+            Duration::from_secs(waits)
+        }
+        _ => Duration::ZERO,
+    }
+}
+
 impl Testbed for Bench {
     fn name(&self) -> &'static str {
         "lab"
@@ -120,5 +134,20 @@ impl Testbed for Bench {
                 run
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use faultwire::fault::Cut;
+
+    #[test]
+    fn who_waits_for_an_outage_to_end_gets_the_time_that_takes() {
+        let outage = |lasts| until_heard(&EventKind::Outage { cut: Cut::ALL, lasts });
+        assert_eq!(outage(Lasts::Us(1_200_000)), Duration::from_millis(3_600));
+        assert_eq!(outage(Lasts::Retransmissions(2)), Duration::from_secs(7));
+        assert!(outage(Lasts::Retransmissions(u32::MAX)) > Duration::from_secs(1_000_000));
+        assert_eq!(until_heard(&EventKind::Heal(Cut::ALL)), Duration::ZERO);
     }
 }
