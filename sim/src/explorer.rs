@@ -5,17 +5,17 @@ mod check;
 mod failures;
 mod shrink;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use faultwire::fault::{Anchor, Direction, EventKind, FaultPlan, PlanEvent, When};
-use faultwire::trace::Trace;
+use faultwire::fault::{EventKind, FaultPlan, PlanEvent, When};
 
 use crate::run::{End, Run};
-use crate::scenario::{Capability, Scenario};
-use crate::search::{PlanSpace, RandomFaultsSearch, RandomSearch, Runner, Sweep, Tried};
+use crate::scenario::{Capability, Crashing, Scenario};
+use crate::search::{
+    Grid, PlanSpace, RandomFaultsSearch, RandomSearch, Runner, Site, Sweep, Tried, after_the_plan, sites,
+};
 
 pub use failures::{Event, Exploration, Failure, Rate, Signature};
 
@@ -187,7 +187,7 @@ impl Explorer {
             seed: settings.seed,
         };
         let mut fault_free = None;
-        let is_needed = self.further.is_some() || self.scenario.crashes.is_some();
+        let is_needed = self.further.is_some() || !self.scenario.crashes.is_empty();
         let mut tried = self.runs(Scenario::run_in_full, |runner| {
             sweep.search(runner, &mut |run| {
                 if is_needed && fault_free.is_none() {
@@ -200,8 +200,8 @@ impl Explorer {
         let has_faults = testbed.has(Capability::Faults);
         if let Some(run) = fault_free.filter(|run| has_faults && !run.is_refused() && !tried.stopped) {
             let mut plans = Vec::new();
-            if let Some(host) = self.scenario.crashes.as_ref().filter(|_| self.exhaustive > 0) {
-                plans.extend(crashes(base, &run.trace, host));
+            for crashing in self.scenario.crashes.iter().filter(|_| self.exhaustive > 0) {
+                plans.extend(crashes(base, &run, &self.scenario.grid(), crashing));
             }
             tried.singles_of += plans.len() as u64;
             if let Some(further) = &self.further {
@@ -292,20 +292,21 @@ impl Explorer {
     }
 }
 
-/// The packets of a run, each name once.
-fn anchors(trace: &Trace) -> impl Iterator<Item = Anchor> {
-    let mut names = BTreeSet::new();
-    trace.sendings().filter_map(move |sending| {
-        let direction = Direction::new(trace.host_name(sending.from), trace.host_name(sending.to));
-        let packet = sending.label?.packet();
-        names.insert((direction.clone(), packet)).then_some(Anchor::new(direction, packet))
-    })
-}
-
-/// A crash of the host after each packet of a run.
-fn crashes(base: &FaultPlan, trace: &Trace, host: &str) -> Vec<FaultPlan> {
-    let crash = |anchor| PlanEvent::new(EventKind::Crash(host.to_owned()), When::After(anchor));
-    anchors(trace).map(|anchor| base.clone().events([crash(anchor)])).collect()
+/// A crash of a host after each packet of a run, once all that is in the base plan has taken place, and before
+/// the run ends.
+fn crashes(base: &FaultPlan, run: &Run, grid: &Grid, crashing: &Crashing) -> Vec<FaultPlan> {
+    let (Crashing { host, restarts }, trace) = (crashing, &run.trace);
+    let is_in_time = |packet| trace.sending(packet).is_some_and(|sending| sending.at < run.elapsed);
+    let mut sites = sites(trace, is_in_time);
+    sites.retain(|site| grid.hits(site));
+    after_the_plan(trace, &mut sites);
+    let plan = |site: &Site| {
+        let ends = [trace.host_name(site.from), trace.host_name(site.to)];
+        let event = |kind| PlanEvent::new(kind, When::after(ends, site.label.packet()));
+        let restart = restarts.then(|| event(EventKind::Restart(host.clone())));
+        base.clone().events([event(EventKind::Crash(host.clone()))]).events(restart)
+    };
+    sites.iter().map(plan).collect()
 }
 
 #[cfg(test)]

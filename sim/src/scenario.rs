@@ -1,5 +1,6 @@
 //! The scenario builder: what the hosts do in a run, and what may go wrong with them.
 
+mod crashing;
 mod memory;
 mod testbed;
 
@@ -20,6 +21,7 @@ use crate::run::{End, Run};
 use crate::search::{Family, Grid, Member, RandomFaults};
 use crate::settings::Settings;
 
+pub(crate) use crashing::Crashing;
 pub use testbed::{Capabilities, Capability, Clock, Subject, Testbed, TestbedRef, Unavailable};
 
 /// Any error of a program.
@@ -111,7 +113,7 @@ pub struct Scenario {
     pub(crate) random_faults: Option<RandomFaults>,
     pub(crate) variants: Option<Variants>,
     pub(crate) family: Option<Arc<Family>>,
-    pub(crate) crashes: Option<String>,
+    pub(crate) crashes: Vec<Crashing>,
     pub(crate) has_outages: bool,
     pub(crate) cancelling_bits: u32,
     pub(crate) cancellation: CancellationToken,
@@ -145,7 +147,7 @@ impl Scenario {
             random_faults: None,
             variants: None,
             family: None,
-            crashes: None,
+            crashes: Vec::new(),
             has_outages: true,
             cancelling_bits: 0,
         }
@@ -217,11 +219,23 @@ impl Scenario {
         self
     }
 
-    /// Where single faults are tried, tries as well what becomes of a run in which this host loses power
-    /// after a packet, for each packet of the fault-free run.
+    /// Where single faults are tried, tries as well what becomes of a run in which this host loses power for
+    /// good after a packet, for each packet of the fault-free run.
+    ///
+    /// Once a host has crashed in a run of such a scenario, a program on another host may end with an error:
+    /// to report that its peer is gone is right. A panic, a run that stalls, and a broken invariant are
+    /// failures all the same. A client whose own host is off is not waited for.
     #[must_use]
     pub fn crashes(mut self, host: &str) -> Self {
-        self.crashes = Some(host.to_owned());
+        self.crashes.push(Crashing { host: host.to_owned(), restarts: false });
+        self
+    }
+
+    /// Like [`crashes`](Scenario::crashes), but the host starts again at once, with new programs. Others may
+    /// end with an error then as well.
+    #[must_use]
+    pub fn restarts(mut self, host: &str) -> Self {
+        self.crashes.push(Crashing { host: host.to_owned(), restarts: true });
         self
     }
 
@@ -499,7 +513,7 @@ impl Scenario {
         }
         let mut retries = 0;
         loop {
-            let mut run = self.testbed.run(self, plan);
+            let mut run = self.run_on_testbed(plan);
             let Some(why) = run.disturbed.take() else { return Run { retries, ..run } };
             if self.is_cancelled() {
                 return self.refused(plan, "it was cancelled".to_owned());

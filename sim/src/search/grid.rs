@@ -93,6 +93,11 @@ impl Grid {
         self
     }
 
+    /// How many packets of a run its faults are for.
+    pub fn packets(&self, trace: &Trace) -> usize {
+        sites(trace, |_| true).iter().filter(|site| self.hits(site)).count()
+    }
+
     /// The most outages that are tried of a run.
     pub fn outages_max(&self) -> u64 {
         self.outages_max
@@ -337,6 +342,18 @@ pub(crate) fn sites(trace: &Trace, mut wanted: impl FnMut(PacketId) -> bool) -> 
         });
     }
     sites
+}
+
+/// Leaves out the packets that were sent before all that is in the plan of a run had taken place.
+pub(crate) fn after_the_plan(trace: &Trace, sites: &mut Vec<Site>) {
+    let of_hosts = |what: &What| {
+        matches!(what, What::Sent { .. } | What::Arrived { .. } | What::Lost { .. })
+            || matches!(what, What::Call { .. } | What::Note { .. })
+    };
+    let last = trace.events().iter().rposition(|event| !of_hosts(&event.what));
+    let mut later = trace.events().iter().skip(last.map_or(0, |last| last + 1));
+    let first = later.find_map(|event| event.sending()).map(|sending| sending.packet);
+    sites.retain(|site| first.is_some_and(|first| site.packet >= first));
 }
 
 fn before_any_fault(reason: LossReason) -> bool {

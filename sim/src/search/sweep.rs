@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 use faultwire::fault::{Action, Direction, Fault, FaultPlan, Label, Packet, PlanEvent};
 use faultwire::trace::{HostId, PacketId, Trace, What};
 
-use super::grid::{Site, sites};
+use super::grid::{Site, after_the_plan, sites};
 use super::{Grid, Runner, Tried};
 use crate::run::Run;
 use crate::seed::derive;
@@ -202,17 +202,8 @@ impl Search<'_> {
     /// place: what they keep from happening is no part of it.
     fn outages(&self, run: &Run) -> Vec<PlanEvent> {
         let trace = &run.trace;
-        let of_hosts = |what: &What| {
-            matches!(what, What::Sent { .. } | What::Arrived { .. } | What::Lost { .. })
-                || matches!(what, What::Call { .. } | What::Note { .. })
-        };
-        let last = trace.events().iter().rposition(|event| !of_hosts(&event.what));
-        let later = trace.events().iter().skip(last.map_or(0, |last| last + 1));
-        let Some(first) = later.filter_map(|event| event.sending()).map(|it| it.packet).next() else {
-            return Vec::new();
-        };
         let mut sites = self.extensions(0, run);
-        sites.retain(|site| site.packet >= first);
+        after_the_plan(trace, &mut sites);
         sites.iter().flat_map(|site| self.sweep.grid.outages_from(trace, site)).collect()
     }
 

@@ -65,12 +65,17 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, CommandError> {
         .timeout(TIMEOUT)
         .seed(args.seed)
         .cancelled_by(&token);
+    let scenario = match args.crashes {
+        true => scenario.crashes("server").restarts("server").crashes("client"),
+        false => scenario,
+    };
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or((2 * processors).clamp(2, 16), usize::from);
     let repeats = Repeats::REAL_TIME.without_faults(jobs.max(2));
     let grid = scenario.grid();
     let (faults, outages) = (grid.faults(&first.trace).len(), grid.outages_in(&first.trace).len());
-    let plans = faults as u64 + grid.outages_max().min(outages as u64);
+    let crashes = if args.crashes { 3 * grid.packets(&first.trace) } else { 0 };
+    let plans = faults as u64 + grid.outages_max().min(outages as u64) + crashes as u64;
     if faults == 0 {
         return Err(usage(
             "no packet goes between the two that a fault could hit: does the client call {server}?",

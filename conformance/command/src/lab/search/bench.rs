@@ -12,9 +12,13 @@ use faultwire_sim::{CancellationToken, End, Run, Scenario};
 
 use crate::error::{CommandError, failed};
 use crate::lab::hosts::Hosts;
-use crate::lab::pair::{Course, Ended, Pair, PairError};
+use crate::lab::pair::{Course, Ended, KILLED, Pair, PairError};
 use crate::lab::program::{Kept, Output};
 use crate::lab::warnings::Beside;
+use crate::server_end::is_reported;
+
+/// How much longer a client may take whose server crashes, until it gives up.
+const CRASH_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Two commands, and how they are run.
 #[derive(Debug)]
@@ -66,8 +70,14 @@ impl Bench {
             Err(error) => return Err(failed(error)),
         };
         let failed = |host: &str, message: String| End::Failed { host: Some(host.to_owned()), message };
+        let crashes = |host: &str| plan.events.iter().any(|it| it.kind == EventKind::Crash(host.to_owned()));
         let end = match (course.death, course.ended) {
             (_, Ended::Stopped) => return Ok(Made::Cancelled),
+            // To say that its peer is gone is right.
+            (Some(death), _) if death.is_reported() && crashes("client") => End::Finished,
+            (None, Ended::Exited(code)) if is_reported(code) && crashes("server") => End::Finished,
+            // Its host lost power.
+            (None, Ended::Signalled(KILLED)) if crashes("client") => End::Finished,
             (Some(death), _) => failed("server", death.status()),
             (None, Ended::Exited(0) | Ended::WithServer) => End::Finished,
             (None, Ended::Exited(code)) => failed("client", format!("exits with {code}")),
@@ -97,6 +107,7 @@ fn until_heard(kind: &EventKind) -> Duration {
             let waits = 1_u64.checked_shl(lost.saturating_add(1)).map_or(u64::MAX, |waits| waits - 1);
             Duration::from_secs(waits)
         }
+        EventKind::Crash(_) => CRASH_PATIENCE,
         _ => Duration::ZERO,
     }
 }
