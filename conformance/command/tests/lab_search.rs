@@ -14,6 +14,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use faultwire::fault::FaultPlan;
 
+#[path = "lab_search/crashes.rs"]
+mod crashes;
 #[path = "lab_search/ended.rs"]
 mod ended;
 #[path = "lab_search/outages.rs"]

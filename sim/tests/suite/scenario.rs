@@ -158,6 +158,24 @@ fn a_failure_without_faults_names_its_member() {
 }
 
 #[test]
+fn what_every_run_has_is_told_from_what_was_found() {
+    let to_server = ["client", "server"];
+    let datagram = |nth| Packet::nth(Class::Datagram, nth);
+    let late = FaultPlan::new().fault(to_server, datagram(2), Action::DelayUs(1_000));
+    let message = complaint(counting().base_plan(late).without_outages().exhaustive(1));
+    let lines = " datagram 2 by 1000 us (in every run)\n  duplicate server->client datagram 1\n";
+    assert!(message.contains(lines) && message.contains("made smaller from 1 fault to 1 in "), "{message}");
+    let lost = FaultPlan::new().fault(to_server, datagram(1), Action::Drop);
+    let message = complaint(counting().base_plan(lost).exhaustive(1));
+    let head =
+        "counting: it fails with no fault but those of every run\n\n  drop client->server datagram 1 (in";
+    assert!(message.starts_with(head), "{message}");
+    assert!(message.contains("\nfound in run 1, which has no fault of the search\n"), "{message}");
+    let without = complaint(family_of(|_, _, _| true));
+    assert!(without.contains("\nfound in run 1, which has no fault of the search\n"), "{without}");
+}
+
+#[test]
 fn members_count_as_runs_without_faults() {
     // 8 counts, 4 sizes, 1 delay; 32, 8 and 4 pairs.
     let tried = family_of(|_, _, _| false).search(&mut |_| ControlFlow::Continue(()));
