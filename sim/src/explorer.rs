@@ -5,17 +5,17 @@ mod check;
 mod failures;
 mod shrink;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use faultwire::fault::{Anchor, Class, Cut, Direction, EventKind, FaultPlan, Lasts, PlanEvent, When};
-use faultwire::trace::Trace;
+use faultwire::fault::{EventKind, FaultPlan, PlanEvent, When};
 
 use crate::run::{End, Run};
-use crate::scenario::{Capability, Scenario};
-use crate::search::{PlanSpace, RandomFaultsSearch, RandomSearch, Runner, Sweep, Tried};
+use crate::scenario::{Capability, Crashing, Scenario};
+use crate::search::{
+    Grid, PlanSpace, RandomFaultsSearch, RandomSearch, Runner, Site, Sweep, Tried, after_the_plan, sites,
+};
 
 pub use failures::{Event, Exploration, Failure, Rate, Signature};
 
@@ -32,7 +32,6 @@ pub struct Explorer {
     exhaustive: usize,
     random: u64,
     runs_max: Option<u64>,
-    outages: bool,
     further: Option<Further>,
     jobs: usize,
     repeats: Repeats,
@@ -88,7 +87,6 @@ impl From<Scenario> for Explorer {
             exhaustive: 0,
             random: 0,
             runs_max: None,
-            outages: false,
             further: None,
             jobs: 1,
             repeats: Repeats::NONE,
@@ -114,7 +112,7 @@ impl Scenario {
 
 impl Explorer {
     /// Tries every plan of up to `faults` faults of the grid: each further fault on the packets that the run
-    /// before really had.
+    /// before really had. An [outage](Scenario::without_outages) that ends counts as one fault.
     #[must_use]
     pub fn exhaustive(mut self, faults: usize) -> Self {
         self.exhaustive = faults;
@@ -132,14 +130,6 @@ impl Explorer {
     #[must_use]
     pub fn runs_max(mut self, runs: u64) -> Self {
         self.runs_max = Some(runs);
-        self
-    }
-
-    /// Tries an outage of the link from each packet of the run without faults on: one way and both, for three
-    /// seconds, and with TCP until two retransmissions are lost. A program must succeed once it has ended.
-    #[must_use]
-    pub fn outages(mut self) -> Self {
-        self.outages = true;
         self
     }
 
@@ -197,7 +187,7 @@ impl Explorer {
             seed: settings.seed,
         };
         let mut fault_free = None;
-        let is_needed = self.outages || self.further.is_some() || self.scenario.crashes.is_some();
+        let is_needed = self.further.is_some() || !self.scenario.crashes.is_empty();
         let mut tried = self.runs(Scenario::run_in_full, |runner| {
             sweep.search(runner, &mut |run| {
                 if is_needed && fault_free.is_none() {
@@ -210,11 +200,8 @@ impl Explorer {
         let has_faults = testbed.has(Capability::Faults);
         if let Some(run) = fault_free.filter(|run| has_faults && !run.is_refused() && !tried.stopped) {
             let mut plans = Vec::new();
-            if self.outages {
-                plans.extend(outages(base, &run.trace));
-            }
-            if let Some(host) = self.scenario.crashes.as_ref().filter(|_| self.exhaustive > 0) {
-                plans.extend(crashes(base, &run.trace, host));
+            for crashing in self.scenario.crashes.iter().filter(|_| self.exhaustive > 0) {
+                plans.extend(crashes(base, &run, &self.scenario.grid(), crashing));
             }
             tried.singles_of += plans.len() as u64;
             if let Some(further) = &self.further {
@@ -305,41 +292,21 @@ impl Explorer {
     }
 }
 
-/// The packets of a run, each name once.
-fn anchors(trace: &Trace) -> impl Iterator<Item = Anchor> {
-    let mut names = BTreeSet::new();
-    trace.sendings().filter_map(move |sending| {
-        let direction = Direction::new(trace.host_name(sending.from), trace.host_name(sending.to));
-        let packet = sending.label?.packet();
-        names.insert((direction.clone(), packet)).then_some(Anchor::new(direction, packet))
-    })
-}
-
-/// A crash of the host after each packet of a run.
-fn crashes(base: &FaultPlan, trace: &Trace, host: &str) -> Vec<FaultPlan> {
-    let crash = |anchor| PlanEvent::new(EventKind::Crash(host.to_owned()), When::After(anchor));
-    anchors(trace).map(|anchor| base.clone().events([crash(anchor)])).collect()
-}
-
-/// The outages from each packet of a run on that something may wait for an answer to.
-fn outages(base: &FaultPlan, trace: &Trace) -> Vec<FaultPlan> {
-    const SECONDS: Lasts = Lasts::Us(3_000_000);
-    let mut plans = Vec::new();
-    for anchor in anchors(trace) {
-        let lasts = match anchor.packet.class {
-            Class::Syn | Class::Data | Class::Fin => &[Lasts::Retransmissions(2), SECONDS][..],
-            Class::Datagram => &[SECONDS],
-            _ => continue,
-        };
-        let ends = [anchor.direction.from.clone(), anchor.direction.to.clone()];
-        for cut in [Cut::one_way(ends.clone()), Cut::between(ends)] {
-            for lasts in lasts {
-                let outage = EventKind::Outage { cut: cut.clone(), lasts: *lasts };
-                plans.push(base.clone().event(outage, When::Before(anchor.clone())));
-            }
-        }
-    }
-    plans
+/// A crash of a host after each packet of a run, once all that is in the base plan has taken place, and before
+/// the run ends.
+fn crashes(base: &FaultPlan, run: &Run, grid: &Grid, crashing: &Crashing) -> Vec<FaultPlan> {
+    let (Crashing { host, restarts }, trace) = (crashing, &run.trace);
+    let is_in_time = |packet| trace.sending(packet).is_some_and(|sending| sending.at < run.elapsed);
+    let mut sites = sites(trace, is_in_time);
+    sites.retain(|site| grid.hits(site));
+    after_the_plan(trace, &mut sites);
+    let plan = |site: &Site| {
+        let ends = [trace.host_name(site.from), trace.host_name(site.to)];
+        let event = |kind| PlanEvent::new(kind, When::after(ends, site.label.packet()));
+        let restart = restarts.then(|| event(EventKind::Restart(host.clone())));
+        base.clone().events([event(EventKind::Crash(host.clone()))]).events(restart)
+    };
+    sites.iter().map(plan).collect()
 }
 
 #[cfg(test)]

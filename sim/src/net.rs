@@ -100,6 +100,14 @@ impl Net {
         Net(Backend::Stack(HostNet::new(host)))
     }
 
+    /// Whether another host has lost power in this run, as far as that is simulated.
+    pub(crate) fn has_crashed_peer(&self) -> bool {
+        match &self.0 {
+            Backend::Stack(net) => net.host().has_crashed_peer(),
+            Backend::Any(_) => false,
+        }
+    }
+
     /// The world behind it, without keeping that alive.
     #[cfg(test)]
     pub(crate) fn world(&self) -> Option<std::sync::Weak<crate::world::Shared>> {

@@ -1,5 +1,6 @@
 //! The scenario builder: what the hosts do in a run, and what may go wrong with them.
 
+mod crashing;
 mod memory;
 mod testbed;
 
@@ -8,7 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use faultwire::fault::{Direction, FaultPlan, Fired};
+use faultwire::fault::{Direction, FaultPlan, Fired, Lasts, bounds};
 use faultwire::text::with_causes;
 use faultwire::time::Time;
 use faultwire::trace::Trace;
@@ -20,6 +21,7 @@ use crate::run::{End, Run};
 use crate::search::{Family, Grid, Member, RandomFaults};
 use crate::settings::Settings;
 
+pub(crate) use crashing::Crashing;
 pub use testbed::{Capabilities, Capability, Clock, Subject, Testbed, TestbedRef, Unavailable};
 
 /// Any error of a program.
@@ -68,6 +70,13 @@ const TIMEOUT: Duration = Duration::from_millis(200);
 /// there for what is late.
 const TIMEOUT_IN_LAB: Duration = Duration::from_millis(60);
 
+/// How long an outage of a search lasts in simulation.
+const OUTAGE: Duration = Duration::from_secs(3);
+/// In real time, where waiting costs: how much longer than two timeouts,
+const OUTAGE_LONGER: Duration = Duration::from_millis(200);
+/// and how many of them are tried.
+const REAL_OUTAGES_MAX: u64 = 64;
+
 /// Hosts of a scenario at most: they share a /24.
 pub(crate) const HOSTS_MAX: usize = 200;
 /// Bytes of a scenario's name at most.
@@ -104,9 +113,16 @@ pub struct Scenario {
     pub(crate) random_faults: Option<RandomFaults>,
     pub(crate) variants: Option<Variants>,
     pub(crate) family: Option<Arc<Family>>,
-    pub(crate) crashes: Option<String>,
+    pub(crate) crashes: Vec<Crashing>,
+    pub(crate) has_outages: bool,
     pub(crate) cancelling_bits: u32,
     pub(crate) cancellation: CancellationToken,
+}
+
+/// An outage that counts retransmissions, and one of that length.
+fn outages_of(span: Duration) -> [Lasts; 2] {
+    let us = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+    [Lasts::Retransmissions(2), Lasts::Us(us.min(*bounds::FOR_US.end()))]
 }
 
 impl fmt::Debug for Scenario {
@@ -131,7 +147,8 @@ impl Scenario {
             random_faults: None,
             variants: None,
             family: None,
-            crashes: None,
+            crashes: Vec::new(),
+            has_outages: true,
             cancelling_bits: 0,
         }
     }
@@ -202,11 +219,35 @@ impl Scenario {
         self
     }
 
-    /// Where single faults are tried, tries as well what becomes of a run in which this host loses power
-    /// after a packet, for each packet of the fault-free run.
+    /// Where single faults are tried, tries as well what becomes of a run in which this host loses power for
+    /// good after a packet, for each packet of the fault-free run.
+    ///
+    /// Once a host has crashed in a run of such a scenario, a program on another host may end with an error:
+    /// to report that its peer is gone is right. A panic, a run that stalls, and a broken invariant are
+    /// failures all the same. A client whose own host is off is not waited for.
     #[must_use]
     pub fn crashes(mut self, host: &str) -> Self {
-        self.crashes = Some(host.to_owned());
+        self.crashes.push(Crashing { host: host.to_owned(), restarts: false });
+        self
+    }
+
+    /// Like [`crashes`](Scenario::crashes), but the host starts again at once, with new programs. Others may
+    /// end with an error then as well.
+    #[must_use]
+    pub fn restarts(mut self, host: &str) -> Self {
+        self.crashes.push(Crashing { host: host.to_owned(), restarts: true });
+        self
+    }
+
+    /// Tries no outages. By default, where single faults are tried, so is an outage of the link from each
+    /// packet of the fault-free run on that something may wait for an answer to: one way and both; for three
+    /// seconds (in real time, for a little more than two timeouts), and with TCP until two retransmissions
+    /// are lost. Once it has ended, all that is sent arrives, and the programs must succeed.
+    ///
+    /// For programs that give up sooner, and say so.
+    #[must_use]
+    pub fn without_outages(mut self) -> Self {
+        self.has_outages = false;
         self
     }
 
@@ -443,11 +484,20 @@ impl Scenario {
         run
     }
 
-    /// The single faults that an exhaustive search tries on each packet.
+    /// The single faults that an exhaustive search tries on each packet, and the outages.
     pub fn grid(&self) -> Grid {
         let rtt = self.base.link.numbers().delay() * 2;
         let timeout = self.timeout.unwrap_or(if self.testbed.is_live() { TIMEOUT_IN_LAB } else { TIMEOUT });
         let grid = Grid::new(rtt, timeout).cancelling_bits(self.cancelling_bits);
+        let grid = match self.testbed {
+            _ if !self.has_outages => grid,
+            it if it.is_simulated() => grid.outages(outages_of(OUTAGE), u64::MAX),
+            it if it.is_live() => {
+                let longer = timeout.saturating_mul(2).saturating_add(OUTAGE_LONGER);
+                grid.outages(outages_of(longer), REAL_OUTAGES_MAX)
+            }
+            _ => grid,
+        };
         match self.testbed.clock() {
             Clock::Ticks(_) => grid.whole_ticks(),
             Clock::Real if self.testbed.is_live() => grid.steady(),
@@ -463,7 +513,7 @@ impl Scenario {
         }
         let mut retries = 0;
         loop {
-            let mut run = self.testbed.run(self, plan);
+            let mut run = self.run_on_testbed(plan);
             let Some(why) = run.disturbed.take() else { return Run { retries, ..run } };
             if self.is_cancelled() {
                 return self.refused(plan, "it was cancelled".to_owned());

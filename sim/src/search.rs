@@ -31,7 +31,7 @@ pub use space::PlanSpace;
 pub use sweep::Sweep;
 pub use tried::Tried;
 
-pub(crate) use grid::sites;
+pub(crate) use grid::{Site, after_the_plan, sites};
 pub(crate) use space::{HITS_PER_ITEM_MAX, plans};
 use sweep::Sample;
 

@@ -14,6 +14,12 @@ use std::process::ExitStatus;
 /// SIGTERM, by which a server is asked to end.
 const SIGTERM: i32 = 15;
 
+/// Whether a program that exits with this code says itself that it failed: a shell exits with 128 and the
+/// signal's number where a signal ended its command.
+pub(super) fn is_reported(code: i32) -> bool {
+    !(129..160).contains(&code)
+}
+
 /// The unexpected end of a server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Death {
@@ -42,6 +48,11 @@ impl PartialEq for Death {
 impl Eq for Death {}
 
 impl Death {
+    /// Whether it exited by itself, with a code that says so.
+    pub(super) fn is_reported(&self) -> bool {
+        self.status.code().is_some_and(is_reported)
+    }
+
     /// What the server does, whenever it was: `exits with 101`.
     pub(super) fn status(&self) -> String {
         match (signal(self.status), self.status.code()) {

@@ -1,13 +1,13 @@
 //! What a learner's two commands are held against, and in which order.
 //!
 //! First come the run without faults, the plan that breaks the program that believes, and the lesson's cases.
-//! Then come further plans: of one fault on the packets of the run without faults, and of two, the second on
-//! the packets that the run under the first had.
+//! Then come further plans: of one fault on the packets of the run without faults or an outage that begins
+//! with one of them, and of two faults, the second on the packets that the run under the first had.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use faultwire::fault::{Action, Class, Fault, FaultPlan, Link, PlanError};
+use faultwire::fault::{Action, Class, Fault, FaultPlan, Lasts, Link, PlanError, PlanEvent};
 use faultwire::trace::Trace;
 use faultwire_sim::search::Grid;
 use faultwire_sim::seed::derive;
@@ -85,11 +85,17 @@ impl Attempts<'_> {
         suite
     }
 
-    /// Each plan of one fault on the packets of the run without faults, the simplest first.
+    /// Each plan of one fault on the packets of the run without faults, the simplest first, with every fourth
+    /// place for an outage that ends, as long as there are some.
     pub fn singles(&self, without_faults: &Trace) -> Vec<Attempt> {
         let faults = singles(without_faults, &self.base).into_iter();
         let others = faults.filter(|fault| self.recorded.faults != [fault.clone()]);
-        others.map(|fault| self.under(AttemptKind::Single, vec![fault])).collect()
+        let mut singles: Vec<_> = others.map(|fault| self.under(AttemptKind::Single, vec![fault])).collect();
+        for (place, outage) in (0..).zip(outages(without_faults)) {
+            let plan = self.base.clone().events([outage]);
+            singles.insert(singles.len().min(3 + 4 * place), self.attempt(AttemptKind::Single, plan));
+        }
+        singles
     }
 
     /// Each plan of two faults of which the second is on a packet that the run under the first had, in an
@@ -112,6 +118,19 @@ impl Attempts<'_> {
         pairs.sort_by_key(|(key, _)| *key);
         pairs.into_iter().map(|(_, faults)| self.under(AttemptKind::Pair, faults)).collect()
     }
+}
+
+/// How long an outage lasts: longer than a sender waits twice until it sends again.
+const OUTAGE_US: u64 = 600_000;
+
+/// The outages from the packets of a run on, in an order that mixes them: time is real, and only some are
+/// tried.
+fn outages(trace: &Trace) -> Vec<PlanEvent> {
+    let grid = Grid::new(Duration::ZERO, TIMEOUT);
+    let lasts = [Lasts::Retransmissions(2), Lasts::Us(OUTAGE_US)];
+    let mut outages = grid.outages(lasts, u64::MAX).outages_in(trace);
+    outages.sort_by_key(|outage| derive(0, &("lesson outage", &outage.to_string())));
+    outages
 }
 
 /// The faults on the packets of a run: the simplest first, each kind in the order of the packets.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use faultwire::fault::Action;
 use faultwire::time::Time;
-use faultwire::trace::{Call, ProgramCall, What};
+use faultwire::trace::{Call, LossReason, ProgramCall, What};
 
 use super::{Delivery, TIMEOUT, Transfer};
 
@@ -228,10 +228,12 @@ pub fn notices_losses(run: &Transfer<'_>, least: Duration) -> Result<(), String>
     Ok(())
 }
 
-/// The faults that took place.
+/// The faults that took place. What an outage takes is dropped.
 fn faults<'a>(run: &Transfer<'a>) -> impl Iterator<Item = &'a Action> + use<'a> {
+    static TAKEN: Action = Action::Drop;
     run.trace.events().iter().filter_map(|event| match &event.what {
         What::Fault { action, .. } => Some(action),
+        What::Lost { reason: LossReason::Partition, .. } => Some(&TAKEN),
         _ => None,
     })
 }

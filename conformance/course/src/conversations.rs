@@ -122,6 +122,8 @@ impl Conversations {
         scenario(name)
             .base_plan(FaultPlan::new().link(link))
             .timeout(TIMEOUT)
+            // Who has closed stays for two seconds; however long that is, an outage may last longer.
+            .without_outages()
             .settings(settings)
             .server(server)
             .client(client)

@@ -100,8 +100,9 @@ pub fn find(
         progress.starts(name);
         let (mut failures, mut shrink_runs) = (Vec::new(), 0);
         for scenario in scenarios {
-            let explorer =
-                scenario.clone().exhaustive(exhaustive).random(random).kinds_max(CANDIDATES, u64::MAX);
+            // A lesson is about what becomes of a packet.
+            let scenario = scenario.clone().without_outages();
+            let explorer = scenario.exhaustive(exhaustive).random(random).kinds_max(CANDIDATES, u64::MAX);
             let found = explorer.explore_by(&judge, &mut |_| progress.ran(1));
             tried += Tried { stopped: false, ..found.tried };
             shrink_runs += found.failures.iter().map(|it| it.shrink_runs).sum::<u64>();

@@ -22,7 +22,11 @@ pub fn shown(broken: &Broken) -> String {
         "it may not be the smallest plan"
     };
     let plans = counted(broken.tried.runs(), "plan");
-    let found = format!("after {plans}, and {} to lessen it; {smallest}", counted(broken.shrink_runs, "run"));
+    let found = if broken.run.plan.faults.is_empty() && broken.run.plan.events.is_empty() {
+        "in the run without faults".to_owned()
+    } else {
+        format!("after {plans}, and {} to lessen it; {smallest}", counted(broken.shrink_runs, "run"))
+    };
     paragraph(&mut out, "Found:    ", &found, WIDTH);
     out
 }

@@ -108,7 +108,7 @@ impl Explorer {
         text += &replay(&saved[0], first);
         for (failure, saved) in others.iter().zip(&saved[1..]) {
             text += &format!("\nanother kind of failure: {}\n", ending(&failure.smallest));
-            text += &plan_lines(&failure.smallest.plan);
+            text += &plan_lines(&failure.smallest.plan, &scenario.base);
             text += &replay(saved, failure);
         }
         panic!("{text}");
@@ -158,11 +158,13 @@ impl Scenario {
     /// Says all that is known of a failure, its file aside.
     fn report(&self, failure: &Failure) -> String {
         let Failure { found, found_in, smallest, is_minimal, shrink_runs, count, .. } = failure;
-        let mut text = if smallest.plan.faults.is_empty() && smallest.plan.events.is_empty() {
-            format!("{}: it fails without any fault\n\n", self.name)
-        } else {
-            format!("{}: a plan of faults breaks it\n\n", self.name)
+        let own = |plan: &FaultPlan| items(plan, &self.base).filter(|(_, is_own)| *is_own).count();
+        let what = match (own(&smallest.plan), items(&self.base, &self.base).count()) {
+            (0, 0) => "it fails without any fault",
+            (0, _) => "it fails with no fault but those of every run",
+            _ => "a plan of faults breaks it",
         };
+        let mut text = format!("{}: {what}\n\n", self.name);
         if let Some(member) = self.variant_of(&smallest.plan) {
             text += &format!("  with {}\n", member.replace('/', ", "));
         }
@@ -170,16 +172,22 @@ impl Scenario {
             let delay = smallest.plan.link.numbers().delay();
             text += &format!("  over a link that delays packets by {delay:?}\n");
         }
-        let size = |plan: &FaultPlan| plan.faults.len() + plan.events.len();
-        text += &plan_lines(&smallest.plan);
-        text += &format!(
-            "\n{}{}\nfound in run {found_in}, made smaller from {} to {} in {shrink_runs} runs; {}\n",
-            diagram(smallest),
-            ending(smallest),
-            counted(size(&found.plan), "fault"),
-            size(&smallest.plan),
-            if *is_minimal { "nothing can be left out or lessened" } else { "it may not be the smallest" },
-        );
+        text += &plan_lines(&smallest.plan, &self.base);
+        text += &format!("\n{}{}\nfound in run {found_in}", diagram(smallest), ending(smallest));
+        text += &match own(&found.plan) {
+            0 => ", which has no fault of the search".to_owned(),
+            faults => format!(
+                ", made smaller from {} to {} in {shrink_runs} runs; {}",
+                counted(faults, "fault"),
+                own(&smallest.plan),
+                if *is_minimal {
+                    "nothing can be left out or lessened"
+                } else {
+                    "it may not be the smallest"
+                },
+            ),
+        };
+        text.push('\n');
         if *count > 1 {
             text += &format!("{count} runs of the search failed in this way\n");
         }
@@ -187,11 +195,16 @@ impl Scenario {
     }
 }
 
+/// The faults and events of a plan, and whether each is its own, and not the base plan's.
+fn items<'a>(plan: &'a FaultPlan, base: &'a FaultPlan) -> impl Iterator<Item = (&'a dyn Display, bool)> {
+    let faults = plan.faults.iter().map(|it| (it as &dyn Display, !base.faults.contains(it)));
+    faults.chain(plan.events.iter().map(|it| (it as &dyn Display, !base.events.contains(it))))
+}
+
 /// The faults and events of a plan, a line each.
-fn plan_lines(plan: &FaultPlan) -> String {
-    let line = |item: &dyn Display| format!("  {item}\n");
-    let faults = plan.faults.iter().map(|fault| line(fault));
-    faults.chain(plan.events.iter().map(|event| line(event))).collect()
+fn plan_lines(plan: &FaultPlan, base: &FaultPlan) -> String {
+    let line = |(item, is_own)| format!("  {item}{}\n", if is_own { "" } else { " (in every run)" });
+    items(plan, base).map(line).collect()
 }
 
 /// How to replay a failure, whose plan was saved or could not be.

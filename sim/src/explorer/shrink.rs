@@ -195,7 +195,10 @@ mod tests {
         assert!(smallest.minimal && scenario.is_minimal(&smallest.plan, &mut fails));
         // Of the search as well, which is what a test is told.
         let found = scenario.exhaustive(2).explore();
-        assert_eq!(found.failures[0].smallest.plan.events, base.events);
+        for failure in found.failures {
+            let events = failure.smallest.plan.events;
+            assert!(events.starts_with(&base.events) && events.len() <= base.events.len() + 1, "{events:?}");
+        }
     }
 
     #[test]

@@ -32,6 +32,7 @@ fn a_host_that_may_crash_does_so_after_each_packet() {
             Ok(())
         })
         .crashes("server")
+        .without_outages()
         .exhaustive(1);
     let mut ends = Vec::new();
     let tried = scenario.search(&mut |run| {

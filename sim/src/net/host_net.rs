@@ -90,7 +90,6 @@ impl<H: StackHost> HostNet<H> {
         HostNet(host)
     }
 
-    #[cfg(test)]
     pub(crate) fn host(&self) -> &H {
         &self.0
     }

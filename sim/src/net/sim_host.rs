@@ -31,6 +31,13 @@ impl SimHost {
         SimHost { shared, host, generation }
     }
 
+    /// Whether another host has lost power in this run.
+    pub(crate) fn has_crashed_peer(&self) -> bool {
+        let world = self.shared.lock();
+        let others = (0..).zip(&world.hosts).filter(|(index, _)| *index != self.host.0);
+        others.into_iter().any(|(_, host)| host.generation > 0)
+    }
+
     #[cfg(test)]
     pub(crate) fn world(&self) -> std::sync::Weak<Shared> {
         Arc::downgrade(&self.shared)

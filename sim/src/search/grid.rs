@@ -1,9 +1,11 @@
-//! The grid: which single faults a packet can suffer.
+//! The grid: which single faults a packet can suffer, and which outages begin with it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use faultwire::fault::{Action, Direction, Fault, Label, Packet, bounds};
+use faultwire::fault::{
+    Action, Anchor, Class, Cut, Direction, EventKind, Fault, Label, Lasts, Packet, PlanEvent, When, bounds,
+};
 use faultwire::packet::{Strictness, parse, parts, protocol};
 use faultwire::trace::{Event, HostId, LossReason, PacketId, Trace, What};
 
@@ -18,6 +20,8 @@ pub struct Grid {
     bits_per_part: u32,
     steady: bool,
     cancelling_bits: u32,
+    outages: Vec<Lasts>,
+    outages_max: u64,
 }
 
 /// In how many places of a packet, at most, two bits are flipped that cancel.
@@ -31,8 +35,16 @@ impl Grid {
     /// then comes just after what was sent in its place.
     pub fn new(rtt: Duration, timeout: Duration) -> Grid {
         let just_over = |time: Duration| time.saturating_add(Duration::from_millis(1));
-        Grid { delays_us: Vec::new(), holds: vec![1, 3], bits_per_part: 1, steady: false, cancelling_bits: 0 }
-            .delays([rtt / 2, just_over(timeout), just_over(timeout.saturating_mul(2))])
+        let grid = Grid {
+            delays_us: Vec::new(),
+            holds: vec![1, 3],
+            bits_per_part: 1,
+            steady: false,
+            cancelling_bits: 0,
+            outages: Vec::new(),
+            outages_max: u64::MAX,
+        };
+        grid.delays([rtt / 2, just_over(timeout), just_over(timeout.saturating_mul(2))])
     }
 
     /// Other delays. Those of no length and repetitions are left out; what is longer than a plan may say is
@@ -71,6 +83,50 @@ impl Grid {
     pub fn steady(mut self) -> Grid {
         self.steady = true;
         self
+    }
+
+    /// Outages that begin right before a packet, one way and both, and last that long; none by default. Of at
+    /// most `max` of a run, an even sample, where there are more.
+    pub fn outages(mut self, lasts: impl IntoIterator<Item = Lasts>, max: u64) -> Grid {
+        self.outages = lasts.into_iter().collect();
+        self.outages_max = max;
+        self
+    }
+
+    /// How many packets of a run its faults are for.
+    pub fn packets(&self, trace: &Trace) -> usize {
+        sites(trace, |_| true).iter().filter(|site| self.hits(site)).count()
+    }
+
+    /// The most outages that are tried of a run.
+    pub fn outages_max(&self) -> u64 {
+        self.outages_max
+    }
+
+    /// All outages from a packet of a run on that something may wait for an answer to, in the order of the
+    /// packets.
+    pub fn outages_in(&self, trace: &Trace) -> Vec<PlanEvent> {
+        let sites = sites(trace, |_| true);
+        sites.iter().filter(|site| self.hits(site)).flat_map(|site| self.outages_from(trace, site)).collect()
+    }
+
+    /// The outages that begin with a packet.
+    pub(crate) fn outages_from(&self, trace: &Trace, site: &Site) -> Vec<PlanEvent> {
+        let is_waited_for = |lasts: &&Lasts| match site.label.class {
+            Class::Syn | Class::Data | Class::Fin => true,
+            // Of these the wire knows no retransmission.
+            Class::Datagram => matches!(lasts, Lasts::Us(_)),
+            _ => false,
+        };
+        let ends = [trace.host_name(site.from), trace.host_name(site.to)].map(str::to_owned);
+        let anchor = Anchor::new(ends.clone(), site.label.packet());
+        let outage = |cut: &Cut<String>, lasts: Lasts| {
+            let kind = EventKind::Outage { cut: cut.clone(), lasts };
+            PlanEvent::new(kind, When::Before(anchor.clone()))
+        };
+        let cuts = [Cut::one_way(ends.clone()), Cut::between(ends)];
+        let lasts = self.outages.iter().filter(is_waited_for);
+        lasts.flat_map(|lasts| cuts.iter().map(|cut| outage(cut, *lasts))).collect()
     }
 
     /// Packets of any class, which is the default.
@@ -286,6 +342,18 @@ pub(crate) fn sites(trace: &Trace, mut wanted: impl FnMut(PacketId) -> bool) -> 
         });
     }
     sites
+}
+
+/// Leaves out the packets that were sent before all that is in the plan of a run had taken place.
+pub(crate) fn after_the_plan(trace: &Trace, sites: &mut Vec<Site>) {
+    let of_hosts = |what: &What| {
+        matches!(what, What::Sent { .. } | What::Arrived { .. } | What::Lost { .. })
+            || matches!(what, What::Call { .. } | What::Note { .. })
+    };
+    let last = trace.events().iter().rposition(|event| !of_hosts(&event.what));
+    let mut later = trace.events().iter().skip(last.map_or(0, |last| last + 1));
+    let first = later.find_map(|event| event.sending()).map(|sending| sending.packet);
+    sites.retain(|site| first.is_some_and(|first| site.packet >= first));
 }
 
 fn before_any_fault(reason: LossReason) -> bool {

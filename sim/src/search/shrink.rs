@@ -5,8 +5,9 @@
 //! and Hildebrandt, "Simplifying and isolating failure-inducing input", 2002), then each number is moved as
 //! far down its steps as a bisection takes it; then every single step that there is gets tried, until none
 //! of them still shows it. A fault that is needed only because the packet it causes is counted is left out
-//! with the others renumbered, and an event that is needed only because another undoes it is left out with
-//! that one. What every plan of a scenario has stays: without it another thing would be tried than the
+//! with the others renumbered, one that is needed only because of what another does is left out while that
+//! one drops its packet, and an event that is needed only because another undoes it is left out with that
+//! one. After each step all are tried again: what was needed before may not be needed any more. What every plan of a scenario has stays: without it another thing would be tried than the
 //! scenario is about.
 
 mod kept;
@@ -18,7 +19,9 @@ use faultwire::fault::FaultPlan;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use self::kept::Kept;
-use super::steps::{Place, item_count, recounted, steps, without_items, without_what_is_undone};
+use super::steps::{
+    Place, dropped_instead, item_count, recounted, steps, without_items, without_what_is_undone,
+};
 
 /// What bounds a shrinking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +157,7 @@ impl Shrinker<'_> {
         loop {
             self.leave_out(best)?;
             self.move_down(best)?;
-            let more = without_what_is_undone(best).chain(recounted(best));
+            let more = without_what_is_undone(best).chain(recounted(best)).chain(dropped_instead(best));
             let mut simpler = steps(best, self.limits.tick_us).chain(more);
             let step = loop {
                 match simpler.next() {

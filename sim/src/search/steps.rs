@@ -385,6 +385,24 @@ pub(crate) fn recounted(plan: &FaultPlan) -> impl Iterator<Item = FaultPlan> {
     })
 }
 
+/// All plans with one fault less in which another one drops its packet: what is left of two faults may need
+/// another action than it had beside the other.
+///
+/// These are no steps that a minimal plan is measured by either.
+pub(crate) fn dropped_instead(plan: &FaultPlan) -> impl Iterator<Item = FaultPlan> {
+    let faults = plan.faults.len();
+    let pairs = (0..faults).flat_map(move |gone| (0..faults).map(move |other| (gone, other)));
+    pairs.filter_map(|(gone, other)| {
+        if gone == other || plan.faults[other].action == Action::Drop {
+            return None;
+        }
+        let mut less = plan.clone();
+        less.faults[other].action = Action::Drop;
+        less.faults.remove(gone);
+        Some(less)
+    })
+}
+
 /// All plans without an event and the one that undoes it, a partition and its healing, a crash and the
 /// restart: where one of the two alone is left, it does not take place, or the run never ends.
 ///

@@ -1,8 +1,9 @@
 //! The adaptive sweep: all combinations of the grid's faults up to a depth, each on packets that really
 //! exist.
 //!
-//! After the fault-free run comes every single fault; then, for each run of a plan, every further fault on
-//! the packets that *its own* trace shows after the last one that a fault hit. So what is sent only because
+//! After the fault-free run comes every single fault, and then every single outage that ends; then, for each
+//! run of a plan of faults, every further fault on the packets that *its own* trace shows after the last one
+//! that a fault hit. So what is sent only because
 //! of the first fault is hit too. Nothing planned this way can fail to take place, as a run does not differ
 //! from its parent's before the new fault's packet is sent; and each combination comes up exactly once, in
 //! the order in which its packets are sent, as no fault changes what was sent before it.
@@ -10,14 +11,16 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use faultwire::fault::{Action, Direction, Fault, FaultPlan, Label, Packet};
+use faultwire::fault::{Action, Direction, Fault, FaultPlan, Label, Packet, PlanEvent};
 use faultwire::trace::{HostId, PacketId, Trace, What};
 
-use super::grid::{Site, sites};
+use super::grid::{Site, after_the_plan, sites};
 use super::{Grid, Runner, Tried};
 use crate::run::Run;
 use crate::seed::derive;
 
+/// Stands for the outages where a sample is drawn, as its number does for a level.
+const OUTAGES: u64 = 0;
 /// How many packets of parents are kept between levels; a second run of the parent tells the rest.
 const KEPT_SITES_MAX: usize = 50_000;
 
@@ -31,9 +34,10 @@ pub struct Sweep<'a> {
     /// Further plans without faults, which run right after the base plan: the members of a
     /// [`Family`](super::Family).
     pub members: &'a [FaultPlan],
-    /// The single faults.
+    /// The single faults, and the outages.
     pub grid: &'a Grid,
-    /// How many of them are combined: 0 is the fault-free run alone. More than 3 is 3.
+    /// How many of the faults are combined: 0 is the fault-free run alone. More than 3 is 3. Outages are
+    /// combined with nothing.
     pub depth: u8,
     /// How many runs count at most, the members aside. Where there are more plans than that, an even sample
     /// of the first level that does not fit is run: drawn by the seed, the same in every process.
@@ -78,6 +82,7 @@ impl Sweep<'_> {
             steady: None,
             kept: 0,
             levels: Vec::new(),
+            outages: Vec::new(),
         };
         if search.all().is_break() {
             search.tried.stopped = true;
@@ -97,6 +102,8 @@ struct Search<'a> {
     kept: usize,
     kept_max: usize,
     levels: Vec<Vec<Parent>>,
+    /// The outages from the packets of the fault-free run on.
+    outages: Vec<PlanEvent>,
 }
 
 impl Search<'_> {
@@ -120,6 +127,7 @@ impl Search<'_> {
         self.each(self.sweep.members, 0, &mut |_, _, _| {})?;
         let Some(run) = first.filter(|_| depth > 0) else { return ControlFlow::Continue(()) };
         self.hosts = run.trace.hosts().to_vec();
+        self.outages = self.outages(&run);
         let root = self.parent(0, None, &run, 0);
         self.levels.push(vec![root]);
         for level in 1..=depth {
@@ -132,19 +140,21 @@ impl Search<'_> {
     fn level(&mut self, level: usize, goes_on: bool) -> ControlFlow<()> {
         let of: u64 = self.levels[level - 1].iter().map(|parent| parent.children).sum();
         match level {
-            1 => self.tried.singles_of = of,
+            1 => self.tried.singles_of = of + self.outages.len() as u64,
             2 => self.tried.pairs_of = of,
             _ => self.tried.triples_of = of,
         }
         // The members of a family are outside of this budget.
         let ran = self.tried.exhaustive() - self.tried.fault_free.saturating_sub(1);
         let left = self.sweep.runs_max.map_or(u64::MAX, |max| max.saturating_sub(ran));
+        let outages = if level == 1 { self.some_outages(of, left) } else { Vec::new() };
+        let left = left - (outages.len() as u64).min(left);
         let mut chosen = Sample::new(self.sweep.seed, level as u64, of, left).peekable();
         let mut parents = Vec::new();
         let mut before = 0;
         for index in 0..self.levels[level - 1].len() {
             let end = before + self.levels[level - 1][index].children;
-            if chosen.peek().is_some_and(|next| *next < end) {
+            if chosen.peek().is_some_and(|next| *next < end) || !outages.is_empty() {
                 let plan = self.plan(level - 1, index);
                 let sites = self.sites(level - 1, index, &plan);
                 let (mut site, mut site_start) = (0, before);
@@ -165,13 +175,18 @@ impl Search<'_> {
                     };
                     plans.push(plan.clone().faults([fault]));
                 }
+                // There are some at the first level alone, which has one parent.
+                plans.extend(outages.iter().map(|outage| plan.clone().events([outage.clone()])));
                 if self.sweep.base_runs > 1 {
                     // Runs take real time: the simplest faults first.
-                    plans.sort_by_key(|plan| plan.faults.last().map(|fault| rank(&fault.action)));
+                    let before = plan.faults.len();
+                    plans.sort_by_key(|plan| rank(plan.faults.get(before).map(|fault| &fault.action)));
                 }
+                let faults = plan.faults.len();
                 self.each(&plans, level, &mut |search, run, live| {
                     // What fails already hides how a further fault would make it fail.
-                    if goes_on && live && run.end.is_finished() {
+                    let has_fault = run.plan.faults.len() > faults;
+                    if goes_on && live && has_fault && run.end.is_finished() {
                         let fault = run.plan.faults.last().cloned();
                         parents.push(search.parent(index, fault, &run, level));
                     }
@@ -181,6 +196,24 @@ impl Search<'_> {
         }
         self.levels.push(parents);
         ControlFlow::Continue(())
+    }
+
+    /// The outages that begin with packets of a run of the base plan, once all that is in that plan has taken
+    /// place: what they keep from happening is no part of it.
+    fn outages(&self, run: &Run) -> Vec<PlanEvent> {
+        let trace = &run.trace;
+        let mut sites = self.extensions(0, run);
+        after_the_plan(trace, &mut sites);
+        sites.iter().flat_map(|site| self.sweep.grid.outages_from(trace, site)).collect()
+    }
+
+    /// As many outages of all as belong into a sample of `left` of the level's plans, beside `faults` others.
+    fn some_outages(&self, faults: u64, left: u64) -> Vec<PlanEvent> {
+        let all = self.outages.len() as u64;
+        let share = u128::from(left) * u128::from(all) / u128::from((faults + all).max(1));
+        let take = u64::try_from(share).unwrap_or(all).min(self.sweep.grid.outages_max());
+        let chosen = Sample::new(self.sweep.seed, OUTAGES, all, take);
+        chosen.filter_map(|index| self.outages.get(usize::try_from(index).ok()?).cloned()).collect()
     }
 
     /// Runs plans, counts each run, shows it to the visitor, and then to `next` with whether it took place in
@@ -277,16 +310,17 @@ impl Search<'_> {
     }
 }
 
-/// How simple an action is.
-fn rank(action: &Action) -> u8 {
+/// How simple a plan is, by its last action; one without is of an outage.
+fn rank(action: Option<&Action>) -> u8 {
     match action {
-        Action::Drop => 0,
-        Action::Duplicate => 1,
-        Action::HoldFor(_) => 2,
-        Action::DelayUs(_) => 3,
-        Action::CorruptBits(_) => 4,
-        Action::Change(_) => 5,
-        Action::Reject(_) => 6,
+        Some(Action::Drop) => 0,
+        None => 1,
+        Some(Action::Duplicate) => 2,
+        Some(Action::HoldFor(_)) => 3,
+        Some(Action::DelayUs(_)) => 4,
+        Some(Action::CorruptBits(_)) => 5,
+        Some(Action::Change(_)) => 6,
+        Some(Action::Reject(_)) => 7,
     }
 }
 

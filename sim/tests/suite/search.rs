@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use faultwire::fault::FaultPlan;
-use faultwire::network::{Datagram as _, Network as _};
+use faultwire::fault::{Action, FaultPlan};
+use faultwire::network::{Datagram as _, Listener as _, Network as _};
 use faultwire_sim::search::{ShrinkLimits, is_minimal};
-use faultwire_sim::{End, Net, Result, Scenario, scenario};
+use faultwire_sim::{End, Net, Result, Run, Scenario, Signature, scenario};
 use proptest::prelude::*;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// What is wrong with the programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +81,9 @@ fn adding(bug: Bug, messages: u8, timeout: Duration) -> Scenario {
 
 #[test]
 fn the_programs_without_a_bug_survive_two_faults_and_many() {
-    let scenario = adding(Bug::None, 2, Duration::from_millis(50)).exhaustive(2).random(200);
+    // Twelve tries of 50 ms each are over before a long outage is.
+    let scenario = adding(Bug::None, 2, Duration::from_millis(50)).without_outages();
+    let scenario = scenario.exhaustive(2).random(200);
     let mut runs = 0;
     let tried = scenario.search(&mut |run| {
         assert_eq!(run.end, End::Finished, "{}", run.plan.to_toml());
@@ -118,4 +121,65 @@ proptest! {
         prop_assert_eq!(again.trace.hash(), failure.smallest.trace.hash());
         prop_assert_eq!(&again.end, &failure.smallest.end);
     }
+}
+
+/// Asks once for each number over UDP, and waits for less than half a second over TCP.
+fn hasty() -> [Scenario; 2] {
+    let over_udp = adding(Bug::NeverAsksAgain, 3, Duration::from_millis(60));
+    let server = |net: Net| async move {
+        let listener = net.listen("0.0.0.0:7000", 4, &[]).await?;
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            while let Ok(number) = stream.read_u8().await {
+                let _ = stream.write_u8(number).await;
+            }
+        }
+        #[expect(unreachable_code, reason = "it says of what type the errors are")]
+        std::io::Result::Ok(())
+    };
+    let over_tcp = scenario("hasty").server(server).client(|net: Net| async move {
+        let all = async {
+            let mut stream = net.connect("server:7000", &[]).await?;
+            for number in 1..=3 {
+                stream.write_u8(number).await?;
+                stream.read_u8().await?;
+            }
+            std::io::Result::Ok(())
+        };
+        Ok(net.timeout(Duration::from_millis(450), all).await??)
+    });
+    [over_udp, over_tcp]
+}
+
+#[test]
+fn no_smallest_plan_has_damage_where_a_loss_shows_the_same() {
+    let (mut shrunk, mut damaged) = (0, 0);
+    let damages = |plan: &FaultPlan| plan.faults.iter().any(|it| matches!(it.action, Action::CorruptBits(_)));
+    for scenario in hasty() {
+        let mut failing = Vec::new();
+        scenario.clone().random(0).search_random(0, 400, &mut |run| {
+            if !run.end.is_finished() && failing.len() < 50 {
+                failing.push(run.clone());
+            }
+            ControlFlow::Continue(())
+        });
+        for run in failing {
+            let kind = Signature::of(&run).expect("it failed");
+            let mut shows = |run: &Run| {
+                run.fired.all() && Signature::of(run).is_some_and(|signature| signature.ends_like(&kind))
+            };
+            let smallest = scenario.shrink(&run.plan, &mut shows);
+            assert!(smallest.minimal, "{:?}", smallest.plan);
+            for (place, fault) in smallest.plan.faults.iter().enumerate() {
+                if matches!(fault.action, Action::CorruptBits(_)) {
+                    let mut lost = smallest.plan.clone();
+                    lost.faults[place].action = Action::Drop;
+                    assert!(!shows(&scenario.run(&lost)), "a loss shows it too: {:?}", smallest.plan);
+                }
+            }
+            (shrunk, damaged) = (shrunk + 1, damaged + u32::from(damages(&run.plan)));
+        }
+    }
+    assert_eq!(shrunk, 100);
+    assert!(damaged > 20, "{damaged} of the plans damage a packet");
 }

@@ -28,7 +28,7 @@ const STOP_LOOK: Duration = Duration::from_millis(100);
 /// loses power is cut off at once.
 const POWER_LOOK: Duration = Duration::from_millis(2);
 /// The signal that ends what loses power: SIGKILL.
-const KILLED: i32 = 9;
+pub(super) const KILLED: i32 = 9;
 /// How long nothing is sent, once the client has ended well, until the server is asked to end; and after one
 /// that failed: it may have failed because the server is about to die.
 const QUIET: Duration = Duration::from_millis(50);

@@ -65,11 +65,18 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, CommandError> {
         .timeout(TIMEOUT)
         .seed(args.seed)
         .cancelled_by(&token);
+    let scenario = match args.crashes {
+        true => scenario.crashes("server").restarts("server").crashes("client"),
+        false => scenario,
+    };
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or((2 * processors).clamp(2, 16), usize::from);
     let repeats = Repeats::REAL_TIME.without_faults(jobs.max(2));
-    let plans = scenario.grid().faults(&first.trace).len() as u64;
-    if plans == 0 {
+    let grid = scenario.grid();
+    let (faults, outages) = (grid.faults(&first.trace).len(), grid.outages_in(&first.trace).len());
+    let crashes = if args.crashes { 3 * grid.packets(&first.trace) } else { 0 };
+    let plans = faults as u64 + grid.outages_max().min(outages as u64) + crashes as u64;
+    if faults == 0 {
         return Err(usage(
             "no packet goes between the two that a fault could hit: does the client call {server}?",
         ));
@@ -134,6 +141,10 @@ fn fails_without_faults(run: &Run, how: Option<String>) -> CommandError {
     usage(format!("without any fault {}: {expected}", how.unwrap_or_else(|| words::ending(run))))
 }
 
+fn is_without_faults(plan: &FaultPlan) -> bool {
+    plan.faults.is_empty() && plan.events.is_empty()
+}
+
 /// A run that the testbed made, and that failed.
 fn judge(run: &Run) -> Option<Signature> {
     Signature::of(run).filter(|_| !run.is_refused())
@@ -164,7 +175,7 @@ impl Search<'_> {
             }
             Event::Found(run) => {
                 kinds += 1;
-                if self.saved.is_ok() && !run.plan.faults.is_empty() {
+                if self.saved.is_ok() && !is_without_faults(&run.plan) {
                     // Before anything else can go wrong.
                     self.saved = self.write(&self.path(kinds), run, None);
                     tell(format_args!(
@@ -182,7 +193,7 @@ impl Search<'_> {
         }
         std::mem::replace(&mut self.saved, Ok(()))?;
         let without = match found.failures.first() {
-            Some(failure) if failure.smallest.plan.faults.is_empty() => {
+            Some(failure) if is_without_faults(&failure.smallest.plan) => {
                 return Err(fails_without_faults(&failure.smallest, None));
             }
             Some(_) => explorer.rate(&FaultPlan::default(), &judge, &mut |_| {}).0,

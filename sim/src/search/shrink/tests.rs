@@ -168,6 +168,30 @@ fn a_damaged_packet_is_lost_where_that_shows_the_same() {
 }
 
 #[test]
+fn other_values_are_tried_again_once_a_fault_is_left_out() {
+    let delay = |plan: &FaultPlan| match plan.faults.last().map(|fault| &fault.action) {
+        Some(Action::DelayUs(us)) => *us,
+        _ => 0,
+    };
+    // Beside the other fault the delay must be long, and with a long one the other fault is needed.
+    let from = plan([fault(1, Action::Duplicate), fault(2, Action::DelayUs(987_654))]);
+    let result = shrunk(&from, |plan| match plan.faults.len() {
+        2 => delay(plan) >= 50_000,
+        _ => (1_000..=60_000).contains(&delay(plan)),
+    });
+    assert_eq!(result.plan, plan([fault(1, Action::DelayUs(1_000))]));
+    // What is left of two faults does another thing than before.
+    let from = plan([fault(1, Action::Drop), fault(2, Action::CorruptBits(vec![7]))]);
+    let is_dropped = |plan: &FaultPlan| plan.faults.iter().all(|fault| fault.action == Action::Drop);
+    let result = shrunk(&from, |plan| match plan.faults.len() {
+        2 => !is_dropped(plan),
+        1 => is_dropped(plan) && plan.faults[0].packet.nth == 2,
+        _ => false,
+    });
+    assert_eq!(result.plan, drops([2]));
+}
+
+#[test]
 fn what_is_undone_goes_with_what_undoes_it() {
     let at = |kind, us| PlanEvent::new(kind, When::AtUs(us));
     let host = || "server".to_owned();

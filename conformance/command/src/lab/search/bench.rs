@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use faultwire::fault::FaultPlan;
+use faultwire::fault::{EventKind, FaultPlan, Lasts};
 use faultwire::lab::Profile;
 use faultwire::time::Time;
 use faultwire::trace::What;
@@ -12,9 +12,13 @@ use faultwire_sim::{CancellationToken, End, Run, Scenario};
 
 use crate::error::{CommandError, failed};
 use crate::lab::hosts::Hosts;
-use crate::lab::pair::{Course, Ended, Pair, PairError};
+use crate::lab::pair::{Course, Ended, KILLED, Pair, PairError};
 use crate::lab::program::{Kept, Output};
 use crate::lab::warnings::Beside;
+use crate::server_end::is_reported;
+
+/// How much longer a client may take whose server crashes, until it gives up.
+const CRASH_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Two commands, and how they are run.
 #[derive(Debug)]
@@ -42,10 +46,11 @@ pub(super) enum Made {
 }
 
 impl Bench {
-    /// How long the client may take under a plan.
+    /// How long the client may take under a plan: an outage is none of its time.
     pub(super) fn limit_under(&self, plan: &FaultPlan) -> Duration {
         let limit = *self.limit.lock().unwrap_or_else(PoisonError::into_inner);
-        if plan.faults.len() > 1 { limit.saturating_mul(2) } else { limit }
+        let limit = if plan.faults.len() > 1 { limit.saturating_mul(2) } else { limit };
+        plan.events.iter().map(|event| until_heard(&event.kind)).fold(limit, Duration::saturating_add)
     }
 
     /// Makes one run.
@@ -65,8 +70,14 @@ impl Bench {
             Err(error) => return Err(failed(error)),
         };
         let failed = |host: &str, message: String| End::Failed { host: Some(host.to_owned()), message };
+        let crashes = |host: &str| plan.events.iter().any(|it| it.kind == EventKind::Crash(host.to_owned()));
         let end = match (course.death, course.ended) {
             (_, Ended::Stopped) => return Ok(Made::Cancelled),
+            // To say that its peer is gone is right.
+            (Some(death), _) if death.is_reported() && crashes("client") => End::Finished,
+            (None, Ended::Exited(code)) if is_reported(code) && crashes("server") => End::Finished,
+            // Its host lost power.
+            (None, Ended::Signalled(KILLED)) if crashes("client") => End::Finished,
             (Some(death), _) => failed("server", death.status()),
             (None, Ended::Exited(0) | Ended::WithServer) => End::Finished,
             (None, Ended::Exited(code)) => failed("client", format!("exits with {code}")),
@@ -84,6 +95,20 @@ impl Bench {
         run.output = kept.text();
         run.disturbed = (lost > 0).then(|| format!("{lost} packets were lost outside of the plan"));
         Ok(Made::Run(Box::new(run), course))
+    }
+}
+
+/// How long it may take from the begin of an outage on until a TCP tries again after its end: it waits twice as
+/// long each time, from a second on at most (RFC 6298, sections 2.1 and 5.5).
+fn until_heard(kind: &EventKind) -> Duration {
+    match kind {
+        EventKind::Outage { lasts: Lasts::Us(us), .. } => Duration::from_micros(us.saturating_mul(3)),
+        EventKind::Outage { lasts: Lasts::Retransmissions(lost), .. } => {
+            let waits = 1_u64.checked_shl(lost.saturating_add(1)).map_or(u64::MAX, |waits| waits - 1);
+            Duration::from_secs(waits)
+        }
+        EventKind::Crash(_) => CRASH_PATIENCE,
+        _ => Duration::ZERO,
     }
 }
 
@@ -120,5 +145,20 @@ impl Testbed for Bench {
                 run
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use faultwire::fault::Cut;
+
+    #[test]
+    fn who_waits_for_an_outage_to_end_gets_the_time_that_takes() {
+        let outage = |lasts| until_heard(&EventKind::Outage { cut: Cut::ALL, lasts });
+        assert_eq!(outage(Lasts::Us(1_200_000)), Duration::from_millis(3_600));
+        assert_eq!(outage(Lasts::Retransmissions(2)), Duration::from_secs(7));
+        assert!(outage(Lasts::Retransmissions(u32::MAX)) > Duration::from_secs(1_000_000));
+        assert_eq!(until_heard(&EventKind::Heal(Cut::ALL)), Duration::ZERO);
     }
 }

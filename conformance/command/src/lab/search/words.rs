@@ -59,6 +59,9 @@ pub(super) fn finding(failure: &Failure, without: Rate, path: &Path) -> String {
     for fault in &smallest.plan.faults {
         let _ = writeln!(text, "  {fault}");
     }
+    for event in &smallest.plan.events {
+        let _ = writeln!(text, "  {event}");
+    }
     if !smallest.output.is_empty() {
         let _ = write!(text, "\n{}", smallest.output);
     }
@@ -68,9 +71,12 @@ pub(super) fn finding(failure: &Failure, without: Rate, path: &Path) -> String {
     }
     let minimal =
         if *is_minimal { "nothing can be left out or lessened" } else { "it may not be the smallest" };
-    let faults = match found.plan.faults.len() {
-        1 => "a plan of one fault".to_owned(),
-        faults => format!("a random plan of {faults} faults"),
+    let faults = match (found.plan.faults.len(), found.plan.events.len()) {
+        (1, 0) => "a plan of one fault".to_owned(),
+        (0, 1) if !found.plan.has_crash() => "a plan of one outage".to_owned(),
+        (0, 1) => "a plan of one crash".to_owned(),
+        (0, 2) => "a plan of one crash and the restart".to_owned(),
+        (faults, _) => format!("a random plan of {faults} faults"),
     };
     let others = if *count > 1 { format!(", and {count} runs failed in this way") } else { String::new() };
     let _ = writeln!(

@@ -1,0 +1,129 @@
+//! What a program may do when its peer loses power: say so, and nothing else.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use faultwire::fault::EventKind;
+use faultwire::network::{Listener as _, Network as _};
+use faultwire_sim::{End, Exploration, Net, Result, Scenario, scenario};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+/// What the client does where no answer comes within five seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    Report,
+    Panic,
+    Wait,
+}
+
+/// A client that asks over one connection, and a server that answers. Longer than an outage lasts it may
+/// take.
+fn asking(then: Then) -> Scenario {
+    let server = |net: Net| async move {
+        let listener = net.listen("0.0.0.0:7000", 4, &[]).await?;
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            let Ok(question) = stream.read_u8().await else { continue };
+            let _ = stream.write_u8(question).await;
+        }
+        #[expect(unreachable_code, reason = "it says of what type the errors are")]
+        std::io::Result::Ok(())
+    };
+    scenario("asking").server(server).client(move |net: Net| async move {
+        let all = async {
+            let mut stream = net.connect("server:7000", &[]).await?;
+            stream.write_u8(7).await?;
+            stream.read_u8().await
+        };
+        match net.timeout(Duration::from_secs(30), all).await {
+            Ok(Ok(_)) => Ok(()),
+            _ if then == Then::Panic => panic!("no answer"),
+            _ if then == Then::Wait => Ok(net.sleep(Duration::from_secs(10_000)).await),
+            _ => Result::Err("no answer".into()),
+        }
+    })
+}
+
+fn explored(scenario: Scenario) -> Exploration {
+    let found = scenario.exhaustive(1).explore();
+    assert!(!found.tried.not_tried().contains(&"crashes"), "{:?}", found.tried);
+    assert_eq!(found.tried.not_applied, 0);
+    found
+}
+
+#[test]
+fn who_reports_that_its_peer_is_gone_is_right() {
+    for scenario in [asking(Then::Report).crashes("server"), asking(Then::Report).restarts("server")] {
+        let found = explored(scenario);
+        assert!(found.failures.is_empty(), "{:?}", found.failures[0].smallest);
+        assert_eq!(found.tried.singles, found.tried.singles_of);
+    }
+}
+
+#[test]
+fn who_panics_or_waits_forever_is_wrong() {
+    for (then, is_it) in [
+        (
+            Then::Panic,
+            (|end| matches!(end, End::Failed { message, .. } if message.contains("no answer")))
+                as fn(&End) -> bool,
+        ),
+        (Then::Wait, |end| matches!(end, End::Stalled { .. })),
+    ] {
+        let found = explored(asking(then).crashes("server"));
+        let failure = found.failures.first().unwrap_or_else(|| panic!("{then:?}: nothing was found"));
+        let plan = &failure.smallest.plan;
+        assert!(is_it(&failure.smallest.end), "{then:?}: {:?}", failure.smallest.end);
+        let [event] = plan.events.as_slice() else { panic!("{then:?}: {plan:?}") };
+        assert_eq!(event.kind, EventKind::Crash("server".to_owned()));
+    }
+}
+
+#[test]
+fn an_error_before_any_crash_is_a_failure() {
+    let early = |net: Net| async move {
+        net.connect("server:7001", &[]).await?;
+        Result::Ok(())
+    };
+    let found =
+        scenario("early").server(|_| async {}).client(early).crashes("server").exhaustive(1).explore();
+    assert!(matches!(found.failures[0].smallest.end, End::Failed { .. }));
+    assert!(found.failures[0].smallest.plan.events.is_empty());
+}
+
+/// Its host is off, so it cannot fail; the server goes on.
+#[test]
+fn a_client_that_lost_power_is_not_waited_for() {
+    let found = explored(asking(Then::Report).crashes("client"));
+    assert!(found.failures.is_empty(), "{:?}", found.failures[0].smallest);
+    let mut crashed = 0;
+    asking(Then::Report).crashes("client").exhaustive(1).search(&mut |run| {
+        crashed += u32::from(run.plan.has_crash());
+        ControlFlow::Continue(())
+    });
+    assert!(crashed > 5, "{crashed}");
+}
+
+#[test]
+fn a_server_that_panics_once_its_client_is_gone_is_wrong() {
+    let server = |net: Net| async move {
+        let listener = net.listen("0.0.0.0:7000", 4, &[]).await?;
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            stream.read_u8().await.expect("a client that asks");
+            let mut more = [0; 8];
+            let _ = net.timeout(Duration::from_secs(20), stream.read(&mut more)).await.expect("an end");
+        }
+        #[expect(unreachable_code, reason = "it says of what type the errors are")]
+        std::io::Result::Ok(())
+    };
+    let client = |net: Net| async move {
+        let mut stream = net.connect("server:7000", &[]).await?;
+        stream.write_u8(7).await?;
+        net.sleep(Duration::from_secs(1)).await;
+        Result::Ok(())
+    };
+    let found = explored(scenario("trusting").server(server).client(client).crashes("client"));
+    let failure = found.failures.first().expect("a panic");
+    assert!(matches!(&failure.smallest.end, End::Failed { host: Some(host), .. } if host == "server"));
+}
