@@ -49,12 +49,16 @@
 
 mod classify;
 mod file;
+mod impair;
 mod plan;
 mod profile;
 mod wire;
 mod words;
 
 pub use file::{Mistake, PlanError, bounds};
+pub use impair::{
+    Chance, Delay, Distribution, Draw, Impairment, Loss, NotAnImpairment, NotDrawn, Reorder, Share,
+};
 pub use plan::{
     Anchor, Direction, EventKind, Fault, FaultPlan, LabPair, Lasts, Link, LinkNumbers, PlanEvent, Profile,
     When,

@@ -3,6 +3,8 @@
 #[path = "../../../src/require.rs"]
 mod require;
 
+#[path = "cli/impair.rs"]
+mod impair;
 #[path = "cli/lists.rs"]
 mod lists;
 #[path = "cli/trouble.rs"]
@@ -54,6 +56,7 @@ fn help() {
         "shrink",
         "testbeds",
         "scenarios",
+        "impair",
         "mutants",
         "serve",
         "call",

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use faultwire::fault::Action;
 use pcap_file::pcapng::{Block, PcapNgReader};
 
 const FAULTWIRE: &str = env!("CARGO_BIN_EXE_faultwire");
@@ -159,6 +160,41 @@ while True:
     }
     // At the client, at the server, lost: three requests, three answers.
     assert_eq!(entries, [5, 6, 1]);
+}
+
+/// One in five of the datagrams is lost, one in five damaged, one in five doubled, and all take their time.
+#[test]
+fn a_drawn_impairment_is_relayed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("plan.toml");
+    let drawn = Command::new(FAULTWIRE)
+        .args(["impair", "loss 20% corrupt 20% duplicate 20% delay 5ms", "--packets", "100", "--out"])
+        .arg(&path)
+        .status();
+    assert!(drawn.expect("it starts").success());
+    let plan = faultwire::fault::FaultPlan::read(&path).expect("a plan");
+    let hit = plan.faults.iter().filter(|fault| fault.direction.from == "client");
+    let arrivals = |action: &Action| match action {
+        Action::Drop | Action::CorruptBits(_) => 0,
+        _ => 2,
+    };
+    let mut expected = [1; 100];
+    for fault in hit {
+        expected[fault.packet.nth as usize - 1] = arrivals(&fault.action);
+    }
+    let (client, server) = (socket(), socket());
+    let relay = Relay::start(&path, server.local_addr().expect("address"), &[]);
+    for nth in 0..100 {
+        client.send_to(format!("{nth}").as_bytes(), relay.addr).expect("send");
+    }
+    let mut got = [0; 100];
+    for _ in 0..expected.iter().sum() {
+        got[receive(&server).parse::<usize>().expect("a number")] += 1;
+    }
+    assert_eq!(got, expected);
+    let said = relay.stop();
+    let planned = expected.iter().filter(|arrivals| **arrivals != 1).count();
+    assert!(said.ends_with(&format!("\n{planned} of {} took place\n", plan.faults.len())), "{said}");
 }
 
 #[test]

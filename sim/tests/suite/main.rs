@@ -4,6 +4,7 @@ mod adaptive;
 mod determinism;
 mod drivers;
 mod files;
+mod impaired;
 mod livelock;
 mod outages;
 mod programs;
