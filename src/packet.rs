@@ -4,6 +4,7 @@
 //! [`UdpDatagram`] and [`IcmpMessage`] read what follows them, [`PacketView`] reads all of a packet, and
 //! [`parts`] says where the parts lie. [`Outgoing`] writes packets, in fragments where they exceed the MTU.
 
+mod damage;
 pub mod icmp;
 mod ip;
 mod tcp;
@@ -13,6 +14,7 @@ mod write;
 
 use std::ops::Range;
 
+pub(crate) use damage::wrong_checksum;
 pub use icmp::IcmpMessage;
 pub use ip::{Fragment, Parsed, Path, Strictness, checksum, parse};
 pub(crate) use tcp::TCP_LEN;

@@ -34,7 +34,7 @@ pub(super) fn drop_reason(reason: DropReason) -> &'static str {
 /// What a stack tells.
 pub(super) fn note(note: Note) -> String {
     match note {
-        Note::Dropped(reason) => format!("dropped: {}", drop_reason(reason)),
+        Note::Dropped(reason) => format!("discarded: {}", drop_reason(reason)),
         Note::Reassembled(len) => format!("put together, {len} B"),
         Note::Tcp { note, .. } => tcp_note(note),
     }
@@ -67,7 +67,6 @@ pub(super) fn action(action: &Action) -> String {
     }
 }
 
-/// What an ICMP message says.
 /// `link cut`, `client->server cut`, `link mended for flow 1`; `done` is the last word or words.
 pub(super) fn cut(cut: &Cut<HostId>, done: &str, name: impl Fn(HostId) -> String) -> String {
     let link = match cut.hosts {
@@ -79,6 +78,7 @@ pub(super) fn cut(cut: &Cut<HostId>, done: &str, name: impl Fn(HostId) -> String
     format!("{link} {done}{flow}{len}")
 }
 
+/// What an ICMP message says.
 pub(super) fn icmp(message: IcmpMessage) -> String {
     match message {
         IcmpMessage::PortUnreachable => "port unreachable".to_owned(),
