@@ -55,7 +55,7 @@ mod profile;
 mod wire;
 mod words;
 
-pub use file::{Mistake, PlanError, bounds};
+pub use file::{Mistake, PlanError, PlanFile, bounds};
 pub use impair::{
     Chance, Delay, Distribution, Draw, Impairment, Loss, NotAnImpairment, NotDrawn, Reorder, Share,
 };

@@ -200,7 +200,7 @@ fn a_drawn_impairment_is_relayed() {
 #[test]
 fn what_cannot_be_relayed_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
-    let good = plan(&dir, &[]);
+    let good = plan(&dir, &[("client->server", 1, "\"drop\"")]);
     let bad = dir.path().join("bad.toml");
     std::fs::write(&bad, "format = 1\n[[event]]\nkind = \"crash\"\nhost = \"server\"\nat_us = 5\n")
         .expect("write");
@@ -214,6 +214,14 @@ fn what_cannot_be_relayed_is_refused() {
     for (plan, listen, to, more, code, said) in [
         (&missing, free, "127.0.0.1:9", vec![], 2, "missing.toml"),
         (&torn, free, "127.0.0.1:9", vec![], 2, "torn.toml:2:"),
+        (
+            &good,
+            free,
+            "127.0.0.1:9",
+            vec!["--client", "player"],
+            2,
+            "plan.toml:3:13: found the host \"client\", expected a host of this run: player or server",
+        ),
         (&bad, free, "127.0.0.1:9", vec![], 2, "event 1 of the plan cannot happen on a relay"),
         (&good, free, "127.0.0.1", vec![], 2, "expected `host:port`"),
         (&good, free, "[::1]:9", vec![], 2, "one is IPv4 and the other IPv6"),
@@ -239,9 +247,9 @@ fn what_cannot_be_relayed_is_refused() {
             &good,
             free,
             "127.0.0.1:9",
-            vec!["--client", "player", "--pcapng", "-", "--seen-by", "client"],
+            vec!["--pcapng", "-", "--seen-by", "player"],
             2,
-            "there is no host `client` whose packets could be written; there are: player, server",
+            "there is no host `player` whose packets could be written; there are: client, server",
         ),
     ] {
         let output = Command::new(FAULTWIRE)

@@ -113,8 +113,8 @@ pub(super) fn collect(events: &[&Event]) -> BTreeMap<PacketId, Flight> {
             }
             What::Arrived { packet, copy, to, altered } => {
                 if let Some(flight) = flights.get_mut(packet) {
-                    let says = |next: &&Event| matches!(next.what, What::Note { host, note: Note::Dropped(_) } if host == *to);
-                    let altered = altered.as_ref().filter(|_| !events.get(index + 1).is_some_and(says));
+                    let says = events.get(index + 1).is_some_and(|next| discards(&next.what, *to));
+                    let altered = altered.as_ref().filter(|_| !says);
                     let wrong = altered.and_then(|bytes| damage(events[flight.departure], bytes));
                     let landing = Landing { event: index, at: event.at, copy: *copy, lost: None, wrong };
                     flight.landings.push(landing);
@@ -142,6 +142,11 @@ pub(super) fn collect(events: &[&Event]) -> BTreeMap<PacketId, Flight> {
         }
     }
     flights
+}
+
+/// Whether a host's stack tells that it threw a packet away.
+fn discards(what: &What, host: HostId) -> bool {
+    matches!(what, What::Note { host: whose, note: Note::Dropped(_) } if *whose == host)
 }
 
 /// Which checksum of a damaged packet is wrong that was right when it left, in words.

@@ -95,6 +95,11 @@ fn a_plan_that_the_lab_cannot_carry_out_is_refused() {
     if !is_here() {
         return;
     }
+    let (_directory, stranger) = plan("[[event]]\nkind = \"crash\"\nhost = \"mallory\"\nat_us = 5\n");
+    let (code, _, complained) = run("true", "true", &["--plan", stranger.to_str().expect("text")]);
+    assert_eq!(code, Some(2));
+    let place = "plan.toml:4:8: found the host \"mallory\", expected a host of this run: client or server";
+    assert!(complained.contains(place), "{complained}");
     let (_directory, crash) = plan("[[event]]\nkind = \"crash\"\nhost = \"server\"\nat_us = 5\n");
     let (code, _, complained) = run("true", "true", &["--plan", crash.to_str().expect("text")]);
     assert_eq!(code, Some(2));
