@@ -71,12 +71,16 @@
 
 mod classify;
 mod file;
+mod impair;
 mod plan;
 mod profile;
 mod wire;
 mod words;
 
-pub use file::{Mistake, PlanError, bounds};
+pub use file::{Mistake, PlanError, PlanFile, bounds};
+pub use impair::{
+    Chance, Delay, Distribution, Draw, Impairment, Loss, NotAnImpairment, NotDrawn, Reorder, Share,
+};
 pub use plan::{
     Anchor, Direction, EventKind, Fault, FaultPlan, Injection, LabPair, Lasts, Link, LinkNumbers, PlanEvent,
     Profile, When,

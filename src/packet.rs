@@ -5,6 +5,7 @@
 //! [`parts`] says where the parts lie. [`Outgoing`] writes packets, in fragments where they exceed the MTU.
 
 mod change;
+mod damage;
 pub mod icmp;
 mod ip;
 mod reject;
@@ -16,6 +17,7 @@ mod write;
 use std::ops::Range;
 
 pub(crate) use change::{changed, flip};
+pub(crate) use damage::wrong_checksum;
 pub use icmp::IcmpMessage;
 pub use ip::{Fragment, Parsed, Path, Strictness, checksum, parse};
 pub(crate) use reject::rejected;

@@ -12,7 +12,6 @@ pub mod exit;
 pub mod expected;
 #[cfg(target_os = "linux")]
 pub mod figures;
-pub mod loss;
 pub mod progress;
 pub mod report;
 pub mod study;

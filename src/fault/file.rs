@@ -6,6 +6,7 @@
 //! are refused, with the place, what was found and what was expected.
 
 mod change;
+mod hosts;
 mod mistake;
 mod plan;
 mod section;
@@ -79,16 +80,66 @@ pub mod bounds {
     pub const OPTIONS_BYTES_MAX: usize = 40;
 }
 
-impl FaultPlan {
+/// A plan with the file that it stands in: for mistakes that only show where the plan is put to use.
+#[derive(Clone, Debug)]
+pub struct PlanFile {
+    /// The plan.
+    pub plan: FaultPlan,
+    name: String,
+    text: String,
+}
+
+impl PlanFile {
     /// Reads a plan file.
+    ///
+    /// # Errors
+    /// [`PlanError::Unreadable`] where the file cannot be read, else as [`FaultPlan::parse`].
+    pub fn read(path: impl AsRef<Path>) -> Result<PlanFile, PlanError> {
+        let path = path.as_ref();
+        let file = path.display().to_string();
+        let unreadable = |source| PlanError::Unreadable { file: file.clone(), source };
+        PlanFile::read_from(crate::files::open(path).map_err(unreadable)?, &file)
+    }
+
+    /// Reads a plan from anything that can be read; `file_name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`PlanFile::read`].
+    pub fn read_from(source: impl Read, file_name: &str) -> Result<PlanFile, PlanError> {
+        let name = file_name.to_owned();
+        let unreadable = |source| PlanError::Unreadable { file: name.clone(), source };
+        let mut bytes = Vec::new();
+        // One byte more than allowed is enough to see that there are too many.
+        let limit = bounds::FILE_BYTES_MAX as u64 + 1;
+        source.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
+        match String::from_utf8(bytes) {
+            Ok(text) => FaultPlan::parse(&text, &name).map(|plan| PlanFile { plan, name, text }),
+            Err(error) => {
+                let good = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(error.as_bytes());
+                let wrong = Wrong::new(good..good + 1, "a byte that is not UTF-8", "text in UTF-8");
+                Err(wrong.in_file(&name, &text))
+            }
+        }
+    }
+
+    /// Whether the plan names no hosts but these.
+    ///
+    /// # Errors
+    /// [`PlanError::Wrong`]: the first other host, with its place.
+    pub fn check_hosts(&self, hosts: &[impl AsRef<str>]) -> Result<(), PlanError> {
+        let hosts: Vec<&str> = hosts.iter().map(AsRef::as_ref).collect();
+        hosts::check(&self.text, &hosts).map_err(|wrong| wrong.in_file(&self.name, &self.text))
+    }
+}
+
+impl FaultPlan {
+    /// Reads a plan file; [`PlanFile::read`] keeps its text.
     ///
     /// # Errors
     /// [`PlanError::Unreadable`] where the file cannot be read, else as [`parse`](FaultPlan::parse).
     pub fn read(path: impl AsRef<Path>) -> Result<FaultPlan, PlanError> {
-        let path = path.as_ref();
-        let file = path.display().to_string();
-        let unreadable = |source| PlanError::Unreadable { file: file.clone(), source };
-        FaultPlan::read_from(crate::files::open(path).map_err(unreadable)?, &file)
+        PlanFile::read(path).map(|file| file.plan)
     }
 
     /// Reads a plan from anything that can be read; `file_name` is what errors call it.
@@ -96,21 +147,7 @@ impl FaultPlan {
     /// # Errors
     /// As [`FaultPlan::read`].
     pub fn read_from(source: impl Read, file_name: &str) -> Result<FaultPlan, PlanError> {
-        let file = file_name.to_owned();
-        let unreadable = |source| PlanError::Unreadable { file: file.clone(), source };
-        let mut bytes = Vec::new();
-        // One byte more than allowed is enough to see that there are too many.
-        let limit = bounds::FILE_BYTES_MAX as u64 + 1;
-        source.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
-        match std::str::from_utf8(&bytes) {
-            Ok(text) => FaultPlan::parse(text, &file),
-            Err(error) => {
-                let good = error.valid_up_to();
-                let text = String::from_utf8_lossy(&bytes);
-                let wrong = Wrong::new(good..good + 1, "a byte that is not UTF-8", "text in UTF-8");
-                Err(wrong.in_file(&file, &text))
-            }
-        }
+        PlanFile::read_from(source, file_name).map(|file| file.plan)
     }
 
     /// Reads a plan from text; `file_name` is what errors call it.

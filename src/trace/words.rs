@@ -34,7 +34,7 @@ pub(super) fn drop_reason(reason: DropReason) -> &'static str {
 /// What a stack tells.
 pub(super) fn note(note: Note) -> String {
     match note {
-        Note::Dropped(reason) => format!("dropped: {}", drop_reason(reason)),
+        Note::Dropped(reason) => format!("discarded: {}", drop_reason(reason)),
         Note::Reassembled(len) => format!("put together, {len} B"),
         Note::Tcp { note, .. } => tcp_note(note),
     }

@@ -14,14 +14,14 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use faultwire_conformance::loss::random_loss;
+use faultwire::fault::{Chance, Draw, Impairment, LinkNumbers, Loss, Share};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const FAULTWIRE: &str = env!("CARGO_BIN_EXE_faultwire");
 
 /// The percentage of packets lost each way.
-const LOST_PERCENT: u64 = 5;
+const LOST_PERCENT: u32 = 5;
 
 /// One-way delays, in microseconds.
 const DELAYS_US: [u64; 2] = [1_000, 10_000];
@@ -68,13 +68,17 @@ impl Bench {
 
     /// All subjects under each of the plans in turn.
     fn delay(&self, delay_us: u64, rounds: u64) -> Result<()> {
+        let mut lossy = Impairment::default();
+        lossy.loss = Some(Loss::Random(Chance { share: Share::percent(LOST_PERCENT), ..Chance::default() }));
         let mut lab: Vec<f64> = Vec::new();
         let mut tcp = CONTROLS.map(|_| Vec::new());
         let mut relay: Vec<f64> = Vec::new();
         for seed in 1..=rounds {
             // A few more packets than a file without repeats has, as each loss makes another one.
-            let packets = self.data.len() as u64 / 1_000 + 2_000;
-            fs::write(self.path("plan.toml"), random_loss(LOST_PERCENT, packets, seed, delay_us)?.to_toml())?;
+            let packets = u32::try_from(self.data.len() / 1_000)? + 2_000;
+            let plan = lossy.plan(&Draw::new(seed, packets))?;
+            let link = LinkNumbers { delay_us, ..plan.link.numbers() };
+            fs::write(self.path("plan.toml"), plan.link(link).to_toml())?;
             let Some(adaptive) = self.in_lab("udp-file", "true")? else { break };
             lab.push(adaptive);
             for (control, seen) in CONTROLS.iter().zip(&mut tcp) {

@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use faultwire::fault::{FaultPlan, Wire};
+use faultwire::fault::{FaultPlan, PlanFile};
+use faultwire::text::shell_word;
+use faultwire_sim::failure::PLAN_VARIABLE;
 use faultwire_sim::testbed;
 
 use super::error::{CommandError, usage};
@@ -27,18 +29,14 @@ pub(super) struct Given {
 /// Those of the plan file; an unknown scenario or claim; a claim that the scenario does not check; a host
 /// that the scenario does not have.
 pub(super) fn given(path: &Path, scenario: Option<&str>) -> Result<Given, CommandError> {
-    let plan = read(path)?;
+    let file = read(path)?;
+    let plan = file.plan.clone();
     let studies = select::studies();
-    let Some(name) = scenario.or(plan.scenario.as_deref()) else {
-        if plan.lab.is_some() {
-            let what = format!("the plan {} belongs to two commands and not to a scenario", path.display());
-            return Err(usage(what).help(format!("run it with `faultwire lab --plan {}`", path.display())));
-        }
-        let what = format!("the plan {} does not say which scenario it belongs to", path.display());
-        let known = select::names(&studies);
-        return Err(usage(what).help(format!("name it with --scenario; there are: {known}")));
+    let own = plan.scenario.as_deref().filter(|name| select::study(name, &studies).is_ok());
+    let study = match scenario.or(own) {
+        Some(name) => select::study(name, &studies)?,
+        None => return Err(homeless(path, &plan, &studies)),
     };
-    let study = select::study(name, &studies)?;
     let claim = plan.claim.as_deref().map(|id| claim(id, study)).transpose()?;
     // A variant that the command line names is run in place of the plan's.
     let plan = match scenario {
@@ -46,12 +44,7 @@ pub(super) fn given(path: &Path, scenario: Option<&str>) -> Result<Given, Comman
         None => plan,
     };
     let hosts = (study.scenario)(testbed::VIRTUAL).host_names();
-    if let Err(unknown) = Wire::new(&plan, &hosts) {
-        let nearest = select::nearest(&unknown.name, hosts.iter().map(String::as_str));
-        let what = format!("in {}: {unknown}", path.display());
-        let all = "a direction is `from->to`, with hosts of the scenario";
-        return Err(usage(what).because(unknown).did_you_mean(nearest, all));
-    }
+    file.check_hosts(&hosts).map_err(usage)?;
     Ok(Given { plan, study, claim })
 }
 
@@ -67,10 +60,33 @@ pub(super) fn claim(id: &str, study: &'static Study) -> Result<&'static Claim, C
     Err(usage(what).help(format!("it looks at: {}", known.join(", "))))
 }
 
-/// The plan in a file, or from stdin.
-fn read(path: &Path) -> Result<FaultPlan, CommandError> {
-    if path != Path::new("-") {
-        return FaultPlan::read(path).map_err(usage);
+/// The error for a plan without a scenario that is known here: what runs it.
+fn homeless(path: &Path, plan: &FaultPlan, studies: &[&'static Study]) -> CommandError {
+    let (file, shown) = (path.display(), shell_word(&path.to_string_lossy()));
+    if plan.lab.is_some() {
+        let what = format!("the plan {file} belongs to two commands and not to a scenario");
+        return usage(what).help(format!("run it with `faultwire lab --plan {shown}`"));
     }
-    FaultPlan::read_from(std::io::stdin().lock(), "stdin").map_err(usage)
+    let Some(name) = &plan.scenario else {
+        return usage(format!("the plan {file} does not say which scenario it belongs to")).help(format!(
+            "name it with --scenario NAME, or in the plan: `scenario = \"udp-numbered\"`; `faultwire \
+             scenarios` lists them. Two programs of your own run under it with `faultwire lab --plan {shown} --server \
+             COMMAND --client COMMAND`"
+        ));
+    };
+    let nearest = select::nearest(name, studies.iter().map(|study| study.name));
+    let all = format!(
+        "`faultwire scenarios` lists those of this command. One of your own tests replays it there, with the \
+         test's name: `{PLAN_VARIABLE}={shown} cargo test NAME`"
+    );
+    usage(format!("the plan {file} belongs to the scenario `{name}`, which this command does not have"))
+        .did_you_mean(nearest, &all)
+}
+
+/// The plan in a file, or from stdin.
+fn read(path: &Path) -> Result<PlanFile, CommandError> {
+    if path != Path::new("-") {
+        return PlanFile::read(path).map_err(usage);
+    }
+    PlanFile::read_from(std::io::stdin().lock(), "stdin").map_err(usage)
 }

@@ -13,6 +13,7 @@ mod ctrl_c;
 mod error;
 mod explain;
 mod given;
+mod impair;
 mod lab;
 #[cfg(target_os = "linux")]
 mod lab_helper;
@@ -78,6 +79,7 @@ enum Command {
     /// List the scenarios that `replay` and `shrink` run, with the claims that each settles
     Scenarios(scenarios::Args),
     Plan(plan::Args),
+    Impair(impair::Args),
     /// Break the stack and the programs on purpose, and say which checks notice
     Mutants(mutants::Args),
     Serve(serve::Args),
@@ -140,6 +142,7 @@ fn dispatch(args: impl IntoIterator<Item = OsString>) -> Result<u8, CommandError
         Command::Testbeds(args) => testbeds::run(&args),
         Command::Scenarios(args) => scenarios::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Impair(args) => impair::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Call(args) => call::run(&args),

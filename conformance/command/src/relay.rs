@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use faultwire::fault::{FaultPlan, Fired};
+use faultwire::fault::{FaultPlan, Fired, PlanFile};
 use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
 use faultwire::relay::{Relay, RelayConfig, RelayError, RelayStats};
@@ -56,7 +56,9 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
 }
 
 async fn relay(args: &Args) -> Result<u8, CommandError> {
-    let plan = FaultPlan::read(&args.plan).map_err(usage)?;
+    let file = PlanFile::read(&args.plan).map_err(usage)?;
+    file.check_hosts(&[&args.client, &args.server]).map_err(usage)?;
+    let plan = file.plan;
     let mut config = RelayConfig::default();
     config.client.clone_from(&args.client);
     config.server.clone_from(&args.server);

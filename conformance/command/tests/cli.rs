@@ -3,6 +3,8 @@
 #[path = "../../../src/require.rs"]
 mod require;
 
+#[path = "cli/impair.rs"]
+mod impair;
 #[path = "cli/lists.rs"]
 mod lists;
 #[path = "cli/trouble.rs"]
@@ -54,6 +56,7 @@ fn help() {
         "shrink",
         "testbeds",
         "scenarios",
+        "impair",
         "mutants",
         "serve",
         "call",
@@ -147,6 +150,8 @@ fn wrong_values() {
     ]));
 }
 
+const OF_A_LAB: &str = "format = 1\n[lab]\nserver = \"python3 a.py\"\nclient = \"python3 b.py {server}\"\n";
+
 const UNKNOWN_HOST: &str = r#"format = 1
 [[fault]]
 direction = "clinet->server"
@@ -176,6 +181,9 @@ fn wrong_plans() {
         refused_plan("empty.toml", Some(""), &[]),
         refused_plan("binary.toml", Some("\0\0\0"), &[]),
         refused_plan("no-scenario.toml", Some("format = 1\n"), &[]),
+        refused_plan("own-test.toml", Some("format = 1\nscenario = \"my-store\"\n"), &[]),
+        refused_plan("lab.toml", Some(OF_A_LAB), &[]),
+        refused_plan("lab-of-a-test.toml", Some(&format!("scenario = \"my-store\"\n{OF_A_LAB}")), &[]),
         refused_plan("host.toml", Some(UNKNOWN_HOST), &["--scenario", "udp-numbered"]),
         refused_plan("other.toml", Some("format = 1\n"), &["--scenario", "no-such-scenario"]),
     ];

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use faultwire::fault::Action;
 use pcap_file::pcapng::{Block, PcapNgReader};
 
 const FAULTWIRE: &str = env!("CARGO_BIN_EXE_faultwire");
@@ -161,10 +162,45 @@ while True:
     assert_eq!(entries, [5, 6, 1]);
 }
 
+/// One in five of the datagrams is lost, one in five damaged, one in five doubled, and all take their time.
+#[test]
+fn a_drawn_impairment_is_relayed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("plan.toml");
+    let drawn = Command::new(FAULTWIRE)
+        .args(["impair", "loss 20% corrupt 20% duplicate 20% delay 5ms", "--packets", "100", "--out"])
+        .arg(&path)
+        .status();
+    assert!(drawn.expect("it starts").success());
+    let plan = faultwire::fault::FaultPlan::read(&path).expect("a plan");
+    let hit = plan.faults.iter().filter(|fault| fault.direction.from == "client");
+    let arrivals = |action: &Action| match action {
+        Action::Drop | Action::CorruptBits(_) => 0,
+        _ => 2,
+    };
+    let mut expected = [1; 100];
+    for fault in hit {
+        expected[fault.packet.nth as usize - 1] = arrivals(&fault.action);
+    }
+    let (client, server) = (socket(), socket());
+    let relay = Relay::start(&path, server.local_addr().expect("address"), &[]);
+    for nth in 0..100 {
+        client.send_to(format!("{nth}").as_bytes(), relay.addr).expect("send");
+    }
+    let mut got = [0; 100];
+    for _ in 0..expected.iter().sum() {
+        got[receive(&server).parse::<usize>().expect("a number")] += 1;
+    }
+    assert_eq!(got, expected);
+    let said = relay.stop();
+    let planned = expected.iter().filter(|arrivals| **arrivals != 1).count();
+    assert!(said.ends_with(&format!("\n{planned} of {} took place\n", plan.faults.len())), "{said}");
+}
+
 #[test]
 fn what_cannot_be_relayed_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
-    let good = plan(&dir, &[]);
+    let good = plan(&dir, &[("client->server", 1, "\"drop\"")]);
     let bad = dir.path().join("bad.toml");
     std::fs::write(&bad, "format = 1\n[[event]]\nkind = \"crash\"\nhost = \"server\"\nat_us = 5\n")
         .expect("write");
@@ -178,6 +214,14 @@ fn what_cannot_be_relayed_is_refused() {
     for (plan, listen, to, more, code, said) in [
         (&missing, free, "127.0.0.1:9", vec![], 2, "missing.toml"),
         (&torn, free, "127.0.0.1:9", vec![], 2, "torn.toml:2:"),
+        (
+            &good,
+            free,
+            "127.0.0.1:9",
+            vec!["--client", "player"],
+            2,
+            "plan.toml:3:13: found the host \"client\", expected a host of this run: player or server",
+        ),
         (&bad, free, "127.0.0.1:9", vec![], 2, "event 1 of the plan cannot happen on a relay"),
         (&good, free, "127.0.0.1", vec![], 2, "expected `host:port`"),
         (&good, free, "[::1]:9", vec![], 2, "one is IPv4 and the other IPv6"),
@@ -203,9 +247,9 @@ fn what_cannot_be_relayed_is_refused() {
             &good,
             free,
             "127.0.0.1:9",
-            vec!["--client", "player", "--pcapng", "-", "--seen-by", "client"],
+            vec!["--pcapng", "-", "--seen-by", "player"],
             2,
-            "there is no host `client` whose packets could be written; there are: player, server",
+            "there is no host `player` whose packets could be written; there are: client, server",
         ),
     ] {
         let output = Command::new(FAULTWIRE)

@@ -5,6 +5,7 @@ mod crashes;
 mod determinism;
 mod drivers;
 mod files;
+mod impaired;
 mod livelock;
 mod outages;
 mod programs;

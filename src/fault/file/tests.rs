@@ -84,6 +84,31 @@ fn a_file_is_read_from_disk_or_refused() {
     assert!(matches!(error, PlanError::Unreadable { .. }), "{error}");
 }
 
+#[test]
+fn a_host_that_a_run_does_not_have_is_refused_with_its_place() {
+    let read = |text: &str| PlanFile::read_from(text.as_bytes(), "plan.toml").unwrap();
+    let told = |text: &str| {
+        let error = read(&format!("format = 1\n{text}")).check_hosts(&["client", "server"]).unwrap_err();
+        error.to_string()
+    };
+    read(EXAMPLE).check_hosts(&["server", "client"]).unwrap();
+    let packet = "packet = { class = \"data\", nth = 1 }\naction = \"drop\"\n";
+    assert_eq!(
+        told(&format!("[[fault]]\ndirection = \"clinet->server\"\n{packet}")),
+        "plan.toml:3:13: found the host \"clinet\", expected a host of this run: client or server; did you \
+         mean `client`?"
+    );
+    let after = "after = { direction = \"server->proxy\", class = \"data\", nth = 1 }";
+    for (event, place) in [
+        (format!("kind = \"heal\"\n{after}"), "4:23: found the host \"proxy\""),
+        (format!("kind = \"crash\"\nhost = \"a\"\n{after}"), "4:8: found the host \"a\""),
+        ("at_us = 1\nkind = \"heal\"\nhosts = [\"client\", \"b\"]".to_owned(), "5:20: found the host \"b\""),
+    ] {
+        let told = told(&format!("[[event]]\n{event}\n"));
+        assert!(told.starts_with(&format!("plan.toml:{place}")), "{told}");
+    }
+}
+
 fn host() -> impl Strategy<Value = String> + Clone {
     select(["client", "server", "a", "b-2", "x"].map(String::from).to_vec())
 }

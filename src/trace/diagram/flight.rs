@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::segments::{Streams, Words};
-use crate::model::{Action, Call, HostId, Label, LossReason, PacketId, Time, What};
-use crate::packet::Transport;
+use crate::model::{Action, Call, HostId, Label, LossReason, Note, PacketId, Time, What};
+use crate::packet::{self, Transport};
 use crate::trace::{Event, Sending, Trace, words};
 
 /// Packets that are longer on their way than this many events are drawn in two halves without looking closer.
@@ -46,6 +46,9 @@ pub(super) struct Landing {
     pub(super) at: Time,
     pub(super) copy: u8,
     pub(super) lost: Option<LossReason>,
+    /// It was damaged so that the receiver can tell, and whose stack does not say what it did about it: what
+    /// is wrong, in words.
+    pub(super) wrong: Option<String>,
 }
 
 /// The events, the calls that set a host's sockets up at the very beginning before all others: nothing had
@@ -108,9 +111,13 @@ pub(super) fn collect(events: &[&Event]) -> BTreeMap<PacketId, Flight> {
                     flight.delayed |= matches!(action, Action::DelayUs(_) | Action::HoldFor(_));
                 }
             }
-            What::Arrived { packet, copy, .. } => {
+            What::Arrived { packet, copy, to, altered } => {
                 if let Some(flight) = flights.get_mut(packet) {
-                    flight.landings.push(Landing { event: index, at: event.at, copy: *copy, lost: None });
+                    let says = events.get(index + 1).is_some_and(|next| discards(&next.what, *to));
+                    let altered = altered.as_ref().filter(|_| !says);
+                    let wrong = altered.and_then(|bytes| damage(events[flight.departure], bytes));
+                    let landing = Landing { event: index, at: event.at, copy: *copy, lost: None, wrong };
+                    flight.landings.push(landing);
                 }
             }
             What::Lost { packet, reason } => {
@@ -120,6 +127,7 @@ pub(super) fn collect(events: &[&Event]) -> BTreeMap<PacketId, Flight> {
                         at: event.at,
                         copy: 0,
                         lost: Some(*reason),
+                        wrong: None,
                     });
                 }
             }
@@ -134,6 +142,18 @@ pub(super) fn collect(events: &[&Event]) -> BTreeMap<PacketId, Flight> {
         }
     }
     flights
+}
+
+/// Whether a host's stack tells that it threw a packet away.
+fn discards(what: &What, host: HostId) -> bool {
+    matches!(what, What::Note { host: whose, note: Note::Dropped(_) } if *whose == host)
+}
+
+/// Which checksum of a damaged packet is wrong that was right when it left, in words.
+fn damage(departure: &Event, arrived: &[u8]) -> Option<String> {
+    let sent = departure.sending()?;
+    let wrong = packet::wrong_checksum(arrived).filter(|_| packet::wrong_checksum(sent.bytes).is_none())?;
+    Some(format!("{} wrong", words::drop_reason(wrong)))
 }
 
 impl Flight {

@@ -78,6 +78,8 @@ impl Shape {
 /// What words beside a host's line are of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
+    /// The packet that has just arrived.
+    Packet,
     /// The stack, which speaks of what has just arrived.
     Stack,
     /// The stack, which speaks of what it has just sent by itself, or what a program made it send.
@@ -344,6 +346,9 @@ impl Layout<'_> {
         if landing.lost.is_none() {
             self.arrivals[to].push_back((index, landing.at));
         }
+        if let Some(wrong) = &landing.wrong {
+            self.note(landing.at, to, wrong.clone(), true, Of::Packet);
+        }
     }
 
     /// Words beside a host's line: on the row of the arrival that they answer, or on a row of their own. What
@@ -353,7 +358,7 @@ impl Layout<'_> {
         let arrivals = &mut self.arrivals[column];
         arrivals.retain(|(_, when)| *when == at);
         let beside = match of {
-            Of::Stack => arrivals.pop_back(),
+            Of::Stack | Of::Packet => arrivals.pop_back(),
             Of::Receive => arrivals.pop_front(),
             Of::StackSent | Of::Other => None,
         };
@@ -411,7 +416,7 @@ pub(super) struct Label {
 }
 
 /// All words beside the hosts' lines.
-pub(super) fn labels(trace: &Trace, events: &[&Event]) -> Vec<Label> {
+pub(super) fn labels(trace: &Trace, events: &[&Event], flights: &BTreeMap<PacketId, Flight>) -> Vec<Label> {
     let (sockets, flows) = (Sockets::of(trace), Flows::of(trace));
     let label = |(event, it): (usize, &&Event)| {
         let (host, words, of_stack, fails) = match &it.what {
@@ -422,6 +427,11 @@ pub(super) fn labels(trace: &Trace, events: &[&Event]) -> Vec<Label> {
             What::Crashed(host) => (*host, "crashes".to_owned(), false, true),
             What::Killed(host) => (*host, "killed".to_owned(), false, true),
             What::Restarted(host) => (*host, "restarts".to_owned(), false, true),
+            What::Arrived { packet, to, .. } => {
+                let landings = flights.get(packet).map(|flight| &flight.landings)?;
+                let landing = landings.iter().find(|landing| landing.event == event)?;
+                (*to, landing.wrong.clone()?, false, false)
+            }
             _ => return None,
         };
         Some(Label { event, host: usize::from(host.0), words, of_stack, fails })

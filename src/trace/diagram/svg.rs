@@ -77,7 +77,7 @@ impl Trace {
             kept.contains(&flight.departure)
                 || flight.landings.iter().any(|landing| kept.contains(&landing.event))
         });
-        let mut labels = layout::labels(self, &events);
+        let mut labels = layout::labels(self, &events, &flights);
         labels.retain(|label| kept.contains(&label.event));
         let scene = Scene {
             trace: self,

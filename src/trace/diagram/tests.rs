@@ -398,3 +398,23 @@ fn many_hosts_can_be_told_apart() {
         |width| sample.trace.diagram(&DiagramOptions { width, lines_max: 12, ..DiagramOptions::default() });
     insta::assert_snapshot!(format!("{}\n{}", at(40), at(100)));
 }
+
+/// A kernel does not say what it threw away; that a checksum is wrong shows in the bytes.
+#[test]
+fn damage_that_a_stack_says_nothing_of_shows_in_the_checksum() {
+    let mut sample = Sample::new();
+    for (ms, bit) in [(0, 300), (2, 68), (4, 12)] {
+        sample.at(ms);
+        let packet = sample.send(CLIENT, SERVER, DATA);
+        sample.fault(packet, Action::CorruptBits(vec![bit]));
+        let mut altered = udp(CLIENT, SERVER, DATA).to_vec();
+        altered[bit as usize / 8] ^= 0x80 >> (bit % 8);
+        if bit == 12 {
+            // Nothing that a checksum covers: who altered it made up for that.
+            altered = udp(CLIENT, SERVER, &[0; 100]).to_vec();
+        }
+        sample.at(ms + 1).push(What::Arrived { packet, copy: 0, to: SERVER, altered: Some(altered.into()) });
+    }
+    sample.recv(SERVER, CLIENT, &[0; 100]);
+    insta::assert_snapshot!(drawn(&sample));
+}

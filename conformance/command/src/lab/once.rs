@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use faultwire::fault::{Class, FaultPlan, When};
+use faultwire::fault::{Class, FaultPlan, PlanFile, When};
 use faultwire::lab::Setting;
 use faultwire::trace::{DiagramOptions, SvgOptions, Trace};
 
@@ -40,7 +40,11 @@ struct Asked {
 /// Runs both, and gives the client's exit code.
 pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, CommandError> {
     let plan = match &args.plan {
-        Some(path) => FaultPlan::read(path).map_err(usage)?,
+        Some(path) => {
+            let file = PlanFile::read(path).map_err(usage)?;
+            file.check_hosts(&NAMES).map_err(usage)?;
+            file.plan
+        }
         None => FaultPlan::default(),
     };
     let asked = asked(args, &plan)?;

@@ -67,10 +67,39 @@ fn two_programs_talk_and_the_plan_takes_place() {
 }
 
 #[test]
+fn a_drawn_impairment_is_carried_out() {
+    if !is_here() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("plan.toml");
+    let path = path.to_str().expect("text");
+    let words =
+        ["impair", "loss gemodel 20% 60% corrupt 10% delay 5ms 2ms", "--class", "data", "--out", path];
+    assert!(Command::new(FAULTWIRE).args(words).status().expect("it starts").success());
+    let server = format!("{FAULTWIRE} serve tcp-echo --listen 0.0.0.0:7000");
+    let client = format!("{FAULTWIRE} call tcp-echo {{server}}:7000 --count 20 --timeout 30");
+    let (code, said, complained) = run(&server, &client, &["--plan", path]);
+    assert_eq!(code, Some(0), "{said}{complained}");
+    for action in ["drop", "flip bit", "delay"] {
+        assert!(
+            said.lines().any(|line| line.contains(&format!(": took place: {action} "))),
+            "{action}: {said}"
+        );
+    }
+    assert!(!complained.contains("outside of the plan"), "{complained}");
+}
+
+#[test]
 fn a_plan_that_the_lab_cannot_carry_out_is_refused() {
     if !is_here() {
         return;
     }
+    let (_directory, stranger) = plan("[[event]]\nkind = \"crash\"\nhost = \"mallory\"\nat_us = 5\n");
+    let (code, _, complained) = run("true", "true", &["--plan", stranger.to_str().expect("text")]);
+    assert_eq!(code, Some(2));
+    let place = "plan.toml:4:8: found the host \"mallory\", expected a host of this run: client or server";
+    assert!(complained.contains(place), "{complained}");
     let (_directory, crash) = plan("[[event]]\nkind = \"crash\"\nhost = \"server\"\nat_us = 5\n");
     let (code, _, complained) = run("true", "true", &["--plan", crash.to_str().expect("text")]);
     assert_eq!(code, Some(2));

@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use faultwire_conformance::loss::random_loss;
+use faultwire::fault::{Draw, Impairment};
 
 use crate::bench::{kernel_config, lab};
 
@@ -23,7 +23,8 @@ fn a_file_arrives_as_it_was_although_one_packet_in_twenty_is_lost() {
     let data: Vec<u8> =
         (0..BYTES / 4).flat_map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
     fs::write(path("file"), &data).expect("it is written");
-    let plan = random_loss(5, 4_000, 1, 1_000).expect("a plan");
+    let lossy: Impairment = "loss 5%".parse().expect("netem's words");
+    let plan = lossy.plan(&Draw::new(1, 4_000)).expect("a plan");
     fs::write(path("plan.toml"), plan.to_toml()).expect("it is written");
     for program in ["udp-file", "tcp-file"] {
         let got = path(program);

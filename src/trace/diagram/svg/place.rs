@@ -72,6 +72,8 @@ pub(super) struct Kept<'a> {
     pub(super) usual: &'a Usual,
     /// Calls and the stack's words share a lane, at the side where packets leave.
     pub(super) one_lane: bool,
+    /// The events that have words beside their host's line.
+    pub(super) said: &'a BTreeSet<usize>,
     /// By event: extra pixels below it.
     pub(super) more: &'a BTreeMap<usize, f64>,
 }
@@ -97,6 +99,7 @@ struct Placer<'a> {
     events: &'a [&'a Event],
     taken: Vec<Taken>,
     one_lane: bool,
+    said: &'a BTreeSet<usize>,
     /// The usual time on the way.
     unit: f64,
     y: f64,
@@ -111,13 +114,14 @@ pub(super) fn places(
     hosts: usize,
     events: &[&Event],
     flights: &BTreeMap<PacketId, Flight>,
-    Kept { kept, usual, one_lane, more }: Kept<'_>,
+    Kept { kept, usual, one_lane, said, more }: Kept<'_>,
 ) -> Places {
     let far = f64::NEG_INFINITY;
     let mut placer = Placer {
         events,
         taken: vec![Taken { calls: far, stack: far, departure: far, arrival: far }; hosts],
         one_lane,
+        said,
         unit: usual.all,
         y: TOP,
         last: None,
@@ -184,7 +188,7 @@ impl Placer<'_> {
         self.wait(at, item);
         match item {
             Item::Event(index) => {
-                self.event(&self.events[index].what);
+                self.event(&self.events[index].what, self.said.contains(&index));
                 self.places.y.insert(index, self.y);
                 self.last = Some(index);
             }
@@ -223,7 +227,7 @@ impl Placer<'_> {
         self.y += if nanos > 0 { wait.max(LATER) } else { 0.0 };
     }
 
-    fn event(&mut self, what: &What) {
+    fn event(&mut self, what: &What, has_words: bool) {
         let one_lane = self.one_lane;
         let below = |it: &Taken, words: f64| {
             let arrow = if one_lane { it.departure + BESIDE } else { f64::NEG_INFINITY };
@@ -237,6 +241,13 @@ impl Placer<'_> {
                     (it.departure + DEPARTURES).max(it.arrival + TURN).max(words)
                 },
                 |it, y| it.departure = y,
+            ),
+            What::Arrived { to, .. } if has_words => self.at(
+                *to,
+                |it| (it.arrival + ARRIVALS).max(below(it, it.calls)),
+                |it, y| {
+                    (it.arrival, it.calls, it.stack) = (y, y, if one_lane { y } else { it.stack });
+                },
             ),
             What::Arrived { to, .. } => self.arrival(*to),
             What::Call { host, call, .. } => {

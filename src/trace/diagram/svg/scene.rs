@@ -60,7 +60,8 @@ impl<'a> Scene<'a> {
     /// Places everything, and tells of which packets the words found no place, by their departures.
     fn picture(self, more: &BTreeMap<usize, f64>, is_last: bool) -> (Picture<'a>, Vec<usize>) {
         let hosts = self.trace.hosts();
-        let kept = Kept { kept: self.kept, usual: self.usual, one_lane: hosts.len() != 2, more };
+        let said = self.labels.iter().map(|label| label.event).collect();
+        let kept = Kept { kept: self.kept, usual: self.usual, one_lane: hosts.len() != 2, said: &said, more };
         let places = place::places(hosts.len(), self.events, self.flights, kept);
         let moments = || places.y.keys().map(|index| self.events[*index].at);
         let whole_ms = moments().all(|at| at.as_nanos().is_multiple_of(1_000_000));

@@ -106,7 +106,7 @@ fn what_stacks_and_programs_do_stands_beside_the_lines() {
     sample.push(What::Crashed(SERVER)).at(900).push(What::Restarted(SERVER));
     let svg = drawn(&sample.trace, 200);
     for words in
-        ["call r\">send 100 B<", "stack\">dropped: no socket<", "fails\">crashes<", "life down", ">898 ms<"]
+        ["call r\">send 100 B<", "stack\">discarded: no socket<", "fails\">crashes<", "life down", ">898 ms<"]
     {
         assert!(svg.contains(words), "{words}: {svg}");
     }
