@@ -292,10 +292,10 @@ impl Explorer {
     }
 }
 
-/// A crash of a host after each packet of a run, once all that is in the base plan has taken place, and before
+/// The death of a host, or of its programs, after each packet of a run, once all that is in the base plan has taken place, and before
 /// the run ends.
 fn crashes(base: &FaultPlan, run: &Run, grid: &Grid, crashing: &Crashing) -> Vec<FaultPlan> {
-    let (Crashing { host, restarts }, trace) = (crashing, &run.trace);
+    let (Crashing { death, host, restarts }, trace) = (crashing, &run.trace);
     let is_in_time = |packet| trace.sending(packet).is_some_and(|sending| sending.at < run.elapsed);
     let mut sites = sites(trace, is_in_time);
     sites.retain(|site| grid.hits(site));
@@ -304,7 +304,7 @@ fn crashes(base: &FaultPlan, run: &Run, grid: &Grid, crashing: &Crashing) -> Vec
         let ends = [trace.host_name(site.from), trace.host_name(site.to)];
         let event = |kind| PlanEvent::new(kind, When::after(ends, site.label.packet()));
         let restart = restarts.then(|| event(EventKind::Restart(host.clone())));
-        base.clone().events([event(EventKind::Crash(host.clone()))]).events(restart)
+        base.clone().events([event(death(host.clone()))]).events(restart)
     };
     sites.iter().map(plan).collect()
 }

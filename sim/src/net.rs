@@ -100,7 +100,8 @@ impl Net {
         Net(Backend::Stack(HostNet::new(host)))
     }
 
-    /// Whether another host has lost power in this run, as far as that is simulated.
+    /// Whether another host has lost power in this run, or its programs were killed, as far as that is
+    /// simulated.
     pub(crate) fn has_crashed_peer(&self) -> bool {
         match &self.0 {
             Backend::Stack(net) => net.host().has_crashed_peer(),

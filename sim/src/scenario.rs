@@ -9,7 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use faultwire::fault::{Direction, FaultPlan, Fired, Lasts, bounds};
+use faultwire::fault::{Direction, EventKind, FaultPlan, Fired, Lasts, bounds};
 use faultwire::text::with_causes;
 use faultwire::time::Time;
 use faultwire::trace::Trace;
@@ -227,15 +227,25 @@ impl Scenario {
     /// failures all the same. A client whose own host is off is not waited for.
     #[must_use]
     pub fn crashes(mut self, host: &str) -> Self {
-        self.crashes.push(Crashing { host: host.to_owned(), restarts: false });
+        self.crashes.push(Crashing { death: EventKind::Crash, host: host.to_owned(), restarts: false });
         self
     }
 
-    /// Like [`crashes`](Scenario::crashes), but the host starts again at once, with new programs. Others may
-    /// end with an error then as well.
+    /// Like [`crashes`](Scenario::crashes), but the host's programs are killed, and the host goes on: it closes
+    /// their sockets.
+    #[must_use]
+    pub fn kills(mut self, host: &str) -> Self {
+        self.crashes.push(Crashing { death: EventKind::Kill, host: host.to_owned(), restarts: false });
+        self
+    }
+
+    /// Like [`crashes`](Scenario::crashes) and [`kills`](Scenario::kills), but new programs start at once: after
+    /// a crash on a new host, after a kill on the one that there is. Others may end with an error then as well.
     #[must_use]
     pub fn restarts(mut self, host: &str) -> Self {
-        self.crashes.push(Crashing { host: host.to_owned(), restarts: true });
+        for death in [EventKind::Crash, EventKind::Kill] {
+            self.crashes.push(Crashing { death, host: host.to_owned(), restarts: true });
+        }
         self
     }
 

@@ -180,9 +180,9 @@ struct SearchArgs {
     /// Where the plan is written to; what is there is replaced
     #[arg(long, value_name = "FILE", default_value = "failing-plan.toml")]
     out: PathBuf,
-    /// Also crash each host after each packet: the server's for good and to start again, the client's for
-    /// good. Once its peer has crashed, a program may exit with any code; it fails if it takes longer
-    /// than 30 seconds more, or is ended by a signal
+    /// Also crash each host, and kill its program, after each packet: the server's for good and to start
+    /// again, the client's for good. Once its peer is gone, a program may exit with any code; it fails if it
+    /// takes longer than 30 seconds more, or is ended by a signal
     #[arg(long)]
     crashes: bool,
     /// How many random plans

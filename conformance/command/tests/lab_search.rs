@@ -180,8 +180,8 @@ fn nothing_is_found_in_a_right_pair() {
     assert_eq!(output.status.code(), Some(0), "{said}\n{}", text(&output.stderr));
     let tried = "nothing found: both programs succeed under 72 of 72 plans of one fault on 6 packets";
     assert!(said.starts_with(tried), "{said}");
-    let not_tried = "; not tried: crashes, restarts, injected packets, two or more faults at once and random \
-                     plans\n";
+    let not_tried = "; not tried: changed packets, rejected packets, crashes, killed programs, restarts, \
+                     injected packets, two or more faults at once and random plans\n";
     assert!(said.contains(not_tried), "{said}");
     assert!(!path.exists());
 }

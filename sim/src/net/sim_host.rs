@@ -31,7 +31,7 @@ impl SimHost {
         SimHost { shared, host, generation }
     }
 
-    /// Whether another host has lost power in this run.
+    /// Whether another host has lost power in this run, or its programs were killed.
     pub(crate) fn has_crashed_peer(&self) -> bool {
         let world = self.shared.lock();
         let others = (0..).zip(&world.hosts).filter(|(index, _)| *index != self.host.0);

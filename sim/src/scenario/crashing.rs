@@ -1,4 +1,4 @@
-//! Hosts that may lose power, and what that excuses in the programs of the others.
+//! Hosts that may lose power or whose programs may be killed, and what that excuses in the programs of others.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,10 +10,13 @@ use super::{HostSpec, Program, Scenario};
 use crate::net::Net;
 use crate::run::{End, Run};
 
-/// A host that may lose power, and whether it starts again then.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a host may suffer.
+#[derive(Clone, Debug)]
 pub(crate) struct Crashing {
+    /// The event: [`EventKind::Crash`] or [`EventKind::Kill`] of the host.
+    pub(crate) death: fn(String) -> EventKind,
     pub(crate) host: String,
+    /// Whether it starts again then.
     pub(crate) restarts: bool,
 }
 
@@ -58,10 +61,12 @@ fn excused(host: &HostSpec, ended: &Ended) -> HostSpec {
     HostSpec { name, program, is_client }
 }
 
-/// Whether a host was off at the end of a run.
+/// Whether a host was off, or its programs were dead, at the end of a run.
 fn is_off(run: &Run, host: &str) -> bool {
     let events = || run.plan.events.iter().zip(&run.fired.events).filter(|(_, fired)| **fired);
-    let crashes = events().filter(|(event, _)| event.kind == EventKind::Crash(host.to_owned())).count();
+    let is_death =
+        |kind: &EventKind| matches!(kind, EventKind::Crash(own) | EventKind::Kill(own) if own == host);
+    let deaths = events().filter(|(event, _)| is_death(&event.kind)).count();
     let restarts = events().filter(|(event, _)| event.kind == EventKind::Restart(host.to_owned())).count();
-    crashes > restarts
+    deaths > restarts
 }

@@ -66,7 +66,10 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, CommandError> {
         .seed(args.seed)
         .cancelled_by(&token);
     let scenario = match args.crashes {
-        true => scenario.crashes("server").restarts("server").crashes("client"),
+        true => {
+            let server = scenario.crashes("server").kills("server").restarts("server");
+            server.crashes("client").kills("client")
+        }
         false => scenario,
     };
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -74,7 +77,7 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, CommandError> {
     let repeats = Repeats::REAL_TIME.without_faults(jobs.max(2));
     let grid = scenario.grid();
     let (faults, outages) = (grid.faults(&first.trace).len(), grid.outages_in(&first.trace).len());
-    let crashes = if args.crashes { 3 * grid.packets(&first.trace) } else { 0 };
+    let crashes = if args.crashes { 6 * grid.packets(&first.trace) } else { 0 };
     let plans = faults as u64 + grid.outages_max().min(outages as u64) + crashes as u64;
     if faults == 0 {
         return Err(usage(

@@ -18,13 +18,17 @@ fn who_reports_that_its_peer_is_gone_is_right_and_who_is_killed_by_it_is_not() {
     }
     let (_folder, path, plan) = scratch();
     let search = |then| {
-        let output = asking(then).search(&["--crashes", "--out", &plan, "--cases", "0"]).output();
+        let output =
+            asking(then).search(&["--crashes", "--jobs", "16", "--out", &plan, "--cases", "0"]).output();
         let output = output.expect("the command starts");
         (output.status.code(), text(&output.stdout), text(&output.stderr))
     };
     let (code, said, told) = search("exit 1");
     assert_eq!(code, Some(0), "{said}\n{told}");
-    assert!(said.contains("; not tried: injected packets, two or more faults at once"), "{said}");
+    assert!(
+        said.contains("; not tried: changed packets, rejected packets, injected packets, two or more faults"),
+        "{said}"
+    );
 
     let (code, said, told) = search("kill -KILL $$");
     assert_eq!(code, Some(1), "{said}\n{told}");
@@ -34,4 +38,24 @@ fn who_reports_that_its_peer_is_gone_is_right_and_who_is_killed_by_it_is_not() {
     let [event] = written.events.as_slice() else { panic!("{written:?}") };
     assert!(written.faults.is_empty());
     assert_eq!(event.kind, EventKind::Crash("server".to_owned()));
+}
+
+#[test]
+fn a_server_that_cannot_start_again_at_once_is_found() {
+    if !can(&[crate::PYTHON]) {
+        return;
+    }
+    let (_folder, path, plan) = scratch();
+    // It binds without SO_REUSEADDR.
+    let search = Pair::of_python("killed-server")
+        .search(&["--crashes", "--jobs", "16", "--out", &plan, "--cases", "0"])
+        .output();
+    let output = search.expect("the command starts");
+    let (said, told) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{said}\n{told}");
+    assert!(said.contains("a plan of one kill and the restart"), "{said}\n{told}");
+    assert!(said.contains("Address already in use"), "{said}\n{told}");
+    let written = FaultPlan::read(&path).expect("a plan");
+    let kinds: Vec<_> = written.events.iter().map(|event| event.kind.name()).collect();
+    assert_eq!((kinds, written.faults.len()), (vec!["kill", "restart"], 0));
 }

@@ -70,14 +70,15 @@ impl Bench {
             Err(error) => return Err(failed(error)),
         };
         let failed = |host: &str, message: String| End::Failed { host: Some(host.to_owned()), message };
-        let crashes = |host: &str| plan.events.iter().any(|it| it.kind == EventKind::Crash(host.to_owned()));
+        let is_death = |kind: &EventKind, host: &str| matches!(kind, EventKind::Crash(own) | EventKind::Kill(own) if own == host);
+        let dies = |host: &str| plan.events.iter().any(|it| is_death(&it.kind, host));
         let end = match (course.death, course.ended) {
             (_, Ended::Stopped) => return Ok(Made::Cancelled),
             // To say that its peer is gone is right.
-            (Some(death), _) if death.is_reported() && crashes("client") => End::Finished,
-            (None, Ended::Exited(code)) if is_reported(code) && crashes("server") => End::Finished,
-            // Its host lost power.
-            (None, Ended::Signalled(KILLED)) if crashes("client") => End::Finished,
+            (Some(death), _) if death.is_reported() && dies("client") => End::Finished,
+            (None, Ended::Exited(code)) if is_reported(code) && dies("server") => End::Finished,
+            // The plan killed it.
+            (None, Ended::Signalled(KILLED)) if dies("client") => End::Finished,
             (Some(death), _) => failed("server", death.status()),
             (None, Ended::Exited(0) | Ended::WithServer) => End::Finished,
             (None, Ended::Exited(code)) => failed("client", format!("exits with {code}")),
@@ -107,7 +108,7 @@ fn until_heard(kind: &EventKind) -> Duration {
             let waits = 1_u64.checked_shl(lost.saturating_add(1)).map_or(u64::MAX, |waits| waits - 1);
             Duration::from_secs(waits)
         }
-        EventKind::Crash(_) => CRASH_PATIENCE,
+        EventKind::Crash(_) | EventKind::Kill(_) => CRASH_PATIENCE,
         _ => Duration::ZERO,
     }
 }

@@ -73,9 +73,8 @@ pub(super) fn finding(failure: &Failure, without: Rate, path: &Path) -> String {
         if *is_minimal { "nothing can be left out or lessened" } else { "it may not be the smallest" };
     let faults = match (found.plan.faults.len(), found.plan.events.len()) {
         (1, 0) => "a plan of one fault".to_owned(),
-        (0, 1) if !found.plan.has_crash() => "a plan of one outage".to_owned(),
-        (0, 1) => "a plan of one crash".to_owned(),
-        (0, 2) => "a plan of one crash and the restart".to_owned(),
+        (0, 1) => format!("a plan of one {}", found.plan.events[0].kind.name()),
+        (0, 2) => format!("a plan of one {} and the restart", found.plan.events[0].kind.name()),
         (faults, _) => format!("a random plan of {faults} faults"),
     };
     let others = if *count > 1 { format!(", and {count} runs failed in this way") } else { String::new() };
