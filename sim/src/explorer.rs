@@ -292,8 +292,8 @@ impl Explorer {
     }
 }
 
-/// A crash of a host after each packet of a run, once all that is in the base plan has taken place, and before
-/// the run ends.
+/// A crash of a host after each packet of a run, once all that is in the base plan has taken place, and
+/// before the run ends.
 fn crashes(base: &FaultPlan, run: &Run, grid: &Grid, crashing: &Crashing) -> Vec<FaultPlan> {
     let (Crashing { host, restarts }, trace) = (crashing, &run.trace);
     let is_in_time = |packet| trace.sending(packet).is_some_and(|sending| sending.at < run.elapsed);

@@ -98,8 +98,8 @@ impl Bench {
     }
 }
 
-/// How long it may take from the begin of an outage on until a TCP tries again after its end: it waits twice as
-/// long each time, from a second on at most (RFC 6298, sections 2.1 and 5.5).
+/// How much longer a client may take for an event: from the beginning of an outage until a TCP tries again
+/// after its end, as it waits twice as long each time, a second at first (RFC 6298, sections 2.1 and 5.5).
 fn until_heard(kind: &EventKind) -> Duration {
     match kind {
         EventKind::Outage { lasts: Lasts::Us(us), .. } => Duration::from_micros(us.saturating_mul(3)),
