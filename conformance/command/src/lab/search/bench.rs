@@ -46,7 +46,7 @@ pub(super) enum Made {
 }
 
 impl Bench {
-    /// How long the client may take under a plan: an outage is none of its time.
+    /// How long the client may take under a plan: the time of an outage is added.
     pub(super) fn limit_under(&self, plan: &FaultPlan) -> Duration {
         let limit = *self.limit.lock().unwrap_or_else(PoisonError::into_inner);
         let limit = if plan.faults.len() > 1 { limit.saturating_mul(2) } else { limit };
