@@ -292,8 +292,8 @@ impl Explorer {
     }
 }
 
-/// The death of a host, or of its programs, after each packet of a run, once all that is in the base plan has taken place, and before
-/// the run ends.
+/// The death of a host, or of its programs, after each packet of a run, once all that is in the base plan has
+/// taken place, and before the run ends.
 fn crashes(base: &FaultPlan, run: &Run, grid: &Grid, crashing: &Crashing) -> Vec<FaultPlan> {
     let (Crashing { death, host, restarts }, trace) = (crashing, &run.trace);
     let is_in_time = |packet| trace.sending(packet).is_some_and(|sending| sending.at < run.elapsed);

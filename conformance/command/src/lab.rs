@@ -140,11 +140,10 @@ struct OnceArgs {
 #[command(after_help = "\
 First the pair runs without faults, and must succeed. Then it runs under every plan of one fault on
 a packet that all of those runs had: each dropped; then the link cut from each on, one way or both,
-for two retransmissions or a little more than a second; then each doubled, held back, delayed,
-damaged. Of more than 64 outages an even sample runs, and the client's time does not count while
-one lasts. Then it runs under random plans of up to eight faults. Several runs go on side by side, each in its
-own hosts; commands should not write to the same files, or --jobs 1 keeps them apart. A lab is not a
-sandbox: see faultwire lab --help.
+for two retransmissions or a little more than a second (of more than 64 such outages an even sample
+runs); then each doubled, held back, delayed, damaged. Then it runs under random plans of up to
+eight faults. Several runs go on side by side, each in its own hosts; commands should not write to
+the same files, or --jobs 1 keeps them apart. A lab is not a sandbox: see faultwire lab --help.
 
 The client fails if it exits with another code than 0, is ended by a signal, or takes longer than it
 may. The server fails if it ends with another code than 0 or by a signal, SIGTERM aside when it is
@@ -173,16 +172,16 @@ struct SearchArgs {
     /// The kernel's settings in the hosts: its own, or pinned ones that `faultwire testbeds` tells of
     #[arg(long, value_name = "NAME", value_enum, default_value_t = Settings::Own)]
     profile: Settings,
-    /// How long the client may take under one fault; twice that under several, and longer by an outage
+    /// How long the client may take under one fault; twice that under several, and more under an outage
     /// [default: ten times what it takes without faults, at least 5]
     #[arg(long, value_name = "SECONDS", value_parser = live::seconds)]
     timeout: Option<Duration>,
     /// Where the plan is written to; what is there is replaced
     #[arg(long, value_name = "FILE", default_value = "failing-plan.toml")]
     out: PathBuf,
-    /// Also crash each host, and kill its program, after each packet: the server's for good and to start
-    /// again, the client's for good. Once its peer is gone, a program may exit with any code; it fails if it
-    /// takes longer than 30 seconds more, or is ended by a signal
+    /// Also crash each host, and kill its program, after each packet: the server's for good, and so that it
+    /// starts again; the client's for good. A program whose peer is gone may exit with any code, and has 30
+    /// seconds more; it fails if it takes longer or is ended by a signal
     #[arg(long)]
     crashes: bool,
     /// How many random plans

@@ -24,8 +24,8 @@ pub(crate) struct Crashing {
 type Ended = Arc<Mutex<BTreeSet<String>>>;
 
 impl Scenario {
-    /// Runs it on its testbed, once. Where a host may crash, an error of a program after that of a peer is no
-    /// failure, and nobody waits for a client whose host is off.
+    /// Runs it on its testbed, once. Where a host may crash, an error of a program after a peer's crash is no
+    /// failure, and a client whose host is off is not waited for.
     pub(super) fn run_on_testbed(&self, plan: &FaultPlan) -> Run {
         if self.crashes.is_empty() {
             return self.testbed.run(self, plan);

@@ -4,11 +4,13 @@
 //! plan and the answer to one question. First whole chunks of faults are left out (delta debugging: Zeller
 //! and Hildebrandt, "Simplifying and isolating failure-inducing input", 2002), then each number is moved as
 //! far down its steps as a bisection takes it; then every single step that there is gets tried, until none
-//! of them still shows it. A fault that is needed only because the packet it causes is counted is left out
-//! with the others renumbered, one that is needed only because of what another does is left out while that
-//! one drops its packet, and an event that is needed only because another undoes it is left out with that
-//! one. After each step all are tried again: what was needed before may not be needed any more. What every plan of a scenario has stays: without it another thing would be tried than the
-//! scenario is about.
+//! of them still shows it. After each step all are tried again: what was needed before may not be needed
+//! any more.
+//!
+//! A fault that is needed only because the packet it causes is counted is left out with the others
+//! renumbered, one that is needed only because of what another does is left out while that one drops its
+//! packet, and an event that is needed only because another undoes it is left out with that one. What every
+//! plan of a scenario has stays: without it another thing would be tried than the scenario is about.
 
 mod kept;
 

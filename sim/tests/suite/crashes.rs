@@ -40,7 +40,10 @@ fn asking(then: Then) -> Scenario {
         match net.timeout(Duration::from_secs(30), all).await {
             Ok(Ok(_)) => Ok(()),
             _ if then == Then::Panic => panic!("no answer"),
-            _ if then == Then::Wait => Ok(net.sleep(Duration::from_secs(10_000)).await),
+            _ if then == Then::Wait => {
+                net.sleep(Duration::from_secs(10_000)).await;
+                Ok(())
+            }
             _ => Result::Err("no answer".into()),
         }
     })

@@ -46,7 +46,7 @@ pub(super) enum Made {
 }
 
 impl Bench {
-    /// How long the client may take under a plan: an outage is none of its time.
+    /// How long the client may take under a plan: the time of an outage is added.
     pub(super) fn limit_under(&self, plan: &FaultPlan) -> Duration {
         let limit = *self.limit.lock().unwrap_or_else(PoisonError::into_inner);
         let limit = if plan.faults.len() > 1 { limit.saturating_mul(2) } else { limit };
@@ -99,8 +99,8 @@ impl Bench {
     }
 }
 
-/// How long it may take from the begin of an outage on until a TCP tries again after its end: it waits twice as
-/// long each time, from a second on at most (RFC 6298, sections 2.1 and 5.5).
+/// How much longer a client may take for an event: from the beginning of an outage until a TCP tries again
+/// after its end, as it waits twice as long each time, a second at first (RFC 6298, sections 2.1 and 5.5).
 fn until_heard(kind: &EventKind) -> Duration {
     match kind {
         EventKind::Outage { lasts: Lasts::Us(us), .. } => Duration::from_micros(us.saturating_mul(3)),
