@@ -60,10 +60,10 @@ pub use impair::{
     Chance, Delay, Distribution, Draw, Impairment, Loss, NotAnImpairment, NotDrawn, Reorder, Share,
 };
 pub use plan::{
-    Anchor, Direction, EventKind, Fault, FaultPlan, LabPair, Lasts, Link, LinkNumbers, PlanEvent, Profile,
-    When,
+    Anchor, Direction, EventKind, Fault, FaultPlan, Injection, LabPair, Lasts, Link, LinkNumbers, PlanEvent,
+    Profile, When,
 };
 pub use wire::{Delivery, Due, DueWhat, Fired, UnknownHost, Wire};
 pub use words::{NotADirection, UnknownWord};
 
-pub use crate::model::{Action, Class, Cut, Label, Packet};
+pub use crate::model::{Action, Change, Class, Cut, Field, Label, Packet, Rejection, Value};

@@ -50,7 +50,9 @@ mod settings;
 mod sys;
 
 pub use device::{Device, DeviceKind};
-pub use forwarder::{Concluded, End, Forwarder, ForwarderError, ForwarderStats, Member, Power, Switched};
+pub use forwarder::{
+    Concluded, End, Forwarder, ForwarderError, ForwarderStats, Member, Power, Switch, Switched,
+};
 pub use helper::{HelperError, serve};
 pub use host::{HostConfig, KernelHost, Lab, LabError, LabHost, Setting};
 pub use lab_stack::{LabStack, WaitError};

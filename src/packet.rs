@@ -4,9 +4,11 @@
 //! [`UdpDatagram`] and [`IcmpMessage`] read what follows them, [`PacketView`] reads all of a packet, and
 //! [`parts`] says where the parts lie. [`Outgoing`] writes packets, in fragments where they exceed the MTU.
 
+mod change;
 mod damage;
 pub mod icmp;
 mod ip;
+mod reject;
 mod tcp;
 mod udp;
 mod view;
@@ -14,9 +16,11 @@ mod write;
 
 use std::ops::Range;
 
+pub(crate) use change::{changed, flip};
 pub(crate) use damage::wrong_checksum;
 pub use icmp::IcmpMessage;
 pub use ip::{Fragment, Parsed, Path, Strictness, checksum, parse};
+pub(crate) use reject::rejected;
 pub(crate) use tcp::TCP_LEN;
 pub use tcp::{TcpFlags, TcpSegment, max_segment_size, tcp_options};
 pub(crate) use udp::UDP_LEN;

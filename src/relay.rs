@@ -164,9 +164,9 @@ impl Relay {
             let number = index + 1;
             let refused = |why| Err(RelayError::Event { number, why });
             match (&event.kind, &event.when) {
-                (EventKind::Crash(_) | EventKind::Restart(_), _) => {
+                (EventKind::Crash(_) | EventKind::Kill(_) | EventKind::Restart(_), _) => {
                     return refused(
-                        "the programs are not its own to crash or restart: stop and start them by hand",
+                        "the programs are not its own to kill or restart: stop and start them by hand",
                     );
                 }
                 (_, When::AtUs(_)) => {

@@ -86,7 +86,7 @@ impl World {
         settings: &Settings,
     ) -> Result<World, UnknownHost> {
         let wire = Wire::new(plan, hosts)?;
-        let mtu = plan.link.numbers().mtu;
+        let mtu = plan.link.numbers().host_mtu();
         let hosts_made = hosts.iter().enumerate().map(|(index, _)| Host::new(index, mtu, settings)).collect();
         Ok(World {
             now: Time::ZERO,
@@ -255,15 +255,26 @@ impl World {
         }
     }
 
-    /// The host starts again; true if it was down.
+    /// The host's programs are killed: the host closes their sockets. What they still do is lost on everyone.
+    pub(crate) fn kill(&mut self, host: HostId, driver: &dyn Driver) {
+        let now = self.now;
+        if self.host(host).is_alive() {
+            self.trace.push(now, What::Killed(host));
+            self.host(host).kill(now);
+            self.settle(host);
+            driver.put_on_wire(self, host);
+        }
+    }
+
+    /// The host starts again, or its programs do; true if they were not running.
     pub(crate) fn restart(&mut self, host: HostId, settings: &Settings) -> bool {
         let now = self.now;
-        let was_down = !self.host(host).is_up;
-        if was_down {
-            self.host(host).power_on(now, settings);
+        let were_gone = !self.host(host).is_alive();
+        if were_gone {
+            self.host(host).start(now, settings);
             self.trace.push(now, What::Restarted(host));
         }
-        was_down
+        were_gone
     }
 
     /// Lets go of everyone who waits for something.
@@ -285,6 +296,8 @@ impl World {
         for (host, name) in self.hosts.iter().zip(self.trace.hosts()) {
             if !host.is_up {
                 lines.push(format!("{name}: it crashed and was not started again"));
+            } else if !host.is_alive() {
+                lines.push(format!("{name}: its programs were killed and not started again"));
             }
             for (id, fd) in &host.sockets.open {
                 let of = |addr: Result<std::net::SocketAddr, _>| addr.map_or("-".into(), |a| a.to_string());

@@ -5,6 +5,7 @@
 //! Nothing is guessed: an unknown key, a number out of its bounds ([`bounds`]) or two faults on one packet
 //! are refused, with the place, what was found and what was expected.
 
+mod change;
 mod hosts;
 mod mistake;
 mod plan;
@@ -73,8 +74,10 @@ pub mod bounds {
     pub const FOR_US: RangeInclusive<u64> = 1..=86_400_000_000;
     /// How many retransmissions are lost in an outage.
     pub const RETRANSMISSIONS: RangeInclusive<u64> = 1..=1_000;
-    /// Bytes of an injected packet.
+    /// Bytes of an injected packet, or of a payload.
     pub const PACKET_BYTES_MAX: usize = 65_535;
+    /// Bytes of TCP's options.
+    pub const OPTIONS_BYTES_MAX: usize = 40;
 }
 
 /// A plan with the file that it stands in: for mistakes that only show where the plan is put to use.

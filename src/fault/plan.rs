@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::model::{Action, Cut, Packet};
+use crate::model::{Action, Change, Cut, Packet, Rejection};
 
 /// A finite list of faults and events on a link: all that will go wrong in a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -33,7 +33,7 @@ impl FaultPlan {
     ///
     /// let data = Packet::nth(Class::Data, 2);
     /// let plan = FaultPlan::new()
-    ///     .link(LinkNumbers { delay_us: 10_000, mtu: 1500, rate_kbps: None })
+    ///     .link(LinkNumbers { delay_us: 10_000, mtu: 1500, host_mtu: None, rate_kbps: None })
     ///     .fault(["client", "server"], data, Action::Drop)
     ///     .event(EventKind::Crash("server".to_owned()), When::after(["client", "server"], data));
     /// assert_eq!((plan.faults.len(), plan.events.len()), (1, 1));
@@ -89,9 +89,12 @@ impl FaultPlan {
         self
     }
 
-    /// Whether a host loses power, or starts again.
-    pub fn has_crash(&self) -> bool {
-        self.events.iter().any(|event| matches!(event.kind, EventKind::Crash(_) | EventKind::Restart(_)))
+    /// Whether a host crashes, its programs are killed, or they start again.
+    pub fn ends_programs(&self) -> bool {
+        let ends = |kind: &EventKind| {
+            matches!(kind, EventKind::Crash(_) | EventKind::Kill(_) | EventKind::Restart(_))
+        };
+        self.events.iter().any(|event| ends(&event.kind))
     }
 
     /// How often a host starts again.
@@ -158,13 +161,21 @@ impl Link {
 pub struct LinkNumbers {
     /// One-way delay, in microseconds.
     pub delay_us: u64,
-    /// Largest IP packet, in bytes.
+    /// Largest IP packet, in bytes. A longer one is lost, and no host is told.
     pub mtu: u16,
+    /// The MTU that the hosts think the link has, in bytes; the link's own, if `None`. Where it is larger,
+    /// the path is a black hole for long packets (RFC 2923).
+    pub host_mtu: Option<u16>,
     /// Rate in kilobits per second; `None` is without a limit.
     pub rate_kbps: Option<u64>,
 }
 
 impl LinkNumbers {
+    /// The MTU of the hosts, in bytes.
+    pub fn host_mtu(&self) -> u16 {
+        self.host_mtu.unwrap_or(self.mtu)
+    }
+
     /// The one-way delay.
     pub fn delay(&self) -> Duration {
         Duration::from_micros(self.delay_us)
@@ -263,14 +274,44 @@ pub enum EventKind {
     },
     /// The host loses power: its programs and its stack are gone; what left it still arrives.
     Crash(String),
-    /// The host starts again, with a new stack and new programs.
+    /// The host's programs die, and the host lives: it closes their sockets, so that peers are sent FIN, or
+    /// RST where data was unread, and TIME-WAIT stays.
+    Kill(String),
+    /// The host starts again after a crash, with a new stack and new programs; after a kill its programs do,
+    /// with the stack that there is.
     Restart(String),
     /// A packet that no host sent appears on the link.
-    Inject {
+    Inject(Injection),
+}
+
+/// A packet that no host sent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Injection {
+    /// These bytes.
+    Bytes {
         /// The way it goes.
         direction: Direction,
         /// The whole IP packet.
         packet: Bytes,
+    },
+    /// A changed copy of a packet that was sent before, going the same way. It appears only if there was one.
+    Like {
+        /// The way of the packet that was sent.
+        direction: Direction,
+        /// The packet that was sent.
+        packet: Packet,
+        /// What differs.
+        change: Change,
+    },
+    /// What the network tells the sender of a packet that was sent before, which may arrive all the same.
+    /// It appears only if there was one, and where [`Action::Reject`] would do something.
+    Reject {
+        /// The way of the packet that was sent; the answer goes the other way.
+        direction: Direction,
+        /// The packet that was sent.
+        packet: Packet,
+        /// What its sender is told.
+        rejection: Rejection,
     },
 }
 

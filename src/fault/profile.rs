@@ -23,21 +23,27 @@ impl Profile {
             // Mbit/s on the air, of which about 2 Mbit/s are data. It goes by slots of 625 us; the delay is
             // about 16 of them, for a device that waits to be polled. 1500 bytes, as BNEP carries Ethernet's
             // frames there.
-            Profile::Pan => LinkNumbers { delay_us: 10_000, mtu: 1500, rate_kbps: Some(2_000) },
+            Profile::Pan => {
+                LinkNumbers { delay_us: 10_000, mtu: 1500, host_mtu: None, rate_kbps: Some(2_000) }
+            }
             // Ethernet: 1500 bytes of payload in a basic frame (IEEE 802.3; RFC 894). Its own delay is far
             // below a millisecond (a full frame takes 12 us at 1 Gbit/s); the millisecond is turmoil's tick,
             // the least that both simulations can do. It has no rate, so that what tests show on this default
             // is never queueing.
-            Profile::Lan => LinkNumbers { delay_us: 1_000, mtu: 1500, rate_kbps: None },
+            Profile::Lan => LinkNumbers { delay_us: 1_000, mtu: 1500, host_mtu: None, rate_kbps: None },
             // Metro Ethernet, within a few hundred kilometres: fibre delays by about 5 us a kilometre (ITU-T
             // G.114), which makes one or two milliseconds; the rest is for the switches on the way. 100
             // Mbit/s is Fast Ethernet (IEEE 802.3, 100BASE-TX) at the customer's end.
-            Profile::Man => LinkNumbers { delay_us: 5_000, mtu: 1500, rate_kbps: Some(100_000) },
+            Profile::Man => {
+                LinkNumbers { delay_us: 5_000, mtu: 1500, host_mtu: None, rate_kbps: Some(100_000) }
+            }
             // Between continents: at about 5 us a kilometre (ITU-T G.114) 50 ms are 10 000 km of fibre, well
             // within the 150 ms one way up to which the same recommendation finds most uses of speech
             // undisturbed. The rate is the first Ethernet's over twisted pairs (IEEE 802.3, 10BASE-T), as a
             // narrow access line.
-            Profile::Wan => LinkNumbers { delay_us: 50_000, mtu: 1500, rate_kbps: Some(10_000) },
+            Profile::Wan => {
+                LinkNumbers { delay_us: 50_000, mtu: 1500, host_mtu: None, rate_kbps: Some(10_000) }
+            }
         }
     }
 }
@@ -51,7 +57,7 @@ mod tests {
     fn profiles_are_within_a_plans_bounds_and_turmoils_ticks() {
         use super::super::bounds;
         for profile in Profile::ALL {
-            let LinkNumbers { delay_us, mtu, rate_kbps } = profile.numbers();
+            let LinkNumbers { delay_us, mtu, rate_kbps, .. } = profile.numbers();
             assert!(delay_us >= 1_000 && delay_us.is_multiple_of(1_000), "{profile}");
             assert!(bounds::LINK_DELAY_US.contains(&delay_us), "{profile}");
             assert!(bounds::MTU.contains(&u64::from(mtu)), "{profile}");

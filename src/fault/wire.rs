@@ -15,10 +15,10 @@ use bytes::Bytes;
 
 use self::link::{Cuts, Line, Links};
 use self::queue::{Next, Queue, Switch};
-use self::select::{Happening, Prepared, Way};
-use super::{Action, Cut, FaultPlan, Label, Lasts};
+use self::select::{Happening, Prepared, Source, Way};
+use super::{Action, Change, Cut, FaultPlan, Label, Lasts};
 use crate::model::{HostId, LossReason, PacketId, Recorder, Time, What};
-use crate::packet::Path;
+use crate::packet::{Path, changed, flip, rejected};
 
 /// Packets that the wire holds before it loses further ones ([`LossReason::WireFull`]).
 const PACKETS_MAX: usize = 65_536;
@@ -42,6 +42,10 @@ pub struct Wire {
     counting: Vec<(usize, Cut<HostId>, u32)>,
     /// Hosts that lost power and did not start again, as far as the plan's events go.
     down: BTreeSet<HostId>,
+    /// Hosts whose programs were killed and did not start again.
+    killed: BTreeSet<HostId>,
+    /// Of each event that needs it: the packet that it makes one from, once that was sent.
+    samples: Vec<Option<Bytes>>,
     fired: Fired,
 }
 
@@ -62,7 +66,9 @@ pub enum DueWhat {
     Packet(Delivery),
     /// A host loses power.
     Crash(HostId),
-    /// A host starts again.
+    /// A host's programs are killed.
+    Kill(HostId),
+    /// A host starts again, or its programs do.
     Restart(HostId),
 }
 
@@ -75,10 +81,11 @@ enum Deed {
     End(usize),
 }
 
-/// Whether a host runs.
+/// What becomes of a host, or of its programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Power {
     Off,
+    Kill,
     On,
 }
 
@@ -136,6 +143,8 @@ enum Effect {
     Delay(Duration),
     Hold(u32),
     Alter(Bytes),
+    /// It is dropped, and this goes back.
+    Reject(Bytes),
 }
 
 impl Effect {
@@ -147,18 +156,15 @@ impl Effect {
             Action::DelayUs(0) | Action::HoldFor(0) => None,
             Action::DelayUs(micros) => Some(Effect::Delay(Duration::from_micros(*micros))),
             Action::HoldFor(packets) => Some(Effect::Hold(*packets)),
-            Action::CorruptBits(bits) => flip(packet, bits).map(Effect::Alter),
+            Action::CorruptBits(bits) => {
+                let mut altered = packet.to_vec();
+                flip(&mut altered, bits)?;
+                (altered != packet).then(|| Effect::Alter(altered.into()))
+            }
+            Action::Change(change) => changed(packet, change).map(Effect::Alter),
+            Action::Reject(rejection) => rejected(packet, *rejection).map(Effect::Reject),
         }
     }
-}
-
-/// The packet with these bits flipped; `None` where one lies beyond its end, or nothing changes.
-fn flip(packet: &[u8], bits: &[u32]) -> Option<Bytes> {
-    let mut altered = packet.to_vec();
-    for &bit in bits {
-        *altered.get_mut(usize::try_from(bit / 8).ok()?)? ^= 0x80 >> (bit % 8);
-    }
-    (altered != packet).then(|| Bytes::from(altered))
 }
 
 impl Wire {
@@ -182,6 +188,8 @@ impl Wire {
             counting: Vec::new(),
             plan: prepared,
             down: BTreeSet::new(),
+            killed: BTreeSet::new(),
+            samples: vec![None; plan.events.len()],
             fired: Fired { faults: vec![false; plan.faults.len()], events: vec![false; plan.events.len()] },
         })
     }
@@ -229,6 +237,9 @@ impl Wire {
         let way = (from, to);
         let (between, side) = self.links.between(way);
         let label = between.seen.label(side, &packet);
+        for event in self.plan.samples.find(way, &label) {
+            self.samples[event] = Some(packet.clone());
+        }
         for event in self.plan.before.find(way, &label) {
             self.happen(now, event, recorder);
         }
@@ -253,7 +264,10 @@ impl Wire {
         } else {
             let effect = self.fault(now, way, &label, id, &packet, recorder);
             let delivery = Delivery { packet: id, copy: 0, to, bytes: packet, altered: false };
-            self.carry(now, way, due, delivery, effect);
+            let answer = self.carry(now, way, due, delivery, effect);
+            if let Some(answer) = answer {
+                self.inject(now, (to, from), answer, recorder);
+            }
         }
         self.anchored(now, way, &label, recorder);
     }
@@ -271,8 +285,8 @@ impl Wire {
     ///
     /// Partitions, heals and injections that are due are carried out (and recorded) here and need nothing
     /// from the caller; they come before what is due at the same time. The caller records the arrival, or the
-    /// loss where the host is down. The crash of a host that is down, and the restart of one that is up, are
-    /// not given out. [`poll_ahead`](Wire::poll_ahead) is for one who must know of an arrival before it is
+    /// loss where the host is down. What would change nothing, the crash of a host that is down or the restart
+    /// of one that runs, is not given out. [`poll_ahead`](Wire::poll_ahead) is for one who must know of an arrival before it is
     /// due.
     pub fn poll(&mut self, now: Time, recorder: &mut dyn Recorder) -> Option<Due> {
         loop {
@@ -330,8 +344,8 @@ impl Wire {
     ///
     /// A fault fires when it is applied to its packet: not where that packet was lost before, nor where a bit
     /// lies beyond its end. A partition or a heal fires when it changes whether a link is cut, an injection
-    /// when its packet is on the link. A crash or a restart fires when its time has come and it is given out:
-    /// not where the plan has already turned that host off, or on.
+    /// when its packet is on the link. A crash, a kill or a restart fires when its time has come and it is
+    /// given out: not where the plan has already turned that host off, or on.
     pub fn fired(&self) -> Fired {
         self.fired.clone()
     }
@@ -375,12 +389,21 @@ impl Wire {
         Some(effect)
     }
 
-    /// Puts a packet on the link; it is due at `due` if nothing happens to it.
-    fn carry(&mut self, now: Time, way: Way, due: Time, mut delivery: Delivery, effect: Option<Effect>) {
-        let mut due = due;
+    /// Puts a packet on the link; it is due at `due` if nothing happens to it. Gives what goes back to its
+    /// sender, if something does.
+    fn carry(
+        &mut self,
+        now: Time,
+        way: Way,
+        due: Time,
+        mut delivery: Delivery,
+        effect: Option<Effect>,
+    ) -> Option<Bytes> {
+        let (mut due, mut answer) = (due, None);
         match effect {
             None => self.queue.packet(due, delivery),
             Some(Effect::Drop) => {}
+            Some(Effect::Reject(bytes)) => answer = Some(bytes),
             Some(Effect::Duplicate) => {
                 let copy = Delivery { copy: 1, ..delivery.clone() };
                 self.queue.packet(due, delivery);
@@ -394,7 +417,7 @@ impl Wire {
                 // First what waits for this packet: it does not wait for itself.
                 self.queue.overtaken(way, due);
                 self.queue.hold(way, behind, due.max(now + HOLD_MAX), delivery);
-                return;
+                return None;
             }
             Some(Effect::Alter(bytes)) => {
                 delivery.bytes = bytes;
@@ -403,6 +426,19 @@ impl Wire {
             }
         }
         self.queue.overtaken(way, due);
+        answer
+    }
+
+    /// Puts a packet on the link that no host sent; whether the link takes it.
+    fn inject(&mut self, at: Time, (from, to): Way, bytes: Bytes, recorder: &mut dyn Recorder) -> bool {
+        let packet = recorder.next_packet();
+        recorder.push(at, What::Injected { packet, from, to, bytes: bytes.clone() });
+        if let Some(reason) = self.refusal((from, to), None, &bytes) {
+            recorder.push(at, What::Lost { packet, reason });
+            return false;
+        }
+        self.queue.packet(at + self.line.delay, Delivery { packet, copy: 0, to, bytes, altered: false });
+        true
     }
 
     /// Lets the events happen that are anchored to a packet, in the plan's order.
@@ -441,8 +477,12 @@ impl Wire {
     fn switch(&mut self, switch: Switch) -> Option<DueWhat> {
         let Switch { host, power, event } = switch;
         let (changes, what) = match power {
-            Power::Off => (self.down.insert(host), DueWhat::Crash(host)),
-            Power::On => (self.down.remove(&host), DueWhat::Restart(host)),
+            Power::Off => {
+                self.killed.remove(&host);
+                (self.down.insert(host), DueWhat::Crash(host))
+            }
+            Power::Kill => (!self.down.contains(&host) && self.killed.insert(host), DueWhat::Kill(host)),
+            Power::On => (self.down.remove(&host) || self.killed.remove(&host), DueWhat::Restart(host)),
         };
         self.fired.events[event] |= changes;
         changes.then_some(what)
@@ -500,19 +540,24 @@ impl Wire {
                 }
             }
             Happening::Switch(switch) => self.queue.switch(at, switch),
-            Happening::Inject((from, to), bytes) => {
-                let packet = recorder.next_packet();
-                recorder.push(at, What::Injected { packet, from, to, bytes: bytes.clone() });
-                if let Some(reason) = self.refusal((from, to), None, &bytes) {
-                    recorder.push(at, What::Lost { packet, reason });
-                } else {
-                    let delivery = Delivery { packet, copy: 0, to, bytes, altered: false };
-                    self.queue.packet(at + self.line.delay, delivery);
-                    self.fired.events[event] = true;
+            Happening::Inject(way, source) => {
+                let sample = self.samples[event].as_deref();
+                let bytes = match source {
+                    Source::Bytes(bytes) => Some(bytes),
+                    Source::Like(change) => sample.and_then(|sample| like(sample, &change)),
+                    Source::Reject(rejection) => sample.and_then(|sample| rejected(sample, rejection)),
+                };
+                if let Some(bytes) = bytes {
+                    self.fired.events[event] |= self.inject(at, way, bytes, recorder);
                 }
             }
         }
     }
+}
+
+/// A copy of a packet with changes, if any.
+fn like(sample: &[u8], change: &Change) -> Option<Bytes> {
+    if *change == Change::default() { Some(Bytes::copy_from_slice(sample)) } else { changed(sample, change) }
 }
 
 #[cfg(test)]

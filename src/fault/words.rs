@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use super::file::bounds;
 use super::{
-    Action, Anchor, Class, Cut, Direction, EventKind, Fault, Lasts, Packet, PlanEvent, Profile, When,
+    Action, Anchor, Change, Class, Cut, Direction, EventKind, Fault, Field, Injection, Lasts, Packet,
+    PlanEvent, Profile, Rejection, Value, When,
 };
 
 /// An unexpected word.
@@ -75,6 +76,108 @@ words! {
         Any = "any",
     }
     Profile { Pan = "pan", Lan = "lan", Man = "man", Wan = "wan" }
+    Field {
+        Version = "version",
+        HeaderLength = "header_length",
+        Dscp = "dscp",
+        Ecn = "ecn",
+        FlowLabel = "flow_label",
+        TotalLength = "total_length",
+        Id = "id",
+        DontFragment = "dont_fragment",
+        MoreFragments = "more_fragments",
+        FragmentOffset = "fragment_offset",
+        Ttl = "ttl",
+        Protocol = "protocol",
+        IpChecksum = "ip_checksum",
+        Src = "src",
+        Dst = "dst",
+        SrcPort = "src_port",
+        DstPort = "dst_port",
+        Seq = "seq",
+        Ack = "ack",
+        DataOffset = "data_offset",
+        Flags = "flags",
+        Window = "window",
+        Urgent = "urgent",
+        Options = "options",
+        UdpLength = "udp_length",
+        IcmpType = "icmp_type",
+        IcmpCode = "icmp_code",
+        IcmpRest = "icmp_rest",
+        Checksum = "checksum",
+        Payload = "payload",
+    }
+}
+
+impl Rejection {
+    /// All there are; the MTU of [`TooBig`](Rejection::TooBig) says nothing here.
+    pub const ALL: [Rejection; 7] = [
+        Rejection::TcpReset,
+        Rejection::NetUnreachable,
+        Rejection::HostUnreachable,
+        Rejection::PortUnreachable,
+        Rejection::AdminProhibited,
+        Rejection::TooBig(0),
+        Rejection::TimeExceeded,
+    ];
+
+    /// The word for it in a plan file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Rejection::TcpReset => "tcp-reset",
+            Rejection::NetUnreachable => "net-unreachable",
+            Rejection::HostUnreachable => "host-unreachable",
+            Rejection::PortUnreachable => "port-unreachable",
+            Rejection::AdminProhibited => "admin-prohibited",
+            Rejection::TooBig(_) => "too-big",
+            Rejection::TimeExceeded => "time-exceeded",
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for Value {
+    /// `1`, `+1`, `10.0.0.9`, `4 bytes`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Number(number) => write!(f, "{number}"),
+            Value::Add(number) => write!(f, "{number:+}"),
+            Value::Addr(addr) => write!(f, "{addr}"),
+            Value::Bytes(bytes) if bytes.len() == 1 => f.write_str("1 byte"),
+            Value::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    /// `ttl = 1, seq +1, bit 7 flipped, checksums kept`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts: Vec<String> = Vec::new();
+        for (field, value) in &self.fields {
+            parts.push(match value {
+                Value::Add(_) => format!("{field} {value}"),
+                _ => format!("{field} = {value}"),
+            });
+        }
+        match self.bits[..] {
+            [] => {}
+            [bit] => parts.push(format!("bit {bit} flipped")),
+            [first, second] => parts.push(format!("bits {first} and {second} flipped")),
+            _ => parts.push(format!("{} bits flipped", self.bits.len())),
+        }
+        match (self.keeps_checksums, self.fields.is_empty() && !self.bits.is_empty()) {
+            (true, false) => parts.push("checksums kept".to_owned()),
+            (false, true) => parts.push("checksums fit".to_owned()),
+            _ => {}
+        }
+        f.write_str(&parts.join(", "))
+    }
 }
 
 impl Direction {
@@ -162,6 +265,9 @@ impl fmt::Display for Fault {
                 [bit] => write!(f, "flip bit {bit} of {packet}"),
                 _ => write!(f, "flip bits {bits:?} of {packet}"),
             },
+            Action::Change(change) => write!(f, "change {packet}: {change}"),
+            Action::Reject(Rejection::TooBig(mtu)) => write!(f, "reject {packet}: too-big, mtu {mtu}"),
+            Action::Reject(rejection) => write!(f, "reject {packet}: {rejection}"),
         }
     }
 }
@@ -174,14 +280,15 @@ impl EventKind {
             EventKind::Outage { .. } => "outage",
             EventKind::Heal(_) => "heal",
             EventKind::Crash(_) => "crash",
+            EventKind::Kill(_) => "kill",
             EventKind::Restart(_) => "restart",
-            EventKind::Inject { .. } => "inject",
+            EventKind::Inject(_) => "inject",
         }
     }
 }
 
 impl fmt::Display for EventKind {
-    /// `partition client and server`, `crash server`, `inject 28 bytes client->server`.
+    /// `partition client and server`, `crash server`, `inject tcp-reset for client->server data 1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
         match self {
@@ -193,8 +300,17 @@ impl fmt::Display for EventKind {
             EventKind::Outage { cut, lasts: Lasts::Retransmissions(count) } => {
                 write!(f, " {cut} until {count} retransmissions are lost")
             }
-            EventKind::Crash(host) | EventKind::Restart(host) => write!(f, " {host}"),
-            EventKind::Inject { direction, packet } => write!(f, " {} bytes {direction}", packet.len()),
+            EventKind::Crash(host) | EventKind::Kill(host) | EventKind::Restart(host) => write!(f, " {host}"),
+            EventKind::Inject(Injection::Bytes { direction, packet }) => {
+                write!(f, " {} bytes {direction}", packet.len())
+            }
+            EventKind::Inject(Injection::Like { direction, packet, change }) => {
+                write!(f, " a copy of {direction} {packet}")?;
+                if *change == Change::default() { Ok(()) } else { write!(f, " with {change}") }
+            }
+            EventKind::Inject(Injection::Reject { direction, packet, rejection }) => {
+                write!(f, " {rejection} for {direction} {packet}")
+            }
         }
     }
 }

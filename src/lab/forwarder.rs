@@ -27,7 +27,7 @@ use crate::trace::Trace;
 
 pub use self::possible::ForwarderError;
 pub(super) use self::power::Life;
-pub use self::power::{Power, Switched};
+pub use self::power::{Power, Switch, Switched};
 
 /// Packets that are taken from one end before the other has its turn.
 const BATCH: usize = 64;
@@ -134,6 +134,8 @@ struct State {
     /// sends.
     addrs: Vec<Vec<IpAddr>>,
     power: Powers,
+    /// What is for hosts whose programs are being killed.
+    held: VecDeque<Delivery>,
     /// Who waits for a descriptor of the stack at an end: for each end.
     waiting: Vec<Waiters>,
     stats: ForwarderStats,
@@ -185,6 +187,7 @@ impl Forwarder {
             ends,
             addrs,
             power,
+            held: VecDeque::new(),
             waiting,
             stats: ForwarderStats::default(),
             stopped: false,
@@ -202,14 +205,13 @@ impl Forwarder {
         self.lab_stack_again(end, 0)
     }
 
-    /// Like [`lab_stack`](Self::lab_stack), after `generation` restarts. It is gone when it loses power
-    /// again.
+    /// Like [`lab_stack`](Self::lab_stack), after `generation` crashes. It is gone when it loses power again.
     pub fn lab_stack_again(&self, end: usize, generation: u32) -> Option<LabStack> {
         let is_ours = matches!(self.shared.state().ends.get(end), Some(End::Stack(_)));
         is_ours.then(|| LabStack::new(Arc::clone(&self.shared), Life { end, generation }))
     }
 
-    /// The power of its hosts. Their programs are to be ended, and started again, as it tells.
+    /// The power of its hosts. Their programs are to be ended and started again as it tells.
     pub fn power(&self) -> Power {
         Power::new(Arc::clone(&self.shared))
     }
@@ -250,7 +252,8 @@ impl Forwarder {
 
     /// Packets on the wire, held ones included.
     pub fn in_flight(&self) -> usize {
-        self.shared.state().wire.in_flight()
+        let state = self.shared.state();
+        state.wire.in_flight() + state.held.len()
     }
 
     /// What happened beside the plan.
@@ -437,6 +440,12 @@ impl State {
                 if self.power.off(end) {
                     self.waiting[end] = Waiters::default();
                     self.trace.push(now, What::Crashed(host));
+                    self.programs_gone(end);
+                }
+            }
+            DueWhat::Kill(host) => {
+                if self.power.kill(usize::from(host.0)) {
+                    self.trace.push(now, What::Killed(host));
                 }
             }
             DueWhat::Restart(host) => {
@@ -447,6 +456,16 @@ impl State {
                     self.trace.push(now, What::Restarted(host));
                 }
             }
+        }
+    }
+
+    /// The programs of a host are gone: it gets what has waited for that.
+    fn programs_gone(&mut self, end: usize) {
+        self.power.gone(end);
+        let now = self.clock.now();
+        for delivery in std::mem::take(&mut self.held) {
+            // What is for another host that waits is held again.
+            self.deliver(now, delivery);
         }
     }
 
@@ -509,6 +528,10 @@ impl State {
 
     /// Hands a packet to the host that it is for.
     fn deliver(&mut self, now: Time, delivery: Delivery) {
+        if self.power.is_dying(usize::from(delivery.to.0)) {
+            self.held.push_back(delivery);
+            return;
+        }
         let Delivery { packet, copy, to, bytes, altered } = delivery;
         if !self.power.is_up(usize::from(to.0)) {
             self.trace.push(now, What::Lost { packet, reason: LossReason::HostDown });

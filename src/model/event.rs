@@ -93,7 +93,9 @@ pub enum What {
     Healed(Cut<HostId>),
     /// A host lost power.
     Crashed(HostId),
-    /// A host started again.
+    /// A host's programs were killed; the host itself goes on, and closes their sockets.
+    Killed(HostId),
+    /// A host started again, or its programs did after they were killed.
     Restarted(HostId),
 }
 

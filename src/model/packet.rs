@@ -1,5 +1,7 @@
 //! What packets are called, and what may happen to one.
 
+use super::{Change, Rejection};
+
 /// A packet named by what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Packet {
@@ -73,6 +75,14 @@ pub enum Action {
     /// Not each is noticed: IPv6 has no header checksum, and the transport's covers the addresses, but
     /// neither the traffic class, nor the flow label, nor the hop limit (RFC 8200, section 8.1).
     CorruptBits(Vec<u32>),
+    /// It arrives with changed bytes. Does nothing to a packet that lacks one of the fields or bits, or that
+    /// already is as it would become, or to a fragment whose whole has a checksum that would have to fit.
+    Change(Change),
+    /// It never arrives, and the network tells its sender so: the answer appears on the link at once, and
+    /// seems to come from where the packet was going. Does nothing to a packet that no such answer is sent
+    /// to: one that is no TCP segment, or a reset itself, for a reset; an ICMP error, a multicast or a later
+    /// fragment for an ICMP error (RFC 1122, section 3.2.2).
+    Reject(Rejection),
 }
 
 /// All that a packet is called by: the classifier's answer, from which a selector that names it can be made.

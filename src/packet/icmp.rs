@@ -4,6 +4,16 @@ use super::{Path, be16, be32};
 
 /// Length of an ICMP header, in bytes.
 pub(crate) const HEADER_LEN: usize = 8;
+/// An error's IPv4 packet is no longer (RFC 1812, section 4.3.2.3).
+const MAX_ERROR_V4: usize = 576;
+/// An error's IPv6 packet is no longer (RFC 4443, section 2.4 c).
+const MAX_ERROR_V6: usize = 1_280;
+
+/// How many bytes of a packet an error over `path` quotes at most.
+pub(crate) fn quoted_max(path: &Path) -> usize {
+    let most = if path.is_v4() { MAX_ERROR_V4 } else { MAX_ERROR_V6 };
+    most - path.header_len() - HEADER_LEN
+}
 
 /// Types of ICMP (RFC 792), and codes.
 pub mod v4 {

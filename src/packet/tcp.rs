@@ -7,7 +7,7 @@ use super::{Outgoing, Path, be16, be32, protocol};
 /// Length of a TCP header without options, in bytes.
 pub(crate) const TCP_LEN: usize = 20;
 /// Options of a TCP header at most, in bytes.
-const OPTIONS_MAX: usize = 40;
+pub(super) const OPTIONS_MAX: usize = 40;
 
 /// The control bits of a TCP segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

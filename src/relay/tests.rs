@@ -6,7 +6,7 @@ use tokio::net::UdpSocket;
 
 use super::{Relay, RelayConfig, RelayError};
 use crate::fault::{
-    Anchor, Cut, Direction, EventKind, Fault, FaultPlan, Lasts, Link, LinkNumbers, PlanEvent, When,
+    Anchor, Cut, Direction, EventKind, Fault, FaultPlan, Injection, Lasts, Link, LinkNumbers, PlanEvent, When,
 };
 use crate::model::{Action, Class, LossReason, Packet, PacketId, What};
 use crate::trace::Fate;
@@ -180,7 +180,7 @@ async fn partitions_heal_and_packets_appear() {
     let at = server.local_addr().expect("address");
     let forged = super::packet::wrap(client.local_addr().expect("address"), at, b"forged").expect("a packet");
     let nobody = super::packet::wrap(at, at, b"to nobody").expect("a packet");
-    let inject = |packet: Bytes| EventKind::Inject { direction: to_server(), packet };
+    let inject = |packet: Bytes| EventKind::Inject(Injection::Bytes { direction: to_server(), packet });
     let plan = FaultPlan::new().events([
         event(EventKind::Partition(Cut::ALL), 1),
         event(EventKind::Heal(Cut::ALL), 2),
@@ -205,7 +205,7 @@ async fn partitions_heal_and_packets_appear() {
 #[tokio::test]
 async fn the_largest_datagrams_pass_whatever_the_links_mtu() {
     let (client, server) = (socket().await, socket().await);
-    let link = Link::Numbers(LinkNumbers { delay_us: 0, mtu: 576, rate_kbps: None });
+    let link = Link::Numbers(LinkNumbers { delay_us: 0, mtu: 576, host_mtu: None, rate_kbps: None });
     let plan = FaultPlan::new().link(link);
     let relay = Relay::new(&plan, RelayConfig::default()).expect("a relay");
     let addr = relay.listen(server.local_addr().expect("address")).expect("listen");

@@ -20,10 +20,6 @@ use crate::packet::icmp::{self, HEADER_LEN, v4, v6};
 use crate::packet::{Outgoing, Path, Strictness, parse, ports, protocol};
 use crate::tcp::Seq;
 
-/// An error's IPv4 packet is no longer (RFC 1812, section 4.3.2.3).
-const MAX_ERROR_V4: usize = 576;
-/// An error's IPv6 packet is no longer (RFC 4443, section 2.4 c).
-const MAX_ERROR_V6: usize = 1_280;
 /// Hop limit of what this module sends.
 const HOP_LIMIT: u8 = 64;
 
@@ -117,8 +113,8 @@ impl Stack {
                 (v6::PARAMETER_PROBLEM, v6::UNRECOGNIZED_NEXT_HEADER, arrived.parsed.protocol_at as u32)
             }
         };
-        let most = if path.is_v4() { MAX_ERROR_V4 } else { MAX_ERROR_V6 };
-        let room = most.min(self.config.mtu.into()).saturating_sub(path.header_len() + HEADER_LEN);
+        let room = usize::from(self.config.mtu).saturating_sub(path.header_len() + HEADER_LEN);
+        let room = room.min(icmp::quoted_max(&path));
         let whole = &arrived.packet[..arrived.parsed.payload.end];
         self.icmp_send(path, [kind, code], word.to_be_bytes(), &whole[..whole.len().min(room)]);
     }

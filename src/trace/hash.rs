@@ -11,7 +11,7 @@ use siphasher::sip::SipHasher24;
 use siphasher::sip128::{Hasher128 as _, SipHasher24 as SipHasher128};
 
 use super::{Call, CongestionWindow, Event, HostId, Note, Trace, What, words};
-use crate::model::{Action, Cut, Label};
+use crate::model::{Action, Change, Cut, Label, Rejection, Value};
 
 /// A trace's hash. Displays as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -162,7 +162,42 @@ impl Encoder {
                     self.number(u64::from(*bit));
                 }
             }
+            Action::Change(change) => {
+                self.text("change");
+                self.change(change);
+            }
+            Action::Reject(rejection) => {
+                self.text("reject");
+                self.text(rejection.name());
+                if let Rejection::TooBig(mtu) = rejection {
+                    self.number(u64::from(*mtu));
+                }
+            }
         }
+    }
+
+    fn change(&mut self, Change { fields, bits, keeps_checksums }: &Change) {
+        self.number(fields.len() as u64);
+        for (field, value) in fields {
+            self.text(field.name());
+            match value {
+                Value::Number(number) => {
+                    self.text("number");
+                    self.number(*number);
+                }
+                Value::Add(number) => {
+                    self.text("add");
+                    self.number(number.cast_unsigned());
+                }
+                Value::Addr(addr) => self.text(&addr.to_string()),
+                Value::Bytes(bytes) => self.bytes(bytes),
+            }
+        }
+        self.number(bits.len() as u64);
+        for bit in bits {
+            self.number(u64::from(*bit));
+        }
+        self.number(u64::from(*keeps_checksums));
     }
 
     fn congestion_window(&mut self, window: &CongestionWindow) {
@@ -232,6 +267,10 @@ impl Encoder {
             }
             What::Crashed(host) => {
                 self.text("crashed");
+                self.host(*host);
+            }
+            What::Killed(host) => {
+                self.text("killed");
                 self.host(*host);
             }
             What::Restarted(host) => {

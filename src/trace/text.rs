@@ -118,6 +118,7 @@ impl Trace {
             What::Partitioned(cut) => format!("partition {}", self.links(cut)),
             What::Healed(cut) => format!("heal {}", self.links(cut)),
             What::Crashed(whose) => format!("{} crashes", host(whose)),
+            What::Killed(whose) => format!("{} is killed", host(whose)),
             What::Restarted(whose) => format!("{} restarts", host(whose)),
             What::Sent { .. } | What::Injected { .. } => event
                 .sending()
@@ -140,7 +141,7 @@ impl What {
             What::Sent { from, .. } => *from == host,
             What::Arrived { to, .. } => *to == host,
             What::Call { host: whose, .. } | What::Note { host: whose, .. } => *whose == host,
-            What::Crashed(whose) | What::Restarted(whose) => *whose == host,
+            What::Crashed(whose) | What::Killed(whose) | What::Restarted(whose) => *whose == host,
             What::Injected { .. }
             | What::Fault { .. }
             | What::Lost { .. }

@@ -1,7 +1,7 @@
 //! The words that the renderings of a trace share. Stable: golden traces and hashes are made of them.
 
 use super::{DropReason, LossReason, Note, TcpNote};
-use crate::model::{Action, Cut, HostId, SocketOption};
+use crate::model::{Action, Cut, HostId, Rejection, SocketOption};
 use crate::packet::IcmpMessage;
 
 /// Why a packet was lost.
@@ -64,6 +64,9 @@ pub(super) fn action(action: &Action) -> String {
             [first, second] => format!("bits {first} and {second} flipped"),
             bits => format!("{} bits flipped", bits.len()),
         },
+        Action::Change(change) => format!("changed: {change}"),
+        Action::Reject(Rejection::TooBig(mtu)) => format!("rejected: too-big, mtu {mtu}"),
+        Action::Reject(rejection) => format!("rejected: {rejection}"),
     }
 }
 

@@ -23,6 +23,8 @@ mod file;
 mod fixtures;
 #[path = "kernel/killed.rs"]
 mod killed;
+#[path = "kernel/language.rs"]
+mod language;
 #[path = "kernel/lessons.rs"]
 mod lessons;
 #[path = "kernel/loss.rs"]

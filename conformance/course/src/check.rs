@@ -172,7 +172,7 @@ pub fn within(run: &Transfer<'_>, quick: Duration, more: Duration) -> Result<(),
 pub fn frugal(run: &Transfer<'_>) -> Result<(), String> {
     let per_timeout = |us: u64| us / u64::try_from(TIMEOUT.as_micros()).unwrap_or(u64::MAX);
     let excused = |action: &Action| match action {
-        Action::Drop | Action::CorruptBits(_) => 1,
+        Action::Drop | Action::CorruptBits(_) | Action::Change(_) | Action::Reject(_) => 1,
         Action::Duplicate => 0,
         // An adaptive timeout may be shorter, and doubles: within the longest delay of a search that is six
         // times.

@@ -129,6 +129,7 @@ fn weight(plan: &FaultPlan) -> (usize, u64, String) {
         Action::DelayUs(us) => us.saturating_add(2),
         Action::HoldFor(packets) => u64::from(*packets) + 2,
         Action::CorruptBits(bits) => bits.iter().map(|bit| u64::from(*bit) + 2).sum(),
+        Action::Change(_) | Action::Reject(_) => u64::MAX,
     };
     let numbers =
         plan.faults.iter().map(|fault| number(&fault.action).saturating_add(fault.packet.nth.into()));

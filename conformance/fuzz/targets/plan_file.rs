@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use faultwire::fault::{Direction, EventKind, FaultPlan};
+use faultwire::fault::{Direction, EventKind, FaultPlan, Injection};
 
 use super::forge::Choice;
 use super::wire::carry;
@@ -36,8 +36,14 @@ fn hosts(plan: &FaultPlan) -> Vec<String> {
                     way(&Direction::new(a, b));
                 }
             }
-            EventKind::Crash(host) | EventKind::Restart(host) => way(&Direction::new(host, host)),
-            EventKind::Inject { direction, .. } => way(direction),
+            EventKind::Crash(host) | EventKind::Kill(host) | EventKind::Restart(host) => {
+                way(&Direction::new(host, host))
+            }
+            EventKind::Inject(
+                Injection::Bytes { direction, .. }
+                | Injection::Like { direction, .. }
+                | Injection::Reject { direction, .. },
+            ) => way(direction),
         }
     }
     names.into_iter().collect()

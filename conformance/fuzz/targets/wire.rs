@@ -1,9 +1,11 @@
 //! A plan, and packets that are sent under it: the wire carries them to an end, and the trace can be drawn.
 
+use std::net::Ipv6Addr;
+
 use bytes::Bytes;
 use faultwire::fault::{
-    Action, Anchor, Class, Cut, Direction, EventKind, Fault, FaultPlan, Lasts, Link, LinkNumbers, Packet,
-    PlanEvent, When, Wire,
+    Action, Anchor, Change, Class, Cut, Direction, EventKind, Fault, FaultPlan, Field, Injection, Lasts,
+    Link, LinkNumbers, Packet, PlanEvent, Rejection, Value, When, Wire,
 };
 use faultwire::time::Time;
 use faultwire::trace::{HostId, Trace, What};
@@ -38,11 +40,13 @@ fn selector(choice: &mut Choice<'_>) -> Packet {
 }
 
 pub(super) fn action(choice: &mut Choice<'_>) -> Action {
-    match choice.below(5) {
+    match choice.below(7) {
         0 => Action::Drop,
         1 => Action::Duplicate,
         2 => Action::DelayUs(choice.among(&[0, 1, 500, 2_000_000, u64::MAX])),
         3 => Action::HoldFor(choice.among(&[0, 1, 3, u32::MAX])),
+        4 => Action::Change(change(choice)),
+        5 => Action::Reject(rejection(choice)),
         _ => {
             let bits = choice.below(4);
             Action::CorruptBits((0..bits).map(|_| choice.among(&[0, 1, 70, 200, 5_000, u32::MAX])).collect())
@@ -50,13 +54,36 @@ pub(super) fn action(choice: &mut Choice<'_>) -> Action {
     }
 }
 
+fn change(choice: &mut Choice<'_>) -> Change {
+    let mut change = Change { keeps_checksums: choice.is(), ..Change::default() };
+    for _ in 0..choice.below(3) {
+        let value = match choice.below(4) {
+            0 => Value::Number(choice.among(&[0, 1, 255, u64::MAX])),
+            1 => Value::Add(choice.among(&[1, -1, i64::MIN, i64::MAX])),
+            2 => Value::Addr(choice.among(&[[10, 0, 0, 2].into(), Ipv6Addr::LOCALHOST.into()])),
+            _ => Value::Bytes(choice.data(60).into()),
+        };
+        change.fields.push((choice.among(&Field::ALL), value));
+    }
+    change.bits = (0..choice.below(3)).map(|_| choice.among(&[0, 7, 70, 200, u32::MAX])).collect();
+    change
+}
+
+fn rejection(choice: &mut Choice<'_>) -> Rejection {
+    choice.among(&Rejection::ALL)
+}
+
 fn plan(choice: &mut Choice<'_>, hosts: &[String]) -> FaultPlan {
     let mut plan = FaultPlan::default();
     if choice.is() {
         let delay_us = choice.among(&[0, 1, 1_000, u64::MAX]);
         let rate_kbps = choice.among(&[None, Some(0), Some(1), Some(1_000), Some(u64::MAX)]);
-        plan.link =
-            Link::Numbers(LinkNumbers { delay_us, mtu: choice.among(&[0, 68, 1_500, u16::MAX]), rate_kbps });
+        plan.link = Link::Numbers(LinkNumbers {
+            delay_us,
+            mtu: choice.among(&[0, 68, 1_500, u16::MAX]),
+            host_mtu: None,
+            rate_kbps,
+        });
     }
     for _ in 0..choice.below(5) {
         let direction = direction(choice, hosts);
@@ -75,13 +102,22 @@ fn plan(choice: &mut Choice<'_>, hosts: &[String]) -> FaultPlan {
         } else {
             Lasts::Retransmissions(choice.below(3) as u32)
         };
-        let kind = match choice.below(6) {
+        let kind = match choice.below(10) {
             0 => EventKind::Partition(cut),
             1 => EventKind::Heal(cut),
             5 => EventKind::Outage { cut, lasts },
             2 => EventKind::Crash(way.from.clone()),
             3 => EventKind::Restart(way.from.clone()),
-            _ => EventKind::Inject { direction: way.clone(), packet: packet(choice) },
+            6 => EventKind::Kill(way.from.clone()),
+            7 => {
+                let (direction, packet, change) = (way.clone(), selector(choice), change(choice));
+                EventKind::Inject(Injection::Like { direction, packet, change })
+            }
+            8 => {
+                let (direction, packet, rejection) = (way.clone(), selector(choice), rejection(choice));
+                EventKind::Inject(Injection::Reject { direction, packet, rejection })
+            }
+            _ => EventKind::Inject(Injection::Bytes { direction: way.clone(), packet: packet(choice) }),
         };
         let when = if choice.is() {
             When::AtUs(choice.among(&[0, 700, 5_000, u64::MAX]))

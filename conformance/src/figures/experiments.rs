@@ -50,7 +50,7 @@ fn back() -> Direction {
 
 /// A plan on a link with that delay, one way.
 fn plan(delay_us: u64, rate_kbps: Option<u64>, faults: Vec<Fault>) -> FaultPlan {
-    let link = Link::Numbers(LinkNumbers { delay_us, mtu: 1500, rate_kbps });
+    let link = Link::Numbers(LinkNumbers { delay_us, mtu: 1500, host_mtu: None, rate_kbps });
     FaultPlan::new().link(link).faults(faults)
 }
 

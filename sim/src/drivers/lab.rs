@@ -88,7 +88,7 @@ struct Host {
 
 /// One run, and how many packets were lost in it outside of the plan.
 fn once(scenario: &Scenario, plan: &FaultPlan, subject: Subject) -> Result<(Run, u64), String> {
-    let mtu = plan.link.numbers().mtu;
+    let mtu = plan.link.numbers().host_mtu();
     let subnet = Subnet::fresh();
     let mut of_kernel = 0;
     let hosts: Vec<Host> = scenario
@@ -113,8 +113,9 @@ fn once(scenario: &Scenario, plan: &FaultPlan, subject: Subject) -> Result<(Run,
         .collect();
     let kind =
         Kind { hosts: of_kernel, mtu, profile: pool::PROFILE, is_patient: patience::every_outage_ends(plan) };
-    // The kernel of a host that loses power goes on all the same, cut off: it is for no other run.
-    let is_fresh = plan.has_crash();
+    // The kernel of a host that loses power goes on all the same, cut off, and that of one whose programs are
+    // killed keeps what TIME-WAIT keeps: they are for no other run.
+    let is_fresh = plan.ends_programs();
     let bench = if is_fresh { pool::take_fresh(&kind, &addrs) } else { pool::take(&kind, &addrs) };
     let mut bench = bench.map_err(unavailable)?;
     let before = bench.lab.lost().map_err(unavailable)?;
@@ -164,7 +165,7 @@ fn with_wire(
     let devices = lossy::devices(scenario.name(), devices);
     let mut devices = devices.into_iter();
     let mut members = Vec::new();
-    let mtu = plan.link.numbers().mtu;
+    let mtu = plan.link.numbers().host_mtu();
     for (index, host) in hosts.iter().enumerate() {
         let [IpAddr::V4(v4), IpAddr::V6(v6)] = host.addrs else {
             unreachable!("a host has one address of each")

@@ -9,9 +9,11 @@
 //! would be in no trace.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -26,7 +28,7 @@ use crate::net::sim_host::SimHost;
 use crate::program::{Guarded, QuietPanics};
 use crate::run::Run;
 use crate::scenario::Scenario;
-use crate::world::{Driver, Shared, World, host_id};
+use crate::world::{Driver, Host, Shared, World, host_id};
 
 /// turmoil's tick and shortest latency.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
@@ -50,6 +52,8 @@ struct State {
     addrs: Vec<IpAddr>,
     /// What was given to turmoil, with the time at which it must arrive.
     under_way: VecDeque<(Time, Delivery)>,
+    /// Of each host: the task that waits for its programs to be killed or to start again.
+    turns: Vec<Option<Waker>>,
     /// What arrives at a host that starts in this tick: turmoil finds its new socket not open yet.
     early: Vec<Delivery>,
 }
@@ -57,6 +61,13 @@ struct State {
 impl TurmoilTicks {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A host's programs were killed, or are to start again.
+    fn turned(&self, host: HostId) {
+        if let Some(waker) = self.state().turns[usize::from(host.0)].take() {
+            waker.wake();
+        }
     }
 
     /// Gives turmoil what is due on the next tick; `via` is the turmoil host that is running.
@@ -116,22 +127,33 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         let mut state = driver.state();
         state.addrs = names.iter().map(|name| sim.lookup(name.as_str())).collect();
         state.sockets = std::iter::repeat_with(Weak::new).take(names.len() + 1).collect();
+        state.turns = vec![None; names.len()];
     }
     let polls_max = settings.polls_max;
     for (index, spec) in scenario.hosts.iter().cloned().enumerate() {
         let (shared, driver) = (shared.clone(), driver.clone());
         let host = host_id(index);
         sim.host(names[index].as_str(), move || {
-            let generation = shared.lock().host(host).generation;
-            let net = Net::of_stack(SimHost::new(shared.clone(), host, generation));
-            let program = Guarded::new((spec.program)(net), polls_max);
-            let (shared, driver) = (shared.clone(), driver.clone());
+            let (shared, driver, spec) = (shared.clone(), driver.clone(), spec.clone());
             async move {
                 let socket = attach(&driver, index).await?;
                 let main = async {
-                    let result = program.await;
-                    shared.lock().program_ended(host, result);
-                    std::future::pending::<()>().await;
+                    loop {
+                        let generation = shared.lock().host(host).generation;
+                        let net = Net::of_stack(SimHost::new(shared.clone(), host, generation));
+                        let program = Guarded::new((spec.program)(net), polls_max);
+                        let whole = async {
+                            let result = program.await;
+                            shared.lock().program_ended(host, result);
+                            std::future::pending::<()>().await;
+                        };
+                        tokio::select! {
+                            biased;
+                            () = turn(&shared, &driver, host, |it| it.generation != generation) => {}
+                            () = whole => {}
+                        }
+                        turn(&shared, &driver, host, Host::is_alive).await;
+                    }
                 };
                 tokio::select! {
                     biased;
@@ -192,6 +214,18 @@ async fn attach(driver: &TurmoilTicks, index: usize) -> io::Result<Arc<UdpSocket
     Ok(socket)
 }
 
+/// Waits until its host is as `wanted`.
+async fn turn(shared: &Shared, driver: &TurmoilTicks, host: HostId, wanted: impl Fn(&Host) -> bool) {
+    poll_fn(|cx| {
+        if wanted(shared.lock().host(host)) {
+            return Poll::Ready(());
+        }
+        driver.state().turns[usize::from(host.0)] = Some(cx.waker().clone());
+        Poll::Pending
+    })
+    .await;
+}
+
 /// Hands a host's stack what turmoil brings.
 async fn receive(shared: &Shared, driver: &TurmoilTicks, socket: &UdpSocket, host: HostId) -> io::Result<()> {
     let mut buffer = vec![0; HEADER + usize::from(u16::MAX)];
@@ -243,6 +277,14 @@ fn begin_tick(
             DueWhat::Crash(host) => {
                 world.crash(host);
                 power.push((host, false));
+            }
+            DueWhat::Kill(host) => {
+                world.kill(host, shared.driver.as_ref());
+                driver.turned(host);
+            }
+            DueWhat::Restart(host) if world.host(host).is_up => {
+                world.restart(host, &scenario.settings);
+                driver.turned(host);
             }
             DueWhat::Restart(host) if world.restart(host, &scenario.settings) => {
                 power.push((host, true));

@@ -180,7 +180,7 @@ impl Runner<'_> {
         is_first
     }
 
-    /// Stops the programs of hosts that lost power, starts those of hosts that start again.
+    /// Stops the programs of hosts that lost power or were killed, starts those of hosts that start again.
     fn switch(&mut self, power: Vec<(HostId, Option<u32>)>) {
         for (host, generation) in power {
             let index = usize::from(host.0);
@@ -192,7 +192,7 @@ impl Runner<'_> {
     }
 }
 
-/// Carries out everything that is due now. Returns which hosts lost power (`None`) or restarted.
+/// Carries out everything that is due now. Returns which hosts' programs are gone (`None`) or restarted.
 fn step(world: &mut World, scenario: &Scenario, driver: &dyn Driver) -> Vec<(HostId, Option<u32>)> {
     let now = world.now;
     let mut power = Vec::new();
@@ -212,6 +212,10 @@ fn step(world: &mut World, scenario: &Scenario, driver: &dyn Driver) -> Vec<(Hos
             }
             DueWhat::Crash(host) => {
                 world.crash(host);
+                power.push((host, None));
+            }
+            DueWhat::Kill(host) => {
+                world.kill(host, driver);
                 power.push((host, None));
             }
             DueWhat::Restart(host) => {

@@ -114,7 +114,7 @@ fn outages(trace: &Trace) -> BTreeSet<Outage> {
             What::Healed(mended) => {
                 left.retain(|outage| !matches!(outage, Outage::Links(cut) if mended.covers(cut)));
             }
-            What::Crashed(host) => drop(left.insert(Outage::Host(host))),
+            What::Crashed(host) | What::Killed(host) => drop(left.insert(Outage::Host(host))),
             What::Restarted(host) => drop(left.remove(&Outage::Host(host))),
             _ => {}
         }

@@ -16,10 +16,16 @@ pub enum FaultKind {
     Reordering,
     /// Bits of a packet are flipped.
     Damage,
+    /// Fields of a packet are changed, and its checksums fit.
+    Change,
+    /// The network refuses a packet, and says so.
+    Rejection,
     /// A link is cut, for a time or for good.
     Outage,
     /// A host loses power.
     Crash,
+    /// A host's programs are killed.
+    Kill,
     /// A host starts again.
     Restart,
     /// A packet appears that no host sent.
@@ -28,14 +34,17 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All kinds, in the order of reports.
-    pub const ALL: [FaultKind; 9] = [
+    pub const ALL: [FaultKind; 12] = [
         FaultKind::Loss,
         FaultKind::Duplication,
         FaultKind::Delay,
         FaultKind::Reordering,
         FaultKind::Damage,
+        FaultKind::Change,
+        FaultKind::Rejection,
         FaultKind::Outage,
         FaultKind::Crash,
+        FaultKind::Kill,
         FaultKind::Restart,
         FaultKind::Injection,
     ];
@@ -48,6 +57,8 @@ impl FaultKind {
             Action::DelayUs(_) => FaultKind::Delay,
             Action::HoldFor(_) => FaultKind::Reordering,
             Action::CorruptBits(_) => FaultKind::Damage,
+            Action::Change(_) => FaultKind::Change,
+            Action::Reject(_) => FaultKind::Rejection,
         }
     }
 
@@ -57,8 +68,9 @@ impl FaultKind {
             EventKind::Partition(_) | EventKind::Outage { .. } => Some(FaultKind::Outage),
             EventKind::Heal(_) => None,
             EventKind::Crash(_) => Some(FaultKind::Crash),
+            EventKind::Kill(_) => Some(FaultKind::Kill),
             EventKind::Restart(_) => Some(FaultKind::Restart),
-            EventKind::Inject { .. } => Some(FaultKind::Injection),
+            EventKind::Inject(_) => Some(FaultKind::Injection),
         }
     }
 
@@ -70,8 +82,11 @@ impl FaultKind {
             FaultKind::Delay => "delayed packets",
             FaultKind::Reordering => "reordered packets",
             FaultKind::Damage => "damaged packets",
+            FaultKind::Change => "changed packets",
+            FaultKind::Rejection => "rejected packets",
             FaultKind::Outage => "outages of a link",
             FaultKind::Crash => "crashes",
+            FaultKind::Kill => "killed programs",
             FaultKind::Restart => "restarts",
             FaultKind::Injection => "injected packets",
         }

@@ -2,7 +2,10 @@
 
 use std::ops::{Range, RangeInclusive};
 
-use faultwire::fault::{Action, Direction, EventKind, Fault, FaultPlan, Lasts, Link, Packet, When, bounds};
+use faultwire::fault::{
+    Action, Change, Direction, EventKind, Fault, FaultPlan, Injection, Lasts, Link, Packet, Rejection, Value,
+    When, bounds,
+};
 
 /// The next step down that is not below `floor`, in units of `tick`; none where `number` is at
 /// the end.
@@ -32,14 +35,18 @@ fn step_below(number: u64) -> Option<u64> {
 /// Where a number stands in a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// In the action of a fault: the delay, the packets to hold behind.
+    /// In the action of a fault: the delay, the packets to hold behind, the MTU of a rejection.
     Action(usize),
+    /// What a header field becomes: fault, position in its list.
+    Set(usize, usize),
     /// The index of a damaged bit: fault, position in its list.
     Bit(usize, usize),
     /// In the packet that a fault names.
     Fault(usize, Field),
     /// In the packet that an event is anchored to.
     Anchor(usize, Field),
+    /// In the packet that an injected one is made from.
+    Sample(usize, Field),
     /// The time of an event, or how much later than its packet it comes.
     At(usize),
     /// How long an outage lasts.
@@ -76,6 +83,13 @@ impl Place {
                 Action::Drop | Action::Duplicate => {}
                 Action::DelayUs(_) | Action::HoldFor(_) => places.push(Place::Action(index)),
                 Action::CorruptBits(bits) => places.extend((0..bits.len()).map(|bit| Place::Bit(index, bit))),
+                Action::Change(Change { fields, bits, .. }) => {
+                    places.extend((0..fields.len()).map(|field| Place::Set(index, field)));
+                    places.extend((0..bits.len()).map(|bit| Place::Bit(index, bit)));
+                }
+                Action::Reject(rejection) => {
+                    places.extend(matches!(rejection, Rejection::TooBig(_)).then_some(Place::Action(index)));
+                }
             }
         }
         for (index, event) in plan.events.iter().enumerate() {
@@ -89,6 +103,8 @@ impl Place {
             if let EventKind::Outage { .. } = event.kind {
                 places.push(Place::Lasts(index));
             }
+            let sample = sample(&event.kind).into_iter().flat_map(|packet| fields(packet));
+            places.extend(sample.map(|field| Place::Sample(index, field)));
         }
         places
     }
@@ -106,13 +122,24 @@ impl Place {
         match self {
             Place::Fault(index, field) => packet(&plan.faults.get(index)?.packet, field),
             Place::Anchor(index, field) => packet(&plan.events.get(index)?.when.anchor()?.packet, field),
+            Place::Sample(index, field) => packet(sample(&plan.events.get(index)?.kind)?, field),
             Place::Action(index) => match &plan.faults.get(index)?.action {
                 Action::DelayUs(delay) => Some(Number::time(*delay, bounds::DELAY_US)),
                 Action::HoldFor(hold) => Some(Number::new(*hold, bounds::HOLD_FOR)),
-                Action::Drop | Action::Duplicate | Action::CorruptBits(_) => None,
+                Action::Reject(Rejection::TooBig(mtu)) => Some(Number::new(u32::from(*mtu), bounds::MTU)),
+                _ => None,
             },
-            Place::Bit(index, bit) => match &plan.faults.get(index)?.action {
-                Action::CorruptBits(bits) => Some(Number::new(*bits.get(bit)?, bounds::BIT)),
+            Place::Bit(index, bit) => {
+                Some(Number::new(*bits(&plan.faults.get(index)?.action)?.get(bit)?, bounds::BIT))
+            }
+            Place::Set(index, field) => match &plan.faults.get(index)?.action {
+                Action::Change(Change { fields, .. }) => match &fields.get(field)?.1 {
+                    Value::Number(value) => Some(Number { value: *value, floor: 0, is_time: false }),
+                    Value::Add(number) => {
+                        Some(Number { value: number.unsigned_abs(), floor: 1, is_time: false })
+                    }
+                    Value::Addr(_) | Value::Bytes(_) => None,
+                },
                 _ => None,
             },
             Place::At(index) => match &plan.events.get(index)?.when {
@@ -149,13 +176,23 @@ impl Place {
             Place::Anchor(index, field) => {
                 packet(&mut plan.events.get_mut(index)?.when.anchor_mut()?.packet, field)?;
             }
+            Place::Sample(index, field) => packet(sample_mut(&mut plan.events.get_mut(index)?.kind)?, field)?,
             Place::Action(index) => match &mut plan.faults.get_mut(index)?.action {
                 Action::DelayUs(delay) => *delay = number,
                 Action::HoldFor(hold) => *hold = small?,
-                Action::Drop | Action::Duplicate | Action::CorruptBits(_) => return None,
+                Action::Reject(Rejection::TooBig(mtu)) => *mtu = u16::try_from(number).ok()?,
+                _ => return None,
             },
-            Place::Bit(index, bit) => match &mut plan.faults.get_mut(index)?.action {
-                Action::CorruptBits(bits) if !bits.contains(&small?) => *bits.get_mut(bit)? = small?,
+            Place::Bit(index, bit) => match bits_mut(&mut plan.faults.get_mut(index)?.action)? {
+                bits if !bits.contains(&small?) => *bits.get_mut(bit)? = small?,
+                _ => return None,
+            },
+            Place::Set(index, field) => match &mut plan.faults.get_mut(index)?.action {
+                Action::Change(Change { fields, .. }) => match &mut fields.get_mut(field)?.1 {
+                    Value::Number(value) => *value = number,
+                    Value::Add(sum) => *sum = i64::try_from(number).ok()? * sum.signum(),
+                    Value::Addr(_) | Value::Bytes(_) => return None,
+                },
                 _ => return None,
             },
             Place::At(index) => match &mut plan.events.get_mut(index)?.when {
@@ -170,6 +207,36 @@ impl Place {
             },
         }
         names_no_packet_twice(&plan.faults).then_some(plan)
+    }
+}
+
+/// The bits that an action flips.
+fn bits(action: &Action) -> Option<&Vec<u32>> {
+    match action {
+        Action::CorruptBits(bits) | Action::Change(Change { bits, .. }) => Some(bits),
+        _ => None,
+    }
+}
+
+fn bits_mut(action: &mut Action) -> Option<&mut Vec<u32>> {
+    match action {
+        Action::CorruptBits(bits) | Action::Change(Change { bits, .. }) => Some(bits),
+        _ => None,
+    }
+}
+
+/// The packet that an injected one is made from.
+fn sample(kind: &EventKind) -> Option<&Packet> {
+    match kind {
+        EventKind::Inject(Injection::Like { packet, .. } | Injection::Reject { packet, .. }) => Some(packet),
+        _ => None,
+    }
+}
+
+fn sample_mut(kind: &mut EventKind) -> Option<&mut Packet> {
+    match kind {
+        EventKind::Inject(Injection::Like { packet, .. } | Injection::Reject { packet, .. }) => Some(packet),
+        _ => None,
     }
 }
 
@@ -212,31 +279,42 @@ pub(crate) fn names_no_packet_twice(faults: &[Fault]) -> bool {
 }
 
 /// All plans that are one step simpler, the most promising first: one fault or event less; a packet lost in
-/// place of damaged; one flipped bit less; a packet named by less; the default link; an order in place of a
+/// place of damaged, changed or rejected; one changed field or flipped bit less; a packet named by less; the default link; an order in place of a
 /// time; a number one step down.
 pub(crate) fn steps(plan: &FaultPlan, tick_us: u64) -> impl Iterator<Item = FaultPlan> {
     let removals = (0..item_count(plan)).map(|item| without_items(plan, item..item + 1));
     let lost = (0..plan.faults.len()).filter_map(|index| {
         let mut less = plan.clone();
         match &mut less.faults.get_mut(index)?.action {
-            action @ Action::CorruptBits(_) => *action = Action::Drop,
+            action @ (Action::CorruptBits(_) | Action::Change(_) | Action::Reject(_)) => {
+                *action = Action::Drop
+            }
             _ => return None,
         }
         Some(less)
     });
-    let bits = plan.faults.iter().enumerate().flat_map(|(index, fault)| {
-        let bits = match &fault.action {
-            Action::CorruptBits(bits) if bits.len() > 1 => bits.len(),
+    // An action that changes nothing is none.
+    let parts = |action: &Action| match action {
+        Action::Change(Change { fields, bits, .. }) => fields.len() + bits.len(),
+        action => bits(action).map_or(0, Vec::len),
+    };
+    let parts = plan.faults.iter().enumerate().filter(move |(_, fault)| parts(&fault.action) > 1);
+    let parts = parts.flat_map(move |(index, fault)| {
+        let fields = match &fault.action {
+            Action::Change(change) => change.fields.len(),
             _ => 0,
         };
-        (0..bits).map(move |bit| (index, bit))
+        let bits = bits(&fault.action).map_or(0, Vec::len);
+        (0..fields)
+            .map(move |field| (index, Some(field), 0))
+            .chain((0..bits).map(move |bit| (index, None, bit)))
     });
-    let bits = bits.filter_map(|(index, bit)| {
+    let parts = parts.filter_map(|(index, field, bit)| {
         let mut less = plan.clone();
-        match &mut less.faults.get_mut(index)?.action {
-            Action::CorruptBits(bits) => bits.remove(bit),
-            _ => return None,
-        };
+        match (&mut less.faults.get_mut(index)?.action, field) {
+            (Action::Change(change), Some(field)) => drop(change.fields.remove(field)),
+            (action, _) => drop(bits_mut(action)?.remove(bit)),
+        }
         Some(less)
     });
     let names = Place::all(plan).into_iter().filter_map(|place| without_word(plan, place));
@@ -245,7 +323,7 @@ pub(crate) fn steps(plan: &FaultPlan, tick_us: u64) -> impl Iterator<Item = Faul
         let next = place.get(plan)?.lower(tick_us).next()?;
         place.set(plan, next)
     });
-    removals.chain(lost).chain(bits).chain(names).chain(link).chain(ordered(plan)).chain(numbers)
+    removals.chain(lost).chain(parts).chain(names).chain(link).chain(ordered(plan)).chain(numbers)
 }
 
 /// All plans in which one packet that is late is held behind the next one instead: that means the same on
@@ -265,7 +343,8 @@ fn without_word(plan: &FaultPlan, place: Place) -> Option<FaultPlan> {
     let (packet, field) = match place {
         Place::Fault(index, field) => (&mut less.faults.get_mut(index)?.packet, field),
         Place::Anchor(index, field) => (&mut less.events.get_mut(index)?.when.anchor_mut()?.packet, field),
-        Place::Action(_) | Place::Bit(..) | Place::At(_) | Place::Lasts(_) => return None,
+        Place::Sample(index, field) => (sample_mut(&mut less.events.get_mut(index)?.kind)?, field),
+        Place::Action(_) | Place::Bit(..) | Place::Set(..) | Place::At(_) | Place::Lasts(_) => return None,
     };
     match field {
         Field::Flow => packet.flow.take()?,
@@ -313,7 +392,7 @@ pub(crate) fn recounted(plan: &FaultPlan) -> impl Iterator<Item = FaultPlan> {
 pub(crate) fn without_what_is_undone(plan: &FaultPlan) -> impl Iterator<Item = FaultPlan> {
     let undoes = |first: &EventKind, second: &EventKind| match (first, second) {
         (EventKind::Partition(_), EventKind::Heal(_)) => true,
-        (EventKind::Crash(host), EventKind::Restart(other)) => host == other,
+        (EventKind::Crash(host) | EventKind::Kill(host), EventKind::Restart(other)) => host == other,
         _ => false,
     };
     (0..plan.events.len()).filter_map(move |first| {

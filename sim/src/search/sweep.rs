@@ -285,6 +285,8 @@ fn rank(action: &Action) -> u8 {
         Action::HoldFor(_) => 2,
         Action::DelayUs(_) => 3,
         Action::CorruptBits(_) => 4,
+        Action::Change(_) => 5,
+        Action::Reject(_) => 6,
     }
 }
 

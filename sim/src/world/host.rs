@@ -19,7 +19,9 @@ pub(crate) struct Host {
     pub(crate) stack: Box<dyn HostStack>,
     pub(crate) sockets: OpenSockets,
     pub(crate) is_up: bool,
-    /// How often it lost power. A socket of an earlier incarnation is dead: its calls never return.
+    is_killed: bool,
+    /// How often it lost power, or its programs were killed. A socket of an earlier incarnation is dead: its
+    /// calls never return.
     pub(crate) generation: u32,
     /// What the stack reported since it was last told something: a later time, a packet, a call that came
     /// back.
@@ -64,6 +66,7 @@ impl Host {
             stack: settings.stack(addrs.both(), mtu, (index, 0)),
             sockets: OpenSockets::default(),
             is_up: true,
+            is_killed: false,
             generation: 0,
             reports: 0,
             told: Time::ZERO,
@@ -102,17 +105,41 @@ impl Host {
         self.reports >= REPORTS_MAX
     }
 
+    /// Whether its programs run, as far as the plan's events go.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.is_up && !self.is_killed
+    }
+
     pub(crate) fn power_off(&mut self) {
         self.is_up = false;
+        self.forget_programs();
+    }
+
+    /// Its programs are killed: the stack closes what they have open.
+    pub(crate) fn kill(&mut self, now: Time) {
+        self.is_killed = true;
+        self.handle_timeout(now);
+        self.progressed();
+        for (_, fd) in &self.sockets.open {
+            // No program is left that could be told of an error.
+            let _ = self.stack.close(*fd);
+        }
+        self.forget_programs();
+    }
+
+    fn forget_programs(&mut self) {
         self.generation += 1;
         self.sockets.forget_wakers();
         self.sockets.open.clear();
     }
 
-    pub(crate) fn power_on(&mut self, now: Time, settings: &Settings) {
-        self.stack = settings.stack(self.addrs.both(), self.mtu, (self.index, self.generation));
-        self.handle_timeout(now);
-        self.is_up = true;
+    /// Starts again, with a new stack if it had no power.
+    pub(crate) fn start(&mut self, now: Time, settings: &Settings) {
+        if !self.is_up {
+            self.stack = settings.stack(self.addrs.both(), self.mtu, (self.index, self.generation));
+            self.handle_timeout(now);
+        }
+        (self.is_up, self.is_killed) = (true, false);
     }
 }
 

@@ -7,11 +7,12 @@ use bytes::Bytes;
 use toml::de::{DeTable, DeValue};
 
 use super::super::{
-    Action, Anchor, Class, Cut, Direction, EventKind, Fault, FaultPlan, LabPair, Lasts, Link, LinkNumbers,
-    Packet, PlanEvent, Profile, When,
+    Action, Anchor, Class, Cut, Direction, EventKind, Fault, FaultPlan, Injection, LabPair, Lasts, Link,
+    LinkNumbers, Packet, PlanEvent, Profile, When,
 };
 use super::bounds;
-use super::section::{Section, Value, Wrong, describe, number, number32, text, unexpected, word};
+use super::change::{self, CHANGE_KEYS, REJECT_KEYS};
+use super::section::{Section, Value, Wrong, describe, number, number16, number32, text, unexpected, word};
 
 /// Reads a plan.
 pub(super) fn read(text: &str) -> Result<FaultPlan, Wrong> {
@@ -86,7 +87,7 @@ fn claim(value: &Value<'_>) -> Result<String, Wrong> {
 fn link(value: &Value<'_>) -> Result<Link, Wrong> {
     const EXPECTED: &str = "`profile`, or the numbers `delay_us` and `mtu`";
     let section = Section::new(value, "a table `[link]`")?;
-    section.only(&["profile", "delay_us", "mtu", "rate_kbps"])?;
+    section.only(&["profile", "delay_us", "mtu", "host_mtu", "rate_kbps"])?;
     if let Some(profile) = section.get("profile") {
         let profile = word(profile, &Profile::ALL)?;
         return match section.keys().find(|key| *key != "profile") {
@@ -103,7 +104,8 @@ fn link(value: &Value<'_>) -> Result<Link, Wrong> {
     let mtu = section.need("mtu", EXPECTED).map_err(|wrong| wrong.hint("Ethernet has `mtu = 1500`"))?;
     Ok(Link::Numbers(LinkNumbers {
         delay_us: number(section.need("delay_us", EXPECTED)?, bounds::LINK_DELAY_US)?,
-        mtu: u16::try_from(number(mtu, bounds::MTU)?).map_err(|_| unexpected(mtu, "16 bits"))?,
+        mtu: number16(mtu, bounds::MTU)?,
+        host_mtu: section.get("host_mtu").map(|mtu| number16(mtu, bounds::MTU)).transpose()?,
         rate_kbps: section.get("rate_kbps").map(|rate| number(rate, bounds::RATE_KBPS)).transpose()?,
     }))
 }
@@ -234,36 +236,44 @@ fn packet(section: &Section<'_, '_>) -> Result<Packet, Wrong> {
 
 /// What an action may be.
 const ACTION: &str = "\"drop\", \"duplicate\", or one of `{ delay_us = … }`, `{ hold_for = … }`, \
-                      `{ corrupt_bit = … }` and `{ corrupt_bits = […] }`";
+                      `{ corrupt_bit = … }`, `{ corrupt_bits = […] }`, `{ set = { … } }` and \
+                      `{ reject = \"…\" }`";
 
 fn action(value: &Value<'_>) -> Result<Action, Wrong> {
-    const KEYS: [&str; 4] = ["delay_us", "hold_for", "corrupt_bit", "corrupt_bits"];
+    const OTHERS: [&str; 2] = ["delay_us", "hold_for"];
+    let keys = || OTHERS.into_iter().chain(CHANGE_KEYS).chain(REJECT_KEYS);
     match value.get_ref() {
-        DeValue::String(word) => {
-            match word.as_ref() {
-                "drop" => Ok(Action::Drop),
-                "duplicate" => Ok(Action::Duplicate),
-                other => Err(unexpected(value, ACTION)
-                    .did_you_mean(other, ["drop", "duplicate"].into_iter().chain(KEYS))),
+        DeValue::String(word) => match word.as_ref() {
+            "drop" => Ok(Action::Drop),
+            "duplicate" => Ok(Action::Duplicate),
+            other => {
+                let words = ["drop", "duplicate"].into_iter().chain(keys());
+                Err(unexpected(value, ACTION).did_you_mean(other, words))
             }
-        }
+        },
         DeValue::Table(_) => {
             let section = Section::new(value, ACTION)?;
-            section.only(&KEYS)?;
-            let keys: Vec<&str> = section.keys().collect();
-            match keys[..] {
-                ["delay_us"] => {
+            section.only(&keys().collect::<Vec<_>>())?;
+            let of = |keys: &[&'static str]| {
+                keys.iter().copied().filter(|key| section.get(key).is_some()).collect::<Vec<_>>()
+            };
+            let (other, change, reject) = (of(&OTHERS), of(&CHANGE_KEYS), of(&REJECT_KEYS));
+            match (&other[..], &change[..], &reject[..]) {
+                ([], [], []) => Err(unexpected(value, ACTION)),
+                (["delay_us"], [], []) => {
                     number(section.need("delay_us", ACTION)?, bounds::DELAY_US).map(Action::DelayUs)
                 }
-                ["hold_for"] => {
+                (["hold_for"], [], []) => {
                     number32(section.need("hold_for", ACTION)?, bounds::HOLD_FOR).map(Action::HoldFor)
                 }
-                ["corrupt_bit"] => number32(section.need("corrupt_bit", ACTION)?, bounds::BIT)
-                    .map(|bit| Action::CorruptBits(vec![bit])),
-                ["corrupt_bits"] => bits(section.need("corrupt_bits", ACTION)?).map(Action::CorruptBits),
-                [] => Err(unexpected(value, ACTION)),
+                ([], ["corrupt_bit"] | ["corrupt_bits"], []) => {
+                    change::change(&section).map(|change| Action::CorruptBits(change.bits))
+                }
+                ([], _, []) => change::change(&section).map(Action::Change),
+                ([], [], _) => change::rejection(&section).map(Action::Reject),
                 _ => {
-                    let found = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>();
+                    let found = [other, change, reject].concat();
+                    let found: Vec<String> = found.iter().map(|key| format!("`{key}`")).collect();
                     Err(Wrong::new(value.span(), found.join(" together with "), "one action"))
                 }
             }
@@ -272,7 +282,7 @@ fn action(value: &Value<'_>) -> Result<Action, Wrong> {
     }
 }
 
-fn bits(value: &Value<'_>) -> Result<Vec<u32>, Wrong> {
+pub(super) fn bits(value: &Value<'_>) -> Result<Vec<u32>, Wrong> {
     let expected = format!("a list of {} to {} bits", bounds::BITS.start(), bounds::BITS.end());
     let list = value.get_ref().as_array().ok_or_else(|| unexpected(value, &*expected))?;
     if !bounds::BITS.contains(&list.len()) {
@@ -293,52 +303,35 @@ fn bits(value: &Value<'_>) -> Result<Vec<u32>, Wrong> {
 }
 
 fn event(value: &Value<'_>) -> Result<PlanEvent, Wrong> {
+    const WHEN: [&str; 4] = ["kind", "after", "before", "at_us"];
+    const CUT: [&str; 4] = ["hosts", "direction", "flow", "longer_than"];
     let section = Section::new(value, "a table headed `[[event]]`")?;
     let kind = section.need("kind", "what happens, such as `kind = \"partition\"`")?;
-    let kind = match word(kind, &["partition", "outage", "heal", "crash", "restart", "inject"])? {
-        "crash" => EventKind::Crash(the_host(&section)?),
-        "restart" => EventKind::Restart(the_host(&section)?),
+    let kinds = ["partition", "outage", "heal", "crash", "kill", "restart", "inject"];
+    let only = |keys: &[&[&'static str]]| section.only(&[&keys.concat()[..], &WHEN].concat());
+    let host = || {
+        only(&[&["host"]])?;
+        host(section.need("host", "whom it happens to, such as `host = \"server\"`")?)
+    };
+    let kind = match word(kind, &kinds)? {
+        "crash" => EventKind::Crash(host()?),
+        "kill" => EventKind::Kill(host()?),
+        "restart" => EventKind::Restart(host()?),
         "inject" => {
-            section.only(&["kind", "direction", "bytes", "after", "before", "at_us"])?;
-            EventKind::Inject { direction: direction(&section)?, packet: injected(&section)? }
+            only(&[&["direction", "bytes", "like"], &CHANGE_KEYS, &REJECT_KEYS])?;
+            EventKind::Inject(injection(&section)?)
         }
         "outage" => {
-            const KEYS: [&str; 10] = [
-                "kind",
-                "hosts",
-                "direction",
-                "flow",
-                "longer_than",
-                "for_us",
-                "retransmissions",
-                "after",
-                "before",
-                "at_us",
-            ];
-            section.only(&KEYS)?;
+            only(&[&CUT, &["for_us", "retransmissions"]])?;
             EventKind::Outage { cut: cut(&section)?, lasts: lasts(&section)? }
         }
         kind => {
-            section.only(&[
-                "kind",
-                "hosts",
-                "direction",
-                "flow",
-                "longer_than",
-                "after",
-                "before",
-                "at_us",
-            ])?;
+            only(&[&CUT])?;
             let cut = cut(&section)?;
             if kind == "heal" { EventKind::Heal(cut) } else { EventKind::Partition(cut) }
         }
     };
     Ok(PlanEvent { kind, when: when(&section)? })
-}
-
-fn the_host(section: &Section<'_, '_>) -> Result<String, Wrong> {
-    section.only(&["kind", "host", "after", "before", "at_us"])?;
-    host(section.need("host", "whom it happens to, such as `host = \"server\"`")?)
 }
 
 /// What is cut or mended.
@@ -355,10 +348,7 @@ fn cut(section: &Section<'_, '_>) -> Result<Cut<String>, Wrong> {
         }
         (None, None) => Cut::ALL,
     };
-    let longer_than = section.get("longer_than").map(|bytes| {
-        let found = number(bytes, bounds::LONGER_THAN)?;
-        u16::try_from(found).map_err(|_| unexpected(bytes, "16 bits"))
-    });
+    let longer_than = section.get("longer_than").map(|bytes| number16(bytes, bounds::LONGER_THAN));
     let flow = section.get("flow").map(|flow| number32(flow, bounds::FLOW));
     Ok(Cut { flow: flow.transpose()?, longer_than: longer_than.transpose()?, ..cut })
 }
@@ -393,45 +383,56 @@ fn two_hosts(value: &Value<'_>) -> Result<[String; 2], Wrong> {
     Ok(hosts)
 }
 
+fn injection(section: &Section<'_, '_>) -> Result<Injection, Wrong> {
+    const LIKE: &str = "a table such as `{ direction = \"client->server\", class = \"data\", nth = 1 }`";
+    let with = |keys: &[&'static str]| keys.iter().find_map(|key| section.get(key).map(|it| (*key, it)));
+    let Some(like) = section.get("like") else {
+        if let Some((key, value)) = with(&CHANGE_KEYS).or(with(&REJECT_KEYS)) {
+            let wrong = Wrong::new(value.span(), format!("`{key}` and no `like`"), LIKE);
+            return Err(wrong.hint("`like` names the packet that it is made from"));
+        }
+        return Ok(Injection::Bytes { direction: direction(section)?, packet: injected(section)? });
+    };
+    if let Some((key, value)) = with(&["direction", "bytes"]) {
+        let found = format!("`{key}` together with `like`");
+        return Err(Wrong::new(value.span(), found, "the way and the bytes of that packet"));
+    }
+    let like = Section::new(like, LIKE)?;
+    like.only(&["direction", "class", "nth", "flow", "transmission"])?;
+    let (direction, packet) = (direction(&like)?, packet(&like)?);
+    match (with(&REJECT_KEYS), with(&CHANGE_KEYS)) {
+        (None, _) => Ok(Injection::Like { direction, packet, change: change::change(section)? }),
+        (Some(_), None) => {
+            Ok(Injection::Reject { direction, packet, rejection: change::rejection(section)? })
+        }
+        (Some(_), Some((key, value))) => {
+            let found = format!("`{key}` together with `reject`");
+            Err(Wrong::new(value.span(), found, "a changed copy of a packet, or what its sender is told"))
+        }
+    }
+}
+
 fn injected(section: &Section<'_, '_>) -> Result<Bytes, Wrong> {
     const EXPECTED: &str = "a whole IP packet in hexadecimal, such as `\"4500001c…\"`";
-    let value = section.need("bytes", EXPECTED)?;
-    let digits = text(value, EXPECTED)?;
-    if let Some(other) = digits.chars().find(|c| !c.is_ascii_hexdigit()) {
-        return Err(Wrong::new(value.span(), format!("the character {other:?}"), EXPECTED));
-    }
-    if digits.len() % 2 == 1 {
-        return Err(Wrong::new(
-            value.span(),
-            format!("{} digits", digits.len()),
-            "two hexadecimal digits for each byte",
-        ));
-    }
-    let nibble = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0) as u8;
-    let packet: Vec<u8> = digits
-        .as_bytes()
-        .chunks(2)
-        .map(|two| two.iter().fold(0, |byte, &digit| byte << 4 | nibble(digit)))
-        .collect();
+    let value =
+        section.need("bytes", EXPECTED).map_err(|wrong| wrong.hint("or `like`: a packet of the run"))?;
+    let packet = change::hex(value, bounds::PACKET_BYTES_MAX)?;
     // No link takes anything else; beyond its fixed header a packet may be as wrong as one likes.
     let header = match packet.first().map(|byte| byte >> 4) {
         Some(4) => 20,
         Some(6) => 40,
         _ => {
             let found = if packet.is_empty() { "no bytes" } else { "bytes of neither IPv4 nor IPv6" };
-            return Err(Wrong::new(
-                value.span(),
-                found,
-                "a packet that begins with 4 or 6, the version of IP",
-            ));
+            let expected = "a packet that begins with 4 or 6, the version of IP";
+            return Err(Wrong::new(value.span(), found, expected));
         }
     };
-    if !(header..=bounds::PACKET_BYTES_MAX).contains(&packet.len()) {
+    if packet.len() < header {
         let found = format!("a packet of {} bytes", packet.len());
         let expected = format!("{header} (its header) to {} bytes", bounds::PACKET_BYTES_MAX);
         return Err(Wrong::new(value.span(), found, expected));
     }
-    Ok(packet.into())
+    Ok(packet)
 }
 
 fn when(section: &Section<'_, '_>) -> Result<When, Wrong> {

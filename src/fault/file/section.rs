@@ -113,6 +113,12 @@ pub(super) fn number32(value: &Value<'_>, bounds: RangeInclusive<u64>) -> Result
     u32::try_from(number).map_err(|_| unexpected(value, "a number of 32 bits"))
 }
 
+/// A whole number within bounds that fit into 16 bits.
+pub(super) fn number16(value: &Value<'_>, bounds: RangeInclusive<u64>) -> Result<u16, Wrong> {
+    let number = number(value, bounds)?;
+    u16::try_from(number).map_err(|_| unexpected(value, "a number of 16 bits"))
+}
+
 /// One of several words.
 pub(super) fn word<T: Copy + Display>(value: &Value<'_>, choices: &[T]) -> Result<T, Wrong> {
     let words: Vec<String> = choices.iter().map(T::to_string).collect();

@@ -3,8 +3,10 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::super::{
-    Action, Anchor, Cut, EventKind, Fault, FaultPlan, LabPair, Lasts, Link, Packet, PlanEvent, When,
+    Action, Anchor, Change, Cut, EventKind, Fault, FaultPlan, Field, Injection, LabPair, Lasts, Link, Packet,
+    PlanEvent, Rejection, Value, When,
 };
+use super::change::{Written, checksums};
 
 /// The entries of a packet's selector, in a map that may hold others.
 fn selector<M: SerializeMap>(map: &mut M, packet: &Packet) -> Result<(), M::Error> {
@@ -72,6 +74,9 @@ impl Serialize for Link {
             Link::Numbers(numbers) => {
                 map.serialize_entry("delay_us", &numbers.delay_us)?;
                 map.serialize_entry("mtu", &numbers.mtu)?;
+                if let Some(mtu) = numbers.host_mtu {
+                    map.serialize_entry("host_mtu", &mtu)?;
+                }
                 if let Some(rate) = numbers.rate_kbps {
                     map.serialize_entry("rate_kbps", &rate)?;
                 }
@@ -116,12 +121,51 @@ fn cut<S: Serializer>(map: &mut S::SerializeMap, cut: &Cut<String>) -> Result<()
     }
 }
 
+/// The fields of a change, as a map.
+struct Fields<'a>(&'a [(Field, Value)]);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (field, value) in self.0 {
+            match Written::of(*field, value) {
+                Written::Number(number) => map.serialize_entry(field.name(), &number)?,
+                Written::Text(text) => map.serialize_entry(field.name(), &text)?,
+            }
+        }
+        map.end()
+    }
+}
+
+fn change<S: Serializer>(map: &mut S::SerializeMap, change: &Change) -> Result<(), S::Error> {
+    if !change.fields.is_empty() {
+        map.serialize_entry("set", &Fields(&change.fields))?;
+    }
+    match change.bits[..] {
+        [] => {}
+        [bit] => map.serialize_entry("corrupt_bit", &bit)?,
+        _ => map.serialize_entry("corrupt_bits", &change.bits)?,
+    }
+    match checksums(change) {
+        Some(word) => map.serialize_entry("checksums", word),
+        None => Ok(()),
+    }
+}
+
+fn rejection<S: Serializer>(map: &mut S::SerializeMap, rejection: Rejection) -> Result<(), S::Error> {
+    map.serialize_entry("reject", rejection.name())?;
+    match rejection {
+        Rejection::TooBig(mtu) => map.serialize_entry("mtu", &mtu),
+        _ => Ok(()),
+    }
+}
+
 impl Serialize for Action {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = match self {
             Action::Drop => return serializer.serialize_str("drop"),
             Action::Duplicate => return serializer.serialize_str("duplicate"),
-            _ => serializer.serialize_map(Some(1))?,
+            _ => serializer.serialize_map(None)?,
         };
         match self {
             Action::Drop | Action::Duplicate => {}
@@ -131,6 +175,8 @@ impl Serialize for Action {
                 [bit] => map.serialize_entry("corrupt_bit", &bit)?,
                 _ => map.serialize_entry("corrupt_bits", bits)?,
             },
+            Action::Change(change) => self::change::<S>(&mut map, change)?,
+            Action::Reject(rejection) => self::rejection::<S>(&mut map, *rejection)?,
         }
         map.end()
     }
@@ -159,10 +205,20 @@ impl Serialize for PlanEvent {
                     Lasts::Retransmissions(count) => map.serialize_entry("retransmissions", count)?,
                 }
             }
-            EventKind::Crash(host) | EventKind::Restart(host) => map.serialize_entry("host", host)?,
-            EventKind::Inject { direction, packet } => {
+            EventKind::Crash(host) | EventKind::Kill(host) | EventKind::Restart(host) => {
+                map.serialize_entry("host", host)?;
+            }
+            EventKind::Inject(Injection::Bytes { direction, packet }) => {
                 map.serialize_entry("direction", &direction.to_string())?;
                 map.serialize_entry("bytes", &format!("{packet:x}"))?;
+            }
+            EventKind::Inject(Injection::Like { direction, packet, change }) => {
+                map.serialize_entry("like", &Anchor::new(direction.clone(), *packet))?;
+                self::change::<S>(&mut map, change)?;
+            }
+            EventKind::Inject(Injection::Reject { direction, packet, rejection }) => {
+                map.serialize_entry("like", &Anchor::new(direction.clone(), *packet))?;
+                self::rejection::<S>(&mut map, *rejection)?;
             }
         }
         match &self.when {

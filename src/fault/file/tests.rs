@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::super::*;
+use crate::fault;
 
 /// The example of the plan file's documentation, in the form in which plans are written.
 const EXAMPLE: &str = r#"format = 1
@@ -149,7 +150,52 @@ fn action() -> impl Strategy<Value = Action> {
             }
             Action::CorruptBits(bits)
         }),
+        change().prop_filter("it changes something", |it| *it != Change::default()).prop_map(Action::Change),
+        rejection().prop_map(Action::Reject),
     ]
+}
+
+fn rejection() -> impl Strategy<Value = Rejection> {
+    (select(Rejection::ALL.to_vec()), 68_u16..).prop_map(|(rejection, mtu)| match rejection {
+        Rejection::TooBig(_) => Rejection::TooBig(mtu),
+        other => other,
+    })
+}
+
+fn field() -> impl Strategy<Value = (Field, fault::Value)> {
+    let parts = (select(Field::ALL.to_vec()), any::<u64>(), any::<bool>(), any::<std::net::IpAddr>());
+    parts.prop_map(|(field, number, adds, addr)| {
+        let value = match (field, field.bits()) {
+            (Field::Options | Field::Payload, _) => {
+                fault::Value::Bytes(number.to_be_bytes()[..(number % 9) as usize].to_vec().into())
+            }
+            (_, None) => fault::Value::Addr(addr),
+            (_, Some(bits)) => {
+                let number = number & ((1 << bits) - 1);
+                let sum = i64::try_from(number).unwrap();
+                match (adds && number > 0, number % 2) {
+                    (false, _) => fault::Value::Number(number),
+                    (true, 0) => fault::Value::Add(sum),
+                    (true, _) => fault::Value::Add(-sum),
+                }
+            }
+        };
+        (field, value)
+    })
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let fields = vec(field(), 0..4).prop_map(|mut fields| {
+        fields.sort_by_key(|(field, _)| *field);
+        fields.dedup_by_key(|(field, _)| *field);
+        fields
+    });
+    let bits = proptest::collection::btree_set(0_u32..65_535 * 8, 0..=8);
+    (fields, bits, any::<bool>()).prop_map(|(fields, bits, keeps)| {
+        let bits: Vec<u32> = bits.into_iter().collect();
+        let keeps_checksums = keeps && !(fields.is_empty() && bits.is_empty());
+        Change { fields, bits, keeps_checksums }
+    })
 }
 
 fn cut() -> impl Strategy<Value = Cut<String>> {
@@ -168,7 +214,7 @@ fn cut() -> impl Strategy<Value = Cut<String>> {
 fn event() -> impl Strategy<Value = PlanEvent> {
     let injected = (direction(), vec(any::<u8>(), 40..100)).prop_map(|(direction, mut packet)| {
         packet[0] = if packet[0] % 2 == 0 { 0x45 } else { 0x60 };
-        EventKind::Inject { direction, packet: Bytes::from(packet) }
+        EventKind::Inject(Injection::Bytes { direction, packet: Bytes::from(packet) })
     });
     let lasts = prop_oneof![
         (1_u64..=86_400_000_000).prop_map(Lasts::Us),
@@ -179,8 +225,15 @@ fn event() -> impl Strategy<Value = PlanEvent> {
         cut().prop_map(EventKind::Heal),
         (cut(), lasts).prop_map(|(cut, lasts)| EventKind::Outage { cut, lasts }),
         host().prop_map(EventKind::Crash),
+        host().prop_map(EventKind::Kill),
         host().prop_map(EventKind::Restart),
         injected,
+        (direction(), packet(), change())
+            .prop_map(|(direction, packet, change)| Injection::Like { direction, packet, change })
+            .prop_map(EventKind::Inject),
+        (direction(), packet(), rejection())
+            .prop_map(|(direction, packet, rejection)| Injection::Reject { direction, packet, rejection })
+            .prop_map(EventKind::Inject),
     ];
     let when = prop_oneof![
         (0_u64..=86_400_000_000).prop_map(When::AtUs),
@@ -192,12 +245,14 @@ fn event() -> impl Strategy<Value = PlanEvent> {
 }
 
 fn link() -> impl Strategy<Value = Link> {
-    let numbers = (0_u64..=600_000_000, 68_u16..=65_535, option::of(1_u64..=1_000_000_000));
+    let mtus = (68_u16..=65_535, option::of(68_u16..=65_535));
+    let numbers = (0_u64..=600_000_000, mtus, option::of(1_u64..=1_000_000_000));
     prop_oneof![
         select(Profile::ALL.to_vec()).prop_map(Link::Profile),
-        numbers.prop_map(|(delay_us, mtu, rate_kbps)| Link::Numbers(LinkNumbers {
+        numbers.prop_map(|(delay_us, (mtu, host_mtu), rate_kbps)| Link::Numbers(LinkNumbers {
             delay_us,
             mtu,
+            host_mtu,
             rate_kbps
         })),
     ]

@@ -2,7 +2,11 @@
 
 use std::fmt::Write;
 
-use super::super::{Action, Anchor, Cut, EventKind, Fault, FaultPlan, LabPair, Lasts, Link, Packet, When};
+use super::super::{
+    Action, Anchor, Change, Cut, EventKind, Fault, FaultPlan, Injection, LabPair, Lasts, Link, Packet,
+    Rejection, When,
+};
+use super::change::{Written, checksums};
 
 /// Writes into a `String`, which cannot fail.
 macro_rules! put {
@@ -30,6 +34,9 @@ pub(super) fn toml(plan: &FaultPlan) -> String {
         Link::Numbers(numbers) => {
             put!(out, "delay_us = {}", numbers.delay_us);
             put!(out, "mtu = {}", numbers.mtu);
+            if let Some(mtu) = numbers.host_mtu {
+                put!(out, "host_mtu = {mtu}");
+            }
             if let Some(rate) = numbers.rate_kbps {
                 put!(out, "rate_kbps = {rate}");
             }
@@ -67,10 +74,20 @@ pub(super) fn toml(plan: &FaultPlan) -> String {
                     Lasts::Retransmissions(count) => put!(out, "retransmissions = {count}"),
                 }
             }
-            EventKind::Crash(host) | EventKind::Restart(host) => put!(out, "host = {}", quoted(host)),
-            EventKind::Inject { direction, packet } => {
+            EventKind::Crash(host) | EventKind::Kill(host) | EventKind::Restart(host) => {
+                put!(out, "host = {}", quoted(host));
+            }
+            EventKind::Inject(Injection::Bytes { direction, packet }) => {
                 put!(out, "direction = \"{direction}\"");
                 put!(out, "bytes = \"{packet:x}\"");
+            }
+            EventKind::Inject(Injection::Like { direction, packet, change }) => {
+                put!(out, "like = {{ direction = \"{direction}\", {} }}", selector(packet));
+                entries(change).for_each(|entry| put!(out, "{entry}"));
+            }
+            EventKind::Inject(Injection::Reject { direction, packet, rejection }) => {
+                put!(out, "like = {{ direction = \"{direction}\", {} }}", selector(packet));
+                rejection_entries(*rejection).for_each(|entry| put!(out, "{entry}"));
             }
         }
         match &event.when {
@@ -122,7 +139,34 @@ fn action_text(action: &Action) -> String {
             [bit] => format!("{{ corrupt_bit = {bit} }}"),
             _ => format!("{{ corrupt_bits = {bits:?} }}"),
         },
+        Action::Change(change) => format!("{{ {} }}", entries(change).collect::<Vec<_>>().join(", ")),
+        Action::Reject(rejection) => {
+            format!("{{ {} }}", rejection_entries(*rejection).collect::<Vec<_>>().join(", "))
+        }
     }
+}
+
+/// The entries that say a change.
+fn entries(change: &Change) -> impl Iterator<Item = String> {
+    let field = |(field, value): &(_, _)| format!("{field} = {}", Written::of(*field, value));
+    let fields: Vec<String> = change.fields.iter().map(field).collect();
+    let set = (!fields.is_empty()).then(|| format!("set = {{ {} }}", fields.join(", ")));
+    let bits = match change.bits[..] {
+        [] => None,
+        [bit] => Some(format!("corrupt_bit = {bit}")),
+        _ => Some(format!("corrupt_bits = {:?}", change.bits)),
+    };
+    let checksums = checksums(change).map(|word| format!("checksums = \"{word}\""));
+    [set, bits, checksums].into_iter().flatten()
+}
+
+/// The entries that say a rejection.
+fn rejection_entries(rejection: Rejection) -> impl Iterator<Item = String> {
+    let mtu = match rejection {
+        Rejection::TooBig(mtu) => Some(format!("mtu = {mtu}")),
+        _ => None,
+    };
+    std::iter::once(format!("reject = \"{rejection}\"")).chain(mtu)
 }
 
 /// A TOML basic string: quotation marks, backslashes and control characters are escaped.

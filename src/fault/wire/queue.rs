@@ -39,7 +39,7 @@ impl<T> Ord for Entry<T> {
     }
 }
 
-/// An event of the plan that turns a host off or on.
+/// An event of the plan that turns a host off or on, or kills its programs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Switch {
     pub(super) host: HostId,

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::super::{Action, Anchor, Class, Cut, Direction, EventKind, FaultPlan, Label, Lasts, Packet, When};
+use super::super::{
+    Action, Anchor, Change, Class, Cut, Direction, EventKind, FaultPlan, Injection, Label, Lasts, Packet,
+    Rejection, When,
+};
 use super::queue::Switch;
 use super::{Power, UnknownHost};
 use crate::model::{HostId, Time};
@@ -62,7 +65,16 @@ pub(super) enum Happening {
     Outage(Cut<HostId>, Lasts),
     Heal(Cut<HostId>),
     Switch(Switch),
-    Inject(Way, bytes::Bytes),
+    Inject(Way, Source),
+}
+
+/// What an injected packet is made from.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    Bytes(bytes::Bytes),
+    /// The event's sample.
+    Like(Change),
+    Reject(Rejection),
 }
 
 /// A plan with host numbers for names.
@@ -76,6 +88,8 @@ pub(super) struct Prepared {
     pub(super) before: Index,
     /// The plan's events by the packet that they come after.
     pub(super) after: Index,
+    /// The plan's events that make a packet from another, by that one.
+    pub(super) samples: Index,
     /// How much later each event comes, in the plan's order.
     pub(super) waits: Vec<Duration>,
     /// The plan's events, in its order.
@@ -110,8 +124,21 @@ impl Prepared {
                 EventKind::Outage { cut, lasts } => Happening::Outage(numbered(cut)?, *lasts),
                 EventKind::Heal(cut) => Happening::Heal(numbered(cut)?),
                 EventKind::Crash(name) => switch(name, Power::Off)?,
+                EventKind::Kill(name) => switch(name, Power::Kill)?,
                 EventKind::Restart(name) => switch(name, Power::On)?,
-                EventKind::Inject { direction, packet } => Happening::Inject(way(direction)?, packet.clone()),
+                EventKind::Inject(Injection::Bytes { direction, packet }) => {
+                    Happening::Inject(way(direction)?, Source::Bytes(packet.clone()))
+                }
+                EventKind::Inject(Injection::Like { direction, packet, change }) => {
+                    let way = way(direction)?;
+                    prepared.samples.add(way, *packet, position);
+                    Happening::Inject(way, Source::Like(change.clone()))
+                }
+                EventKind::Inject(Injection::Reject { direction, packet, rejection }) => {
+                    let (from, to) = way(direction)?;
+                    prepared.samples.add((from, to), *packet, position);
+                    Happening::Inject((to, from), Source::Reject(*rejection))
+                }
             };
             match (&event.when, &happening) {
                 (When::After(Anchor { direction, packet, .. }), _) => {
@@ -134,6 +161,7 @@ impl Prepared {
         prepared.faults.sort();
         prepared.before.sort();
         prepared.after.sort();
+        prepared.samples.sort();
         prepared.switches.sort_unstable_by_key(|&(at, switch)| (at, switch.event));
         Ok(prepared)
     }

@@ -1,5 +1,6 @@
 //! What the wire does, rule by rule.
 
+mod changes;
 mod events;
 mod properties;
 
@@ -31,7 +32,7 @@ fn event(kind: EventKind, when: When) -> PlanEvent {
 }
 
 fn injection(packet: Bytes) -> EventKind {
-    EventKind::Inject { direction: Direction::new("client", "server"), packet }
+    EventKind::Inject(Injection::Bytes { direction: Direction::new("client", "server"), packet })
 }
 
 fn after(nth: u32) -> When {
@@ -85,6 +86,7 @@ impl Bench {
                         if d.altered { " altered" } else { "" }
                     ),
                     DueWhat::Crash(host) => format!("crash {}", host.0),
+                    DueWhat::Kill(host) => format!("kill {}", host.0),
                     DueWhat::Restart(host) => format!("restart {}", host.0),
                 };
                 (due.at.as_micros(), what)
@@ -190,7 +192,7 @@ fn what_the_other_direction_sends_releases_nothing() {
 
 #[test]
 fn a_slow_link_holds_no_packet_for_less_than_its_own_delay() {
-    let link = Link::Numbers(LinkNumbers { delay_us: 3_000_000, mtu: 1500, rate_kbps: None });
+    let link = Link::Numbers(LinkNumbers { delay_us: 3_000_000, mtu: 1500, host_mtu: None, rate_kbps: None });
     let faults = vec![fault(1, Action::HoldFor(1))];
     let mut bench = Bench::new(&FaultPlan::new().link(link).faults(faults));
     bench.send(ms(0), 0);
@@ -200,7 +202,8 @@ fn a_slow_link_holds_no_packet_for_less_than_its_own_delay() {
 #[test]
 fn a_rate_spaces_packets_for_each_direction_by_itself() {
     // 38 bytes at 304 kbit/s take 1 ms.
-    let link = Link::Numbers(LinkNumbers { delay_us: 10_000, mtu: 1500, rate_kbps: Some(304) });
+    let link =
+        Link::Numbers(LinkNumbers { delay_us: 10_000, mtu: 1500, host_mtu: None, rate_kbps: Some(304) });
     let mut bench = Bench::new(&FaultPlan::new().link(link).faults([fault(2, Action::Drop)]));
     for number in 0..3 {
         bench.send(ms(0), number);

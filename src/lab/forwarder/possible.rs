@@ -25,6 +25,13 @@ pub enum ForwarderError {
     Start(#[from] io::Error),
 }
 
+/// Whether a host's programs die in no other way than by being killed: the host itself is there to start them.
+fn is_only_killed(plan: &FaultPlan, name: &str) -> bool {
+    let kinds = || plan.events.iter().map(|event| &event.kind);
+    kinds().any(|kind| matches!(kind, EventKind::Kill(host) if host == name))
+        && !kinds().any(|kind| matches!(kind, EventKind::Crash(host) if host == name))
+}
+
 /// Whether all of a plan's events can happen on the real clock, with what there is to start.
 pub(super) fn possible(plan: &FaultPlan, members: &[Member]) -> Result<(), ForwarderError> {
     let mut spares: Vec<usize> = members.iter().map(|member| member.spares.len()).collect();
@@ -33,6 +40,7 @@ pub(super) fn possible(plan: &FaultPlan, members: &[Member]) -> Result<(), Forwa
             (_, When::AtUs(_)) => {
                 Some("only a simulation has times that repeat: anchor it to a packet with `after`")
             }
+            (EventKind::Restart(name), _) if is_only_killed(plan, name) => None,
             (EventKind::Restart(name), _) => {
                 let at = members.iter().position(|member| member.name == *name);
                 match at.and_then(|at| spares.get_mut(at)) {

@@ -1,9 +1,10 @@
-//! Switches the power of a forwarder's hosts, as the events of its plan say.
+//! Switches the power of a forwarder's hosts, and has their programs killed, as the events of its plan say.
 //!
 //! A host that crashes is cut off at once: nothing that its end still has gets onto the wire, and nothing
 //! reaches it. Its next incarnation was made before the run, so that it is there at once. It has never had a
 //! socket, a route or a neighbor: it is an unused namespace, or a new stack. The forwarder does not run the
-//! programs; it notifies whoever does.
+//! programs; it notifies whoever does. Where programs are killed the host goes on. What is for it waits until
+//! they are gone, so that none of them gets anything in the moment that this takes.
 
 use std::collections::VecDeque;
 use std::io;
@@ -23,16 +24,29 @@ pub(in crate::lab) struct Life {
     pub(in crate::lab) generation: u32,
 }
 
-/// A host lost power, or started again.
+/// What the plan does to a host's programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// They are gone, as their host lost power.
+    Crash,
+    /// They are to be killed; [`Power::killed`] says that they are gone.
+    Kill,
+    /// They start.
+    Start,
+}
+
+/// A host lost power, its programs are to be killed, or they are to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Switched {
     /// The host's end of the wire.
     pub end: usize,
-    /// How often it has lost power by now.
+    /// How often its programs have ended by now, in a crash or a kill.
     pub generation: u32,
-    /// Whether it started; if not, it lost power.
-    pub is_on: bool,
+    /// How often it has lost power by now.
+    pub crashes: u32,
+    /// What is to be done.
+    pub what: Switch,
 }
 
 /// The power of a forwarder's hosts, for whoever runs their programs.
@@ -46,9 +60,21 @@ impl Power {
         Power { shared }
     }
 
-    /// Whether a host has power and has lost it exactly `generation` times.
+    /// Whether a host's programs run, and were ended exactly `generation` times before.
     pub fn is_on(&self, end: usize, generation: u32) -> bool {
-        self.shared.state().power.is_on(Life { end, generation })
+        let state = self.shared.state();
+        state.power.hosts.get(end).is_some_and(|host| host.is_alive && host.deaths == generation)
+    }
+
+    /// How often a host has lost power.
+    pub fn crashes(&self, end: usize) -> u32 {
+        self.shared.state().power.life(end).generation
+    }
+
+    /// The programs of a host that were to be killed are gone.
+    pub fn killed(&self, end: usize) {
+        self.shared.state().programs_gone(end);
+        self.shared.wake();
     }
 
     /// Takes the next switch, if there is one.
@@ -91,7 +117,14 @@ pub(super) struct Powers {
 #[derive(Debug)]
 struct HostPower {
     is_up: bool,
+    /// Whether its programs run, as far as the plan goes.
+    is_alive: bool,
+    /// Whether its programs were killed and may not be gone yet.
+    is_dying: bool,
+    /// How often it has lost power.
     generation: u32,
+    /// How often its programs have ended.
+    deaths: u32,
     /// The device's descriptor, while it has power.
     readable: Option<Arc<OwnedFd>>,
     spares: VecDeque<Spare>,
@@ -117,7 +150,16 @@ impl Powers {
         let spare = |end| Ok(Spare { readable: readable(&end)?, end });
         let host = |(end, spares): (&End, Vec<End>)| {
             let spares = spares.into_iter().map(spare).collect::<io::Result<_>>()?;
-            Ok(HostPower { is_up: true, generation: 0, readable: readable(end)?, spares })
+            let readable = readable(end)?;
+            Ok(HostPower {
+                is_up: true,
+                is_alive: true,
+                is_dying: false,
+                generation: 0,
+                deaths: 0,
+                readable,
+                spares,
+            })
         };
         let hosts = ends.iter().zip(spares).map(host).collect::<io::Result<_>>()?;
         Ok(Powers { hosts, switched: VecDeque::new(), waker: None, gone: Vec::new() })
@@ -146,28 +188,54 @@ impl Powers {
     /// A host loses power; false if it had none.
     pub(super) fn off(&mut self, end: usize) -> bool {
         let Some(host) = self.hosts.get_mut(end).filter(|host| host.is_up) else { return false };
-        host.is_up = false;
+        host.deaths += u32::from(host.is_alive);
+        (host.is_up, host.is_alive, host.is_dying) = (false, false, false);
         host.generation += 1;
         host.readable = None;
-        self.tell(end, false);
+        self.tell(end, Switch::Crash);
         true
     }
 
-    /// A host starts again: gives what is at its end from now on, in place of `before`. False if it had
-    /// power, or there is nothing to start.
+    /// A host's programs are to be killed; false if there are none.
+    pub(super) fn kill(&mut self, end: usize) -> bool {
+        let Some(host) = self.hosts.get_mut(end).filter(|host| host.is_alive) else { return false };
+        (host.is_alive, host.is_dying) = (false, true);
+        host.deaths += 1;
+        self.tell(end, Switch::Kill);
+        true
+    }
+
+    /// Whether a host's programs were killed and may not be gone yet.
+    pub(super) fn is_dying(&self, end: usize) -> bool {
+        self.hosts.get(end).is_some_and(|host| host.is_dying)
+    }
+
+    /// The programs that were killed are gone.
+    pub(super) fn gone(&mut self, end: usize) {
+        if let Some(host) = self.hosts.get_mut(end) {
+            host.is_dying = false;
+        }
+    }
+
+    /// A host or its programs start again: gives what is at its end from now on, in place of `before`, if it
+    /// had lost power. False if its programs run, or there is nothing to start.
     pub(super) fn on(&mut self, end: usize, before: &mut End) -> bool {
-        let Some(host) = self.hosts.get_mut(end).filter(|host| !host.is_up) else { return false };
-        let Some(spare) = host.spares.pop_front() else { return false };
-        host.is_up = true;
-        host.readable = spare.readable;
-        self.gone.push(std::mem::replace(before, spare.end));
-        self.tell(end, true);
+        let Some(host) = self.hosts.get_mut(end).filter(|host| !host.is_alive) else { return false };
+        if !host.is_up {
+            let Some(spare) = host.spares.pop_front() else { return false };
+            host.readable = spare.readable;
+            self.gone.push(std::mem::replace(before, spare.end));
+        }
+        (host.is_up, host.is_alive) = (true, true);
+        self.tell(end, Switch::Start);
         true
     }
 
-    fn tell(&mut self, end: usize, is_on: bool) {
-        let generation = self.life(end).generation;
-        self.switched.push_back(Switched { end, generation, is_on });
+    fn tell(&mut self, end: usize, what: Switch) {
+        let Some(&HostPower { generation: crashes, deaths: generation, .. }) = self.hosts.get(end) else {
+            return;
+        };
+        self.switched.push_back(Switched { end, generation, crashes, what });
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }

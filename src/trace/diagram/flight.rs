@@ -63,7 +63,7 @@ pub(super) fn set_up_first(trace: &Trace) -> Vec<&Event> {
             What::Call { host, .. } | What::Note { host, .. } => Some(*host),
             What::Sent { from, .. } => Some(*from),
             What::Arrived { to, .. } => Some(*to),
-            What::Crashed(host) | What::Restarted(host) => Some(*host),
+            What::Crashed(host) | What::Killed(host) | What::Restarted(host) => Some(*host),
             _ => None,
         };
         let sets_up = matches!(
@@ -106,8 +106,8 @@ pub(super) fn collect(events: &[&Event]) -> BTreeMap<PacketId, Flight> {
             What::Fault { packet, action, .. } => {
                 if let Some(flight) = flights.get_mut(packet) {
                     flight.faults.push(words::action(action));
-                    flight.dropped |= *action == Action::Drop;
-                    flight.damaged |= matches!(action, Action::CorruptBits(_));
+                    flight.dropped |= matches!(action, Action::Drop | Action::Reject(_));
+                    flight.damaged |= matches!(action, Action::CorruptBits(_) | Action::Change(_));
                     flight.delayed |= matches!(action, Action::DelayUs(_) | Action::HoldFor(_));
                 }
             }
@@ -245,7 +245,9 @@ fn is_whole(events: &[&Event], flights: &BTreeMap<PacketId, Flight>, flight: &Fl
             arrived_above.take() == Some(event.at)
         }
         What::Sent { from, .. } => *from != flight.to,
-        What::Crashed(_) | What::Restarted(_) | What::Partitioned(_) | What::Healed(_) => false,
+        What::Crashed(_) | What::Killed(_) | What::Restarted(_) | What::Partitioned(_) | What::Healed(_) => {
+            false
+        }
         _ => true,
     })
 }

@@ -247,6 +247,12 @@ impl Layout<'_> {
                 self.down[column] = true;
                 self.arrivals[column].clear();
             }
+            What::Killed(host) => {
+                let Some(column) = self.column(*host) else { return };
+                let row = self.row(at);
+                row.marked = true;
+                row.notes.push(Note::of_program(column, "killed"));
+            }
             What::Restarted(host) => {
                 let Some(column) = self.column(*host) else { return };
                 self.down[column] = false;
@@ -419,6 +425,7 @@ pub(super) fn labels(trace: &Trace, events: &[&Event], flights: &BTreeMap<Packet
             }
             What::Note { host, note } => (*host, flows.said(*host, *note), true, false),
             What::Crashed(host) => (*host, "crashes".to_owned(), false, true),
+            What::Killed(host) => (*host, "killed".to_owned(), false, true),
             What::Restarted(host) => (*host, "restarts".to_owned(), false, true),
             What::Arrived { packet, to, .. } => {
                 let landings = flights.get(packet).map(|flight| &flight.landings)?;

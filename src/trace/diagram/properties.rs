@@ -1,6 +1,6 @@
 //! Any trace can be drawn: any number of hosts, any width, any time. Nothing panics, and no line is too wide.
 
-use crate::fault::Cut;
+use crate::fault::{Change, Cut, Field, Rejection, Value};
 use proptest::prelude::*;
 
 use super::{DiagramOptions, SvgOptions, WIDTH_MAX, WIDTH_MIN};
@@ -20,6 +20,7 @@ enum Step {
     Cut(Option<[u16; 2]>),
     Heal(Option<[u16; 2]>),
     Crash(u16),
+    Kill(u16),
     Restart(u16),
 }
 
@@ -37,6 +38,8 @@ fn step() -> impl Strategy<Value = Step> {
         any::<u64>().prop_map(Action::DelayUs),
         any::<u32>().prop_map(Action::HoldFor),
         proptest::collection::vec(any::<u32>(), 1..3).prop_map(Action::CorruptBits),
+        Just(Action::Change(Change::set(Field::Ttl, 1).and(Field::Seq, Value::Add(-1)))),
+        Just(Action::Reject(Rejection::TooBig(1_280))),
     ];
     let call = prop_oneof![
         Just(Call::Close),
@@ -54,6 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => link().prop_map(Step::Cut),
         1 => link().prop_map(Step::Heal),
         1 => host().prop_map(Step::Crash),
+        1 => host().prop_map(Step::Kill),
         1 => host().prop_map(Step::Restart),
     ]
 }
@@ -108,6 +112,9 @@ fn trace(hosts: usize, steps: &[(u64, Step)], in_order: bool) -> Trace {
             }
             Step::Crash(host) => {
                 sample.push(What::Crashed(of(host)));
+            }
+            Step::Kill(host) => {
+                sample.push(What::Killed(of(host)));
             }
             Step::Restart(host) => {
                 sample.push(What::Restarted(of(host)));

@@ -26,9 +26,10 @@ pub(super) const SERVER_END: usize = 1;
 /// Two hosts, called `client` and `server` in plans and traces, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Hosts {
-    /// Of each end: its host, and those that start in its place after it lost power.
+    /// Of each end: its host, and those that start in its place after it lost power. As many as the plan has
+    /// the end start.
     lives: [Vec<KernelHost>; 2],
-    loses_power: bool,
+    ends_programs: bool,
     pub(crate) forwarder: Forwarder,
     /// Last, so that the hosts go before their helper is waited for.
     lab: Lab,
@@ -41,7 +42,7 @@ impl Hosts {
         let numbers = NAMES.map(|name| 1 + plan.restarts(name) as usize);
         let config = |(v4, v6)| {
             let mut config = HostConfig::new(v4, v6);
-            config.mtu = plan.link.numbers().mtu;
+            config.mtu = plan.link.numbers().host_mtu();
             profile.into_iter().fold(config, HostConfig::with_profile)
         };
         let configs: Vec<HostConfig> = [CLIENT, SERVER]
@@ -61,19 +62,24 @@ impl Hosts {
             members.push(Member { name: name.to_owned(), addrs: Vec::new(), end, spares });
         }
         let forwarder = Forwarder::among(plan, OsNetwork::new(), members).map_err(not_carried)?;
-        Ok(Hosts { lives, loses_power: plan.has_crash(), forwarder, lab })
+        Ok(Hosts { lives, ends_programs: plan.ends_programs(), forwarder, lab })
     }
 
-    /// The host at an end after it has lost power `generation` times.
-    pub(super) fn host(&self, end: usize, generation: u32) -> Option<&KernelHost> {
-        self.lives.get(end)?.get(usize::try_from(generation).ok()?)
+    /// The host at an end after it has lost power `crashes` times.
+    pub(super) fn host(&self, end: usize, crashes: u32) -> Option<&KernelHost> {
+        self.lives.get(end)?.get(usize::try_from(crashes).ok()?)
     }
 
-    /// The host at an end that has power, or had it last.
+    /// Whether the program at an end may start again after it has ended `generation` times.
+    pub(super) fn starts_again(&self, end: usize, generation: u32) -> bool {
+        self.host(end, generation).is_some()
+    }
+
+    /// The host at an end whose programs run.
     pub(super) fn last(&self, end: usize) -> Option<&KernelHost> {
         let power = self.forwarder.power();
-        let generation = (0..).take(self.lives.get(end)?.len()).find(|it| power.is_on(end, *it));
-        generation.and_then(|generation| self.host(end, generation))
+        let runs = (0..).take(self.lives.get(end)?.len()).any(|it| power.is_on(end, it));
+        runs.then(|| self.host(end, power.crashes(end))).flatten()
     }
 
     /// What happened so far. Its times count from the first packet: what came before, the start of the server
@@ -112,9 +118,9 @@ impl Hosts {
         self.lab.processes_refused()
     }
 
-    /// Whether the plan has a host lose power.
-    pub(super) fn may_lose_power(&self) -> bool {
-        self.loses_power
+    /// Whether the plan ends or starts programs.
+    pub(super) fn ends_programs(&self) -> bool {
+        self.ends_programs
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use faultwire::lab::{KernelHost, LabError, Switched};
+use faultwire::lab::{KernelHost, LabError, Switch, Switched};
 use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
 
@@ -24,8 +24,8 @@ const LOOK_MAX: Duration = Duration::from_millis(100);
 const SAY: Duration = Duration::from_secs(3);
 /// How often it is looked whether all of it is to stop.
 const STOP_LOOK: Duration = Duration::from_millis(100);
-/// How often it is looked whether a host has lost power, or starts again, where its plan says so. It is cut
-/// off at once.
+/// How often it is looked whether a program is to be killed or to start, where its plan says so. A host that
+/// loses power is cut off at once.
 const POWER_LOOK: Duration = Duration::from_millis(2);
 /// The signal that ends what loses power: SIGKILL.
 const KILLED: i32 = 9;
@@ -115,7 +115,7 @@ impl Pair<'_> {
             return Ok(Course { ended: Ended::Stopped, death: None, took: Duration::ZERO, packets: 0 });
         }
         let clock = OsNetwork::new();
-        running.switch(CLIENT_END, 0, true)?;
+        running.switch(CLIENT_END, 0, Switch::Start)?;
         let ended = running.until_the_client_ends(&clock, limit, is_to_stop)?;
         let took = clock.now().since_start();
         let packets = hosts.forwarder.stats().map_or(0, |stats| stats.taken);
@@ -158,7 +158,7 @@ impl Running<'_> {
         is_to_stop: &dyn Fn() -> bool,
     ) -> Result<Ended, PairError> {
         let power = self.hosts.forwarder.power();
-        let look = if self.hosts.may_lose_power() { POWER_LOOK } else { STOP_LOOK };
+        let look = if self.hosts.ends_programs() { POWER_LOOK } else { STOP_LOOK };
         loop {
             let left = limit.saturating_sub(clock.now().since_start());
             let (status, switched) = match &self.client {
@@ -171,9 +171,10 @@ impl Running<'_> {
             if self.look_at_server()? && self.pair.ends_with_server {
                 return Ok(Ended::WithServer);
             }
-            if let Some(Switched { end, generation, is_on, .. }) = switched {
-                self.switch(end, generation, is_on)?;
-                if end == CLIENT_END && !is_on && self.hosts.host(end, generation).is_none() {
+            if let Some(Switched { end, generation, crashes, what, .. }) = switched {
+                self.switch(end, crashes, what)?;
+                let is_over = what != Switch::Start && !self.hosts.starts_again(end, generation);
+                if end == CLIENT_END && is_over {
                     // It never starts again.
                     return Ok(Ended::Signalled(KILLED));
                 }
@@ -185,21 +186,30 @@ impl Running<'_> {
         }
     }
 
-    /// A host lost power, or has it: its program is killed, or started.
-    fn switch(&mut self, end: usize, generation: u32, is_on: bool) -> Result<(), PairError> {
+    /// Kills a program, or starts it in the host that has lost power `crashes` times.
+    fn switch(&mut self, end: usize, crashes: u32, what: Switch) -> Result<(), PairError> {
         let name = NAMES[end];
         // It may have died before.
         self.look_at_server()?;
+        let power = self.hosts.forwarder.power();
         let program = if end == SERVER_END { &mut self.server } else { &mut self.client };
         if let Some(mut program) = program.take() {
-            self.output.note(format_args!("the {name} loses power: it is killed"));
+            match what {
+                Switch::Kill => self.output.note(format_args!("the {name} is killed, its host goes on")),
+                _ => self.output.note(format_args!("the {name} loses power: it is killed")),
+            }
             program.kill()?;
         }
-        if is_on && let Some(host) = self.hosts.host(end, generation) {
-            if generation > 0 {
-                self.output.note(format_args!("the {name} starts again"));
+        match what {
+            Switch::Crash => {}
+            Switch::Kill => power.killed(end),
+            Switch::Start => {
+                let Some(host) = self.hosts.host(end, crashes) else { return Ok(()) };
+                if !power.is_on(end, 0) {
+                    self.output.note(format_args!("the {name} starts again"));
+                }
+                *program = Some(self.pair.start(host, end, self.output)?);
             }
-            *program = Some(self.pair.start(host, end, self.output)?);
         }
         Ok(())
     }

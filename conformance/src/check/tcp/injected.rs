@@ -7,7 +7,7 @@ use std::io;
 use bytes::Bytes;
 use faultwire::errno::Errno;
 use faultwire::fault::{Action, Anchor, Class, Direction, EventKind, FaultPlan};
-use faultwire::fault::{Packet, When};
+use faultwire::fault::{Injection, Packet, When};
 use faultwire::network::Network;
 use faultwire::packet::{IcmpMessage, Outgoing, Path, TcpFlags, TcpSegment, Transport, icmp};
 use faultwire::time::Time;
@@ -151,7 +151,7 @@ impl Moment {
 
     /// A plan in which that packet comes to one of the two.
     fn inject(&self, title: &str, target: &Target, packet: Bytes) -> FaultPlan {
-        let kind = EventKind::Inject { direction: target.direction.clone(), packet };
+        let kind = EventKind::Inject(Injection::Bytes { direction: target.direction.clone(), packet });
         let when = When::After(self.anchor.clone());
         FaultPlan::new().title(format!("{title} comes to the {}", target.direction.to)).event(kind, when)
     }

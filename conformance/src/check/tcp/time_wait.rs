@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use faultwire::fault::{Direction, EventKind, FaultPlan, When};
+use faultwire::fault::{Direction, EventKind, FaultPlan, Injection, When};
 use faultwire::network::Network;
 use faultwire::packet::{TcpFlags, Transport};
 use faultwire::tcp::{Config, State};
@@ -82,7 +82,10 @@ pub(super) fn late_fins(scenario: &Scenario) -> Vec<FaultPlan> {
     let length = Config::default().time_wait;
     let again = |after: Duration| {
         let at = begun.since(Time::ZERO) + after;
-        let kind = EventKind::Inject { direction: Direction::new("server", "client"), packet: fin.clone() };
+        let kind = EventKind::Inject(Injection::Bytes {
+            direction: Direction::new("server", "client"),
+            packet: fin.clone(),
+        });
         let when = When::AtUs(u64::try_from(at.as_micros()).unwrap_or(u64::MAX));
         FaultPlan::new().event(kind, when)
     };

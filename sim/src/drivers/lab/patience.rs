@@ -63,12 +63,13 @@ impl Patience {
 pub(super) fn every_outage_ends(plan: &FaultPlan) -> bool {
     let count = |is: &dyn Fn(&EventKind) -> bool| plan.events.iter().filter(|event| is(&event.kind)).count();
     let crashed = plan.events.iter().filter_map(|event| match &event.kind {
-        EventKind::Crash(host) => Some(host),
+        EventKind::Crash(host) | EventKind::Kill(host) => Some(host),
         _ => None,
     });
     let starts_again = |host: &String| {
         let of_host = |kind: &EventKind| matches!(kind, EventKind::Restart(other) if other == host);
-        count(&of_host) >= count(&|kind| matches!(kind, EventKind::Crash(other) if other == host))
+        let ends = |kind: &EventKind| matches!(kind, EventKind::Crash(other) | EventKind::Kill(other) if other == host);
+        count(&of_host) >= count(&ends)
     };
     let is_mended = count(&|kind| matches!(kind, EventKind::Heal(_))) > 0
         || count(&|kind| matches!(kind, EventKind::Partition(_))) == 0;
@@ -116,7 +117,9 @@ fn timeout(plan: &FaultPlan) -> Duration {
     let late = |action: &Action| match action {
         Action::DelayUs(us) => Duration::from_micros(*us),
         Action::HoldFor(_) => HELD_MAX,
-        Action::Drop | Action::Duplicate | Action::CorruptBits(_) => Duration::ZERO,
+        Action::Drop | Action::Duplicate | Action::CorruptBits(_) | Action::Change(_) | Action::Reject(_) => {
+            Duration::ZERO
+        }
     };
     let latest = plan.faults.iter().map(|fault| late(&fault.action)).max().unwrap_or_default();
     let round_trip = plan.link.numbers().delay() * 2 + latest;

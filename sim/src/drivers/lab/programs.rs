@@ -1,7 +1,8 @@
 //! The programs of a run in a lab: one for each host, or for each incarnation of a host that restarts.
 //!
 //! When a host loses power the wire cuts it off. Its program is dropped then, with all its sockets; what that
-//! makes them send gets nowhere. What a program still called after its host had lost power is in no trace,
+//! makes them send gets nowhere. A program that is killed is dropped too, and its host sends what closing its
+//! sockets makes it send. What a program still called after its host had lost power is in no trace,
 //! and how it ended counts for nothing. When the host starts again, so does its program, in the place that
 //! the wire has there from then on.
 
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use faultwire::fault::FaultPlan;
-use faultwire::lab::{Forwarder, KernelHost, LabError, Power, Switched};
+use faultwire::lab::{Forwarder, KernelHost, LabError, Power, Switch, Switched};
 use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
 use faultwire::time::Time;
@@ -54,7 +55,7 @@ pub(super) fn run(
     let calls = programs.trace.clone();
     let end = runtime.block_on(async {
         for index in 0..hosts.len() {
-            programs.start(index, 0)?;
+            programs.start(index, 0, 0)?;
         }
         tokio::select! {
             biased;
@@ -105,7 +106,7 @@ async fn stalls(
     }
 }
 
-/// An incarnation of a host: its index, and how often it had lost power before. Each has its own number in
+/// An incarnation of a host's program: the host's index, and how often its programs had ended before. Each has its own number in
 /// the trace of calls.
 type Incarnation = (usize, u32);
 
@@ -163,21 +164,22 @@ impl<'a> Programs<'a> {
         }
     }
 
-    /// Starts the program of a host's current incarnation.
-    fn start(&mut self, index: usize, generation: u32) -> Result<(), String> {
+    /// Starts a host's program, which has ended `generation` times before, `crashes` of them because the host
+    /// lost power.
+    fn start(&mut self, index: usize, generation: u32, crashes: u32) -> Result<(), String> {
         let host = &self.hosts[index];
         let place = self.incarnations.iter().position(|incarnation| *incarnation == (index, generation));
         let log =
             self.logs[index].again(host_id(place.ok_or("the wire started a host that it does not have")?));
         let net = match host.kernel {
             Some(kernel) => {
-                let kernel = kernel + usize::try_from(generation).unwrap_or(usize::MAX);
+                let kernel = kernel + usize::try_from(crashes).unwrap_or(usize::MAX);
                 let kernel = self.bench.hosts.get(kernel).ok_or("the lab has too few hosts")?;
                 Net::new(Recorded::new(kernel_net(self.clock, kernel, host, &self.names), log))
             }
             None => {
                 let host =
-                    self.forwarder.lab_stack_again(index, generation).ok_or("the wire has no such host")?;
+                    self.forwarder.lab_stack_again(index, crashes).ok_or("the wire has no such host")?;
                 let (clock, names) = (self.clock.clone(), self.names.clone());
                 Net::new(HostNet::new(LabHost { host, log, clock, names }))
             }
@@ -194,29 +196,29 @@ impl<'a> Programs<'a> {
         Ok(())
     }
 
-    /// Waits until the run has ended; meanwhile ends the programs of hosts that lose power, and starts those
-    /// of hosts that start.
+    /// Waits until the run has ended; meanwhile ends and starts programs as the wire says.
     async fn ending(&mut self) -> Result<End, String> {
         let progress = self.progress.clone();
         let mut ending = std::pin::pin!(progress.ending());
         loop {
             let power = self.power.clone();
-            let Switched { end, generation, is_on, .. } = tokio::select! {
+            let Switched { end, generation, crashes, what, .. } = tokio::select! {
                 biased;
                 switched = poll_fn(|cx| power.poll_switched(cx)) => switched,
                 end = &mut ending => return Ok(end),
             };
-            if is_on {
-                self.start(end, generation)?;
+            if what == Switch::Start {
+                self.start(end, generation, crashes)?;
             } else if let Some(program) = self.running[end].take() {
                 program.abort();
                 // It is gone, with its sockets, once this is ready; how it ended is of no interest.
                 let _ = program.await;
+                power.killed(end);
             }
         }
     }
 
-    /// The calls that were made before their host lost power.
+    /// The calls that were made before their program was ended.
     fn alive(&self, calls: Trace, packets: &Trace) -> Trace {
         if self.incarnations.len() == self.hosts.len()
             && !packets.events().iter().any(|event| is_crash(&event.what, None))
@@ -246,9 +248,9 @@ impl<'a> Programs<'a> {
     }
 }
 
-/// Whether a host lost power: that one, or any.
+/// Whether a host's programs ended, that one's or any.
 fn is_crash(what: &What, whose: Option<HostId>) -> bool {
-    matches!(what, What::Crashed(host) if whose.is_none_or(|whose| whose == *host))
+    matches!(what, What::Crashed(host) | What::Killed(host) if whose.is_none_or(|whose| whose == *host))
 }
 
 /// The network of a host of the kernel: its sockets are made in its namespace.

@@ -429,7 +429,10 @@ fn a_plan_must_speak_of_hosts_that_there_are() {
         event(EventKind::Restart(name()), When::AtUs(0)),
         event(EventKind::Partition(Cut::between(["client".to_owned(), name()])), When::AtUs(0)),
         event(EventKind::Heal(Cut::between([name(), name()])), When::AtUs(0)),
-        event(EventKind::Inject { direction: direction.clone(), packet: datagram(0) }, When::AtUs(0)),
+        event(
+            EventKind::Inject(Injection::Bytes { direction: direction.clone(), packet: datagram(0) }),
+            When::AtUs(0),
+        ),
         event(EventKind::Heal(Cut::ALL), When::after(direction, Packet::nth(Class::Any, 1))),
     ] {
         unknown(FaultPlan::new().events([event]));

@@ -17,6 +17,8 @@ fn action() -> impl Strategy<Value = Action> {
         (1_u64..2_000_000).prop_map(Action::DelayUs),
         (1_u32..5).prop_map(Action::HoldFor),
         (0_u32..1_000).prop_map(|bit| Action::CorruptBits(vec![bit])),
+        (0_u64..256).prop_map(|ttl| Action::Change(Change::set(Field::Ttl, ttl))),
+        Just(Action::Reject(Rejection::HostUnreachable)),
     ]
 }
 
@@ -30,7 +32,13 @@ fn plan() -> impl Strategy<Value = FaultPlan> {
         Just(EventKind::Partition(Cut::ALL)),
         Just(EventKind::Heal(Cut::ALL)),
         Just(EventKind::Crash("server".to_owned())),
+        Just(EventKind::Kill("server".to_owned())),
         Just(EventKind::Restart("server".to_owned())),
+        (1_u32..20).prop_map(|nth| EventKind::Inject(Injection::Like {
+            direction: Direction::new("client", "server"),
+            packet: Packet::nth(Class::Any, nth),
+            change: Change::default(),
+        })),
         Just(injection(datagram(0))),
     ];
     let when = prop_oneof![
@@ -41,7 +49,10 @@ fn plan() -> impl Strategy<Value = FaultPlan> {
     let rate = proptest::option::of(100_u64..10_000);
     let lists = (proptest::collection::vec(fault, 0..6), proptest::collection::vec(event, 0..4));
     (rate, 0_u64..5_000, lists).prop_map(|(rate_kbps, delay_us, (faults, events))| {
-        FaultPlan::new().link(LinkNumbers { delay_us, mtu: 180, rate_kbps }).faults(faults).events(events)
+        FaultPlan::new()
+            .link(LinkNumbers { delay_us, mtu: 180, host_mtu: None, rate_kbps })
+            .faults(faults)
+            .events(events)
     })
 }
 
@@ -94,7 +105,7 @@ proptest! {
         let count = |wanted: &dyn Fn(&What) -> bool| bench.happened(wanted);
         let put_on = count(&|what| matches!(what, What::Sent { .. } | What::Injected { .. }));
         let lost = count(&|what| matches!(what, What::Lost { .. }));
-        let dropped = count(&|what| matches!(what, What::Fault { action: Action::Drop, .. }));
+        let dropped = count(&|what| matches!(what, What::Fault { action: Action::Drop | Action::Reject(_), .. }));
         let doubled = count(&|what| matches!(what, What::Fault { action: Action::Duplicate, .. }));
         prop_assert_eq!(packets(&due).len(), put_on + doubled - lost - dropped);
         let fired = bench.wire.fired().faults.iter().filter(|fired| **fired).count();
@@ -106,7 +117,7 @@ proptest! {
     fn what_is_due_comes_in_the_order_of_time_and_host(plan in plan(), sends in sends()) {
         let host = |due: &Due| match &due.what {
             DueWhat::Packet(delivery) => delivery.to,
-            DueWhat::Crash(host) | DueWhat::Restart(host) => *host,
+            DueWhat::Crash(host) | DueWhat::Kill(host) | DueWhat::Restart(host) => *host,
         };
         // All at once: nothing is sent between two polls that could still come before.
         let mut bench = Bench::new(&plan);
@@ -141,7 +152,7 @@ proptest! {
     ) {
         const STEP_US: u64 = 250_000;
         let mut plan = plan;
-        plan.link = Link::Numbers(LinkNumbers { delay_us: delay * STEP_US, mtu: 180, rate_kbps: None });
+        plan.link = Link::Numbers(LinkNumbers { delay_us: delay * STEP_US, mtu: 180, host_mtu: None, rate_kbps: None });
         for fault in &mut plan.faults {
             if let Action::DelayUs(micros) = &mut fault.action {
                 *micros = (*micros / STEP_US + 1) * STEP_US;

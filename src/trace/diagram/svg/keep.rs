@@ -40,6 +40,7 @@ pub(super) fn kept(
             What::Fault { .. }
                 | What::Lost { .. }
                 | What::Crashed(_)
+                | What::Killed(_)
                 | What::Restarted(_)
                 | What::Partitioned(_)
                 | What::Healed(_)

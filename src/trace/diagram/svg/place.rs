@@ -264,7 +264,7 @@ impl Placer<'_> {
                     |it: &mut Taken, y| (it.stack, it.calls) = (y, if one_lane { y } else { it.calls });
                 self.at(*host, |it| below(it, it.stack), both);
             }
-            What::Crashed(host) | What::Restarted(host) => {
+            What::Crashed(host) | What::Killed(host) | What::Restarted(host) => {
                 self.at(*host, |it| it.calls.max(it.stack) + LINE, |it, y| (it.calls, it.stack) = (y, y));
             }
             What::Partitioned(_) | What::Healed(_) => {

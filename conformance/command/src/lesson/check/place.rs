@@ -51,11 +51,11 @@ impl Place {
         match testbed {
             #[cfg(target_os = "linux")]
             Testbed::Lab => {
-                if plan.has_crash() {
+                if plan.ends_programs() {
                     // The wire would cut a host off, but nobody ends its program here, and nobody starts it
                     // again.
                     let why =
-                        "a plan in which a host crashes or starts again cannot be tried with commands here";
+                        "a plan in which programs end or start again cannot be tried with commands here";
                     return Err(crate::error::usage(why));
                 }
                 Hosts::start(plan, None).map(Place::Lab)

@@ -74,13 +74,13 @@ fn trace(hosts: usize, steps: &[Step]) -> Trace {
             Some(action) => {
                 sample.fault(packet, action.clone());
                 match action {
-                    Action::Drop => {}
+                    Action::Drop | Action::Reject(_) => {}
                     Action::Duplicate => {
                         due.extend([(arrives, packet, 0, to), (arrives + 700, packet, 1, to)])
                     }
                     Action::DelayUs(us) => due.push((arrives + us, packet, 0, to)),
                     Action::HoldFor(_) => due.push((arrives + 900, packet, 0, to)),
-                    Action::CorruptBits(_) => due.push((arrives, packet, 0, to)),
+                    Action::CorruptBits(_) | Action::Change(_) => due.push((arrives, packet, 0, to)),
                 }
             }
         }
