@@ -68,10 +68,10 @@ fn homeless(path: &Path, plan: &FaultPlan, studies: &[&'static Study]) -> Comman
         return usage(what).help(format!("run it with `faultwire lab --plan {shown}`"));
     }
     let Some(name) = &plan.scenario else {
+        let own = format!("faultwire lab --plan {shown} --server COMMAND --client COMMAND");
         return usage(format!("the plan {file} does not say which scenario it belongs to")).help(format!(
             "name it with --scenario NAME, or in the plan: `scenario = \"udp-numbered\"`; `faultwire \
-             scenarios` lists them. Two programs of your own run under it with `faultwire lab --plan {shown} --server \
-             COMMAND --client COMMAND`"
+             scenarios` lists them. Two programs of your own run under it with `{own}`"
         ));
     };
     let nearest = select::nearest(name, studies.iter().map(|study| study.name));

@@ -60,6 +60,9 @@ fn the_plan_file_has_a_reference() {
     let help = text(run(&["help", "plan"]).stdout);
     assert!(reference.lines().all(|line| help.contains(line)), "{help}");
     insta::assert_snapshot!(reference);
+    let schema = text(run(&["plan", "--schema"]).stdout);
+    let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
 }
 
 /// Lists and tables keep to the width. A line that is to be copied to a shell stays whole.
