@@ -23,7 +23,7 @@
 //! [[fault]]                       # changes header fields, and makes the checksums fit
 //! direction = "server->client"
 //! packet = { class = "data", nth = 1 }
-//! action = { set = { ttl = 1, seq = "+1000", flags = "FA" } }     # or corrupt_bit; checksums = "keep", "mend"
+//! action = { set = { ttl = 1, seq = "+1000" }, checksums = "keep" }   # optional: "mend" or "keep"
 //! [[fault]]                       # drops the packet, and its sender is told so
 //! direction = "client->server"
 //! packet = { class = "datagram", nth = 2 }

@@ -231,16 +231,17 @@ impl Scenario {
         self
     }
 
-    /// Like [`crashes`](Scenario::crashes), but the host's programs are killed, and the host goes on: it closes
-    /// their sockets.
+    /// Like [`crashes`](Scenario::crashes), but the host's programs are killed, and the host goes on: it
+    /// closes their sockets.
     #[must_use]
     pub fn kills(mut self, host: &str) -> Self {
         self.crashes.push(Crashing { death: EventKind::Kill, host: host.to_owned(), restarts: false });
         self
     }
 
-    /// Like [`crashes`](Scenario::crashes) and [`kills`](Scenario::kills), but new programs start at once: after
-    /// a crash on a new host, after a kill on the one that there is. Others may end with an error then as well.
+    /// Like [`crashes`](Scenario::crashes) and [`kills`](Scenario::kills), but new programs start at once:
+    /// after a crash on a new host, after a kill on the one that there is. Others may end with an error then
+    /// as well.
     #[must_use]
     pub fn restarts(mut self, host: &str) -> Self {
         for death in [EventKind::Crash, EventKind::Kill] {

@@ -285,9 +285,9 @@ impl Wire {
     ///
     /// Partitions, heals and injections that are due are carried out (and recorded) here and need nothing
     /// from the caller; they come before what is due at the same time. The caller records the arrival, or the
-    /// loss where the host is down. What would change nothing, the crash of a host that is down or the restart
-    /// of one that runs, is not given out. [`poll_ahead`](Wire::poll_ahead) is for one who must know of an arrival before it is
-    /// due.
+    /// loss where the host is down. What would change nothing, the crash of a host that is down or the
+    /// restart of one that runs, is not given out. [`poll_ahead`](Wire::poll_ahead) is for one who must know
+    /// of an arrival before it is due.
     pub fn poll(&mut self, now: Time, recorder: &mut dyn Recorder) -> Option<Due> {
         loop {
             self.pass_time_before(now, Queue::next_due, recorder);

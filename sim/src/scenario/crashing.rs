@@ -1,4 +1,5 @@
-//! Hosts that may lose power or whose programs may be killed, and what that excuses in the programs of others.
+//! Hosts that may lose power or whose programs may be killed, and what that excuses in the programs of
+//! others.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -103,7 +103,7 @@ impl Place {
             if let EventKind::Outage { .. } = event.kind {
                 places.push(Place::Lasts(index));
             }
-            let sample = sample(&event.kind).into_iter().flat_map(|packet| fields(packet));
+            let sample = sample(&event.kind).into_iter().flat_map(fields);
             places.extend(sample.map(|field| Place::Sample(index, field)));
         }
         places
@@ -279,8 +279,8 @@ pub(crate) fn names_no_packet_twice(faults: &[Fault]) -> bool {
 }
 
 /// All plans that are one step simpler, the most promising first: one fault or event less; a packet lost in
-/// place of damaged, changed or rejected; one changed field or flipped bit less; a packet named by less; the default link; an order in place of a
-/// time; a number one step down.
+/// place of damaged, changed or rejected; one changed field or flipped bit less; a packet named by less; the
+/// default link; an order in place of a time; a number one step down.
 pub(crate) fn steps(plan: &FaultPlan, tick_us: u64) -> impl Iterator<Item = FaultPlan> {
     let removals = (0..item_count(plan)).map(|item| without_items(plan, item..item + 1));
     let lost = (0..plan.faults.len()).filter_map(|index| {

@@ -232,9 +232,8 @@ mod tests {
         assert_eq!(
             nothing.to_string(),
             "no run; not tried: lost packets, duplicate packets, delayed packets, reordered packets, damaged \
-             packets, changed packets, rejected packets, outages of a link, crashes, killed programs, restarts, \
-             injected packets, several faults at once and \
-             random plans"
+             packets, changed packets, rejected packets, outages of a link, crashes, killed programs, \
+             restarts, injected packets, several faults at once and random plans"
         );
         let mut tried = Tried { fault_free: 1, singles: 4, singles_of: 4, random: 9, ..nothing };
         for action in [
@@ -251,7 +250,8 @@ mod tests {
         assert_eq!(
             tried.to_string(),
             "1 run without faults, 4 plans of one fault and 9 random plans; not tried: changed packets, \
-             rejected packets, outages of a link, crashes, killed programs, restarts, injected packets and two or more faults at once other than at random"
+             rejected packets, outages of a link, crashes, killed programs, restarts, injected \
+             packets and two or more faults at once other than at random"
         );
         let sample = Tried { pairs: 1, pairs_of: 7, random: 0, ..tried };
         assert!(

@@ -25,7 +25,8 @@ pub enum ForwarderError {
     Start(#[from] io::Error),
 }
 
-/// Whether a host's programs die in no other way than by being killed: the host itself is there to start them.
+/// Whether a host's programs die in no other way than by being killed: the host itself is there to start
+/// them.
 fn is_only_killed(plan: &FaultPlan, name: &str) -> bool {
     let kinds = || plan.events.iter().map(|event| &event.kind);
     kinds().any(|kind| matches!(kind, EventKind::Kill(host) if host == name))

@@ -170,7 +170,10 @@ fn change() -> impl Strategy<Value = Change> {
 
 proptest! {
     #[test]
-    fn no_change_of_any_bytes_panics(bytes in proptest::collection::vec(any::<u8>(), 0..80), change in change()) {
+    fn no_change_of_any_bytes_panics(
+        bytes in proptest::collection::vec(any::<u8>(), 0..80),
+        change in change(),
+    ) {
         let _ = changed(&bytes, &change);
     }
 

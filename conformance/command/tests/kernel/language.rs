@@ -179,8 +179,11 @@ fn a_reset_made_from_a_segment_fits_its_connection() {
     finishes(&scenario, text);
 }
 
+/// What comes of a datagram that is sent.
+type Answer = Result<Vec<u8>, io::ErrorKind>;
+
 /// Sends datagrams of these sizes to a server that answers each, over a connected socket: what comes of each.
-fn datagrams(sizes: &'static [usize], judge: fn(&[Result<Vec<u8>, io::ErrorKind>]) -> bool) -> Scenario {
+fn datagrams(sizes: &'static [usize], judge: fn(&[Answer]) -> bool) -> Scenario {
     let server = |net: Net| async move {
         let socket = net.datagram("0.0.0.0:7000", &[]).await?;
         let mut buffer = [0; 2_000];

@@ -1,4 +1,5 @@
-//! The pairs of programs that come with a plan, between kernels: cut links, rejected packets, a killed server.
+//! The pairs of programs that come with a plan, between kernels: cut links, rejected packets, a killed
+//! server.
 
 use std::path::Path;
 use std::process::Command;

@@ -68,7 +68,10 @@ pub(super) fn every_outage_ends(plan: &FaultPlan) -> bool {
     });
     let starts_again = |host: &String| {
         let of_host = |kind: &EventKind| matches!(kind, EventKind::Restart(other) if other == host);
-        let ends = |kind: &EventKind| matches!(kind, EventKind::Crash(other) | EventKind::Kill(other) if other == host);
+        let ends = |kind: &EventKind| match kind {
+            EventKind::Crash(other) | EventKind::Kill(other) => other == host,
+            _ => false,
+        };
         count(&of_host) >= count(&ends)
     };
     let is_mended = count(&|kind| matches!(kind, EventKind::Heal(_))) > 0

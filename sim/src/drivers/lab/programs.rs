@@ -106,8 +106,8 @@ async fn stalls(
     }
 }
 
-/// An incarnation of a host's program: the host's index, and how often its programs had ended before. Each has its own number in
-/// the trace of calls.
+/// An incarnation of a host's program: the host's index, and how often its programs had ended before. Each
+/// has its own number in the trace of calls.
 type Incarnation = (usize, u32);
 
 /// The programs that run.

@@ -105,7 +105,10 @@ proptest! {
         let count = |wanted: &dyn Fn(&What) -> bool| bench.happened(wanted);
         let put_on = count(&|what| matches!(what, What::Sent { .. } | What::Injected { .. }));
         let lost = count(&|what| matches!(what, What::Lost { .. }));
-        let dropped = count(&|what| matches!(what, What::Fault { action: Action::Drop | Action::Reject(_), .. }));
+        let drops = |what: &What| {
+            matches!(what, What::Fault { action: Action::Drop | Action::Reject(_), .. })
+        };
+        let dropped = count(&drops);
         let doubled = count(&|what| matches!(what, What::Fault { action: Action::Duplicate, .. }));
         prop_assert_eq!(packets(&due).len(), put_on + doubled - lost - dropped);
         let fired = bench.wire.fired().faults.iter().filter(|fired| **fired).count();
@@ -152,7 +155,8 @@ proptest! {
     ) {
         const STEP_US: u64 = 250_000;
         let mut plan = plan;
-        plan.link = Link::Numbers(LinkNumbers { delay_us: delay * STEP_US, mtu: 180, host_mtu: None, rate_kbps: None });
+        let delay_us = delay * STEP_US;
+        plan.link = Link::Numbers(LinkNumbers { delay_us, mtu: 180, host_mtu: None, rate_kbps: None });
         for fault in &mut plan.faults {
             if let Action::DelayUs(micros) = &mut fault.action {
                 *micros = (*micros / STEP_US + 1) * STEP_US;

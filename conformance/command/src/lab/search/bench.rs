@@ -70,8 +70,12 @@ impl Bench {
             Err(error) => return Err(failed(error)),
         };
         let failed = |host: &str, message: String| End::Failed { host: Some(host.to_owned()), message };
-        let is_death = |kind: &EventKind, host: &str| matches!(kind, EventKind::Crash(own) | EventKind::Kill(own) if own == host);
-        let dies = |host: &str| plan.events.iter().any(|it| is_death(&it.kind, host));
+        let dies = |host: &str| {
+            plan.events.iter().any(|event| match &event.kind {
+                EventKind::Crash(own) | EventKind::Kill(own) => own == host,
+                _ => false,
+            })
+        };
         let end = match (course.death, course.ended) {
             (_, Ended::Stopped) => return Ok(Made::Cancelled),
             // To say that its peer is gone is right.
