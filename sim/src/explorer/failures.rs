@@ -282,7 +282,10 @@ impl Explorer {
     ) {
         let mut best: Option<(Rate, Run)> = None;
         for (back, run) in smaller.into_iter().rev().enumerate() {
-            let (rate, last) = self.rate(&run.plan, judge, listen);
+            // Runs that hang cost time and nothing else: all of them at once.
+            let hangs = matches!(failure.found.end, End::Stalled { .. });
+            let jobs = if hangs { self.jobs.max(self.repeats.to_rate) } else { self.jobs };
+            let (rate, last) = self.rate_by(jobs, &run.plan, judge, listen);
             if self.scenario.is_cancelled() {
                 failure.is_minimal = false;
                 if back == 0 {
@@ -311,11 +314,22 @@ impl Explorer {
         judge: &dyn Fn(&Run) -> Option<Signature>,
         listen: &mut dyn FnMut(Event<'_>),
     ) -> (Rate, Option<Run>) {
+        self.rate_by(self.jobs, plan, judge, listen)
+    }
+
+    /// Like `rate`, with `jobs` runs side by side.
+    fn rate_by(
+        &self,
+        jobs: usize,
+        plan: &FaultPlan,
+        judge: &dyn Fn(&Run) -> Option<Signature>,
+        listen: &mut dyn FnMut(Event<'_>),
+    ) -> (Rate, Option<Run>) {
         let (mut rate, mut last) = (Rate::default(), None);
         let token = self.scenario.cancellation.child_token();
         let scenario = self.scenario.clone().cancelled_by(&token);
         let work = |_: usize| scenario.run_in_full(plan);
-        let _ = in_order(self.jobs, self.repeats.to_rate, &token, &work, &mut |run| {
+        let _ = in_order(jobs, self.repeats.to_rate, &token, &work, &mut |run| {
             listen(Event::Shrinking(&run));
             if run.fired.all() && !run.is_refused() {
                 let fails = judge(&run).is_some();

@@ -135,3 +135,33 @@ fn a_server_that_panics_once_its_client_is_gone_is_wrong() {
     let failure = found.failures.first().expect("a panic");
     assert!(matches!(&failure.smallest.end, End::Failed { host: Some(host), .. } if host == "server"));
 }
+
+#[test]
+fn a_server_that_cannot_bind_its_port_in_time_wait_is_found() {
+    let server = |net: Net| async move {
+        let listener = net.listen("0.0.0.0:7000", 4, &[]).await?;
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            let Ok(question) = stream.read_u8().await else { continue };
+            let _ = stream.write_u8(question).await;
+            // Its end of the connection is open until the client's is closed.
+            let _ = stream.read_u8().await;
+        }
+        #[expect(unreachable_code, reason = "it says of what type the errors are")]
+        std::io::Result::Ok(())
+    };
+    let client = |net: Net| async move {
+        let mut stream = net.connect("server:7000", &[]).await?;
+        stream.write_u8(7).await?;
+        stream.read_u8().await?;
+        drop(stream);
+        net.sleep(Duration::from_secs(1)).await;
+        Result::Ok(())
+    };
+    let found = explored(scenario("no reuse").server(server).client(client).restarts("server"));
+    let failure = found.failures.first().expect("its port is in use");
+    let End::Failed { host, message } = &failure.smallest.end else { panic!("{:?}", failure.smallest.end) };
+    assert!(host.as_deref() == Some("server") && message.contains("in use"), "{message}");
+    let kinds: Vec<&str> = failure.smallest.plan.events.iter().map(|event| event.kind.name()).collect();
+    assert_eq!(kinds, ["kill", "restart"]);
+}

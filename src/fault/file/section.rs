@@ -18,16 +18,18 @@ pub(super) struct Wrong {
     found: String,
     expected: String,
     hint: Option<String>,
+    /// Whether something is not there, rather than wrong.
+    is_missing: bool,
 }
 
 impl Wrong {
     pub(super) fn new(at: Range<usize>, found: impl Into<String>, expected: impl Into<String>) -> Wrong {
-        Wrong { at, found: found.into(), expected: expected.into(), hint: None }
+        Wrong { at, found: found.into(), expected: expected.into(), hint: None, is_missing: false }
     }
 
-    /// Where it is in the file.
-    pub(super) fn place(&self) -> usize {
-        self.at.start
+    /// Where it is in the file; what is missing comes last, as it has no place.
+    pub(super) fn place(&self) -> (bool, usize) {
+        (self.is_missing, self.at.start)
     }
 
     pub(super) fn hint(self, hint: impl Into<String>) -> Wrong {
@@ -54,7 +56,7 @@ impl Wrong {
 
     pub(super) fn in_file(self, file: &str, text: &str) -> PlanError {
         let (line, column) = line_and_column(text, self.at.start);
-        let Wrong { at: span, found, expected, hint } = self;
+        let Wrong { at: span, found, expected, hint, .. } = self;
         let file = file.to_owned();
         Box::new(Mistake { file, line, column, span, found, expected, hint }).into()
     }
@@ -209,7 +211,7 @@ impl<'v, 'i> Section<'v, 'i> {
 
     /// Something that has to be there is not.
     pub(super) fn missing(&self, what: &str, expected: &str) -> Wrong {
-        Wrong::new(self.at.clone(), format!("no {what}"), expected)
+        Wrong { is_missing: true, ..Wrong::new(self.at.clone(), format!("no {what}"), expected) }
     }
 
     /// The keys, each with its place.

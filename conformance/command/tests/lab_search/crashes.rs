@@ -39,23 +39,3 @@ fn who_reports_that_its_peer_is_gone_is_right_and_who_is_killed_by_it_is_not() {
     assert!(written.faults.is_empty());
     assert_eq!(event.kind, EventKind::Crash("server".to_owned()));
 }
-
-#[test]
-fn a_server_that_cannot_start_again_at_once_is_found() {
-    if !can(&[crate::PYTHON]) {
-        return;
-    }
-    let (_folder, path, plan) = scratch();
-    // It binds without SO_REUSEADDR.
-    let search = Pair::of_python("killed-server")
-        .search(&["--crashes", "--jobs", "16", "--out", &plan, "--cases", "0"])
-        .output();
-    let output = search.expect("the command starts");
-    let (said, told) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(1), "{said}\n{told}");
-    assert!(said.contains("a plan of one kill and the restart"), "{said}\n{told}");
-    assert!(said.contains("Address already in use"), "{said}\n{told}");
-    let written = FaultPlan::read(&path).expect("a plan");
-    let kinds: Vec<_> = written.events.iter().map(|event| event.kind.name()).collect();
-    assert_eq!((kinds, written.faults.len()), (vec!["kill", "restart"], 0));
-}
