@@ -6,6 +6,7 @@ mod determinism;
 mod drivers;
 mod files;
 mod impaired;
+mod language;
 mod livelock;
 mod outages;
 mod programs;
