@@ -199,7 +199,7 @@ struct SearchArgs {
     /// NAME-2.toml, NAME-3.toml, …
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=100))]
     kinds: u8,
-    /// How many runs go on side by side [default: two for each processor]
+    /// How many runs go on side by side [default: three for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
 }

@@ -232,7 +232,12 @@ impl Explorer {
         let wanted = failure.signature.clone();
         let mut smaller = vec![found.clone()];
         let scenario = &self.scenario;
+        let mut known = Some(found.clone());
         let run = &mut |plan: &FaultPlan| {
+            // The first plan that is asked for is the one that was found.
+            if let Some(found) = known.take_if(|found| found.plan == *plan) {
+                return Some(found);
+            }
             let mut last = None;
             let token = scenario.cancellation.child_token();
             let there = scenario.clone().cancelled_by(&token);

@@ -73,7 +73,7 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, CommandError> {
         false => scenario,
     };
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let jobs = args.jobs.map_or((2 * processors).clamp(2, 16), usize::from);
+    let jobs = args.jobs.map_or((3 * processors).clamp(2, 16), usize::from);
     let repeats = Repeats::REAL_TIME.without_faults(jobs.max(2));
     let grid = scenario.grid();
     let (faults, outages) = (grid.faults(&first.trace).len(), grid.outages_in(&first.trace).len());
