@@ -12,7 +12,7 @@ use std::sync::Arc;
 use faultwire::fault::{EventKind, FaultPlan, PlanEvent, When};
 
 use crate::run::{End, Run};
-use crate::scenario::{Capability, Crashing, Scenario};
+use crate::scenario::{Capability, Death, Scenario};
 use crate::search::{
     Grid, PlanSpace, RandomFaultsSearch, RandomSearch, Runner, Site, Sweep, Tried, after_the_plan, sites,
 };
@@ -187,7 +187,7 @@ impl Explorer {
             seed: settings.seed,
         };
         let mut fault_free = None;
-        let is_needed = self.further.is_some() || !self.scenario.crashes.is_empty();
+        let is_needed = self.further.is_some() || !self.scenario.deaths.is_empty();
         let mut tried = self.runs(Scenario::run_in_full, |runner| {
             sweep.search(runner, &mut |run| {
                 if is_needed && fault_free.is_none() {
@@ -200,8 +200,8 @@ impl Explorer {
         let has_faults = testbed.has(Capability::Faults);
         if let Some(run) = fault_free.filter(|run| has_faults && !run.is_refused() && !tried.stopped) {
             let mut plans = Vec::new();
-            for crashing in self.scenario.crashes.iter().filter(|_| self.exhaustive > 0) {
-                plans.extend(crashes(base, &run, &self.scenario.grid(), crashing));
+            for death in self.scenario.deaths.iter().filter(|_| self.exhaustive > 0) {
+                plans.extend(deaths(base, &run, &self.scenario.grid(), death));
             }
             tried.singles_of += plans.len() as u64;
             if let Some(further) = &self.further {
@@ -294,8 +294,8 @@ impl Explorer {
 
 /// The death of a host, or of its programs, after each packet of a run, once all that is in the base plan has
 /// taken place, and before the run ends.
-fn crashes(base: &FaultPlan, run: &Run, grid: &Grid, crashing: &Crashing) -> Vec<FaultPlan> {
-    let (Crashing { death, host, restarts }, trace) = (crashing, &run.trace);
+fn deaths(base: &FaultPlan, run: &Run, grid: &Grid, death: &Death) -> Vec<FaultPlan> {
+    let (Death { kind, host, restarts }, trace) = (death, &run.trace);
     let is_in_time = |packet| trace.sending(packet).is_some_and(|sending| sending.at < run.elapsed);
     let mut sites = sites(trace, is_in_time);
     sites.retain(|site| grid.hits(site));
@@ -304,7 +304,7 @@ fn crashes(base: &FaultPlan, run: &Run, grid: &Grid, crashing: &Crashing) -> Vec
         let ends = [trace.host_name(site.from), trace.host_name(site.to)];
         let event = |kind| PlanEvent::new(kind, When::after(ends, site.label.packet()));
         let restart = restarts.then(|| event(EventKind::Restart(host.clone())));
-        base.clone().events([event(death(host.clone()))]).events(restart)
+        base.clone().events([event(kind(host.clone()))]).events(restart)
     };
     sites.iter().map(plan).collect()
 }

@@ -1,6 +1,6 @@
 //! The scenario builder: what the hosts do in a run, and what may go wrong with them.
 
-mod crashing;
+mod death;
 mod memory;
 mod testbed;
 
@@ -21,7 +21,7 @@ use crate::run::{End, Run};
 use crate::search::{Family, Grid, Member, RandomFaults};
 use crate::settings::Settings;
 
-pub(crate) use crashing::Crashing;
+pub(crate) use death::Death;
 pub use testbed::{Capabilities, Capability, Clock, Subject, Testbed, TestbedRef, Unavailable};
 
 /// Any error of a program.
@@ -113,7 +113,7 @@ pub struct Scenario {
     pub(crate) random_faults: Option<RandomFaults>,
     pub(crate) variants: Option<Variants>,
     pub(crate) family: Option<Arc<Family>>,
-    pub(crate) crashes: Vec<Crashing>,
+    pub(crate) deaths: Vec<Death>,
     pub(crate) has_outages: bool,
     pub(crate) cancelling_bits: u32,
     pub(crate) cancellation: CancellationToken,
@@ -147,7 +147,7 @@ impl Scenario {
             random_faults: None,
             variants: None,
             family: None,
-            crashes: Vec::new(),
+            deaths: Vec::new(),
             has_outages: true,
             cancelling_bits: 0,
         }
@@ -227,7 +227,7 @@ impl Scenario {
     /// failures all the same. A client whose own host is off is not waited for.
     #[must_use]
     pub fn crashes(mut self, host: &str) -> Self {
-        self.crashes.push(Crashing { death: EventKind::Crash, host: host.to_owned(), restarts: false });
+        self.deaths.push(Death { kind: EventKind::Crash, host: host.to_owned(), restarts: false });
         self
     }
 
@@ -235,7 +235,7 @@ impl Scenario {
     /// closes their sockets.
     #[must_use]
     pub fn kills(mut self, host: &str) -> Self {
-        self.crashes.push(Crashing { death: EventKind::Kill, host: host.to_owned(), restarts: false });
+        self.deaths.push(Death { kind: EventKind::Kill, host: host.to_owned(), restarts: false });
         self
     }
 
@@ -244,8 +244,8 @@ impl Scenario {
     /// as well.
     #[must_use]
     pub fn restarts(mut self, host: &str) -> Self {
-        for death in [EventKind::Crash, EventKind::Kill] {
-            self.crashes.push(Crashing { death, host: host.to_owned(), restarts: true });
+        for kind in [EventKind::Crash, EventKind::Kill] {
+            self.deaths.push(Death { kind, host: host.to_owned(), restarts: true });
         }
         self
     }

@@ -91,10 +91,8 @@ impl FaultPlan {
 
     /// Whether a host crashes, its programs are killed, or they start again.
     pub fn ends_programs(&self) -> bool {
-        let ends = |kind: &EventKind| {
-            matches!(kind, EventKind::Crash(_) | EventKind::Kill(_) | EventKind::Restart(_))
-        };
-        self.events.iter().any(|event| ends(&event.kind))
+        let mut kinds = self.events.iter().map(|event| &event.kind);
+        kinds.any(|kind| kind.dies().is_some() || matches!(kind, EventKind::Restart(_)))
     }
 
     /// How often a host starts again.
@@ -282,6 +280,16 @@ pub enum EventKind {
     Restart(String),
     /// A packet that no host sent appears on the link.
     Inject(Injection),
+}
+
+impl EventKind {
+    /// The host that crashes, or whose programs are killed.
+    pub fn dies(&self) -> Option<&str> {
+        match self {
+            EventKind::Crash(host) | EventKind::Kill(host) => Some(host),
+            _ => None,
+        }
+    }
 }
 
 /// A packet that no host sent.

@@ -598,3 +598,6 @@ impl State {
 fn host(end: usize) -> HostId {
     HostId(u16::try_from(end).unwrap_or(u16::MAX))
 }
+
+#[cfg(test)]
+mod tests;

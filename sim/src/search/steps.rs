@@ -293,7 +293,7 @@ pub(crate) fn steps(plan: &FaultPlan, tick_us: u64) -> impl Iterator<Item = Faul
         }
         Some(less)
     });
-    // An action that changes nothing is none.
+    // The last one stays: an action that changes nothing is not a fault.
     let parts = |action: &Action| match action {
         Action::Change(Change { fields, bits, .. }) => fields.len() + bits.len(),
         action => bits(action).map_or(0, Vec::len),

@@ -17,7 +17,7 @@ async fn sink(net: Net) -> faultwire_sim::Result<()> {
 }
 
 /// TCP brings all bytes over a link that loses, damages, doubles, delays and reorders, for each seed, and
-/// each seed gives a run of its own that repeats.
+/// each seed gives another run, which repeats.
 #[test]
 fn a_transfer_over_an_impaired_link_is_whole_and_repeats() {
     let words = "loss gemodel 2% 30% corrupt 2% duplicate 2% delay 20ms 5ms 25% distribution normal";

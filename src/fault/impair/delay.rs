@@ -10,7 +10,7 @@ pub struct Delay {
     /// The mean, in microseconds.
     pub mean_us: u64,
     /// In microseconds: the standard deviation, or for [`Distribution::Uniform`] the most that a delay is
-    /// above or below the mean. A delay that would be less than none is none.
+    /// above or below the mean. A negative delay counts as zero.
     pub jitter_us: u64,
     /// With this probability the delay is that of the packet before.
     pub correlation: Share,

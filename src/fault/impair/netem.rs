@@ -43,7 +43,7 @@ impl<'t> Words<'t> {
         word
     }
 
-    /// The next word is wrong, or there is none.
+    /// The next word is wrong or missing.
     fn wrong(&self, expected: impl Into<String>) -> NotAnImpairment {
         let found = self.peek().map_or_else(|| "the end".to_owned(), quoted);
         NotAnImpairment { word: self.next + 1, found, expected: expected.into() }

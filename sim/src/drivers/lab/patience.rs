@@ -62,21 +62,14 @@ impl Patience {
 /// Whether a plan leaves no link cut and no host without power for good, as far as it says.
 pub(super) fn every_outage_ends(plan: &FaultPlan) -> bool {
     let count = |is: &dyn Fn(&EventKind) -> bool| plan.events.iter().filter(|event| is(&event.kind)).count();
-    let crashed = plan.events.iter().filter_map(|event| match &event.kind {
-        EventKind::Crash(host) | EventKind::Kill(host) => Some(host),
-        _ => None,
-    });
-    let starts_again = |host: &String| {
+    let mut dead = plan.events.iter().filter_map(|event| event.kind.dies());
+    let starts_again = |host: &str| {
         let of_host = |kind: &EventKind| matches!(kind, EventKind::Restart(other) if other == host);
-        let ends = |kind: &EventKind| match kind {
-            EventKind::Crash(other) | EventKind::Kill(other) => other == host,
-            _ => false,
-        };
-        count(&of_host) >= count(&ends)
+        count(&of_host) >= count(&|kind| kind.dies() == Some(host))
     };
     let is_mended = count(&|kind| matches!(kind, EventKind::Heal(_))) > 0
         || count(&|kind| matches!(kind, EventKind::Partition(_))) == 0;
-    is_mended && crashed.into_iter().all(starts_again)
+    is_mended && dead.all(starts_again)
 }
 
 /// What the timers may wait in all under a plan, if each fault costs a wait and no round trip between two of

@@ -221,7 +221,7 @@ impl<'a> Programs<'a> {
     /// The calls that were made before their program was ended.
     fn alive(&self, calls: Trace, packets: &Trace) -> Trace {
         if self.incarnations.len() == self.hosts.len()
-            && !packets.events().iter().any(|event| is_crash(&event.what, None))
+            && !packets.events().iter().any(|event| is_death(&event.what, None))
         {
             return calls;
         }
@@ -230,7 +230,7 @@ impl<'a> Programs<'a> {
             .iter()
             .map(|(host, generation)| {
                 let crashes =
-                    packets.events().iter().filter(|event| is_crash(&event.what, Some(host_id(*host))));
+                    packets.events().iter().filter(|event| is_death(&event.what, Some(host_id(*host))));
                 crashes.map(|event| event.at).nth(usize::try_from(*generation).unwrap_or(usize::MAX))
             })
             .collect();
@@ -249,7 +249,7 @@ impl<'a> Programs<'a> {
 }
 
 /// Whether a host's programs ended, that one's or any.
-fn is_crash(what: &What, whose: Option<HostId>) -> bool {
+fn is_death(what: &What, whose: Option<HostId>) -> bool {
     matches!(what, What::Crashed(host) | What::Killed(host) if whose.is_none_or(|whose| whose == *host))
 }
 

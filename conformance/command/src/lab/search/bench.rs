@@ -70,12 +70,7 @@ impl Bench {
             Err(error) => return Err(failed(error)),
         };
         let failed = |host: &str, message: String| End::Failed { host: Some(host.to_owned()), message };
-        let dies = |host: &str| {
-            plan.events.iter().any(|event| match &event.kind {
-                EventKind::Crash(own) | EventKind::Kill(own) => own == host,
-                _ => false,
-            })
-        };
+        let dies = |host| plan.events.iter().any(|event| event.kind.dies() == Some(host));
         let end = match (course.death, course.ended) {
             (_, Ended::Stopped) => return Ok(Made::Cancelled),
             // To say that its peer is gone is right.

@@ -13,9 +13,9 @@ use crate::run::{End, Run};
 
 /// What a host may suffer.
 #[derive(Clone, Debug)]
-pub(crate) struct Crashing {
+pub(crate) struct Death {
     /// The event: [`EventKind::Crash`] or [`EventKind::Kill`] of the host.
-    pub(crate) death: fn(String) -> EventKind,
+    pub(crate) kind: fn(String) -> EventKind,
     pub(crate) host: String,
     /// Whether it starts again then.
     pub(crate) restarts: bool,
@@ -28,7 +28,7 @@ impl Scenario {
     /// Runs it on its testbed, once. Where a host may crash, an error of a program after a peer's crash is no
     /// failure, and a client whose host is off is not waited for.
     pub(super) fn run_on_testbed(&self, plan: &FaultPlan) -> Run {
-        if self.crashes.is_empty() {
+        if self.deaths.is_empty() {
             return self.testbed.run(self, plan);
         }
         let ended = Ended::default();
@@ -65,9 +65,7 @@ fn excused(host: &HostSpec, ended: &Ended) -> HostSpec {
 /// Whether a host was off, or its programs were dead, at the end of a run.
 fn is_off(run: &Run, host: &str) -> bool {
     let events = || run.plan.events.iter().zip(&run.fired.events).filter(|(_, fired)| **fired);
-    let is_death =
-        |kind: &EventKind| matches!(kind, EventKind::Crash(own) | EventKind::Kill(own) if own == host);
-    let deaths = events().filter(|(event, _)| is_death(&event.kind)).count();
+    let deaths = events().filter(|(event, _)| event.kind.dies() == Some(host)).count();
     let restarts = events().filter(|(event, _)| event.kind == EventKind::Restart(host.to_owned())).count();
     deaths > restarts
 }
