@@ -6,7 +6,7 @@
 
 mod change;
 mod damage;
-pub mod icmp;
+pub(crate) mod icmp;
 mod ip;
 mod reject;
 mod tcp;
@@ -20,7 +20,7 @@ pub(crate) use change::{changed, flip};
 pub(crate) use damage::wrong_checksum;
 pub use icmp::IcmpMessage;
 pub use ip::{Fragment, Parsed, Path, Strictness, checksum, parse};
-pub(crate) use reject::rejected;
+pub use reject::rejected;
 pub(crate) use tcp::TCP_LEN;
 pub use tcp::{TcpFlags, TcpSegment, max_segment_size, tcp_options};
 pub(crate) use udp::UDP_LEN;

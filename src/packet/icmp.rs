@@ -16,15 +16,15 @@ pub(crate) fn quoted_max(path: &Path) -> usize {
 }
 
 /// Types of ICMP (RFC 792), and codes.
-pub mod v4 {
+pub(crate) mod v4 {
     /// Echo reply.
     pub(crate) const ECHO_REPLY: u8 = 0;
     /// Destination unreachable.
-    pub const DESTINATION_UNREACHABLE: u8 = 3;
+    pub(crate) const DESTINATION_UNREACHABLE: u8 = 3;
     /// Code of [`DESTINATION_UNREACHABLE`]: the protocol.
     pub(crate) const PROTOCOL_UNREACHABLE: u8 = 2;
     /// Code of [`DESTINATION_UNREACHABLE`]: the port.
-    pub const PORT_UNREACHABLE: u8 = 3;
+    pub(crate) const PORT_UNREACHABLE: u8 = 3;
     /// Echo request.
     pub(crate) const ECHO_REQUEST: u8 = 8;
     /// Time exceeded.
@@ -36,11 +36,11 @@ pub mod v4 {
 }
 
 /// Types of ICMPv6 (RFC 4443), and codes.
-pub mod v6 {
+pub(crate) mod v6 {
     /// Destination unreachable.
-    pub const DESTINATION_UNREACHABLE: u8 = 1;
+    pub(crate) const DESTINATION_UNREACHABLE: u8 = 1;
     /// Code of [`DESTINATION_UNREACHABLE`]: the port.
-    pub const PORT_UNREACHABLE: u8 = 4;
+    pub(crate) const PORT_UNREACHABLE: u8 = 4;
     /// Packet too big.
     pub(crate) const PACKET_TOO_BIG: u8 = 2;
     /// Time exceeded.
@@ -123,7 +123,7 @@ impl IcmpMessage {
 }
 
 /// The header of a message, with the checksum: type and code, then the word that the type gives a meaning.
-pub fn header(path: &Path, [kind, code]: [u8; 2], word: [u8; 4], body: &[u8]) -> [u8; HEADER_LEN] {
+pub(crate) fn header(path: &Path, [kind, code]: [u8; 2], word: [u8; 4], body: &[u8]) -> [u8; HEADER_LEN] {
     let mut header = [kind, code, 0, 0, word[0], word[1], word[2], word[3]];
     let sum = path.checksum(path.icmp(), &[&header, body]);
     header[2..4].copy_from_slice(&sum.to_be_bytes());

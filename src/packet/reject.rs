@@ -11,7 +11,7 @@ const HOP_LIMIT: u8 = 64;
 
 /// The answer to a packet; `None` where none is sent to such a packet. It seems to come from where the packet
 /// was going.
-pub(crate) fn rejected(packet: &[u8], rejection: Rejection) -> Option<Bytes> {
+pub fn rejected(packet: &[u8], rejection: Rejection) -> Option<Bytes> {
     let ip = parse(packet, Strictness::Lengths).ok()?;
     let is_later = ip.fragment.is_some_and(|fragment| fragment.offset != 0);
     if ip.path.is_for_all() || is_later {

@@ -7,9 +7,9 @@ use std::io;
 use bytes::Bytes;
 use faultwire::errno::Errno;
 use faultwire::fault::{Action, Anchor, Class, Direction, EventKind, FaultPlan};
-use faultwire::fault::{Injection, Packet, When};
+use faultwire::fault::{Injection, Packet, Rejection, When};
 use faultwire::network::Network;
-use faultwire::packet::{IcmpMessage, Outgoing, Path, TcpFlags, TcpSegment, Transport, icmp};
+use faultwire::packet::{IcmpMessage, Path, TcpFlags, TcpSegment, Transport, rejected};
 use faultwire::time::Time;
 use faultwire::trace::{HostId, Sending, Trace};
 use faultwire_sim::{Run, Scenario};
@@ -173,14 +173,6 @@ fn segment((path, src, dst): Way, flags: TcpFlags, seq: u32, ack: u32) -> Bytes 
         .packet(path, HOP_LIMIT)
 }
 
-/// The ICMP message to a packet's sender that its port is unreachable (RFC 792). Over IPv4.
-fn port_unreachable((path, ..): Way, about: &[u8]) -> Bytes {
-    let (path, body) = (path.reversed(), &about[..HEADER + 8]);
-    let kind = [icmp::v4::DESTINATION_UNREACHABLE, icmp::v4::PORT_UNREACHABLE];
-    let head = icmp::header(&path, kind, [0; 4], body);
-    Outgoing { path, protocol: path.icmp(), hop_limit: HOP_LIMIT, head: &head, body }.whole()
-}
-
 const RST: TcpFlags = TcpFlags::RST;
 const SYN: TcpFlags = TcpFlags::SYN;
 const ACK: TcpFlags = TcpFlags::ACK;
@@ -235,11 +227,12 @@ pub(super) fn plans(scenario: &Scenario) -> Vec<FaultPlan> {
         let ack = client.sent.wrapping_add(FAR);
         plans.push(moment.plan("a reset of another SYN", client, &[RST, ACK], 0, ack));
         plans.push(moment.plan("a reset of no SYN", client, &[RST], 0, 0));
-        let (way, syn) = (moment.targets[0].way, &moment.segment);
+        let syn = &moment.segment;
         let mut other = syn.to_vec();
         other[HEADER + 5] ^= 1;
         for (title, about) in [("that the port is unreachable", &syn[..]), ("that of another SYN", &other)] {
-            plans.push(moment.and_lost(moment.inject(title, client, port_unreachable(way, about))));
+            let told = rejected(about, Rejection::PortUnreachable);
+            plans.extend(told.map(|told| moment.and_lost(moment.inject(title, client, told))));
         }
     }
     if let Some(moment) = moment("server", "client", Class::Syn, 1) {
