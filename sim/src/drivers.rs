@@ -8,6 +8,8 @@ mod turmoil_sockets;
 pub(crate) mod turmoil_ticks;
 pub(crate) mod virtual_clock;
 
+pub(crate) use progress::Progress;
+
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -10,11 +10,13 @@ mod explorer;
 pub mod failure;
 mod net;
 mod program;
+mod programs;
 mod run;
 mod scenario;
 pub mod search;
 pub mod seed;
 mod settings;
+mod subject;
 pub mod workers;
 mod world;
 
@@ -22,9 +24,11 @@ pub use cancel::CancellationToken;
 pub use explorer::{Event, Exploration, Explorer, Failure, Rate, Repeats, Signature};
 pub use net::{Net, NetDatagram, NetListener, NetStream};
 pub use program::handled;
+pub use programs::Programs;
 pub use run::{End, Run};
 pub use scenario::{BoxError, Ending, Result, Scenario};
 pub use settings::Settings;
+pub use subject::NewHost;
 
 #[cfg(all(feature = "lab", target_os = "linux"))]
 pub use drivers::lab::helper as lab;
@@ -36,6 +40,7 @@ pub mod testbed {
         VIRTUAL,
     };
     pub use crate::scenario::{Capabilities, Capability, Clock, Subject, Testbed, TestbedRef, Unavailable};
+    pub use crate::subject::StackSubject;
 }
 
 /// A scenario of that name, with no hosts yet.

@@ -6,10 +6,12 @@ mod testbed;
 
 use std::fmt;
 use std::future::Future;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use faultwire::fault::{Direction, EventKind, FaultPlan, Fired, Lasts, bounds};
+use faultwire::stack::{HostStack, StackConfig};
 use faultwire::text::with_causes;
 use faultwire::time::Time;
 use faultwire::trace::Trace;
@@ -19,7 +21,9 @@ use crate::net::Net;
 use crate::program::ProgramFuture;
 use crate::run::{End, Run};
 use crate::search::{Family, Grid, Member, RandomFaults};
+use crate::seed;
 use crate::settings::Settings;
+use crate::subject::{MakeStack, NewHost};
 
 pub(crate) use death::Death;
 pub use testbed::{Capabilities, Capability, Clock, Subject, Testbed, TestbedRef, Unavailable};
@@ -88,6 +92,12 @@ pub(crate) struct HostSpec {
     pub(crate) name: String,
     pub(crate) program: Program,
     pub(crate) is_client: bool,
+}
+
+impl fmt::Debug for HostSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostSpec").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// What the hosts of a run do, where they run, and what may go wrong with them. An
@@ -359,7 +369,43 @@ impl Scenario {
     /// Seed and limits.
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
-        self.settings = settings;
+        self.settings = Settings { stack: self.settings.stack, ..settings };
+        self
+    }
+
+    /// Makes the stack of each host that does not have the kernel's: for one of two hosts, or for both. By
+    /// default all have faultwire's own.
+    ///
+    /// ```
+    /// use faultwire::network::{Datagram as _, Network as _};
+    /// use faultwire::stack::Stack;
+    ///
+    /// faultwire_sim::scenario("my client")
+    ///     .stack(|host| match host.name {
+    ///         // Here `Stack` stands for yours.
+    ///         "client" => Box::new(Stack::new(host.config)),
+    ///         _ => host.faultwire(),
+    ///     })
+    ///     .server(|net| async move {
+    ///         let socket = net.datagram("0.0.0.0:7000", &[]).await?;
+    ///         let received = socket.recv_from(&mut [0; 16]).await?;
+    ///         socket.send_to(b"yes", received.from).await
+    ///     })
+    ///     .client(|net| async move {
+    ///         let socket = net.datagram("0.0.0.0:0", &[]).await?;
+    ///         socket.connect("server:7000").await?;
+    ///         socket.send(b"there?").await?;
+    ///         assert_eq!(socket.recv_from(&mut [0; 16]).await?.len, 3);
+    ///         Ok(())
+    ///     })
+    ///     .check();
+    /// ```
+    #[must_use]
+    pub fn stack(
+        mut self,
+        stack: impl Fn(NewHost<'_>) -> Box<dyn HostStack> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.stack = MakeStack::new(stack);
         self
     }
 
@@ -420,6 +466,34 @@ impl Scenario {
     /// For each host, whether a run ends only when its program has ended.
     pub(crate) fn waits_for(&self) -> Vec<bool> {
         self.hosts.iter().map(|host| host.is_client).collect()
+    }
+
+    /// Whether the host of that index takes the server's part: it is named `server`, or, if none is, no run
+    /// waits for it.
+    pub(crate) fn is_server(&self, index: usize) -> bool {
+        match self.hosts.iter().position(|host| host.name == "server") {
+            Some(server) => server == index,
+            None => !self.hosts[index].is_client,
+        }
+    }
+
+    /// The stack of a host, for one of its incarnations.
+    pub(crate) fn new_stack(
+        &self,
+        (index, incarnation): (usize, u32),
+        (v4, v6): (Ipv4Addr, Ipv6Addr),
+        mtu: u16,
+    ) -> Box<dyn HostStack> {
+        let mut config = StackConfig::new(v4, v6);
+        config.mtu = mtu;
+        config.tcp = self.settings.tcp.clone();
+        config.seed = seed::derive(self.settings.seed, &("stack", index, incarnation));
+        #[cfg(feature = "mutants")]
+        {
+            config.mutant = self.settings.mutant;
+        }
+        let (name, is_server) = (&self.hosts[index].name, self.is_server(index));
+        self.settings.stack.make(NewHost { name, is_server, config })
     }
 
     /// Why it cannot be run anywhere, if it cannot.

@@ -1,11 +1,8 @@
 //! What a run is given beside its scenario and its plan.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use faultwire::stack::{HostStack, Stack, StackConfig};
-
-use crate::seed;
+use crate::subject::MakeStack;
 
 /// Seed and limits of a run.
 #[derive(Clone, Debug)]
@@ -25,14 +22,14 @@ pub struct Settings {
     pub real_time_max: Duration,
     /// Timers and limits of the TCP in the simulated stacks.
     pub tcp: faultwire::tcp::Config,
-    /// Makes the stack of each host that has none of the kernel; faultwire's own by default.
-    pub stack: fn(StackConfig) -> Box<dyn HostStack>,
     /// Whether a simulated run of our stack leaves a trace. Checks, invariants, searches and reports of a
     /// stall look at it: without one a run tells how it ended and what fired, and costs a little less.
     pub trace: bool,
     /// The deliberate bug in the simulated stacks.
     #[cfg(feature = "mutants")]
     pub mutant: Option<faultwire::stack::Mutant>,
+    /// Makes the stack of each host that has none of the kernel.
+    pub(crate) stack: MakeStack,
 }
 
 impl Default for Settings {
@@ -44,30 +41,10 @@ impl Default for Settings {
             polls_max: 10_000_000,
             real_time_max: Duration::from_secs(20),
             tcp: faultwire::tcp::Config::default(),
-            stack: |config| Box::new(Stack::new(config)),
             trace: true,
             #[cfg(feature = "mutants")]
             mutant: None,
+            stack: MakeStack::default(),
         }
-    }
-}
-
-impl Settings {
-    /// The stack of the host with this index and incarnation.
-    pub(crate) fn stack(
-        &self,
-        (v4, v6): (Ipv4Addr, Ipv6Addr),
-        mtu: u16,
-        (index, incarnation): (usize, u32),
-    ) -> Box<dyn HostStack> {
-        let mut config = StackConfig::new(v4, v6);
-        config.mtu = mtu;
-        config.tcp = self.tcp.clone();
-        config.seed = seed::derive(self.seed, &("stack", index, incarnation));
-        #[cfg(feature = "mutants")]
-        {
-            config.mutant = self.mutant;
-        }
-        (self.stack)(config)
     }
 }

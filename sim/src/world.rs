@@ -24,7 +24,7 @@ pub(crate) use host::{Host, OpenSockets};
 pub(crate) use timers::{TimerId, Timers};
 
 use crate::program::{Trouble, polls_of};
-use crate::settings::Settings;
+use crate::scenario::Scenario;
 
 /// How a driver takes part in what programs do.
 pub(crate) trait Driver: Send + Sync + 'static {
@@ -79,27 +79,23 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(
-        hosts: &[String],
-        waits_for: Vec<bool>,
-        plan: &FaultPlan,
-        settings: &Settings,
-    ) -> Result<World, UnknownHost> {
-        let wire = Wire::new(plan, hosts)?;
+    pub(crate) fn new(scenario: &Scenario, plan: &FaultPlan) -> Result<World, UnknownHost> {
+        let (names, settings) = (scenario.host_names(), &scenario.settings);
+        let wire = Wire::new(plan, &names)?;
         let mtu = plan.link.numbers().host_mtu();
-        let hosts_made = hosts.iter().enumerate().map(|(index, _)| Host::new(index, mtu, settings)).collect();
+        let hosts = (0..names.len()).map(|index| Host::new(scenario, index, mtu)).collect();
         Ok(World {
             now: Time::ZERO,
-            trace: if settings.trace { Trace::new(hosts) } else { Trace::silent(hosts) },
+            trace: if settings.trace { Trace::new(names) } else { Trace::silent(names) },
             wire,
-            hosts: hosts_made,
+            hosts,
             timers: Timers::default(),
             events: 0,
             events_max: settings.events_max,
             time_max: Time::from(settings.time_max),
             limit_hit: None,
             over: false,
-            waits_for,
+            waits_for: scenario.waits_for(),
             failure: None,
             main: None,
         })
@@ -267,11 +263,11 @@ impl World {
     }
 
     /// The host starts again, or its programs do; true if they were not running.
-    pub(crate) fn restart(&mut self, host: HostId, settings: &Settings) -> bool {
+    pub(crate) fn restart(&mut self, host: HostId, scenario: &Scenario) -> bool {
         let now = self.now;
         let were_gone = !self.host(host).is_alive();
         if were_gone {
-            self.host(host).start(now, settings);
+            self.host(host).start(now, scenario);
             self.trace.push(now, What::Restarted(host));
         }
         were_gone

@@ -63,17 +63,9 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan, subject: Subject) -> Ru
 }
 
 /// Which hosts are of the kernel.
-///
-/// The server is the host of that name, or, where there is none, each host for which a run does not wait.
 fn of_the_kernel(scenario: &Scenario, subject: Subject) -> Vec<bool> {
-    let has_server = scenario.hosts.iter().any(|host| host.name == "server");
-    let is_server = scenario.hosts.iter().map(|host| match has_server {
-        true => host.name == "server",
-        false => !host.is_client,
-    });
-    is_server
-        .map(|is_server| if is_server { subject.server } else { subject.client } == Subject::LINUX.server)
-        .collect()
+    let of = |index| if scenario.is_server(index) { subject.server } else { subject.client };
+    (0..scenario.hosts.len()).map(|index| of(index) == Subject::LINUX.name).collect()
 }
 
 /// The network of a host while a run lasts.
@@ -173,7 +165,7 @@ fn with_wire(
         let addrs = (v4, v6);
         let mut end = |generation| match host.kernel {
             Some(_) => devices.next().map(WireEnd::Device).ok_or("the lab has too few devices"),
-            None => Ok(WireEnd::Stack(scenario.settings.stack(addrs, mtu, (index, generation)))),
+            None => Ok(WireEnd::Stack(scenario.new_stack((index, generation), addrs, mtu))),
         };
         members.push(Member {
             name: host.name.clone(),

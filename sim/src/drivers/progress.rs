@@ -11,7 +11,7 @@ use crate::scenario::Scenario;
 
 /// What is left to wait for.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     state: Mutex<State>,
     changed: Notify,
 }
@@ -25,7 +25,7 @@ struct State {
 }
 
 impl Progress {
-    pub(super) fn new(scenario: &Scenario) -> Self {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
         let clients = scenario.hosts.iter().filter(|host| host.is_client).map(|host| host.name.clone());
         let state = State { clients: clients.collect(), trouble: None };
         Progress { state: Mutex::new(state), changed: Notify::new() }
@@ -36,7 +36,7 @@ impl Progress {
     }
 
     /// A host's program came to its end.
-    pub(super) fn ended(&self, host: &str, result: Result<(), Trouble>) {
+    pub(crate) fn ended(&self, host: &str, result: Result<(), Trouble>) {
         let mut state = self.state();
         match result {
             Ok(()) => {
@@ -55,7 +55,7 @@ impl Progress {
     }
 
     /// How the run ended, if it has.
-    pub(super) fn end(&self) -> Option<End> {
+    pub(crate) fn end(&self) -> Option<End> {
         let state = self.state();
         match &state.trouble {
             Some(end) => Some(end.clone()),
@@ -65,7 +65,7 @@ impl Progress {
     }
 
     /// Waits until the run has ended.
-    pub(super) async fn ending(&self) -> End {
+    pub(crate) async fn ending(&self) -> End {
         loop {
             if let Some(end) = self.end() {
                 return end;

@@ -5,8 +5,8 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use faultwire::fault::{FaultPlan, Fired};
@@ -17,13 +17,9 @@ use faultwire::time::Time;
 use faultwire::trace::{Trace, What};
 use tokio::task::JoinSet;
 
-use super::progress::Progress;
-use crate::net::Net;
-use crate::net::recorded::{Log, Recorded};
-use crate::program::{Guarded, QuietPanics, end_after_panics};
+use crate::programs::Programs;
 use crate::run::{End, Run};
 use crate::scenario::{Scenario, Unavailable};
-use crate::world::host_id;
 
 /// The loopback addresses of a run's hosts.
 fn addresses(hosts: usize) -> Vec<IpAddr> {
@@ -69,7 +65,6 @@ fn failed(step: &str) -> impl FnOnce(io::Error) -> Unavailable {
 
 /// Runs a scenario once; with a relay, the datagrams between its hosts go through the wire.
 pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
-    let _quiet = QuietPanics::new();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return scenario.troubled(plan, format!("tokio gave no runtime: {error}")),
@@ -78,6 +73,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
 }
 
 async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
+    let programs = Programs::new(scenario);
     let names = scenario.host_names();
     let addrs = addresses(names.len() + 1);
     let clock = OsNetwork::new();
@@ -89,27 +85,18 @@ async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
     } else {
         None
     };
-    let trace = Arc::new(Mutex::new(Trace::new(names.iter().cloned())));
-    let progress = Arc::new(Progress::new(scenario));
-    let mut programs = JoinSet::new();
-    for (index, spec) in scenario.hosts.iter().enumerate() {
-        let net = network(index, &names, &addrs, relay.as_ref());
-        let clock = clock.clone();
-        let log = Log::new(trace.clone(), host_id(index), move || clock.now());
-        let program =
-            Guarded::new((spec.program)(Net::new(Recorded::new(net, log))), scenario.settings.polls_max);
-        let (name, progress) = (spec.name.clone(), progress.clone());
-        programs.spawn(async move { progress.ended(&name, program.await) });
+    let mut tasks = JoinSet::new();
+    for index in 0..names.len() {
+        tasks.spawn(programs.start(index, network(index, &clock, &names, &addrs, relay.as_ref())));
     }
     let limit = scenario.settings.real_time_max;
     let stalled = |_| End::Stalled { limit: format!("{} s", limit.as_secs()), sockets: Vec::new() };
     let end = tokio::select! {
         biased;
-        end = tokio::time::timeout(limit, progress.ending()) => end.unwrap_or_else(stalled),
+        end = tokio::time::timeout(limit, programs.ending()) => end.unwrap_or_else(stalled),
         end = scenario.cancelled() => end,
     };
-    let end = end_after_panics(end, |host| names[usize::from(host.0)].clone());
-    let calls = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
+    let (end, calls) = programs.concluded(end);
     let (trace, fired) = match &relay {
         Some(relay) => (merged(&calls, &relay.trace()), relay.fired()),
         None => (calls, Fired::default()),
@@ -118,8 +105,14 @@ async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
 }
 
 /// A host's network. Names stand for the hosts' addresses; with a relay, other hosts are reached through it.
-fn network(index: usize, names: &[String], addrs: &[IpAddr], relay: Option<&Arc<Relay>>) -> OsNetwork {
-    let mut net = OsNetwork::new().with_host_address(addrs[index]);
+fn network(
+    index: usize,
+    clock: &OsNetwork,
+    names: &[String],
+    addrs: &[IpAddr],
+    relay: Option<&Arc<Relay>>,
+) -> OsNetwork {
+    let mut net = clock.clone().with_host_address(addrs[index]);
     for (name, addr) in names.iter().zip(addrs) {
         net = net.with_name(name, *addr);
     }

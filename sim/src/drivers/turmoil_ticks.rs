@@ -115,7 +115,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let _quiet = QuietPanics::new();
     let settings = &scenario.settings;
     let names = scenario.host_names();
-    let world = match World::new(&names, scenario.waits_for(), plan, settings) {
+    let world = match World::new(scenario, plan) {
         Ok(world) => world,
         Err(error) => return scenario.refused(plan, error.to_string()),
     };
@@ -283,10 +283,10 @@ fn begin_tick(
                 driver.turned(host);
             }
             DueWhat::Restart(host) if world.host(host).is_up => {
-                world.restart(host, &scenario.settings);
+                world.restart(host, scenario);
                 driver.turned(host);
             }
-            DueWhat::Restart(host) if world.restart(host, &scenario.settings) => {
+            DueWhat::Restart(host) if world.restart(host, scenario) => {
                 power.push((host, true));
                 let mut state = driver.state();
                 let arriving = state.take_arriving(now, host);

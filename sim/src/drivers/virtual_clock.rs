@@ -49,8 +49,7 @@ struct Driving {
 /// Runs a scenario once.
 pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let _quiet = QuietPanics::new();
-    let settings = &scenario.settings;
-    let world = match World::new(&scenario.host_names(), scenario.waits_for(), plan, settings) {
+    let world = match World::new(scenario, plan) {
         Ok(world) => world,
         Err(error) => return scenario.refused(plan, error.to_string()),
     };
@@ -219,7 +218,7 @@ fn step(world: &mut World, scenario: &Scenario, driver: &dyn Driver) -> Vec<(Hos
                 power.push((host, None));
             }
             DueWhat::Restart(host) => {
-                if world.restart(host, &scenario.settings) {
+                if world.restart(host, scenario) {
                     power.push((host, Some(world.host(host).generation)));
                 }
             }

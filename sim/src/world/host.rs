@@ -7,7 +7,7 @@ use faultwire::stack::{Fd, HostStack, Waiters};
 use faultwire::time::Time;
 use faultwire::trace::SocketId;
 
-use crate::settings::Settings;
+use crate::scenario::Scenario;
 
 /// Reports of a stack in a row after which it counts as livelocked. What one packet, call or timeout leads to
 /// stays far below: our stack keeps at most 4096 packets and 1024 notes.
@@ -59,11 +59,11 @@ impl HostAddrs {
 }
 
 impl Host {
-    pub(crate) fn new(index: usize, mtu: u16, settings: &Settings) -> Self {
+    pub(crate) fn new(scenario: &Scenario, index: usize, mtu: u16) -> Self {
         let addrs = HostAddrs::of(index);
         Host {
             addrs,
-            stack: settings.stack(addrs.both(), mtu, (index, 0)),
+            stack: scenario.new_stack((index, 0), addrs.both(), mtu),
             sockets: OpenSockets::default(),
             is_up: true,
             is_killed: false,
@@ -134,9 +134,9 @@ impl Host {
     }
 
     /// Starts again, with a new stack if it had no power.
-    pub(crate) fn start(&mut self, now: Time, settings: &Settings) {
+    pub(crate) fn start(&mut self, now: Time, scenario: &Scenario) {
         if !self.is_up {
-            self.stack = settings.stack(self.addrs.both(), self.mtu, (self.index, self.generation));
+            self.stack = scenario.new_stack((self.index, self.generation), self.addrs.both(), self.mtu);
             self.handle_timeout(now);
         }
         (self.is_up, self.is_killed) = (true, false);

@@ -149,9 +149,8 @@ async fn sleeps(net: Net) -> std::io::Result<()> {
 
 fn with_stack(stack: MakeStack) -> Scenario {
     let mut settings = Settings::default();
-    settings.stack = stack;
     settings.events_max = 500_000;
-    scenario("restless").server(sleeps).client(waits).settings(settings)
+    scenario("restless").server(sleeps).client(waits).settings(settings).stack(move |host| stack(host.config))
 }
 
 #[test]
