@@ -15,14 +15,11 @@ use faultwire_sim::testbed;
 
 fn main() -> io::Result<()> {
     let options = VerifyOptions {
-        claims: CLAIMS.iter().filter(|claim| claim.modality == Modality::Possible).collect(),
-        testbeds: vec![testbed::VIRTUAL],
-        unavailable: Vec::new(),
         cases: Some(0),
-        thorough: false,
-        lab_plans: 0,
-        lab_settings: None,
-        seed: 0,
+        ..VerifyOptions::new(
+            CLAIMS.iter().filter(|claim| claim.modality == Modality::Possible).collect(),
+            vec![testbed::VIRTUAL],
+        )
     };
     let plans = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/plans");
     fs::create_dir_all(&plans)?;

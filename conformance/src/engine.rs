@@ -28,6 +28,7 @@ use faultwire_sim::{CancellationToken, Run};
 
 use crate::check;
 use crate::claim::Claim;
+use crate::expected::{EXPECTED_FAILURES, ExpectedFailure};
 use crate::progress::Progress;
 use crate::report::{LabSettings, Report};
 use crate::study::{CheckSpec, Search, Seen, Study};
@@ -65,6 +66,8 @@ pub struct VerifyOptions {
     pub lab_settings: Option<LabSettings>,
     /// The seed of random plans, ports and identifications.
     pub seed: u64,
+    /// The kinds of failure that are expected: by default faultwire's own list.
+    pub expected: Vec<ExpectedFailure>,
 }
 
 /// What to replay.
@@ -116,6 +119,29 @@ pub fn replay_until(options: &ReplayOptions, token: &CancellationToken) -> Repla
 }
 
 impl VerifyOptions {
+    /// To try these claims on these testbeds, which are all available, with the defaults of `verify`.
+    pub fn new(claims: Vec<&'static Claim>, testbeds: Vec<TestbedRef>) -> VerifyOptions {
+        VerifyOptions {
+            claims,
+            testbeds,
+            unavailable: Vec::new(),
+            cases: None,
+            thorough: false,
+            lab_plans: 0,
+            lab_settings: None,
+            seed: 0,
+            expected: EXPECTED_FAILURES.clone(),
+        }
+    }
+
+    /// The plans of the expected failures of a study on a testbed.
+    fn listed(&self, study: &'static Study, testbed: TestbedRef) -> impl Iterator<Item = FaultPlan> {
+        let is_of =
+            |plan: &&FaultPlan| plan.scenario.as_deref().is_some_and(|it| base_name(it) == study.name);
+        let here = self.expected.iter().filter(move |it| it.is_on(testbed));
+        here.filter_map(|it| it.plan.as_ref()).filter(is_of).cloned()
+    }
+
     /// Why a testbed is unavailable, if it is.
     fn unavailable(&self, testbed: TestbedRef) -> Option<&str> {
         self.unavailable.iter().find(|(it, _)| *it == testbed).map(|(_, why)| why.as_str())
@@ -304,17 +330,7 @@ mod tests {
     fn the_cases_asked_for_are_tried_where_any_are() {
         let study = |name| *studies().iter().find(|study: &&&Study| study.name == name).expect("a study");
         let random = |name, testbed, cases| {
-            let (claims, testbeds, unavailable) = (Vec::new(), Vec::new(), Vec::new());
-            let options = VerifyOptions {
-                claims,
-                testbeds,
-                unavailable,
-                cases,
-                thorough: false,
-                lab_plans: 0,
-                lab_settings: None,
-                seed: 0,
-            };
+            let options = VerifyOptions { cases, ..VerifyOptions::new(Vec::new(), Vec::new()) };
             options.search(study(name), testbed).random
         };
         assert_eq!(random("udp-numbered", testbed::VIRTUAL, None), 256);
@@ -349,14 +365,12 @@ mod tests {
         use crate::exit;
         use crate::report::Outcome;
         let options = VerifyOptions {
-            claims: crate::claim::CLAIMS.iter().filter(|claim| claim.family() == "udp").collect(),
-            testbeds: vec![testbed::VIRTUAL, testbed::TURMOIL_SOCKETS],
-            unavailable: Vec::new(),
             cases: Some(200_000),
             thorough: true,
-            lab_plans: 0,
-            lab_settings: None,
-            seed: 0,
+            ..VerifyOptions::new(
+                crate::claim::CLAIMS.iter().filter(|claim| claim.family() == "udp").collect(),
+                vec![testbed::VIRTUAL, testbed::TURMOIL_SOCKETS],
+            )
         };
         let is_cut = |row: &crate::report::Row| {
             row.outcome == Outcome::Skipped
@@ -417,16 +431,7 @@ mod tests {
         let claims =
             vec![Claim::of("udp/size-limit").expect("a claim"), Claim::of("tcp/reset").expect("a claim")];
         let testbeds = vec![testbed::VIRTUAL, testbed::TURMOIL_SOCKETS];
-        let options = VerifyOptions {
-            claims,
-            testbeds,
-            unavailable: Vec::new(),
-            cases: Some(0),
-            thorough: false,
-            lab_plans: 0,
-            lab_settings: None,
-            seed: 0,
-        };
+        let options = VerifyOptions { cases: Some(0), ..VerifyOptions::new(claims, testbeds) };
         let mut told = Told::default();
         let report = verify(&options, &mut told);
         // On virtual the size limit's three studies and the reset's two; in turmoil's own there is no IPv6

@@ -1,14 +1,20 @@
-//! Expected failures of third-party subjects: `conformance/claims/expected-failures.toml`.
+//! Expected failures of third-party subjects: those of faultwire's own list,
+//! `conformance/claims/expected-failures.toml`, and those that come with a subject from outside.
 //!
-//! Each must still fail: if one holds, the run fails, so that the list cannot rot.
+//! Each must still fail: if one holds, the run fails, so that a list cannot rot. One with a plan is run
+//! under it; other failures of its kind are neither reported nor made smaller.
 
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use faultwire::fault::{FaultPlan, PlanError};
+use faultwire::text::without_numbers;
+use faultwire_sim::testbed::TestbedRef;
+use serde::{Deserialize, Deserializer};
 
 use crate::claim::{Text, line, read};
+use crate::engine::base_name;
 
-/// A claim that a subject is expected to break on a testbed.
+/// A kind of failure that a subject is expected to show on a testbed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -19,51 +25,133 @@ pub struct ExpectedFailure {
     /// Where.
     #[serde(deserialize_with = "line")]
     pub testbed: Text,
-    /// The claim's id.
-    #[serde(deserialize_with = "line")]
-    pub claim: Text,
+    /// The claim's id. None if a run stalls, or a program of it fails: then `scenario` says where.
+    #[serde(default, deserialize_with = "some_line")]
+    pub claim: Option<Text>,
+    /// The scenario in which it shows; any if there is none.
+    #[serde(default, deserialize_with = "some_line")]
+    pub scenario: Option<Text>,
+    /// How it shows, in the words of the report with `#` for each number; in any way if it is not said.
+    #[serde(default, deserialize_with = "some_line")]
+    pub how: Option<Text>,
     /// Why it fails.
     #[serde(deserialize_with = "line")]
     pub why: Text,
     /// The scenario, with its member, of the smallest run without faults in which it fails.
     pub case: Option<String>,
+    /// The smallest plan under which it fails.
+    #[serde(default, deserialize_with = "plan")]
+    pub plan: Option<FaultPlan>,
+    /// The test that shows it with the subject alone, without faultwire. It is unconfirmed without one: the
+    /// failure may be the adapter's.
+    #[serde(default, deserialize_with = "some_line")]
+    pub confirmed: Option<Text>,
 }
 
-/// The list.
-pub static EXPECTED_FAILURES: LazyLock<Vec<ExpectedFailure>> = LazyLock::new(|| {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct ExpectedFailures {
-        expected_failure: Vec<ExpectedFailure>,
+/// A failure of a run as it is told apart from others: whose claim it breaks, in which scenario, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shown<'a> {
+    /// None if the run stalled or a program failed.
+    pub(crate) claim: Option<&'a str>,
+    pub(crate) scenario: &'a str,
+    pub(crate) how: &'a str,
+}
+
+impl ExpectedFailure {
+    /// Whether it is of a subject on a testbed.
+    pub(crate) fn is_on(&self, testbed: TestbedRef) -> bool {
+        (self.subject, self.testbed) == (testbed.subject().name, testbed.name())
     }
+
+    /// Whether a failure is of this kind.
+    pub(crate) fn explains(&self, shown: Shown<'_>) -> bool {
+        self.claim == shown.claim
+            && self.scenario.is_none_or(|scenario| scenario == base_name(shown.scenario))
+            && self.how.is_none_or(|how| how == without_numbers(shown.how))
+    }
+}
+
+/// Why a list of expected failures is refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExpectedFailureError {
+    /// It is no TOML of this shape.
+    #[error("{name} is not a list of expected failures")]
+    Unreadable {
+        /// The list's name.
+        name: String,
+        /// Where, and what is wrong.
+        #[source]
+        source: toml::de::Error,
+    },
+    /// An entry says neither what breaks nor where.
+    #[error("{name}: entry {entry} has neither a claim nor a scenario")]
+    Aimless {
+        /// The list's name.
+        name: String,
+        /// Which entry, from 1.
+        entry: usize,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    expected_failure: Vec<ExpectedFailure>,
+}
+
+/// faultwire's own list.
+pub static EXPECTED_FAILURES: LazyLock<Vec<ExpectedFailure>> = LazyLock::new(|| {
     let text = include_str!("../claims/expected-failures.toml");
-    read::<ExpectedFailures>(("expected-failures.toml", text)).expected_failure
+    read::<List>(("expected-failures.toml", text)).expected_failure
 });
 
-/// Why a claim is expected to fail there, if it is.
-pub fn expected(subject: &str, testbed: &str, claim: &str) -> Option<&'static str> {
-    let mut listed = EXPECTED_FAILURES.iter();
-    listed.find(|it| (it.subject, it.testbed, it.claim) == (subject, testbed, claim)).map(|it| it.why)
+impl ExpectedFailure {
+    /// Reads a list, in the shape of `conformance/claims/expected-failures.toml`. `name` stands in errors.
+    ///
+    /// # Errors
+    /// If it is not such a list.
+    pub fn list(name: &str, text: &str) -> Result<Vec<ExpectedFailure>, ExpectedFailureError> {
+        let unreadable = |source| ExpectedFailureError::Unreadable { name: name.to_owned(), source };
+        let list = toml::from_str::<List>(text).map_err(unreadable)?.expected_failure;
+        match list.iter().position(|it| it.claim.is_none() && it.scenario.is_none()) {
+            Some(index) => Err(ExpectedFailureError::Aimless { name: name.to_owned(), entry: index + 1 }),
+            None => Ok(list),
+        }
+    }
+}
+
+fn some_line<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Text>, D::Error> {
+    line(from).map(Some)
+}
+
+/// A plan as in a plan file of its own.
+fn plan<'de, D: Deserializer<'de>>(from: D) -> Result<Option<FaultPlan>, D::Error> {
+    let text = String::deserialize(from)?;
+    let refused = |error: PlanError| serde::de::Error::custom(faultwire::text::with_causes(&error));
+    FaultPlan::parse(&text, "the plan of an expected failure").map(Some).map_err(refused)
 }
 
 #[cfg(test)]
 mod tests {
-    use faultwire::fault::FaultPlan;
-    use faultwire_sim::testbed::{self, TestbedRef};
+    use faultwire_sim::testbed;
 
     use super::*;
     use crate::claim::Claim;
-    use crate::engine::{base_name, studies};
+    use crate::engine::studies;
     use crate::study::Verdict;
+
+    fn testbed_of(it: &ExpectedFailure) -> TestbedRef {
+        let found = testbed::ALL.into_iter().find(|testbed| it.is_on(*testbed));
+        found.unwrap_or_else(|| panic!("no testbed {}/{}", it.testbed, it.subject))
+    }
 
     #[test]
     fn expected_failures_name_claims_that_exist_and_third_party_subjects() {
         for it in &*EXPECTED_FAILURES {
-            assert!(Claim::of(it.claim).is_some(), "{}", it.claim);
-            let is_where =
-                |testbed: &TestbedRef| (testbed.name(), testbed.subject().name) == (it.testbed, it.subject);
-            assert!(testbed::ALL.iter().any(is_where), "no testbed {}/{}", it.testbed, it.subject);
-            assert_ne!(it.subject, "faultwire", "{}: our own failures are bugs", it.claim);
+            assert!(it.claim.is_some_and(|claim| Claim::of(claim).is_some()), "{:?}", it.claim);
+            testbed_of(it);
+            assert_ne!(it.subject, "faultwire", "{:?}: our own failures are bugs", it.claim);
             assert!(!it.why.is_empty());
         }
     }
@@ -74,12 +162,10 @@ mod tests {
         let mut cases = 0;
         for it in &*EXPECTED_FAILURES {
             let Some(case) = it.case.as_deref() else { continue };
-            let is_where =
-                |testbed: &&TestbedRef| (testbed.name(), testbed.subject().name) == (it.testbed, it.subject);
-            let testbed = *testbed::ALL.iter().find(is_where).expect("a testbed");
+            let testbed = testbed_of(it);
             let studies = studies();
             let study = studies.iter().find(|study| study.name == base_name(case)).expect("a study");
-            let spec = study.checks.iter().find(|spec| spec.claim == it.claim).expect("a check");
+            let spec = study.checks.iter().find(|spec| Some(spec.claim) == it.claim).expect("a check");
             let verdict = |case: &str| {
                 let plan = FaultPlan::new().scenario(case);
                 let run = (study.scenario)(testbed).on(testbed).run(&plan);
@@ -93,5 +179,18 @@ mod tests {
             cases += 1;
         }
         assert!(cases > 0);
+    }
+
+    #[test]
+    fn a_wrong_list_is_refused_with_the_place() {
+        let entry = "[[expected_failure]]\nsubject = \"toy\"\ntestbed = \"virtual\"\nwhy = \"so\"\n";
+        let refused =
+            |text: &str| faultwire::text::with_causes(&ExpectedFailure::list("toy.toml", text).unwrap_err());
+        assert_eq!(refused(entry), "toy.toml: entry 1 has neither a claim nor a scenario");
+        assert!(refused(&format!("{entry}plam = \"\"\n")).contains("line 5"));
+        let plan = refused(&format!("{entry}claim = \"tcp/reset\"\nplan = \"format = 9\"\n"));
+        assert!(plan.contains("the plan of an expected failure:1:10"), "{plan}");
+        let list = ExpectedFailure::list("toy.toml", &format!("{entry}scenario = \"tcp-reset\"\n"));
+        assert_eq!(list.expect("a list")[0].scenario, Some("tcp-reset"));
     }
 }

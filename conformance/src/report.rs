@@ -11,12 +11,11 @@ use std::time::Duration;
 
 use faultwire::fault::FaultPlan;
 use faultwire_sim::search::Tried;
-use faultwire_sim::testbed::{self, TestbedRef};
+use faultwire_sim::testbed::TestbedRef;
 use serde::Serialize;
 
-use crate::claim::{Claim, Modality};
+use crate::claim::{Claim, Modality, Text};
 use crate::exit;
-use crate::expected;
 
 pub use exhibit::{Exhibit, Reason};
 pub use lab::{AbsentSetting, LabSettings};
@@ -39,10 +38,12 @@ pub enum Outcome {
     Unproven,
     /// A run reached a limit before its clients came to their end.
     Stalled,
+    /// A program of the scenario failed over a third party's sockets: a call gave an error that it should not.
+    Failed,
     /// Not tried here, for a reason.
     Skipped,
-    /// The suite cannot tell: a plan could not be run, a program of the scenario failed, or the suite
-    /// panicked.
+    /// The suite cannot tell: a plan could not be run, a program of the scenario failed over our stack or the
+    /// kernel's, or the suite panicked.
     Error,
 }
 
@@ -75,6 +76,9 @@ pub struct Row {
     pub faults_fired: u64,
     /// The smallest plan known for a witness or a break.
     pub plan: Option<FaultPlan>,
+    /// The kinds of failure, if it was broken, failed or stalled, each with its smallest plan.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Failure>,
     /// Real time that its runs took, in milliseconds.
     pub elapsed_ms: u64,
     /// How many runs were retries, in a lab and where there were any: packets were lost outside of the plan,
@@ -85,10 +89,26 @@ pub struct Row {
     /// The command line that replays the plan; of the table and of JUnit.
     #[serde(skip)]
     pub replay: Option<String>,
+    /// Where it was tried.
+    #[serde(skip)]
+    pub on: TestbedRef,
+}
+
+/// A kind of failure, of which there may be several in a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// How it shows, in its smallest run.
+    pub how: String,
+    /// The smallest plan known to show it.
+    pub plan: Option<FaultPlan>,
+    /// Why it is expected, if it is.
+    pub expected: Option<Text>,
+    /// The test that shows it with the subject alone, without faultwire.
+    pub confirmed: Option<Text>,
 }
 
 impl Row {
-    /// A row of a claim on a testbed, with nothing tried yet; an expected failure is entered.
+    /// A row of a claim on a testbed, with nothing tried yet.
     pub fn new(claim: &Claim, testbed: TestbedRef, outcome: Outcome) -> Row {
         Row {
             claim: claim.id,
@@ -96,7 +116,7 @@ impl Row {
             testbed: testbed.name(),
             subject: testbed.subject().name,
             outcome,
-            expected_failure: expected::expected(testbed.subject().name, testbed.name(), claim.id),
+            expected_failure: None,
             why: None,
             exhaustive: 0,
             random: 0,
@@ -104,9 +124,11 @@ impl Row {
             faults_planned: 0,
             faults_fired: 0,
             plan: None,
+            failures: Vec::new(),
             elapsed_ms: 0,
             retries: None,
             replay: None,
+            on: testbed,
         }
     }
 
@@ -115,27 +137,28 @@ impl Row {
         Row { why: Some(why.into()), ..Row::new(claim, testbed, Outcome::Skipped) }
     }
 
-    /// A row of a testbed that is unavailable, for a reason. What is listed of it is neither confirmed
-    /// nor refuted.
-    pub fn unavailable(claim: &Claim, testbed: TestbedRef, why: impl Into<String>) -> Row {
-        Row { expected_failure: None, ..Row::skipped(claim, testbed, why) }
+    /// How the row counts. An expected failure must fail (the claim is broken, or nothing shows it), and in
+    /// no kind that is not listed. A row that passes or was not settled although it is listed counts as
+    /// failed.
+    pub fn standing(&self) -> Standing {
+        let is_listed = self.expected_failure.is_some();
+        let as_listed = is_listed && self.failures.iter().all(|failure| failure.expected.is_some());
+        match self.outcome {
+            Outcome::Error => Standing::Error,
+            Outcome::Skipped if !is_listed => Standing::Skipped,
+            Outcome::Held | Outcome::Witnessed if !is_listed => Standing::AsClaimed,
+            Outcome::Held | Outcome::Witnessed => Standing::UnexpectedPass,
+            Outcome::Broken | Outcome::Unwitnessed if as_listed => Standing::ExpectedFailure,
+            Outcome::Stalled | Outcome::Failed if as_listed && !self.failures.is_empty() => {
+                Standing::ExpectedFailure
+            }
+            _ => Standing::Failed,
+        }
     }
 
-    /// How the row counts: an expected failure that fails as it should (the claim is broken, or nothing
-    /// shows it) is none. One that does not fail is one, and so is one that was not settled: the list says
-    /// what a run showed.
-    pub fn standing(&self) -> Standing {
-        match (self.outcome, self.expected_failure) {
-            (Outcome::Error, _) => Standing::Error,
-            (Outcome::Skipped, None) => Standing::Skipped,
-            (Outcome::Held | Outcome::Witnessed, None) => Standing::AsClaimed,
-            (Outcome::Held | Outcome::Witnessed, Some(_)) => Standing::UnexpectedPass,
-            (Outcome::Broken | Outcome::Unwitnessed, Some(_)) => Standing::ExpectedFailure,
-            (Outcome::Skipped | Outcome::Unproven | Outcome::Stalled, Some(_)) => Standing::Failed,
-            (Outcome::Broken | Outcome::Unwitnessed | Outcome::Unproven | Outcome::Stalled, None) => {
-                Standing::Failed
-            }
-        }
+    /// Whether it is of a third party's sockets.
+    pub fn is_foreign(&self) -> bool {
+        self.on.subject().is_foreign()
     }
 }
 
@@ -167,9 +190,16 @@ pub struct Summary {
     pub unwitnessed: u64,
     pub unproven: u64,
     pub stalled: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub failed: u64,
     pub skipped: u64,
     pub error: u64,
     pub expected_failures: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How the settings of a subject differ from its defaults.
@@ -229,6 +259,7 @@ impl Report {
                 Outcome::Unwitnessed => &mut summary.unwitnessed,
                 Outcome::Unproven => &mut summary.unproven,
                 Outcome::Stalled => &mut summary.stalled,
+                Outcome::Failed => &mut summary.failed,
                 Outcome::Skipped => &mut summary.skipped,
                 Outcome::Error => &mut summary.error,
             };
@@ -276,13 +307,14 @@ impl Report {
 
 /// The subjects of rows that were tried and did not run with their defaults.
 fn deviations(rows: &[Row]) -> Vec<Deviation> {
-    let tried = |testbed: &TestbedRef| {
-        let is_here = |row: &Row| (row.testbed, row.subject) == (testbed.name(), testbed.subject().name);
-        rows.iter().any(|row| is_here(row) && row.outcome != Outcome::Skipped)
-    };
-    testbed::ALL
+    let mut testbeds: Vec<TestbedRef> = Vec::new();
+    for row in rows.iter().filter(|row| row.outcome != Outcome::Skipped) {
+        if !row.on.deviations().is_empty() && !testbeds.contains(&row.on) {
+            testbeds.push(row.on);
+        }
+    }
+    testbeds
         .into_iter()
-        .filter(|testbed| !testbed.deviations().is_empty() && tried(testbed))
         .map(|testbed| Deviation {
             testbed: testbed.name(),
             subject: testbed.subject().name,
@@ -294,7 +326,7 @@ fn deviations(rows: &[Row]) -> Vec<Deviation> {
 impl Deviation {
     /// All of it, in a line.
     fn words(&self) -> String {
-        format!("its own sockets run with its defaults but for this: {}", self.settings.join("; "))
+        format!("it runs with its defaults but for this: {}", self.settings.join("; "))
     }
 }
 

@@ -246,14 +246,8 @@ mod tests {
         let unavailable: Vec<TestbedRef> = chosen.unavailable.iter().map(|(testbed, _)| *testbed).collect();
         assert_eq!(unavailable, testbed::ALL[3..]);
         let options = VerifyOptions {
-            claims: claims(&["udp".to_owned()]).unwrap(),
-            testbeds: unavailable,
             unavailable: chosen.unavailable,
-            cases: None,
-            thorough: false,
-            lab_plans: 0,
-            lab_settings: None,
-            seed: 0,
+            ..VerifyOptions::new(claims(&["udp".to_owned()]).unwrap(), unavailable)
         };
         let report = verify(&options, &mut Silent);
         assert_eq!(report.results.len(), 5 * options.claims.len());

@@ -63,13 +63,12 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     let has_lab = testbeds.iter().any(|it| it.is_live() && unavailable.iter().all(|(other, _)| other != it));
     let options = VerifyOptions {
         lab_settings: if has_lab { super::lab::settings() } else { None },
-        claims,
-        testbeds,
         unavailable,
         cases: args.cases,
         thorough: args.thorough,
         lab_plans: lab_plans(args),
         seed: args.seed,
+        ..VerifyOptions::new(claims, testbeds)
     };
     if args.format == Format::Html && args.out.is_none() && io::stdout().is_terminal() {
         return Err(usage("a page of HTML is not for a terminal")

@@ -17,14 +17,11 @@ const SEED: u64 = 7;
 
 fn options() -> VerifyOptions {
     VerifyOptions {
-        claims: CLAIMS.iter().collect(),
-        testbeds: vec![testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_SOCKETS],
-        unavailable: Vec::new(),
-        cases: None,
-        thorough: false,
-        lab_plans: 0,
-        lab_settings: None,
         seed: SEED,
+        ..VerifyOptions::new(
+            CLAIMS.iter().collect(),
+            vec![testbed::VIRTUAL, testbed::TURMOIL, testbed::TURMOIL_SOCKETS],
+        )
     }
 }
 

@@ -22,25 +22,45 @@ pub fn exhibits(report: &Report) -> Vec<Exhibit> {
     for claim in &*crate::claim::CLAIMS {
         let rows: Vec<&Row> = report.results.iter().filter(|row| row.claim == claim.id).collect();
         let mut found: Vec<Exhibit> = Vec::new();
-        for row in rows.iter().filter(|row| row.plan.is_some()) {
-            let Some(plan) = &row.plan else { continue };
+        for (row, shown) in rows.iter().flat_map(|row| shown_by(row).into_iter().map(move |it| (row, it))) {
             let place = (row.testbed, row.subject);
             match found
                 .iter_mut()
-                .find(|other| same(&other.run.plan, plan) && other.outcome() == Some(row.outcome))
+                .find(|other| same(&other.run.plan, shown.plan) && other.outcome() == Some(row.outcome))
             {
-                Some(other) => other.found_on.push(place),
-                None => found.extend(drawn(claim, row, plan, report.seed)),
+                Some(other) => {
+                    other.found_on.push(place);
+                    other.is_expected &= shown.is_expected;
+                }
+                None => found.extend(drawn(claim, row, shown, report.seed)),
             }
         }
         let settled = rows.iter().any(|row| row.outcome == Outcome::Held);
-        // A failure that is listed says nothing of how it should be.
-        if settled && found.iter().all(Exhibit::is_listed) {
+        // An expected failure says nothing of how it should be.
+        if settled && found.iter().all(|it| it.is_expected) {
             found.splice(0..0, example::example(claim, report.seed));
         }
         all.extend(found);
     }
     all
+}
+
+/// What a row has to show: a plan, and what its run says.
+#[derive(Clone, Copy)]
+struct Shown<'a> {
+    plan: &'a FaultPlan,
+    how: Option<&'a str>,
+    is_expected: bool,
+}
+
+/// Each kind of failure of a row; or its witness.
+fn shown_by(row: &Row) -> Vec<Shown<'_>> {
+    if row.failures.is_empty() {
+        let (how, is_expected) = (row.why.as_deref(), row.expected_failure.is_some());
+        return row.plan.iter().map(|plan| Shown { plan, how, is_expected }).collect();
+    }
+    let plans = row.failures.iter().filter_map(|it| Some((it.plan.as_ref()?, it)));
+    plans.map(|(plan, it)| Shown { plan, how: Some(&it.how), is_expected: it.expected.is_some() }).collect()
 }
 
 /// Whether two plans do the same, whatever their titles say.
@@ -50,14 +70,12 @@ fn same(one: &FaultPlan, other: &FaultPlan) -> bool {
 }
 
 /// A row's plan, run where it was found or, if that is no simulation, on `virtual`.
-fn drawn(claim: &'static Claim, row: &Row, plan: &FaultPlan, seed: u64) -> Option<Exhibit> {
+fn drawn(claim: &'static Claim, row: &Row, shown: Shown<'_>, seed: u64) -> Option<Exhibit> {
+    let plan = shown.plan;
     let study = *studies()
         .iter()
         .find(|study| plan.scenario.as_deref().is_some_and(|it| base_name(it) == study.name))?;
-    let own =
-        testbed::ALL.into_iter().find(|it| (it.name(), it.subject().name) == (row.testbed, row.subject));
-    let simulated = own.filter(|testbed| testbed.is_simulated());
-    let drawn_on = simulated.unwrap_or(testbed::VIRTUAL);
+    let drawn_on = if row.on.is_simulated() { row.on } else { testbed::VIRTUAL };
     if study.refusal(drawn_on).is_some() {
         return None;
     }
@@ -68,7 +86,8 @@ fn drawn(claim: &'static Claim, row: &Row, plan: &FaultPlan, seed: u64) -> Optio
         claim: claim.id,
         reason: Reason::Found(row.outcome),
         found_on: vec![(row.testbed, row.subject)],
-        how: row.why.clone(),
+        is_expected: shown.is_expected,
+        how: shown.how.map(str::to_owned),
         drawn_on,
         run: replayed.run,
         seen,
@@ -121,6 +140,7 @@ fn found_here(outcome: Outcome, spec: &CheckSpec, seen: Seen, run: Run, seed: u6
         claim: spec.claim,
         reason: Reason::Found(outcome),
         found_on: Vec::new(),
+        is_expected: false,
         how: said(&seen.verdict).map(str::to_owned),
         drawn_on: testbed::VIRTUAL,
         moment: moment(&run, spec.check),

@@ -1,6 +1,7 @@
 //! What a check found: a break or a witness, and the smallest plan that shows it.
 
 use faultwire::fault::FaultPlan;
+use faultwire::text::without_numbers;
 use faultwire_sim::search::{ShrinkLimits, Shrunk};
 use faultwire_sim::{CancellationToken, Run, Scenario};
 
@@ -17,6 +18,24 @@ pub struct Finding {
     pub shrink_runs: u64,
 }
 
+impl Finding {
+    /// A finding of a kind whose smallest plan is listed.
+    pub(super) fn listed(
+        study: &Study,
+        scenario: &Scenario,
+        CheckSpec { claim, check, .. }: CheckSpec,
+        plan: FaultPlan,
+        verdict: &Verdict,
+    ) -> Finding {
+        let run = scenario.run(&plan);
+        let says = check(&run).verdict;
+        // The list may be out of date: then what was found stands as it is.
+        let how = said(if is_alike(&says, verdict) { &says } else { verdict }).unwrap_or_default().to_owned();
+        let plan = FaultPlan { title: Some(how.clone()), claim: Some(claim.to_owned()), ..plan };
+        Finding { how, plan: named(plan, study.name), shrink_runs: 0 }
+    }
+}
+
 /// What a verdict says, if it is more than that all is well.
 pub(crate) fn said(verdict: &Verdict) -> Option<&str> {
     match verdict {
@@ -25,14 +44,18 @@ pub(crate) fn said(verdict: &Verdict) -> Option<&str> {
     }
 }
 
-/// Whether a run says the same kind of thing as `verdict`: a break or a witness, in a run that took place as
-/// planned.
+/// Whether two verdicts are of one kind: both show a claim, or both break it in the same way, numbers aside.
+pub(crate) fn is_alike(one: &Verdict, other: &Verdict) -> bool {
+    match (one, other) {
+        (Verdict::Witnessed(_), Verdict::Witnessed(_)) => true,
+        (Verdict::Broken(one), Verdict::Broken(other)) => without_numbers(one) == without_numbers(other),
+        _ => false,
+    }
+}
+
+/// Whether a run that took place as planned says the same kind of thing as `verdict`.
 fn says_likewise(run: &Run, check: Check, verdict: &Verdict) -> bool {
-    let likewise = matches!(
-        (check(run).verdict, verdict),
-        (Verdict::Broken(_), Verdict::Broken(_)) | (Verdict::Witnessed(_), Verdict::Witnessed(_))
-    );
-    likewise && run.fired.all() && run.end.is_finished()
+    is_alike(&check(run).verdict, verdict) && run.fired.all() && run.end.is_finished()
 }
 
 /// Makes a plan as small as it can be while its run still shows what `shows` asks for; or as small as it is

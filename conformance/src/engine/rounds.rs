@@ -54,13 +54,13 @@ pub(super) fn enter(done: &mut Done, place: usize, (tried, parts): (Tried, Vec<P
         sum += Tried { retries: part.tried.retries + runs, ..part.tried };
         sum.not_applied = if part.tried.not_applied == 0 { 0 } else { sum.not_applied };
         // A retry that is ended early takes nothing back.
-        let is_settled = before.finding.is_some() || (is_guaranteed(before.claim) && before.exercised > 0);
+        let is_settled = !before.findings.is_empty() || (is_guaranteed(before.claim) && before.exercised > 0);
         *before = Part {
             tried: sum,
             exercised: before.exercised + part.exercised,
-            finding: before.finding.take().or(part.finding),
+            findings: first(&mut before.findings, part.findings),
             stalled: before.stalled.take().or(part.stalled),
-            failed: before.failed.take().or(part.failed),
+            failed: first(&mut before.failed, part.failed),
             internal: before.internal.take().or(part.internal),
             cut: before.cut || (part.cut && !is_settled),
             elapsed_ms: before.elapsed_ms + part.elapsed_ms,
@@ -69,6 +69,11 @@ pub(super) fn enter(done: &mut Done, place: usize, (tried, parts): (Tried, Vec<P
             testbed: before.testbed,
         };
     }
+}
+
+/// The first of two lists that has something.
+fn first<T>(one: &mut Vec<T>, other: Vec<T>) -> Vec<T> {
+    if one.is_empty() { other } else { std::mem::take(one) }
 }
 
 fn is_guaranteed(claim: &str) -> bool {
@@ -86,14 +91,8 @@ mod tests {
 
     fn of(testbed: TestbedRef) -> (VerifyOptions, Vec<Unit>) {
         let options = VerifyOptions {
-            claims: vec![Claim::of(CLAIM).expect("a claim")],
-            testbeds: vec![testbed],
-            unavailable: Vec::new(),
-            cases: None,
-            thorough: false,
             lab_plans: 3,
-            lab_settings: None,
-            seed: 0,
+            ..VerifyOptions::new(vec![Claim::of(CLAIM).expect("a claim")], vec![testbed])
         };
         let study = |name| *studies().iter().find(|study| study.name == name).expect("a study");
         let units = ["tcp-late-accept", "tcp-both-ways"]
@@ -110,7 +109,7 @@ mod tests {
     fn witness(testbed: TestbedRef) -> Part {
         let finding =
             crate::engine::Finding { how: "so".to_owned(), plan: Default::default(), shrink_runs: 0 };
-        Part { finding: Some(finding), ..part(testbed) }
+        Part { findings: vec![finding], ..part(testbed) }
     }
 
     #[test]
@@ -142,6 +141,6 @@ mod tests {
         let mut done = Done::new();
         enter(&mut done, 0, (Tried::default(), vec![witness(testbed::LAB)]));
         enter(&mut done, 0, (Tried::default(), vec![part(testbed::LAB)]));
-        assert!(done[&0].1[0].finding.is_some() && !units.is_empty());
+        assert!(done[&0].1[0].findings.len() == 1 && !units.is_empty());
     }
 }

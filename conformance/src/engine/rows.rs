@@ -1,21 +1,25 @@
 //! Rows of a report: what all studies of a claim say of it on a testbed, put together.
 
 use faultwire::fault::FaultPlan;
+use faultwire::text::without_numbers;
 use faultwire_sim::testbed::TestbedRef;
 
+use super::unit::STALLED;
 use super::{Finding, Part, VerifyOptions};
 use crate::claim::{Claim, Modality};
-use crate::report::{Outcome, Row};
+use crate::expected::{ExpectedFailure, Shown};
+use crate::report::{Failure, Outcome, Row};
+use crate::study::Study;
 
 /// A row for each claim on each testbed.
 pub(super) fn rows(options: &VerifyOptions, parts: &[Part]) -> Vec<Row> {
     let on = |claim: &'static Claim, testbed: TestbedRef| {
         if let Some(why) = options.unavailable(testbed) {
-            return Row::unavailable(claim, testbed, why);
+            return Row::skipped(claim, testbed, why);
         }
         let of: Vec<&Part> =
             parts.iter().filter(|part| part.claim == claim.id && part.testbed == testbed).collect();
-        row(claim, testbed, &of)
+        row(options, claim, testbed, &of)
     };
     options
         .claims
@@ -24,11 +28,14 @@ pub(super) fn rows(options: &VerifyOptions, parts: &[Part]) -> Vec<Row> {
         .collect()
 }
 
-fn row(claim: &'static Claim, testbed: TestbedRef, parts: &[&Part]) -> Row {
+fn row(options: &VerifyOptions, claim: &'static Claim, testbed: TestbedRef, parts: &[&Part]) -> Row {
     let tried: Vec<&Part> = parts.iter().copied().filter(|part| part.skipped.is_none()).collect();
     if tried.is_empty() {
         let why = parts.first().and_then(|part| part.skipped.clone());
-        return Row::skipped(claim, testbed, why.unwrap_or_else(|| "no study of it runs there".to_owned()));
+        let why = why.unwrap_or_else(|| "no study of it runs there".to_owned());
+        let mut listed = options.expected.iter().filter(|it| it.is_on(testbed));
+        let expected_failure = listed.find(|it| it.claim == Some(claim.id)).map(|it| it.why);
+        return Row { expected_failure, ..Row::skipped(claim, testbed, why) };
     }
     let sum = |of: fn(&Part) -> u64| tried.iter().map(|part| of(part)).sum::<u64>();
     let mut row = Row::new(claim, testbed, Outcome::Held);
@@ -42,21 +49,78 @@ fn row(claim: &'static Claim, testbed: TestbedRef, parts: &[&Part]) -> Row {
     row.retries = (testbed.is_live() || retries > 0).then_some(retries);
     let (outcome, why, plan) = outcome(claim, &tried, row.exercised);
     (row.outcome, row.why, row.plan) = (outcome, why, plan);
-    if outcome == Outcome::Skipped {
-        // What is listed is neither confirmed nor refuted.
-        row.expected_failure = None;
+    if outcome != Outcome::Skipped {
+        compare_with_list(options, claim, &tried, &mut row);
     }
     row
 }
 
+/// Enters the kinds of failure, and which of them are expected. What is listed and did not show is a failure
+/// as well.
+fn compare_with_list(options: &VerifyOptions, claim: &'static Claim, parts: &[&Part], row: &mut Row) {
+    let is_settled_by = |scenario: &str| {
+        let of = |study: &&Study| study.name == scenario && study.refusal(row.on).is_none();
+        super::studies().iter().any(|it| of(it) && it.checks.iter().any(|spec| spec.claim == claim.id))
+    };
+    let concerns = |it: &&ExpectedFailure| match (it.claim, it.scenario) {
+        (Some(id), _) => id == claim.id,
+        (None, scenario) => scenario.is_some_and(is_settled_by),
+    };
+    let listed: Vec<&ExpectedFailure> =
+        options.expected.iter().filter(|it| it.is_on(row.on)).filter(concerns).collect();
+    let mut shown: Vec<&ExpectedFailure> = Vec::new();
+    for (of, told, (how, plan)) in failures(claim, row.outcome, parts) {
+        let scenario = plan.scenario.as_deref().unwrap_or_default();
+        let seen = Shown { claim: of, scenario, how: told.unwrap_or(&how) };
+        let entry = listed.iter().copied().find(|it| it.explains(seen));
+        shown.extend(entry);
+        let (expected, confirmed) = (entry.map(|it| it.why), entry.and_then(|it| it.confirmed));
+        let failure = Failure { how, plan: Some(plan), expected, confirmed };
+        if row.failures.iter().all(|other| without_numbers(&other.how) != without_numbers(&failure.how)) {
+            row.failures.push(failure);
+        }
+    }
+    row.expected_failure = shown.first().or(listed.first()).map(|it| it.why);
+    if shown.is_empty() {
+        return;
+    }
+    for it in listed.iter().filter(|it| !shown.iter().any(|other| std::ptr::eq(*other, **it))) {
+        let how = format!("an expected failure no longer occurs: {}", it.why);
+        row.failures.push(Failure { how, plan: it.plan.clone(), expected: None, confirmed: it.confirmed });
+    }
+    // What is new is said first.
+    if let Some(new) = row.failures.iter().find(|it| it.expected.is_none()) {
+        (row.why, row.plan) = (Some(new.how.clone()), new.plan.clone());
+    }
+}
+
+/// A kind of failure: the claim, unless it is one of its scenario's runs; what it is told from others by, if
+/// not by how it shows; how it shows, and its plan.
+type Kind = (Option<&'static str>, Option<&'static str>, (String, FaultPlan));
+
+/// The kinds of failure that count against a claim.
+fn failures(claim: &'static Claim, outcome: Outcome, parts: &[&Part]) -> Vec<Kind> {
+    if !matches!(outcome, Outcome::Broken | Outcome::Failed | Outcome::Stalled) {
+        return Vec::new();
+    }
+    let breaks = parts.iter().flat_map(|part| &part.findings);
+    let breaks = breaks.filter(|_| claim.modality == Modality::Guaranteed);
+    let mut all: Vec<Kind> =
+        breaks.map(|it| (Some(claim.id), None, (it.how.clone(), it.plan.clone()))).collect();
+    for part in parts.iter().filter(|part| part.testbed.subject().is_foreign()) {
+        all.extend(part.failed.iter().map(|it| (None, None, it.clone())));
+        all.extend(part.stalled.iter().map(|it| (None, Some(STALLED), it.clone())));
+    }
+    all
+}
+
 /// What it comes to: a break of a guaranteed claim above all, since nothing takes it back. Then what leaves
 /// the suite unable to tell (a plan that could not be run, a panic, a study's own program that failed: those
-/// assert nothing, so that a failure of theirs says nothing of the claim), then what never ended, then a
-/// witness or its absence.
+/// assert nothing, so that a failure of theirs says nothing of the claim; over a third party's sockets it is
+/// taken for theirs), then what never ended, then a witness or its absence.
 fn outcome(claim: &Claim, parts: &[&Part], exercised: u64) -> (Outcome, Option<String>, Option<FaultPlan>) {
     let size = |plan: &FaultPlan| (plan.faults.len() + plan.events.len(), plan.to_toml().len());
-    let finding =
-        parts.iter().filter_map(|part| part.finding.as_ref()).min_by_key(|finding| size(&finding.plan));
+    let finding = parts.iter().flat_map(|part| &part.findings).min_by_key(|finding| size(&finding.plan));
     let found = |outcome, finding: &Finding| (outcome, Some(finding.how.clone()), Some(finding.plan.clone()));
     if let (Modality::Guaranteed, Some(finding)) = (claim.modality, finding) {
         return found(Outcome::Broken, finding);
@@ -64,8 +128,10 @@ fn outcome(claim: &Claim, parts: &[&Part], exercised: u64) -> (Outcome, Option<S
     if let Some((why, plan)) = parts.iter().find_map(|part| part.internal.clone()) {
         return (Outcome::Error, Some(why), plan);
     }
-    if let Some((why, plan)) = parts.iter().find_map(|part| part.failed.clone()) {
-        return (Outcome::Error, Some(format!("a program of the scenario failed: {why}")), Some(plan));
+    if let Some((part, (why, plan))) = parts.iter().find_map(|part| Some((part, part.failed.first()?))) {
+        let is_foreign = part.testbed.subject().is_foreign();
+        let outcome = if is_foreign { Outcome::Failed } else { Outcome::Error };
+        return (outcome, Some(format!("a program of the scenario failed: {why}")), Some(plan.clone()));
     }
     if let Some((why, plan)) = parts.iter().find_map(|part| part.stalled.clone()) {
         return (Outcome::Stalled, Some(why), Some(plan));
@@ -114,21 +180,22 @@ mod tests {
 
     fn of(claim: &'static str, parts: &[Part]) -> Outcome {
         let parts: Vec<&Part> = parts.iter().collect();
-        row(Claim::of(claim).expect("a claim"), testbed::VIRTUAL, &parts).outcome
+        let options = VerifyOptions::new(Vec::new(), Vec::new());
+        row(&options, Claim::of(claim).expect("a claim"), testbed::VIRTUAL, &parts).outcome
     }
 
     fn trouble(claim: &'static str) -> [Part; 3] {
         let plan = FaultPlan::default();
         [
             Part { internal: Some(("refused".to_owned(), None)), ..part(claim) },
-            Part { failed: Some(("client: ENETDOWN".to_owned(), plan.clone())), ..part(claim) },
+            Part { failed: vec![("client: ENETDOWN".to_owned(), plan.clone())], ..part(claim) },
             Part { stalled: Some(("600 s".to_owned(), plan)), ..part(claim) },
         ]
     }
 
     fn found(claim: &'static str) -> Part {
         let (how, plan) = ("so".to_owned(), FaultPlan::default());
-        Part { finding: Some(Finding { how, plan, shrink_runs: 0 }), ..part(claim) }
+        Part { findings: vec![Finding { how, plan, shrink_runs: 0 }], ..part(claim) }
     }
 
     #[test]

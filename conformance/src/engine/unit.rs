@@ -11,12 +11,14 @@ use std::time::Instant;
 
 use faultwire::errno::Errno;
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
+use faultwire::text::without_numbers;
 use faultwire_sim::search::Tried;
-use faultwire_sim::testbed::{Subject, TestbedRef};
+use faultwire_sim::testbed::TestbedRef;
 use faultwire_sim::{CancellationToken, End, Explorer, Run, Scenario};
 
-use super::finding::{Finding, named, shrunk, smallest};
+use super::finding::{Finding, is_alike, named, said, shrunk, smallest};
 use super::{Tell, VerifyOptions};
+use crate::expected::Shown;
 use crate::study::{CheckSpec, Search, Study, Verdict};
 
 /// What a study's runs on a testbed say of one claim.
@@ -32,12 +34,12 @@ pub struct Part {
     pub tried: Tried,
     /// How often the situation occurred.
     pub exercised: u64,
-    /// A break or a witness.
-    pub finding: Option<Finding>,
+    /// A witness, or the kinds of break.
+    pub findings: Vec<Finding>,
     /// A run that stalled: where, and its plan.
     pub stalled: Option<(String, FaultPlan)>,
-    /// A program of the study that failed: how, and its plan.
-    pub failed: Option<(String, FaultPlan)>,
+    /// The kinds in which a program of the study failed: how, and the plan.
+    pub failed: Vec<(String, FaultPlan)>,
     /// The suite's own trouble: a plan that the testbed refused to run, or a panic, which has no plan.
     pub internal: Option<(String, Option<FaultPlan>)>,
     /// The work was asked to end before its search was over.
@@ -55,9 +57,9 @@ impl Part {
             skipped: None,
             tried: Tried::default(),
             exercised: 0,
-            finding: None,
+            findings: Vec::new(),
             stalled: None,
-            failed: None,
+            failed: Vec::new(),
             internal: None,
             cut: false,
             elapsed_ms: 0,
@@ -70,40 +72,73 @@ struct Watch<'a> {
     spec: &'a CheckSpec,
     skipped: Option<String>,
     exercised: u64,
-    found: Option<Found>,
+    found: Vec<Found>,
 }
 
-/// What a check found, and whether in a run that came to its end.
+/// A kind of finding, the first of its kind, and whether its run came to its end.
 struct Found {
     plan: FaultPlan,
     verdict: Verdict,
     finished: bool,
 }
 
+/// Kinds of finding of a check, and of failure of a study's programs, that are told apart at most.
+const KINDS_MAX: usize = 8;
+
 /// What went wrong with the runs themselves, and what they lacked.
 #[derive(Default)]
 struct Trouble {
     stalled: Option<(String, FaultPlan)>,
-    failed: Option<(String, FaultPlan)>,
+    failed: Vec<(String, FaultPlan)>,
     refused: Option<(String, Option<FaultPlan>)>,
     lacks_option: bool,
 }
 
 impl Trouble {
+    /// A program failed. Only the first of each kind is kept.
+    fn failed_as(&mut self, how: String, run: &Run) {
+        let is_new = self.failed.iter().all(|(other, _)| without_numbers(other) != without_numbers(&how));
+        if is_new && self.failed.len() < KINDS_MAX {
+            self.failed.push((how, run.plan.clone()));
+        }
+    }
+
     /// Whether a check saw nothing since the testbed has no such socket option. Ours and the kernel have all
     /// that the studies use: there it would be a fault, and so it is where a run did not come to its end.
     fn excuses(&self, testbed: TestbedRef, exercised: u64) -> bool {
-        let may_lack = testbed.subject() == Subject::TURMOIL;
-        let ended = self.stalled.is_none() && self.failed.is_none() && self.refused.is_none();
-        may_lack && self.lacks_option && ended && exercised == 0
+        let ended = self.stalled.is_none() && self.failed.is_empty() && self.refused.is_none();
+        testbed.subject().is_foreign() && self.lacks_option && ended && exercised == 0
     }
 
-    /// Makes the plans of a stall and of a run that could not be made as small as they can be.
-    fn make_smaller(&mut self, scenario: &Scenario, testbed: TestbedRef, token: &CancellationToken) {
+    /// Makes the plans of a stall, of programs that failed and of a run that could not be made as small as
+    /// they can be; those of kinds that are expected stay as they are listed.
+    fn make_smaller(
+        &mut self,
+        scenario: &Scenario,
+        testbed: TestbedRef,
+        expected: &dyn Fn(&str) -> Option<FaultPlan>,
+        token: &CancellationToken,
+    ) {
         if !testbed.is_simulated() {
             return;
         }
-        if let Some((why, plan)) = &mut self.stalled {
+        for (why, plan) in &mut self.failed {
+            if let Some(listed) = expected(why) {
+                *plan = named(listed, scenario.name());
+                continue;
+            }
+            let kind = without_numbers(why);
+            let fails =
+                |run: &Run| failure(run).is_some_and(|it| without_numbers(&it) == kind) && run.fired.all();
+            *plan = named(shrunk(scenario, plan, token, &mut |run| fails(run)).plan, scenario.name());
+            *why = failure(&scenario.run(plan)).unwrap_or_else(|| std::mem::take(why));
+        }
+        if let Some((why, plan)) = &mut self.stalled
+            && let Some(listed) = expected(STALLED)
+        {
+            *plan = named(listed, scenario.name());
+            *why = stall(&scenario.run(plan)).unwrap_or_default();
+        } else if let Some((why, plan)) = &mut self.stalled {
             let is_stalled = |run: &Run| matches!(run.end, End::Stalled { .. }) && run.fired.all();
             *plan = named(shrunk(scenario, plan, token, &mut |run| is_stalled(run)).plan, scenario.name());
             *why = stall(&scenario.run(plan)).unwrap_or_default();
@@ -177,8 +212,11 @@ impl Unit {
         let Unit { study, testbed, .. } = self;
         // Parts that the work left half done are dropped, and made here from the start.
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-            let why =
-                format!("the suite panicked in the scenario {} on {testbed}: {}", study.name, said(&*panic));
+            let why = format!(
+                "the suite panicked in the scenario {} on {testbed}: {}",
+                study.name,
+                panicked(&*panic)
+            );
             let parts = wanted(study, options).map(|spec| Part {
                 skipped: self.skip(spec, options),
                 internal: Some((why.clone(), None)),
@@ -202,7 +240,7 @@ impl Unit {
         let Unit { study, testbed, .. } = *self;
         let begun = Instant::now();
         let mut watches: Vec<Watch<'_>> = wanted(study, options)
-            .map(|spec| Watch { spec, skipped: self.skip(spec, options), exercised: 0, found: None })
+            .map(|spec| Watch { spec, skipped: self.skip(spec, options), exercised: 0, found: Vec::new() })
             .collect();
         let mut trouble = Trouble::default();
         let mut tried = Tried::default();
@@ -218,7 +256,12 @@ impl Unit {
                 if token.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
         }
-        trouble.make_smaller(&scenario, testbed, token);
+        let listed = |claim: Option<&str>, how: &str| {
+            let shown = Shown { claim, scenario: study.name, how };
+            let mut entries = options.expected.iter().filter(|it| it.is_on(testbed));
+            entries.find(|it| it.explains(shown)).and_then(|it| it.plan.clone())
+        };
+        trouble.make_smaller(&scenario, testbed, &|how| listed(None, how), token);
         let parts: Vec<Part> = watches
             .into_iter()
             .map(|watch| {
@@ -230,9 +273,16 @@ impl Unit {
                     skipped: watch.skipped.or_else(lacks),
                     tried,
                     exercised: watch.exercised,
-                    finding: watch
+                    findings: watch
                         .found
-                        .map(|found| smallest(study, &scenario, spec, &found.plan, &found.verdict, token)),
+                        .iter()
+                        .map(|found| {
+                            match listed(Some(spec.claim), said(&found.verdict).unwrap_or_default()) {
+                                Some(plan) => Finding::listed(study, &scenario, spec, plan, &found.verdict),
+                                None => smallest(study, &scenario, spec, &found.plan, &found.verdict, token),
+                            }
+                        })
+                        .collect(),
                     cut: tried.stopped,
                     stalled: trouble.stalled.clone(),
                     failed: trouble.failed.clone(),
@@ -273,7 +323,7 @@ impl Unit {
 }
 
 /// What a panic said.
-fn said(panic: &(dyn Any + Send)) -> &str {
+fn panicked(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it did not say why")
 }
@@ -295,11 +345,13 @@ fn explorer(
 ) -> Explorer {
     let testbed = scenario.testbed();
     let (is_faultless, lab_plans) = (options.search(study, testbed) == Search::FAULT_FREE, options.lab_plans);
+    let listed: Vec<FaultPlan> = options.listed(study, testbed).collect();
     let explorer = study.explorer(scenario.clone(), exhaustive, move |fault_free, own| {
         if testbed.is_live() {
             return lab::plans(study, fault_free, own(), lab_plans);
         }
         let mut further = own();
+        further.extend(listed.iter().cloned());
         if !testbed.is_simulated() && is_faultless {
             further.extend(relay_plans());
         }
@@ -320,6 +372,17 @@ pub(super) fn relay_plans() -> Vec<FaultPlan> {
         .to_vec()
 }
 
+/// What a stall is told from other failures by.
+pub(super) const STALLED: &str = "stalled";
+
+/// How a program of a run failed, if one did.
+fn failure(run: &Run) -> Option<String> {
+    match &run.end {
+        End::Failed { host, message } => Some(format!("{}: {message}", host.as_deref().unwrap_or("the run"))),
+        _ => None,
+    }
+}
+
 /// Why a run stalled, and what its sockets were at, if it did.
 fn stall(run: &Run) -> Option<String> {
     let End::Stalled { limit, sockets } = &run.end else { return None };
@@ -337,10 +400,7 @@ fn refused(run: &Run) -> Option<String> {
 fn look(run: &Run, watches: &mut [Watch<'_>], trouble: &mut Trouble) {
     match &run.end {
         End::Finished => {}
-        End::Failed { host, message } => {
-            let who = host.as_deref().unwrap_or("the run");
-            trouble.failed.get_or_insert((format!("{who}: {message}"), run.plan.clone()));
-        }
+        End::Failed { .. } => trouble.failed_as(failure(run).unwrap_or_default(), run),
         End::Stalled { .. } => {
             trouble.stalled.get_or_insert((stall(run).unwrap_or_default(), run.plan.clone()));
         }
@@ -349,9 +409,7 @@ fn look(run: &Run, watches: &mut [Watch<'_>], trouble: &mut Trouble) {
             // It shows nothing.
             return;
         }
-        other => {
-            trouble.failed.get_or_insert((format!("{other:?}"), run.plan.clone()));
-        }
+        other => trouble.failed_as(format!("{other:?}"), run),
     }
     trouble.lacks_option |= run.trace.calls().any(|call| call.error == Some(Errno::ENOPROTOOPT));
     for watch in watches.iter_mut().filter(|watch| watch.skipped.is_none()) {
@@ -365,8 +423,14 @@ fn look(run: &Run, watches: &mut [Watch<'_>], trouble: &mut Trouble) {
             Verdict::Broken(_) => true,
             Verdict::Witnessed(_) => finished,
         };
-        if counts && watch.found.as_ref().is_none_or(|found| finished && !found.finished) {
-            watch.found = Some(Found { plan: run.plan.clone(), verdict: seen.verdict, finished });
+        if !counts {
+            continue;
+        }
+        let found = || Found { plan: run.plan.clone(), verdict: seen.verdict.clone(), finished };
+        match watch.found.iter().position(|it| is_alike(&it.verdict, &seen.verdict)) {
+            Some(before) if finished && !watch.found[before].finished => watch.found[before] = found(),
+            None if watch.found.len() < KINDS_MAX => watch.found.push(found()),
+            _ => {}
         }
     }
 }

@@ -4,7 +4,6 @@ use faultwire_sim::Run;
 use faultwire_sim::testbed::TestbedRef;
 
 use super::Outcome;
-use crate::expected::expected;
 use crate::study::Seen;
 
 /// A run to look at, for a claim.
@@ -16,6 +15,8 @@ pub struct Exhibit {
     pub reason: Reason,
     /// The testbeds on which a verification found it, with their subjects; none for an example.
     pub found_on: Vec<(&'static str, &'static str)>,
+    /// Whether it is an expected failure there.
+    pub is_expected: bool,
     /// In what way it was shown or broken there.
     pub how: Option<String>,
     /// Where it was run to be drawn.
@@ -40,12 +41,6 @@ pub enum Reason {
 }
 
 impl Exhibit {
-    /// Whether it was found only where the claim is listed as an expected failure.
-    pub fn is_listed(&self) -> bool {
-        let is_listed = |(testbed, subject): &(&str, &str)| expected(subject, testbed, self.claim).is_some();
-        !self.found_on.is_empty() && self.found_on.iter().all(is_listed)
-    }
-
     /// How it ended where it was found.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         match self.reason {

@@ -150,6 +150,7 @@ fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Unwitnessed => "unwitnessed",
         Outcome::Unproven => "unproven",
         Outcome::Stalled => "stalled",
+        Outcome::Failed => "failed",
         Outcome::Skipped => "skipped",
         Outcome::Error => "error",
     }

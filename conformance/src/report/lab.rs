@@ -92,14 +92,12 @@ mod tests {
     fn a_verification_skips_what_an_absent_setting_forbids_and_says_so() {
         let settings = LabSettings::of(Profile::Fast, &unset(&["ipv4/tcp_sack"]));
         let options = VerifyOptions {
-            claims: vec![Claim::of("tcp/fast-retransmit").expect("a claim")],
-            testbeds: vec![testbed::LAB, testbed::LAB_FAULTWIRE_CLIENT],
-            unavailable: Vec::new(),
-            cases: None,
-            thorough: false,
             lab_plans: 6,
             lab_settings: Some(settings.clone()),
-            seed: 0,
+            ..VerifyOptions::new(
+                vec![Claim::of("tcp/fast-retransmit").expect("a claim")],
+                vec![testbed::LAB, testbed::LAB_FAULTWIRE_CLIENT],
+            )
         };
         let report = verify(&options, &mut crate::progress::Silent);
         assert_eq!(report.tried.runs(), 0);

@@ -202,6 +202,7 @@ impl Report {
             "the situation never occurred, or planned faults did not fire",
         );
         tell(failed(Outcome::Stalled), "STALLED", "a run reached its limit");
+        tell(failed(Outcome::Failed), "FAILED", "a program failed: a call gave an error that it should not");
         tell(has(Outcome::Error), "ERROR", "not settled: a bug in the suite or in a scenario's program");
         tell(stands(Standing::UnexpectedPass), "XPASS", "listed as an expected failure, but does not fail");
         tell(true, "plans", "fault plans run, over the testbeds of the table");
@@ -406,6 +407,7 @@ fn failed_as(outcome: Outcome) -> &'static str {
         Outcome::Unwitnessed => "is UNWITNESSED",
         Outcome::Unproven => "is UNPROVEN",
         Outcome::Stalled => "STALLED",
+        Outcome::Failed => "FAILED",
         Outcome::Skipped => "is listed as an expected failure, but was SKIPPED",
         Outcome::Held | Outcome::Witnessed | Outcome::Error => "not as claimed",
     }
@@ -428,6 +430,7 @@ fn word(row: &Row) -> (&'static str, Color) {
         (_, Outcome::Unwitnessed) => ("UNWITNESSED", Color::Red),
         (_, Outcome::Unproven) => ("UNPROVEN", Color::Red),
         (_, Outcome::Stalled) => ("STALLED", Color::Red),
+        (_, Outcome::Failed) => ("FAILED", Color::Red),
         (_, Outcome::Error) => ("ERROR", Color::Red),
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use faultwire::fault::{Class, FaultPlan};
+use faultwire::text::without_numbers;
 use faultwire::trace::What;
 
 use super::Explorer;
@@ -76,25 +77,6 @@ impl fmt::Display for Signature {
         let lost: Vec<&str> = self.lost.iter().map(String::as_str).collect();
         if lost.is_empty() { Ok(()) } else { write!(f, " (lost: {})", lost.join(", ")) }
     }
-}
-
-/// The text with each number replaced by `#`, except within words and behind a colon, as in a line of code.
-fn without_numbers(text: &str) -> String {
-    let (mut plain, mut before, mut is_number) = (String::with_capacity(text.len()), ' ', false);
-    for c in text.chars() {
-        let starts = c.is_ascii_digit() && !before.is_alphanumeric() && before != ':';
-        if c.is_ascii_digit() && (is_number || starts) {
-            if !is_number {
-                plain.push('#');
-            }
-            is_number = true;
-        } else {
-            plain.push(c);
-            is_number = false;
-        }
-        before = c;
-    }
-    plain
 }
 
 /// A kind of failure, and the smallest plan that shows it.

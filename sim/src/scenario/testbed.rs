@@ -116,6 +116,12 @@ impl Subject {
     pub const fn both(name: &'static str) -> Subject {
         Subject { name, client: name, server: name }
     }
+
+    /// Whether a third party's code takes part: anything but faultwire's stack and Linux.
+    pub fn is_foreign(&self) -> bool {
+        let own = [Subject::FAULTWIRE.name, Subject::LINUX.name];
+        !own.contains(&self.client) || !own.contains(&self.server)
+    }
 }
 
 impl fmt::Display for Subject {

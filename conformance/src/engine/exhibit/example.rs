@@ -86,6 +86,7 @@ fn exhibit(claim: &'static Claim, study: &Study, mut run: Run, seen: Seen, seed:
         claim: claim.id,
         reason: Reason::Example,
         found_on: Vec::new(),
+        is_expected: false,
         how: None,
         drawn_on: testbed::VIRTUAL,
         run,

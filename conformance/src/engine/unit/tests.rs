@@ -15,16 +15,7 @@ use crate::study::Seen;
 const LOSE: &str = "udp/may-lose";
 
 fn options(testbed: TestbedRef) -> VerifyOptions {
-    VerifyOptions {
-        claims: vec![Claim::of(LOSE).expect("a claim")],
-        testbeds: vec![testbed],
-        unavailable: Vec::new(),
-        cases: None,
-        thorough: false,
-        lab_plans: 0,
-        lab_settings: None,
-        seed: 3,
-    }
+    VerifyOptions { seed: 3, ..VerifyOptions::new(vec![Claim::of(LOSE).expect("a claim")], vec![testbed]) }
 }
 
 fn study(name: &str) -> Study {
@@ -75,7 +66,7 @@ fn only_foreign_sockets_may_lack_an_option_and_only_where_all_went_well() {
         assert!(!lacks().excuses(testbed, 0), "{testbed}");
     }
     let why = || Some((String::new(), FaultPlan::default()));
-    assert!(!Trouble { failed: why(), ..lacks() }.excuses(testbed::TURMOIL_SOCKETS, 0));
+    assert!(!Trouble { failed: why().into_iter().collect(), ..lacks() }.excuses(testbed::TURMOIL_SOCKETS, 0));
     assert!(!Trouble { stalled: why(), ..lacks() }.excuses(testbed::TURMOIL_SOCKETS, 0));
 }
 
@@ -91,13 +82,13 @@ fn ended(end: End) -> Run {
 fn a_run_that_was_cut_short_is_no_witness_but_may_be_a_break() {
     let failed = || End::Failed { host: None, message: "no".to_owned() };
     let found = |spec: &CheckSpec, ends: &[End]| {
-        let mut watches = [Watch { spec, skipped: None, exercised: 0, found: None }];
+        let mut watches = [Watch { spec, skipped: None, exercised: 0, found: Vec::new() }];
         let mut trouble = Trouble::default();
         for end in ends {
             look(&ended(end.clone()), &mut watches, &mut trouble);
         }
         let [watch] = watches;
-        watch.found.map(|found| found.finished)
+        watch.found.first().map(|found| found.finished)
     };
     let shows = CheckSpec::of_calls(LOSE, |_| Seen::witnessed(1, "shown"));
     assert_eq!(found(&shows, &[failed()]), None);
@@ -129,7 +120,7 @@ fn a_finding_carries_the_link_that_it_takes_and_replays_over_it() {
             search: Search::FAULT_FREE,
             ..study("udp-size-limit-jumbo")
         }));
-        let plan = run_of(study, testbed::VIRTUAL)[0].finding.clone().expect("it is broken").plan;
+        let plan = run_of(study, testbed::VIRTUAL)[0].findings[0].plan.clone();
         // As it is kept in a file, and read again.
         let plan = FaultPlan::parse(&plan.to_toml(), "found").expect("it can be read");
         let replayed = replay(&ReplayOptions { study, plan, testbed: testbed::VIRTUAL, seed: 3 });

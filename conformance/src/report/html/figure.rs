@@ -58,10 +58,11 @@ impl Figure {
     pub(super) fn new(exhibit: &Exhibit, number: usize, events_max: usize) -> Figure {
         let (run, plan) = (&exhibit.run, &exhibit.run.plan);
         let title = match exhibit.reason {
-            Reason::Found(_) if exhibit.is_listed() => "An expected failure: the smallest plan that shows it",
+            Reason::Found(_) if exhibit.is_expected => "An expected failure: the smallest plan that shows it",
             Reason::Example => "An example: a run in which its situation occurs",
             Reason::Found(Outcome::Witnessed) => "The smallest plan that shows it",
             Reason::Found(Outcome::Broken) => "The smallest plan that breaks it",
+            Reason::Found(Outcome::Failed) => "The smallest plan under which a program fails",
             Reason::Found(Outcome::Stalled) => "The smallest plan under which a run stalls",
             Reason::Found(_) => "The plan of the run",
         };

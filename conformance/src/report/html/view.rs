@@ -30,7 +30,7 @@ pub(super) struct Kind {
     pub(super) means: &'static str,
 }
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     kind("held", "✓", "held", "guaranteed, and no run broke it"),
     kind("witnessed", "◆", "witnessed", "possible, and a run shows it"),
     kind("xfail", "≈", "xfail", "an expected failure: it fails as listed"),
@@ -39,6 +39,7 @@ const KINDS: [Kind; 11] = [
     kind("unwitnessed", "◇", "unwitnessed", "possible, but no run shows it"),
     kind("unproven", "○", "unproven", "the situation never occurred, or planned faults did not fire"),
     kind("stalled", "∞", "stalled", "a run reached its limit"),
+    kind("failed", "✗", "failed", "a program failed: a call gave an error that it should not"),
     kind("fine", "!", "xpass", "listed as an expected failure, but does not fail"),
     kind("missed", "!", "not tried", "listed as an expected failure, but was not tried"),
     kind("error", "?", "error", "not settled: a bug in the suite or in a scenario’s program"),
@@ -66,6 +67,7 @@ impl Kind {
             (_, Outcome::Unwitnessed) => "unwitnessed",
             (_, Outcome::Unproven) => "unproven",
             (_, Outcome::Stalled) => "stalled",
+            (_, Outcome::Failed) => "failed",
             (_, Outcome::Error) => "error",
         };
         KINDS.into_iter().find(|kind| kind.key == key).unwrap_or(KINDS[KINDS.len() - 1])
@@ -232,6 +234,7 @@ pub(super) fn groups<'a>(report: &'a Report, beds: &[Bed], figures: Vec<Figure>)
             "broken",
             "unwitnessed",
             "unproven",
+            "failed",
             "stalled",
             "fine",
             "missed",
