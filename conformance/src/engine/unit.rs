@@ -12,7 +12,7 @@ use std::time::Instant;
 use faultwire::errno::Errno;
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire_sim::search::Tried;
-use faultwire_sim::testbed::{Subject, TestbedRef};
+use faultwire_sim::testbed::{Capability, TestbedRef};
 use faultwire_sim::{CancellationToken, End, Explorer, Run, Scenario};
 
 use super::finding::{Finding, named, shrunk, smallest};
@@ -90,10 +90,10 @@ struct Trouble {
 }
 
 impl Trouble {
-    /// Whether a check saw nothing since the testbed has no such socket option. Ours and the kernel have all
-    /// that the studies use: there it would be a fault, and so it is where a run did not come to its end.
+    /// Whether a check saw nothing since the testbed has no such socket option. Where a testbed does not say
+    /// so it would be a fault, and so it is where a run did not come to its end.
     fn excuses(&self, testbed: TestbedRef, exercised: u64) -> bool {
-        let may_lack = testbed.subject() == Subject::TURMOIL;
+        let may_lack = testbed.lacks(Capability::Options).is_some();
         let ended = self.stalled.is_none() && self.failed.is_none() && self.refused.is_none();
         may_lack && self.lacks_option && ended && exercised == 0
     }
