@@ -67,6 +67,11 @@ impl Study {
     const fn searched(self, search: Search) -> Study {
         Study { search, ..self }
     }
+
+    /// Like `self`, but needs these.
+    const fn needing(self, needs: &'static [Capability]) -> Study {
+        Study { needs, ..self }
+    }
 }
 
 /// A mutant: its name, the claim that it breaks, its scenario and what it does wrong.
@@ -329,7 +334,8 @@ static STUDIES: [Study; 13] = [
             ),
         ],
     )
-    .searched(Search::of(1, 64)),
+    .searched(Search::of(1, 64))
+    .needing(&[Capability::Streams, Capability::Backlog]),
     study(
         "tcp-many-clients",
         "Clients on several hosts talk at once to a server that sends back what each sent.",

@@ -175,7 +175,7 @@ const STUDIES: &[Study] = &[
         about: "The same over IPv6.",
         scenario: scenarios::fragments_v6,
         checks: FRAGMENTS,
-        needs: &[Capability::Ipv6],
+        needs: &[Capability::Ipv6, Capability::Fragments],
         ..STUDY
     },
     Study {
@@ -192,7 +192,7 @@ const STUDIES: &[Study] = &[
         about: "The longest datagram there can be over IPv6, and one byte more.",
         scenario: scenarios::size_limit_v6,
         checks: &[SIZE_LIMIT, boundaries::<FULL_ROOM>()],
-        needs: &[Capability::Ipv6],
+        needs: &[Capability::Ipv6, Capability::Fragments],
         search: Search::FAULT_FREE,
         ..STUDY
     },
@@ -239,7 +239,7 @@ const STUDIES: &[Study] = &[
         about: "The same over IPv6.",
         scenario: scenarios::multicast_v6,
         checks: &[CheckSpec::of_calls("udp/multicast", many_peers::multicast)],
-        needs: &[Capability::Ipv6],
+        needs: &[Capability::Ipv6, Capability::Group],
         ..STUDY
     },
     Study {

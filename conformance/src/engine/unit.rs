@@ -13,7 +13,7 @@ use faultwire::errno::Errno;
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
 use faultwire::text::without_numbers;
 use faultwire_sim::search::Tried;
-use faultwire_sim::testbed::TestbedRef;
+use faultwire_sim::testbed::{Capability, TestbedRef};
 use faultwire_sim::{CancellationToken, End, Explorer, Run, Scenario};
 
 use super::finding::{Finding, is_alike, named, said, shrunk, smallest};
@@ -103,11 +103,12 @@ impl Trouble {
         }
     }
 
-    /// Whether a check saw nothing since the testbed has no such socket option. Ours and the kernel have all
-    /// that the studies use: there it would be a fault, and so it is where a run did not come to its end.
+    /// Whether a check saw nothing since the testbed has no such socket option. Where a testbed does not say
+    /// so it would be a fault, and so it is where a run did not come to its end.
     fn excuses(&self, testbed: TestbedRef, exercised: u64) -> bool {
+        let may_lack = testbed.lacks(Capability::Options).is_some();
         let ended = self.stalled.is_none() && self.failed.is_empty() && self.refused.is_none();
-        testbed.subject().is_foreign() && self.lacks_option && ended && exercised == 0
+        may_lack && self.lacks_option && ended && exercised == 0
     }
 
     /// Makes the plans of a stall, of programs that failed and of a run that could not be made as small as

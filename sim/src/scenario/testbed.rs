@@ -176,6 +176,8 @@ pub enum Capability {
     Streams,
     /// Socket options that a program sets: buffers, linger and the like.
     Options,
+    /// Listeners whose backlog a program sets.
+    Backlog,
     /// IPv6 addresses.
     Ipv6,
     /// Hosts that see each other's real addresses.

@@ -26,6 +26,8 @@ const BYTES_MAX: usize = 256 * 1024;
 /// A slow reader takes this many bytes at once, and waits for [`SLOW`] before each read.
 const SIP: usize = 1_000;
 const SLOW: Duration = Duration::from_millis(1);
+/// One that was stopped takes this many: no single read of it frees half of a common buffer.
+const GULP: usize = 16 * 1024;
 /// The ordinary number of writes: a broken transport spoils the fourth.
 const ORDINARY: u64 = 4;
 /// The keys of what the client and the server write.
@@ -124,10 +126,14 @@ impl Case {
         if let Reader::Stopped(pause) = self.reader {
             net.sleep(pause).await;
         }
-        let is_slow = self.reader == Reader::Slow;
-        let mut buffer = vec![0; if is_slow { SIP } else { 64 * 1024 }];
+        let size = match self.reader {
+            Reader::Now => 64 * 1024,
+            Reader::Slow => SIP,
+            Reader::Stopped(_) => GULP,
+        };
+        let mut buffer = vec![0; size];
         loop {
-            if is_slow {
+            if self.reader == Reader::Slow {
                 net.sleep(SLOW).await;
             }
             if input.read(&mut buffer).await? == 0 {
@@ -243,24 +249,25 @@ pub(super) fn every_byte(run: &Run) -> Seen {
 }
 
 /// tcp/close-flushes: however the bytes are cut, whenever they are read, the closing side's reader gets all
-/// of them and then the end, and no call fails.
+/// of them and then the end, and no call fails. A conversation that does not come that far is broken too:
+/// nothing is lost here.
 pub(super) fn close_flushes(run: &Run) -> Seen {
-    let ways = ways(run);
-    if !run.end.is_finished() || ways.is_empty() {
+    if !run.end.is_finished() {
         return Seen::NOTHING;
     }
     if let Some((failed, errno)) = run.trace.calls().find_map(|call| Some((call, call.error?))) {
         return Seen::broken(1, format!("a call of {} failed: {errno}", run.trace.host_name(failed.host)));
     }
-    let mut closed = 0;
-    for Way { name, written, writer, reader } in ways {
+    let (mut closed, mut stuck) = (0, None);
+    for Way { name, written, writer, reader } in ways(run) {
+        let read = passed(&run.trace, reader);
+        let (got, all) = (read.received.len(), written.len());
         let mut calls = run.trace.calls().filter(|call| side(call) == writer);
         if !calls.any(|call| matches!(call.call, Call::Shutdown)) {
+            stuck.get_or_insert(format!("{name}: it stood still after {got} of {all} bytes"));
             continue;
         }
         closed += 1;
-        let read = passed(&run.trace, reader);
-        let (got, all) = (read.received.len(), written.len());
         if got < all || !read.ended {
             let end = if read.ended { "the end" } else { "no end" };
             return Seen::broken(
@@ -270,6 +277,10 @@ pub(super) fn close_flushes(run: &Run) -> Seen {
                 ),
             );
         }
+    }
+    // Where one direction has no end, the other may wait for it.
+    if let Some(how) = stuck {
+        return Seen::broken(closed, how);
     }
     Seen::fine(closed)
 }
