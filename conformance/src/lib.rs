@@ -2,9 +2,9 @@
 //! What TCP and UDP promise, settled by experiment: claims, checks, reports.
 //!
 //! [`claim`] lists the claims; [`study`] says which scenarios settle them; [`check`] holds the checks of a
-//! run; [`engine`] runs them; [`report`] writes the results; [`adapter`] tests how a stack of a user is driven;
-//! `figures` measures Linux's TCP and faultwire's side by side (Linux). The course and the `faultwire` command
-//! are crates beside this one.
+//! run; [`engine`] runs them; [`report`] writes the results; `figures` measures Linux's TCP and faultwire's
+//! side by side (Linux). [`third_party`] puts stacks and sockets of others under the claims, whose adapters
+//! [`adapter`] tests. The course and the `faultwire` command are crates beside this one.
 
 pub mod adapter;
 pub mod check;
@@ -17,3 +17,4 @@ pub mod figures;
 pub mod progress;
 pub mod report;
 pub mod study;
+pub mod third_party;

@@ -2,6 +2,7 @@
 //! suggests the nearest one.
 
 use std::fmt::Display;
+use std::sync::OnceLock;
 
 use faultwire_sim::testbed::{self, Subject, TestbedRef, Unavailable};
 
@@ -9,7 +10,9 @@ use super::error::{CommandError, unavailable, usage};
 use super::topic::claims_about;
 use faultwire_conformance::claim::{CLAIMS, Claim, FAMILIES};
 use faultwire_conformance::engine;
+use faultwire_conformance::expected::{EXPECTED_FAILURES, ExpectedFailure};
 use faultwire_conformance::study::Study;
+use faultwire_conformance::third_party::ThirdParty;
 
 /// Names that are less alike than this are not proposed.
 const LIKENESS_MIN: f64 = 0.7;
@@ -72,26 +75,49 @@ pub(super) struct Chosen {
     pub(super) unavailable: Vec<(TestbedRef, String)>,
 }
 
-/// The testbeds of these names; all of them if there is no name. One that was asked for must be available.
+/// The subjects that the command was started with, beside faultwire's own.
+pub(super) static THIRD_PARTIES: OnceLock<Vec<ThirdParty>> = OnceLock::new();
+
+/// Them, in their order.
+pub(super) fn third_parties() -> &'static [ThirdParty] {
+    THIRD_PARTIES.get().map_or(&[], Vec::as_slice)
+}
+
+/// Every testbed: first those of faultwire's own subjects.
+fn all_testbeds() -> Vec<TestbedRef> {
+    let others = third_parties().iter().flat_map(ThirdParty::testbeds).copied();
+    testbed::ALL.into_iter().chain(others).collect()
+}
+
+/// The testbeds of these names and subjects. Without a name: all of the subjects. Without a subject: all of
+/// faultwire's own. A testbed that was asked for must be available.
 ///
 /// # Errors
-/// Where one of them is unknown or unavailable.
-pub(super) fn testbeds(names: &[String]) -> Result<Chosen, CommandError> {
-    choose(names, |testbed| probe(testbed).map(drop))
+/// If one of them is unknown or unavailable.
+pub(super) fn testbeds(names: &[String], subjects: &[String]) -> Result<Chosen, CommandError> {
+    choose(names, subjects, |testbed| probe(testbed).map(drop))
 }
 
 fn choose(
     names: &[String],
+    subjects: &[String],
     probe: impl Fn(TestbedRef) -> Result<(), CommandError>,
 ) -> Result<Chosen, CommandError> {
+    let mut testbeds = of_subjects(subjects)?;
     for name in names {
-        named_testbeds(name)?;
+        let known = named_testbeds(name)?;
+        if !known.iter().any(|testbed| testbeds.contains(testbed)) {
+            if !subjects.is_empty() {
+                let subjects = subjects.join(", ");
+                return Err(usage(format!("the testbed `{name}` has none of the subjects {subjects}"))
+                    .help("`faultwire testbeds` lists the testbeds of each subject"));
+            }
+            testbeds.extend(known);
+        }
     }
-    let wanted = |testbed: &TestbedRef| {
-        names.is_empty() || names.iter().any(|name| *name == testbed.name() || *name == testbed.to_string())
-    };
-    let mut chosen =
-        Chosen { testbeds: testbed::ALL.into_iter().filter(wanted).collect(), ..Chosen::default() };
+    let is_named = |testbed: &TestbedRef| names.is_empty() || names.iter().any(|name| is(*testbed, name));
+    testbeds.retain(is_named);
+    let mut chosen = Chosen { testbeds, ..Chosen::default() };
     for testbed in &chosen.testbeds {
         match probe(*testbed) {
             Err(error) if names.is_empty() => chosen.unavailable.push((*testbed, error.in_a_line())),
@@ -99,6 +125,60 @@ fn choose(
         }
     }
     Ok(chosen)
+}
+
+/// Whether a testbed has that name, with its subject or without.
+fn is(testbed: TestbedRef, name: &str) -> bool {
+    name == testbed.name() || name == testbed.to_string()
+}
+
+/// The testbeds of these subjects: those of a third party, or those of faultwire's own on which one side at
+/// least is the subject's.
+fn of_subjects(subjects: &[String]) -> Result<Vec<TestbedRef>, CommandError> {
+    if subjects.is_empty() {
+        return Ok(testbed::ALL.to_vec());
+    }
+    let mut chosen: Vec<TestbedRef> = Vec::new();
+    for name in subjects {
+        let of_third_party = third_parties().iter().find(|it| it.name() == name);
+        let found: Vec<TestbedRef> = match of_third_party {
+            Some(third_party) => third_party.testbeds().to_vec(),
+            None => testbed::ALL.into_iter().filter(|it| has_subject(it.subject(), name)).collect(),
+        };
+        if found.is_empty() {
+            return Err(unknown_subject(name));
+        }
+        chosen.extend(found.into_iter().filter(|testbed| !chosen.contains(testbed)).collect::<Vec<_>>());
+    }
+    Ok(chosen)
+}
+
+fn has_subject(subject: Subject, name: &str) -> bool {
+    [subject.name, subject.client, subject.server].contains(&name)
+}
+
+fn unknown_subject(name: &str) -> CommandError {
+    let own = testbed::ALL.into_iter().flat_map(|it| [it.subject().client, it.subject().server]);
+    let mut names: Vec<&str> = own.chain(third_parties().iter().map(ThirdParty::name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let all = format!("there are: {}", names.join(", "));
+    usage(format!("there is no subject `{name}`")).did_you_mean(nearest(name, names.into_iter()), &all)
+}
+
+/// One testbed for each stack, on which every host has it. One that is unavailable is skipped.
+pub(super) fn stacks() -> Chosen {
+    let own = [testbed::VIRTUAL, testbed::LAB, testbed::TURMOIL_SOCKETS];
+    let others = third_parties().iter().map(|it| it.testbeds()[0]);
+    let testbeds: Vec<TestbedRef> = own.into_iter().chain(others).collect();
+    let why = |testbed: &TestbedRef| Some((*testbed, probe(*testbed).err()?.in_a_line()));
+    Chosen { unavailable: testbeds.iter().filter_map(why).collect(), testbeds }
+}
+
+/// How the third parties' subjects are expected to fail.
+pub(super) fn expected_failures() -> Vec<ExpectedFailure> {
+    let own = EXPECTED_FAILURES.iter();
+    own.chain(third_parties().iter().flat_map(ThirdParty::expected)).cloned().collect()
 }
 
 /// The testbed of that name; if several have it, the one with our stack.
@@ -116,14 +196,16 @@ pub(super) fn find(name: &str) -> Result<TestbedRef, CommandError> {
 }
 
 fn named_testbeds(name: &str) -> Result<Vec<TestbedRef>, CommandError> {
-    let is = |testbed: &TestbedRef| name == testbed.name() || name == testbed.to_string();
-    let all: Vec<TestbedRef> = testbed::ALL.into_iter().filter(is).collect();
+    let all: Vec<TestbedRef> = all_testbeds().into_iter().filter(|testbed| is(*testbed, name)).collect();
     if all.is_empty() {
-        let names: Vec<&str> = testbed::ALL.iter().map(|testbed| testbed.name()).collect();
+        let names: Vec<String> = all_testbeds()
+            .into_iter()
+            .flat_map(|testbed| [testbed.name().to_owned(), testbed.to_string()])
+            .collect();
         let all =
             "`faultwire testbeds` lists them; `turmoil/faultwire` and `turmoil/turmoil` name one subject";
         return Err(usage(format!("there is no testbed `{name}`"))
-            .did_you_mean(nearest(name, names.into_iter()), all));
+            .did_you_mean(nearest(name, names.iter().map(String::as_str)), all));
     }
     Ok(all)
 }
@@ -223,7 +305,7 @@ mod tests {
 
     #[test]
     fn one_name_may_stand_for_two_subjects() {
-        let all = |name: &str| testbeds(&[name.to_owned()]).unwrap().testbeds;
+        let all = |name: &str| testbeds(&[name.to_owned()], &[]).unwrap().testbeds;
         assert_eq!(all("turmoil"), [testbed::TURMOIL, testbed::TURMOIL_SOCKETS]);
         assert_eq!(all("turmoil/turmoil"), [testbed::TURMOIL_SOCKETS]);
         assert_eq!(testbed("turmoil").unwrap(), testbed::TURMOIL);
@@ -241,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_testbed_that_is_not_to_be_had_is_skipped_with_the_step_the_error_and_the_way_out() {
-        let chosen = choose(&[], no_sockets).unwrap();
+        let chosen = choose(&[], &[], no_sockets).unwrap();
         assert_eq!(chosen.testbeds, testbed::ALL);
         let unavailable: Vec<TestbedRef> = chosen.unavailable.iter().map(|(testbed, _)| *testbed).collect();
         assert_eq!(unavailable, testbed::ALL[3..]);
@@ -263,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_testbed_that_was_asked_for_must_be_to_be_had() {
-        let asked = |name: &str| choose(&[name.to_owned()], no_sockets);
+        let asked = |name: &str| choose(&[name.to_owned()], &[], no_sockets);
         assert!(asked("virtual").is_ok());
         for name in ["loopback", "relay", "relay/linux"] {
             assert_eq!(asked(name).unwrap_err().fault, Fault::Unavailable, "{name}");

@@ -36,6 +36,15 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         }
         out.push('\n');
     }
+    if !select::third_parties().is_empty() {
+        paragraph(&mut out, "", "third-party subjects (verify --subject NAME)", output::width());
+        for subject in select::third_parties() {
+            paragraph(&mut out, &format!("  {}: ", subject.name()), subject.about(), output::width());
+            let testbeds: Vec<String> = subject.testbeds().iter().map(ToString::to_string).collect();
+            paragraph(&mut out, "    on ", &testbeds.join(", "), output::width());
+        }
+        out.push('\n');
+    }
     if testbed::LAB.probe().is_ok() {
         paragraph(&mut out, "", "kernel settings of a lab (verify uses the profile fast)", output::width());
         lab::profiles(&mut out, args.settings, output::width());

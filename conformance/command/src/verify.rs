@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use faultwire_sim::failure;
+use faultwire_sim::testbed::TestbedRef;
 
 use super::bar::Bar;
 use super::error::{CommandError, unwritable, usage};
 use super::{ctrl_c, output, select};
 use faultwire_conformance::engine::{self, VerifyOptions};
 use faultwire_conformance::report::{Outcome, Report, Row, Standing, TableOptions};
+use faultwire_conformance::third_party::ThirdParty;
 
 /// Try every claim on every testbed, and say which hold.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -22,6 +24,15 @@ pub(super) struct Args {
     /// A testbed to try them on; may be given more than once [default: all that are available]
     #[arg(long = "testbed", value_name = "NAME")]
     testbeds: Vec<String>,
+
+    /// A subject to try: faultwire, linux, turmoil or a third party's; may be given more than once
+    /// [default: faultwire, linux and turmoil]
+    #[arg(long = "subject", value_name = "NAME")]
+    subjects: Vec<String>,
+
+    /// Compare the stacks: one testbed for each, on which every host has it
+    #[arg(long, conflicts_with_all = ["testbeds", "subjects"])]
+    stacks: bool,
 
     /// How many random plans each study tries, in place of its default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=10_000_000))]
@@ -59,7 +70,10 @@ enum Format {
 
 pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     let claims = select::claims(&args.claims)?;
-    let select::Chosen { testbeds, unavailable } = select::testbeds(&args.testbeds)?;
+    let select::Chosen { testbeds, unavailable } = match args.stacks {
+        true => select::stacks(),
+        false => select::testbeds(&args.testbeds, &args.subjects)?,
+    };
     let has_lab = testbeds.iter().any(|it| it.is_live() && unavailable.iter().all(|(other, _)| other != it));
     let options = VerifyOptions {
         lab_settings: if has_lab { super::lab::settings() } else { None },
@@ -67,6 +81,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         cases: args.cases,
         thorough: args.thorough,
         lab_plans: lab_plans(args),
+        expected: select::expected_failures(),
         seed: args.seed,
         ..VerifyOptions::new(claims, testbeds)
     };
@@ -75,6 +90,7 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
             .help("write it to a file with --out report.html, and open that in a browser"));
     }
     output::check_writable("the result", args.out.as_deref())?;
+    test_adapters(&options)?;
     let token = ctrl_c::listen();
     let mut report = {
         let mut bar = Bar::new();
@@ -102,6 +118,23 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
         output::tell(ending(&report, args));
     }
     Ok(report.exit_code())
+}
+
+/// Tests the adapters of the third parties' stacks that are tried: with a wrong one no claim says anything.
+fn test_adapters(options: &VerifyOptions) -> Result<(), CommandError> {
+    let is_tried = |third_party: &&ThirdParty| {
+        let is_available = |testbed: &TestbedRef| options.unavailable.iter().all(|(it, _)| it != testbed);
+        third_party.testbeds().iter().any(|it| options.testbeds.contains(it) && is_available(it))
+    };
+    for third_party in select::third_parties().iter().filter(is_tried) {
+        if let Some(report) = third_party.test_adapter().filter(|report| !report.is_ok()) {
+            output::tell(&report);
+            let name = third_party.name();
+            return Err(usage(format!("the adapter of `{name}` does not keep to the contract of a stack"))
+                .help("mend what is listed above; until then no claim says anything of the stack"));
+        }
+    }
+    Ok(())
 }
 
 /// The claims, families and testbeds on the command line of which nothing was tried, each with the first
@@ -165,10 +198,8 @@ fn keep_failures(report: &mut Report) {
 /// seed.
 fn replay_line(path: &Path, row: &Row, seed: u64) -> String {
     // A name alone stands for the only subject of a testbed, or for our stack.
-    let subject = match row.subject {
-        "turmoil" | "faultwire-linux" | "linux-faultwire" => format!("/{}", row.subject),
-        _ => String::new(),
-    };
+    let is_enough = select::find(row.testbed).is_ok_and(|testbed| testbed == row.on);
+    let subject = if is_enough { String::new() } else { format!("/{}", row.subject) };
     let seed = if seed == 0 { String::new() } else { format!(" --seed {seed}") };
     format!("faultwire replay {} --testbed {}{subject}{seed}", path.display(), row.testbed)
 }
