@@ -175,6 +175,8 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         |pair| {
             pair.listener(B, 7, 4)?;
             let [client, lonely] = [pair.open(A, Kind::Stream)?, pair.open(A, Kind::Stream)?];
+            let found = pair.poll(client).map(|Ready(ready)| ready.readable);
+            want(found, Ok(false), "readable in poll of a fresh stream")?;
             let _ = pair.connect(client, pair.addr(B, 7));
             ready(pair, client, (false, false), "while it connects")?;
             pair.run(SOON);
