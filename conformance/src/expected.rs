@@ -167,7 +167,7 @@ fn some_line<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Text>, D::Erro
     line(from).map(Some)
 }
 
-/// A plan as in a plan file of its own.
+/// A plan as in a plan file.
 fn plan<'de, D: Deserializer<'de>>(from: D) -> Result<Option<FaultPlan>, D::Error> {
     let text = String::deserialize(from)?;
     let refused = |error: PlanError| serde::de::Error::custom(faultwire::text::with_causes(&error));

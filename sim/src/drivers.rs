@@ -2,13 +2,10 @@
 
 #[cfg(all(feature = "lab", target_os = "linux"))]
 pub(crate) mod lab;
-mod progress;
 mod real;
 mod turmoil_sockets;
 pub(crate) mod turmoil_ticks;
 pub(crate) mod virtual_clock;
-
-pub(crate) use progress::Progress;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -9,6 +9,7 @@ mod drivers;
 mod explorer;
 pub mod failure;
 mod net;
+mod new_host;
 mod program;
 mod programs;
 mod run;
@@ -23,12 +24,12 @@ mod world;
 pub use cancel::CancellationToken;
 pub use explorer::{Event, Exploration, Explorer, Failure, Rate, Repeats, Signature};
 pub use net::{Net, NetDatagram, NetListener, NetStream};
+pub use new_host::NewHost;
 pub use program::handled;
 pub use programs::Programs;
 pub use run::{End, Run};
 pub use scenario::{BoxError, Ending, Result, Scenario};
 pub use settings::Settings;
-pub use subject::NewHost;
 
 #[cfg(all(feature = "lab", target_os = "linux"))]
 pub use drivers::lab::helper as lab;

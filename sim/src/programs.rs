@@ -1,5 +1,7 @@
 //! The programs of a run whose testbed brings its own sockets.
 
+mod progress;
+
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,7 +10,6 @@ use faultwire::network::Network;
 use faultwire::time::Time;
 use faultwire::trace::Trace;
 
-use crate::drivers::Progress;
 use crate::net::Net;
 use crate::net::recorded::{Log, Recorded};
 use crate::program::{Guarded, QuietPanics, end_after_panics};
@@ -16,6 +17,8 @@ use crate::run::{End, Run};
 use crate::scenario::{HostSpec, Scenario};
 use crate::settings::Settings;
 use crate::world::host_id;
+
+pub(crate) use progress::Progress;
 
 /// The programs of a scenario's hosts, for a [`Testbed`](crate::testbed::Testbed) of yours whose sockets are
 /// any [`Network`]: it starts each program over the network of its host, moves time until the run

@@ -6,24 +6,22 @@ mod testbed;
 
 use std::fmt;
 use std::future::Future;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use faultwire::fault::{Direction, EventKind, FaultPlan, Fired, Lasts, bounds};
-use faultwire::stack::{HostStack, StackConfig};
+use faultwire::stack::HostStack;
 use faultwire::text::with_causes;
 use faultwire::time::Time;
 use faultwire::trace::Trace;
 
 use crate::cancel::CancellationToken;
 use crate::net::Net;
+use crate::new_host::{MakeStack, NewHost, Role};
 use crate::program::ProgramFuture;
 use crate::run::{End, Run};
 use crate::search::{Family, Grid, Member, RandomFaults};
-use crate::seed;
 use crate::settings::Settings;
-use crate::subject::{MakeStack, NewHost};
 
 pub(crate) use death::Death;
 pub use testbed::{Capabilities, Capability, Clock, Subject, Testbed, TestbedRef, Unavailable};
@@ -463,37 +461,17 @@ impl Scenario {
         &self.name
     }
 
-    /// For each host, whether a run ends only when its program has ended.
-    pub(crate) fn waits_for(&self) -> Vec<bool> {
-        self.hosts.iter().map(|host| host.is_client).collect()
-    }
-
-    /// Whether the host of that index takes the server's part: it is named `server`, or, if none is, no run
-    /// waits for it.
-    pub(crate) fn is_server(&self, index: usize) -> bool {
-        match self.hosts.iter().position(|host| host.name == "server") {
-            Some(server) => server == index,
-            None => !self.hosts[index].is_client,
-        }
-    }
-
-    /// The stack of a host, for one of its incarnations.
-    pub(crate) fn new_stack(
-        &self,
-        (index, incarnation): (usize, u32),
-        (v4, v6): (Ipv4Addr, Ipv6Addr),
-        mtu: u16,
-    ) -> Box<dyn HostStack> {
-        let mut config = StackConfig::new(v4, v6);
-        config.mtu = mtu;
-        config.tcp = self.settings.tcp.clone();
-        config.seed = seed::derive(self.settings.seed, &("stack", index, incarnation));
-        #[cfg(feature = "mutants")]
-        {
-            config.mutant = self.settings.mutant;
-        }
-        let (name, is_server) = (&self.hosts[index].name, self.is_server(index));
-        self.settings.stack.make(NewHost { name, is_server, config })
+    /// The parts of its hosts. The server is the host of that name; if there is none, each host that no run
+    /// waits for.
+    pub(crate) fn roles(&self) -> Vec<Role> {
+        let has_server = self.hosts.iter().any(|host| host.name == "server");
+        let is_server = |host: &HostSpec| if has_server { host.name == "server" } else { !host.is_client };
+        let role = |host: &HostSpec| Role {
+            name: host.name.clone(),
+            is_server: is_server(host),
+            is_client: host.is_client,
+        };
+        self.hosts.iter().map(role).collect()
     }
 
     /// Why it cannot be run anywhere, if it cannot.

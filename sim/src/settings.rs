@@ -1,8 +1,12 @@
 //! What a run is given beside its scenario and its plan.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use crate::subject::MakeStack;
+use faultwire::stack::{HostStack, StackConfig};
+
+use crate::new_host::{MakeStack, NewHost, Role};
+use crate::seed;
 
 /// Seed and limits of a run.
 #[derive(Clone, Debug)]
@@ -46,5 +50,26 @@ impl Default for Settings {
             mutant: None,
             stack: MakeStack::default(),
         }
+    }
+}
+
+impl Settings {
+    /// The stack of the host with this index, for one of its incarnations.
+    pub(crate) fn new_stack(
+        &self,
+        role: &Role,
+        (index, incarnation): (usize, u32),
+        (v4, v6): (Ipv4Addr, Ipv6Addr),
+        mtu: u16,
+    ) -> Box<dyn HostStack> {
+        let mut config = StackConfig::new(v4, v6);
+        config.mtu = mtu;
+        config.tcp = self.tcp.clone();
+        config.seed = seed::derive(self.seed, &("stack", index, incarnation));
+        #[cfg(feature = "mutants")]
+        {
+            config.mutant = self.mutant;
+        }
+        self.stack.make(NewHost { name: &role.name, is_server: role.is_server, config })
     }
 }

@@ -6,60 +6,13 @@
 //!   [`Network`](faultwire::network::Network): a [`Testbed`] of yours starts the scenario's programs over
 //!   them ([`Programs`](crate::Programs)).
 
-use std::fmt;
-use std::sync::Arc;
-
 use faultwire::fault::FaultPlan;
-use faultwire::stack::{HostStack, Stack, StackConfig};
+use faultwire::stack::{HostStack, StackConfig};
 
 use crate::drivers::{LAB_FAULTWIRE_CLIENT, LAB_FAULTWIRE_SERVER, VIRTUAL};
+use crate::new_host::{MakeStack, NewHost};
 use crate::run::Run;
 use crate::scenario::{Capabilities, Capability, Scenario, Subject, Testbed, TestbedRef, Unavailable};
-
-/// A host that needs a stack: at the start of a run, and after each crash.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct NewHost<'a> {
-    /// Its name in the scenario.
-    pub name: &'a str,
-    /// Whether it takes the server's part: it is the host `server`, or, if there is none, its program is not
-    /// a client.
-    pub is_server: bool,
-    /// Its addresses, MTU and seed.
-    pub config: StackConfig,
-}
-
-impl NewHost<'_> {
-    /// faultwire's own stack.
-    pub fn faultwire(self) -> Box<dyn HostStack> {
-        Box::new(Stack::new(self.config))
-    }
-}
-
-type Make = dyn Fn(NewHost<'_>) -> Box<dyn HostStack> + Send + Sync;
-
-/// Makes the stacks of a scenario's hosts: faultwire's own if it has no function for it.
-#[derive(Clone, Default)]
-pub(crate) struct MakeStack(Option<Arc<Make>>);
-
-impl MakeStack {
-    pub(crate) fn new(make: impl Fn(NewHost<'_>) -> Box<dyn HostStack> + Send + Sync + 'static) -> MakeStack {
-        MakeStack(Some(Arc::new(make)))
-    }
-
-    pub(crate) fn make(&self, host: NewHost<'_>) -> Box<dyn HostStack> {
-        match &self.0 {
-            Some(make) => make(host),
-            None => host.faultwire(),
-        }
-    }
-}
-
-impl fmt::Debug for MakeStack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "a stack from outside" } else { "faultwire" })
-    }
-}
 
 /// A stack from outside, as a subject: its name, how to make one, and what it lacks.
 ///

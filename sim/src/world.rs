@@ -23,8 +23,9 @@ use host::REPORTS_MAX;
 pub(crate) use host::{Host, OpenSockets};
 pub(crate) use timers::{TimerId, Timers};
 
+use crate::new_host::Role;
 use crate::program::{Trouble, polls_of};
-use crate::scenario::Scenario;
+use crate::settings::Settings;
 
 /// How a driver takes part in what programs do.
 pub(crate) trait Driver: Send + Sync + 'static {
@@ -79,11 +80,13 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(scenario: &Scenario, plan: &FaultPlan) -> Result<World, UnknownHost> {
-        let (names, settings) = (scenario.host_names(), &scenario.settings);
+    pub(crate) fn new(roles: Vec<Role>, plan: &FaultPlan, settings: &Settings) -> Result<World, UnknownHost> {
+        let names: Vec<String> = roles.iter().map(|role| role.name.clone()).collect();
+        let waits_for = roles.iter().map(|role| role.is_client).collect();
         let wire = Wire::new(plan, &names)?;
         let mtu = plan.link.numbers().host_mtu();
-        let hosts = (0..names.len()).map(|index| Host::new(scenario, index, mtu)).collect();
+        let hosts =
+            roles.into_iter().enumerate().map(|(index, it)| Host::new(it, index, mtu, settings)).collect();
         Ok(World {
             now: Time::ZERO,
             trace: if settings.trace { Trace::new(names) } else { Trace::silent(names) },
@@ -95,7 +98,7 @@ impl World {
             time_max: Time::from(settings.time_max),
             limit_hit: None,
             over: false,
-            waits_for: scenario.waits_for(),
+            waits_for,
             failure: None,
             main: None,
         })
@@ -263,11 +266,11 @@ impl World {
     }
 
     /// The host starts again, or its programs do; true if they were not running.
-    pub(crate) fn restart(&mut self, host: HostId, scenario: &Scenario) -> bool {
+    pub(crate) fn restart(&mut self, host: HostId, settings: &Settings) -> bool {
         let now = self.now;
         let were_gone = !self.host(host).is_alive();
         if were_gone {
-            self.host(host).start(now, scenario);
+            self.host(host).start(now, settings);
             self.trace.push(now, What::Restarted(host));
         }
         were_gone

@@ -4,7 +4,7 @@
 //! stdout carries the result, stderr the progress, the logs and the errors; the exit codes are in
 //! [`faultwire_conformance::exit`].
 //!
-//! A crate with a stack or sockets of its own makes a command of [`main`] that knows them too:
+//! A crate that has its own stack or sockets makes a command of [`main`] that knows them too:
 //!
 //! ```no_run
 //! use std::process::ExitCode;

@@ -19,20 +19,18 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding of a kind whose smallest plan is listed.
+    /// A finding whose smallest plan is listed, if a run under that plan is of its kind.
     pub(super) fn listed(
         study: &Study,
         scenario: &Scenario,
         CheckSpec { claim, check, .. }: CheckSpec,
         plan: FaultPlan,
         verdict: &Verdict,
-    ) -> Finding {
-        let run = scenario.run(&plan);
-        let says = check(&run).verdict;
-        // The list may be out of date: then what was found stands as it is.
-        let how = said(if is_alike(&says, verdict) { &says } else { verdict }).unwrap_or_default().to_owned();
+    ) -> Option<Finding> {
+        let says = check(&scenario.run(&plan)).verdict;
+        let how = said(&says).filter(|_| is_alike(&says, verdict))?.to_owned();
         let plan = FaultPlan { title: Some(how.clone()), claim: Some(claim.to_owned()), ..plan };
-        Finding { how, plan: named(plan, study.name), shrink_runs: 0 }
+        Some(Finding { how, plan: named(plan, study.name), shrink_runs: 0 })
     }
 }
 

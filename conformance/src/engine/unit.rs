@@ -278,10 +278,14 @@ impl Unit {
                         .found
                         .iter()
                         .map(|found| {
-                            match listed(Some(spec.claim), said(&found.verdict).unwrap_or_default()) {
-                                Some(plan) => Finding::listed(study, &scenario, spec, plan, &found.verdict),
-                                None => smallest(study, &scenario, spec, &found.plan, &found.verdict, token),
-                            }
+                            let how = said(&found.verdict).unwrap_or_default();
+                            let plan = listed(Some(spec.claim), how);
+                            let as_listed = plan.and_then(|plan| {
+                                Finding::listed(study, &scenario, spec, plan, &found.verdict)
+                            });
+                            as_listed.unwrap_or_else(|| {
+                                smallest(study, &scenario, spec, &found.plan, &found.verdict, token)
+                            })
                         })
                         .collect(),
                     cut: tried.stopped,

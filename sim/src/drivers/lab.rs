@@ -26,6 +26,7 @@ use faultwire::text::with_causes;
 use faultwire::trace::{Call, Trace, What};
 
 use self::pool::{Bench, Kind, Subnet};
+use crate::new_host::Role;
 use crate::run::Run;
 use crate::scenario::{Scenario, Subject, Unavailable};
 
@@ -64,8 +65,8 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan, subject: Subject) -> Ru
 
 /// Which hosts are of the kernel.
 fn of_the_kernel(scenario: &Scenario, subject: Subject) -> Vec<bool> {
-    let of = |index| if scenario.is_server(index) { subject.server } else { subject.client };
-    (0..scenario.hosts.len()).map(|index| of(index) == Subject::LINUX.name).collect()
+    let of = |role: Role| if role.is_server { subject.server } else { subject.client };
+    scenario.roles().into_iter().map(|role| of(role) == Subject::LINUX.name).collect()
 }
 
 /// The network of a host while a run lasts.
@@ -158,14 +159,15 @@ fn with_wire(
     let mut devices = devices.into_iter();
     let mut members = Vec::new();
     let mtu = plan.link.numbers().host_mtu();
-    for (index, host) in hosts.iter().enumerate() {
+    let (roles, settings) = (scenario.roles(), &scenario.settings);
+    for (index, (host, role)) in hosts.iter().zip(&roles).enumerate() {
         let [IpAddr::V4(v4), IpAddr::V6(v6)] = host.addrs else {
             unreachable!("a host has one address of each")
         };
         let addrs = (v4, v6);
         let mut end = |generation| match host.kernel {
             Some(_) => devices.next().map(WireEnd::Device).ok_or("the lab has too few devices"),
-            None => Ok(WireEnd::Stack(scenario.new_stack((index, generation), addrs, mtu))),
+            None => Ok(WireEnd::Stack(settings.new_stack(role, (index, generation), addrs, mtu))),
         };
         members.push(Member {
             name: host.name.clone(),

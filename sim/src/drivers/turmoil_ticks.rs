@@ -115,7 +115,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let _quiet = QuietPanics::new();
     let settings = &scenario.settings;
     let names = scenario.host_names();
-    let world = match World::new(scenario, plan) {
+    let world = match World::new(scenario.roles(), plan, settings) {
         Ok(world) => world,
         Err(error) => return scenario.refused(plan, error.to_string()),
     };
@@ -283,10 +283,10 @@ fn begin_tick(
                 driver.turned(host);
             }
             DueWhat::Restart(host) if world.host(host).is_up => {
-                world.restart(host, scenario);
+                world.restart(host, &scenario.settings);
                 driver.turned(host);
             }
-            DueWhat::Restart(host) if world.restart(host, scenario) => {
+            DueWhat::Restart(host) if world.restart(host, &scenario.settings) => {
                 power.push((host, true));
                 let mut state = driver.state();
                 let arriving = state.take_arriving(now, host);

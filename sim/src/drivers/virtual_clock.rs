@@ -49,7 +49,7 @@ struct Driving {
 /// Runs a scenario once.
 pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let _quiet = QuietPanics::new();
-    let world = match World::new(scenario, plan) {
+    let world = match World::new(scenario.roles(), plan, &scenario.settings) {
         Ok(world) => world,
         Err(error) => return scenario.refused(plan, error.to_string()),
     };
@@ -218,7 +218,7 @@ fn step(world: &mut World, scenario: &Scenario, driver: &dyn Driver) -> Vec<(Hos
                 power.push((host, None));
             }
             DueWhat::Restart(host) => {
-                if world.restart(host, scenario) {
+                if world.restart(host, &scenario.settings) {
                     power.push((host, Some(world.host(host).generation)));
                 }
             }

@@ -18,6 +18,9 @@ use turmoil::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::address;
 
+/// Bytes of the longest datagram that a scenario sends: turmoil has no limit.
+const DATAGRAM_MAX: usize = 100_000;
+
 /// A turmoil host's own network.
 #[derive(Clone, Debug)]
 pub(crate) struct TurmoilNet {
@@ -192,10 +195,13 @@ impl Datagram for TurmoilDatagram {
         self.socket.send_to(data, to).await
     }
 
-    /// turmoil does not tell a datagram's own length: a buffer that was filled may have been too short.
+    /// Receives all of a datagram, whose own length turmoil does not tell, and gives what fits.
     async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<Received> {
-        let (len, from) = self.socket.recv_from(buffer).await?;
-        Ok(Received { len, full_len: len, from })
+        let mut all = vec![0; DATAGRAM_MAX];
+        let (full_len, from) = self.socket.recv_from(&mut all).await?;
+        let len = full_len.min(buffer.len());
+        buffer[..len].copy_from_slice(&all[..len]);
+        Ok(Received { len, full_len, from })
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

@@ -178,6 +178,8 @@ pub enum Capability {
     Options,
     /// Listeners whose backlog a program sets.
     Backlog,
+    /// Sockets whose longest segment a program sets.
+    MaxSegment,
     /// IPv6 addresses.
     Ipv6,
     /// Hosts that see each other's real addresses.

@@ -7,7 +7,8 @@ use faultwire::stack::{Fd, HostStack, Waiters};
 use faultwire::time::Time;
 use faultwire::trace::SocketId;
 
-use crate::scenario::Scenario;
+use crate::new_host::Role;
+use crate::settings::Settings;
 
 /// Reports of a stack in a row after which it counts as livelocked. What one packet, call or timeout leads to
 /// stays far below: our stack keeps at most 4096 packets and 1024 notes.
@@ -27,6 +28,7 @@ pub(crate) struct Host {
     /// back.
     reports: u32,
     told: Time,
+    role: Role,
     index: usize,
     mtu: u16,
 }
@@ -59,11 +61,12 @@ impl HostAddrs {
 }
 
 impl Host {
-    pub(crate) fn new(scenario: &Scenario, index: usize, mtu: u16) -> Self {
+    pub(crate) fn new(role: Role, index: usize, mtu: u16, settings: &Settings) -> Self {
         let addrs = HostAddrs::of(index);
         Host {
             addrs,
-            stack: scenario.new_stack((index, 0), addrs.both(), mtu),
+            stack: settings.new_stack(&role, (index, 0), addrs.both(), mtu),
+            role,
             sockets: OpenSockets::default(),
             is_up: true,
             is_killed: false,
@@ -134,9 +137,10 @@ impl Host {
     }
 
     /// Starts again, with a new stack if it had no power.
-    pub(crate) fn start(&mut self, now: Time, scenario: &Scenario) {
+    pub(crate) fn start(&mut self, now: Time, settings: &Settings) {
         if !self.is_up {
-            self.stack = scenario.new_stack((self.index, self.generation), self.addrs.both(), self.mtu);
+            let incarnation = (self.index, self.generation);
+            self.stack = settings.new_stack(&self.role, incarnation, self.addrs.both(), self.mtu);
             self.handle_timeout(now);
         }
         (self.is_up, self.is_killed) = (true, false);

@@ -220,6 +220,7 @@ static RECOVERY: [Study; 15] = [
         scenario: plain::<ShortSegments>,
         checks: &[CheckSpec::of_packets("tcp/segment-size", segment_sizes::segment_size), PUSHES],
         search: Search::of(1, 32),
+        needs: &[Capability::Streams, Capability::MaxSegment],
         ..STUDY
     },
     Study {
