@@ -31,12 +31,12 @@ use crate::claim::Claim;
 use crate::expected::{EXPECTED_FAILURES, ExpectedFailure};
 use crate::progress::Progress;
 use crate::report::{LabSettings, Report};
+pub use crate::study::base_name;
 use crate::study::{CheckSpec, Search, Seen, Study};
 
 pub use exhibit::exhibits;
 pub use explain::{Explanation, explain};
 pub use finding::Finding;
-pub use finding::base_name;
 pub use moment::moment;
 pub use mutants::{AnyMutant, MutantRow, mutants, mutants_until};
 pub use shrink::{Goal, NotShrunk, ShrinkOptions, Shrinking, Step, Stopped, shrink_plan};

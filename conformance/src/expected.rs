@@ -12,8 +12,7 @@ use faultwire_sim::testbed::TestbedRef;
 use serde::{Deserialize, Deserializer};
 
 use crate::claim::{Text, line, read};
-use crate::engine::{self, base_name};
-use crate::study::Verdict;
+use crate::study::base_name;
 
 /// A kind of failure that a subject is expected to show on a testbed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -132,37 +131,6 @@ impl ExpectedFailure {
     }
 }
 
-impl ExpectedFailure {
-    /// Runs its case on a testbed, which must break the claim, and the one with the next smaller number,
-    /// which must not. Without a case there is nothing to check.
-    ///
-    /// # Errors
-    /// What is wrong with the entry.
-    pub fn check_case(&self, testbed: TestbedRef) -> Result<(), String> {
-        let Some(case) = self.case.as_deref() else { return Ok(()) };
-        let check =
-            engine::studies().into_iter().filter(|study| study.name == base_name(case)).find_map(|study| {
-                Some((study, study.checks.iter().find(|spec| Some(spec.claim) == self.claim)?))
-            });
-        let (study, spec) = check.ok_or_else(|| format!("{case}: no study of that name has the claim"))?;
-        let breaks = |case: &str| {
-            let run = (study.scenario)(testbed).on(testbed).run(&FaultPlan::new().scenario(case));
-            match (spec.check)(&run).verdict {
-                _ if !run.end.is_finished() => Err(format!("{case}: {:?}", run.end)),
-                verdict => Ok(matches!(verdict, Verdict::Broken(_))),
-            }
-        };
-        let (start, number) = case.rsplit_once('=').ok_or_else(|| format!("{case} has no number"))?;
-        let number: u64 = number.parse().map_err(|error| format!("{case}: {error}"))?;
-        let below = format!("{start}={}", number.saturating_sub(1));
-        match (breaks(case)?, breaks(&below)?) {
-            (true, false) => Ok(()),
-            (false, _) => Err(format!("{case} breaks nothing")),
-            (true, true) => Err(format!("{below} breaks it too")),
-        }
-    }
-}
-
 fn some_line<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Text>, D::Error> {
     line(from).map(Some)
 }
@@ -193,14 +161,6 @@ mod tests {
             testbed_of(it);
             assert_ne!(it.subject, "faultwire", "{:?}: our own failures are bugs", it.claim);
             assert!(!it.why.is_empty());
-        }
-    }
-
-    #[test]
-    fn an_expected_failure_fails_in_its_smallest_case() {
-        assert!(EXPECTED_FAILURES.iter().any(|it| it.case.is_some()));
-        for it in &*EXPECTED_FAILURES {
-            assert_eq!(it.check_case(testbed_of(it)), Ok(()));
         }
     }
 

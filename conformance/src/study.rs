@@ -184,3 +184,8 @@ pub struct ProgramMutant {
 pub fn no_further_plans(_: &Scenario) -> Vec<FaultPlan> {
     Vec::new()
 }
+
+/// A scenario's name without the words of a variant.
+pub fn base_name(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(base, _)| base)
+}

@@ -1,13 +1,15 @@
 //! Third-party subjects: stacks and sockets that are not this project's, under its claims.
 
+use faultwire::fault::FaultPlan;
 use faultwire_sim::testbed::{StackSubject, TestbedRef};
 
 use crate::adapter;
 use crate::claim::CLAIMS;
-use crate::engine::{VerifyOptions, verify};
+use crate::engine::{self, VerifyOptions, base_name, verify};
 use crate::expected::{ExpectedFailure, ExpectedFailureError};
 use crate::progress::Silent;
 use crate::report::Report;
+use crate::study::Verdict;
 
 /// A subject from outside, where it is tried, and how it is expected to fail.
 ///
@@ -105,5 +107,51 @@ impl ThirdParty {
             ..VerifyOptions::new(CLAIMS.iter().collect(), self.testbeds[..1].to_vec())
         };
         verify(&options, &mut Silent)
+    }
+}
+
+/// Runs the case of an expected failure on its testbed: it must break the claim, and the case with the next
+/// smaller number must not. An entry without a case has nothing to check.
+///
+/// # Errors
+/// What is wrong with the entry.
+pub fn check_case(entry: &ExpectedFailure, testbed: TestbedRef) -> Result<(), String> {
+    let Some(case) = entry.case.as_deref() else { return Ok(()) };
+    let check = engine::studies()
+        .into_iter()
+        .filter(|study| study.name == base_name(case))
+        .find_map(|study| Some((study, study.checks.iter().find(|spec| Some(spec.claim) == entry.claim)?)));
+    let (study, spec) = check.ok_or_else(|| format!("{case}: no study of that name has the claim"))?;
+    let breaks = |case: &str| {
+        let run = (study.scenario)(testbed).on(testbed).run(&FaultPlan::new().scenario(case));
+        match (spec.check)(&run).verdict {
+            _ if !run.end.is_finished() => Err(format!("{case}: {:?}", run.end)),
+            verdict => Ok(matches!(verdict, Verdict::Broken(_))),
+        }
+    };
+    let (start, number) = case.rsplit_once('=').ok_or_else(|| format!("{case} has no number"))?;
+    let number: u64 = number.parse().map_err(|error| format!("{case}: {error}"))?;
+    let below = format!("{start}={}", number.saturating_sub(1));
+    match (breaks(case)?, breaks(&below)?) {
+        (true, false) => Ok(()),
+        (false, _) => Err(format!("{case} breaks nothing")),
+        (true, true) => Err(format!("{below} breaks it too")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use faultwire_sim::testbed;
+
+    use super::*;
+    use crate::expected::EXPECTED_FAILURES;
+
+    #[test]
+    fn an_expected_failure_fails_in_its_smallest_case() {
+        assert!(EXPECTED_FAILURES.iter().any(|it| it.case.is_some()));
+        for it in &*EXPECTED_FAILURES {
+            let testbed = testbed::ALL.into_iter().find(|testbed| it.is_on(*testbed)).expect("a testbed");
+            assert_eq!(check_case(it, testbed), Ok(()));
+        }
     }
 }

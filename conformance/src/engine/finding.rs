@@ -5,7 +5,7 @@ use faultwire::text::without_numbers;
 use faultwire_sim::search::{ShrinkLimits, Shrunk};
 use faultwire_sim::{CancellationToken, Run, Scenario};
 
-use crate::study::{Check, CheckSpec, Study, Verdict};
+use crate::study::{Check, CheckSpec, Study, Verdict, base_name};
 
 /// A break of a guaranteed claim or a witness of a possible one.
 #[derive(Clone, Debug)]
@@ -109,9 +109,4 @@ pub(crate) fn smallest_of(
 pub(crate) fn named(plan: FaultPlan, scenario: &str) -> FaultPlan {
     let is_named = plan.scenario.as_deref().is_some_and(|name| base_name(name) == scenario);
     if is_named { plan } else { FaultPlan { scenario: Some(scenario.to_owned()), ..plan } }
-}
-
-/// A scenario's name without the words of a variant.
-pub fn base_name(name: &str) -> &str {
-    name.split_once('/').map_or(name, |(base, _)| base)
 }
