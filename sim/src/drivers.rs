@@ -243,7 +243,9 @@ fn guarded(scenario: &Scenario, plan: &FaultPlan, run: fn(&Scenario, &FaultPlan)
 fn conclude(shared: &Shared, plan: &FaultPlan) -> Run {
     let mut world = shared.lock();
     world.over = true;
-    let end = if let Some((host, message)) = world.failure.take() {
+    let end = if let Some(why) = world.trouble() {
+        End::Refused { why, is_trouble: true }
+    } else if let Some((host, message)) = world.failure.take() {
         End::Failed { host: Some(world.trace.host_name(host).to_owned()), message }
     } else if let Some(limit) = world.limit_hit.take() {
         End::Stalled { limit, sockets: world.sockets() }

@@ -9,6 +9,8 @@ mod drivers;
 mod explorer;
 pub mod failure;
 mod net;
+#[cfg(unix)]
+pub mod process;
 mod program;
 mod programs;
 mod run;

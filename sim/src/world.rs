@@ -74,6 +74,8 @@ pub(crate) struct World {
     waits_for: Vec<bool>,
     /// The first failure of a program: its host and what it said.
     pub(crate) failure: Option<(HostId, String)>,
+    /// The host whose stack cannot go on, and why.
+    trouble: Option<(HostId, String)>,
     /// Woken when the run may be over.
     pub(crate) main: Option<Waker>,
 }
@@ -97,6 +99,7 @@ impl World {
             over: false,
             waits_for: scenario.waits_for(),
             failure: None,
+            trouble: None,
             main: None,
         })
     }
@@ -134,12 +137,29 @@ impl World {
 
     /// Whether the run is over, one way or the other.
     pub(crate) fn is_decided(&self) -> bool {
-        !self.waits_for.contains(&true) || self.failure.is_some() || self.limit_hit.is_some()
+        let is_stopped = self.failure.is_some() || self.limit_hit.is_some() || self.trouble.is_some();
+        is_stopped || !self.waits_for.contains(&true)
     }
 
-    /// Whether calls do not come back any more: the run is over, or a limit was hit.
+    /// Whether calls do not come back any more: the run is over, a limit was hit, or a stack cannot go on.
     pub(crate) fn is_silent(&self) -> bool {
-        self.over || self.limit_hit.is_some()
+        self.over || self.limit_hit.is_some() || self.trouble.is_some()
+    }
+
+    /// Why the run proves nothing, if a host's stack cannot go on.
+    pub(crate) fn trouble(&mut self) -> Option<String> {
+        (0..self.hosts.len()).for_each(|index| self.look_for_trouble(host_id(index)));
+        let (host, why) = self.trouble.as_ref()?;
+        Some(format!("the stack at {} cannot go on: {why}", self.trace.host_name(*host)))
+    }
+
+    fn look_for_trouble(&mut self, host: HostId) {
+        if self.trouble.is_none()
+            && let Some(why) = self.host(host).stack.trouble()
+        {
+            self.trouble = Some((host, why));
+            self.wake_main();
+        }
     }
 
     pub(crate) fn wake_main(&mut self) {
@@ -178,6 +198,7 @@ impl World {
         while let Some(fd) = self.report(host, "a changed descriptor", |stack| stack.poll_changed()) {
             self.host(host).sockets.changed(fd);
         }
+        self.look_for_trouble(host);
     }
 
     /// Asks a host's stack for a report. A stack that goes on reporting while nothing happens livelocks: that

@@ -287,4 +287,11 @@ pub trait HostStack: Sockets + std::fmt::Debug + Send {
     fn poll_note(&mut self) -> Option<Note> {
         None
     }
+
+    /// Why the stack cannot go on, if it cannot: what runs it failed, as a process may, and not the network.
+    /// Its calls answer [`Errno::EIO`] from then on. A run that asks and is told so is refused, with this
+    /// text.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 }
