@@ -1,5 +1,8 @@
 //! Third-party subjects: stacks and sockets that are not this project's, under its claims.
 
+#[cfg(unix)]
+mod file;
+
 use faultwire::fault::FaultPlan;
 use faultwire_sim::testbed::{StackSubject, TestbedRef};
 
@@ -10,6 +13,9 @@ use crate::expected::{ExpectedFailure, ExpectedFailureError};
 use crate::progress::Silent;
 use crate::report::Report;
 use crate::study::Verdict;
+
+#[cfg(unix)]
+pub use file::SubjectFileError;
 
 /// A subject from outside, where it is tried, and how it is expected to fail.
 ///
@@ -61,8 +67,18 @@ impl ThirdParty {
     ///
     /// # Errors
     /// If it is not such a list, or an entry names another subject's testbed.
-    pub fn expecting(mut self, name: &str, list: &str) -> Result<ThirdParty, ExpectedFailureError> {
-        let list = ExpectedFailure::list(name, list)?;
+    pub fn expecting(self, name: &str, list: &str) -> Result<ThirdParty, ExpectedFailureError> {
+        self.expecting_all(name, ExpectedFailure::list(name, list)?)
+    }
+
+    fn expecting_all(
+        mut self,
+        name: &str,
+        list: Vec<ExpectedFailure>,
+    ) -> Result<ThirdParty, ExpectedFailureError> {
+        if let Some(index) = list.iter().position(|it| it.claim.is_none() && it.scenario.is_none()) {
+            return Err(ExpectedFailureError::Aimless { name: name.to_owned(), entry: index + 1 });
+        }
         for entry in &list {
             if !self.testbeds.iter().any(|testbed| entry.is_on(*testbed)) {
                 let (name, testbed) = (name.to_owned(), format!("{}/{}", entry.testbed, entry.subject));

@@ -10,6 +10,8 @@ mod explorer;
 pub mod failure;
 mod net;
 mod new_host;
+#[cfg(unix)]
+pub mod process;
 mod program;
 mod programs;
 mod run;

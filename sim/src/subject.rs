@@ -182,6 +182,11 @@ impl Testbed for WithStack {
 
     fn probe(&self) -> Result<Option<&'static str>, Unavailable> {
         (self.probe)()?;
+        let config = StackConfig::new([10, 0, 0, 1].into(), [0xfd00, 0, 0, 0, 0, 0, 0, 1].into());
+        if let Some(step) = self.stack.make(NewHost { name: "host", is_server: false, config }).trouble() {
+            let allow = "its stack has to start; or leave the testbed out".to_owned();
+            return Err(Unavailable { step, allow, source: None });
+        }
         self.inner.probe()
     }
 

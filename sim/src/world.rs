@@ -145,6 +145,16 @@ impl World {
         self.over || self.limit_hit.is_some()
     }
 
+    /// A stack that cannot go on is a failure of its host.
+    fn look_for_trouble(&mut self, host: HostId) {
+        if self.failure.is_none()
+            && let Some(why) = self.host(host).stack.trouble()
+        {
+            self.failure = Some((host, format!("its stack cannot go on: {why}")));
+            self.wake_main();
+        }
+    }
+
     pub(crate) fn wake_main(&mut self) {
         if let Some(waker) = &self.main {
             waker.wake_by_ref();
@@ -181,6 +191,7 @@ impl World {
         while let Some(fd) = self.report(host, "a changed descriptor", |stack| stack.poll_changed()) {
             self.host(host).sockets.changed(fd);
         }
+        self.look_for_trouble(host);
     }
 
     /// Asks a host's stack for a report. A stack that goes on reporting while nothing happens livelocks: that

@@ -287,4 +287,10 @@ pub trait HostStack: Sockets + std::fmt::Debug + Send {
     fn poll_note(&mut self) -> Option<Note> {
         None
     }
+
+    /// Why the stack cannot go on, if it cannot: what runs it failed, as a process may, and not the network.
+    /// Its calls answer [`Errno::EIO`] from then on. A run of it fails, with this text.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 }

@@ -55,6 +55,8 @@ use std::env::VarError;
 use std::ffi::OsString;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Once;
 
@@ -78,6 +80,12 @@ use faultwire_conformance::third_party::ThirdParty;
                   FAULTWIRE_LOG=debug logs to stderr; NO_COLOR=1 switches colors off; COLUMNS sets the width."
 )]
 struct Cli {
+    /// A file that describes a third party's stack as a process (fixtures/stacks/README.md), which is a
+    /// subject then; may be given more than once
+    #[cfg(unix)]
+    #[arg(long = "third-party", value_name = "FILE")]
+    third_parties: Vec<PathBuf>,
+
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -119,9 +127,8 @@ enum Command {
 /// process with threads cannot. A panic ends it with [`exit::INTERNAL`].
 pub fn main(third_parties: Vec<ThirdParty>) -> ExitCode {
     report_panics();
-    // Set once: the first call decides.
-    let _ = select::THIRD_PARTIES.set(third_parties);
-    guarded(|| dispatch(std::env::args_os()).unwrap_or_else(|error| output::complain(&error))).into()
+    let run = || dispatch(std::env::args_os(), third_parties);
+    guarded(|| run().unwrap_or_else(|error| output::complain(&error))).into()
 }
 
 /// Has each panic that is printed, on whatever thread, followed by what to do about it.
@@ -143,7 +150,10 @@ fn guarded(work: impl FnOnce() -> u8) -> u8 {
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(exit::INTERNAL)
 }
 
-fn dispatch(args: impl IntoIterator<Item = OsString>) -> Result<u8, CommandError> {
+fn dispatch(
+    args: impl IntoIterator<Item = OsString>,
+    mut third_parties: Vec<ThirdParty>,
+) -> Result<u8, CommandError> {
     logs()?;
     #[cfg(target_os = "linux")]
     faultwire_sim::lab::set_helper(lab::helper);
@@ -158,6 +168,12 @@ fn dispatch(args: impl IntoIterator<Item = OsString>) -> Result<u8, CommandError
             });
         }
     };
+    #[cfg(unix)]
+    for path in &cli.third_parties {
+        third_parties.push(ThirdParty::from_file(path).map_err(usage)?);
+    }
+    // Set once: the first call in a process decides.
+    let _ = select::THIRD_PARTIES.set(third_parties);
     match cli.command.unwrap_or_else(|| Command::Verify(verify::Args::default())) {
         Command::Verify(args) => verify::run(&args),
         Command::Claims(args) => claims::run(&args),

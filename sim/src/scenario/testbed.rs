@@ -201,3 +201,56 @@ pub enum Capability {
     /// Minutes in which nothing happens, at no cost.
     Minutes,
 }
+
+impl Capability {
+    /// All of them.
+    pub const ALL: [Capability; 18] = [
+        Capability::Faults,
+        Capability::Packets,
+        Capability::Delay,
+        Capability::Mtu,
+        Capability::Streams,
+        Capability::Options,
+        Capability::Backlog,
+        Capability::MaxSegment,
+        Capability::Ipv6,
+        Capability::Addresses,
+        Capability::Group,
+        Capability::Icmp,
+        Capability::Fragments,
+        Capability::Damage,
+        Capability::Acknowledgements,
+        Capability::SequenceNumbers,
+        Capability::Seconds,
+        Capability::Minutes,
+    ];
+
+    /// Its name in files: `max-segment`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Capability::Faults => "faults",
+            Capability::Packets => "packets",
+            Capability::Delay => "delay",
+            Capability::Mtu => "mtu",
+            Capability::Streams => "streams",
+            Capability::Options => "options",
+            Capability::Backlog => "backlog",
+            Capability::MaxSegment => "max-segment",
+            Capability::Ipv6 => "ipv6",
+            Capability::Addresses => "addresses",
+            Capability::Group => "group",
+            Capability::Icmp => "icmp",
+            Capability::Fragments => "fragments",
+            Capability::Damage => "damage",
+            Capability::Acknowledgements => "acknowledgements",
+            Capability::SequenceNumbers => "sequence-numbers",
+            Capability::Seconds => "seconds",
+            Capability::Minutes => "minutes",
+        }
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Capability> {
+        Capability::ALL.into_iter().find(|it| it.name() == name)
+    }
+}

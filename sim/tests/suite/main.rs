@@ -9,7 +9,12 @@ mod impaired;
 mod language;
 mod livelock;
 mod outages;
+#[cfg(unix)]
+mod process;
 mod programs;
+#[cfg(unix)]
+#[path = "../../../src/require.rs"]
+mod require;
 mod scenario;
 mod search;
 mod sequence_numbers;
