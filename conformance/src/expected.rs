@@ -2,7 +2,8 @@
 //! `conformance/claims/expected-failures.toml`, and those that come with a subject from outside.
 //!
 //! Each must still fail: if one holds, the run fails, so that a list cannot rot. One with a plan is run
-//! under it; other failures of its kind are neither reported nor made smaller.
+//! under it; other failures of its kind are neither reported nor made smaller. In a pair with another
+//! subject a failure may show, and need not.
 
 use std::sync::LazyLock;
 
@@ -61,6 +62,14 @@ impl ExpectedFailure {
     /// Whether it is of a subject on a testbed.
     pub(crate) fn is_on(&self, testbed: TestbedRef) -> bool {
         (self.subject, self.testbed) == (testbed.subject().name, testbed.name())
+    }
+
+    /// Whether its subject takes part on a testbed with a third party's sockets: alone, or in a pair, in which
+    /// a failure may not show.
+    pub(crate) fn takes_part(&self, testbed: TestbedRef) -> bool {
+        let subject = testbed.subject();
+        let is_side = [subject.client, subject.server].contains(&self.subject);
+        self.is_on(testbed) || (subject.is_foreign() && subject.client != subject.server && is_side)
     }
 
     /// Whether a failure is of this kind.

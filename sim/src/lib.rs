@@ -4,6 +4,7 @@
 //! [`scenario`] is where to start: it says what the hosts do. A [`testbed`] is where it runs; a [`Run`] is
 //! what is known afterwards. An [`Explorer`] searches for the plans of faults under which it fails.
 
+pub mod berkeley;
 mod cancel;
 mod drivers;
 mod explorer;

@@ -3,7 +3,7 @@
 //! The driver writes a request to the process's standard input: the time, and a packet or a call. The process
 //! writes an answer to its standard output: what the request gave, and all that it led to. In between it
 //! waits. `fixtures/stacks/README.md` describes the frames, for those who write such a process; beside it is
-//! a small one in Python, and lwIP.
+//! a small one in Python.
 //!
 //! A process that ends, writes what is no answer, or gives none in time leaves its host without a stack:
 //! calls answer `EIO`, and the run fails ([`End::Failed`](crate::End::Failed)) with the reason.

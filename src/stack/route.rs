@@ -36,7 +36,7 @@ impl StackConfig {
     }
 
     /// Whether it is the limited broadcast address or that of the interface's network.
-    pub(super) fn is_broadcast(&self, addr: IpAddr) -> bool {
+    pub fn is_broadcast(&self, addr: IpAddr) -> bool {
         let IpAddr::V4(addr) = addr else { return false };
         // Networks of one or two addresses have none (RFC 3021).
         addr.is_broadcast() || (self.v4_prefix < 31 && addr.to_bits() == self.v4.to_bits() | !self.v4_mask())
@@ -50,7 +50,8 @@ impl StackConfig {
         u128::MAX.checked_shl(128 - u32::from(self.v6_prefix.min(128))).unwrap_or(0)
     }
 
-    fn on_link(&self, addr: IpAddr) -> bool {
+    /// Whether it is an address of the network of the interface, of this host or another.
+    pub fn is_on_link(&self, addr: IpAddr) -> bool {
         match addr {
             IpAddr::V4(v4) => (v4.to_bits() ^ self.v4.to_bits()) & self.v4_mask() == 0,
             // Linux turns IPv6 off on an interface whose MTU is below 1280 (RFC 8200, section 5).
@@ -85,7 +86,7 @@ impl StackConfig {
             Reach::Broadcast
         } else if self.is_own(dst) {
             Reach::Own
-        } else if self.on_link(dst) {
+        } else if self.is_on_link(dst) {
             Reach::Link
         } else {
             return Err(Errno::ENETUNREACH);

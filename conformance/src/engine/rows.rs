@@ -67,7 +67,7 @@ fn compare_with_list(options: &VerifyOptions, claim: &'static Claim, parts: &[&P
         (None, scenario) => scenario.is_some_and(is_settled_by),
     };
     let listed: Vec<&ExpectedFailure> =
-        options.expected.iter().filter(|it| it.is_on(row.on)).filter(concerns).collect();
+        options.expected.iter().filter(|it| it.takes_part(row.on)).filter(concerns).collect();
     let mut shown: Vec<&ExpectedFailure> = Vec::new();
     for (of, told, (how, plan)) in failures(claim, row.outcome, parts) {
         let scenario = plan.scenario.as_deref().unwrap_or_default();
@@ -80,11 +80,12 @@ fn compare_with_list(options: &VerifyOptions, claim: &'static Claim, parts: &[&P
             row.failures.push(failure);
         }
     }
-    row.expected_failure = shown.first().or(listed.first()).map(|it| it.why);
+    let must_show = listed.iter().copied().filter(|it| it.is_on(row.on));
+    row.expected_failure = shown.first().copied().or(must_show.clone().next()).map(|it| it.why);
     if shown.is_empty() {
         return;
     }
-    for it in listed.iter().filter(|it| !shown.iter().any(|other| std::ptr::eq(*other, **it))) {
+    for it in must_show.filter(|it| !shown.iter().any(|other| std::ptr::eq(*other, *it))) {
         let how = format!("an expected failure no longer occurs: {}", it.why);
         row.failures.push(Failure { how, plan: it.plan.clone(), expected: None, confirmed: it.confirmed });
     }

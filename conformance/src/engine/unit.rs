@@ -259,7 +259,7 @@ impl Unit {
         }
         let listed = |claim: Option<&str>, how: &str| {
             let shown = Shown { claim, scenario: study.name, how };
-            let mut entries = options.expected.iter().filter(|it| it.is_on(testbed));
+            let mut entries = options.expected.iter().filter(|it| it.takes_part(testbed));
             entries.find(|it| it.explains(shown)).and_then(|it| it.plan.clone())
         };
         trouble.make_smaller(&scenario, testbed, &|how| listed(None, how), token);

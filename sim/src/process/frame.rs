@@ -398,3 +398,110 @@ impl Fields {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The frames of the example in the document: each line is hexadecimal digits, and after two spaces words.
+    fn documented() -> Vec<Bytes> {
+        let document = include_str!("../../../fixtures/stacks/README.md");
+        let (_, example) = document.split_once("```text\n").unwrap();
+        let (example, _) = example.split_once("```").unwrap();
+        let digits = |line: &str| line.split("  ").next().unwrap().replace(' ', "");
+        let frame = |lines: &str| {
+            let digits: String = lines.lines().map(digits).collect();
+            let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+            (0..digits.len()).step_by(2).map(byte).collect()
+        };
+        example.split("\n\n").map(frame).collect()
+    }
+
+    #[test]
+    fn the_documented_frames_are_those_of_the_code() {
+        let [init, started, send, sent] = &documented()[..] else { panic!("four frames") };
+        let mut config = StackConfig::new([10, 0, 0, 1].into(), "fd00::1".parse().unwrap());
+        config.seed = 7;
+        let mut frame = Vec::new();
+        Request::Init(&config).encode(1, Time::ZERO, &mut frame);
+        assert_eq!(frame, init);
+        let to = "10.0.0.2:7".parse().unwrap();
+        Request::SendTo(Fd(4), to, b"hi").encode(3, Time::from_millis(3), &mut frame);
+        assert_eq!(frame, send);
+
+        let answer = decode(started.slice(4..)).unwrap();
+        assert_eq!((answer.number, answer.timeout, answer.changed.len()), (1, None, 0));
+        assert_eq!(answer.result.unwrap().rest(), [0, 1, 1][..]);
+        let answer = decode(sent.slice(4..)).unwrap();
+        assert_eq!((answer.number, answer.packets.len()), (3, 1));
+        assert_eq!(answer.result.unwrap().u32(), Some(2));
+        assert!(answer.packets[0].ends_with(b"hi"));
+    }
+
+    #[test]
+    fn every_request_and_error_is_documented() {
+        let document = include_str!("../../../fixtures/stacks/README.md");
+        let (fd, addr) = (Fd(0), "10.0.0.2:7".parse().unwrap());
+        let config = StackConfig::new([10, 0, 0, 1].into(), "fd00::1".parse().unwrap());
+        for (kind, request) in [
+            Request::Init(&config),
+            Request::Timeout,
+            Request::Input(&[]),
+            Request::Socket(Domain::Inet, Kind::Stream, Protocol::Default),
+            Request::Bind(fd, addr),
+            Request::Listen(fd, 0),
+            Request::Accept(fd),
+            Request::Connect(fd, None),
+            Request::Send(fd, &[]),
+            Request::SendTo(fd, addr, &[]),
+            Request::Recv(fd, 0),
+            Request::RecvFrom(fd, 0),
+            Request::Shutdown(fd, How::Both),
+            Request::Close(fd),
+            Request::LocalAddr(fd),
+            Request::PeerAddr(fd),
+            Request::SetOption(fd, SocketOption::NoDelay(true)),
+            Request::GetOption(fd, OptionName::NoDelay),
+            Request::TakeError(fd),
+            Request::Poll(fd),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let (number, name) = request.kind();
+            assert_eq!(usize::from(number), kind);
+            assert!(document.contains(&format!("\n| {kind} | {name} |")), "{name}");
+        }
+        let words = document.replace('\n', " ");
+        let is_listed = |errno: &Errno| words.contains(&format!("{} {}", errno.number(), errno.name()));
+        assert!(Errno::ALL.iter().all(is_listed));
+    }
+
+    #[test]
+    fn an_option_comes_back_as_it_went() {
+        let mut keep_alive = KeepAlive::default();
+        (keep_alive.idle, keep_alive.probes) = (Some(Duration::from_secs(3)), Some(4));
+        for option in [
+            SocketOption::RecvBuffer(1 << 20),
+            SocketOption::SendBuffer(7),
+            SocketOption::ReuseAddress(true),
+            SocketOption::Broadcast(false),
+            SocketOption::KeepAlive(None),
+            SocketOption::KeepAlive(Some(keep_alive)),
+            SocketOption::Linger(None),
+            SocketOption::Linger(Some(Duration::ZERO)),
+            SocketOption::NoDelay(true),
+            SocketOption::MaxSegment(536),
+            SocketOption::Ttl(1),
+            SocketOption::V6Only(true),
+            SocketOption::MulticastTtl(2),
+            SocketOption::MulticastLoop(false),
+        ] {
+            let mut bytes = Vec::new();
+            put_option(&mut bytes, option);
+            let mut fields = Fields(bytes.into());
+            assert_eq!(fields.option(), Some(option));
+            assert_eq!(fields.end(), Some(()));
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! What the simulation promises, in one program: to link one is faster than to link a dozen.
 
 mod adaptive;
+mod berkeley;
 mod crashes;
 mod determinism;
 mod drivers;

@@ -126,7 +126,7 @@ fn failed(script: &str, python: &str, patience: Duration) -> String {
     while pids.iter().any(runs) {
         assert!(begun.elapsed() < LONG, "{script}");
     }
-    assert!(why.starts_with("the stack at server cannot go on: hostile (`sh -c"), "{why}");
+    assert!(why.starts_with("its stack cannot go on: hostile (`sh -c"), "{why}");
     assert!(why.len() < 3_000);
     why
 }

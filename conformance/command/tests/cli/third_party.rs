@@ -68,7 +68,7 @@ fn a_wrong_file_is_refused_with_the_place() {
             "`format` is the version",
         ),
         (
-            format!("format = 1\nname = \"My stack\"\nabout = \"so\"\ncommand = [\"a\"]\n"),
+            "format = 1\nname = \"My stack\"\nabout = \"so\"\ncommand = [\"a\"]\n".to_owned(),
             "`name` has 1 to 16",
         ),
     ] {
