@@ -48,8 +48,8 @@ pub fn xml(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The text with each number replaced by `#`, except within words and behind a colon, as in a line of code: kinds of
-/// message are told apart by it.
+/// The text with each number replaced by `#`, except within words and behind a colon, as in a line of code:
+/// kinds of message are told apart by it.
 ///
 /// ```
 /// use faultwire::text::without_numbers;

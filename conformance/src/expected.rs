@@ -64,8 +64,8 @@ impl ExpectedFailure {
         (self.subject, self.testbed) == (testbed.subject().name, testbed.name())
     }
 
-    /// Whether its subject takes part on a testbed with a third party's sockets: alone, or in a pair, in which
-    /// a failure may not show.
+    /// Whether its subject takes part on a testbed with a third party's sockets: alone, or in a pair, in
+    /// which a failure may not show.
     pub(crate) fn takes_part(&self, testbed: TestbedRef) -> bool {
         let subject = testbed.subject();
         let is_side = [subject.client, subject.server].contains(&self.subject);

@@ -38,7 +38,8 @@ pub enum Outcome {
     Unproven,
     /// A run reached a limit before its clients came to their end.
     Stalled,
-    /// A program of the scenario failed over a third party's sockets: a call gave an error that it should not.
+    /// A program of the scenario failed over a third party's sockets: a call gave an error that it should
+    /// not.
     Failed,
     /// Not tried here, for a reason.
     Skipped,

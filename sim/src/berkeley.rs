@@ -1,14 +1,14 @@
 //! The Berkeley calls, for a stack that has none: [`Berkeley`] over a [`Transport`].
 //!
-//! A stack for small devices has connections, ports, packets and timers, and leaves the rest to its users. The
-//! rest is here:
-//! - A listener is `backlog + 1` sockets of the transport, 32 at most, each for one client. A connection that is
-//!   reset before it is accepted is gone.
+//! A stack for small devices has connections, ports, packets and timers, and leaves the rest to its users.
+//! The rest is here:
+//! - A listener is `backlog + 1` sockets of the transport, 32 at most, each for one client. A connection
+//!   that is reset before it is accepted is gone.
 //! - A close with unread data, or with SO_LINGER of no time, and data that arrives after a close, reset the
 //!   connection (RFC 1122, 4.2.2.13). Any other close goes on in the background. A host has 1024 sockets at
 //!   most, connections that close among them.
-//! - A connection that ends without a FIN from each side leaves an error for the next call: ETIMEDOUT if a timer
-//!   ended it, else ECONNREFUSED while it opened and ECONNRESET later.
+//! - A connection that ends without a FIN from each side leaves an error for the next call: ETIMEDOUT if a
+//!   timer ended it, else ECONNREFUSED while it opened and ECONNRESET later.
 //! - A connected datagram socket hears its peer alone, and of errors about what it sent there.
 //! - SO_REUSEADDR changes nothing: a port is free once its listener is closed. An IPv6 socket hears no IPv4.
 //!

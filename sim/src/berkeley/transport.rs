@@ -16,8 +16,8 @@ pub enum Phase {
     Open,
     /// The peer's FIN has come: CLOSE-WAIT, CLOSING, LAST-ACK.
     Ended,
-    /// Both directions have ended: TIME-WAIT. A stack that has no such state is in it once all the same, so that
-    /// the end is not taken for a reset.
+    /// Both directions have ended: TIME-WAIT. A stack that has no such state is in it once all the same, so
+    /// that the end is not taken for a reset.
     TimeWait,
     /// It is over, well or not: CLOSED.
     #[default]
@@ -41,8 +41,8 @@ pub struct Status {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// SO_RCVBUF, in bytes: by default 65 535 for a connection, which needs no window scaling, and 212 992 for
-    /// datagrams.
+    /// SO_RCVBUF, in bytes: by default 65 535 for a connection, which needs no window scaling, and 212 992
+    /// for datagrams.
     pub recv_buffer: usize,
     /// SO_SNDBUF, in bytes, with the defaults of `recv_buffer`.
     pub send_buffer: usize,

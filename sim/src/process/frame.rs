@@ -403,7 +403,8 @@ impl Fields {
 mod tests {
     use super::*;
 
-    /// The frames of the example in the document: each line is hexadecimal digits, and after two spaces words.
+    /// The frames of the example in the document: each line is hexadecimal digits, and after two spaces
+    /// words.
     fn documented() -> Vec<Bytes> {
         let document = include_str!("../../../fixtures/stacks/README.md");
         let (_, example) = document.split_once("```text\n").unwrap();
@@ -424,10 +425,10 @@ mod tests {
         config.seed = 7;
         let mut frame = Vec::new();
         Request::Init(&config).encode(1, Time::ZERO, &mut frame);
-        assert_eq!(frame, init);
+        assert_eq!(frame[..], init[..]);
         let to = "10.0.0.2:7".parse().unwrap();
         Request::SendTo(Fd(4), to, b"hi").encode(3, Time::from_millis(3), &mut frame);
-        assert_eq!(frame, send);
+        assert_eq!(frame[..], send[..]);
 
         let answer = decode(started.slice(4..)).unwrap();
         assert_eq!((answer.number, answer.timeout, answer.changed.len()), (1, None, 0));
