@@ -241,7 +241,9 @@ mod tests {
         let mut folders = vec![root.join("fixtures"), root.join("conformance/course/lessons")];
         while let Some(folder) = folders.pop() {
             for path in std::fs::read_dir(folder).expect("a folder").map(|it| it.expect("an entry").path()) {
-                if path.is_dir() {
+                if path.ends_with("fixtures/stacks") {
+                    // Subjects, and no plans.
+                } else if path.is_dir() {
                     folders.push(path);
                 } else if path.extension().is_some_and(|end| end == "toml") {
                     let text = std::fs::read_to_string(&path).expect("text");
