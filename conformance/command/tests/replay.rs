@@ -68,13 +68,13 @@ fn a_plan_that_shows_it_no_more_says_so_and_fails() {
 #[test]
 fn a_break_fails_for_as_long_as_it_breaks() {
     // turmoil's own sockets are known not to meet it; ours do.
-    let broken = plan("udp-lengths", "udp/length-and-sender", "");
+    let broken = plan("tcp-reset", "tcp/reset", "");
     let (code, said) = replayed(&broken, &["--testbed", "turmoil/turmoil"]);
     assert_eq!(code, 1, "{said}");
-    assert!(said.starts_with("still breaks it: udp/length-and-sender: "), "{said}");
+    assert!(said.starts_with("still breaks it: tcp/reset: "), "{said}");
     let (code, said) = replayed(&broken, &[]);
     assert_eq!(code, 0, "{said}");
-    assert_eq!(said, "NO LONGER breaks it: udp/length-and-sender: it held");
+    assert_eq!(said, "NO LONGER breaks it: tcp/reset: it held");
 }
 
 #[test]
