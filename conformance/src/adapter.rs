@@ -7,8 +7,11 @@
 //! ```
 //! use faultwire::stack::Stack;
 //! use faultwire_conformance::adapter;
+//! use faultwire_sim::testbed::StackSubject;
 //!
-//! let report = adapter::test(&|config| Box::new(Stack::new(config)), &[]);
+//! // Here `Stack` stands for yours.
+//! let mine = StackSubject::new("mine", "my stack", |host| Box::new(Stack::new(host.config)));
+//! let report = adapter::test(&mine);
 //! assert!(report.is_ok(), "{report}");
 //! ```
 //!
@@ -21,13 +24,13 @@ mod data;
 mod pair;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use faultwire::stack::{Domain, HostStack, StackConfig};
-use faultwire_sim::testbed::Capability;
+use faultwire::stack::Domain;
+use faultwire_sim::testbed::{Capability, StackSubject};
 
-use self::pair::{Make, Pair, Transcript, Trial};
+use self::pair::{Pair, Trial};
 use crate::report::paragraph;
 
 /// Columns of a report.
@@ -83,8 +86,6 @@ pub struct Breach {
     pub found: String,
     /// The last calls, packets and changes before, the latest last.
     pub transcript: Vec<String>,
-    /// The stack panicked.
-    pub is_panic: bool,
 }
 
 /// What was found of a stack's adapter. As text it fits 80 columns.
@@ -95,10 +96,11 @@ pub struct Report {
     pub results: Vec<(&'static Requirement, Outcome)>,
 }
 
-/// Tries all requirements on a stack that `stack` makes, with IPv4 and with IPv6. `lacking` says what the
-/// stack cannot do, each with the reason: what needs that is skipped.
-pub fn test(stack: &dyn Fn(StackConfig) -> Box<dyn HostStack>, lacking: &[(Capability, &str)]) -> Report {
-    let why = |needs: &[Capability]| lacking.iter().find(|(it, _)| needs.contains(it)).map(|(_, why)| *why);
+/// Tries all requirements on a stack, with IPv4 and with IPv6. What needs something that the stack lacks is
+/// skipped.
+pub fn test(stack: &StackSubject) -> Report {
+    let why =
+        |needs: &[Capability]| stack.lacking().iter().find(|(it, _)| needs.contains(it)).map(|(_, why)| *why);
     let streams = why(&[Capability::Streams]).is_none();
     let v6 = why(&[Capability::Ipv6]).is_none().then_some(Domain::Inet6);
     let results = requirements().map(|requirement| {
@@ -115,20 +117,25 @@ pub fn test(stack: &dyn Fn(StackConfig) -> Box<dyn HostStack>, lacking: &[(Capab
 }
 
 /// Tries a requirement once.
-fn attempt(requirement: &Requirement, stack: Make<'_>, with: (Domain, bool)) -> Option<Breach> {
-    let mut transcript = Transcript::default();
-    let trial = || (requirement.trial)(&mut Pair::new(stack, with, &mut transcript));
-    let result = catch_unwind(AssertUnwindSafe(trial));
-    let is_panic = result.is_err();
-    let result = result.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-        Err(format!("the stack panicked: {text}"))
-    });
+fn attempt(requirement: &Requirement, stack: &StackSubject, with: (Domain, bool)) -> Option<Breach> {
+    let mut pair = Pair::new(stack, with);
+    let result = (requirement.trial)(&mut pair);
+    let (transcript, cut) = pair.end();
     // What a trial finds once a stack was cut off means nothing.
-    let cut = transcript.cut.take().map_or(Ok(()), Err);
-    let found = if is_panic { result } else { cut.and(result) }.err()?;
-    Some(Breach { domain: with.0, found, transcript: transcript.lines.into(), is_panic })
+    let found = cut.map_or(result, Err).err()?;
+    Some(Breach { domain: with.0, found, transcript })
+}
+
+/// What the stack may simply not have, and not have declared.
+fn missing(needs: &[Capability], breach: &Breach) -> Option<Capability> {
+    let says_so = ["EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT", "EOPNOTSUPP", "ENOPROTOOPT"];
+    let is_refused = says_so.iter().any(|errno| breach.found.contains(errno));
+    match needs {
+        _ if is_refused && breach.domain == Domain::Inet6 => Some(Capability::Ipv6),
+        [Capability::Icmp] => Some(Capability::Icmp),
+        [needed] if is_refused => Some(*needed),
+        _ => None,
+    }
 }
 
 impl Report {
@@ -155,18 +162,23 @@ impl fmt::Display for Report {
         let total = self.results.len();
         writeln!(f, "adapter: {total} requirements, {met} met, {not_met} not met, {skipped} skipped")?;
         let (mut out, mut told, mut skipped) = (String::new(), 0, Vec::<(&String, Vec<&str>)>::new());
-        for (Requirement { id, text, .. }, outcome) in &self.results {
+        let mut undeclared = BTreeSet::new();
+        for (Requirement { id, text, needs, .. }, outcome) in &self.results {
             match outcome {
                 Outcome::Met => {}
                 Outcome::Skipped(why) => match skipped.iter_mut().find(|(other, _)| *other == why) {
                     Some((_, ids)) => ids.push(*id),
                     None => skipped.push((why, vec![*id])),
                 },
-                Outcome::NotMet(Breach { domain, found, transcript, .. }) => {
+                Outcome::NotMet(breach) => {
+                    let Breach { domain, found, transcript } = breach;
                     let family = if *domain == Domain::Inet { "IPv4" } else { "IPv6" };
                     let _ = writeln!(out, "\nNOT MET {id}");
                     paragraph(&mut out, "  ", text, WIDTH);
                     paragraph(&mut out, "  ", &format!("With {family}: {found}."), WIDTH);
+                    if let Some(missing) = missing(needs, breach) {
+                        undeclared.insert(missing.name());
+                    }
                     told += 1;
                     if told > TRANSCRIPTS_MAX {
                         continue;
@@ -177,6 +189,24 @@ impl fmt::Display for Report {
                     }
                 }
             }
+        }
+        if told > TRANSCRIPTS_MAX {
+            let rest = format!(
+                "What led to the last {} is left out: it often follows from the first ones.",
+                told - TRANSCRIPTS_MAX
+            );
+            out.push('\n');
+            paragraph(&mut out, "", &rest, WIDTH);
+        }
+        if !undeclared.is_empty() {
+            let names: Vec<_> = undeclared.into_iter().collect();
+            let declare = format!(
+                "If the stack is not meant to have it ({}), declare that, with the reason: \
+                 `.lacks(Capability::…, \"…\")`, or `[[lack]]` in its file.",
+                names.join(", ")
+            );
+            out.push('\n');
+            paragraph(&mut out, "", &declare, WIDTH);
         }
         for (why, ids) in skipped {
             out.push('\n');

@@ -1,9 +1,13 @@
 //! What makes the stacks of a scenario's hosts.
 
+mod caught;
+
 use std::fmt;
 use std::sync::Arc;
 
 use faultwire::stack::{HostStack, Stack, StackConfig};
+
+use self::caught::Caught;
 
 /// A host that needs a stack: at the start of a run, and after each crash.
 #[derive(Debug)]
@@ -35,6 +39,11 @@ pub(crate) struct Role {
     pub(crate) is_client: bool,
 }
 
+/// What fails a run whose stack is in trouble ([`HostStack::trouble`]).
+pub(crate) fn stack_failed(why: &str) -> String {
+    format!("its stack cannot go on: {why}")
+}
+
 type Make = dyn Fn(NewHost<'_>) -> Box<dyn HostStack> + Send + Sync;
 
 /// Makes the stacks of a scenario's hosts: faultwire's own if it has no function for it.
@@ -48,7 +57,7 @@ impl MakeStack {
 
     pub(crate) fn make(&self, host: NewHost<'_>) -> Box<dyn HostStack> {
         match &self.0 {
-            Some(make) => make(host),
+            Some(make) => Box::new(Caught::new(|| make(host))),
             None => host.faultwire(),
         }
     }

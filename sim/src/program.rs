@@ -62,10 +62,7 @@ impl Future for Guarded {
         PROGRAM.set(None);
         Poll::Ready(match polled {
             Ok(poll) => ready!(poll).map_err(Trouble::Failed),
-            Err(panic) => {
-                let place = PLACE.take().map(|place| format!(" at {place}")).unwrap_or_default();
-                Err(Trouble::Failed(format!("panicked{place}: {}", message(panic.as_ref()))))
-            }
+            Err(panic) => Err(Trouble::Failed(panicked(panic.as_ref()))),
         })
     }
 }
@@ -92,6 +89,8 @@ struct TaskPanic {
 
 thread_local! {
     static QUIET: Cell<u32> = const { Cell::new(0) };
+    /// Whether work is done whose panic is caught ([`caught`]).
+    static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
     /// Where the last panic was that was not printed.
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
     /// The task of the program that is being polled.
@@ -151,14 +150,7 @@ pub(crate) struct QuietPanics(());
 
 impl QuietPanics {
     pub(crate) fn new() -> Self {
-        static HOOK: Once = Once::new();
-        HOOK.call_once(|| {
-            let before = std::panic::take_hook();
-            std::panic::set_hook(Box::new(move |info| match tokio::task::try_id() {
-                Some(task) if QUIET.get() > 0 => note(task, info),
-                _ => before(info),
-            }));
-        });
+        hook();
         QUIET.set(QUIET.get() + 1);
         TASK_PANICS.take();
         QuietPanics(())
@@ -169,6 +161,37 @@ impl Drop for QuietPanics {
     fn drop(&mut self) {
         QUIET.set(QUIET.get().saturating_sub(1));
     }
+}
+
+/// Has panics looked at before they are printed.
+fn hook() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| match tokio::task::try_id() {
+            _ if IS_CAUGHT.get() => PLACE.set(info.location().map(ToString::to_string)),
+            Some(task) if QUIET.get() > 0 => note(task, info),
+            _ => before(info),
+        }));
+    });
+}
+
+/// Does some work of a stack from outside. Its panic prints nothing.
+///
+/// # Errors
+/// That it panicked, and where.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    hook();
+    IS_CAUGHT.set(true);
+    let result = catch_unwind(AssertUnwindSafe(work));
+    IS_CAUGHT.set(false);
+    result.map_err(|panic| format!("it {}", panicked(panic.as_ref())))
+}
+
+/// What a panic said that was not printed, and where it was.
+fn panicked(panic: &dyn Any) -> String {
+    let place = PLACE.take().map(|place| format!(" at {place}")).unwrap_or_default();
+    format!("panicked{place}: {}", message(panic))
 }
 
 /// Notes a panic in a task.

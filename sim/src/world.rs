@@ -23,7 +23,7 @@ use host::REPORTS_MAX;
 pub(crate) use host::{Host, OpenSockets};
 pub(crate) use timers::{TimerId, Timers};
 
-use crate::new_host::Role;
+use crate::new_host::{Role, stack_failed};
 use crate::program::{Trouble, polls_of};
 use crate::settings::Settings;
 
@@ -150,7 +150,7 @@ impl World {
         if self.failure.is_none()
             && let Some(why) = self.host(host).stack.trouble()
         {
-            self.failure = Some((host, format!("its stack cannot go on: {why}")));
+            self.failure = Some((host, stack_failed(&why)));
             self.wake_main();
         }
     }

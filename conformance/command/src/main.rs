@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use faultwire_conformance::third_party::ThirdParty;
-use faultwire_sim::testbed::StackSubject;
 
 fn main() -> ExitCode {
     faultwire_command::main(third_parties())
@@ -11,11 +10,9 @@ fn main() -> ExitCode {
 
 /// The subjects, each with the failures that are expected of it.
 fn third_parties() -> Vec<ThirdParty> {
-    let smoltcp = StackSubject::new("smoltcp", "smoltcp 0.14", |host| faultwire_smoltcp::stack(host.config));
-    let smoltcp = faultwire_smoltcp::LACKING.iter().fold(smoltcp, |it, (what, why)| it.lacks(*what, why));
     let turmoil_net = ThirdParty::sockets(faultwire_turmoil_net::TURMOIL_NET);
     vec![
-        expecting(ThirdParty::stack(smoltcp), faultwire_smoltcp::EXPECTED_FAILURES),
+        expecting(ThirdParty::stack(faultwire_smoltcp::subject()), faultwire_smoltcp::EXPECTED_FAILURES),
         expecting(turmoil_net, faultwire_turmoil_net::EXPECTED_FAILURES),
     ]
 }

@@ -13,9 +13,7 @@ use faultwire::stack::{
     Domain, Fd, HostStack, How, Kind, OptionName, Protocol, Readiness, Received, SocketOption, StackConfig,
 };
 use faultwire::time::Time;
-
-/// Makes the stack under test.
-pub(super) type Make<'a> = &'a dyn Fn(StackConfig) -> Box<dyn HostStack>;
+use faultwire_sim::testbed::StackSubject;
 
 /// What a trial finds: nothing wrong, or what was expected and what was found.
 pub(super) type Trial = Result<(), String>;
@@ -85,14 +83,6 @@ pub(super) fn holds(condition: bool, otherwise: impl FnOnce() -> String) -> Tria
     if condition { Ok(()) } else { Err(otherwise()) }
 }
 
-/// The end of a transcript.
-#[derive(Debug, Default)]
-pub(super) struct Transcript {
-    pub(super) lines: VecDeque<String>,
-    /// Set where a stack had to be cut off.
-    pub(super) cut: Option<String>,
-}
-
 struct Host {
     stack: Box<dyn HostStack>,
     reports: usize,
@@ -104,8 +94,11 @@ struct Host {
 
 /// Two hosts on a link.
 pub(super) struct Pair<'a> {
-    make: Make<'a>,
-    transcript: &'a mut Transcript,
+    subject: &'a StackSubject,
+    /// The last of what happened.
+    transcript: VecDeque<String>,
+    /// Why a stack was cut off, if one was. Nothing happens from then on.
+    cut: Option<String>,
     /// The family of the addresses that the trial uses.
     pub(super) domain: Domain,
     /// Whether there are streams.
@@ -116,28 +109,43 @@ pub(super) struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
-    pub(super) fn new(
-        make: Make<'a>,
-        (domain, streams): (Domain, bool),
-        transcript: &'a mut Transcript,
-    ) -> Self {
-        let hosts = [host(make, A, 1500), host(make, B, 1500)];
-        Pair { make, transcript, domain, streams, now: Time::ZERO, hosts, flying: VecDeque::new() }
+    pub(super) fn new(subject: &'a StackSubject, (domain, streams): (Domain, bool)) -> Self {
+        let hosts = [A, B].map(|index| host(subject, index, 1500));
+        Pair {
+            subject,
+            transcript: VecDeque::new(),
+            cut: None,
+            domain,
+            streams,
+            now: Time::ZERO,
+            hosts,
+            flying: VecDeque::new(),
+        }
     }
 
     /// Two new hosts at the beginning of time.
     pub(super) fn begin_again(&mut self, mtu: u16) {
         self.log(format!("two new hosts, MTU {mtu}"));
-        (self.hosts, self.now) = ([host(self.make, A, mtu), host(self.make, B, mtu)], Time::ZERO);
+        (self.hosts, self.now) = ([A, B].map(|index| host(self.subject, index, mtu)), Time::ZERO);
         self.flying.clear();
     }
 
-    pub(super) fn log(&mut self, line: String) {
-        let lines = &mut self.transcript.lines;
-        if lines.len() == LINES_MAX {
-            lines.pop_front();
+    /// The last of what happened, and why a stack was cut off.
+    pub(super) fn end(mut self) -> (Vec<String>, Option<String>) {
+        for host in [A, B] {
+            self.look_for_trouble(host);
         }
-        lines.push_back(format!("{}  {line}", self.now));
+        (self.transcript.into(), self.cut)
+    }
+
+    pub(super) fn log(&mut self, line: String) {
+        if self.cut.is_some() {
+            return;
+        }
+        if self.transcript.len() == LINES_MAX {
+            self.transcript.pop_front();
+        }
+        self.transcript.push_back(format!("{}  {line}", self.now));
     }
 
     /// A host's address with a port.
@@ -200,6 +208,16 @@ impl<'a> Pair<'a> {
             self.log(format!("{}: poll_changed reports fd {}", NAMES[host], fd.0));
             self.hosts[host].changed.push(fd);
         }
+        self.look_for_trouble(host);
+    }
+
+    /// A stack that cannot go on is cut off.
+    fn look_for_trouble(&mut self, host: usize) {
+        if self.cut.is_none()
+            && let Some(why) = self.stack(host).trouble()
+        {
+            self.cut = Some(format!("the stack cannot go on: {why}"));
+        }
     }
 
     fn report<T>(
@@ -208,19 +226,19 @@ impl<'a> Pair<'a> {
         kind: &str,
         poll: impl FnOnce(&mut dyn HostStack) -> Option<T>,
     ) -> Option<T> {
-        if self.transcript.cut.is_some() {
+        if self.cut.is_some() {
             return None;
         }
         let report = poll(self.stack(host))?;
         self.hosts[host].reports += 1;
         if self.hosts[host].reports == REPORTS_MAX {
-            self.cut(format!("{REPORTS_MAX} reports in a row while nothing happened, {kind} last"));
+            self.livelocks(format!("{REPORTS_MAX} reports in a row while nothing happened, {kind} last"));
         }
         Some(report)
     }
 
-    fn cut(&mut self, why: String) {
-        self.transcript.cut = Some(format!("expected the stack to come to rest, found {why}: it livelocks"));
+    fn livelocks(&mut self, why: String) {
+        self.cut = Some(format!("expected the stack to come to rest, found {why}: it livelocks"));
     }
 
     /// Lets this much time pass: packets arrive, and timers fire when they are due.
@@ -232,7 +250,7 @@ impl<'a> Pair<'a> {
                 return;
             }
         }
-        self.cut(format!("{EVENTS_MAX} packets and timeouts within {} s", span.as_secs()));
+        self.livelocks(format!("{EVENTS_MAX} packets and timeouts within {} s", span.as_secs()));
     }
 
     /// Moves on to the next event; false if there is none until `end`.
@@ -240,7 +258,7 @@ impl<'a> Pair<'a> {
         let timeouts = [A, B].map(|host| self.hosts[host].stack.poll_timeout());
         let arrival = self.flying.front().map(|(due, ..)| *due);
         let next = timeouts.into_iter().chain([arrival]).flatten().min();
-        let Some(due) = next.filter(|due| *due <= end && self.transcript.cut.is_none()) else {
+        let Some(due) = next.filter(|due| *due <= end && self.cut.is_none()) else {
             return false;
         };
         self.now = self.now.max(due);
@@ -263,7 +281,7 @@ impl<'a> Pair<'a> {
             }
             self.tick(host);
         }
-        self.cut(format!("{REPEATS_MAX} timeouts at one moment"));
+        self.livelocks(format!("{REPEATS_MAX} timeouts at one moment"));
     }
 
     /// Forgets what was reported as changed.
@@ -317,7 +335,9 @@ impl Pair<'_> {
         let now = self.now;
         self.stack(host).handle_timeout(now);
         let result = call(self.stack(host));
-        if let Some(line) = self.transcript.lines.back_mut() {
+        if self.cut.is_none()
+            && let Some(line) = self.transcript.back_mut()
+        {
             *line += &format!(" → {}", told(&result));
         }
         self.collect(host);
@@ -467,12 +487,12 @@ fn addrs(host: usize) -> [IpAddr; 2] {
     [Ipv4Addr::new(10, 0, 0, n).into(), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n.into()).into()]
 }
 
-fn host(make: Make<'_>, index: usize, mtu: u16) -> Host {
+fn host(subject: &StackSubject, index: usize, mtu: u16) -> Host {
     let n = index as u8 + 1;
     let v6 = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n.into());
     let mut config = StackConfig::new(Ipv4Addr::new(10, 0, 0, n), v6);
     (config.mtu, config.seed) = (mtu, n.into());
-    Host { stack: make(config), reports: 0, changed: Vec::new(), sent: Vec::new() }
+    Host { stack: subject.with_config(config), reports: 0, changed: Vec::new(), sent: Vec::new() }
 }
 
 /// A packet in a line.

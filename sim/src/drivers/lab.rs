@@ -26,8 +26,8 @@ use faultwire::text::with_causes;
 use faultwire::trace::{Call, Trace, What};
 
 use self::pool::{Bench, Kind, Subnet};
-use crate::new_host::Role;
-use crate::run::Run;
+use crate::new_host::{Role, stack_failed};
+use crate::run::{End, Run};
 use crate::scenario::{Scenario, Subject, Unavailable};
 
 /// Makes a lab, once in a process, which is kept for the first run. Says how its hosts meet the wire.
@@ -177,12 +177,18 @@ fn with_wire(
         });
     }
     let forwarder = Forwarder::among(plan, clock.clone(), members).map_err(|error| error.to_string())?;
-    let done = programs::run(scenario, plan, hosts, bench, &forwarder, &clock);
+    let mut done = programs::run(scenario, plan, hosts, bench, &forwarder, &clock);
     // All programs are gone, and their sockets with them.
-    let devices = forwarder.stop().into_iter().filter_map(|end| match end {
-        WireEnd::Device(device) => Some(device),
-        WireEnd::Stack(_) => None,
-    });
-    bench.devices = devices.collect();
+    for (index, end) in forwarder.stop().into_iter().enumerate() {
+        match end {
+            WireEnd::Device(device) => bench.devices.push(device),
+            WireEnd::Stack(stack) => {
+                if let (Ok((run, _)), Some(why)) = (&mut done, stack.trouble()) {
+                    let host = hosts.get(index).map(|host| host.name.clone());
+                    run.end = End::Failed { host, message: stack_failed(&why) };
+                }
+            }
+        }
+    }
     done
 }

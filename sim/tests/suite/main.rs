@@ -1,6 +1,7 @@
 //! What the simulation promises, in one program: to link one is faster than to link a dozen.
 
 mod adaptive;
+mod bad_stacks;
 mod berkeley;
 mod crashes;
 mod determinism;
@@ -8,7 +9,6 @@ mod drivers;
 mod files;
 mod impaired;
 mod language;
-mod livelock;
 mod outages;
 #[cfg(unix)]
 mod process;

@@ -1,5 +1,5 @@
-//! A stack that reports on and on while no time passes ends its run with a reason, on every testbed that
-//! drives one.
+//! A stack that reports on and on while no time passes, or that panics, ends its run with a reason, on every
+//! testbed that drives one.
 
 use std::net::SocketAddr;
 
@@ -15,9 +15,9 @@ use faultwire::time::Time;
 use faultwire::trace::{DropReason, Note};
 use faultwire_sim::{End, Net, Result, Scenario, Settings, scenario, testbed};
 
-/// What a stack does on and on.
+/// What a stack does wrong: on and on, unless it panics.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Livelock {
+enum Wrong {
     Transmit,
     Note,
     Change,
@@ -26,28 +26,41 @@ enum Livelock {
     Timeout,
     /// It sends back each packet that arrives.
     Echo,
+    /// It panics when a packet arrives.
+    PanicAtInput,
+    /// It panics when it is asked for its next timeout, once a call would have blocked.
+    PanicWhenAsked,
+    PanicInCall,
+    PanicWhenDropped,
 }
 
 type MakeStack = fn(StackConfig) -> Box<dyn HostStack>;
 
-/// A stack with a livelock.
+/// A stack that does so.
 #[derive(Debug)]
 struct Restless {
     stack: Stack,
-    livelock: Livelock,
+    wrong: Wrong,
     tried: Option<Fd>,
     echoes: Vec<Bytes>,
 }
 
 impl Restless {
-    fn boxed(config: StackConfig, livelock: Livelock) -> Box<dyn HostStack> {
-        Box::new(Restless { stack: Stack::new(config), livelock, tried: None, echoes: Vec::new() })
+    fn boxed(config: StackConfig, wrong: Wrong) -> Box<dyn HostStack> {
+        Box::new(Restless { stack: Stack::new(config), wrong, tried: None, echoes: Vec::new() })
+    }
+}
+
+impl Drop for Restless {
+    fn drop(&mut self) {
+        assert!(self.wrong != Wrong::PanicWhenDropped, "dropped");
     }
 }
 
 impl HostStack for Restless {
     fn handle_input(&mut self, packet: &Bytes) {
-        if self.livelock != Livelock::Echo {
+        assert!(self.wrong != Wrong::PanicAtInput, "length {} was not expected", packet.len());
+        if self.wrong != Wrong::Echo {
             return self.stack.handle_input(packet);
         }
         let mut echo = BytesMut::from(&packet[..]);
@@ -57,14 +70,15 @@ impl HostStack for Restless {
     }
 
     fn poll_transmit(&mut self) -> Option<Bytes> {
-        match self.livelock {
-            Livelock::Transmit => Some(Bytes::from_static(&[0x45; 40])),
+        match self.wrong {
+            Wrong::Transmit => Some(Bytes::from_static(&[0x45; 40])),
             _ => self.echoes.pop().or_else(|| self.stack.poll_transmit()),
         }
     }
 
     fn poll_timeout(&self) -> Option<Time> {
-        if self.livelock == Livelock::Timeout { Some(Time::ZERO) } else { self.stack.poll_timeout() }
+        assert!(self.wrong != Wrong::PanicWhenAsked || self.tried.is_none(), "no timer");
+        if self.wrong == Wrong::Timeout { Some(Time::ZERO) } else { self.stack.poll_timeout() }
     }
 
     fn handle_timeout(&mut self, now: Time) {
@@ -72,16 +86,16 @@ impl HostStack for Restless {
     }
 
     fn poll_changed(&mut self) -> Option<Fd> {
-        match self.livelock {
-            Livelock::Change => Some(Fd(3)),
-            Livelock::ChangeWhenTried => self.tried.take(),
+        match self.wrong {
+            Wrong::Change => Some(Fd(3)),
+            Wrong::ChangeWhenTried => self.tried.take(),
             _ => self.stack.poll_changed(),
         }
     }
 
     fn poll_note(&mut self) -> Option<Note> {
-        match self.livelock {
-            Livelock::Note => Some(Note::Dropped(DropReason::NoSocket)),
+        match self.wrong {
+            Wrong::Note => Some(Note::Dropped(DropReason::NoSocket)),
             _ => self.stack.poll_note(),
         }
     }
@@ -110,8 +124,12 @@ impl Sockets for Restless {
         answer
     }
 
+    fn socket(&mut self, domain: Domain, kind: Kind, protocol: Protocol) -> std::result::Result<Fd, Errno> {
+        assert!(self.wrong != Wrong::PanicInCall, "not yet");
+        self.stack.socket(domain, kind, protocol)
+    }
+
     forward! {
-        fn socket(&mut self, domain: Domain, kind: Kind, protocol: Protocol) -> Fd;
         fn bind(&mut self, fd: Fd, addr: SocketAddr) -> ();
         fn listen(&mut self, fd: Fd, backlog: u32) -> ();
         fn accept(&mut self, fd: Fd) -> (Fd, SocketAddr);
@@ -156,14 +174,11 @@ fn with_stack(stack: MakeStack) -> Scenario {
 #[test]
 fn a_stack_that_livelocks_ends_its_run_with_the_reason() {
     let stacks: [(MakeStack, &str); 5] = [
-        (|config| Restless::boxed(config, Livelock::Transmit), "a packet last: it livelocks"),
-        (|config| Restless::boxed(config, Livelock::Note), "a note last: it livelocks"),
-        (|config| Restless::boxed(config, Livelock::Change), "a changed descriptor last: it livelocks"),
-        (
-            |config| Restless::boxed(config, Livelock::ChangeWhenTried),
-            "a changed descriptor last: it livelocks",
-        ),
-        (|config| Restless::boxed(config, Livelock::Timeout), "a timeout last: it livelocks"),
+        (|config| Restless::boxed(config, Wrong::Transmit), "a packet last: it livelocks"),
+        (|config| Restless::boxed(config, Wrong::Note), "a note last: it livelocks"),
+        (|config| Restless::boxed(config, Wrong::Change), "a changed descriptor last: it livelocks"),
+        (|config| Restless::boxed(config, Wrong::ChangeWhenTried), "a changed descriptor last: it livelocks"),
+        (|config| Restless::boxed(config, Wrong::Timeout), "a timeout last: it livelocks"),
     ];
     for (stack, why) in stacks {
         for testbed in [testbed::VIRTUAL, testbed::TURMOIL] {
@@ -180,11 +195,49 @@ fn a_stack_that_livelocks_ends_its_run_with_the_reason() {
 
 #[test]
 fn packets_without_end_on_a_link_without_delay_hit_the_limit_of_events() {
-    let scenario = with_stack(|config| Restless::boxed(config, Livelock::Echo));
+    let scenario = with_stack(|config| Restless::boxed(config, Wrong::Echo));
     let link = Link::Numbers(LinkNumbers { delay_us: 0, mtu: 1500, host_mtu: None, rate_kbps: None });
     let plan = FaultPlan::new().link(link);
     let end = scenario.run(&plan).end;
     assert!(matches!(&end, End::Stalled { limit, .. } if limit == "500000 events"), "{end:?}");
+}
+
+/// A panic is the stack's, not the simulation's: the run fails, and nothing is printed.
+#[test]
+fn a_stack_that_panics_fails_its_run_with_the_place() {
+    let stacks: [(MakeStack, &str); 4] = [
+        (|_| panic!("no memory"), "client"),
+        (|config| Restless::boxed(config, Wrong::PanicAtInput), "server"),
+        (|config| Restless::boxed(config, Wrong::PanicWhenAsked), "client"),
+        (|config| Restless::boxed(config, Wrong::PanicInCall), "client"),
+    ];
+    let here = "its stack cannot go on: it panicked at sim/tests/suite/bad_stacks.rs:";
+    for (stack, who) in stacks {
+        for testbed in [testbed::VIRTUAL, testbed::TURMOIL] {
+            let end = with_stack(stack).on(testbed).run(&FaultPlan::default()).end;
+            let End::Failed { host, message } = &end else { panic!("{testbed}, {who}: {end:?}") };
+            assert!(
+                host.as_deref() == Some(who) && message.starts_with(here),
+                "{testbed}: {host:?} {message}"
+            );
+        }
+    }
+    let drops = with_stack(|config| Restless::boxed(config, Wrong::PanicWhenDropped));
+    assert!(matches!(drops.run(&FaultPlan::default()).end, End::Stalled { .. }));
+}
+
+/// In a lab its programs get EIO, and the run fails for the panic, not for that.
+#[cfg(all(feature = "lab", target_os = "linux"))]
+#[test]
+fn a_stack_that_panics_in_a_lab_fails_its_run() {
+    let testbed = testbed::LAB_FAULTWIRE_CLIENT;
+    if let Err(why) = testbed.probe() {
+        return crate::require::skipped("lab", &why);
+    }
+    let scenario = with_stack(|config| Restless::boxed(config, Wrong::PanicInCall)).on(testbed);
+    let end = scenario.run(&FaultPlan::default()).end;
+    let End::Failed { host: Some(host), message } = &end else { panic!("{end:?}") };
+    assert!(host == "client" && message.contains("it panicked at"), "{host}: {message}");
 }
 
 /// 150,000 changes at one moment, each of them used by a call.
@@ -210,11 +263,10 @@ fn a_busy_moment_is_no_livelock() {
 fn a_stack_that_livelocks_does_not_stop_the_lab() {
     use faultwire::lab::{End, Forwarder};
     let plan = FaultPlan::default();
-    for livelock in [Livelock::Transmit, Livelock::Note, Livelock::Change, Livelock::Timeout, Livelock::Echo]
-    {
+    for wrong in [Wrong::Transmit, Wrong::Note, Wrong::Change, Wrong::Timeout, Wrong::Echo] {
         let [a, b] = [1, 2].map(|n| {
             let v6 = std::net::Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n.into());
-            End::Stack(Restless::boxed(StackConfig::new([10, 0, 0, n].into(), v6), livelock))
+            End::Stack(Restless::boxed(StackConfig::new([10, 0, 0, n].into(), v6), wrong))
         });
         let forwarder = Forwarder::start(&plan, [("a", a), ("b", b)]).expect("it starts");
         let host = forwarder.lab_stack(0).expect("a stack");
@@ -223,7 +275,7 @@ fn a_stack_that_livelocks_does_not_stop_the_lab() {
                 let fd = stack.socket(Domain::Inet, Kind::Datagram, Protocol::Default)?;
                 stack.send_to(fd, b"hello", SocketAddr::from(([10, 0, 0, 2], 7)))
             });
-            assert_eq!(sent, Some(Ok(5)), "{livelock:?}");
+            assert_eq!(sent, Some(Ok(5)), "{wrong:?}");
         }
         assert_eq!(forwarder.stop().len(), 2);
     }
