@@ -191,10 +191,8 @@ impl fmt::Display for Report {
             }
         }
         if told > TRANSCRIPTS_MAX {
-            let rest = format!(
-                "What led to the last {} is left out: it often follows from the first ones.",
-                told - TRANSCRIPTS_MAX
-            );
+            let more = told - TRANSCRIPTS_MAX;
+            let rest = format!("What led to {more} more is left out: it often follows from the first ones.");
             out.push('\n');
             paragraph(&mut out, "", &rest, WIDTH);
         }

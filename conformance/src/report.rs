@@ -245,6 +245,9 @@ pub struct Report {
     /// that cut short.
     #[serde(skip)]
     pub interrupted: bool,
+    /// How the command is called that replays its plans; of the page only.
+    #[serde(skip)]
+    pub command: String,
 }
 
 impl Report {
@@ -278,6 +281,7 @@ impl Report {
             tried,
             elapsed,
             interrupted: false,
+            command: "faultwire".to_owned(),
         }
     }
 

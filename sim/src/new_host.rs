@@ -39,11 +39,6 @@ pub(crate) struct Role {
     pub(crate) is_client: bool,
 }
 
-/// What fails a run whose stack is in trouble ([`HostStack::trouble`]).
-pub(crate) fn stack_failed(why: &str) -> String {
-    format!("its stack cannot go on: {why}")
-}
-
 type Make = dyn Fn(NewHost<'_>) -> Box<dyn HostStack> + Send + Sync;
 
 /// Makes the stacks of a scenario's hosts: faultwire's own if it has no function for it.

@@ -4,6 +4,9 @@ use faultwire::fault::{FaultPlan, Fired};
 use faultwire::time::Time;
 use faultwire::trace::Trace;
 
+/// What the message of such a failure begins with.
+pub(crate) const STACK_FAILED: &str = "its stack cannot go on: ";
+
 /// One scenario under one plan, run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -78,5 +81,10 @@ impl End {
     /// Whether every client came to its end.
     pub fn is_finished(&self) -> bool {
         matches!(self, End::Finished)
+    }
+
+    /// Whether a host's stack could not go on ([`HostStack::trouble`](faultwire::stack::HostStack::trouble)).
+    pub fn is_of_the_stack(&self) -> bool {
+        matches!(self, End::Failed { message, .. } if message.starts_with(STACK_FAILED))
     }
 }

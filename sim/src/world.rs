@@ -23,8 +23,9 @@ use host::REPORTS_MAX;
 pub(crate) use host::{Host, OpenSockets};
 pub(crate) use timers::{TimerId, Timers};
 
-use crate::new_host::{Role, stack_failed};
+use crate::new_host::Role;
 use crate::program::{Trouble, polls_of};
+use crate::run::STACK_FAILED;
 use crate::settings::Settings;
 
 /// How a driver takes part in what programs do.
@@ -150,7 +151,7 @@ impl World {
         if self.failure.is_none()
             && let Some(why) = self.host(host).stack.trouble()
         {
-            self.failure = Some((host, stack_failed(&why)));
+            self.failure = Some((host, format!("{STACK_FAILED}{why}")));
             self.wake_main();
         }
     }

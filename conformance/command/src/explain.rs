@@ -103,7 +103,8 @@ fn page(explanation: &Explanation, width: usize, ascii: bool) -> String {
             // A title is as long as it likes; the page has said it.
             let plan = FaultPlan { title: None, ..exhibit.run.plan.clone() };
             let on = exhibit.drawn_on.to_string();
-            let _ = writeln!(out, "{}", replay_command(&plan.to_toml(), &on, exhibit.seed));
+            let _ =
+                writeln!(out, "{}", replay_command(output::command(), &plan.to_toml(), &on, exhibit.seed));
         }
         None => section(&mut out, "No run was found on virtual that shows it"),
     }

@@ -157,7 +157,8 @@ fn dispatch(
     logs()?;
     #[cfg(target_os = "linux")]
     faultwire_sim::lab::set_helper(lab::helper);
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(usage) => {
             // Help and version go to stdout and are no error.
@@ -172,6 +173,8 @@ fn dispatch(
     for path in &cli.third_parties {
         third_parties.push(ThirdParty::from_file(path).map_err(usage)?);
     }
+    #[cfg(unix)]
+    output::set_command(args.first().map_or("".as_ref(), OsString::as_os_str), &cli.third_parties);
     // Set once: the first call in a process decides.
     let _ = select::THIRD_PARTIES.set(third_parties);
     match cli.command.unwrap_or_else(|| Command::Verify(verify::Args::default())) {

@@ -1,10 +1,13 @@
 //! stdout and stderr: results, errors, colors, widths.
 
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use faultwire::files;
+use faultwire::text::shell_word;
 
 use super::error::{CommandError, usage};
 use faultwire_conformance::report::harmless;
@@ -15,6 +18,22 @@ const WIDTH: usize = 80;
 const WIDTH_MIN: usize = 40;
 /// The widest that is used on a terminal: longer lines do not read well.
 const WIDTH_MAX: usize = 110;
+
+static COMMAND: OnceLock<String> = OnceLock::new();
+
+/// How this command is called, for what is to be copied: `faultwire`, or the path of a program that brings
+/// subjects of its own, with the files of subjects that it was given.
+pub(super) fn command() -> &'static str {
+    COMMAND.get().map_or("faultwire", String::as_str)
+}
+
+/// Sets it. The first call in a process decides.
+pub(super) fn set_command(program: &OsStr, subjects: &[PathBuf]) {
+    let is_ours = Path::new(program).file_stem().is_none_or(|stem| stem == "faultwire");
+    let program = if is_ours { "faultwire".to_owned() } else { shell_word(&program.to_string_lossy()) };
+    let subject = |path: &PathBuf| format!(" --third-party {}", shell_word(&path.to_string_lossy()));
+    let _ = COMMAND.set(program + &subjects.iter().map(subject).collect::<String>());
+}
 
 /// Writes a result to stdout. A reader that has gone away (a closed pipe) has seen enough: that is no error.
 pub(super) fn emit(text: &str) -> Result<(), CommandError> {

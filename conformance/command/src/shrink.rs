@@ -88,7 +88,8 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
     let seed = if args.seed == 0 { String::new() } else { format!(" --seed {}", args.seed) };
     // What stands on stdout is a plan file itself.
     let file = args.out.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string());
-    let said = path(&done, &options.plan, &bed, &format!("faultwire replay {file} --testbed {bed}{seed}"));
+    let command = output::command();
+    let said = path(&done, &options.plan, &bed, &format!("{command} replay {file} --testbed {bed}{seed}"));
     output::emit(&if args.out.is_some() { said } else { as_comments(&said) + &done.plan.to_toml() })?;
     Ok(match (done.stopped, done.repeats) {
         (Stopped::Interrupted, _) => exit::INTERRUPTED,

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use faultwire::text::shell_word;
 use faultwire_sim::failure;
 use faultwire_sim::testbed::TestbedRef;
 
@@ -11,6 +12,7 @@ use super::bar::Bar;
 use super::error::{CommandError, unwritable, usage};
 use super::{ctrl_c, output, select};
 use faultwire_conformance::engine::{self, VerifyOptions};
+use faultwire_conformance::exit;
 use faultwire_conformance::report::{Outcome, Report, Row, Standing, TableOptions};
 use faultwire_conformance::third_party::ThirdParty;
 
@@ -33,6 +35,10 @@ pub(super) struct Args {
     /// Compare the stacks: one testbed for each, on which every host has it
     #[arg(long, conflicts_with_all = ["testbeds", "subjects"])]
     stacks: bool,
+
+    /// Test the adapters of the third parties' stacks, and try no claim
+    #[arg(long, conflicts_with_all = ["claims", "stacks", "cases", "thorough", "seed", "format", "out"])]
+    adapter: bool,
 
     /// How many random plans each study tries, in place of its default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=10_000_000))]
@@ -90,12 +96,16 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
             .help("write it to a file with --out report.html, and open that in a browser"));
     }
     output::check_writable("the result", args.out.as_deref())?;
-    test_adapters(&options)?;
+    test_adapters(&options, args.adapter)?;
+    if args.adapter {
+        return Ok(exit::AS_CLAIMED);
+    }
     let token = ctrl_c::listen();
     let mut report = {
         let mut bar = Bar::new();
         engine::verify_until(&options, &mut bar, &token)
     };
+    report.command = output::command().to_owned();
     keep_failures(&mut report);
     if !report.interrupted {
         for (name, why) in untried(&report.results, args) {
@@ -121,15 +131,23 @@ pub(super) fn run(args: &Args) -> Result<u8, CommandError> {
 }
 
 /// Tests the adapters of the third parties' stacks that are tried: with a wrong one no claim says anything.
-fn test_adapters(options: &VerifyOptions) -> Result<(), CommandError> {
+fn test_adapters(options: &VerifyOptions, alone: bool) -> Result<(), CommandError> {
     let is_tried = |third_party: &&ThirdParty| {
         let is_available = |testbed: &TestbedRef| options.unavailable.iter().all(|(it, _)| it != testbed);
         third_party.testbeds().iter().any(|it| options.testbeds.contains(it) && is_available(it))
     };
-    for third_party in select::third_parties().iter().filter(is_tried) {
-        if let Some(report) = third_party.test_adapter().filter(|report| !report.is_ok()) {
-            output::tell(&report);
-            let name = third_party.name();
+    let tried = select::third_parties().iter().filter(is_tried);
+    let mut reports = tried.filter_map(|it| Some((it.name(), it.test_adapter()?))).peekable();
+    if alone && reports.peek().is_none() {
+        return Err(usage("none of these testbeds has a third party's stack, so that there is no adapter")
+            .help("name a subject with --subject; `faultwire testbeds` lists them"));
+    }
+    for (name, report) in reports {
+        let text = report.to_string();
+        let is_short = report.is_ok() && !alone;
+        let shown = if is_short { text.lines().next().unwrap_or_default() } else { text.trim_end() };
+        output::tell(format_args!("{name}: {shown}"));
+        if !report.is_ok() {
             return Err(usage(format!("the adapter of `{name}` does not keep to the contract of a stack"))
                 .help("mend what is listed above; until then no claim says anything of the stack"));
         }
@@ -201,7 +219,8 @@ fn replay_line(path: &Path, row: &Row, seed: u64) -> String {
     let is_enough = select::find(row.testbed).is_ok_and(|testbed| testbed == row.on);
     let subject = if is_enough { String::new() } else { format!("/{}", row.subject) };
     let seed = if seed == 0 { String::new() } else { format!(" --seed {seed}") };
-    format!("faultwire replay {} --testbed {}{subject}{seed}", path.display(), row.testbed)
+    let (command, path) = (output::command(), shell_word(&path.to_string_lossy()));
+    format!("{command} replay {path} --testbed {}{subject}{seed}", row.testbed)
 }
 
 #[cfg(test)]

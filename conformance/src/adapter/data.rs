@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use faultwire::errno::Errno;
+use faultwire::packet::datagram;
 use faultwire::stack::{How, KeepAlive, Kind, SocketOption};
 use faultwire_sim::testbed::Capability::Streams;
 
@@ -145,6 +146,21 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         |pair| {
             many(pair, Kind::Datagram)?;
             if pair.streams { many(pair, Kind::Stream) } else { Ok(()) }
+        },
+    ),
+    requirement(
+        "bounds/queue",
+        "Datagrams that no program reads are kept up to a bound: of 14 MB some are dropped.",
+        &[],
+        |pair| {
+            const COUNT: usize = 10_000;
+            let (a, b) = (pair.udp(A, 9)?, pair.udp(B, 9)?);
+            let packet = datagram(pair.addr(A, 9), pair.addr(B, 9), 64, &[7; 1_400]).unwrap_or_default();
+            (0..COUNT).for_each(|_| pair.input(B, &packet));
+            let kept = (0..COUNT).take_while(|_| pair.recv(b, 9).is_ok()).count();
+            holds(kept < COUNT, || format!("expected less than {COUNT} datagrams, found them all"))?;
+            pair.deliver(a, b"data", pair.addr(B, 9))?;
+            want(pair.recv(b, 99), Ok(Data(b"data".to_vec())), "recv of the next datagram")
         },
     ),
     requirement(

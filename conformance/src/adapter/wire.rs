@@ -164,6 +164,23 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         },
     ),
     requirement(
+        "packets/padding",
+        "Bytes behind the end that a packet's header tells are no part of it: links pad short packets.",
+        &[],
+        |pair| {
+            let (a, b) = (pair.udp(A, 9)?, pair.udp(B, 9)?);
+            let packet = datagram(pair.addr(A, 9), pair.addr(B, 9), 64, b"data").unwrap_or_default();
+            pair.input(B, &[&packet[..], &[0; 7]].concat().into());
+            want(
+                pair.recv(b, 99),
+                Ok(Data(b"data".into())),
+                "recv of a datagram with 7 bytes behind its end",
+            )?;
+            pair.deliver(a, b"sound", pair.addr(B, 9))?;
+            want(pair.recv(b, 99), Ok(Data(b"sound".into())), "recv of the next datagram")
+        },
+    ),
+    requirement(
         "input/repeatable",
         "The same configuration and the same input give the same packets at the same times.",
         &[],

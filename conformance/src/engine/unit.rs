@@ -103,12 +103,11 @@ impl Trouble {
         }
     }
 
-    /// Whether a check saw nothing since the testbed has no such socket option. Where a testbed does not say
-    /// so it would be a fault, and so it is where a run did not come to its end.
-    fn excuses(&self, testbed: TestbedRef, exercised: u64) -> bool {
-        let may_lack = testbed.lacks(Capability::Options).is_some();
+    /// The reason if a check saw nothing since the testbed has no such socket option. Where a testbed does
+    /// not say so it would be a fault, and so it is where a run did not come to its end.
+    fn excuses(&self, testbed: TestbedRef, exercised: u64) -> Option<&'static str> {
         let ended = self.stalled.is_none() && self.failed.is_empty() && self.refused.is_none();
-        may_lack && self.lacks_option && ended && exercised == 0
+        testbed.lacks(Capability::Options).filter(|_| self.lacks_option && ended && exercised == 0)
     }
 
     /// Makes the plans of a stall, of programs that failed and of a run that could not be made as small as
@@ -267,11 +266,9 @@ impl Unit {
             .into_iter()
             .map(|watch| {
                 let excused = trouble.excuses(testbed, watch.exercised);
-                let lacks =
-                    || excused.then(|| "it lacks a socket option that this takes (ENOPROTOOPT)".to_owned());
                 let spec = *watch.spec;
                 Part {
-                    skipped: watch.skipped.or_else(lacks),
+                    skipped: watch.skipped.or_else(|| excused.map(str::to_owned)),
                     tried,
                     exercised: watch.exercised,
                     findings: watch
@@ -405,7 +402,13 @@ fn refused(run: &Run) -> Option<String> {
 fn look(run: &Run, watches: &mut [Watch<'_>], trouble: &mut Trouble) {
     match &run.end {
         End::Finished => {}
-        End::Failed { .. } => trouble.failed_as(failure(run).unwrap_or_default(), run),
+        End::Failed { .. } => {
+            trouble.failed_as(failure(run).unwrap_or_default(), run);
+            // What programs saw of it says nothing more.
+            if run.end.is_of_the_stack() {
+                return;
+            }
+        }
         End::Stalled { .. } => {
             trouble.stalled.get_or_insert((stall(run).unwrap_or_default(), run.plan.clone()));
         }

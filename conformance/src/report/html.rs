@@ -19,8 +19,6 @@ use view::{Failure, Group, Stat};
 
 /// Bytes of a page at which pictures stop: what is left of the limit is for the claims themselves.
 const PICTURES_BYTES_MAX: usize = 3_500_000;
-/// Events of a picture at most; longer runs are summed up.
-const EVENTS_MAX: usize = 150;
 
 /// The page's style and script.
 const STYLE: &str = concat!(
@@ -87,7 +85,7 @@ impl Report {
         let mut left_out = 0;
         let mut figures = Vec::new();
         for (number, exhibit) in exhibits.iter().enumerate() {
-            let figure = Figure::new(exhibit, number, EVENTS_MAX);
+            let figure = Figure::new(exhibit, number, &self.command);
             let bytes = figure.bytes();
             if bytes > room {
                 left_out += 1;

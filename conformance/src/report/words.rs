@@ -49,14 +49,14 @@ pub fn plan(plan: &FaultPlan) -> String {
     words
 }
 
-/// What a POSIX shell replays the plan with: the plan is in it, so that no file is needed.
-pub fn replay_command(plan: &str, testbed: &str, seed: u64) -> String {
+/// What a POSIX shell replays the plan with, by this command: the plan is in it, so that no file is needed.
+pub fn replay_command(command: &str, plan: &str, testbed: &str, seed: u64) -> String {
     let mut end = "PLAN".to_owned();
     while plan.lines().any(|line| line == end) {
         end.push('_');
     }
     let seed = if seed == 0 { String::new() } else { format!(" --seed {seed}") };
-    format!("faultwire replay - --testbed {testbed}{seed} <<'{end}'\n{}\n{end}", plan.trim_end())
+    format!("{command} replay - --testbed {testbed}{seed} <<'{end}'\n{}\n{end}", plan.trim_end())
 }
 
 /// Unicode's Bidi_Control (UAX 9), and other characters that end a line or stand for nothing visible.

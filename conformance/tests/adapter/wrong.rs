@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use faultwire::errno::Errno;
-use faultwire::packet::{PacketView, TcpFlags, Transport};
+use faultwire::packet::{PacketView, Strictness, TcpFlags, Transport, UdpDatagram, datagram, parse};
 use faultwire::stack::{
     Domain, Fd, HostStack, How, Kind, OptionName, Protocol, Readiness, Received, SocketOption, Sockets,
     Stack, StackConfig,
@@ -70,6 +70,8 @@ mistakes! {
     PortShared: "bind takes a port that is taken.",
     PortZero: "local_addr tells the address that bind was given.",
     TableFull: "A table of 100 sockets whose rows are not used again.",
+    Padded: "The length of the buffer is taken for that of the packet.",
+    Hoards: "Datagrams wait in a list without a bound.",
     PanicsWhenShort: "A slice of a packet that may be too short for it.",
     Small: "It has no streams, no IPv6 and no ICMP, and does not say so.",
 }
@@ -160,6 +162,23 @@ impl Wrong {
         }
     }
 
+    /// Hands on what arrived while nothing else waits for a program.
+    fn feed(&mut self) {
+        while self.state.open.iter().all(|fd| !self.is_readable(*fd))
+            && let Some(packet) = self.state.arrived.pop_front()
+        {
+            self.inner.handle_input(&packet);
+        }
+    }
+
+    /// A datagram with all that is behind it.
+    fn padded(&self, packet: &Bytes) -> Option<Bytes> {
+        let ip = parse(packet, Strictness::Full).ok().filter(|ip| ip.payload.end < packet.len())?;
+        let udp = UdpDatagram::read(&packet[ip.payload.clone()])?;
+        let (from, to) = (ip.path.src(), ip.path.dst());
+        datagram((from, udp.src).into(), (to, udp.dst).into(), 64, &packet[ip.payload.start + 8..])
+    }
+
     fn is_readable(&self, fd: Fd) -> bool {
         self.inner.poll(fd).is_ok_and(|ready| ready.readable)
     }
@@ -217,6 +236,9 @@ impl Sockets for Wrong {
     fn recv_from(&mut self, fd: Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
         let nothing = Received { len: 0, full_len: 0, from: ([0, 0, 0, 0], 0).into() };
         let answer = self.on(fd, |stack, fd| stack.recv_from(fd, buffer));
+        if self.is(Mistake::Hoards) {
+            self.feed();
+        }
         let is_empty = answer.is_ok_and(|received| received.full_len == 0);
         match (self.mistake, answer) {
             (Mistake::ZeroForWouldBlock, Err(Errno::EAGAIN)) => Ok(nothing),
@@ -302,6 +324,13 @@ impl HostStack for Wrong {
         match self.mistake {
             Mistake::LostEnd => self.state.is_mute = has(TcpFlags::FIN),
             Mistake::LostReset => self.state.is_mute = has(TcpFlags::RST),
+            Mistake::Padded => {
+                return self.inner.handle_input(&self.padded(packet).unwrap_or(packet.clone()));
+            }
+            Mistake::Hoards if matches!(transport, Some(Transport::Udp { .. })) => {
+                self.state.arrived.push_back(packet.clone());
+                return self.feed();
+            }
             Mistake::LateInput => return self.state.arrived.push_back(packet.clone()),
             Mistake::Small if packet.get(9) == Some(&1) => return,
             Mistake::TakesAll if packet.len() >= 40 && packet[0] == 0x45 => {
@@ -358,7 +387,9 @@ impl HostStack for Wrong {
         }
         self.state.now = now;
         self.inner.handle_timeout(now + self.state.skew);
-        while let Some(packet) = self.state.arrived.pop_front() {
+        while self.is(Mistake::LateInput)
+            && let Some(packet) = self.state.arrived.pop_front()
+        {
             self.inner.handle_input(&packet);
         }
         match self.mistake {

@@ -26,8 +26,8 @@ use faultwire::text::with_causes;
 use faultwire::trace::{Call, Trace, What};
 
 use self::pool::{Bench, Kind, Subnet};
-use crate::new_host::{Role, stack_failed};
-use crate::run::{End, Run};
+use crate::new_host::Role;
+use crate::run::{End, Run, STACK_FAILED};
 use crate::scenario::{Scenario, Subject, Unavailable};
 
 /// Makes a lab, once in a process, which is kept for the first run. Says how its hosts meet the wire.
@@ -185,7 +185,7 @@ fn with_wire(
             WireEnd::Stack(stack) => {
                 if let (Ok((run, _)), Some(why)) = (&mut done, stack.trouble()) {
                     let host = hosts.get(index).map(|host| host.name.clone());
-                    run.end = End::Failed { host, message: stack_failed(&why) };
+                    run.end = End::Failed { host, message: format!("{STACK_FAILED}{why}") };
                 }
             }
         }

@@ -48,6 +48,49 @@ fn a_process_is_a_subject_by_its_file() {
     assert_eq!(json["results"][0]["why"], "it has no TCP");
 }
 
+/// A stack that dies of a packet fails; the command and the machine are well.
+#[test]
+fn a_stack_that_dies_fails_with_the_plan_and_the_line_that_replays_it() {
+    let python = Command::new("python3").arg("--version").output();
+    if let Err(error) = python {
+        return super::require::skipped("python3", format_args!("{error}: install it"));
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (udp, file) = (folder.path().join("mine.py"), folder.path().join("my stack.toml"));
+    let source = std::fs::read_to_string(format!("{STACKS}/udp.py")).expect("it can be read");
+    // The adapter's test sends to port 9.
+    let dies = "    seen = set() if kind == 0 else seen\n    \
+                if kind == 2 and request[13:] in seen: sys.exit('the same again')\n    \
+                seen.add(request[13:] if request[35:37] not in (b'', bytes(2), bytes([0, 9])) else None)\n    errno, result";
+    let mortal = source.replacen("    errno, result", dies, 1);
+    std::fs::write(&udp, mortal).expect("it can be written");
+    let subject = std::fs::read_to_string(format!("{STACKS}/udp.toml")).expect("it can be read");
+    std::fs::write(&file, subject.replace("udp.py", "mine.py")).expect("it can be written");
+
+    let file = file.to_str().expect("text");
+    let mut command = super::faultwire(&["--third-party", file, "verify", "udp/size-limit"]);
+    command.args(["--testbed", "virtual/udppy", "--cases", "0"]).env("CARGO_TARGET_DIR", folder.path());
+    let output = command.output().expect("it starts");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let table = text(output.stdout);
+    let joined = table.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = format!("faultwire --third-party '{file}' replay ");
+    for words in ["FAILED", "its stack cannot go on", "the same again", "duplicate", &line] {
+        assert!(joined.contains(words), "{words}: {table}");
+    }
+    assert!(text(output.stderr).contains("udppy: adapter: "));
+}
+
+#[test]
+fn an_adapter_is_tested_alone() {
+    let output = run(&["verify", "--subject", "smoltcp", "--testbed", "virtual", "--adapter"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(text(output.stdout), "");
+    assert!(text(output.stderr).starts_with("smoltcp: adapter: 47 requirements, "));
+    let said = refused(&["verify", "--adapter"]);
+    assert!(said.contains("name a subject with --subject"), "{said}");
+}
+
 #[test]
 fn a_wrong_file_is_refused_with_the_place() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -9,6 +9,8 @@ use crate::report::Outcome;
 use crate::report::{Exhibit, Reason};
 use crate::study::Verdict;
 
+/// Events of a picture at most; longer runs are summed up.
+const EVENTS_MAX: usize = 150;
 /// Columns of the diagram as text.
 const TEXT_WIDTH: usize = 80;
 /// Lines of it at most.
@@ -55,7 +57,7 @@ impl Picture {
 }
 
 impl Figure {
-    pub(super) fn new(exhibit: &Exhibit, number: usize, events_max: usize) -> Figure {
+    pub(super) fn new(exhibit: &Exhibit, number: usize, command: &str) -> Figure {
         let (run, plan) = (&exhibit.run, &exhibit.run.plan);
         let title = match exhibit.reason {
             Reason::Found(_) if exhibit.is_expected => "An expected failure: the smallest plan that shows it",
@@ -70,7 +72,7 @@ impl Figure {
         let mut options = SvgOptions::default();
         options.title = format!("{}: {in_words}", exhibit.claim);
         (options.id, options.alone) = (format!("run-{number}"), false);
-        (options.events_max, options.mark) = (events_max, exhibit.moment);
+        (options.events_max, options.mark) = (EVENTS_MAX, exhibit.moment);
         let mut pictures = vec![run.trace.svg(&options)];
         pictures.extend(chart::charts(&run.trace, &format!("chart-{number}")));
         let mut text = DiagramOptions::default();
@@ -88,11 +90,11 @@ impl Figure {
             how: said.or_else(|| exhibit.how.clone()),
             ended: ended(&run.end, run.elapsed),
             found_on: places.collect::<Vec<_>>().join(", "),
-            command: replay_command(&plan.to_toml(), &drawn_on, exhibit.seed),
+            command: replay_command(command, &plan.to_toml(), &drawn_on, exhibit.seed),
             drawn_on,
             pictures: pictures.into_iter().map(Picture::new).collect(),
             text: run.trace.diagram(&text),
-            note: note(&run.trace, events_max),
+            note: note(&run.trace),
             left_out: false,
         }
     }
@@ -107,14 +109,14 @@ impl Figure {
     }
 }
 
-fn note(trace: &Trace, events_max: usize) -> Option<String> {
+fn note(trace: &Trace) -> Option<String> {
     let (events, packets) = (trace.events().len(), trace.packet_count());
     if packets == 0 {
         return Some(
             "There are the programs' calls alone: no packet of this testbed can be seen.".to_owned(),
         );
     }
-    (events > events_max).then(|| {
+    (events > EVENTS_MAX).then(|| {
         format!(
             "Summed up: of {} events with {} packets the picture shows the first and the last. The command \
              with --pcapng FILE keeps them all.",
