@@ -88,7 +88,7 @@ pub struct Breach {
     pub transcript: Vec<String>,
 }
 
-/// What was found of a stack's adapter. As text it fits 80 columns.
+/// What was found of a stack's adapter. As text it fits 80 columns; `{:#}` lists what is met, too.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report {
@@ -165,6 +165,7 @@ impl fmt::Display for Report {
         let mut undeclared = BTreeSet::new();
         for (Requirement { id, text, needs, .. }, outcome) in &self.results {
             match outcome {
+                Outcome::Met if f.alternate() => paragraph(&mut out, &format!("  {id:24}  "), text, WIDTH),
                 Outcome::Met => {}
                 Outcome::Skipped(why) => match skipped.iter_mut().find(|(other, _)| *other == why) {
                     Some((_, ids)) => ids.push(*id),

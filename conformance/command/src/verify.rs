@@ -143,7 +143,7 @@ fn test_adapters(options: &VerifyOptions, alone: bool) -> Result<(), CommandErro
             .help("name a subject with --subject; `faultwire testbeds` lists them"));
     }
     for (name, report) in reports {
-        let text = report.to_string();
+        let text = if alone { format!("{report:#}") } else { report.to_string() };
         let is_short = report.is_ok() && !alone;
         let shown = if is_short { text.lines().next().unwrap_or_default() } else { text.trim_end() };
         output::tell(format_args!("{name}: {shown}"));

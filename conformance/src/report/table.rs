@@ -84,7 +84,10 @@ impl Report {
         let mut out = String::new();
         let beds = self.beds();
         for (family, title) in FAMILIES {
-            if self.claims_of(family).next().is_some() {
+            let rows: Vec<&Row> = self.claims_of(family).flat_map(|claim| self.rows_of(claim.id)).collect();
+            if !rows.is_empty() && rows.iter().all(|row| row.outcome == Outcome::Skipped) {
+                let _ = writeln!(out, "{title}: every claim is skipped, for the reason below\n");
+            } else if !rows.is_empty() {
                 for beds in parts(&beds, options.width) {
                     self.family(&mut out, family, title, beds, options);
                     out.push('\n');
@@ -239,18 +242,31 @@ impl Report {
     }
 
     fn skipped(&self, out: &mut String, width: usize) {
+        if self.summary.skipped > 0 {
+            let _ = writeln!(out, "\nSkipped ({})", self.summary.skipped);
+            let rows = self.results.iter().filter(|row| row.outcome == Outcome::Skipped);
+            let reasons = rows.map(|row| (row.why.as_deref().unwrap_or("no reason given"), row));
+            self.by_reason(out, reasons, width);
+        }
+    }
+
+    fn expected_failures(&self, out: &mut String, width: usize) {
+        if self.summary.expected_failures > 0 {
+            let _ = writeln!(out, "\nExpected failures ({})", self.summary.expected_failures);
+            let rows = self.results.iter().filter(|row| row.standing() == Standing::ExpectedFailure);
+            self.by_reason(out, rows.map(|row| (row.expected_failure.unwrap_or_default(), row)), width);
+        }
+    }
+
+    /// Each reason once, with the testbeds and the claims that it is for.
+    fn by_reason<'a>(&self, out: &mut String, rows: impl Iterator<Item = (&'a str, &'a Row)>, width: usize) {
         let mut reasons: Vec<(&str, Vec<&Row>)> = Vec::new();
-        for row in self.results.iter().filter(|row| row.outcome == Outcome::Skipped) {
-            let why = row.why.as_deref().unwrap_or("no reason given");
+        for (why, row) in rows {
             match reasons.iter_mut().find(|(reason, _)| *reason == why) {
                 Some((_, rows)) => rows.push(row),
                 None => reasons.push((why, vec![row])),
             }
         }
-        if reasons.is_empty() {
-            return;
-        }
-        let _ = writeln!(out, "\nSkipped ({})", self.summary.skipped);
         for (why, rows) in reasons {
             paragraph(out, "  ", why, width);
             let mut places: Vec<(Vec<&'static str>, String)> = Vec::new();
@@ -292,19 +308,6 @@ impl Report {
             }
         }
         words
-    }
-
-    fn expected_failures(&self, out: &mut String, width: usize) {
-        let rows = || self.results.iter().filter(|row| row.standing() == Standing::ExpectedFailure);
-        if rows().next().is_none() {
-            return;
-        }
-        let _ = writeln!(out, "\nExpected failures ({})", self.summary.expected_failures);
-        for row in rows() {
-            let words =
-                format!("{} on {}: {}", row.claim, bed(row), row.expected_failure.unwrap_or_default());
-            paragraph(out, "  ", &words, width);
-        }
     }
 
     fn failures(&self, out: &mut String, width: usize) {

@@ -59,15 +59,19 @@ fn a_panic_is_an_error_of_its_study_alone() {
 #[test]
 fn only_foreign_sockets_may_lack_an_option_and_only_where_all_went_well() {
     let lacks = || Trouble { lacks_option: true, ..Trouble::default() };
-    assert!(lacks().excuses(testbed::TURMOIL_SOCKETS, 0));
-    assert!(!lacks().excuses(testbed::TURMOIL_SOCKETS, 1));
-    assert!(!Trouble::default().excuses(testbed::TURMOIL_SOCKETS, 0));
+    assert!(lacks().excuses(testbed::TURMOIL_SOCKETS, 0).is_some());
+    assert!(lacks().excuses(testbed::TURMOIL_SOCKETS, 1).is_none());
+    assert!(Trouble::default().excuses(testbed::TURMOIL_SOCKETS, 0).is_none());
     for testbed in [testbed::VIRTUAL, testbed::TURMOIL, testbed::LOOPBACK, testbed::RELAY] {
-        assert!(!lacks().excuses(testbed, 0), "{testbed}");
+        assert!(lacks().excuses(testbed, 0).is_none(), "{testbed}");
     }
     let why = || Some((String::new(), FaultPlan::default()));
-    assert!(!Trouble { failed: why().into_iter().collect(), ..lacks() }.excuses(testbed::TURMOIL_SOCKETS, 0));
-    assert!(!Trouble { stalled: why(), ..lacks() }.excuses(testbed::TURMOIL_SOCKETS, 0));
+    assert!(
+        !Trouble { failed: why().into_iter().collect(), ..lacks() }
+            .excuses(testbed::TURMOIL_SOCKETS, 0)
+            .is_some()
+    );
+    assert!(Trouble { stalled: why(), ..lacks() }.excuses(testbed::TURMOIL_SOCKETS, 0).is_none());
 }
 
 /// A run with one call in it, with that end.
