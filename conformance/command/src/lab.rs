@@ -124,6 +124,10 @@ struct OnceArgs {
     /// or own]
     #[arg(long, value_name = "NAME", value_enum)]
     profile: Option<Settings>,
+    /// This host's command is a network stack with a TUN device; may be given for both [default: the plan's,
+    /// for its own commands]
+    #[arg(long, value_name = "HOST", value_parser = ["server", "client"])]
+    tun: Vec<String>,
     /// How long the client may take [default: the plan's, or 60]
     #[arg(long, value_name = "SECONDS", value_parser = live::seconds)]
     timeout: Option<Duration>,
@@ -172,6 +176,9 @@ struct SearchArgs {
     /// The kernel's settings in the hosts: its own, or pinned ones that `faultwire testbeds` tells of
     #[arg(long, value_name = "NAME", value_enum, default_value_t = Settings::Own)]
     profile: Settings,
+    /// This host's command is a network stack with a TUN device; may be given for both
+    #[arg(long, value_name = "HOST", value_parser = ["server", "client"])]
+    tun: Vec<String>,
     /// How long the client may take under one fault; twice that under several, and more under an outage
     /// [default: ten times what it takes without faults, at least 5]
     #[arg(long, value_name = "SECONDS", value_parser = live::seconds)]
