@@ -101,11 +101,16 @@ impl PacketSocket {
 }
 
 impl PacketSocket {
-    /// Why a program's TUN device takes no packet: its queue is full, or no program has it open.
-    fn why_not(&self, error: io::Error) -> io::Error {
-        match (error.raw_os_error(), sys::has_link(&self.socket, PROGRAM_TUN)) {
-            (Some(libc::ENOBUFS), Ok(false)) => io::ErrorKind::NetworkDown.into(),
-            _ => error,
+    /// Hands a packet to a program's TUN device. That gives the same error where its queue is full and where
+    /// no program has it open; one that has opened it since gets the packet.
+    fn send_to_program(&self, packet: &[u8]) -> io::Result<()> {
+        match write(&self.socket, packet) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
+            other => return other,
+        }
+        match sys::has_link(&self.socket, PROGRAM_TUN)? {
+            true => write(&self.socket, packet),
+            false => Err(io::ErrorKind::NetworkDown.into()),
         }
     }
 }
@@ -149,7 +154,7 @@ impl Device for PacketSocket {
         // A host throws away what is neither.
         let Some(kind) = EtherType::of(packet) else { return Ok(()) };
         if self.header == 0 {
-            return write(&self.socket, packet).map_err(|error| self.why_not(error));
+            return self.send_to_program(packet);
         }
         self.frame.clear();
         for part in [&HOST[..], &WIRE, &kind.bytes(), packet] {

@@ -39,7 +39,7 @@ pub(super) fn set(name: &str, value: &str) -> io::Result<()> {
 }
 
 /// Like [`set`], where this kernel has such a setting: some are younger than others, and a kernel without
-/// IPv6 has none of its own.
+/// IPv6 has no settings of IPv6.
 ///
 /// # Errors
 /// [`Refusal`] for any other reason.

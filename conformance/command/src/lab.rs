@@ -53,6 +53,11 @@ A host that a plan crashes is cut off and its program killed; when it restarts, 
 again in a new host. If the client does not restart, the run ends with 137. Events at a time (at_us)
 are refused: they work in simulation only.
 
+With --tun a command is its host's whole network stack, in any language: it opens the TUN device
+that FAULTWIRE_TUN names, and reads and writes IP packets there. FAULTWIRE_ADDRESS is its address
+with the prefix, FAULTWIRE_GATEWAY the other host, FAULTWIRE_MTU the MTU. The kernel has no address
+there. The client starts once the server has opened the device.
+
 With --plan the run is drawn at the end. Programs' output passes unchanged into a pipe or a file;
 on a terminal, control characters in it are replaced.
 

@@ -30,7 +30,8 @@ pub(crate) struct Hosts {
     /// Of each end: its host, and those that start in its place after it lost power. As many as the plan has
     /// the end start.
     lives: [Vec<KernelHost>; 2],
-    configs: [HostConfig; 2],
+    /// Of each end: how its host was made.
+    configs: Vec<HostConfig>,
     ends_programs: bool,
     pub(crate) forwarder: Forwarder,
     /// Last, so that the hosts go before their helper is waited for.
@@ -53,7 +54,7 @@ impl Hosts {
             config.tun = tun.iter().any(|host| host == name);
             profile.into_iter().fold(config, HostConfig::with_profile)
         };
-        let configs = [config(NAMES[CLIENT_END], CLIENT), config(NAMES[SERVER_END], SERVER)];
+        let configs = vec![config(NAMES[CLIENT_END], CLIENT), config(NAMES[SERVER_END], SERVER)];
         let all: Vec<HostConfig> =
             configs.iter().zip(numbers).flat_map(|(it, number)| vec![it.clone(); number]).collect();
         let (lab, hosts) = Lab::start(helper().map_err(failed)?, &all, None).map_err(refused)?;

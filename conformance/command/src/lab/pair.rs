@@ -131,7 +131,7 @@ impl Pair<'_> {
         }
         running.end_client(ended, limit)?;
         if hosts.has_tun(CLIENT_END) && !hosts.has_sent(CLIENT_END) {
-            output.note(format_args!("the client has sent nothing: {OPEN_TUN}"));
+            output.note(format_args!("the client has sent nothing through its TUN device: {OPEN_TUN}"));
         }
         running.settle(ended, is_to_stop)?;
         let death = running.end_server()?;

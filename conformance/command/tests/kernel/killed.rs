@@ -62,6 +62,8 @@ fn kill_after(milliseconds: usize, number: usize) -> (usize, usize) {
     let server = format!("{FAULTWIRE} serve udp-echo --listen 0.0.0.0:7000 & wait");
     let mut running = Command::new(FAULTWIRE)
         .args(["lab", "--server", &server, "--client", client, "--timeout", "40"])
+        // A TUN device that a program may open outlives its maker, in its namespace alone.
+        .args(["--tun", "client"].iter().take(if number % 2 == 1 { 2 } else { 0 }))
         .env(MARK, &mark)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
