@@ -13,8 +13,9 @@
 //! [lab]                           # optional: the commands that `faultwire lab --plan` runs by default
 //! server = "python3 server.py"
 //! client = "python3 client.py {server}"
-//! ipv6 = true                     # optional, as the next two
+//! ipv6 = true                     # optional, as the next three
 //! profile = "fast"                # the kernel's settings: own, fast or stock
+//! tun = ["server"]                # whose command is a network stack that has a TUN device
 //! timeout_ms = 5_000              # how long the client may take
 //! [[fault]]
 //! direction = "client->server"

@@ -15,6 +15,10 @@
 //!          Device ◄─────────── Forwarder: Wire ────────────►┘
 //! ```
 //!
+//! A host's stack can also be a program of any language ([`HostConfig::tun`]): its namespace has a TUN device
+//! that the program opens, and the forwarder takes from the kernel's side of that what the program writes, and
+//! puts there what it is to read. The kernel itself carries nothing.
+//!
 //! Nothing of it has a name in the file system, and nothing outlives its processes: namespaces and devices go
 //! with the last descriptor that is open on them, and the helper goes when its channel closes, however this
 //! process ends. Programs run in a PID namespace whose first process is the helper's worker, so that the
@@ -49,7 +53,7 @@ mod refusal;
 mod settings;
 mod sys;
 
-pub use device::{Device, DeviceKind};
+pub use device::{Device, DeviceKind, PROGRAM_TUN};
 pub use forwarder::{
     Concluded, End, Forwarder, ForwarderError, ForwarderStats, Member, Power, Switch, Switched,
 };

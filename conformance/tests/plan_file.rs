@@ -128,6 +128,8 @@ fn what_is_no_toml_or_another_format() {
     insta::assert_snapshot!(said);
 }
 
+const LAB: &str = "format = 1\n[lab]\nserver = \"a\"\nclient = \"b\"\n";
+
 #[test]
 fn what_no_plan_says() {
     let said = refused(&[
@@ -147,6 +149,9 @@ fn what_no_plan_says() {
         ("a lab with a key with a slip", "format = 1\n[lab]\nsever = \"a\"\nclient = \"b\"\n"),
         ("a lab forever", "format = 1\n[lab]\nserver = \"a\"\nclient = \"b\"\ntimeout_ms = 0\n"),
         ("a lab with half of IPv6", "format = 1\n[lab]\nserver = \"a\"\nclient = \"b\"\nipv6 = 6\n"),
+        ("a lab with a TUN device for a router", &format!("{LAB}tun = [\"router\"]\n")),
+        ("a lab with two TUN devices for the server", &format!("{LAB}tun = [\"server\", \"server\"]\n")),
+        ("a lab with a TUN device for no host", &format!("{LAB}tun = []\n")),
         ("one fault, no list", "format = 1\n[fault]\naction = \"drop\"\n"),
         ("faults that are none", "format = 1\nfault = [1, 2]\n"),
         ("too many faults", &format!("format = 1\nfault = [{}]\n", "{},".repeat(10_001))),

@@ -113,6 +113,8 @@ pub struct LabPair {
     pub ipv6: bool,
     /// The name of the kernel's settings.
     pub profile: Option<String>,
+    /// The hosts, `server` or `client`, whose command is a network stack that has a TUN device.
+    pub tun: Vec<String>,
     /// How long the client may take, in whole milliseconds.
     pub timeout: Option<Duration>,
 }

@@ -16,6 +16,11 @@ use super::sys;
 /// Where the kernel makes TUN devices.
 const NODE: &str = "/dev/net/tun";
 
+/// The TUN device in the host of a program that is its own network stack ([`HostConfig::tun`]).
+///
+/// [`HostConfig::tun`]: super::HostConfig::tun
+pub const PROGRAM_TUN: &str = "tun0";
+
 /// Largest packet that a device gives, in bytes.
 const PACKET_MAX: usize = 65_536;
 
@@ -30,7 +35,8 @@ pub trait Device: Debug + Send {
     /// Hands a packet to the host.
     ///
     /// # Errors
-    /// The system's; the packet is lost then.
+    /// The system's; the packet is lost then. [`io::ErrorKind::NetworkDown`]: nothing runs that could take
+    /// it, so that the host is down.
     fn send(&mut self, packet: &[u8]) -> io::Result<()>;
 
     /// Packets that the host sent and that were lost here before they were received: there was no room.
@@ -52,6 +58,9 @@ pub enum DeviceKind {
     Tun,
     /// One end of a pair of Ethernet devices, with a packet socket on the other end: needs no device node.
     Packet,
+    /// A TUN device that a program in the host opens, as it is the host's stack; with a packet socket on the
+    /// device's other side.
+    ProgramTun,
 }
 
 impl DeviceKind {
@@ -59,7 +68,8 @@ impl DeviceKind {
     pub(super) fn device(self, descriptor: OwnedFd) -> Box<dyn Device> {
         match self {
             DeviceKind::Tun => Box::new(Tun { descriptor, buffer: vec![0; PACKET_MAX] }),
-            DeviceKind::Packet => Box::new(PacketSocket::new(descriptor)),
+            DeviceKind::Packet => Box::new(PacketSocket::ethernet(descriptor)),
+            DeviceKind::ProgramTun => Box::new(PacketSocket::program_tun(descriptor)),
         }
     }
 }

@@ -546,6 +546,10 @@ impl State {
             }
             Some(End::Device(device)) => match device.send(&bytes) {
                 Ok(()) => true,
+                Err(error) if error.kind() == io::ErrorKind::NetworkDown => {
+                    self.trace.push(now, What::Lost { packet, reason: LossReason::HostDown });
+                    return;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a device of the lab takes no packet");
                     false

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 
 use super::channel::{Answer, Channel, DESCRIPTORS_MAX, Request};
-use super::device::{DeviceKind, Tun};
+use super::device::{DeviceKind, PROGRAM_TUN, Tun};
 use super::host::{HostConfig, Setting};
 use super::namespace::{self, Namespace, Part};
 use super::netlink::Netlink;
@@ -13,6 +13,7 @@ use super::packet::PacketSocket;
 use super::programs::{self, Programs};
 use super::refusal::{Refusal, Step};
 use super::settings::{self, DeviceCounters};
+use super::sys;
 
 /// What a host calls its device.
 const DEVICE: &str = "wire0";
@@ -103,9 +104,13 @@ fn make_one(number: usize, config: HostConfig, device: Option<DeviceKind>) -> Re
     let mtu = config.mtu;
     let settings = config.settings.clone();
     let unset = inside(&namespace, move || set(&settings))?;
+    if config.tun {
+        let device = inside(&namespace, move || PacketSocket::make_program_tun(mtu, QUEUE))?;
+        return Ok(Made { namespace, device, kind: DeviceKind::ProgramTun, unset });
+    }
     let tun = match device {
         Some(DeviceKind::Packet) => None,
-        Some(DeviceKind::Tun) => Some(inside(&namespace, || Tun::make(DEVICE))?),
+        Some(_) => Some(inside(&namespace, || Tun::make(DEVICE))?),
         // Where the node is not accessible the other kind may do.
         None => inside(&namespace, || Tun::make(DEVICE)).ok(),
     };
@@ -130,13 +135,7 @@ fn inside<T: Send + 'static>(
 /// made.
 fn set(own: &[Setting]) -> Result<Vec<(String, i32)>, Refusal> {
     for (name, value) in settings::QUIET {
-        match settings::set(name, value) {
-            // Some are younger than others, and a kernel without IPv6 has none of its own.
-            Err(error) if error.raw_os_error() != Some(libc::ENOENT) => {
-                return Err(Refusal::new(Step::Settings, &error));
-            }
-            _ => {}
-        }
+        settings::set_if_there(name, value)?;
     }
     let mut unset = Vec::new();
     for Setting { name, value } in own {
@@ -179,6 +178,7 @@ fn answer(
 ) -> io::Result<(Answer, Option<OwnedFd>)> {
     let error = io::Error::from_raw_os_error;
     let host = |index: usize| hosts.get(index).ok_or_else(|| error(libc::ENODEV));
+    let is_program = |index: usize| configs.get(index).is_some_and(|config| config.tun);
     let answer = match request {
         Request::Hosts { .. } => return Err(error(libc::EALREADY)),
         Request::Address { host: index, v4, v6 } => {
@@ -196,9 +196,12 @@ fn answer(
             return Ok((Answer::Socket, Some(socket)));
         }
         Request::Counters { host: index } => {
-            let counters = host(index)?
-                .run(|| DeviceCounters::read(DEVICE))
-                .unwrap_or_else(|| Err(error(libc::ESRCH)))?;
+            let is_program = is_program(index);
+            let read = move || match is_program {
+                true => DeviceCounters::of_program_tun(PROGRAM_TUN),
+                false => DeviceCounters::read(DEVICE),
+            };
+            let counters = host(index)?.run(read).unwrap_or_else(|| Err(error(libc::ESRCH)))?;
             Answer::Counters { counters }
         }
         Request::Start { host: index, line, environment } => {
@@ -209,8 +212,8 @@ fn answer(
             return Ok((Answer::Started { program }, Some(ended)));
         }
         Request::Listening { host: index } => {
-            let listening =
-                host(index)?.run(programs::is_listening).unwrap_or_else(|| Err(error(libc::ESRCH)))?;
+            let look = if is_program(index) { is_open } else { programs::is_listening };
+            let listening = host(index)?.run(look).unwrap_or_else(|| Err(error(libc::ESRCH)))?;
             Answer::Listening { listening }
         }
         Request::Signal { program, signal } => {
@@ -223,6 +226,12 @@ fn answer(
         Request::Reap { program } => Answer::Ended { status: programs.reap(program)?.into_raw() },
     };
     Ok((answer, None))
+}
+
+/// Whether a program has the TUN device of the calling thread's namespace open.
+fn is_open() -> io::Result<bool> {
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::DGRAM, None)?;
+    Ok(sys::has_link(&socket, PROGRAM_TUN)?)
 }
 
 /// Gives the host that is the calling thread's namespace other addresses.

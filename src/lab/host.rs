@@ -32,12 +32,15 @@ pub struct HostConfig {
     pub mtu: u16,
     /// Settings of the kernel, in the order in which they are made.
     pub settings: Vec<Setting>,
+    /// Whether a program is the host's network stack. The kernel does not have the addresses then: it only
+    /// has a TUN device, [`PROGRAM_TUN`](super::PROGRAM_TUN), which the program opens (`IFF_TUN | IFF_NO_PI`).
+    pub tun: bool,
 }
 
 impl HostConfig {
     /// A host with these addresses on a /24 and a /64, MTU 1500, with the kernel's own settings.
     pub fn new(v4: Ipv4Addr, v6: Ipv6Addr) -> Self {
-        HostConfig { v4, v4_prefix: 24, v6, v6_prefix: 64, mtu: 1500, settings: Vec::new() }
+        HostConfig { v4, v4_prefix: 24, v6, v6_prefix: 64, mtu: 1500, settings: Vec::new(), tun: false }
     }
 
     /// With one setting more: its name below `/proc/sys/net`, such as `ipv4/tcp_sack`, and its value.

@@ -1,5 +1,9 @@
-//! The device that needs no device node: a pair of Ethernet devices, the host's and the wire's, and a packet
-//! socket on the wire's: packet(7).
+//! Devices with a packet socket: packet(7).
+//!
+//! One needs no device node: a pair of Ethernet devices, the host's and the wire's, with the socket on the
+//! wire's. The other is for a program that is its host's stack: a TUN device that the program opens, with the
+//! socket on the kernel's side. The kernel does not forward: it has no address there and no route, so that it
+//! throws away what the socket takes a copy of, and no TTL changes.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -7,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use bytes::Bytes;
 use socket2::{Domain, Socket, Type};
 
-use super::device::{Device, EtherType, read, write};
+use super::device::{Device, EtherType, PROGRAM_TUN, Tun, read, write};
 use super::namespace::Namespace;
 use super::netlink::{Netlink, PairEnd};
 use super::refusal::{Refusal, Step};
@@ -30,19 +34,44 @@ const BUFFER: usize = 64 * 1024 * 1024;
 /// The ethtool commands that leave work to hardware which is not there: ETHTOOL_STXCSUM, _STSO, _SGSO, _SGRO.
 const LEFT_TO_HARDWARE: [u32; 4] = [0x17, 0x1f, 0x24, 0x2c];
 
-/// A packet socket on the wire's end of a pair.
+/// A packet socket on the wire's end of a pair, or on a program's TUN device.
 #[derive(Debug)]
 pub(super) struct PacketSocket {
     socket: OwnedFd,
+    /// Length of the header in front of each IP packet, in bytes: Ethernet's, or none.
+    header: usize,
     buffer: Vec<u8>,
     frame: Vec<u8>,
     unread: u64,
 }
 
 impl PacketSocket {
-    /// One that another process made.
-    pub(super) fn new(socket: OwnedFd) -> PacketSocket {
-        PacketSocket { socket, buffer: vec![0; FRAME_MAX], frame: Vec::new(), unread: 0 }
+    /// One on a pair, which another process made.
+    pub(super) fn ethernet(socket: OwnedFd) -> PacketSocket {
+        PacketSocket { socket, header: HEADER, buffer: vec![0; FRAME_MAX], frame: Vec::new(), unread: 0 }
+    }
+
+    /// One on a program's TUN device, which another process made.
+    pub(super) fn program_tun(socket: OwnedFd) -> PacketSocket {
+        PacketSocket { header: 0, ..PacketSocket::ethernet(socket) }
+    }
+
+    /// Makes a TUN device for a program in the calling thread's namespace: ready to use, and not open.
+    pub(super) fn make_program_tun(mtu: u16, queue: u32) -> Result<OwnedFd, Refusal> {
+        // This kernel is no host: it says nothing, and hands nothing on.
+        for (name, value) in [("ipv6/conf/default/disable_ipv6", "1"), ("ipv4/ip_forward", "0")] {
+            settings::set_if_there(name, value)?;
+        }
+        let tun = Tun::make(PROGRAM_TUN)?;
+        sys::keep_tun(&tun).map_err(Refusal::at(Step::TunDevice))?;
+        let refused = Refusal::at(Step::Link);
+        let mut netlink = Netlink::open().map_err(Refusal::at(Step::Netlink))?;
+        let index = netlink.index(PROGRAM_TUN).map_err(&refused)?;
+        netlink.set_sizes(index, mtu.into(), queue).map_err(&refused)?;
+        netlink.set_up(index).map_err(&refused)?;
+        let loopback = netlink.index("lo").map_err(&refused)?;
+        netlink.set_up(loopback).map_err(&refused)?;
+        listen(index).map_err(Refusal::at(Step::PacketSocket))
     }
 
     /// Makes the pair: the wire's end in the calling thread's namespace, the host's, which is called
@@ -55,12 +84,7 @@ impl PacketSocket {
     ) -> Result<OwnedFd, Refusal> {
         let refused = Refusal::at::<io::Error>(Step::Pair);
         // The wire's end is no host: it says nothing of its own.
-        match settings::set("ipv6/conf/default/disable_ipv6", "1") {
-            Err(error) if error.raw_os_error() != Some(libc::ENOENT) => {
-                return Err(Refusal::new(Step::Settings, &error));
-            }
-            _ => {}
-        }
+        settings::set_if_there("ipv6/conf/default/disable_ipv6", "1")?;
         let name = format!("wire{number}");
         let namespace = host.descriptor().map_err(&refused)?;
         let mut netlink = Netlink::open().map_err(Refusal::at(Step::Netlink))?;
@@ -73,6 +97,21 @@ impl PacketSocket {
         without_offload(&name).map_err(&refused)?;
         netlink.set_up(index).map_err(Refusal::at(Step::Link))?;
         listen(index).map_err(Refusal::at(Step::PacketSocket))
+    }
+}
+
+impl PacketSocket {
+    /// Hands a packet to a program's TUN device. That gives the same error where its queue is full and where
+    /// no program has it open; one that has opened it since gets the packet.
+    fn send_to_program(&self, packet: &[u8]) -> io::Result<()> {
+        match write(&self.socket, packet) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
+            other => return other,
+        }
+        match sys::has_link(&self.socket, PROGRAM_TUN)? {
+            true => write(&self.socket, packet),
+            false => Err(io::ErrorKind::NetworkDown.into()),
+        }
     }
 }
 
@@ -103,8 +142,9 @@ impl Device for PacketSocket {
     fn receive(&mut self) -> io::Result<Option<Bytes>> {
         loop {
             let Some(length) = read(&self.socket, &mut self.buffer)? else { return Ok(None) };
-            let (header, packet) = self.buffer[..length].split_at(HEADER.min(length));
-            if EtherType::of(packet).is_some_and(|kind| header.ends_with(&kind.bytes())) {
+            let (header, packet) = self.buffer[..length].split_at(self.header.min(length));
+            let fits = |kind: EtherType| header.is_empty() || header.ends_with(&kind.bytes());
+            if EtherType::of(packet).is_some_and(fits) {
                 return Ok(Some(Bytes::copy_from_slice(packet)));
             }
         }
@@ -113,6 +153,9 @@ impl Device for PacketSocket {
     fn send(&mut self, packet: &[u8]) -> io::Result<()> {
         // A host throws away what is neither.
         let Some(kind) = EtherType::of(packet) else { return Ok(()) };
+        if self.header == 0 {
+            return self.send_to_program(packet);
+        }
         self.frame.clear();
         for part in [&HOST[..], &WIRE, &kind.bytes(), packet] {
             self.frame.extend_from_slice(part);

@@ -7,6 +7,8 @@ use std::net::Ipv6Addr;
 use rustix::event::{Timespec, poll};
 use serde::{Deserialize, Serialize};
 
+use super::refusal::{Refusal, Step};
+
 /// Settings that every host gets before its device exists, where its kernel has them: so that an idle link is
 /// silent, no run teaches the next one, and programs need no root.
 pub(super) const QUIET: &[(&str, &str)] = &[
@@ -34,6 +36,18 @@ pub(super) fn set(name: &str, value: &str) -> io::Result<()> {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
     }
     fs::write(format!("/proc/sys/net/{name}"), value)
+}
+
+/// Like [`set`], where this kernel has such a setting: some are younger than others, and a kernel without
+/// IPv6 has no settings of IPv6.
+///
+/// # Errors
+/// [`Refusal`] for any other reason.
+pub(super) fn set_if_there(name: &str, value: &str) -> Result<(), Refusal> {
+    match set(name, value) {
+        Err(error) if error.raw_os_error() != Some(libc::ENOENT) => Err(Refusal::new(Step::Settings, &error)),
+        _ => Ok(()),
+    }
 }
 
 /// How often it is looked for an address, a millisecond apart: it is there after a few, but the kernel makes
@@ -102,6 +116,19 @@ impl DeviceCounters {
     pub(super) fn read(device: &str) -> io::Result<DeviceCounters> {
         let text = fs::read_to_string("/proc/thread-self/net/dev")?;
         Self::parse(&text, device).ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))
+    }
+
+    /// Those of a device that a program has open, from the program's side. What no program was there to take,
+    /// and what it wrote that is no packet, it has not lost.
+    pub(super) fn of_program_tun(device: &str) -> io::Result<DeviceCounters> {
+        let kernel = Self::read(device)?;
+        Ok(DeviceCounters {
+            received: kernel.sent,
+            receive_errors: kernel.send_errors,
+            sent: kernel.received,
+            send_errors: kernel.receive_errors,
+            ..DeviceCounters::default()
+        })
     }
 
     /// Reads the table of proc_pid_net(5): eight numbers of what was received, eight of what was sent.

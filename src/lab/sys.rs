@@ -9,9 +9,9 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use rustix::io;
-use rustix::ioctl::{Opcode, Updater, ioctl};
+use rustix::ioctl::{IntegerSetter, Opcode, Updater, ioctl};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
-use rustix::process::{Pid, Signal, set_parent_process_death_signal, setsid};
+use rustix::process::{Pid, Signal, geteuid, set_parent_process_death_signal, setsid};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 /// TUNSETIFF of `linux/if_tun.h`: `_IOW('T', 202, int)`, though its argument is an `ifreq`.
@@ -47,6 +47,19 @@ pub(super) fn make_tun(node: impl AsFd, name: &str) -> io::Result<()> {
     // SAFETY: the opcode is TUNSETIFF, whose argument is an `ifreq` that the kernel reads and writes;
     // `Request` has its layout and at least its length, and `Updater` lends it for writing.
     unsafe { ioctl(node, Updater::<TUNSETIFF, Request>::new(&mut request)) }
+}
+
+/// Keeps a TUN device when its descriptor is closed, and lets this process's user open it again without any
+/// right: TUNSETOWNER, TUNSETPERSIST.
+pub(super) fn keep_tun(tun: impl AsFd) -> io::Result<()> {
+    const TUNSETPERSIST: Opcode = rustix::ioctl::opcode::write::<libc::c_int>(b'T', 203);
+    const TUNSETOWNER: Opcode = rustix::ioctl::opcode::write::<libc::c_int>(b'T', 204);
+    let user = geteuid().as_raw() as usize;
+    // SAFETY: both opcodes take a number in place of a pointer: a user's, and a truth value.
+    unsafe {
+        ioctl(&tun, IntegerSetter::<TUNSETOWNER>::new_usize(user))?;
+        ioctl(&tun, IntegerSetter::<TUNSETPERSIST>::new_usize(1))
+    }
 }
 
 /// `ETH_P_ALL` of `linux/if_ether.h`, in network byte order: packets of every protocol.
@@ -121,17 +134,28 @@ struct FeatureRequest {
     rest: [u64; 2],
 }
 
-/// Switches a feature of a device off, by its ethtool command: SIOCETHTOOL.
+/// Switches a feature of a device off, by its ethtool command.
 pub(super) fn switch_off(socket: impl AsFd, device: &str, command: u32) -> io::Result<()> {
+    feature(socket, device, command).map(drop)
+}
+
+/// Whether a device has a link, which a TUN device has while a process has it open: ETHTOOL_GLINK.
+pub(super) fn has_link(socket: impl AsFd, device: &str) -> io::Result<bool> {
+    Ok(feature(socket, device, 0x0a)? != 0)
+}
+
+/// Gives an ethtool command and the value 0 to a device; gives back the value: SIOCETHTOOL.
+fn feature(socket: impl AsFd, device: &str, command: u32) -> io::Result<u32> {
     const SIOCETHTOOL: Opcode = 0x8946;
-    // struct ethtool_value: the command, and what is to be set.
+    // struct ethtool_value.
     let mut value = [command, 0];
     let mut request = FeatureRequest { name: [0; 16], value: &raw mut value, rest: [0; 2] };
     request.name.get_mut(..device.len()).ok_or(io::Errno::NAMETOOLONG)?.copy_from_slice(device.as_bytes());
     request.name[15] = 0;
     // SAFETY: the opcode is SIOCETHTOOL, whose argument is an `ifreq` with a pointer to an `ethtool_value`;
     // both have the system's layout, may be written to, and live until the call is over.
-    unsafe { ioctl(socket, Updater::<SIOCETHTOOL, FeatureRequest>::new(&mut request)) }
+    unsafe { ioctl(socket, Updater::<SIOCETHTOOL, FeatureRequest>::new(&mut request))? };
+    Ok(value[1])
 }
 
 /// Runs a program in a new session and a new process group, without a terminal, and has it killed when the

@@ -53,6 +53,11 @@ A host that a plan crashes is cut off and its program killed; when it restarts, 
 again in a new host. If the client does not restart, the run ends with 137. Events at a time (at_us)
 are refused: they work in simulation only.
 
+With --tun a command is its host's whole network stack, in any language: it opens the TUN device
+that FAULTWIRE_TUN names, and reads and writes IP packets there. FAULTWIRE_ADDRESS is its address
+with the prefix, FAULTWIRE_GATEWAY the other host, FAULTWIRE_MTU the MTU. The kernel has no address
+there. The client starts once the server has opened the device.
+
 With --plan the run is drawn at the end. Programs' output passes unchanged into a pipe or a file;
 on a terminal, control characters in it are replaced.
 
@@ -124,6 +129,10 @@ struct OnceArgs {
     /// or own]
     #[arg(long, value_name = "NAME", value_enum)]
     profile: Option<Settings>,
+    /// This host's command is a network stack with a TUN device; may be given for both [default: the plan's,
+    /// for its own commands]
+    #[arg(long, value_name = "HOST", value_parser = ["server", "client"])]
+    tun: Vec<String>,
     /// How long the client may take [default: the plan's, or 60]
     #[arg(long, value_name = "SECONDS", value_parser = live::seconds)]
     timeout: Option<Duration>,
@@ -172,6 +181,9 @@ struct SearchArgs {
     /// The kernel's settings in the hosts: its own, or pinned ones that `faultwire testbeds` tells of
     #[arg(long, value_name = "NAME", value_enum, default_value_t = Settings::Own)]
     profile: Settings,
+    /// This host's command is a network stack with a TUN device; may be given for both
+    #[arg(long, value_name = "HOST", value_parser = ["server", "client"])]
+    tun: Vec<String>,
     /// How long the client may take under one fault; twice that under several, and more under an outage
     /// [default: ten times what it takes without faults, at least 5]
     #[arg(long, value_name = "SECONDS", value_parser = live::seconds)]

@@ -39,5 +39,7 @@ mod require;
 mod set_up;
 #[path = "kernel/streams.rs"]
 mod streams;
+#[path = "kernel/tun.rs"]
+mod tun;
 #[path = "kernel/verify.rs"]
 mod verify;

@@ -115,7 +115,7 @@ fn link(value: &Value<'_>) -> Result<Link, Wrong> {
 
 fn lab(value: &Value<'_>) -> Result<LabPair, Wrong> {
     let section = Section::new(value, "a table `[lab]` with the commands `server` and `client`")?;
-    section.only(&["server", "client", "ipv6", "profile", "timeout_ms"])?;
+    section.only(&["server", "client", "ipv6", "profile", "tun", "timeout_ms"])?;
     let command = |key| {
         let expected = format!("a command of 1 to {} characters", bounds::COMMAND_CHARS_MAX);
         let value = section.need(key, &expected)?;
@@ -138,8 +138,25 @@ fn lab(value: &Value<'_>) -> Result<LabPair, Wrong> {
         client: command("client")?,
         ipv6: section.get("ipv6").map(truth).transpose()?.unwrap_or(false),
         profile: section.get("profile").map(profile).transpose()?,
+        tun: section.get("tun").map(tun).transpose()?.unwrap_or_default(),
         timeout: timeout.map(Duration::from_millis),
     })
+}
+
+/// The hosts of a lab whose command has a TUN device: one or both.
+fn tun(value: &Value<'_>) -> Result<Vec<String>, Wrong> {
+    const EXPECTED: &str = "a list of one or both of \"server\" and \"client\"";
+    let list = value.get_ref().as_array().filter(|list| matches!(list.len(), 1 | 2));
+    let list = list.ok_or_else(|| unexpected(value, EXPECTED))?;
+    let mut hosts = Vec::new();
+    for value in list.iter() {
+        let host = word(value, &["server", "client"])?.to_owned();
+        if hosts.contains(&host) {
+            return Err(Wrong::new(value.span(), format!("\"{host}\" twice"), EXPECTED));
+        }
+        hosts.push(host);
+    }
+    Ok(hosts)
 }
 
 /// The tables of a list `[[name]]`, none if it is not there.

@@ -59,6 +59,9 @@ impl Serialize for LabPair {
         if let Some(profile) = &self.profile {
             map.serialize_entry("profile", profile)?;
         }
+        if !self.tun.is_empty() {
+            map.serialize_entry("tun", &self.tun)?;
+        }
         if let Some(timeout) = self.timeout.and_then(|it| u64::try_from(it.as_millis()).ok()) {
             map.serialize_entry("timeout_ms", &timeout)?;
         }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
+use proptest::sample::{Index, select, subsequence};
 
 use super::super::*;
 use crate::fault;
@@ -261,8 +261,16 @@ fn link() -> impl Strategy<Value = Link> {
 fn lab() -> impl Strategy<Value = LabPair> {
     let command = "\\PC{0,9}[!-~][\\x00-\\xff]{0,9}";
     let timeout = option::of((1_u64..=86_400_000).prop_map(std::time::Duration::from_millis));
-    (command, command, any::<bool>(), option::of("[a-z][a-z0-9]{0,9}"), timeout).prop_map(
-        |(server, client, ipv6, profile, timeout)| LabPair { server, client, ipv6, profile, timeout },
+    let tun = subsequence(vec!["server".to_owned(), "client".to_owned()], 0..=2).prop_shuffle();
+    (command, command, any::<bool>(), option::of("[a-z][a-z0-9]{0,9}"), tun, timeout).prop_map(
+        |(server, client, ipv6, profile, tun, timeout)| LabPair {
+            server,
+            client,
+            ipv6,
+            profile,
+            tun,
+            timeout,
+        },
     )
 }
 

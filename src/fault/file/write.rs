@@ -42,7 +42,7 @@ pub(super) fn toml(plan: &FaultPlan) -> String {
             }
         }
     }
-    if let Some(LabPair { server, client, ipv6, profile, timeout }) = &plan.lab {
+    if let Some(LabPair { server, client, ipv6, profile, tun, timeout }) = &plan.lab {
         put!(out, "[lab]");
         put!(out, "server = {}", quoted(server));
         put!(out, "client = {}", quoted(client));
@@ -51,6 +51,10 @@ pub(super) fn toml(plan: &FaultPlan) -> String {
         }
         if let Some(profile) = profile {
             put!(out, "profile = {}", quoted(profile));
+        }
+        if !tun.is_empty() {
+            let hosts: Vec<String> = tun.iter().map(|host| quoted(host)).collect();
+            put!(out, "tun = [{}]", hosts.join(", "));
         }
         if let Some(timeout) = timeout {
             put!(out, "timeout_ms = {}", timeout.as_millis());

@@ -6,10 +6,11 @@ use std::process::Command;
 
 use faultwire::fault::FaultPlan;
 use faultwire::lab::{
-    End, Forwarder, ForwarderError, HostConfig, KernelHost, Lab, LabError, Member, Profile, Setting,
+    End, Forwarder, ForwarderError, HostConfig, KernelHost, Lab, LabError, Member, PROGRAM_TUN, Profile,
+    Setting,
 };
 use faultwire::network::os::OsNetwork;
-use faultwire::trace::Trace;
+use faultwire::trace::{Trace, What};
 
 use crate::error::{CommandError, failed, unavailable, usage};
 
@@ -29,6 +30,8 @@ pub(crate) struct Hosts {
     /// Of each end: its host, and those that start in its place after it lost power. As many as the plan has
     /// the end start.
     lives: [Vec<KernelHost>; 2],
+    /// Of each end: how its host was made.
+    configs: Vec<HostConfig>,
     ends_programs: bool,
     pub(crate) forwarder: Forwarder,
     /// Last, so that the hosts go before their helper is waited for.
@@ -37,20 +40,24 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     /// Makes them, with a wire under that plan.
-    /// The hosts' kernel has the settings of that profile, or its own.
-    pub(crate) fn start(plan: &FaultPlan, profile: Option<Profile>) -> Result<Hosts, CommandError> {
+    /// The hosts' kernel has the settings of that profile, or its own; `tun` are the names of those whose
+    /// program is their stack.
+    pub(crate) fn start(
+        plan: &FaultPlan,
+        profile: Option<Profile>,
+        tun: &[String],
+    ) -> Result<Hosts, CommandError> {
         let numbers = NAMES.map(|name| 1 + plan.restarts(name) as usize);
-        let config = |(v4, v6)| {
+        let config = |name: &str, (v4, v6)| {
             let mut config = HostConfig::new(v4, v6);
             config.mtu = plan.link.numbers().host_mtu();
+            config.tun = tun.iter().any(|host| host == name);
             profile.into_iter().fold(config, HostConfig::with_profile)
         };
-        let configs: Vec<HostConfig> = [CLIENT, SERVER]
-            .into_iter()
-            .zip(numbers)
-            .flat_map(|(it, number)| vec![config(it); number])
-            .collect();
-        let (lab, hosts) = Lab::start(helper().map_err(failed)?, &configs, None).map_err(refused)?;
+        let configs = vec![config(NAMES[CLIENT_END], CLIENT), config(NAMES[SERVER_END], SERVER)];
+        let all: Vec<HostConfig> =
+            configs.iter().zip(numbers).flat_map(|(it, number)| vec![it.clone(); number]).collect();
+        let (lab, hosts) = Lab::start(helper().map_err(failed)?, &all, None).map_err(refused)?;
         let mut hosts = hosts.into_iter();
         let mut lives = [Vec::new(), Vec::new()];
         let mut members = Vec::new();
@@ -62,12 +69,40 @@ impl Hosts {
             members.push(Member { name: name.to_owned(), addrs: Vec::new(), end, spares });
         }
         let forwarder = Forwarder::among(plan, OsNetwork::new(), members).map_err(not_carried)?;
-        Ok(Hosts { lives, ends_programs: plan.ends_programs(), forwarder, lab })
+        Ok(Hosts { lives, configs, ends_programs: plan.ends_programs(), forwarder, lab })
     }
 
     /// The host at an end after it has lost power `crashes` times.
     pub(super) fn host(&self, end: usize, crashes: u32) -> Option<&KernelHost> {
         self.lives.get(end)?.get(usize::try_from(crashes).ok()?)
+    }
+
+    /// Whether the program at an end is its host's network stack, and has a TUN device.
+    pub(super) fn has_tun(&self, end: usize) -> bool {
+        self.configs[end].tun
+    }
+
+    /// What the program at an end finds in its environment.
+    pub(super) fn environment(&self, end: usize, ipv6: bool) -> Vec<(String, String)> {
+        let (client, server) = addresses(ipv6);
+        let HostConfig { v4_prefix, v6_prefix, mtu, tun, .. } = self.configs[end];
+        let mut variables = vec![
+            ("FAULTWIRE_CLIENT", client.to_string()),
+            ("FAULTWIRE_SERVER", server.to_string()),
+            // Into a pipe, Python would say nothing until it ends.
+            ("PYTHONUNBUFFERED", "1".to_owned()),
+        ];
+        if tun {
+            let (own, peer) = if end == SERVER_END { (server, client) } else { (client, server) };
+            let prefix = if ipv6 { v6_prefix } else { v4_prefix };
+            variables.extend([
+                ("FAULTWIRE_TUN", PROGRAM_TUN.to_owned()),
+                ("FAULTWIRE_ADDRESS", format!("{own}/{prefix}")),
+                ("FAULTWIRE_GATEWAY", peer.to_string()),
+                ("FAULTWIRE_MTU", mtu.to_string()),
+            ]);
+        }
+        variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// Whether the program at an end may start again after it has ended `generation` times.
@@ -88,6 +123,12 @@ impl Hosts {
         let mut trace = self.forwarder.trace();
         trace.count_from_first_packet();
         trace
+    }
+
+    /// Whether the host at an end has sent anything.
+    pub(super) fn has_sent(&self, end: usize) -> bool {
+        let is_from = |what: &What| matches!(what, What::Sent { from, .. } if usize::from(from.0) == end);
+        self.forwarder.trace().events().iter().any(|event| is_from(&event.what))
     }
 
     /// The server's host, as it is at first.

@@ -34,6 +34,7 @@ struct Asked {
     client: String,
     ipv6: bool,
     settings: super::Settings,
+    tun: Vec<String>,
     timeout: Duration,
 }
 
@@ -61,7 +62,7 @@ pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, Command
     let capture = captured.create(&NAMES.map(str::to_owned))?;
     let profile = asked.settings.profile();
     let token = ctrl_c::listen_for_the_end();
-    let hosts = Hosts::start(&plan, profile)?;
+    let hosts = Hosts::start(&plan, profile, &asked.tun)?;
     for warning in warnings(&hosts, &plan) {
         tell(format_args!("warning: {warning}"));
     }
@@ -127,7 +128,15 @@ fn asked(args: &OnceArgs, plan: &FaultPlan) -> Result<Asked, CommandError> {
         (None, Some(pair)) => commands::settings(pair).map_err(usage)?,
         (None, None) => super::Settings::Own,
     };
+    let mut tun = args.tun.clone();
+    // What the plan says of its command it does not say of another one.
+    let held = |host: &&String| match host.as_str() {
+        "server" => args.server.is_none(),
+        _ => args.client.is_none(),
+    };
+    tun.extend(pair.iter().flat_map(|pair| &pair.tun).filter(held).cloned());
     Ok(Asked {
+        tun,
         server: command("server", &args.server, pair.map(|pair| &pair.server))?,
         client: command("client", &args.client, pair.map(|pair| &pair.client))?,
         ipv6: args.ipv6 || pair.is_some_and(|pair| pair.ipv6),

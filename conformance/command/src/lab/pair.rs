@@ -9,6 +9,7 @@ use faultwire::lab::{KernelHost, LabError, Switch, Switched};
 use faultwire::network::Network as _;
 use faultwire::network::os::OsNetwork;
 
+use super::commands::filled;
 use super::hosts::{CLIENT_END, Hosts, NAMES, SERVER_END};
 use super::program::{Output, Started};
 use crate::server_end::Death;
@@ -55,6 +56,11 @@ pub(super) struct Pair<'a> {
 pub(super) fn listen_limit(timeout: Option<Duration>) -> Duration {
     timeout.unwrap_or(LISTEN_MAX).clamp(LISTEN_MIN, LISTEN_MAX)
 }
+
+/// What a program has to do that has a TUN device.
+const OPEN_TUN: &str = "a network stack opens /dev/net/tun and takes the device that FAULTWIRE_TUN names \
+                        (TUNSETIFF with IFF_TUN | IFF_NO_PI); a program that uses the kernel's sockets runs \
+                        without --tun";
 
 /// How the client ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +113,7 @@ impl Pair<'_> {
         output: &Output,
         is_to_stop: &dyn Fn() -> bool,
     ) -> Result<Course, PairError> {
-        let server = self.start(hosts.server(), SERVER_END, output)?;
+        let server = self.start(hosts, hosts.server(), SERVER_END, output)?;
         let mut running =
             Running { pair: self, hosts, output, client: None, server: Some(server), death: None };
         if !running.listens(is_to_stop)? {
@@ -124,6 +130,9 @@ impl Pair<'_> {
             return Ok(Course { ended, death: None, took, packets });
         }
         running.end_client(ended, limit)?;
+        if hosts.has_tun(CLIENT_END) && !hosts.has_sent(CLIENT_END) {
+            output.note(format_args!("the client has sent nothing through its TUN device: {OPEN_TUN}"));
+        }
         running.settle(ended, is_to_stop)?;
         let death = running.end_server()?;
         let later = hosts.forwarder.stats().map_or(packets, |stats| stats.taken);
@@ -131,9 +140,15 @@ impl Pair<'_> {
     }
 
     /// Starts the program of an end in a host.
-    fn start(&self, host: &KernelHost, end: usize, output: &Output) -> Result<Started, PairError> {
-        let command = if end == SERVER_END { self.server } else { self.client };
-        Started::start(host, NAMES[end], command, self.ipv6, output)
+    fn start(
+        &self,
+        hosts: &Hosts,
+        host: &KernelHost,
+        end: usize,
+        output: &Output,
+    ) -> Result<Started, PairError> {
+        let command = filled(if end == SERVER_END { self.server } else { self.client }, self.ipv6);
+        Started::start(host, NAMES[end], &command, &hosts.environment(end, self.ipv6), output)
     }
 }
 
@@ -208,7 +223,7 @@ impl Running<'_> {
                 if !power.is_on(end, 0) {
                     self.output.note(format_args!("the {name} starts again"));
                 }
-                *program = Some(self.pair.start(host, end, self.output)?);
+                *program = Some(self.pair.start(self.hosts, host, end, self.output)?);
             }
         }
         Ok(())
@@ -296,11 +311,15 @@ impl Running<'_> {
         let (clock, limit) = (OsNetwork::new(), self.pair.listen_limit);
         let Some(serving) = &mut self.server else { return Ok(false) };
         let (mut pause, mut said) = (LOOK, Duration::ZERO);
+        let (listened, listens, what_to_do) = match self.hosts.has_tun(SERVER_END) {
+            true => ("opened its TUN device", "has not opened its TUN device", format!(": {OPEN_TUN}")),
+            false => ("listened", "does not listen", String::new()),
+        };
         while !self.hosts.server().is_listening()? {
             let now = clock.now().since_start();
             if let Some(status) = serving.program.wait(pause.min(limit.saturating_sub(now)))? {
                 serving.finish_output();
-                return Err(PairError::Server(format!("the server ended before it listened: {status}")));
+                return Err(PairError::Server(format!("the server ended before it {listened}: {status}")));
             }
             if is_to_stop() {
                 return Ok(false);
@@ -308,13 +327,13 @@ impl Running<'_> {
             if now >= limit {
                 serving.end()?;
                 return Err(PairError::Server(format!(
-                    "the server does not listen, {limit:?} after its start"
+                    "the server {listens}, {limit:?} after its start{what_to_do}"
                 )));
             }
             if now >= said + SAY {
                 said = now;
                 self.output.note(format_args!(
-                    "the server does not listen yet, {} s after its start: it has {limit:?}",
+                    "the server {listens} yet, {} s after its start: it has {limit:?}",
                     now.as_secs()
                 ));
             }

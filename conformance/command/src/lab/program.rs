@@ -13,8 +13,6 @@ use std::time::Duration;
 
 use faultwire::lab::{KernelHost, Program};
 
-use super::commands::filled;
-use super::hosts::addresses;
 use super::pair::PairError;
 use crate::output::tell;
 use faultwire_conformance::report::harmless;
@@ -104,23 +102,14 @@ pub(super) struct Started {
 }
 
 impl Started {
-    /// Has the shell of a host run that line.
+    /// Has the shell of a host run that line, with these variables.
     pub(super) fn start(
         host: &KernelHost,
         name: &'static str,
         line: &str,
-        ipv6: bool,
+        environment: &[(String, String)],
         output: &Output,
     ) -> Result<Started, PairError> {
-        let (client, server) = addresses(ipv6);
-        let (client, server) = (client.to_string(), server.to_string());
-        let line = filled(line, ipv6);
-        let environment = [
-            ("FAULTWIRE_CLIENT".to_owned(), client),
-            ("FAULTWIRE_SERVER".to_owned(), server),
-            // Into a pipe, Python would say nothing until it ends.
-            ("PYTHONUNBUFFERED".to_owned(), "1".to_owned()),
-        ];
         let (said, stdout) = io::pipe()?;
         let (complained, stderr) = io::pipe()?;
         // The client gets what is piped into this command, if it is run once. A terminal belongs to one
@@ -129,7 +118,7 @@ impl Started {
         let own = io::stdin();
         let is_fed = matches!(output, Output::Shown) && name == "client" && !own.is_terminal();
         let stdin = if is_fed { own.as_fd() } else { nothing.as_fd() };
-        let program = host.start(&line, &environment, [stdin, stdout.as_fd(), stderr.as_fd()])?;
+        let program = host.start(line, environment, [stdin, stdout.as_fd(), stderr.as_fd()])?;
         drop::<[PipeWriter; 2]>([stdout, stderr]);
         let (end, ends) = mpsc::channel();
         let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());

@@ -47,6 +47,7 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, CommandError> {
         client: args.client.clone(),
         ipv6: args.ipv6,
         profile: args.profile.profile(),
+        tun: args.tun.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
         listen_limit: listen_limit(args.timeout),
         limit: Mutex::new(args.timeout.unwrap_or(BASE_LIMIT)),
         trouble: Mutex::new(None),
@@ -245,6 +246,7 @@ impl Search<'_> {
             client: client.clone(),
             ipv6: *ipv6,
             profile: profile.profile().map(|profile| profile.name().to_owned()),
+            tun: self.bench.tun.clone(),
             timeout: Some(self.bench.limit_under(&run.plan)),
         };
         let text = FaultPlan { title: Some(title), lab: Some(lab), ..run.plan.clone() }.to_toml();

@@ -99,6 +99,14 @@ fn link() -> Value {
 
 fn lab() -> Value {
     let command = |whose| text(whose, bounds::COMMAND_CHARS_MAX);
+    let tun = json!({
+        "description": "The hosts whose command is a network stack that has a TUN device.",
+        "type": "array",
+        "items": word("A host.", ["server", "client"]),
+        "minItems": 1,
+        "maxItems": 2,
+        "uniqueItems": true,
+    });
     table(
         "The commands that `faultwire lab --plan` runs.",
         &["server", "client"],
@@ -107,6 +115,7 @@ fn lab() -> Value {
             ("client", command("The client's command; `{server}` stands for the server's address.")),
             ("ipv6", json!({ "description": "The addresses are of IPv6.", "type": "boolean" })),
             ("profile", json!({ "description": "The kernel's settings.", "type": "string" })),
+            ("tun", tun),
             ("timeout_ms", number("How long the client may take.", bounds::TIMEOUT_MS)),
         ],
     )

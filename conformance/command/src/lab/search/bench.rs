@@ -27,6 +27,7 @@ pub(super) struct Bench {
     pub(super) client: String,
     pub(super) ipv6: bool,
     pub(super) profile: Option<Profile>,
+    pub(super) tun: Vec<String>,
     pub(super) listen_limit: Duration,
     /// How long the client may take under one fault.
     pub(super) limit: Mutex<Duration>,
@@ -59,10 +60,10 @@ impl Bench {
         plan: &FaultPlan,
         is_cancelled: &dyn Fn() -> bool,
     ) -> Result<Made, CommandError> {
-        let Bench { server, client, ipv6, profile, listen_limit, .. } = self;
+        let Bench { server, client, ipv6, profile, tun, listen_limit, .. } = self;
         let (ipv6, profile, listen_limit) = (*ipv6, *profile, *listen_limit);
         let pair = Pair { server, client, ipv6, listen_limit, ends_with_server: true };
-        let hosts = Hosts::start(plan, profile)?;
+        let hosts = Hosts::start(plan, profile, tun)?;
         let (kept, limit) = (Kept::default(), self.limit_under(plan));
         let course = match pair.run(&hosts, limit, &Output::Kept(kept.clone()), is_cancelled) {
             Ok(course) => course,

@@ -58,7 +58,7 @@ impl Place {
                         "a plan in which programs end or start again cannot be tried with commands here";
                     return Err(crate::error::usage(why));
                 }
-                Hosts::start(plan, None).map(Place::Lab)
+                Hosts::start(plan, None, &[]).map(Place::Lab)
             }
             #[cfg(not(target_os = "linux"))]
             Testbed::Lab => Err(crate::lab::only_linux()),
