@@ -7,6 +7,8 @@ mod require;
 mod impair;
 #[path = "cli/lists.rs"]
 mod lists;
+#[path = "cli/lwip.rs"]
+mod lwip;
 #[path = "cli/third_party.rs"]
 mod third_party;
 #[path = "cli/trouble.rs"]

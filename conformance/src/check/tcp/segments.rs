@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use faultwire::fault::Action;
-use faultwire::packet::{PacketView, TcpFlags, Transport, max_segment_size};
+use faultwire::packet::{PacketView, TcpFlags, Transport, max_segment_size, tcp_options};
 use faultwire::time::Time;
 use faultwire::trace::{HostId, Sending, What};
 use faultwire_sim::Run;
@@ -37,6 +37,7 @@ pub(super) struct Segment {
     pub(super) len: i64,
     pub(super) flags: TcpFlags,
     pub(super) ack: Option<i64>,
+    /// In bytes: scaled where both sides offered that (RFC 7323, section 2.2).
     pub(super) window: i64,
     /// At least one copy of it arrived as it was sent.
     pub(super) arrived: bool,
@@ -110,6 +111,8 @@ pub(super) struct Flow {
     pub(super) hosts: [Option<HostId>; 2],
     /// The segment size that a side announced, in bytes.
     announced: [i64; 2],
+    /// How far a side's windows are to be shifted, if it offered that.
+    shifts: [Option<u8>; 2],
     isn: [Option<u32>; 2],
     pub(super) segments: Vec<Segment>,
     /// In the order of the trace.
@@ -139,6 +142,16 @@ impl Flow {
     /// The segment size that a side announced, in bytes.
     pub(super) fn announced(&self, side: usize) -> i64 {
         self.announced[side]
+    }
+
+    /// By how much the windows of a side are shifted.
+    fn shift(&self, side: usize) -> u8 {
+        self.shifts[1 - side].and(self.shifts[side]).unwrap_or(0)
+    }
+
+    /// The bytes that a side's windows count in.
+    pub(super) fn window_unit(&self, side: usize) -> i64 {
+        1 << self.shift(side)
     }
 
     /// What a side sent, in order.
@@ -175,10 +188,12 @@ impl Flow {
         if flags.has(TcpFlags::SYN) && self.isn[side].is_none() {
             self.isn[side] = Some(seq);
             self.announced[side] = max_segment_size(options).map_or(SEGMENT_DEFAULT, i64::from);
+            self.shifts[side] = window_shift(options);
         }
         // No run sends as much as half of the sequence space.
         let since = |isn: u32, number: u32| i64::from(number.wrapping_sub(isn).cast_signed());
         let own = self.isn[side]?;
+        let shift = if flags.has(TcpFlags::SYN) { 0 } else { self.shift(side) };
         let acked = self.isn[1 - side].filter(|_| flags.has(TcpFlags::ACK)).map(|isn| since(isn, ack));
         Some(Segment {
             side,
@@ -188,11 +203,19 @@ impl Flow {
             len: i64::try_from(payload.len()).unwrap_or(i64::MAX),
             flags,
             ack: acked,
-            window: i64::from(window),
+            window: i64::from(window) << shift,
             arrived: false,
             hit: false,
         })
     }
+}
+
+/// By how much the options of a SYN have the windows of its side shifted: 14 at most (RFC 7323, section 2.3).
+fn window_shift(options: &[u8]) -> Option<u8> {
+    tcp_options(options).find_map(|option| match option {
+        (3, [shift]) => Some((*shift).min(14)),
+        _ => None,
+    })
 }
 
 fn is_opening(flags: TcpFlags) -> bool {
@@ -253,6 +276,7 @@ fn enter(
                 addrs: [from, to],
                 hosts: [None; 2],
                 announced: [SEGMENT_DEFAULT; 2],
+                shifts: [None; 2],
                 isn: [None; 2],
                 segments: Vec::new(),
                 steps: Vec::new(),

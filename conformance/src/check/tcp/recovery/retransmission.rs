@@ -13,7 +13,8 @@ use super::{Count, sides};
 use crate::check::tcp::segments::{Flow, Happened, View, Word, flows};
 use crate::study::Seen;
 
-/// No host waits longer before it retransmits: Linux's longest timeout, and a margin.
+/// How long a host waits before it retransmits, where it has not just waited for half as long: Linux's longest
+/// timeout, and a margin.
 pub(in super::super) const LONGEST_WAIT: Duration = Duration::from_secs(125);
 /// The bound on back-off must not lie below this (RFC 6298, section 2.5).
 const CAP_MIN: Duration = Duration::from_secs(60);
@@ -49,25 +50,30 @@ pub(super) fn retransmits(run: &Run) -> Seen {
 /// something under way and a window that takes it is not silent for longer than its timer can run.
 fn stands_still(flow: &Flow, side: usize, count: &mut Count) {
     let mut view = View::new(flow, side);
-    // When the first unacknowledged octet was sent last, or became the first.
+    // When the first unacknowledged octet was sent last, or became the first, and how long it may wait: a
+    // timer that doubles has no longest time of its own (RFC 6298, section 2.5).
     let mut since: Option<Time> = None;
-    let overdue = |since: Option<Time>, now: Time, count: &mut Count| {
-        if let Some(since) = since.filter(|since| now > *since + LONGEST_WAIT) {
+    let mut longest = LONGEST_WAIT;
+    let overdue = |since: Option<Time>, longest: Duration, now: Time, count: &mut Count| {
+        if let Some(since) = since.filter(|since| now > *since + longest) {
             count.broken(|| {
                 format!("from {since} on something is not acknowledged, and nothing is sent again")
             });
         }
     };
     while let Some((at, happened)) = view.step() {
-        overdue(since, at, count);
+        overdue(since, longest, at, count);
         let restarts = match happened {
             Happened::Sent { segment, .. } => segment.covers(view.una),
             Happened::Heard { word, .. } => matches!(word, Word::New(_)),
         };
+        if let (true, Some(since)) = (restarts, since) {
+            longest = LONGEST_WAIT.max(at.since(since) * 21 / 10);
+        }
         let waits = view.flight() > 0 && (view.window > 0 || view.una == 0);
         since = waits.then(|| since.filter(|_| !restarts).unwrap_or(at));
     }
-    overdue(since, flow.end, count);
+    overdue(since, longest, flow.end, count);
 }
 
 /// A time that a side waited for an acknowledgement of its first unacknowledged octet, having heard nothing.

@@ -321,7 +321,8 @@ impl Programs for SmallWrites {
             }
             say(&mut stream, b"first").await?;
             say(&mut stream, b"second").await?;
-            net.sleep(4 * QUIET).await;
+            // Longer than an acknowledgement may be put off: half a second (RFC 9293, section 3.8.6.3).
+            net.sleep(10 * QUIET).await;
             stream.shutdown().await?;
             read_to_end(&mut stream, 16).await?;
         }

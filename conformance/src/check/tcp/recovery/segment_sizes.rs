@@ -197,10 +197,12 @@ pub(super) fn no_silly_offers(run: &Run) -> Seen {
             let Some(ack) = offer.ack.filter(|ack| *ack < fin) else { continue };
             let right = ack + offer.window;
             let moved = right - edge.unwrap_or(right);
-            if moved < 0 {
+            // A scaled window is rounded down (RFC 7323, section 2.4).
+            let unit = flow.window_unit(1 - OPENER);
+            if moved <= -unit {
                 count.broken(|| format!("at {} the offer is taken back by {} bytes", offer.at, -moved));
             }
-            if moved > 0 && moved < least {
+            if moved >= unit && moved < least {
                 count.broken(|| {
                     format!("at {} the offer grows by {moved} bytes: {least} is the least", offer.at)
                 });

@@ -58,6 +58,33 @@ fn what_is_lost_must_be_sent_again_in_time() {
 }
 
 #[test]
+fn a_timer_that_doubles_may_wait_for_longer_than_any_other() {
+    let last_at = |ms: u64| {
+        let mut tape = Tape::connected(2);
+        tape.at(10).lost(CLIENT, 1, 100).at(100_010).lost(CLIENT, 1, 100);
+        tape.at(ms).carried(CLIENT, 1, 100).ack(SERVER, 1, 101);
+        tape
+    };
+    fine(retransmission::retransmits, &last_at(300_010), 300_020, 2);
+    assert!(broken(retransmission::retransmits, &last_at(320_010), 320_020));
+}
+
+#[test]
+fn windows_are_scaled_where_both_sides_offer_it() {
+    const NONE: &[u8] = &[];
+    const THREE: &[u8] = &[3, 3, 3, 0];
+    for (offers, scaled) in [([NONE, NONE], 100), ([THREE, NONE], 100), ([THREE, THREE], 800)] {
+        let mut tape = Tape::new();
+        tape.options = offers[0];
+        tape.syn(true).options = offers[1];
+        tape.window = 100;
+        tape.answered();
+        let windows: Vec<i64> = flows(&tape.until(10))[0].segments.iter().map(|it| it.window).collect();
+        assert_eq!(windows[1..], [100, scaled], "a SYN's is never scaled");
+    }
+}
+
+#[test]
 fn what_is_not_lost_is_sent_once() {
     let mut tape = Tape::connected(2);
     tape.at(10).carried(CLIENT, 1, 100).carried(CLIENT, 101, 100).ack(SERVER, 1, 201);

@@ -29,6 +29,8 @@ pub(super) struct Tape {
     trace: Trace,
     pub(super) now: u64,
     pub(super) window: u16,
+    /// The options of SYNs.
+    pub(super) options: &'static [u8],
 }
 
 /// A segment to be sent.
@@ -51,7 +53,7 @@ impl Tape {
     }
 
     pub(super) fn new() -> Tape {
-        Tape { trace: Trace::new(["client", "server"]), now: 0, window: WINDOW }
+        Tape { trace: Trace::new(["client", "server"]), now: 0, window: WINDOW, options: &[] }
     }
 
     pub(super) fn at(&mut self, ms: u64) -> &mut Tape {
@@ -166,7 +168,7 @@ impl Tape {
             ack: if flags & ACK == 0 { 0 } else { peer.wrapping_add(ack) },
             flags: TcpFlags(flags),
             window: self.window,
-            options: &[],
+            options: if flags & SYN == 0 { &[] } else { self.options },
             payload: &vec![0; len as usize],
         }
         .packet(Path::V4 { src: addr(from), dst: addr(from ^ 1) }, 64);
