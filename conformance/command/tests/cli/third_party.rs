@@ -48,6 +48,23 @@ fn a_process_is_a_subject_by_its_file() {
     assert_eq!(json["results"][0]["why"], "it has no TCP");
 }
 
+/// UDP that ends when the same packet comes a second time, except at the port of the adapter's test.
+const MORTAL: &str = "
+import sys, udp
+request = udp.Host.request
+
+def mortal(self, kind, arguments):
+    if kind == 2 and arguments[22:24] not in (b'', bytes(2), bytes([0, 9])):
+        seen = self.__dict__.setdefault('seen', set())
+        if arguments in seen:
+            sys.exit('the same again')
+        seen.add(arguments)
+    return request(self, kind, arguments)
+
+udp.Host.request = mortal
+udp.serve()
+";
+
 /// A stack that dies of a packet fails; the command and the machine are well.
 #[test]
 fn a_stack_that_dies_fails_with_the_plan_and_the_line_that_replays_it() {
@@ -56,16 +73,11 @@ fn a_stack_that_dies_fails_with_the_plan_and_the_line_that_replays_it() {
         return super::require::skipped("python3", format_args!("{error}: install it"));
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let (udp, file) = (folder.path().join("mine.py"), folder.path().join("my stack.toml"));
-    let source = std::fs::read_to_string(format!("{STACKS}/udp.py")).expect("it can be read");
-    // The adapter's test sends to port 9.
-    let dies = "    seen = set() if kind == 0 else seen\n    \
-                if kind == 2 and request[13:] in seen: sys.exit('the same again')\n    \
-                seen.add(request[13:] if request[35:37] not in (b'', bytes(2), bytes([0, 9])) else None)\n    errno, result";
-    let mortal = source.replacen("    errno, result", dies, 1);
-    std::fs::write(&udp, mortal).expect("it can be written");
+    let file = folder.path().join("my stack.toml");
+    std::fs::write(folder.path().join("mine.py"), MORTAL).expect("it can be written");
     let subject = std::fs::read_to_string(format!("{STACKS}/udp.toml")).expect("it can be read");
-    std::fs::write(&file, subject.replace("udp.py", "mine.py")).expect("it can be written");
+    let command = format!("\"env\", \"PYTHONPATH={STACKS}\", \"python3\", \"mine.py\"");
+    std::fs::write(&file, subject.replace("\"python3\", \"udp.py\"", &command)).expect("it can be written");
 
     let file = file.to_str().expect("text");
     let mut command = super::faultwire(&["--third-party", file, "verify", "udp/size-limit"]);
