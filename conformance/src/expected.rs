@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use faultwire::fault::{FaultPlan, PlanError};
-use faultwire::text::without_numbers;
+use faultwire::text::without_values;
 use faultwire_sim::testbed::TestbedRef;
 use serde::{Deserialize, Deserializer};
 
@@ -76,7 +76,7 @@ impl ExpectedFailure {
     pub(crate) fn explains(&self, shown: Shown<'_>) -> bool {
         self.claim == shown.claim
             && self.scenario.is_none_or(|scenario| scenario == base_name(shown.scenario))
-            && self.how.is_none_or(|how| how == without_numbers(shown.how))
+            && self.how.is_none_or(|how| how == without_values(shown.how))
     }
 }
 

@@ -22,7 +22,7 @@ const WIDTH_MAX: usize = 110;
 static COMMAND: OnceLock<String> = OnceLock::new();
 
 /// How this command is called, for what is to be copied: `faultwire`, or the path of a program that brings
-/// subjects of its own, with the files of subjects that it was given.
+/// its own subjects, with the files of subjects that it was given.
 pub(super) fn command() -> &'static str {
     COMMAND.get().map_or("faultwire", String::as_str)
 }

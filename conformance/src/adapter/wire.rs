@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use faultwire::errno::Errno;
+use faultwire::fault::Rejection;
 use faultwire::packet::{
-    PacketView, Strictness, TcpFlags, TcpSegment, UdpDatagram, datagram, parse, protocol,
+    Outgoing, PacketView, Parsed, Strictness, TcpFlags, TcpSegment, UdpDatagram, datagram, parse, protocol,
+    rejected,
 };
 use faultwire::stack::Kind;
 use faultwire::time::Time;
@@ -154,7 +156,7 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
             if pair.streams {
                 pair.listener(B, 7, 4)?;
             }
-            for packet in garbage(pair) {
+            for packet in garbage(pair).into_iter().chain(cut_errors(pair)) {
                 pair.input(B, &packet.into());
             }
             pair.run(SOON);
@@ -254,6 +256,25 @@ fn strange_packets(pair: &Pair<'_>) -> Vec<Bytes> {
     let (flags, window) = (TcpFlags::SYN, 1_000);
     let syn = TcpSegment { src: 9, dst: 7, seq: 1, ack: 0, flags, window, options: &[], payload: &[] };
     udp.into_iter().chain(path.map(|path| syn.packet(path, 64))).collect()
+}
+
+/// Sound ICMP errors for a datagram of host b, with less and less of it in them.
+fn cut_errors(pair: &Pair<'_>) -> Vec<Vec<u8>> {
+    let sent = datagram(pair.addr(B, 9), pair.addr(A, 9), 64, b"data");
+    let Some(error) = sent.and_then(|sent| rejected(&sent, Rejection::PortUnreachable)) else {
+        return Vec::new();
+    };
+    let Ok(Parsed { path, protocol, payload, .. }) = parse(&error, Strictness::Full) else {
+        return Vec::new();
+    };
+    let cut = |len| {
+        let mut message = error[payload.clone()][..len].to_vec();
+        message[2..4].fill(0);
+        let sum = path.checksum(protocol, &[&message]);
+        message[2..4].copy_from_slice(&sum.to_be_bytes());
+        Outgoing { path, protocol, hop_limit: 64, head: &message, body: &[] }.whole().to_vec()
+    };
+    (8..payload.len()).map(cut).collect()
 }
 
 /// Bytes of every length up to 100 and of the largest; sound packets cut short and with bytes changed.

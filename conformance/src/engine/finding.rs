@@ -1,7 +1,7 @@
 //! What a check found: a break or a witness, and the smallest plan that shows it.
 
 use faultwire::fault::FaultPlan;
-use faultwire::text::without_numbers;
+use faultwire::text::without_values;
 use faultwire_sim::search::{ShrinkLimits, Shrunk};
 use faultwire_sim::{CancellationToken, Run, Scenario};
 
@@ -46,7 +46,7 @@ pub(crate) fn said(verdict: &Verdict) -> Option<&str> {
 pub(crate) fn is_alike(one: &Verdict, other: &Verdict) -> bool {
     match (one, other) {
         (Verdict::Witnessed(_), Verdict::Witnessed(_)) => true,
-        (Verdict::Broken(one), Verdict::Broken(other)) => without_numbers(one) == without_numbers(other),
+        (Verdict::Broken(one), Verdict::Broken(other)) => without_values(one) == without_values(other),
         _ => false,
     }
 }

@@ -1,7 +1,7 @@
 //! Rows of a report: what all studies of a claim say of it on a testbed, put together.
 
 use faultwire::fault::FaultPlan;
-use faultwire::text::without_numbers;
+use faultwire::text::without_values;
 use faultwire_sim::testbed::TestbedRef;
 
 use super::unit::STALLED;
@@ -76,7 +76,7 @@ fn compare_with_list(options: &VerifyOptions, claim: &'static Claim, parts: &[&P
         shown.extend(entry);
         let (expected, confirmed) = (entry.map(|it| it.why), entry.and_then(|it| it.confirmed));
         let failure = Failure { how, plan: Some(plan), expected, confirmed };
-        if row.failures.iter().all(|other| without_numbers(&other.how) != without_numbers(&failure.how)) {
+        if row.failures.iter().all(|other| without_values(&other.how) != without_values(&failure.how)) {
             row.failures.push(failure);
         }
     }

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use faultwire::errno::Errno;
 use faultwire::fault::{Action, Class, Fault, FaultPlan, Packet};
-use faultwire::text::without_numbers;
+use faultwire::text::without_values;
 use faultwire_sim::search::Tried;
 use faultwire_sim::testbed::{Capability, TestbedRef};
 use faultwire_sim::{CancellationToken, End, Explorer, Run, Scenario};
@@ -97,7 +97,7 @@ struct Trouble {
 impl Trouble {
     /// A program failed. Only the first of each kind is kept.
     fn failed_as(&mut self, how: String, run: &Run) {
-        let is_new = self.failed.iter().all(|(other, _)| without_numbers(other) != without_numbers(&how));
+        let is_new = self.failed.iter().all(|(other, _)| without_values(other) != without_values(&how));
         if is_new && self.failed.len() < KINDS_MAX {
             self.failed.push((how, run.plan.clone()));
         }
@@ -127,9 +127,9 @@ impl Trouble {
                 *plan = named(listed, scenario.name());
                 continue;
             }
-            let kind = without_numbers(why);
+            let kind = without_values(why);
             let fails =
-                |run: &Run| failure(run).is_some_and(|it| without_numbers(&it) == kind) && run.fired.all();
+                |run: &Run| failure(run).is_some_and(|it| without_values(&it) == kind) && run.fired.all();
             *plan = named(shrunk(scenario, plan, token, &mut |run| fails(run)).plan, scenario.name());
             *why = failure(&scenario.run(plan)).unwrap_or_else(|| std::mem::take(why));
         }

@@ -46,6 +46,9 @@ impl Bed {
     }
 }
 
+/// Kinds of failure of a claim, beside the first, that are told.
+const FURTHER_MAX: usize = 3;
+
 /// The header of a testbed's column; a pair of subjects takes two lines.
 fn head(testbed: &str, subject: &str) -> String {
     format!("{testbed}\n{}", subject.replacen('-', "-\n", 1))
@@ -205,7 +208,11 @@ impl Report {
             "the situation never occurred, or planned faults did not fire",
         );
         tell(failed(Outcome::Stalled), "STALLED", "a run reached its limit");
-        tell(failed(Outcome::Failed), "FAILED", "a program failed: a call gave an error that it should not");
+        tell(
+            failed(Outcome::Failed),
+            "FAILED",
+            "a program failed, by an error that it should not get, or its stack did",
+        );
         tell(has(Outcome::Error), "ERROR", "not settled: a bug in the suite or in a scenario's program");
         tell(stands(Standing::UnexpectedPass), "XPASS", "listed as an expected failure, but does not fail");
         tell(true, "plans", "fault plans run, over the testbeds of the table");
@@ -334,6 +341,17 @@ impl Report {
             }
             if let Some(replay) = &row.replay {
                 let _ = writeln!(out, "  replay  {replay}");
+            }
+            for failure in row.failures.iter().skip(1).take(FURTHER_MAX) {
+                paragraph(out, "  also    ", &failure.how, width);
+                if let Some(smallest) = &failure.plan {
+                    paragraph(out, "  plan    ", &plan(smallest), width);
+                }
+            }
+            if row.failures.len() > 1 + FURTHER_MAX {
+                let more = row.failures.len() - 1 - FURTHER_MAX;
+                let words = format!("{more} more kinds of failure, each with its plan: see --format json");
+                paragraph(out, "  also    ", &words, width);
             }
         }
     }

@@ -73,6 +73,7 @@ mistakes! {
     Padded: "The length of the buffer is taken for that of the packet.",
     Hoards: "Datagrams wait in a list without a bound.",
     PanicsWhenShort: "A slice of a packet that may be too short for it.",
+    PanicsWhenQuoted: "The ports in the quote of an ICMP error are taken to be there.",
     Small: "It has no streams, no IPv6 and no ICMP, and does not say so.",
 }
 
@@ -319,6 +320,12 @@ impl Sockets for Wrong {
 impl HostStack for Wrong {
     fn handle_input(&mut self, packet: &Bytes) {
         assert!(!self.is(Mistake::PanicsWhenShort) || packet.len() >= 20, "range end index 20 out of range");
+        let is_error =
+            packet.first() == Some(&0x45) && packet.get(9) == Some(&1) && packet.get(20) == Some(&3);
+        assert!(
+            !self.is(Mistake::PanicsWhenQuoted) || !is_error || packet.len() >= 52,
+            "index out of bounds"
+        );
         let transport = PacketView::parse(packet).map(|view| view.transport);
         let has = |flag| matches!(transport, Some(Transport::Tcp { flags, .. }) if flags.has(flag));
         match self.mistake {

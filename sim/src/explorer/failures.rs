@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use faultwire::fault::{Class, FaultPlan};
-use faultwire::text::without_numbers;
+use faultwire::text::without_values;
 use faultwire::trace::What;
 
 use super::Explorer;
@@ -41,10 +41,10 @@ impl Signature {
             End::Finished | End::Unconfirmed { .. } => return None,
             End::Failed { host, message } => {
                 let first = message.lines().next().unwrap_or_default();
-                format!("{}: {}", host.as_deref().unwrap_or("the run"), without_numbers(first))
+                format!("{}: {}", host.as_deref().unwrap_or("the run"), without_values(first))
             }
             End::Stalled { sockets, .. } => {
-                let sockets: Vec<String> = sockets.iter().map(|it| without_numbers(it)).collect();
+                let sockets: Vec<String> = sockets.iter().map(|it| without_values(it)).collect();
                 format!("stalled: {}", sockets.join("; "))
             }
             End::Refused { why, .. } => format!("it could not be run: {why}"),
@@ -341,9 +341,11 @@ mod tests {
             ("took 1.5 s, sha256 is x86", "took #.# s, sha256 is x86"),
             ("panicked at src/lib.rs:12:5: left 3", "panicked at src/lib.rs:12:5: left #"),
             ("12", "#"),
+            (r#"left: "old 1", right: "\"2\"", 3"#, r##"left: "#", right: "#", #"##),
+            ("5\" of 6", "#\" of #"),
             ("", ""),
         ] {
-            assert_eq!(without_numbers(text), plain);
+            assert_eq!(without_values(text), plain);
         }
     }
 

@@ -36,7 +36,7 @@ impl Caught {
         caught(|| call(&mut **stack)).map_err(|text| *panic = Some(text)).ok()
     }
 
-    /// The same, for what changes nothing.
+    /// Like `with`, but for what changes nothing.
     fn ask<T>(&self, call: impl FnOnce(&dyn HostStack) -> T) -> Option<T> {
         let stack = self.stack.as_ref().filter(|_| self.panic.borrow().is_none())?;
         caught(|| call(&**stack)).map_err(|text| *self.panic.borrow_mut() = Some(text)).ok()
