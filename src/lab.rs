@@ -15,9 +15,9 @@
 //!          Device ◄─────────── Forwarder: Wire ────────────►┘
 //! ```
 //!
-//! A host's stack can also be a program of any language ([`HostConfig::tun`]): its namespace has a TUN device
-//! that the program opens, and the forwarder takes from the kernel's side of that what the program writes, and
-//! puts there what it is to read. The kernel itself carries nothing.
+//! A host's stack can also be a program of any language ([`HostConfig::tun`]): its namespace has a TUN
+//! device that the program opens, and the forwarder takes from the kernel's side of that what the program
+//! writes, and puts there what it is to read. The kernel itself carries nothing.
 //!
 //! Nothing of it has a name in the file system, and nothing outlives its processes: namespaces and devices go
 //! with the last descriptor that is open on them, and the helper goes when its channel closes, however this

@@ -1,4 +1,5 @@
-//! Tests a TCP/IP stack behind [`HostStack`] for what a driver relies on, before any claim is judged on it.
+//! Tests a TCP/IP stack behind [`HostStack`](faultwire::stack::HostStack) for what a driver relies on,
+//! before any claim is judged on it.
 //!
 //! Each [`Requirement`] is tried on two new hosts with a perfect link between them. None looks at how TCP
 //! recovers, or at any detail of an RFC: a stack that fails has a wrong adapter, and what claims say of its

@@ -33,7 +33,8 @@ pub struct HostConfig {
     /// Settings of the kernel, in the order in which they are made.
     pub settings: Vec<Setting>,
     /// Whether a program is the host's network stack. The kernel does not have the addresses then: it only
-    /// has a TUN device, [`PROGRAM_TUN`](super::PROGRAM_TUN), which the program opens (`IFF_TUN | IFF_NO_PI`).
+    /// has a TUN device, [`PROGRAM_TUN`](super::PROGRAM_TUN), which the program opens (`IFF_TUN |
+    /// IFF_NO_PI`).
     pub tun: bool,
 }
 

@@ -47,8 +47,8 @@ impl KernelHost {
         }
     }
 
-    /// Whether a socket of the host waits for clients: a listening one, or a datagram socket with a port. Of a
-    /// host whose stack is a program: whether the program has the TUN device open.
+    /// Whether a socket of the host waits for clients: a listening one, or a datagram socket with a port.
+    /// Of a host whose stack is a program: whether the program has the TUN device open.
     ///
     /// # Errors
     /// [`LabError::Call`] where the system does not tell; [`LabError::Gone`].

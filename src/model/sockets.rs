@@ -229,8 +229,8 @@ pub trait Sockets {
 ///
 /// # What a stack must keep to
 /// No packet and no call makes it panic or keep memory without a bound: a packet that does not fit is
-/// dropped, with a note if the stack makes any. Its reports come to an end while no time passes. A simulated run stalls, with the
-/// reason, where a stack goes on and on.
+/// dropped, with a note if the stack makes any. Its reports come to an end while no time passes. A
+/// simulated run stalls, with the reason, where a stack goes on and on.
 ///
 /// # Example
 /// ```

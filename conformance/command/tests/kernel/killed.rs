@@ -78,8 +78,8 @@ fn kill_after(milliseconds: usize, number: usize) -> (usize, usize) {
     running.kill().expect("it is ours");
     running.wait().expect("it is ours");
     for _ in 0..400 {
-        // A namespace lives as long as a process in it or a mount of it does. Then its number is free: another
-        // test's namespace may have it for a while.
+        // A namespace lives as long as a process in it or a mount of it does. Then its number is free:
+        // another test's namespace may have it for a while.
         let alive: BTreeSet<PathBuf> = every_process().filter_map(|path| namespace(&path)).collect();
         if marked(&mark).is_empty() && entered.is_disjoint(&alive) {
             let mounts = std::fs::read_to_string("/proc/self/mountinfo").expect("a table");

@@ -13,8 +13,8 @@ use super::{Count, sides};
 use crate::check::tcp::segments::{Flow, Happened, View, Word, flows};
 use crate::study::Seen;
 
-/// How long a host waits before it retransmits, where it has not just waited for half as long: Linux's longest
-/// timeout, and a margin.
+/// How long a host waits before it retransmits, where it has not just waited for half as long: Linux's
+/// longest timeout, and a margin.
 pub(in super::super) const LONGEST_WAIT: Duration = Duration::from_secs(125);
 /// The bound on back-off must not lie below this (RFC 6298, section 2.5).
 const CAP_MIN: Duration = Duration::from_secs(60);
