@@ -37,6 +37,28 @@ pub use settings::Settings;
 #[cfg(all(feature = "lab", target_os = "linux"))]
 pub use drivers::lab::helper as lab;
 
+/// What a test and its programs need.
+///
+/// ```
+/// use faultwire_sim::prelude::*;
+///
+/// async fn ask(net: impl Network) -> std::io::Result<()> {
+///     let socket = net.datagram("0.0.0.0:0", &[]).await?;
+///     socket.send_to(b"there?", "10.0.0.1:7000".parse().expect("an address")).await?;
+///     net.timeout(Duration::from_secs(1), socket.recv_from(&mut [0; 16])).await??;
+///     Ok(())
+/// }
+/// ```
+pub mod prelude {
+    pub use std::time::Duration;
+
+    pub use faultwire::fault::FaultPlan;
+    pub use faultwire::network::{Datagram, Listener, Network, Stream};
+    pub use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    pub use crate::{Net, Scenario, scenario};
+}
+
 /// Where scenarios run, and whose sockets their programs have there.
 pub mod testbed {
     pub use crate::drivers::{

@@ -1,6 +1,6 @@
 //! The network that a scenario's programs are given: one type for every testbed.
 
-mod address;
+pub(crate) mod address;
 mod erased;
 pub(crate) mod host_net;
 #[cfg(all(feature = "lab", target_os = "linux"))]
@@ -26,10 +26,32 @@ use erased::{AnyDatagram, AnyListener, AnyNetwork, Erased};
 use host_net::{HostDatagram, HostListener, HostNet, HostStream};
 use sim_host::SimHost;
 
+use crate::scenario::Scenario;
+use crate::seed;
+
 /// The network of a host, whatever the testbed. Programs are best written against [`Network`]; this is the
 /// type that a scenario calls them with.
 #[derive(Clone)]
-pub struct Net(Backend);
+pub struct Net {
+    backend: Backend,
+    place: Arc<Place>,
+}
+
+/// Whose network it is.
+#[derive(Debug)]
+pub(crate) struct Place {
+    host: String,
+    incarnation: u32,
+    seed: u64,
+}
+
+impl Place {
+    /// The host with this index in its scenario, after its program has ended so often before its time.
+    pub(crate) fn new(scenario: &Scenario, index: usize, incarnation: u32) -> Place {
+        let seed = seed::derive(scenario.settings.seed, &("program", index, incarnation));
+        Place { host: scenario.hosts[index].name.clone(), incarnation, seed }
+    }
+}
 
 /// The simulated stack's sockets are called directly: runs are made by the thousand over them. All others are
 /// behind a pointer.
@@ -91,19 +113,47 @@ macro_rules! wrap_backend {
 
 impl Net {
     /// The network of a host over any other.
-    pub fn new(network: impl Network) -> Net {
-        Net(Backend::Any(Arc::new(Erased(network))))
+    pub(crate) fn of(network: impl Network, place: Place) -> Net {
+        Net { backend: Backend::Any(Arc::new(Erased(network))), place: Arc::new(place) }
     }
 
     /// The network of a simulated host.
-    pub(crate) fn of_stack(host: SimHost) -> Net {
-        Net(Backend::Stack(HostNet::new(host)))
+    pub(crate) fn of_stack(host: SimHost, place: Place) -> Net {
+        Net { backend: Backend::Stack(HostNet::new(host)), place: Arc::new(place) }
+    }
+
+    /// The name of the host in its scenario.
+    pub fn host(&self) -> &str {
+        &self.place.host
+    }
+
+    /// How often the host's program was ended before, by a crash or by a kill: 0 at first, one more each time
+    /// that it starts again.
+    pub fn incarnation(&self) -> u32 {
+        self.place.incarnation
+    }
+
+    /// A seed for the program's random numbers, so that its runs repeat: each host and each incarnation has
+    /// another one, and all depend on the [seed](Scenario::seed) of the run alone.
+    ///
+    /// ```
+    /// faultwire_sim::scenario("a draw")
+    ///     .client(|net| async move {
+    ///         // Or a generator that is made of it: `StdRng::seed_from_u64(net.seed())`.
+    ///         let dice = 1 + net.seed() % 6;
+    ///         assert!((1..=6).contains(&dice));
+    ///         Ok(())
+    ///     })
+    ///     .check();
+    /// ```
+    pub fn seed(&self) -> u64 {
+        self.place.seed
     }
 
     /// Whether another host has lost power in this run, or its programs were killed, as far as that is
     /// simulated.
     pub(crate) fn has_crashed_peer(&self) -> bool {
-        match &self.0 {
+        match &self.backend {
             Backend::Stack(net) => net.host().has_crashed_peer(),
             Backend::Any(_) => false,
         }
@@ -112,7 +162,7 @@ impl Net {
     /// The world behind it, without keeping that alive.
     #[cfg(test)]
     pub(crate) fn world(&self) -> Option<std::sync::Weak<crate::world::Shared>> {
-        match &self.0 {
+        match &self.backend {
             Backend::Stack(net) => Some(net.host().world()),
             Backend::Any(_) => None,
         }
@@ -121,7 +171,7 @@ impl Net {
 
 impl fmt::Debug for Net {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Net").finish_non_exhaustive()
+        f.debug_struct("Net").field("place", &self.place).finish_non_exhaustive()
     }
 }
 
@@ -132,38 +182,38 @@ impl Network for Net {
 
     async fn connect(&self, addr: &str, options: &[SocketOption]) -> io::Result<NetStream> {
         Ok(NetStream(
-            wrap_backend!(Backend => StreamBackend, &self.0, net => net.connect(addr, options).await?),
+            wrap_backend!(Backend => StreamBackend, &self.backend, net => net.connect(addr, options).await?),
         ))
     }
 
     async fn connect_from(&self, local: &str, addr: &str, options: &[SocketOption]) -> io::Result<NetStream> {
-        Ok(NetStream(wrap_backend!(Backend => StreamBackend, &self.0, net => {
+        Ok(NetStream(wrap_backend!(Backend => StreamBackend, &self.backend, net => {
             net.connect_from(local, addr, options).await?
         })))
     }
 
     async fn listen(&self, addr: &str, backlog: u32, options: &[SocketOption]) -> io::Result<NetListener> {
-        Ok(NetListener(wrap_backend!(Backend => ListenerBackend, &self.0, net => {
+        Ok(NetListener(wrap_backend!(Backend => ListenerBackend, &self.backend, net => {
             net.listen(addr, backlog, options).await?
         })))
     }
 
     async fn datagram(&self, addr: &str, options: &[SocketOption]) -> io::Result<NetDatagram> {
         Ok(NetDatagram(
-            wrap_backend!(Backend => DatagramBackend, &self.0, net => net.datagram(addr, options).await?),
+            wrap_backend!(Backend => DatagramBackend, &self.backend, net => net.datagram(addr, options).await?),
         ))
     }
 
     async fn resolve(&self, addr: &str) -> io::Result<Vec<SocketAddr>> {
-        on_backend!(Backend, &self.0, net => net.resolve(addr).await)
+        on_backend!(Backend, &self.backend, net => net.resolve(addr).await)
     }
 
     async fn sleep(&self, span: Duration) {
-        on_backend!(Backend, &self.0, net => net.sleep(span).await);
+        on_backend!(Backend, &self.backend, net => net.sleep(span).await);
     }
 
     fn now(&self) -> Time {
-        on_backend!(Backend, &self.0, net => net.now())
+        on_backend!(Backend, &self.backend, net => net.now())
     }
 }
 

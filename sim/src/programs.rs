@@ -10,11 +10,11 @@ use faultwire::network::Network;
 use faultwire::time::Time;
 use faultwire::trace::Trace;
 
-use crate::net::Net;
 use crate::net::recorded::{Log, Recorded};
+use crate::net::{Net, Place};
 use crate::program::{Guarded, QuietPanics, end_after_panics};
 use crate::run::{End, Run};
-use crate::scenario::{HostSpec, Scenario};
+use crate::scenario::Scenario;
 use crate::settings::Settings;
 use crate::world::host_id;
 
@@ -80,8 +80,7 @@ pub(crate) use progress::Progress;
 pub struct Programs {
     _quiet: QuietPanics,
     names: Vec<String>,
-    hosts: Vec<HostSpec>,
-    settings: Settings,
+    scenario: Scenario,
     trace: Arc<Mutex<Trace>>,
     progress: Arc<Progress>,
 }
@@ -92,8 +91,7 @@ impl Programs {
         let names = scenario.host_names();
         Programs {
             _quiet: QuietPanics::new(),
-            hosts: scenario.hosts.clone(),
-            settings: scenario.settings.clone(),
+            scenario: scenario.clone(),
             trace: Arc::new(Mutex::new(Trace::new(names.iter().cloned()))),
             progress: Arc::new(Progress::new(scenario)),
             names,
@@ -107,7 +105,7 @@ impl Programs {
 
     /// The run's seed and limits.
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        &self.scenario.settings
     }
 
     /// The program of a host over its network. Poll it to its end, as a task; the program itself is called at
@@ -116,12 +114,12 @@ impl Programs {
     /// # Panics
     /// If there is no host of that index.
     pub fn start(&self, host: usize, network: impl Network) -> impl Future<Output = ()> + Send + 'static {
-        let spec = self.hosts[host].clone();
+        let (spec, place) = (self.scenario.hosts[host].clone(), Place::new(&self.scenario, host, 0));
         let clock = network.clone();
         let log = Log::new(self.trace.clone(), host_id(host), move || clock.now());
-        let (progress, polls_max) = (self.progress.clone(), self.settings.polls_max);
+        let (progress, polls_max) = (self.progress.clone(), self.scenario.settings.polls_max);
         async move {
-            let net = Net::new(Recorded::new(network, log));
+            let net = Net::of(Recorded::new(network, log), place);
             let result = Guarded::new((spec.program)(net), polls_max).await;
             progress.ended(&spec.name, result);
         }
@@ -142,7 +140,7 @@ impl Programs {
 
     /// The end of a run that has come to its limit of virtual time.
     pub fn out_of_time(&self) -> End {
-        let limit = format!("{} s of virtual time", self.settings.time_max.as_secs());
+        let limit = format!("{} s of virtual time", self.scenario.settings.time_max.as_secs());
         End::Stalled { limit, sockets: Vec::new() }
     }
 

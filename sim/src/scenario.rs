@@ -6,7 +6,9 @@ mod testbed;
 
 use std::fmt;
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use faultwire::fault::{Direction, EventKind, FaultPlan, Fired, Lasts, bounds};
@@ -17,6 +19,7 @@ use faultwire::trace::Trace;
 
 use crate::cancel::CancellationToken;
 use crate::net::Net;
+use crate::net::address::LOCALHOST;
 use crate::new_host::{MakeStack, NewHost, Role};
 use crate::program::ProgramFuture;
 use crate::run::{End, Run};
@@ -492,6 +495,9 @@ impl Scenario {
             if !Direction::is_host_name(&host.name) {
                 return Some(format!("`{}` is no host name: 1 to 63 of a-z, 0-9 and -", host.name));
             }
+            if host.name == LOCALHOST {
+                return Some("`localhost` is no name for a host: it stands for each host itself".to_owned());
+            }
             if self.hosts[..index].iter().any(|other| other.name == host.name) {
                 return Some(format!("it has two hosts named `{}`", host.name));
             }
@@ -511,6 +517,11 @@ impl Scenario {
 
     /// Runs it once under a plan, on its testbed.
     pub fn run(&self, plan: &FaultPlan) -> Run {
+        // A runtime cannot be started within one, as `#[tokio::test]` makes one.
+        if tokio::runtime::Handle::try_current().is_ok() {
+            return thread::scope(|scope| scope.spawn(|| self.run(plan)).join())
+                .unwrap_or_else(|panic| resume_unwind(panic));
+        }
         if let Some(why) = self.refusal() {
             return self.refused(plan, why);
         }

@@ -23,8 +23,8 @@ use faultwire::trace::{HostId, LossReason, PacketId, What};
 use tokio::sync::Notify;
 use turmoil::net::UdpSocket;
 
-use crate::net::Net;
 use crate::net::sim_host::SimHost;
+use crate::net::{Net, Place};
 use crate::program::{Guarded, QuietPanics};
 use crate::run::Run;
 use crate::scenario::Scenario;
@@ -130,18 +130,19 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         state.turns = vec![None; names.len()];
     }
     let polls_max = settings.polls_max;
-    for (index, spec) in scenario.hosts.iter().cloned().enumerate() {
-        let (shared, driver) = (shared.clone(), driver.clone());
+    for index in 0..scenario.hosts.len() {
+        let (shared, driver, scenario) = (shared.clone(), driver.clone(), scenario.clone());
         let host = host_id(index);
         sim.host(names[index].as_str(), move || {
-            let (shared, driver, spec) = (shared.clone(), driver.clone(), spec.clone());
+            let (shared, driver, scenario) = (shared.clone(), driver.clone(), scenario.clone());
             async move {
                 let socket = attach(&driver, index).await?;
                 let main = async {
                     loop {
                         let generation = shared.lock().host(host).generation;
-                        let net = Net::of_stack(SimHost::new(shared.clone(), host, generation));
-                        let program = Guarded::new((spec.program)(net), polls_max);
+                        let place = Place::new(&scenario, index, generation);
+                        let net = Net::of_stack(SimHost::new(shared.clone(), host, generation), place);
+                        let program = Guarded::new((scenario.hosts[index].program)(net), polls_max);
                         let whole = async {
                             let result = program.await;
                             shared.lock().program_ended(host, result);

@@ -4,6 +4,12 @@
 //! within a millisecond of tokio's clock the driver steps from event to event; beyond it a tokio sleep makes
 //! the clock jump. The runtime's park hook, called when no task can run, wakes the driver for the next event
 //! or sets that sleep.
+//!
+//! On one runtime, nothing ends a task that a program has spawned and forgotten. If there are such tasks when a
+//! host's programs come to their end before their time, the run begins again, with a [runtime](runtimes) for
+//! each host.
+
+mod runtimes;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -14,12 +20,12 @@ use std::time::Duration;
 use faultwire::fault::{DueWhat, FaultPlan};
 use faultwire::time::Time;
 use faultwire::trace::HostId;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 
-use crate::net::Net;
 use crate::net::sim_host::SimHost;
+use crate::net::{Net, Place};
 use crate::program::{Guarded, QuietPanics};
 use crate::run::Run;
 use crate::scenario::Scenario;
@@ -71,13 +77,15 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         Ok(runtime) => runtime,
         Err(error) => return scenario.troubled(plan, format!("tokio gave no runtime: {error}")),
     };
-    runtime.block_on(async {
-        let mut runner = Runner { scenario, shared: &shared, driving: &driving, programs: Vec::new() };
+    let has_strays = runtime.block_on(async {
+        let mut runner =
+            Runner { scenario, shared: &shared, driving: &driving, programs: Vec::new(), has_strays: false };
         for index in 0..scenario.hosts.len() {
             let program = runner.spawn(index, 0);
             runner.programs.push(program);
         }
         poll_fn(|cx| runner.poll(cx)).await;
+        runner.has_strays
     });
     let run = super::conclude(&shared, plan);
     drop(runtime);
@@ -85,7 +93,14 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     // circle.
     shared.lock().forget_wakers();
     *driving.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    run
+    if has_strays { runtimes::run(scenario, plan) } else { run }
+}
+
+/// The program of a host, which starts as it is polled first.
+fn program(scenario: &Scenario, shared: &Arc<Shared>, index: usize, generation: u32) -> Guarded {
+    let place = Place::new(scenario, index, generation);
+    let net = Net::of_stack(SimHost::new(shared.clone(), host_id(index), generation), place);
+    Guarded::new((scenario.hosts[index].program)(net), scenario.settings.polls_max)
 }
 
 /// No task can run. If the next event of the world is due before tokio's clock moves on, the driver is
@@ -126,15 +141,15 @@ struct Runner<'a> {
     shared: &'a Arc<Shared>,
     driving: &'a Mutex<Option<Driving>>,
     programs: Vec<JoinHandle<()>>,
+    /// Whether a host's programs came to their end beside tasks that may be theirs.
+    has_strays: bool,
 }
 
 impl Runner<'_> {
     /// Starts a host's program.
     fn spawn(&self, index: usize, generation: u32) -> JoinHandle<()> {
-        let spec = &self.scenario.hosts[index];
+        let program = program(self.scenario, self.shared, index, generation);
         let host = host_id(index);
-        let net = Net::of_stack(SimHost::new(self.shared.clone(), host, generation));
-        let program = Guarded::new((spec.program)(net), self.scenario.settings.polls_max);
         let shared = self.shared.clone();
         tokio::spawn(async move {
             let result = program.await;
@@ -162,6 +177,9 @@ impl Runner<'_> {
             }
             drop(world);
             self.switch(power);
+            if self.has_strays {
+                return Poll::Ready(());
+            }
         }
         Poll::Pending
     }
@@ -181,6 +199,9 @@ impl Runner<'_> {
 
     /// Stops the programs of hosts that lost power or were killed, starts those of hosts that start again.
     fn switch(&mut self, power: Vec<(HostId, Option<u32>)>) {
+        let alive = self.programs.iter().filter(|program| !program.is_finished()).count();
+        let has_death = power.iter().any(|(_, generation)| generation.is_none());
+        self.has_strays = has_death && Handle::current().metrics().num_alive_tasks() > alive;
         for (host, generation) in power {
             let index = usize::from(host.0);
             self.programs[index].abort();

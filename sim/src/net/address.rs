@@ -1,7 +1,7 @@
 //! Addresses as programs write them: `host:port`.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Splits `host:port`; an IPv6 literal stands in brackets.
 pub(crate) fn split(addr: &str) -> io::Result<(&str, u16)> {
@@ -20,9 +20,15 @@ pub(crate) fn split(addr: &str) -> io::Result<(&str, u16)> {
     Ok((host, port))
 }
 
-/// The address that the text spells out, if it does.
-pub(crate) fn literal(host: &str) -> Option<IpAddr> {
-    host.parse().ok()
+/// The name of the host itself, for its own programs.
+pub(crate) const LOCALHOST: &str = "localhost";
+
+/// The addresses that stand for every host: the one that the text spells out, or those of `localhost`.
+pub(crate) fn literal(host: &str) -> Option<Vec<IpAddr>> {
+    match host {
+        LOCALHOST => Some(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]),
+        _ => host.parse().ok().map(|ip| vec![ip]),
+    }
 }
 
 pub(crate) fn unknown(name: &str, hosts: &[String]) -> io::Error {

@@ -227,10 +227,11 @@ impl<H: StackHost> Network for HostNet<H> {
 
     async fn resolve(&self, addr: &str) -> io::Result<Vec<SocketAddr>> {
         let (name, port) = address::split(addr)?;
-        if let Some(ip) = address::literal(name) {
-            return Ok(vec![SocketAddr::new(ip, port)]);
-        }
-        Ok(self.0.addrs(name)?.map(|ip| SocketAddr::new(ip, port)).to_vec())
+        let addrs = match address::literal(name) {
+            Some(addrs) => addrs,
+            None => self.0.addrs(name)?.to_vec(),
+        };
+        Ok(addrs.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
     }
 
     async fn sleep(&self, span: Duration) {

@@ -102,7 +102,8 @@ impl Network for TurmoilNet {
     async fn resolve(&self, addr: &str) -> io::Result<Vec<SocketAddr>> {
         let (name, port) = address::split(addr)?;
         let ip = match address::literal(name) {
-            Some(ip) => ip,
+            // A turmoil host has one family.
+            Some(addrs) => *addrs.first().ok_or(io::ErrorKind::NotFound)?,
             None if self.names.iter().any(|host| host == name) => turmoil::lookup(name),
             None => return Err(address::unknown(name, &self.names)),
         };

@@ -23,10 +23,10 @@ use super::Host;
 use super::patience::Patience;
 use super::pool::Bench;
 use crate::drivers::real::merged;
-use crate::net::Net;
 use crate::net::host_net::HostNet;
 use crate::net::lab_host::{LabHost, Names};
 use crate::net::recorded::{Log, Recorded};
+use crate::net::{Net, Place};
 use crate::program::{Guarded, QuietPanics, end_after_panics};
 use crate::programs::Progress;
 use crate::run::{End, Run};
@@ -168,20 +168,21 @@ impl<'a> Programs<'a> {
     /// lost power.
     fn start(&mut self, index: usize, generation: u32, crashes: u32) -> Result<(), String> {
         let host = &self.hosts[index];
-        let place = self.incarnations.iter().position(|incarnation| *incarnation == (index, generation));
+        let life = self.incarnations.iter().position(|incarnation| *incarnation == (index, generation));
         let log =
-            self.logs[index].again(host_id(place.ok_or("the wire started a host that it does not have")?));
+            self.logs[index].again(host_id(life.ok_or("the wire started a host that it does not have")?));
+        let place = Place::new(self.scenario, index, generation);
         let net = match host.kernel {
             Some(kernel) => {
                 let kernel = kernel + usize::try_from(crashes).unwrap_or(usize::MAX);
                 let kernel = self.bench.hosts.get(kernel).ok_or("the lab has too few hosts")?;
-                Net::new(Recorded::new(kernel_net(self.clock, kernel, host, &self.names), log))
+                Net::of(Recorded::new(kernel_net(self.clock, kernel, host, &self.names), log), place)
             }
             None => {
                 let host =
                     self.forwarder.lab_stack_again(index, crashes).ok_or("the wire has no such host")?;
                 let (clock, names) = (self.clock.clone(), self.names.clone());
-                Net::new(HostNet::new(LabHost { host, log, clock, names }))
+                Net::of(HostNet::new(LabHost { host, log, clock, names }), place)
             }
         };
         let program =
