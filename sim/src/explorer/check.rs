@@ -3,9 +3,11 @@
 
 use std::fmt::Display;
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use faultwire::fault::FaultPlan;
+use faultwire::text::with_causes;
 use faultwire::trace::DiagramOptions;
 
 use super::{Event, Exploration, Explorer, Failure, Signature};
@@ -26,6 +28,56 @@ impl Scenario {
     #[track_caller]
     pub fn check(&self) {
         Explorer::from(self.clone()).check();
+    }
+
+    /// Runs it under one plan, such as one that broke it before.
+    ///
+    /// # Panics
+    /// If it fails, with the diagram; also if part of the plan did not take place, since that shows nothing.
+    #[track_caller]
+    pub fn check_under(&self, plan: &FaultPlan) {
+        if let Err(why) = self.stands(plan) {
+            panic!("{}: {why}", self.name);
+        }
+    }
+
+    /// Runs it under each plan file (`*.toml`) of a folder that names this scenario: those that broke it once,
+    /// kept so that they do not again. Other scenarios' files are left to them. A relative path starts at the
+    /// current directory, which `cargo test` sets to the package's.
+    ///
+    /// ```no_run
+    /// # let my_store = faultwire_sim::scenario("my-store");
+    /// // Moved there from target/faultwire/.
+    /// my_store.check_kept("tests/plans");
+    /// ```
+    ///
+    /// # Panics
+    /// Like [`check_under`](Self::check_under), with the names of all files whose plans fail; also if the folder
+    /// or one of its plans cannot be read, or none of them names this scenario.
+    #[track_caller]
+    pub fn check_kept(&self, folder: impl AsRef<Path>) {
+        let (folder, name) = (folder.as_ref(), &self.name);
+        let unreadable = |error: io::Error| -> ! { panic!("{name}: {}: {error}", folder.display()) };
+        let entries = fs::read_dir(folder).unwrap_or_else(|error| unreadable(error));
+        let paths = entries.map(|entry| entry.unwrap_or_else(|error| unreadable(error)).path());
+        let mut paths: Vec<PathBuf> =
+            paths.filter(|path| path.extension() == Some("toml".as_ref())).collect();
+        paths.sort();
+        let plan = |path| FaultPlan::read(path).unwrap_or_else(|error| panic!("{}", with_causes(&error)));
+        let plans = paths.iter().map(|path| (path, plan(path)));
+        let kept: Vec<_> = plans.filter(|(_, plan)| self.is_named_by(plan)).collect();
+        if kept.is_empty() {
+            let files = counted(paths.len(), "plan file");
+            panic!("{name}: none of the {files} in {} has scenario = \"{name}\"", folder.display());
+        }
+        let fails = |(path, plan): &(&PathBuf, FaultPlan)| {
+            self.stands(plan).err().map(|why| format!("{}: {why}", path.display()))
+        };
+        let failed: Vec<String> = kept.iter().filter_map(fails).collect();
+        if !failed.is_empty() {
+            let (of, plans) = (failed.len(), counted(kept.len(), "kept plan"));
+            panic!("{name}: {of} of {plans} failed\n{}", failed.join("\n"));
+        }
     }
 
     /// Runs the base plan several times in simulation and says where two of the runs differ, if they do.
@@ -78,7 +130,7 @@ impl Explorer {
         let scenario = &self.scenario;
         match planned_by_environment() {
             Some(Ok(plan)) if plan.scenario.is_none() || scenario.is_named_by(&plan) => {
-                return scenario.check_plan(&plan);
+                return scenario.check_under(&plan);
             }
             Some(Err(error)) => panic!("{error}"),
             Some(Ok(_)) | None => {}
@@ -133,16 +185,19 @@ impl Explorer {
 
 impl Scenario {
     /// Runs one plan.
-    #[track_caller]
-    fn check_plan(&self, plan: &FaultPlan) {
+    ///
+    /// # Errors
+    /// That it fails, or that the run shows nothing.
+    fn stands(&self, plan: &FaultPlan) -> Result<(), String> {
         let run = self.run(plan);
-        let shown = format!("{}{}", diagram(&run), ending(&run));
+        let shown = || format!("{}{}", diagram(&run), ending(&run));
         if !run.fired.all() {
-            panic!("{}: part of the plan did not take place: {:?}\n{shown}", self.name, run.fired);
+            return Err(format!("part of the plan did not take place: {:?}\n{}", run.fired, shown()));
         }
         if !run.end.is_finished() {
-            panic!("{}: it still fails under the plan\n{shown}", self.name);
+            return Err(format!("it still fails under the plan\n{}", shown()));
         }
+        Ok(())
     }
 
     /// Puts a plan that fails where it can be found again, before anything else can go wrong.

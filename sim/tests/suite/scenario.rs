@@ -50,6 +50,61 @@ fn a_failure_comes_with_its_smallest_plan_a_diagram_and_a_replay_line() {
     insta::assert_snapshot!(message);
 }
 
+/// What broke a scenario once is kept in a folder, and tried from then on.
+#[test]
+fn kept_plans_are_tried_and_those_that_fail_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keep = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("it can be written");
+    };
+    let kept = |scenario: &Scenario| {
+        let checked = catch_unwind(AssertUnwindSafe(|| scenario.check_kept(folder.path())));
+        checked.map_err(message)
+    };
+    let dropped = |nth| {
+        let plan =
+            FaultPlan::new().fault(["client", "server"], Packet::nth(Class::Datagram, nth), Action::Drop);
+        plan.scenario("counting").to_toml()
+    };
+    // Nothing in it is this scenario's: that shows nothing.
+    keep("other.toml", &FaultPlan::new().scenario("another").to_toml());
+    keep("notes.txt", "not a plan");
+    let why = kept(&counting()).expect_err("there is none");
+    assert!(why.contains("none of the 1 plan file in ") && why.contains("scenario = \"counting\""), "{why}");
+
+    keep("first.toml", &dropped(1));
+    keep("second.toml", &dropped(2));
+    keep("none.toml", &FaultPlan::new().scenario("counting").to_toml());
+    let why = kept(&counting()).expect_err("two of them break it");
+    assert!(why.starts_with("counting: 2 of 3 kept plans failed\n"), "{why}");
+    assert!(
+        why.contains("first.toml: it still fails under the plan") && why.contains("second.toml: "),
+        "{why}"
+    );
+    assert!(!why.contains("none.toml") && why.contains("✗"), "{why}");
+    let mended = scenario("counting").server(counter).client(|net: Net| async move {
+        let socket = net.datagram("0.0.0.0:0", &[]).await?;
+        for _ in 0..3 {
+            socket.send_to(b"add", "10.0.0.1:7000".parse()?).await?;
+        }
+        Ok(())
+    });
+    assert_eq!(kept(&mended), Ok(()));
+    mended.check_under(&FaultPlan::new().fault(
+        ["client", "server"],
+        Packet::nth(Class::Datagram, 2),
+        Action::Drop,
+    ));
+
+    // A plan of which nothing takes place shows nothing either.
+    keep("late.toml", &dropped(9));
+    let why = kept(&mended).expect_err("there is no ninth datagram");
+    assert!(why.contains("late.toml: part of the plan did not take place"), "{why}");
+    keep("late.toml", "format = 1\nfaults = 3");
+    let why = kept(&mended).expect_err("it is no plan");
+    assert!(why.contains("late.toml:2:1: "), "{why}");
+}
+
 #[test]
 fn a_frequent_failure_hides_no_other() {
     let found = counting().exhaustive(2).explore();
