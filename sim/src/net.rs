@@ -26,9 +26,6 @@ use erased::{AnyDatagram, AnyListener, AnyNetwork, Erased};
 use host_net::{HostDatagram, HostListener, HostNet, HostStream};
 use sim_host::SimHost;
 
-use crate::scenario::Scenario;
-use crate::seed;
-
 /// The network of a host, whatever the testbed. Programs are best written against [`Network`]; this is the
 /// type that a scenario calls them with.
 #[derive(Clone)]
@@ -40,17 +37,9 @@ pub struct Net {
 /// Whose network it is.
 #[derive(Debug)]
 pub(crate) struct Place {
-    host: String,
-    incarnation: u32,
-    seed: u64,
-}
-
-impl Place {
-    /// The host with this index in its scenario, after its program has ended so often before its time.
-    pub(crate) fn new(scenario: &Scenario, index: usize, incarnation: u32) -> Place {
-        let seed = seed::derive(scenario.settings.seed, &("program", index, incarnation));
-        Place { host: scenario.hosts[index].name.clone(), incarnation, seed }
-    }
+    pub(crate) host: String,
+    pub(crate) incarnation: u32,
+    pub(crate) seed: u64,
 }
 
 /// The simulated stack's sockets are called directly: runs are made by the thousand over them. All others are
@@ -134,7 +123,7 @@ impl Net {
     }
 
     /// A seed for the program's random numbers, so that its runs repeat: each host and each incarnation has
-    /// another one, and all depend on the [seed](Scenario::seed) of the run alone.
+    /// another one, and all depend on the [seed](crate::Scenario::seed) of the run alone.
     ///
     /// ```
     /// faultwire_sim::scenario("a draw")
@@ -199,9 +188,9 @@ impl Network for Net {
     }
 
     async fn datagram(&self, addr: &str, options: &[SocketOption]) -> io::Result<NetDatagram> {
-        Ok(NetDatagram(
-            wrap_backend!(Backend => DatagramBackend, &self.backend, net => net.datagram(addr, options).await?),
-        ))
+        Ok(NetDatagram(wrap_backend!(Backend => DatagramBackend, &self.backend, net => {
+            net.datagram(addr, options).await?
+        })))
     }
 
     async fn resolve(&self, addr: &str) -> io::Result<Vec<SocketAddr>> {

@@ -10,8 +10,8 @@ use faultwire::network::Network;
 use faultwire::time::Time;
 use faultwire::trace::Trace;
 
+use crate::net::Net;
 use crate::net::recorded::{Log, Recorded};
-use crate::net::{Net, Place};
 use crate::program::{Guarded, QuietPanics, end_after_panics};
 use crate::run::{End, Run};
 use crate::scenario::Scenario;
@@ -114,7 +114,7 @@ impl Programs {
     /// # Panics
     /// If there is no host of that index.
     pub fn start(&self, host: usize, network: impl Network) -> impl Future<Output = ()> + Send + 'static {
-        let (spec, place) = (self.scenario.hosts[host].clone(), Place::new(&self.scenario, host, 0));
+        let (spec, place) = (self.scenario.hosts[host].clone(), self.scenario.place(host, 0));
         let clock = network.clone();
         let log = Log::new(self.trace.clone(), host_id(host), move || clock.now());
         let (progress, polls_max) = (self.progress.clone(), self.scenario.settings.polls_max);

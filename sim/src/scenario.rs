@@ -18,12 +18,13 @@ use faultwire::time::Time;
 use faultwire::trace::Trace;
 
 use crate::cancel::CancellationToken;
-use crate::net::Net;
 use crate::net::address::LOCALHOST;
+use crate::net::{Net, Place};
 use crate::new_host::{MakeStack, NewHost, Role};
 use crate::program::ProgramFuture;
 use crate::run::{End, Run};
 use crate::search::{Family, Grid, Member, RandomFaults};
+use crate::seed;
 use crate::settings::Settings;
 
 pub(crate) use death::Death;
@@ -475,6 +476,12 @@ impl Scenario {
             is_client: host.is_client,
         };
         self.hosts.iter().map(role).collect()
+    }
+
+    /// Who the program of the host with this index is, after it was ended so often before its time.
+    pub(crate) fn place(&self, index: usize, incarnation: u32) -> Place {
+        let seed = seed::derive(self.settings.seed, &("program", index, incarnation));
+        Place { host: self.hosts[index].name.clone(), incarnation, seed }
     }
 
     /// Why it cannot be run anywhere, if it cannot.

@@ -23,8 +23,8 @@ use faultwire::trace::{HostId, LossReason, PacketId, What};
 use tokio::sync::Notify;
 use turmoil::net::UdpSocket;
 
+use crate::net::Net;
 use crate::net::sim_host::SimHost;
-use crate::net::{Net, Place};
 use crate::program::{Guarded, QuietPanics};
 use crate::run::Run;
 use crate::scenario::Scenario;
@@ -130,17 +130,17 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         state.turns = vec![None; names.len()];
     }
     let polls_max = settings.polls_max;
-    for index in 0..scenario.hosts.len() {
+    for (index, name) in names.iter().enumerate() {
         let (shared, driver, scenario) = (shared.clone(), driver.clone(), scenario.clone());
         let host = host_id(index);
-        sim.host(names[index].as_str(), move || {
+        sim.host(name.as_str(), move || {
             let (shared, driver, scenario) = (shared.clone(), driver.clone(), scenario.clone());
             async move {
                 let socket = attach(&driver, index).await?;
                 let main = async {
                     loop {
                         let generation = shared.lock().host(host).generation;
-                        let place = Place::new(&scenario, index, generation);
+                        let place = scenario.place(index, generation);
                         let net = Net::of_stack(SimHost::new(shared.clone(), host, generation), place);
                         let program = Guarded::new((scenario.hosts[index].program)(net), polls_max);
                         let whole = async {

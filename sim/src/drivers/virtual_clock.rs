@@ -5,9 +5,9 @@
 //! the clock jump. The runtime's park hook, called when no task can run, wakes the driver for the next event
 //! or sets that sleep.
 //!
-//! On one runtime, nothing ends a task that a program has spawned and forgotten. If there are such tasks when a
-//! host's programs come to their end before their time, the run begins again, with a [runtime](runtimes) for
-//! each host.
+//! On one runtime, nothing ends a task that a program has spawned and forgotten. If there are such tasks
+//! when a host's programs come to their end before their time, the run begins again, with a
+//! [runtime](runtimes) for each host.
 
 mod runtimes;
 
@@ -24,8 +24,8 @@ use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 
+use crate::net::Net;
 use crate::net::sim_host::SimHost;
-use crate::net::{Net, Place};
 use crate::program::{Guarded, QuietPanics};
 use crate::run::Run;
 use crate::scenario::Scenario;
@@ -98,7 +98,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
 
 /// The program of a host, which starts as it is polled first.
 fn program(scenario: &Scenario, shared: &Arc<Shared>, index: usize, generation: u32) -> Guarded {
-    let place = Place::new(scenario, index, generation);
+    let place = scenario.place(index, generation);
     let net = Net::of_stack(SimHost::new(shared.clone(), host_id(index), generation), place);
     Guarded::new((scenario.hosts[index].program)(net), scenario.settings.polls_max)
 }

@@ -41,9 +41,9 @@ impl Scenario {
         }
     }
 
-    /// Runs it under each plan file (`*.toml`) of a folder that names this scenario: those that broke it once,
-    /// kept so that they do not again. Other scenarios' files are left to them. A relative path starts at the
-    /// current directory, which `cargo test` sets to the package's.
+    /// Runs it under each plan file (`*.toml`) of a folder that names this scenario: those that broke it
+    /// once, kept so that they do not again. Other scenarios' files are left to them. A relative path
+    /// starts at the current directory, which `cargo test` sets to the package's.
     ///
     /// ```no_run
     /// # let my_store = faultwire_sim::scenario("my-store");
@@ -52,8 +52,8 @@ impl Scenario {
     /// ```
     ///
     /// # Panics
-    /// Like [`check_under`](Self::check_under), with the names of all files whose plans fail; also if the folder
-    /// or one of its plans cannot be read, or none of them names this scenario.
+    /// Like [`check_under`](Self::check_under), with the names of all files whose plans fail; also if the
+    /// folder or one of its plans cannot be read, or none of them names this scenario.
     #[track_caller]
     pub fn check_kept(&self, folder: impl AsRef<Path>) {
         let (folder, name) = (folder.as_ref(), &self.name);

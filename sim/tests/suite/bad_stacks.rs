@@ -226,20 +226,6 @@ fn a_stack_that_panics_fails_its_run_with_the_place() {
     assert!(matches!(drops.run(&FaultPlan::default()).end, End::Stalled { .. }));
 }
 
-/// In a lab its programs get EIO, and the run fails for the panic, not for that.
-#[cfg(all(feature = "lab", target_os = "linux"))]
-#[test]
-fn a_stack_that_panics_in_a_lab_fails_its_run() {
-    let testbed = testbed::LAB_FAULTWIRE_CLIENT;
-    if let Err(why) = testbed.probe() {
-        return crate::require::skipped("lab", &why);
-    }
-    let scenario = with_stack(|config| Restless::boxed(config, Wrong::PanicInCall)).on(testbed);
-    let end = scenario.run(&FaultPlan::default()).end;
-    let End::Failed { host: Some(host), message } = &end else { panic!("{end:?}") };
-    assert!(host == "client" && message.contains("it panicked at"), "{host}: {message}");
-}
-
 /// 150,000 changes at one moment, each of them used by a call.
 #[test]
 fn a_busy_moment_is_no_livelock() {

@@ -243,8 +243,7 @@ fn a_program_knows_its_host_and_draws_by_the_seed() {
             });
             let scenario = scenario("who").on(testbed).seed(seed).server(server).client(client);
             assert_eq!(scenario.run(&FaultPlan::default()).end, End::Finished, "{testbed}");
-            let draws = draws.lock().unwrap().clone();
-            draws
+            draws.lock().unwrap().clone()
         };
         let draws = drawn(1);
         assert_eq!(draws.keys().collect::<Vec<_>>(), ["client", "server"], "{testbed}");

@@ -1,7 +1,5 @@
 //! Hosts of a lab that lose power and start again.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use faultwire::fault::{Class, FaultPlan};
@@ -36,10 +34,9 @@ fn event(kind: &str, host: &str, direction: &str, class: &str, nth: u32) -> Stri
 /// A client holds a connection to the server, and asks it by datagrams in which of its lives it is, until it
 /// is in the second one.
 fn two_lives(testbed: TestbedRef, plan: &FaultPlan) -> Run {
-    let lives = Arc::new(AtomicU32::new(0));
     scenario("two lives")
         .server(move |net: Net| {
-            let life = lives.fetch_add(1, Ordering::Relaxed) + 1;
+            let life = net.incarnation() + 1;
             async move {
                 let listener = net.listen("0.0.0.0:7000", 16, &[]).await?;
                 let socket = net.datagram("0.0.0.0:7000", &[]).await?;
@@ -166,6 +163,26 @@ fn a_run_waits_for_the_second_life_of_a_client() {
         });
         assert_eq!(asked.count(), 2, "once in each life: {text}");
     }
+}
+
+/// The programs of a stack that panics get EIO; the run fails for the panic.
+#[test]
+fn a_stack_that_panics_fails_its_run() {
+    if !is_here() {
+        return;
+    }
+    let run = scenario("no stack")
+        .on(testbed::LAB_FAULTWIRE_CLIENT)
+        .server(|_| std::future::pending::<std::io::Result<()>>())
+        .client(|net: Net| async move {
+            net.datagram("0.0.0.0:0", &[]).await?;
+            Ok(())
+        })
+        .stack(|_| panic!("no memory"))
+        .run(&FaultPlan::default());
+    let End::Failed { host: Some(host), message } = &run.end else { panic!("{:?}", run.end) };
+    assert_eq!(host, "client");
+    assert!(message.starts_with("its stack cannot go on: it panicked at "), "{message}");
 }
 
 #[test]

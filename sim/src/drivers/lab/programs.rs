@@ -23,10 +23,10 @@ use super::Host;
 use super::patience::Patience;
 use super::pool::Bench;
 use crate::drivers::real::merged;
+use crate::net::Net;
 use crate::net::host_net::HostNet;
 use crate::net::lab_host::{LabHost, Names};
 use crate::net::recorded::{Log, Recorded};
-use crate::net::{Net, Place};
 use crate::program::{Guarded, QuietPanics, end_after_panics};
 use crate::programs::Progress;
 use crate::run::{End, Run};
@@ -171,7 +171,7 @@ impl<'a> Programs<'a> {
         let life = self.incarnations.iter().position(|incarnation| *incarnation == (index, generation));
         let log =
             self.logs[index].again(host_id(life.ok_or("the wire started a host that it does not have")?));
-        let place = Place::new(self.scenario, index, generation);
+        let place = self.scenario.place(index, generation);
         let net = match host.kernel {
             Some(kernel) => {
                 let kernel = kernel + usize::try_from(crashes).unwrap_or(usize::MAX);

@@ -1,8 +1,9 @@
 //! A runtime for each host, so that a crash ends every task of its host, whoever spawned it.
 //!
 //! tokio does not tell when a runtime's next timer is due. So the clocks of all hosts go on together, by a
-//! millisecond at a time, which is what tokio's timers are exact to; events of the world are to the nanosecond
-//! all the same. An idle hour takes seconds here, and nothing on one runtime: this is for the runs that need it.
+//! millisecond at a time, which is what tokio's timers are exact to; events of the world are to the
+//! nanosecond all the same. An idle hour takes seconds here, and nothing on one runtime: this is for the
+//! runs that need it.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
