@@ -26,19 +26,23 @@ use erased::{AnyDatagram, AnyListener, AnyNetwork, Erased};
 use host_net::{HostDatagram, HostListener, HostNet, HostStream};
 use sim_host::SimHost;
 
+use crate::seed;
+
 /// The network of a host, whatever the testbed. Programs are best written against [`Network`]; this is the
 /// type that a scenario calls them with.
 #[derive(Clone)]
 pub struct Net {
     backend: Backend,
-    place: Arc<Place>,
+    place: Place,
 }
 
 /// Whose network it is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Place {
-    pub(crate) host: String,
+    pub(crate) host: Arc<str>,
+    pub(crate) index: usize,
     pub(crate) incarnation: u32,
+    /// The run's.
     pub(crate) seed: u64,
 }
 
@@ -103,12 +107,12 @@ macro_rules! wrap_backend {
 impl Net {
     /// The network of a host over any other.
     pub(crate) fn of(network: impl Network, place: Place) -> Net {
-        Net { backend: Backend::Any(Arc::new(Erased(network))), place: Arc::new(place) }
+        Net { backend: Backend::Any(Arc::new(Erased(network))), place }
     }
 
     /// The network of a simulated host.
     pub(crate) fn of_stack(host: SimHost, place: Place) -> Net {
-        Net { backend: Backend::Stack(HostNet::new(host)), place: Arc::new(place) }
+        Net { backend: Backend::Stack(HostNet::new(host)), place }
     }
 
     /// The name of the host in its scenario.
@@ -136,7 +140,7 @@ impl Net {
     ///     .check();
     /// ```
     pub fn seed(&self) -> u64 {
-        self.place.seed
+        seed::derive(self.place.seed, &("program", self.place.index, self.place.incarnation))
     }
 
     /// Whether another host has lost power in this run, or its programs were killed, as far as that is

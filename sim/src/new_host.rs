@@ -32,7 +32,7 @@ impl NewHost<'_> {
 /// A host's part in its scenario.
 #[derive(Clone, Debug)]
 pub(crate) struct Role {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// As in [`NewHost`].
     pub(crate) is_server: bool,
     /// Whether a run ends only when its program has ended.

@@ -24,7 +24,6 @@ use crate::new_host::{MakeStack, NewHost, Role};
 use crate::program::ProgramFuture;
 use crate::run::{End, Run};
 use crate::search::{Family, Grid, Member, RandomFaults};
-use crate::seed;
 use crate::settings::Settings;
 
 pub(crate) use death::Death;
@@ -91,7 +90,7 @@ const NAME_MAX: usize = 200;
 /// A host of a scenario and its program.
 #[derive(Clone)]
 pub(crate) struct HostSpec {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) program: Program,
     pub(crate) is_client: bool,
 }
@@ -217,7 +216,7 @@ impl Scenario {
             let program = program.clone();
             Box::pin(async move { program(net).await.ending() })
         });
-        self.hosts.push(HostSpec { name: name.to_owned(), program, is_client });
+        self.hosts.push(HostSpec { name: name.into(), program, is_client });
     }
 
     /// Something that must be true of every run's trace.
@@ -468,8 +467,8 @@ impl Scenario {
     /// The parts of its hosts. The server is the host of that name; if there is none, each host that no run
     /// waits for.
     pub(crate) fn roles(&self) -> Vec<Role> {
-        let has_server = self.hosts.iter().any(|host| host.name == "server");
-        let is_server = |host: &HostSpec| if has_server { host.name == "server" } else { !host.is_client };
+        let has_server = self.hosts.iter().any(|host| &*host.name == "server");
+        let is_server = |host: &HostSpec| if has_server { &*host.name == "server" } else { !host.is_client };
         let role = |host: &HostSpec| Role {
             name: host.name.clone(),
             is_server: is_server(host),
@@ -480,8 +479,7 @@ impl Scenario {
 
     /// Who the program of the host with this index is, after it was ended so often before its time.
     pub(crate) fn place(&self, index: usize, incarnation: u32) -> Place {
-        let seed = seed::derive(self.settings.seed, &("program", index, incarnation));
-        Place { host: self.hosts[index].name.clone(), incarnation, seed }
+        Place { host: self.hosts[index].name.clone(), index, incarnation, seed: self.settings.seed }
     }
 
     /// Why it cannot be run anywhere, if it cannot.
@@ -502,7 +500,7 @@ impl Scenario {
             if !Direction::is_host_name(&host.name) {
                 return Some(format!("`{}` is no host name: 1 to 63 of a-z, 0-9 and -", host.name));
             }
-            if host.name == LOCALHOST {
+            if &*host.name == LOCALHOST {
                 return Some("`localhost` is no name for a host: it stands for each host itself".to_owned());
             }
             if self.hosts[..index].iter().any(|other| other.name == host.name) {
@@ -514,7 +512,7 @@ impl Scenario {
 
     /// The names of its hosts, in the order of their addresses.
     pub fn host_names(&self) -> Vec<String> {
-        self.hosts.iter().map(|host| host.name.clone()).collect()
+        self.hosts.iter().map(|host| host.name.to_string()).collect()
     }
 
     /// The words of a plan's `scenario` behind this one's name, if it names a variant of it.

@@ -82,7 +82,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(roles: Vec<Role>, plan: &FaultPlan, settings: &Settings) -> Result<World, UnknownHost> {
-        let names: Vec<String> = roles.iter().map(|role| role.name.clone()).collect();
+        let names: Vec<String> = roles.iter().map(|role| role.name.to_string()).collect();
         let waits_for = roles.iter().map(|role| role.is_client).collect();
         let wire = Wire::new(plan, &names)?;
         let mtu = plan.link.numbers().host_mtu();

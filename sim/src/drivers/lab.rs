@@ -95,7 +95,7 @@ fn once(scenario: &Scenario, plan: &FaultPlan, subject: Subject) -> Result<(Run,
             if is_kernel {
                 of_kernel += 1 + restarts as usize;
             }
-            Host { name: spec.name.clone(), addrs: subnet.addrs(index), kernel, restarts }
+            Host { name: spec.name.to_string(), addrs: subnet.addrs(index), kernel, restarts }
         })
         .collect();
     let addrs: Vec<_> = hosts

@@ -26,7 +26,7 @@ struct State {
 
 impl Progress {
     pub(crate) fn new(scenario: &Scenario) -> Self {
-        let clients = scenario.hosts.iter().filter(|host| host.is_client).map(|host| host.name.clone());
+        let clients = scenario.hosts.iter().filter(|host| host.is_client).map(|host| host.name.to_string());
         let state = State { clients: clients.collect(), trouble: None };
         Progress { state: Mutex::new(state), changed: Notify::new() }
     }

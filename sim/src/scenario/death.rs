@@ -22,7 +22,7 @@ pub(crate) struct Death {
 }
 
 /// The hosts whose programs have ended.
-type Ended = Arc<Mutex<BTreeSet<String>>>;
+type Ended = Arc<Mutex<BTreeSet<Arc<str>>>>;
 
 impl Scenario {
     /// Runs it on its testbed, once. Where a host may crash, an error of a program after a peer's crash is no
