@@ -109,9 +109,11 @@ impl fmt::Debug for HostSpec {
 /// panic that the program handles is none: caught with `catch_unwind`, or reported with
 /// [`handled`](crate::handled). Threads and `spawn_blocking` are outside of this.
 ///
-/// A program's tasks belong in a `JoinSet`, which ends with the program: on
-/// [`VIRTUAL`](crate::testbed::VIRTUAL), where all hosts share a runtime, a task started with `tokio::spawn`
-/// outlives a crash of its host (its sockets do not).
+/// A crash or a kill ends a host's program. On [`VIRTUAL`](crate::testbed::VIRTUAL) it also ends every task
+/// that was started with `tokio::spawn`. If there are such tasks, the run begins again, with a runtime for
+/// each host: its programs start a second time, and what they change outside of the run is changed twice.
+/// On [`TURMOIL`](crate::testbed::TURMOIL) a crash ends all tasks, and a kill the program alone. In a lab
+/// either ends the program alone: there tasks belong in a `JoinSet`, which ends with it.
 #[derive(Clone)]
 pub struct Scenario {
     pub(crate) name: String,

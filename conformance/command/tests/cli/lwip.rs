@@ -14,7 +14,7 @@ use super::{run, text};
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/stacks/lwip");
 const OUT: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/lwip");
 
-/// The subject's file, with the process that was built; or why there is none.
+/// The subject's file, with the process that was built, or why it was not built.
 static BUILT: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
     for tool in ["make", "cc"] {
         let found = Command::new(tool).arg("--version").output();

@@ -51,7 +51,7 @@ pub(super) fn retransmits(run: &Run) -> Seen {
 fn stands_still(flow: &Flow, side: usize, count: &mut Count) {
     let mut view = View::new(flow, side);
     // When the first unacknowledged octet was sent last, or became the first, and how long it may wait: a
-    // timer that doubles has no longest time of its own (RFC 6298, section 2.5).
+    // timer that doubles has no longest time (RFC 6298, section 2.5).
     let mut since: Option<Time> = None;
     let mut longest = LONGEST_WAIT;
     let overdue = |since: Option<Time>, longest: Duration, now: Time, count: &mut Count| {

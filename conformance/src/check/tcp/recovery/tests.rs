@@ -10,7 +10,7 @@ use faultwire_sim::{Settings, testbed};
 
 use self::tape::{CLIENT, FULL, SERVER, Tape};
 use super::scenarios::SMALL_BUFFER;
-use super::{acknowledging, congestion, retransmission, studies, windows};
+use super::{acknowledging, congestion, retransmission, segment_sizes, studies, windows};
 use crate::check::tcp::lifecycle;
 use crate::check::tcp::segments::{Flow, OPENER, flows};
 use crate::claim::{Claim, Modality};
@@ -82,6 +82,24 @@ fn windows_are_scaled_where_both_sides_offer_it() {
         let windows: Vec<i64> = flows(&tape.until(10))[0].segments.iter().map(|it| it.window).collect();
         assert_eq!(windows[1..], [100, scaled], "a SYN's is never scaled");
     }
+}
+
+#[test]
+fn a_scaled_window_may_be_rounded_down_and_no_further() {
+    let offers = |windows: [u16; 2]| {
+        let mut tape = Tape::new();
+        (tape.options, tape.window) = (&[3, 3, 3, 0], 100);
+        tape.syn(true).answered();
+        for (window, ack) in windows.into_iter().zip([6, 11]) {
+            tape.carried(CLIENT, ack - 5, 5);
+            tape.window = window;
+            tape.ack(SERVER, 1, ack);
+        }
+        tape
+    };
+    // The right edge is at 806, and then at 803.
+    fine(segment_sizes::no_silly_offers, &offers([100, 99]), 10, 1);
+    assert!(broken(segment_sizes::no_silly_offers, &offers([100, 98]), 10));
 }
 
 #[test]
