@@ -9,7 +9,7 @@ mod cancel;
 mod drivers;
 mod explorer;
 pub mod failure;
-mod net;
+pub mod net;
 mod new_host;
 #[cfg(unix)]
 pub mod process;

@@ -1,13 +1,67 @@
-//! The network that a scenario's programs are given: one type for every testbed.
+//! The network of a scenario's programs: [`Net`], the seam that they are given, and the sockets of
+//! `tokio::net` for programs that are written against those.
+//!
+//! # Programs over `tokio::net`
+//! A program that opens its sockets with [`tokio::net`] runs over simulated ones when it imports them from
+//! here instead:
+//!
+//! ```
+//! // In a crate of yours: `#[cfg(test)] use faultwire_sim::net; #[cfg(not(test))] use tokio::net;`
+//! use faultwire_sim::net::{TcpListener, TcpStream};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! async fn echo() -> std::io::Result<()> {
+//!     let listener = TcpListener::bind("0.0.0.0:7").await?;
+//!     loop {
+//!         let (mut stream, _) = listener.accept().await?;
+//!         tokio::spawn(async move {
+//!             let (mut from, mut to) = stream.split();
+//!             tokio::io::copy(&mut from, &mut to).await
+//!         });
+//!     }
+//! }
+//!
+//! async fn ask() -> std::io::Result<()> {
+//!     let mut stream = TcpStream::connect("server:7").await?;
+//!     stream.write_all(b"hello").await?;
+//!     stream.shutdown().await?;
+//!     let mut answer = String::new();
+//!     stream.read_to_string(&mut answer).await?;
+//!     assert_eq!(answer, "hello");
+//!     Ok(())
+//! }
+//!
+//! faultwire_sim::scenario("echo")
+//!     .server(|_| echo())
+//!     .client(|_| async { Ok(ask().await?) })
+//!     .exhaustive(1)
+//!     .check();
+//! ```
+//!
+//! A task belongs to the host whose program spawned it, and so do the sockets that it opens. Tasks are told
+//! apart by their host's runtime: with the first socket of this module a run on
+//! [`VIRTUAL`](crate::testbed::VIRTUAL) begins again, with a runtime for each host, so that the programs
+//! start a second time. The module works on [`VIRTUAL`](crate::testbed::VIRTUAL) and
+//! [`TURMOIL`](crate::testbed::TURMOIL); elsewhere, on other threads (`spawn_blocking`) and outside of a run,
+//! opening a socket is an error of the kind `Unsupported`.
+//!
+//! Libraries that open sockets of `tokio::net` by themselves get the operating system's: give them a
+//! connector or an incoming stream of this module's.
 
 pub(crate) mod address;
 mod erased;
+pub(crate) mod here;
 pub(crate) mod host_net;
 #[cfg(all(feature = "lab", target_os = "linux"))]
 pub(crate) mod lab_host;
+mod lookup;
+mod options;
+mod ready;
 pub(crate) mod recorded;
 pub(crate) mod sim_host;
+pub mod tcp;
 pub(crate) mod turmoil_net;
+mod udp;
 
 use std::fmt;
 use std::io;
@@ -27,6 +81,12 @@ use host_net::{HostDatagram, HostListener, HostNet, HostStream};
 use sim_host::SimHost;
 
 use crate::seed;
+
+pub use lookup::{ToSocketAddrs, lookup_host};
+pub use tcp::listener::TcpListener;
+pub use tcp::socket::TcpSocket;
+pub use tcp::stream::TcpStream;
+pub use udp::UdpSocket;
 
 /// The network of a host, whatever the testbed. Programs are best written against [`Network`]; this is the
 /// type that a scenario calls them with.

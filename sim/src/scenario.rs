@@ -109,11 +109,10 @@ impl fmt::Debug for HostSpec {
 /// panic that the program handles is none: caught with `catch_unwind`, or reported with
 /// [`handled`](crate::handled). Threads and `spawn_blocking` are outside of this.
 ///
-/// A crash or a kill ends a host's program. On [`VIRTUAL`](crate::testbed::VIRTUAL) it also ends every task
-/// that was started with `tokio::spawn`. If there are such tasks, the run begins again, with a runtime for
-/// each host: its programs start a second time, and what they change outside of the run is changed twice.
-/// On [`TURMOIL`](crate::testbed::TURMOIL) a crash ends all tasks, and a kill the program alone. In a lab
-/// either ends the program alone: there tasks belong in a `JoinSet`, which ends with it.
+/// A crash or a kill ends a host's program, and in simulation every task that it spawned. If there are such
+/// tasks on [`VIRTUAL`](crate::testbed::VIRTUAL), the run begins again, with a runtime for each host: its
+/// programs start a second time, and what they change outside of the run is changed twice. In a lab the
+/// program alone ends: there tasks belong in a `JoinSet`, which ends with it.
 #[derive(Clone)]
 pub struct Scenario {
     pub(crate) name: String,

@@ -9,6 +9,7 @@ mod timers;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -18,6 +19,8 @@ use faultwire::stack::HostStack;
 use faultwire::tcp::State;
 use faultwire::time::Time;
 use faultwire::trace::{HostId, LossReason, Note, TcpNote, Trace, What};
+
+use tokio::runtime;
 
 use host::REPORTS_MAX;
 pub(crate) use host::{Host, OpenSockets};
@@ -38,11 +41,40 @@ pub(crate) trait Driver: Send + Sync + 'static {
 pub(crate) struct Shared {
     world: Mutex<World>,
     pub(crate) driver: Box<dyn Driver>,
+    /// The hosts that have a runtime for their tasks alone.
+    runtimes: Mutex<Vec<(runtime::Id, HostId)>>,
+    begins_again: AtomicBool,
 }
 
 impl Shared {
     pub(crate) fn new(world: World, driver: Box<dyn Driver>) -> Arc<Self> {
-        Arc::new(Shared { world: Mutex::new(world), driver })
+        let (runtimes, begins_again) = Default::default();
+        Arc::new(Shared { world: Mutex::new(world), driver, runtimes, begins_again })
+    }
+
+    /// The tasks of this runtime are the host's from now on.
+    pub(crate) fn runs_on(&self, runtime: runtime::Id, host: HostId) {
+        let mut runtimes = self.runtimes.lock().unwrap_or_else(PoisonError::into_inner);
+        // A runtime that has ended may have had the same number.
+        runtimes.retain(|(other, of)| *other != runtime && *of != host);
+        runtimes.push((runtime, host));
+    }
+
+    /// The host whose tasks this runtime has.
+    pub(crate) fn host_of(&self, runtime: runtime::Id) -> Option<HostId> {
+        let runtimes = self.runtimes.lock().unwrap_or_else(PoisonError::into_inner);
+        runtimes.iter().find(|(it, _)| *it == runtime).map(|(_, host)| *host)
+    }
+
+    /// The run cannot go on with a runtime for all hosts, and begins again with one for each.
+    pub(crate) fn begin_again(&self) {
+        self.begins_again.store(true, Ordering::Relaxed);
+        self.lock().wake_main();
+    }
+
+    /// Whether the run [begins again](Self::begin_again).
+    pub(crate) fn begins_again(&self) -> bool {
+        self.begins_again.load(Ordering::Relaxed)
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, World> {

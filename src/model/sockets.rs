@@ -196,6 +196,12 @@ pub trait Sockets {
     fn recv(&mut self, fd: Fd, buffer: &mut [u8]) -> Result<usize, Errno>;
     /// `recvfrom(2)` with MSG_TRUNC.
     fn recv_from(&mut self, fd: Fd, buffer: &mut [u8]) -> Result<Received, Errno>;
+    /// `recvfrom(2)` with MSG_PEEK and MSG_TRUNC: what a receive would give, which stays where it is. On a
+    /// stream `full_len` is `len`, and 0 is the end. EOPNOTSUPP where the backend cannot.
+    fn peek(&mut self, fd: Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
+        let _ = (fd, buffer);
+        Err(Errno::EOPNOTSUPP)
+    }
     /// `shutdown(2)`.
     fn shutdown(&mut self, fd: Fd, how: How) -> Result<(), Errno>;
     /// `close(2)`.

@@ -90,6 +90,15 @@ impl Sockets for Stack {
         self.udp_receive(fd, buffer)
     }
 
+    fn peek(&mut self, fd: Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
+        if self.streams.is_open(fd) {
+            let from = self.stream_sender(fd)?;
+            let len = self.stream_peek(fd, buffer)?;
+            return Ok(Received { len, full_len: len, from });
+        }
+        self.udp_peek(fd, buffer)
+    }
+
     /// On an unconnected datagram socket this is `ENOTCONN` and takes effect all the same, as in Linux
     /// (`inet_shutdown`).
     fn shutdown(&mut self, fd: Fd, how: How) -> Result<(), Errno> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::binding::Binding;
-use crate::model::{Domain, Errno, Readiness};
+use crate::model::{Domain, Errno, Readiness, Received};
 
 /// SO_RCVBUF and SO_SNDBUF of a fresh socket, and the largest that can be asked for (Linux's `rmem_default`,
 /// `rmem_max` and their like for sending). Asking doubles.
@@ -91,6 +91,14 @@ impl Datagram {
             #[cfg(feature = "mutants")]
             deeds: super::mutant::Deeds::default(),
         }
+    }
+
+    /// Gives a program a datagram that waits, cut to its buffer.
+    pub(super) fn copy(&self, queued: &Queued, buffer: &mut [u8]) -> Received {
+        let full_len = queued.payload.len();
+        let len = full_len.min(buffer.len());
+        buffer[..len].copy_from_slice(&queued.payload[..len]);
+        Received { len, full_len, from: self.binding.shown(queued.from) }
     }
 
     pub(super) fn is_writable(&self) -> bool {

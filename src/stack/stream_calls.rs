@@ -205,6 +205,10 @@ impl Stack {
         self.with_connection(fd, |connection| connection.receive(buffer))
     }
 
+    pub(super) fn stream_peek(&mut self, fd: Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
+        self.with_connection(fd, |connection| connection.peek(buffer))
+    }
+
     pub(super) fn stream_shutdown(&mut self, fd: Fd, how: How) -> Result<(), Errno> {
         if self.streams.get(fd)?.listener().is_some() && how != How::Write {
             self.stop_listening(fd)?;

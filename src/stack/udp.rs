@@ -99,11 +99,15 @@ impl Stack {
         #[cfg(feature = "mutants")]
         let queued =
             if mutant.is_some() { socket.misdeed_on_receive(mutant, queued, buffer.len()) } else { queued };
-        let full_len = queued.payload.len();
-        let len = full_len.min(buffer.len());
-        buffer[..len].copy_from_slice(&queued.payload[..len]);
-        let from = socket.binding.shown(queued.from);
-        Ok(Received { len, full_len, from })
+        Ok(socket.copy(&queued, buffer))
+    }
+
+    pub(super) fn udp_peek(&mut self, fd: Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
+        let socket = self.datagrams.get_mut(fd)?;
+        if let Some(error) = socket.error.take() {
+            return Err(error);
+        }
+        socket.queue.front().map(|queued| socket.copy(queued, buffer)).ok_or(Errno::EAGAIN)
     }
 
     /// Takes in a datagram.

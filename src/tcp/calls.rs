@@ -40,6 +40,19 @@ impl Connection {
             }
             return Ok(len);
         }
+        self.nothing_received(into)
+    }
+
+    /// What the next receive would give, which stays where it is.
+    pub(crate) fn peek(&mut self, into: &mut [u8]) -> Result<usize, Errno> {
+        match self.rcv.readable() {
+            0 => self.nothing_received(into),
+            _ => Ok(self.rcv.peek(into)),
+        }
+    }
+
+    /// The answer to a receive when no bytes are there.
+    fn nothing_received(&mut self, into: &[u8]) -> Result<usize, Errno> {
         // A clean end stays one (Linux's SOCK_DONE): what happened later is for a send to be told.
         if self.rcv.ended {
             return Ok(0);

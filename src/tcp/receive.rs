@@ -164,16 +164,22 @@ impl Receive {
 
     /// Reads into `into`: how many bytes.
     pub(crate) fn read(&mut self, into: &mut [u8]) -> usize {
-        let len = into.len().min(self.buffer.len());
-        let (front, back) = self.buffer.as_slices();
-        let split = front.len().min(len);
-        into[..split].copy_from_slice(&front[..split]);
-        into[split..len].copy_from_slice(&back[..len - split]);
+        let len = self.peek(into);
         self.buffer.drain(..len);
         if self.buffer.is_empty() && self.buffer.capacity() > self.capacity / 4 {
             // A connection at rest holds no memory.
             self.buffer = VecDeque::new();
         }
+        len
+    }
+
+    /// Like `read`, but the bytes stay.
+    pub(crate) fn peek(&self, into: &mut [u8]) -> usize {
+        let len = into.len().min(self.buffer.len());
+        let (front, back) = self.buffer.as_slices();
+        let split = front.len().min(len);
+        into[..split].copy_from_slice(&front[..split]);
+        into[split..len].copy_from_slice(&back[..len - split]);
         len
     }
 

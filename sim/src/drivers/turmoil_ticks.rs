@@ -9,26 +9,26 @@
 //! would be in no trace.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use faultwire::fault::{Delivery, DueWhat, FaultPlan};
 use faultwire::time::Time;
 use faultwire::trace::{HostId, LossReason, PacketId, What};
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use turmoil::net::UdpSocket;
 
 use crate::net::Net;
+use crate::net::here::InRun;
 use crate::net::sim_host::SimHost;
 use crate::program::{Guarded, QuietPanics};
 use crate::run::Run;
 use crate::scenario::Scenario;
-use crate::world::{Driver, Host, Shared, World, host_id};
+use crate::world::{Driver, Shared, World, host_id};
 
 /// turmoil's tick and shortest latency.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
@@ -52,8 +52,6 @@ struct State {
     addrs: Vec<IpAddr>,
     /// What was given to turmoil, with the time at which it must arrive.
     under_way: VecDeque<(Time, Delivery)>,
-    /// Of each host: the task that waits for its programs to be killed or to start again.
-    turns: Vec<Option<Waker>>,
     /// What arrives at a host that starts in this tick: turmoil finds its new socket not open yet.
     early: Vec<Delivery>,
 }
@@ -63,10 +61,19 @@ impl TurmoilTicks {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A host's programs were killed, or are to start again.
-    fn turned(&self, host: HostId) {
-        if let Some(waker) = self.state().turns[usize::from(host.0)].take() {
-            waker.wake();
+    /// A host starts in this tick, as was due at `at`. Takes in what arrives in the tick, which turmoil would
+    /// drop: the host's new socket is not open yet.
+    fn starts(&self, world: &mut World, host: HostId, at: Time) {
+        let mut state = self.state();
+        let arriving = state.take_arriving(world.now, host);
+        if at == world.now {
+            // It starts at this very moment: what arrives finds its stack, and no program yet.
+            arriving.into_iter().for_each(|delivery| world.arrive(delivery));
+            drop(state);
+            world.settle(host);
+        } else {
+            // It started in the middle of the last tick: its programs are there already.
+            state.early.extend(arriving);
         }
     }
 
@@ -127,8 +134,8 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         let mut state = driver.state();
         state.addrs = names.iter().map(|name| sim.lookup(name.as_str())).collect();
         state.sockets = std::iter::repeat_with(Weak::new).take(names.len() + 1).collect();
-        state.turns = vec![None; names.len()];
     }
+    let _in_run = InRun::new(&shared);
     let polls_max = settings.polls_max;
     for (index, name) in names.iter().enumerate() {
         let (shared, driver, scenario) = (shared.clone(), driver.clone(), scenario.clone());
@@ -136,25 +143,22 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         sim.host(name.as_str(), move || {
             let (shared, driver, scenario) = (shared.clone(), driver.clone(), scenario.clone());
             async move {
+                shared.runs_on(Handle::current().id(), host);
                 let socket = attach(&driver, index).await?;
                 let main = async {
-                    loop {
-                        let generation = shared.lock().host(host).generation;
+                    let generation = {
+                        let mut world = shared.lock();
+                        let host = world.host(host);
+                        host.is_alive().then_some(host.generation)
+                    };
+                    if let Some(generation) = generation {
                         let place = scenario.place(index, generation);
                         let net = Net::of_stack(SimHost::new(shared.clone(), host, generation), place);
                         let program = Guarded::new((scenario.hosts[index].program)(net), polls_max);
-                        let whole = async {
-                            let result = program.await;
-                            shared.lock().program_ended(host, result);
-                            std::future::pending::<()>().await;
-                        };
-                        tokio::select! {
-                            biased;
-                            () = turn(&shared, &driver, host, |it| it.generation != generation) => {}
-                            () = whole => {}
-                        }
-                        turn(&shared, &driver, host, Host::is_alive).await;
+                        let result = program.await;
+                        shared.lock().program_ended(host, result);
                     }
+                    std::future::pending::<()>().await;
                 };
                 tokio::select! {
                     biased;
@@ -215,18 +219,6 @@ async fn attach(driver: &TurmoilTicks, index: usize) -> io::Result<Arc<UdpSocket
     Ok(socket)
 }
 
-/// Waits until its host is as `wanted`.
-async fn turn(shared: &Shared, driver: &TurmoilTicks, host: HostId, wanted: impl Fn(&Host) -> bool) {
-    poll_fn(|cx| {
-        if wanted(shared.lock().host(host)) {
-            return Poll::Ready(());
-        }
-        driver.state().turns[usize::from(host.0)] = Some(cx.waker().clone());
-        Poll::Pending
-    })
-    .await;
-}
-
 /// Hands a host's stack what turmoil brings.
 async fn receive(shared: &Shared, driver: &TurmoilTicks, socket: &UdpSocket, host: HostId) -> io::Result<()> {
     let mut buffer = vec![0; HEADER + usize::from(u16::MAX)];
@@ -279,26 +271,15 @@ fn begin_tick(
                 world.crash(host);
                 power.push((host, false));
             }
-            DueWhat::Kill(host) => {
+            // turmoil ends the tasks of a host by starting it anew: no program starts if they were killed.
+            DueWhat::Kill(host) if world.host(host).is_alive() => {
                 world.kill(host, shared.driver.as_ref());
-                driver.turned(host);
-            }
-            DueWhat::Restart(host) if world.host(host).is_up => {
-                world.restart(host, &scenario.settings);
-                driver.turned(host);
+                power.push((host, true));
+                driver.starts(&mut world, host, due.at);
             }
             DueWhat::Restart(host) if world.restart(host, &scenario.settings) => {
                 power.push((host, true));
-                let mut state = driver.state();
-                let arriving = state.take_arriving(now, host);
-                if due.at == now {
-                    // It starts at this very moment: what arrives finds its stack, and no program yet.
-                    arriving.into_iter().for_each(|delivery| world.arrive(delivery));
-                    world.settle(host);
-                } else {
-                    // It started in the middle of the last tick: its programs are there already.
-                    state.early.extend(arriving);
-                }
+                driver.starts(&mut world, host, due.at);
             }
             _ => {}
         }

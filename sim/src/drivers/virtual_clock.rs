@@ -20,11 +20,12 @@ use std::time::Duration;
 use faultwire::fault::{DueWhat, FaultPlan};
 use faultwire::time::Time;
 use faultwire::trace::HostId;
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, LocalOptions};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 
 use crate::net::Net;
+use crate::net::here::InRun;
 use crate::net::sim_host::SimHost;
 use crate::program::{Guarded, QuietPanics};
 use crate::run::Run;
@@ -72,20 +73,19 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
             let (shared, driving) = (shared.clone(), driving.clone());
             move || on_unpark(&shared, &driving.lock().unwrap_or_else(PoisonError::into_inner))
         })
-        .build();
+        .build_local(LocalOptions::default());
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return scenario.troubled(plan, format!("tokio gave no runtime: {error}")),
     };
-    let has_strays = runtime.block_on(async {
-        let mut runner =
-            Runner { scenario, shared: &shared, driving: &driving, programs: Vec::new(), has_strays: false };
+    let _in_run = InRun::new(&shared);
+    runtime.block_on(async {
+        let mut runner = Runner { scenario, shared: &shared, driving: &driving, programs: Vec::new() };
         for index in 0..scenario.hosts.len() {
             let program = runner.spawn(index, 0);
             runner.programs.push(program);
         }
         poll_fn(|cx| runner.poll(cx)).await;
-        runner.has_strays
     });
     let run = super::conclude(&shared, plan);
     drop(runtime);
@@ -93,7 +93,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     // circle.
     shared.lock().forget_wakers();
     *driving.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    if has_strays { runtimes::run(scenario, plan) } else { run }
+    if shared.begins_again() { runtimes::run(scenario, plan) } else { run }
 }
 
 /// The program of a host, which starts as it is polled first.
@@ -141,8 +141,6 @@ struct Runner<'a> {
     shared: &'a Arc<Shared>,
     driving: &'a Mutex<Option<Driving>>,
     programs: Vec<JoinHandle<()>>,
-    /// Whether a host's programs came to their end beside tasks that may be theirs.
-    has_strays: bool,
 }
 
 impl Runner<'_> {
@@ -165,7 +163,7 @@ impl Runner<'_> {
             return Poll::Pending;
         }
         let mut world = self.shared.lock();
-        if world.is_decided() || world.is_out_of_time() {
+        if self.shared.begins_again() || world.is_decided() || world.is_out_of_time() {
             return Poll::Ready(());
         }
         let due = world.next_due();
@@ -177,7 +175,7 @@ impl Runner<'_> {
             }
             drop(world);
             self.switch(power);
-            if self.has_strays {
+            if self.shared.begins_again() {
                 return Poll::Ready(());
             }
         }
@@ -201,7 +199,10 @@ impl Runner<'_> {
     fn switch(&mut self, power: Vec<(HostId, Option<u32>)>) {
         let alive = self.programs.iter().filter(|program| !program.is_finished()).count();
         let has_death = power.iter().any(|(_, generation)| generation.is_none());
-        self.has_strays = has_death && Handle::current().metrics().num_alive_tasks() > alive;
+        if has_death && Handle::current().metrics().num_alive_tasks() > alive {
+            // The programs came to their end beside tasks that may be theirs.
+            self.shared.begin_again();
+        }
         for (host, generation) in power {
             let index = usize::from(host.0);
             self.programs[index].abort();

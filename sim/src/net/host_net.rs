@@ -1,22 +1,22 @@
 //! The seam over a stack in this process: async sockets, the same on every testbed.
 
+mod socket;
+
 use std::fmt;
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, pending};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use faultwire::errno::Errno;
-use faultwire::network::{Datagram, Listener, Network, Stream};
-use faultwire::stack::{Domain, Fd, HostStack, How, Kind, OptionName, Protocol, Received, SocketOption};
+use faultwire::network::Network;
+use faultwire::stack::{Domain, Fd, HostStack, Kind, Protocol, SocketOption};
 use faultwire::time::Time;
 use faultwire::trace::{Call, SocketId};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::address;
+pub(crate) use socket::{HostDatagram, HostListener, HostStream, Socket};
 
 /// A host with a stack in this process: how its programs get at it, and at the time.
 pub(crate) trait StackHost: Clone + fmt::Debug + Unpin + Send + Sync + 'static {
@@ -65,26 +65,6 @@ pub(crate) fn would_wait<T>(result: &Result<T, Errno>) -> bool {
 #[derive(Clone, Debug)]
 pub(crate) struct HostNet<H>(H);
 
-/// A stream socket of such a host.
-#[derive(Debug)]
-pub(crate) struct HostStream<H: StackHost>(Socket<H>);
-
-/// A listening socket of such a host.
-#[derive(Debug)]
-pub(crate) struct HostListener<H: StackHost>(Socket<H>);
-
-/// A datagram socket of such a host.
-#[derive(Debug)]
-pub(crate) struct HostDatagram<H: StackHost>(Socket<H>);
-
-/// An open socket; closed when dropped.
-#[derive(Debug)]
-struct Socket<H: StackHost> {
-    host: H,
-    fd: Fd,
-    id: SocketId,
-}
-
 impl<H: StackHost> HostNet<H> {
     pub(crate) fn new(host: H) -> Self {
         HostNet(host)
@@ -103,8 +83,22 @@ impl<H: StackHost> HostNet<H> {
         options: &[SocketOption],
         finish: impl FnOnce(&mut dyn HostStack, Fd) -> Result<Option<Call>, Errno>,
     ) -> io::Result<Socket<H>> {
+        match self.open_now(kind, Domain::of(&addr), options, finish) {
+            Some(opened) => opened,
+            None => pending().await,
+        }
+    }
+
+    /// Like [`open`](Self::open); `None` if the host has lost power, or the run is over.
+    fn open_now(
+        &self,
+        kind: Kind,
+        domain: Domain,
+        options: &[SocketOption],
+        finish: impl FnOnce(&mut dyn HostStack, Fd) -> Result<Option<Call>, Errno>,
+    ) -> Option<io::Result<Socket<H>>> {
         let opened = self.0.call(|stack, record| {
-            let fd = stack.socket(Domain::of(&addr), kind, Protocol::Default)?;
+            let fd = stack.socket(domain, kind, Protocol::Default)?;
             let set = options.iter().try_for_each(|option| stack.set_option(fd, *option));
             match set.and_then(|()| finish(stack, fd)) {
                 Ok(call) => {
@@ -120,15 +114,16 @@ impl<H: StackHost> HostNet<H> {
                 }
             }
         });
-        match opened {
-            Some(opened) => {
-                opened.map(|(fd, id)| Socket { host: self.0.clone(), fd, id }).map_err(Into::into)
-            }
-            None => pending().await,
-        }
+        opened
+            .map(|opened| opened.map(|(fd, id)| Socket { host: self.0.clone(), fd, id }).map_err(Into::into))
     }
 
-    async fn connect_to(
+    /// A stream socket, neither bound nor connected.
+    pub(crate) fn stream_socket(&self, domain: Domain) -> io::Result<Socket<H>> {
+        self.open_now(Kind::Stream, domain, &[], |_, _| Ok(None)).unwrap_or(Err(Errno::ENETDOWN.into()))
+    }
+
+    pub(crate) async fn connect_to(
         &self,
         local: Option<SocketAddr>,
         peer: SocketAddr,
@@ -138,20 +133,50 @@ impl<H: StackHost> HostNet<H> {
             if let Some(local) = local {
                 stack.bind(fd, local)?;
             }
-            match stack.connect(fd, Some(peer)) {
-                Ok(()) | Err(Errno::EINPROGRESS) => Ok(None),
-                Err(errno) => Err(errno),
-            }
+            begin_to_connect(stack, fd, peer).map(|()| None)
         };
-        let socket = self.open(Kind::Stream, peer, options, start).await?;
-        let established = |stack: &mut dyn HostStack, fd| {
-            if !stack.poll(fd)?.writable {
-                return Err(Errno::EAGAIN);
-            }
-            stack.take_error(fd)?.map_or(Ok(()), Err)
+        self.open(Kind::Stream, peer, options, start).await?.established(peer).await
+    }
+
+    pub(crate) async fn listen_at(
+        &self,
+        addr: SocketAddr,
+        backlog: u32,
+        options: &[SocketOption],
+    ) -> io::Result<HostListener<H>> {
+        let bind = |stack: &mut dyn HostStack, fd| {
+            stack.bind(fd, addr)?;
+            stack.listen(fd, backlog)?;
+            Ok(Some(Call::Listen(stack.local_addr(fd)?)))
         };
-        poll_fn(|cx| socket.poll(cx, established, |_| Call::Connect(peer))).await?;
-        Ok(HostStream(socket))
+        Ok(HostListener(self.open(Kind::Stream, addr, options, bind).await?))
+    }
+
+    pub(crate) async fn datagram_at(
+        &self,
+        addr: SocketAddr,
+        options: &[SocketOption],
+    ) -> io::Result<HostDatagram<H>> {
+        let bind = |stack: &mut dyn HostStack, fd| {
+            stack.bind(fd, addr)?;
+            Ok(Some(Call::Bind(stack.local_addr(fd)?)))
+        };
+        Ok(HostDatagram(self.open(Kind::Datagram, addr, options, bind).await?))
+    }
+
+    /// The addresses that `host:port` stands for.
+    pub(crate) fn lookup(&self, addr: &str) -> io::Result<Vec<SocketAddr>> {
+        let (name, port) = address::split(addr)?;
+        self.lookup_name(name, port)
+    }
+
+    /// The addresses of a host's name, or the literal one, with a port.
+    pub(crate) fn lookup_name(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let addrs = match address::literal(name) {
+            Some(addrs) => addrs,
+            None => self.0.addrs(name)?.to_vec(),
+        };
+        Ok(addrs.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
     }
 
     /// Connects to the first address that answers, from that of `own` which is of its family.
@@ -207,31 +232,15 @@ impl<H: StackHost> Network for HostNet<H> {
         backlog: u32,
         options: &[SocketOption],
     ) -> io::Result<HostListener<H>> {
-        let addr = self.first(addr).await?;
-        let bind = |stack: &mut dyn HostStack, fd| {
-            stack.bind(fd, addr)?;
-            stack.listen(fd, backlog)?;
-            Ok(Some(Call::Listen(stack.local_addr(fd)?)))
-        };
-        Ok(HostListener(self.open(Kind::Stream, addr, options, bind).await?))
+        self.listen_at(self.first(addr).await?, backlog, options).await
     }
 
     async fn datagram(&self, addr: &str, options: &[SocketOption]) -> io::Result<HostDatagram<H>> {
-        let addr = self.first(addr).await?;
-        let bind = |stack: &mut dyn HostStack, fd| {
-            stack.bind(fd, addr)?;
-            Ok(Some(Call::Bind(stack.local_addr(fd)?)))
-        };
-        Ok(HostDatagram(self.open(Kind::Datagram, addr, options, bind).await?))
+        self.datagram_at(self.first(addr).await?, options).await
     }
 
     async fn resolve(&self, addr: &str) -> io::Result<Vec<SocketAddr>> {
-        let (name, port) = address::split(addr)?;
-        let addrs = match address::literal(name) {
-            Some(addrs) => addrs,
-            None => self.0.addrs(name)?.to_vec(),
-        };
-        Ok(addrs.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+        self.lookup(addr)
     }
 
     async fn sleep(&self, span: Duration) {
@@ -243,208 +252,10 @@ impl<H: StackHost> Network for HostNet<H> {
     }
 }
 
-impl<H: StackHost> Socket<H> {
-    /// A call that may have to wait. `describe` says what goes into the trace.
-    fn poll<R>(
-        &self,
-        cx: &mut Context<'_>,
-        call: impl FnOnce(&mut dyn HostStack, Fd) -> Result<R, Errno>,
-        describe: impl FnOnce(&Result<R, Errno>) -> Call,
-    ) -> Poll<io::Result<R>> {
-        let answer = self.host.poll(cx, self.fd, |stack, record| {
-            let result = call(stack, self.fd);
-            if !would_wait(&result) {
-                record.push(self.id, result.as_ref().err().copied(), || describe(&result));
-            }
-            result
-        });
-        answer.map_err(io::Error::from)
+/// Begins to connect a stream socket.
+fn begin_to_connect(stack: &mut dyn HostStack, fd: Fd, peer: SocketAddr) -> Result<(), Errno> {
+    match stack.connect(fd, Some(peer)) {
+        Ok(()) | Err(Errno::EINPROGRESS) => Ok(()),
+        Err(errno) => Err(errno),
     }
-
-    /// A call that never waits and leaves no trace.
-    fn ask<R>(&self, call: impl FnOnce(&mut dyn HostStack, Fd) -> Result<R, Errno>) -> io::Result<R> {
-        Ok(self.host.call(|stack, _| call(stack, self.fd)).unwrap_or(Err(Errno::ENETDOWN))?)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.ask(|stack, fd| stack.local_addr(fd))
-    }
-
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.ask(|stack, fd| stack.peer_addr(fd))
-    }
-
-    fn set_option(&self, option: SocketOption) -> io::Result<()> {
-        let result = self.host.call(|stack, record| {
-            let result = stack.set_option(self.fd, option);
-            record.push(self.id, result.err(), || Call::Option(option));
-            result
-        });
-        Ok(result.unwrap_or(Err(Errno::ENETDOWN))?)
-    }
-
-    fn option(&self, name: OptionName) -> io::Result<SocketOption> {
-        self.ask(|stack, fd| stack.option(fd, name))
-    }
-}
-
-impl<H: StackHost> Drop for Socket<H> {
-    fn drop(&mut self) {
-        self.host.call(|stack, record| {
-            record.closed(self.id);
-            let result = stack.close(self.fd);
-            record.push(self.id, result.err(), || Call::Close);
-        });
-    }
-}
-
-impl<H: StackHost> Listener for HostListener<H> {
-    type Stream = HostStream<H>;
-
-    async fn accept(&self) -> io::Result<(HostStream<H>, SocketAddr)> {
-        let Socket { host, fd: own, id: own_id } = &self.0;
-        let accepted = poll_fn(|cx| {
-            host.poll(cx, *own, |stack, record| {
-                let result = stack.accept(*own).map(|(fd, peer)| (fd, record.opened(fd), peer));
-                if !would_wait(&result) {
-                    let call = match &result {
-                        Ok((_, socket, peer)) => Call::Accept { socket: *socket, peer: Some(*peer) },
-                        Err(_) => Call::Accept { socket: *own_id, peer: None },
-                    };
-                    record.push(*own_id, result.as_ref().err().copied(), || call);
-                }
-                result
-            })
-        });
-        let (fd, id, peer) = accepted.await?;
-        Ok((HostStream(Socket { host: host.clone(), fd, id }), peer))
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-impl<H: StackHost> AsyncRead for HostStream<H> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let room = buf.initialize_unfilled();
-        let answer = self.0.poll(
-            cx,
-            |stack, fd| {
-                let len = stack.recv(fd, room)?;
-                Ok(&room[..len])
-            },
-            |result| {
-                let data = kept(result.as_ref().copied().unwrap_or_default());
-                Call::Recv { from: None, full_len: data.len(), data }
-            },
-        );
-        let len = answer.map_ok(<[u8]>::len);
-        len.map_ok(|len| buf.advance(len))
-    }
-}
-
-impl<H: StackHost> AsyncWrite for HostStream<H> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        self.0.poll(
-            cx,
-            |stack, fd| stack.send(fd, data),
-            |result| {
-                let taken = result.as_ref().copied().unwrap_or(data.len());
-                Call::Send { to: None, data: kept(&data[..taken]) }
-            },
-        )
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll(cx, |stack, fd| stack.shutdown(fd, How::Write), |_| Call::Shutdown)
-    }
-}
-
-impl<H: StackHost> Stream for HostStream<H> {
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.peer_addr()
-    }
-
-    fn set_option(&self, option: SocketOption) -> io::Result<()> {
-        self.0.set_option(option)
-    }
-
-    fn option(&self, name: OptionName) -> io::Result<SocketOption> {
-        self.0.option(name)
-    }
-}
-
-impl<H: StackHost> Datagram for HostDatagram<H> {
-    async fn connect(&self, addr: &str) -> io::Result<()> {
-        let addrs = HostNet(self.0.host.clone()).resolve(addr).await?;
-        // A name has addresses of both families: take the one that fits the socket.
-        let is_v4 = self.local_addr()?.is_ipv4();
-        let fits = addrs.iter().find(|peer| peer.is_ipv4() == is_v4).or(addrs.first());
-        let peer = *fits.ok_or(io::ErrorKind::NotFound)?;
-        poll_fn(|cx| self.0.poll(cx, |stack, fd| stack.connect(fd, Some(peer)), |_| Call::Connect(peer)))
-            .await
-    }
-
-    async fn send(&self, data: &[u8]) -> io::Result<usize> {
-        let sent = |_: &_| Call::Send { to: None, data: kept(data) };
-        poll_fn(|cx| self.0.poll(cx, |stack, fd| stack.send(fd, data), sent)).await
-    }
-
-    async fn send_to(&self, data: &[u8], to: SocketAddr) -> io::Result<usize> {
-        let sent = |_: &_| Call::Send { to: Some(to), data: kept(data) };
-        poll_fn(|cx| self.0.poll(cx, |stack, fd| stack.send_to(fd, data, to), sent)).await
-    }
-
-    async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<Received> {
-        poll_fn(|cx| {
-            let buffer = &mut *buffer;
-            let answer = self.0.poll(
-                cx,
-                |stack, fd| {
-                    let received = stack.recv_from(fd, buffer)?;
-                    Ok((received, &buffer[..received.len]))
-                },
-                |result| match result {
-                    Ok((received, data)) => Call::Recv {
-                        from: Some(received.from),
-                        data: kept(data),
-                        full_len: received.full_len,
-                    },
-                    Err(_) => Call::Recv { from: None, data: Bytes::new(), full_len: 0 },
-                },
-            );
-            answer.map_ok(|(received, _)| received)
-        })
-        .await
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.peer_addr()
-    }
-
-    fn set_option(&self, option: SocketOption) -> io::Result<()> {
-        self.0.set_option(option)
-    }
-
-    fn option(&self, name: OptionName) -> io::Result<SocketOption> {
-        self.0.option(name)
-    }
-}
-
-/// The bytes of a call as the trace keeps them.
-fn kept(data: &[u8]) -> Bytes {
-    Bytes::copy_from_slice(data)
 }

@@ -91,6 +91,9 @@ impl Sockets for Caught {
     fn recv_from(&mut self, fd: Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
         self.call(|stack| stack.recv_from(fd, buffer))
     }
+    fn peek(&mut self, fd: Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
+        self.call(|stack| stack.peek(fd, buffer))
+    }
     fn shutdown(&mut self, fd: Fd, how: How) -> Result<(), Errno> {
         self.call(|stack| stack.shutdown(fd, how))
     }

@@ -22,3 +22,4 @@ mod sequence_numbers;
 mod streams;
 mod tasks;
 mod textbook;
+mod tokio_net;

@@ -48,6 +48,25 @@ impl OsSockets {
     }
 }
 
+impl Entry {
+    fn receive(&self, buffer: &mut [u8], flags: RecvFlags) -> Result<Received, Errno> {
+        // On a stream MSG_TRUNC throws the data away: tcp(7).
+        let truncates = match self.kind {
+            Kind::Stream => RecvFlags::empty(),
+            Kind::Datagram | Kind::Raw => RecvFlags::TRUNC,
+        };
+        let room = buffer.len();
+        let (_, full_len, from) =
+            rustix::net::recvfrom(&self.socket, buffer, flags | truncates).map_err(rustix_errno)?;
+        let from = match from.and_then(|from| SocketAddr::try_from(from).ok()) {
+            Some(from) => from,
+            // A stream's peer is known by the connection; recvfrom(2) leaves the address out.
+            None => inet(self.socket.peer_addr())?,
+        };
+        Ok(Received { len: full_len.min(room), full_len, from })
+    }
+}
+
 /// The error number; EIO for one that has no name here.
 fn errno(error: io::Error) -> Errno {
     Errno::of(&error).unwrap_or(Errno::EIO)
@@ -112,21 +131,11 @@ impl Sockets for OsSockets {
     }
 
     fn recv_from(&mut self, fd: Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
-        let entry = self.get(fd)?;
-        // On a stream MSG_TRUNC throws the data away: tcp(7).
-        let flags = match entry.kind {
-            Kind::Stream => RecvFlags::empty(),
-            Kind::Datagram | Kind::Raw => RecvFlags::TRUNC,
-        };
-        let room = buffer.len();
-        let (_, full_len, from) =
-            rustix::net::recvfrom(&entry.socket, buffer, flags).map_err(rustix_errno)?;
-        let from = match from.and_then(|from| SocketAddr::try_from(from).ok()) {
-            Some(from) => from,
-            // A stream's peer is known by the connection; recvfrom(2) leaves the address out.
-            None => inet(entry.socket.peer_addr())?,
-        };
-        Ok(Received { len: full_len.min(room), full_len, from })
+        self.get(fd)?.receive(buffer, RecvFlags::empty())
+    }
+
+    fn peek(&mut self, fd: Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
+        self.get(fd)?.receive(buffer, RecvFlags::PEEK)
     }
 
     fn shutdown(&mut self, fd: Fd, how: How) -> Result<(), Errno> {

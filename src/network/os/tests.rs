@@ -341,6 +341,8 @@ mod calls {
             assert_eq!(os.recv(server, &mut buffer), Err(Errno::EAGAIN));
             assert_eq!(os.send(client, b"0123456789"), Ok(10));
             until(|| os.poll(server).expect("poll").readable.then_some(()));
+            let seen = os.peek(server, &mut buffer[..3]).expect("peek");
+            assert_eq!((seen.len, seen.full_len, seen.from, &buffer[..3]), (3, 3, peer, &b"012"[..]));
             // Not thrown away, although a datagram's receive asks for MSG_TRUNC.
             let got = os.recv_from(server, &mut buffer[..4]).expect("receive");
             assert_eq!((got.len, got.full_len, got.from), (4, 4, peer));
@@ -375,6 +377,8 @@ mod calls {
             os.connect(a, Some(at)).expect("connect");
             assert_eq!(os.send(a, b"0123456789"), Ok(10));
             let mut buffer = [0; 4];
+            let seen = until(|| os.peek(b, &mut buffer[..2]).ok());
+            assert_eq!((seen.len, seen.from), (2, os.local_addr(a).expect("address")));
             let got = until(|| os.recv_from(b, &mut buffer).ok());
             assert_eq!((got.len, got.from), (4, os.local_addr(a).expect("address")));
             if cfg!(target_os = "linux") {

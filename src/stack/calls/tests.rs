@@ -45,6 +45,7 @@ fn after_close_every_call_is_ebadf() {
         stack.send_to(fd, b"x", to).err(),
         stack.recv(fd, &mut [0]).err(),
         stack.recv_from(fd, &mut [0]).err(),
+        stack.peek(fd, &mut [0]).err(),
         stack.shutdown(fd, How::Both).err(),
         stack.close(fd).err(),
         stack.local_addr(fd).err(),
@@ -54,7 +55,7 @@ fn after_close_every_call_is_ebadf() {
         stack.take_error(fd).err(),
         stack.poll(fd).err(),
     ];
-    assert_eq!(answers, [Some(Errno::EBADF); 17]);
+    assert_eq!(answers, [Some(Errno::EBADF); 18]);
     assert_eq!(stack.memory(), 0);
 }
 
@@ -191,6 +192,25 @@ fn a_datagram_socket_is_readable_while_something_waits() {
     assert_eq!(link.host(1).poll(fd), Ok(idle));
     link.host(1).shutdown(fd, How::Write).unwrap_err();
     assert_eq!(link.host(1).poll(fd), Ok(idle), "one direction is over");
+}
+
+#[test]
+fn a_peek_takes_nothing_but_the_error() {
+    let mut link = Link::new(1);
+    let fd = link.socket(1, Inet, "127.0.0.1:7");
+    assert_eq!(link.host(1).peek(fd, &mut [0]), Err(Errno::EAGAIN));
+    link.send(1, fd, b"twice", "127.0.0.1:7").unwrap();
+    let mut buffer = [0; 2];
+    for _ in 0..2 {
+        let seen = link.host(1).peek(fd, &mut buffer).unwrap();
+        assert_eq!((seen.len, seen.full_len, seen.from), (2, 5, addr("127.0.0.1:7")));
+        assert_eq!(&buffer, b"tw");
+    }
+    assert_eq!(link.recv(1, fd).unwrap().0, b"twice");
+    link.host(1).connect(fd, Some(addr("127.0.0.1:8"))).unwrap();
+    link.host(1).send(fd, b"x").unwrap();
+    assert_eq!(link.host(1).peek(fd, &mut buffer), Err(Errno::ECONNREFUSED));
+    assert_eq!(link.host(1).peek(fd, &mut buffer), Err(Errno::EAGAIN));
 }
 
 #[test]

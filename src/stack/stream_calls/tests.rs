@@ -543,3 +543,19 @@ fn dissolving_a_connection_resets_it_and_gives_back_what_was_picked() {
     assert_eq!(link.host(1).connect(bound, None), Ok(()));
     assert_eq!(link.host(1).local_addr(bound), Ok(addr("10.0.0.1:9")));
 }
+
+#[test]
+fn a_peek_leaves_bytes_and_the_end_where_they_are() {
+    let (mut link, _, client, server) = pair();
+    assert_eq!(link.host(2).peek(server, &mut [0]).err(), Some(Errno::EAGAIN));
+    send(&mut link, 1, client, b"twice").unwrap();
+    let mut buffer = [0; 3];
+    for _ in 0..2 {
+        let seen = link.host(2).peek(server, &mut buffer).unwrap();
+        assert_eq!((seen.len, seen.full_len, &buffer), (3, 3, b"twi"));
+    }
+    assert_eq!(recv(&mut link, 2, server).as_deref(), Ok("twice"));
+    shutdown(&mut link, 1, client, How::Write).unwrap();
+    assert_eq!(link.host(2).peek(server, &mut buffer).map(|seen| seen.len), Ok(0));
+    assert_eq!(recv(&mut link, 2, server).as_deref(), Ok(""));
+}

@@ -13,10 +13,11 @@ use std::time::Duration;
 use faultwire::fault::FaultPlan;
 use faultwire::time::Time;
 use faultwire::trace::HostId;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 
 use super::{NANOS_PER_MILLI, VirtualClock, program, step};
 use crate::drivers::conclude;
+use crate::net::here::InRun;
 use crate::program::QuietPanics;
 use crate::run::Run;
 use crate::scenario::Scenario;
@@ -30,6 +31,7 @@ pub(super) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         Err(error) => return scenario.refused(plan, error.to_string()),
     };
     let shared = Shared::new(world, Box::new(VirtualClock));
+    let _in_run = InRun::new(&shared);
     let mut hosts = Vec::new();
     for index in 0..scenario.hosts.len() {
         match Host::start(scenario, &shared, index, (0, 0)) {
@@ -84,7 +86,7 @@ fn turn(shared: &Shared, hosts: &mut [Option<Host>], millis: u64) -> bool {
 
 /// The tasks of a host, while it lives.
 struct Host {
-    runtime: Runtime,
+    runtime: LocalRuntime,
     rest: Arc<Mutex<Rest>>,
     /// How far its clock is, in milliseconds of the run.
     millis: u64,
@@ -123,12 +125,13 @@ impl Host {
                     waker.wake_by_ref();
                 }
             })
-            .build()?;
+            .build_local(LocalOptions::default())?;
+        shared.runs_on(runtime.handle().id(), host_id(index));
         {
             let _entered = runtime.enter();
             let program = program(scenario, shared, index, generation);
             let shared = shared.clone();
-            drop(runtime.spawn(async move {
+            drop(runtime.handle().spawn(async move {
                 let result = program.await;
                 shared.lock().program_ended(host_id(index), result);
             }));
