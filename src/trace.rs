@@ -19,7 +19,7 @@ pub use event::{CongestionWindow, Event, Trace};
 pub use hash::TraceHash;
 #[cfg(feature = "pcapng")]
 pub use pcapng::Captured;
-pub use query::{Arrival, Fate, ProgramCall, Sending};
+pub use query::{Arrival, Fate, Noted, ProgramCall, Sending};
 
 pub use crate::model::{
     Call, DropReason, HostId, LossReason, Note, PacketId, Recorder, SocketId, TcpNote, What,

@@ -241,7 +241,7 @@ fn conclude(shared: &Shared, plan: &FaultPlan) -> Run {
     let mut world = shared.lock();
     world.over = true;
     let end = if let Some((host, message)) = world.failure.take() {
-        End::Failed { host: Some(world.trace.host_name(host).to_owned()), message }
+        End::Failed { host: host.map(|host| world.trace.host_name(host).to_owned()), message }
     } else if let Some(limit) = world.limit_hit.take() {
         End::Stalled { limit, sockets: world.sockets() }
     } else {

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use faultwire::fault::{EventKind, FaultPlan, PlanEvent, When};
 
 use crate::run::{End, Run};
-use crate::scenario::{Capability, Death, Scenario};
+use crate::scenario::{Capability, Scenario};
 use crate::search::{
-    Grid, PlanSpace, RandomFaultsSearch, RandomSearch, Runner, Site, Sweep, Tried, after_the_plan, sites,
+    Death, Grid, PlanSpace, RandomFaultsSearch, RandomSearch, Runner, Site, Sweep, Tried, after_the_plan,
+    sites,
 };
 
 pub use failures::{Event, Exploration, Failure, Rate, Signature};
@@ -281,6 +282,7 @@ impl Explorer {
             }
             let fault_free = self.scenario.run(base);
             let mut space = PlanSpace::of(base, &fault_free.trace, &self.scenario.grid());
+            space = space.deaths(self.scenario.deaths.clone());
             if tick_us > 1 {
                 space = space.whole_ticks();
             }

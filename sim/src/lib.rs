@@ -6,6 +6,7 @@
 
 pub mod berkeley;
 mod cancel;
+mod disk;
 mod drivers;
 mod explorer;
 pub mod failure;
@@ -16,23 +17,27 @@ pub mod process;
 mod program;
 mod programs;
 mod run;
+mod run_state;
 mod scenario;
 pub mod search;
 pub mod seed;
 mod settings;
+mod skew;
 mod subject;
 pub mod workers;
 mod world;
 
 pub use cancel::CancellationToken;
+pub use disk::Disk;
 pub use explorer::{Event, Exploration, Explorer, Failure, Rate, Repeats, Signature};
 pub use net::{Net, NetDatagram, NetListener, NetStream};
 pub use new_host::NewHost;
 pub use program::handled;
 pub use programs::Programs;
 pub use run::{End, Run};
-pub use scenario::{BoxError, Ending, Result, Scenario};
+pub use scenario::{BoxError, Ending, Moment, Result, Scenario};
 pub use settings::Settings;
+pub use skew::Skew;
 
 #[cfg(all(feature = "lab", target_os = "linux"))]
 pub use drivers::lab::helper as lab;

@@ -69,7 +69,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use faultwire::network::{Datagram, Listener, Network, Stream};
 use faultwire::stack::{OptionName, Received, SocketOption};
@@ -80,7 +80,12 @@ use erased::{AnyDatagram, AnyListener, AnyNetwork, Erased};
 use host_net::{HostDatagram, HostListener, HostNet, HostStream};
 use sim_host::SimHost;
 
+use recorded::Log;
+
+use crate::disk::Disk;
+use crate::run_state::RunState;
 use crate::seed;
+use crate::skew::Skew;
 
 pub use lookup::{ToSocketAddrs, lookup_host};
 pub use tcp::listener::TcpListener;
@@ -94,6 +99,8 @@ pub use udp::UdpSocket;
 pub struct Net {
     backend: Backend,
     place: Place,
+    /// Where notes go that no stack keeps.
+    log: Option<Log>,
 }
 
 /// Whose network it is.
@@ -102,8 +109,10 @@ pub(crate) struct Place {
     pub(crate) host: Arc<str>,
     pub(crate) index: usize,
     pub(crate) incarnation: u32,
+    pub(crate) skew: Skew,
     /// The run's.
     pub(crate) seed: u64,
+    pub(crate) kept: RunState,
 }
 
 /// The simulated stack's sockets are called directly: runs are made by the thousand over them. All others are
@@ -166,13 +175,13 @@ macro_rules! wrap_backend {
 
 impl Net {
     /// The network of a host over any other.
-    pub(crate) fn of(network: impl Network, place: Place) -> Net {
-        Net { backend: Backend::Any(Arc::new(Erased(network))), place }
+    pub(crate) fn of(network: impl Network, place: Place, log: Log) -> Net {
+        Net { backend: Backend::Any(Arc::new(Erased(network))), place, log: Some(log) }
     }
 
     /// The network of a simulated host.
     pub(crate) fn of_stack(host: SimHost, place: Place) -> Net {
-        Net { backend: Backend::Stack(HostNet::new(host)), place }
+        Net { backend: Backend::Stack(HostNet::new(host)), place, log: None }
     }
 
     /// The name of the host in its scenario.
@@ -201,6 +210,49 @@ impl Net {
     /// ```
     pub fn seed(&self) -> u64 {
         seed::derive(self.place.seed, &("program", self.place.index, self.place.incarnation))
+    }
+
+    /// The host's disk: it survives the host's crashes within the run, and nothing else does.
+    pub fn disk(&self) -> Disk {
+        self.place.kept.disk(self.place.index, self.place.incarnation)
+    }
+
+    /// The run's [state](crate::Scenario::state), which all its programs share.
+    ///
+    /// # Panics
+    /// If the scenario makes no state of that type.
+    #[track_caller]
+    pub fn state<S: Send + Sync + 'static>(&self) -> Arc<S> {
+        self.place.kept.expect()
+    }
+
+    /// Notes a value in the run's trace, under a name: the diagram shows it, and
+    /// [`Trace::noted`](faultwire::trace::Trace::noted) finds it.
+    ///
+    /// ```
+    /// faultwire_sim::scenario("a note")
+    ///     .client(|net| async move {
+    ///         net.note("phase", "connected");
+    ///         Ok(())
+    ///     })
+    ///     .invariant("it connects", |run| match run.noted("phase").last() {
+    ///         Some(noted) if noted.value == "connected" => Ok(()),
+    ///         other => Err(format!("{other:?}")),
+    ///     })
+    ///     .check();
+    /// ```
+    pub fn note(&self, key: &str, value: impl fmt::Display) {
+        match (&self.backend, &self.log) {
+            (Backend::Stack(net), _) => net.host().note(key, value.to_string()),
+            (Backend::Any(_), Some(log)) => log.note(key, value.to_string()),
+            (Backend::Any(_), None) => {}
+        }
+    }
+
+    /// The host's clock, which its [skew](crate::Scenario::skew) sets wrong. At the start of every run a right
+    /// clock shows 2023-11-14 22:13:20 UTC, so that runs repeat. Timers are right whatever the clock shows.
+    pub fn system_time(&self) -> SystemTime {
+        self.place.skew.at(self.now())
     }
 
     /// Whether another host has lost power in this run, or its programs were killed, as far as that is

@@ -119,7 +119,7 @@ impl Programs {
         let log = Log::new(self.trace.clone(), host_id(host), move || clock.now());
         let (progress, polls_max) = (self.progress.clone(), self.scenario.settings.polls_max);
         async move {
-            let net = Net::of(Recorded::new(network, log), place);
+            let net = Net::of(Recorded::new(network, log.clone()), place, log);
             let result = Guarded::new((spec.program)(net), polls_max).await;
             progress.ended(&spec.name, result);
         }

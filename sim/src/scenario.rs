@@ -2,6 +2,7 @@
 
 mod death;
 mod memory;
+mod moment;
 mod testbed;
 
 use std::fmt;
@@ -21,12 +22,15 @@ use crate::cancel::CancellationToken;
 use crate::net::address::LOCALHOST;
 use crate::net::{Net, Place};
 use crate::new_host::{MakeStack, NewHost, Role};
-use crate::program::ProgramFuture;
+use crate::program::{ProgramFuture, caught};
 use crate::run::{End, Run};
-use crate::search::{Family, Grid, Member, RandomFaults};
+use crate::run_state::{MakeState, RunState};
+use crate::search::{Death, Family, Grid, Member, RandomFaults};
 use crate::settings::Settings;
+use crate::skew::Skew;
+use crate::world::Watch;
 
-pub(crate) use death::Death;
+pub use moment::Moment;
 pub use testbed::{Capabilities, Capability, Clock, Subject, Testbed, TestbedRef, Unavailable};
 
 /// Any error of a program.
@@ -37,7 +41,7 @@ pub type Result<T = (), E = BoxError> = std::result::Result<T, E>;
 
 type Program = Arc<dyn Fn(Net) -> ProgramFuture + Send + Sync>;
 type Variants = Arc<dyn Fn(&str) -> Option<Scenario> + Send + Sync>;
-type Invariant = Arc<dyn Fn(&Trace) -> std::result::Result<(), String> + Send + Sync>;
+type Invariant = Arc<dyn Fn(&Moment<'_>) -> std::result::Result<(), String> + Send + Sync>;
 
 /// What a server's future may end with: nothing, or a result whose error makes the run a failure.
 pub trait Ending {
@@ -93,6 +97,7 @@ pub(crate) struct HostSpec {
     pub(crate) name: Arc<str>,
     pub(crate) program: Program,
     pub(crate) is_client: bool,
+    pub(crate) skew: Skew,
 }
 
 impl fmt::Debug for HostSpec {
@@ -117,7 +122,12 @@ impl fmt::Debug for HostSpec {
 pub struct Scenario {
     pub(crate) name: String,
     pub(crate) hosts: Vec<HostSpec>,
+    /// What must be true at the end, and what always.
     pub(crate) invariants: Vec<(String, Invariant)>,
+    pub(crate) always: Vec<(String, Invariant)>,
+    make_state: Option<MakeState>,
+    /// Of the run, while there is one.
+    pub(crate) kept: RunState,
     pub(crate) settings: Settings,
     pub(crate) base: FaultPlan,
     pub(crate) testbed: TestbedRef,
@@ -151,6 +161,9 @@ impl Scenario {
             name,
             hosts: Vec::new(),
             invariants: Vec::new(),
+            always: Vec::new(),
+            make_state: None,
+            kept: RunState::default(),
             settings: Settings::default(),
             base: FaultPlan::default(),
             testbed,
@@ -217,48 +230,117 @@ impl Scenario {
             let program = program.clone();
             Box::pin(async move { program(net).await.ending() })
         });
-        self.hosts.push(HostSpec { name: name.into(), program, is_client });
+        self.hosts.push(HostSpec { name: name.into(), program, is_client, skew: Skew::default() });
     }
 
-    /// Something that must be true of every run's trace.
+    /// Something that must be true of every run at its end: of its trace, or of its
+    /// [state](Scenario::state).
     #[must_use]
     pub fn invariant(
         mut self,
         name: &str,
-        holds: impl Fn(&Trace) -> std::result::Result<(), String> + Send + Sync + 'static,
+        holds: impl Fn(&Moment<'_>) -> std::result::Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         self.invariants.push((name.to_owned(), Arc::new(holds)));
         self
     }
 
-    /// Where single faults are tried, tries as well what becomes of a run in which this host loses power for
-    /// good after a packet, for each packet of the fault-free run.
+    /// Something that must be true all the time. In simulation it is looked at whenever all programs wait for
+    /// something, and the run fails at that moment; on other testbeds at the end alone.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    ///
+    /// faultwire_sim::scenario("one at a time")
+    ///     .state(AtomicU32::default)
+    ///     .client(|net| async move {
+    ///         let inside = net.state::<AtomicU32>();
+    ///         inside.fetch_add(1, Ordering::Relaxed);
+    ///         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    ///         inside.fetch_sub(1, Ordering::Relaxed);
+    ///         Ok(())
+    ///     })
+    ///     .always("at most one is inside", |run| {
+    ///         match run.state::<AtomicU32>().load(Ordering::Relaxed) {
+    ///             0 | 1 => Ok(()),
+    ///             count => Err(format!("{count} are inside at {}", run.now())),
+    ///         }
+    ///     })
+    ///     .check();
+    /// ```
+    #[must_use]
+    pub fn always(
+        mut self,
+        name: &str,
+        holds: impl Fn(&Moment<'_>) -> std::result::Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.always.push((name.to_owned(), Arc::new(holds)));
+        self
+    }
+
+    /// Makes a state for each run, which its programs ([`Net::state`]) and invariants ([`Moment::state`])
+    /// share. What programs keep elsewhere outside of the run leaks from one run into the next.
+    #[must_use]
+    pub fn state<S: Send + Sync + 'static>(mut self, make: impl Fn() -> S + Send + Sync + 'static) -> Self {
+        self.make_state = Some(Arc::new(move || Arc::new(make())));
+        self
+    }
+
+    /// Sets a host's clock wrong, [`Net::system_time`].
+    ///
+    /// # Panics
+    /// If there is no host of that name yet.
+    #[must_use]
+    pub fn skew(mut self, host: &str, skew: Skew) -> Self {
+        let name = &self.name;
+        match self.hosts.iter_mut().find(|it| &*it.name == host) {
+            Some(host) => host.skew = skew,
+            None => panic!("{name}: there is no host {host} whose clock could be wrong"),
+        }
+        self
+    }
+
+    /// Where single faults are tried, tries as well what becomes of a run in which this host loses power after
+    /// a packet, for each packet of the fault-free run: for good, and to start again at once, a new host with
+    /// what was [synced](crate::Disk::sync) on its disk. Random plans then have such crashes too, up to three,
+    /// with a pause of any length before the restart.
     ///
     /// Once a host has crashed in a run of such a scenario, a program on another host may end with an error:
     /// to report that its peer is gone is right. A panic, a run that stalls, and a broken invariant are
     /// failures all the same. A client whose own host is off is not waited for.
     #[must_use]
-    pub fn crashes(mut self, host: &str) -> Self {
-        self.deaths.push(Death { kind: EventKind::Crash, host: host.to_owned(), restarts: false });
-        self
+    pub fn crashes(self, host: &str) -> Self {
+        self.crashes_for_good(host).death(EventKind::Crash, host, true)
+    }
+
+    /// Like [`crashes`](Scenario::crashes), and the host never starts again.
+    #[must_use]
+    pub fn crashes_for_good(self, host: &str) -> Self {
+        self.death(EventKind::Crash, host, false)
     }
 
     /// Like [`crashes`](Scenario::crashes), but the host's programs are killed, and the host goes on: it
-    /// closes their sockets.
+    /// closes their sockets, and keeps what they wrote to its disk.
     #[must_use]
-    pub fn kills(mut self, host: &str) -> Self {
-        self.deaths.push(Death { kind: EventKind::Kill, host: host.to_owned(), restarts: false });
-        self
+    pub fn kills(self, host: &str) -> Self {
+        self.kills_for_good(host).death(EventKind::Kill, host, true)
     }
 
-    /// Like [`crashes`](Scenario::crashes) and [`kills`](Scenario::kills), but new programs start at once:
-    /// after a crash on a new host, after a kill on the one that there is. Others may end with an error then
-    /// as well.
+    /// Like [`kills`](Scenario::kills), and the programs never start again.
     #[must_use]
-    pub fn restarts(mut self, host: &str) -> Self {
-        for kind in [EventKind::Crash, EventKind::Kill] {
-            self.deaths.push(Death { kind, host: host.to_owned(), restarts: true });
-        }
+    pub fn kills_for_good(self, host: &str) -> Self {
+        self.death(EventKind::Kill, host, false)
+    }
+
+    /// Like [`crashes`](Scenario::crashes) and [`kills`](Scenario::kills), where the programs always start
+    /// again: after a crash on a new host, after a kill on the one that there is.
+    #[must_use]
+    pub fn restarts(self, host: &str) -> Self {
+        self.death(EventKind::Crash, host, true).death(EventKind::Kill, host, true)
+    }
+
+    fn death(mut self, kind: fn(String) -> EventKind, host: &str, restarts: bool) -> Self {
+        self.deaths.push(Death { kind, host: host.to_owned(), restarts });
         self
     }
 
@@ -480,7 +562,9 @@ impl Scenario {
 
     /// Who the program of the host with this index is, after it was ended so often before its time.
     pub(crate) fn place(&self, index: usize, incarnation: u32) -> Place {
-        Place { host: self.hosts[index].name.clone(), index, incarnation, seed: self.settings.seed }
+        let HostSpec { name, skew, .. } = &self.hosts[index];
+        let (host, skew, kept) = (name.clone(), *skew, self.kept.clone());
+        Place { host, index, incarnation, skew, seed: self.settings.seed, kept }
     }
 
     /// Why it cannot be run anywhere, if it cannot.
@@ -531,23 +615,23 @@ impl Scenario {
         if let Some(why) = self.refusal() {
             return self.refused(plan, why);
         }
-        let words = self.variant_of(plan);
-        let mut run = match (words, &self.variants) {
+        match (self.variant_of(plan), &self.variants) {
             (Some(words), Some(variants)) => match variants(words) {
-                Some(variant) => Scenario { hosts: variant.hosts, ..self.clone() }.run_there(plan),
-                None => return self.refused(plan, format!("{} has no variant `{words}`", self.name)),
+                Some(Scenario { hosts, make_state, .. }) => {
+                    let make_state = make_state.or_else(|| self.make_state.clone());
+                    Scenario { hosts, make_state, ..self.clone() }.run_there(plan)
+                }
+                None => self.refused(plan, format!("{} has no variant `{words}`", self.name)),
             },
             _ => self.run_there(plan),
-        };
-        if run.end.is_finished() {
-            for (name, holds) in &self.invariants {
-                if let Err(message) = holds(&run.trace) {
-                    run.end = End::Failed { host: None, message: format!("{name}: {message}") };
-                    break;
-                }
-            }
         }
-        run
+    }
+
+    /// Says what of that which must always be true is not.
+    pub(crate) fn watch(&self) -> Option<Watch> {
+        let (always, kept) = (self.always.clone(), self.kept.clone());
+        let broken = move |now, trace: &Trace| broken(&always, &Moment { now, trace, kept: &kept });
+        (!self.always.is_empty()).then(|| Arc::new(broken) as Watch)
     }
 
     /// Runs it once under a plan; in a lab again, twice at most, where something planned did not take place.
@@ -593,7 +677,7 @@ impl Scenario {
         }
         let mut retries = 0;
         loop {
-            let mut run = self.run_on_testbed(plan);
+            let mut run = self.run_with_state(plan);
             let Some(why) = run.disturbed.take() else { return Run { retries, ..run } };
             if self.is_cancelled() {
                 return self.refused(plan, "it was cancelled".to_owned());
@@ -605,6 +689,19 @@ impl Scenario {
             }
             retries += 1;
         }
+    }
+
+    /// Runs it once with a state of the run's own, and looks at the invariants then.
+    fn run_with_state(&self, plan: &FaultPlan) -> Run {
+        let kept = RunState::new(self.make_state.clone(), self.hosts.len());
+        let this = Scenario { kept, ..self.clone() };
+        let mut run = this.run_on_testbed(plan);
+        if run.end.is_finished() {
+            let moment = Moment { now: run.elapsed, trace: &run.trace, kept: &this.kept };
+            let message = broken(&this.always, &moment).or_else(|| broken(&this.invariants, &moment));
+            run.end = message.map_or(End::Finished, |message| End::Failed { host: None, message });
+        }
+        run
     }
 
     /// A run that its testbed does not carry, and why.
@@ -621,4 +718,13 @@ impl Scenario {
         let (faults, events) = (vec![false; plan.faults.len()], vec![false; plan.events.len()]);
         Run::new(plan.clone(), Trace::new(self.host_names()), end, Fired { faults, events }, Time::ZERO)
     }
+}
+
+/// What of these does not hold.
+fn broken(invariants: &[(String, Invariant)], moment: &Moment<'_>) -> Option<String> {
+    let broken = |(name, holds): &(String, Invariant)| {
+        let result = caught(|| holds(moment)).unwrap_or_else(Err);
+        result.err().map(|message| format!("{name}: {message}"))
+    };
+    invariants.iter().find_map(broken)
 }

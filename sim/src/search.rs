@@ -32,7 +32,7 @@ pub use sweep::Sweep;
 pub use tried::Tried;
 
 pub(crate) use grid::{Site, after_the_plan, sites};
-pub(crate) use space::{HITS_PER_ITEM_MAX, plans};
+pub(crate) use space::{Death, HITS_PER_ITEM_MAX, plans};
 use sweep::Sample;
 
 use std::ops::ControlFlow;

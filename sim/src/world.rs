@@ -29,6 +29,7 @@ pub(crate) use timers::{TimerId, Timers};
 use crate::new_host::Role;
 use crate::program::{Trouble, polls_of};
 use crate::run::STACK_FAILED;
+use crate::run_state::RunState;
 use crate::settings::Settings;
 
 /// How a driver takes part in what programs do.
@@ -106,11 +107,16 @@ pub(crate) struct World {
     /// For each host whether the run waits for its program: a client that has not ended yet. One that ended
     /// and then starts again is not waited for.
     waits_for: Vec<bool>,
-    /// The first failure of a program: its host and what it said.
-    pub(crate) failure: Option<(HostId, String)>,
+    /// The first failure: the host whose program it is of, if it is of one, and what it said.
+    pub(crate) failure: Option<(Option<HostId>, String)>,
     /// Woken when the run may be over.
     pub(crate) main: Option<Waker>,
+    /// Says what is not as it must always be.
+    pub(crate) watch: Option<Watch>,
 }
+
+/// Looks at a moment of a run, and says what is wrong.
+pub(crate) type Watch = Arc<dyn Fn(Time, &Trace) -> Option<String> + Send + Sync>;
 
 impl World {
     pub(crate) fn new(roles: Vec<Role>, plan: &FaultPlan, settings: &Settings) -> Result<World, UnknownHost> {
@@ -134,6 +140,7 @@ impl World {
             waits_for,
             failure: None,
             main: None,
+            watch: None,
         })
     }
 
@@ -178,12 +185,23 @@ impl World {
         self.over || self.limit_hit.is_some()
     }
 
+    /// Looks whether all is as it must always be; the run fails if not. Called when every program waits.
+    pub(crate) fn look(&mut self) {
+        if let Some(watch) = &self.watch
+            && self.failure.is_none()
+            && let Some(message) = watch(self.now, &self.trace)
+        {
+            self.failure = Some((None, message));
+            self.wake_main();
+        }
+    }
+
     /// A stack that cannot go on is a failure of its host.
     fn look_for_trouble(&mut self, host: HostId) {
         if self.failure.is_none()
             && let Some(why) = self.host(host).stack.trouble()
         {
-            self.failure = Some((host, format!("{STACK_FAILED}{why}")));
+            self.failure = Some((Some(host), format!("{STACK_FAILED}{why}")));
             self.wake_main();
         }
     }
@@ -199,7 +217,7 @@ impl World {
         match result {
             Ok(()) => self.waits_for[usize::from(host.0)] = false,
             Err(Trouble::Failed(message)) => {
-                self.failure.get_or_insert((host, message));
+                self.failure.get_or_insert((Some(host), message));
             }
             Err(Trouble::Spins(polls)) => {
                 let limit = || polls_of(polls, self.trace.host_name(host));
@@ -290,20 +308,22 @@ impl World {
     }
 
     /// The host loses power: its stack is gone, and what its programs still do is lost on everyone.
-    pub(crate) fn crash(&mut self, host: HostId) {
+    pub(crate) fn crash(&mut self, host: HostId, kept: &RunState) {
         let now = self.now;
         if self.host(host).is_up {
             self.host(host).power_off();
+            kept.died(usize::from(host.0), true);
             self.trace.push(now, What::Crashed(host));
         }
     }
 
     /// The host's programs are killed: the host closes their sockets. What they still do is lost on everyone.
-    pub(crate) fn kill(&mut self, host: HostId, driver: &dyn Driver) {
+    pub(crate) fn kill(&mut self, host: HostId, kept: &RunState, driver: &dyn Driver) {
         let now = self.now;
         if self.host(host).is_alive() {
             self.trace.push(now, What::Killed(host));
             self.host(host).kill(now);
+            kept.died(usize::from(host.0), false);
             self.settle(host);
             driver.put_on_wire(self, host);
         }

@@ -87,6 +87,15 @@ pub enum What {
         /// What it did.
         note: Note,
     },
+    /// A program noted a value.
+    Noted {
+        /// The host whose program it is.
+        host: HostId,
+        /// What the value is called.
+        key: String,
+        /// The value.
+        value: String,
+    },
     /// Links were cut.
     Partitioned(Cut<HostId>),
     /// Links were mended.

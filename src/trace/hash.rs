@@ -257,6 +257,12 @@ impl Encoder {
                 self.host(*host);
                 self.note(*note);
             }
+            What::Noted { host, key, value } => {
+                self.text("noted");
+                self.host(*host);
+                self.text(key);
+                self.text(value);
+            }
             What::Partitioned(cut) => {
                 self.text("partitioned");
                 self.cut(*cut);

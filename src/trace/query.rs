@@ -63,6 +63,18 @@ pub struct ProgramCall<'a> {
     pub error: Option<Errno>,
 }
 
+/// A value that a program noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Noted<'a> {
+    /// When.
+    pub at: Time,
+    /// The host whose program it is.
+    pub host: HostId,
+    /// The value.
+    pub value: &'a str,
+}
+
 /// The fate of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -167,6 +179,16 @@ impl Trace {
     /// What one host's stack told of its work.
     pub fn notes_of(&self, host: HostId) -> impl DoubleEndedIterator<Item = (Time, Note)> {
         self.notes().filter(move |(_, whose, _)| *whose == host).map(|(at, _, note)| (at, note))
+    }
+
+    /// The values that programs noted under a key, in order.
+    pub fn noted(&self, key: &str) -> impl DoubleEndedIterator<Item = Noted<'_>> {
+        self.events().iter().filter_map(move |event| match &event.what {
+            What::Noted { host, key: it, value } if it == key => {
+                Some(Noted { at: event.at, host: *host, value })
+            }
+            _ => None,
+        })
     }
 
     /// How a packet was put on the wire.

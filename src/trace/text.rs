@@ -115,6 +115,9 @@ impl Trace {
                 line
             }
             What::Note { host: whose, note } => format!("{} stack {}", host(whose), words::note(*note)),
+            What::Noted { host: whose, key, value } => {
+                format!("{} notes {}", host(whose), words::noted(key, value))
+            }
             What::Partitioned(cut) => format!("partition {}", self.links(cut)),
             What::Healed(cut) => format!("heal {}", self.links(cut)),
             What::Crashed(whose) => format!("{} crashes", host(whose)),
@@ -140,7 +143,9 @@ impl What {
         match self {
             What::Sent { from, .. } => *from == host,
             What::Arrived { to, .. } => *to == host,
-            What::Call { host: whose, .. } | What::Note { host: whose, .. } => *whose == host,
+            What::Call { host: whose, .. }
+            | What::Note { host: whose, .. }
+            | What::Noted { host: whose, .. } => *whose == host,
             What::Crashed(whose) | What::Killed(whose) | What::Restarted(whose) => *whose == host,
             What::Injected { .. }
             | What::Fault { .. }

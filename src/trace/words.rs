@@ -31,6 +31,25 @@ pub(super) fn drop_reason(reason: DropReason) -> &'static str {
     }
 }
 
+/// A value that a program noted, cut where it is long.
+pub(super) fn noted(key: &str, value: &str) -> String {
+    const LONGEST: usize = 60;
+    let cut = |text: &str| {
+        let mut shown = String::new();
+        for char in text.chars().take(LONGEST) {
+            match char {
+                ' '..='~' => shown.push(char),
+                _ => shown.extend(char.escape_default()),
+            }
+        }
+        if text.chars().nth(LONGEST).is_some() {
+            shown += "...";
+        }
+        shown
+    };
+    format!("{} = {}", cut(key), cut(value))
+}
+
 /// What a stack tells.
 pub(super) fn note(note: Note) -> String {
     match note {

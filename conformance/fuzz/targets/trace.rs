@@ -120,7 +120,15 @@ fn what(choice: &mut Choice<'_>, hosts: usize) -> What {
         9 => What::Partitioned(cut),
         10 => What::Healed(cut),
         11 => What::Crashed(one),
-        _ => What::Restarted(one),
+        _ => {
+            let value = String::from_utf8_lossy(&choice.data(99)).into_owned();
+            let noted = What::Noted { host: one, key: "key".to_owned(), value };
+            match choice.below(3) {
+                0 => What::Restarted(one),
+                1 => What::Killed(one),
+                _ => noted,
+            }
+        }
     }
 }
 

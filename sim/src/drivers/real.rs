@@ -150,7 +150,7 @@ pub(super) fn merged(calls: &Trace, packets: &Trace) -> Trace {
     let mut push_calls = |trace: &mut Trace, until: Time| {
         while let Some(event) = called.next_if(|event| event.at <= until) {
             let mut what = event.what.clone();
-            if let What::Call { host, .. } = &mut what {
+            if let What::Call { host, .. } | What::Noted { host, .. } = &mut what {
                 *host = trace.host(calls.host_name(*host)).unwrap_or(*host);
             }
             trace.push(event.at, what);

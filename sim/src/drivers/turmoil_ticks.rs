@@ -91,7 +91,7 @@ impl TurmoilTicks {
             let sent = state.sockets[via].upgrade().map(|socket| socket.try_send_to(&encode(&delivery), to));
             if !matches!(sent, Some(Ok(_))) {
                 let message = format!("turmoil did not take packet {}: {sent:?}", delivery.packet.0);
-                world.failure.get_or_insert((delivery.to, message));
+                world.failure.get_or_insert((Some(delivery.to), message));
             }
             state.under_way.push_back((horizon, delivery));
         }
@@ -128,6 +128,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     };
     let driver = Arc::new(TurmoilTicks { state: Mutex::default(), link: Notify::new() });
     let shared = Shared::new(world, Box::new(driver.clone()));
+    shared.lock().watch = scenario.watch();
     // turmoil's sockets are only the road here: they must not lose what the wire lets through.
     let mut sim = builder(settings.seed, TICK).udp_capacity(1 << 16).build();
     {
@@ -190,7 +191,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         }
         if let Err(error) = sim.step() {
             let message = format!("turmoil: {error}");
-            shared.lock().failure.get_or_insert((HostId(u16::MAX), message));
+            shared.lock().failure.get_or_insert((None, message));
             break;
         }
     }
@@ -256,6 +257,7 @@ fn begin_tick(
     scenario: &Scenario,
 ) -> Option<Vec<(HostId, bool)>> {
     let mut world = shared.lock();
+    world.look();
     world.now = now;
     if world.is_decided() || world.is_out_of_time() {
         return None;
@@ -268,12 +270,12 @@ fn begin_tick(
         world.count_event();
         match due.what {
             DueWhat::Crash(host) => {
-                world.crash(host);
+                world.crash(host, &scenario.kept);
                 power.push((host, false));
             }
             // turmoil ends the tasks of a host by starting it anew: no program starts if they were killed.
             DueWhat::Kill(host) if world.host(host).is_alive() => {
-                world.kill(host, shared.driver.as_ref());
+                world.kill(host, &scenario.kept, shared.driver.as_ref());
                 power.push((host, true));
                 driver.starts(&mut world, host, due.at);
             }

@@ -61,6 +61,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         Err(error) => return scenario.refused(plan, error.to_string()),
     };
     let shared = Shared::new(world, Box::new(VirtualClock));
+    shared.lock().watch = scenario.watch();
     let driving = Arc::new(Mutex::new(None));
     let runtime = Builder::new_current_thread()
         .enable_time()
@@ -108,10 +109,11 @@ fn program(scenario: &Scenario, shared: &Arc<Shared>, index: usize, generation: 
 fn on_park(shared: &Shared, driving: &mut Option<Driving>) {
     let Some(driving) = driving else { return };
     let (due, now) = {
-        let world = shared.lock();
+        let mut world = shared.lock();
         if world.is_decided() {
             return;
         }
+        world.look();
         (world.next_due(), world.now)
     };
     let due_ms = due.as_nanos() / NANOS_PER_MILLI;
@@ -232,11 +234,11 @@ fn step(world: &mut World, scenario: &Scenario, driver: &dyn Driver) -> Vec<(Hos
                 world.settle(to);
             }
             DueWhat::Crash(host) => {
-                world.crash(host);
+                world.crash(host, &scenario.kept);
                 power.push((host, None));
             }
             DueWhat::Kill(host) => {
-                world.kill(host, driver);
+                world.kill(host, &scenario.kept, driver);
                 power.push((host, None));
             }
             DueWhat::Restart(host) => {

@@ -31,7 +31,7 @@ fn a_host_that_may_crash_does_so_after_each_packet() {
             socket.recv_from(&mut [0; 8]).await?;
             Ok(())
         })
-        .crashes("server")
+        .crashes_for_good("server")
         .without_outages()
         .exhaustive(1);
     let mut ends = Vec::new();

@@ -74,7 +74,15 @@ impl Log {
     }
 
     fn record(&self, socket: SocketId, error: Option<Errno>, call: Call) {
-        let what = What::Call { host: self.host, socket, call, error };
+        self.push_what(What::Call { host: self.host, socket, call, error });
+    }
+
+    /// Notes a value of a program.
+    pub(crate) fn note(&self, key: &str, value: String) {
+        self.push_what(What::Noted { host: self.host, key: key.to_owned(), value });
+    }
+
+    fn push_what(&self, what: What) {
         let at = (self.clock)();
         self.trace.lock().unwrap_or_else(PoisonError::into_inner).push(at, what);
     }

@@ -38,6 +38,16 @@ impl SimHost {
         others.into_iter().any(|(_, host)| host.generation > 0)
     }
 
+    /// Notes a value of a program in the trace.
+    pub(crate) fn note(&self, key: &str, value: String) {
+        self.with(|world| {
+            if world.trace.keeps_events() {
+                let (host, key) = (self.host, key.to_owned());
+                world.trace.push(world.now, What::Noted { host, key, value });
+            }
+        });
+    }
+
     #[cfg(test)]
     pub(crate) fn world(&self) -> std::sync::Weak<Shared> {
         Arc::downgrade(&self.shared)

@@ -11,16 +11,6 @@ use super::{HostSpec, Program, Scenario};
 use crate::net::Net;
 use crate::run::{End, Run};
 
-/// What a host may suffer.
-#[derive(Clone, Debug)]
-pub(crate) struct Death {
-    /// The event: [`EventKind::Crash`] or [`EventKind::Kill`] of the host.
-    pub(crate) kind: fn(String) -> EventKind,
-    pub(crate) host: String,
-    /// Whether it starts again then.
-    pub(crate) restarts: bool,
-}
-
 /// The hosts whose programs have ended.
 type Ended = Arc<Mutex<BTreeSet<Arc<str>>>>;
 
@@ -49,7 +39,7 @@ impl Scenario {
 /// A host whose program says when it has ended, and may report an error once a peer has crashed. A panic is
 /// none.
 fn excused(host: &HostSpec, ended: &Ended) -> HostSpec {
-    let HostSpec { name, program, is_client } = host.clone();
+    let HostSpec { name, program, is_client, skew } = host.clone();
     let (ended, own) = (ended.clone(), name.clone());
     let program: Program = Arc::new(move |net: Net| {
         let (started, ended, own) = (program(net.clone()), ended.clone(), own.clone());
@@ -59,7 +49,7 @@ fn excused(host: &HostSpec, ended: &Ended) -> HostSpec {
             if net.has_crashed_peer() { Ok(()) } else { result }
         })
     });
-    HostSpec { name, program, is_client }
+    HostSpec { name, program, is_client, skew }
 }
 
 /// Whether a host was off, or its programs were dead, at the end of a run.

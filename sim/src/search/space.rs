@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use faultwire::fault::{Action, Class, Direction, Fault, FaultPlan, Packet, bounds};
+use faultwire::fault::{
+    Action, Anchor, Class, Direction, EventKind, Fault, FaultPlan, Packet, PlanEvent, When, bounds,
+};
 use faultwire::trace::Trace;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -24,6 +26,17 @@ pub struct PlanSpace {
     delay_us_max: u64,
     tick_us: u64,
     hold_max: u32,
+    deaths: Vec<Death>,
+}
+
+/// The death of a host or of its programs, for random plans.
+#[derive(Clone, Debug)]
+pub(crate) struct Death {
+    /// The event: [`EventKind::Crash`] or [`EventKind::Kill`] of the host.
+    pub(crate) kind: fn(String) -> EventKind,
+    pub(crate) host: String,
+    /// Whether it starts again then.
+    pub(crate) restarts: bool,
 }
 
 /// A packet that a plan can name.
@@ -36,6 +49,13 @@ struct Target {
     /// Its length: that of the packet itself, or of the largest of its class for one that is yet to be seen.
     bits: u32,
 }
+
+/// What a strategy draws for one death: which one, after which packet and how much later, and for how long if
+/// it ends.
+type DrawnDeath = (usize, usize, u64, u64);
+
+/// Deaths in a random plan at most.
+const DEATHS_MAX: usize = 3;
 
 /// What a strategy draws for one fault, before it knows the packet's length.
 #[derive(Clone, Debug)]
@@ -63,7 +83,15 @@ impl PlanSpace {
             delay_us_max: longest.saturating_mul(2).clamp(1, *bounds::DELAY_US.end()),
             tick_us: 1,
             hold_max: 5,
+            deaths: Vec::new(),
         }
+    }
+
+    /// Every other plan also has some of these, at any time after a packet; one that restarts does so up to
+    /// four times the longest delay later.
+    pub(crate) fn deaths(mut self, deaths: Vec<Death>) -> PlanSpace {
+        self.deaths = deaths;
+        self
     }
 
     /// At most `faults` faults in a plan; at least one.
@@ -91,6 +119,26 @@ impl PlanSpace {
     /// Whether a plan has a fault that the base plan does not have.
     pub(crate) fn adds_to_base(&self, plan: &FaultPlan) -> bool {
         plan.faults.iter().any(|fault| !self.base.faults.contains(fault))
+            || plan.events.iter().any(|event| !self.base.events.contains(event))
+    }
+
+    /// The events of the deaths that were drawn.
+    fn events(&self, drawn: &[DrawnDeath]) -> Vec<PlanEvent> {
+        let ticks = |us: u64| us.div_ceil(self.tick_us).saturating_mul(self.tick_us);
+        let mut events = Vec::new();
+        for (death, target, wait_us, pause_us) in drawn {
+            let (Some(death), Some(target)) = (self.deaths.get(*death), self.targets.get(*target)) else {
+                continue;
+            };
+            let anchor = Anchor::new(target.direction.clone(), target.packet);
+            let at = |us| When::After(anchor.clone().later(ticks(us)));
+            events.push(PlanEvent::new((death.kind)(death.host.clone()), at(*wait_us)));
+            if death.restarts {
+                let again = EventKind::Restart(death.host.clone());
+                events.push(PlanEvent::new(again, at(wait_us.saturating_add(*pause_us))));
+            }
+        }
+        events
     }
 
     fn plan(&self, draws: &[(usize, Draw)]) -> FaultPlan {
@@ -178,19 +226,29 @@ pub(crate) fn plans(space: &PlanSpace) -> SBoxedStrategy<FaultPlan> {
     if targets == 0 {
         return Just(space.base.clone()).sboxed();
     }
-    let fault = (0..targets, draws(space));
-    let space = space.clone();
-    vec(fault, 1..=space.faults_max).prop_map(move |draws| space.plan(&draws)).sboxed()
+    let fault = || (0..targets, draws(space));
+    let this = space.clone();
+    if space.deaths.is_empty() {
+        return vec(fault(), 1..=space.faults_max).prop_map(move |draws| this.plan(&draws)).sboxed();
+    }
+    let longest = space.delay_us_max.saturating_mul(4);
+    let death = (0..space.deaths.len(), 0..targets, magnitude(space.delay_us_max), magnitude(longest));
+    let living = vec(fault(), 1..=space.faults_max).prop_map(|faults| (faults, Vec::new()));
+    let dying = (vec(fault(), 0..=space.faults_max), vec(death, 1..=DEATHS_MAX));
+    let plan = move |(faults, deaths): (Vec<_>, Vec<_>)| this.plan(&faults).events(this.events(&deaths));
+    prop_oneof![living, dying].prop_map(plan).sboxed()
+}
+
+/// A span in microseconds, up to a longest: every order of magnitude is drawn as often, since short ones are
+/// as interesting as long ones.
+fn magnitude(longest_us: u64) -> impl Strategy<Value = u64> + use<> {
+    let magnitudes = u64::BITS - longest_us.max(1).leading_zeros();
+    (1..=magnitudes, any::<u64>())
+        .prop_map(move |(bits, any)| (any >> (u64::BITS - bits)).max(1).min(longest_us.max(1)))
 }
 
 fn draws(space: &PlanSpace) -> impl Strategy<Value = Draw> + use<> {
-    // Short delays are as interesting as long ones: every order of magnitude is drawn as often.
-    let magnitudes = u64::BITS - space.delay_us_max.leading_zeros();
-    let delay_us_max = space.delay_us_max;
-    let delay = (1..=magnitudes, any::<u64>()).prop_map(move |(bits, any)| {
-        let below = (any >> (u64::BITS - bits)).max(1);
-        Draw::Delay(below.min(delay_us_max))
-    });
+    let delay = magnitude(space.delay_us_max).prop_map(Draw::Delay);
     prop_oneof![
         3 => Just(Draw::Drop),
         2 => Just(Draw::Duplicate),

@@ -101,10 +101,10 @@ fn an_error_before_any_crash_is_a_failure() {
 /// Its host is off, so it cannot fail; the server goes on.
 #[test]
 fn a_client_that_lost_power_is_not_waited_for() {
-    let found = explored(asking(Then::Report).crashes("client"));
+    let found = explored(asking(Then::Report).crashes_for_good("client"));
     assert!(found.failures.is_empty(), "{:?}", found.failures[0].smallest);
     let mut crashed = 0;
-    asking(Then::Report).crashes("client").exhaustive(1).search(&mut |run| {
+    asking(Then::Report).crashes_for_good("client").exhaustive(1).search(&mut |run| {
         crashed += u32::from(run.plan.ends_programs());
         ControlFlow::Continue(())
     });

@@ -16,6 +16,7 @@ mod programs;
 #[cfg(unix)]
 #[path = "../../../src/require.rs"]
 mod require;
+mod restarts;
 mod scenario;
 mod search;
 mod sequence_numbers;

@@ -60,7 +60,7 @@ pub(super) fn set_up_first(trace: &Trace) -> Vec<&Event> {
     let (mut first, mut rest) = (Vec::new(), Vec::new());
     for event in trace.events() {
         let host = match &event.what {
-            What::Call { host, .. } | What::Note { host, .. } => Some(*host),
+            What::Call { host, .. } | What::Note { host, .. } | What::Noted { host, .. } => Some(*host),
             What::Sent { from, .. } => Some(*from),
             What::Arrived { to, .. } => Some(*to),
             What::Crashed(host) | What::Killed(host) | What::Restarted(host) => Some(*host),
@@ -245,9 +245,12 @@ fn is_whole(events: &[&Event], flights: &BTreeMap<PacketId, Flight>, flight: &Fl
             arrived_above.take() == Some(event.at)
         }
         What::Sent { from, .. } => *from != flight.to,
-        What::Crashed(_) | What::Killed(_) | What::Restarted(_) | What::Partitioned(_) | What::Healed(_) => {
-            false
-        }
+        What::Noted { .. }
+        | What::Crashed(_)
+        | What::Killed(_)
+        | What::Restarted(_)
+        | What::Partitioned(_)
+        | What::Healed(_) => false,
         _ => true,
     })
 }

@@ -236,6 +236,10 @@ impl Layout<'_> {
                     self.note(at, column, self.flows.said(*host, *note), true, of_note(*note));
                 }
             }
+            What::Noted { host, key, value } => {
+                let Some(column) = self.column(*host) else { return };
+                self.row(at).notes.push(Note::of_program(column, &words::noted(key, value)));
+            }
             What::Partitioned(cut) => self.banner(at, cut, "cut"),
             What::Healed(cut) => self.banner(at, cut, "mended"),
             What::Crashed(host) => {
@@ -424,6 +428,7 @@ pub(super) fn labels(trace: &Trace, events: &[&Event], flights: &BTreeMap<Packet
                 (*host, sockets.said(*host, *socket, call, *error), false, error.is_some())
             }
             What::Note { host, note } => (*host, flows.said(*host, *note), true, false),
+            What::Noted { host, key, value } => (*host, words::noted(key, value), false, false),
             What::Crashed(host) => (*host, "crashes".to_owned(), false, true),
             What::Killed(host) => (*host, "killed".to_owned(), false, true),
             What::Restarted(host) => (*host, "restarts".to_owned(), false, true),

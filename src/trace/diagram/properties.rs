@@ -22,6 +22,7 @@ enum Step {
     Crash(u16),
     Kill(u16),
     Restart(u16),
+    Noted(u16, String),
 }
 
 fn host() -> impl Strategy<Value = u16> {
@@ -59,6 +60,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => host().prop_map(Step::Crash),
         1 => host().prop_map(Step::Kill),
         1 => host().prop_map(Step::Restart),
+        1 => (host(), ".{0,90}").prop_map(|(host, value)| Step::Noted(host, value)),
     ]
 }
 
@@ -115,6 +117,9 @@ fn trace(hosts: usize, steps: &[(u64, Step)], in_order: bool) -> Trace {
             }
             Step::Kill(host) => {
                 sample.push(What::Killed(of(host)));
+            }
+            Step::Noted(host, value) => {
+                sample.push(What::Noted { host: of(host), key: "key".to_owned(), value });
             }
             Step::Restart(host) => {
                 sample.push(What::Restarted(of(host)));

@@ -153,6 +153,7 @@ pub(super) fn entries(trace: &Trace) -> impl Iterator<Item = Entry<'_>> {
 fn happened(trace: &Trace, what: &What) -> Option<String> {
     let name = |host: HostId| trace.host_name(host).to_owned();
     Some(match what {
+        What::Noted { host, key, value } => format!("{} notes {}", name(*host), words::noted(key, value)),
         What::Partitioned(cut) => words::cut(cut, "cut", name),
         What::Healed(cut) => words::cut(cut, "mended", name),
         What::Crashed(host) => format!("{} crashes", name(*host)),

@@ -72,3 +72,24 @@ fn a_hosts_sequence_has_neither_times_nor_numbers() {
     insta::assert_snapshot!(early.trace.host_sequence(SERVER).join("\n"));
     insta::assert_snapshot!("text", early.trace.text());
 }
+
+#[test]
+fn values_of_programs_are_found_by_their_key() {
+    let mut sample = Sample::new();
+    let noted = |key: &str, value: &str| What::Noted { host: SERVER, key: key.into(), value: value.into() };
+    let bare = sample.trace.hash();
+    sample
+        .at(3)
+        .push(noted("leader", "no\n"))
+        .at(4)
+        .push(noted("term", "7"))
+        .at(5)
+        .push(noted("leader", "yes"));
+    let found: Vec<_> =
+        sample.trace.noted("leader").map(|it| (it.at.as_millis(), it.host, it.value)).collect();
+    assert_eq!(found, [(3, SERVER, "no\n"), (5, SERVER, "yes")]);
+    assert_ne!(sample.trace.hash(), bare);
+    assert!(sample.trace.text().contains("server notes leader = no\\n\n"), "{}", sample.trace.text());
+    let diagram = sample.trace.diagram(&Default::default());
+    assert!(diagram.contains("leader = yes"), "{diagram}");
+}

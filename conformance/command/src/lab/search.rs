@@ -68,8 +68,8 @@ pub(super) fn run(args: &SearchArgs) -> Result<u8, CommandError> {
         .cancelled_by(&token);
     let scenario = match args.crashes {
         true => {
-            let server = scenario.crashes("server").kills("server").restarts("server");
-            server.crashes("client").kills("client")
+            let server = scenario.crashes("server").kills("server");
+            server.crashes_for_good("client").kills_for_good("client")
         }
         false => scenario,
     };

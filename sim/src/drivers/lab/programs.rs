@@ -176,13 +176,15 @@ impl<'a> Programs<'a> {
             Some(kernel) => {
                 let kernel = kernel + usize::try_from(crashes).unwrap_or(usize::MAX);
                 let kernel = self.bench.hosts.get(kernel).ok_or("the lab has too few hosts")?;
-                Net::of(Recorded::new(kernel_net(self.clock, kernel, host, &self.names), log), place)
+                let net = kernel_net(self.clock, kernel, host, &self.names);
+                Net::of(Recorded::new(net, log.clone()), place, log)
             }
             None => {
                 let host =
                     self.forwarder.lab_stack_again(index, crashes).ok_or("the wire has no such host")?;
                 let (clock, names) = (self.clock.clone(), self.names.clone());
-                Net::of(HostNet::new(LabHost { host, log, clock, names }), place)
+                let host = LabHost { host, log: log.clone(), clock, names };
+                Net::of(HostNet::new(host), place, log)
             }
         };
         let program =
@@ -210,7 +212,10 @@ impl<'a> Programs<'a> {
             };
             if what == Switch::Start {
                 self.start(end, generation, crashes)?;
-            } else if let Some(program) = self.running[end].take() {
+                continue;
+            }
+            self.scenario.kept.died(end, what == Switch::Crash);
+            if let Some(program) = self.running[end].take() {
                 program.abort();
                 // It is gone, with its sockets, once this is ready; how it ended is of no interest.
                 let _ = program.await;
@@ -238,7 +243,9 @@ impl<'a> Programs<'a> {
         let mut alive = Trace::new(calls.hosts().iter().cloned());
         for event in calls.events() {
             let end = match &event.what {
-                What::Call { host, .. } => ends.get(usize::from(host.0)).copied().flatten(),
+                What::Call { host, .. } | What::Noted { host, .. } => {
+                    ends.get(usize::from(host.0)).copied().flatten()
+                }
                 _ => None,
             };
             if end.is_none_or(|end| event.at < end) {

@@ -31,7 +31,9 @@ pub(super) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         Err(error) => return scenario.refused(plan, error.to_string()),
     };
     let shared = Shared::new(world, Box::new(VirtualClock));
+    shared.lock().watch = scenario.watch();
     let _in_run = InRun::new(&shared);
+    scenario.kept.begin(scenario.hosts.len());
     let mut hosts = Vec::new();
     for index in 0..scenario.hosts.len() {
         match Host::start(scenario, &shared, index, (0, 0)) {
@@ -43,7 +45,8 @@ pub(super) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     while turn(&shared, &mut hosts, millis) {
         let deaths = {
             let mut world = shared.lock();
-            if world.is_out_of_time() {
+            world.look();
+            if world.is_decided() || world.is_out_of_time() {
                 break;
             }
             let due = world.next_due();

@@ -45,6 +45,7 @@ pub(super) fn kept(
                 | What::Partitioned(_)
                 | What::Healed(_)
                 | What::Note { .. }
+                | What::Noted { .. }
         );
         if marked {
             kept.extend(index.saturating_sub(2)..(index + 3).min(events.len()));

@@ -259,6 +259,11 @@ impl Placer<'_> {
                 let arrives = |it: &Taken| if one_lane { it.arrival + BESIDE } else { f64::NEG_INFINITY };
                 self.at(*host, |it| below(it, it.calls).max(leaves(it)).max(arrives(it)), both);
             }
+            What::Noted { host, .. } => {
+                let both =
+                    |it: &mut Taken, y| (it.calls, it.stack) = (y, if one_lane { y } else { it.stack });
+                self.at(*host, |it| below(it, it.calls), both);
+            }
             What::Note { host, .. } => {
                 let both =
                     |it: &mut Taken, y| (it.stack, it.calls) = (y, if one_lane { y } else { it.calls });
