@@ -45,11 +45,25 @@
 //! [`TURMOIL`](crate::testbed::TURMOIL); elsewhere, on other threads (`spawn_blocking`) and outside of a run,
 //! opening a socket is an error of the kind `Unsupported`.
 //!
-//! Libraries that open sockets of `tokio::net` by themselves get the operating system's: give them a
-//! connector or an incoming stream of this module's.
+//! # Libraries over tokio
+//! Libraries that import tokio run on the real one, within the simulated host: their tasks and timers are
+//! the host's. Those that open sockets of `tokio::net` by themselves get the operating system's, which have
+//! nothing to do with the run: give them a connector or a listener of this module's. Each of these features
+//! lets a library take these sockets as they are:
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `axum` (0.8) | `axum::serve` takes a [`TcpListener`] |
+//! | `hyper-util` (0.1) | its client takes a connector that gives `TokioIo<TcpStream>` |
+//! | `tonic` (0.14) | `Server::serve_with_incoming` takes [`TcpStream`]s |
+//! | `quinn` (0.11) | `Endpoint::new_with_abstract_socket` takes a [`UdpSocket`] and `QuinnRuntime` |
+//!
+//! hyper 1, tokio-rustls and tokio-tungstenite need none: a [`TcpStream`] reads and writes through tokio's
+//! traits. In faultwire's source, `fixtures/tokio` has an example of each.
 
 pub(crate) mod address;
 mod erased;
+mod glue;
 pub(crate) mod here;
 pub(crate) mod host_net;
 #[cfg(all(feature = "lab", target_os = "linux"))]
@@ -87,6 +101,8 @@ use crate::run_state::RunState;
 use crate::seed;
 use crate::skew::Skew;
 
+#[cfg(feature = "quinn")]
+pub use glue::quinn::QuinnRuntime;
 pub use lookup::{ToSocketAddrs, lookup_host};
 pub use tcp::listener::TcpListener;
 pub use tcp::socket::TcpSocket;
