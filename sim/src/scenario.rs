@@ -128,6 +128,7 @@ pub struct Scenario {
     pub(crate) family: Option<Arc<Family>>,
     pub(crate) deaths: Vec<Death>,
     pub(crate) has_outages: bool,
+    pub(crate) is_nondeterministic: bool,
     pub(crate) cancelling_bits: u32,
     pub(crate) cancellation: CancellationToken,
 }
@@ -162,6 +163,7 @@ impl Scenario {
             family: None,
             deaths: Vec::new(),
             has_outages: true,
+            is_nondeterministic: false,
             cancelling_bits: 0,
         }
     }
@@ -272,6 +274,42 @@ impl Scenario {
     #[must_use]
     pub fn without_outages(mut self) -> Self {
         self.has_outages = false;
+        self
+    }
+
+    /// Its programs need not repeat under the same plan and seed: how long their messages are, when and in
+    /// which order they send them depends on the order of a `HashMap`, on a clock, or on random numbers that
+    /// are not the network's.
+    ///
+    /// [`check`](Self::check) refuses such a scenario by default. With this it searches all the same and
+    /// judges runs by how they end: faults hit packets that several runs without faults have, a smaller plan
+    /// is taken if several runs fail under it, and the report says how many of ten runs fail under the
+    /// smallest. A replay may not fail. Programs that repeat but for the bytes that they send do not need it.
+    ///
+    /// ```
+    /// use std::hash::{BuildHasher as _, RandomState};
+    /// use faultwire_sim::prelude::*;
+    ///
+    /// faultwire_sim::scenario("padded")
+    ///     .server(|net: Net| async move {
+    ///         let socket = net.datagram("0.0.0.0:7000", &[]).await?;
+    ///         let received = socket.recv_from(&mut [0; 512]).await?;
+    ///         socket.send_to(b"yes", received.from).await
+    ///     })
+    ///     .client(|net: Net| async move {
+    ///         let length = RandomState::new().hash_one(0) % 512;
+    ///         let socket = net.datagram("0.0.0.0:0", &[]).await?;
+    ///         socket.connect("server:7000").await?;
+    ///         socket.send(&vec![0; length as usize]).await?;
+    ///         assert_eq!(socket.recv_from(&mut [0; 16]).await?.len, 3);
+    ///         Ok(())
+    ///     })
+    ///     .nondeterministic()
+    ///     .check();
+    /// ```
+    #[must_use]
+    pub fn nondeterministic(mut self) -> Self {
+        self.is_nondeterministic = true;
         self
     }
 
@@ -551,11 +589,13 @@ impl Scenario {
         run
     }
 
-    /// Runs it once under a plan; in a lab again, twice at most, where something planned did not take place.
+    /// Runs it once under a plan; where runs do not repeat, as in a lab, again, twice at most, if something
+    /// planned did not take place.
     pub fn run_in_full(&self, plan: &FaultPlan) -> Run {
         let mut run = self.run(plan);
+        let repeats = !self.testbed.is_live() && !self.is_nondeterministic;
         for _ in 0..RETRIES_MAX {
-            if !self.testbed.is_live() || run.fired.all() || run.is_refused() || self.is_cancelled() {
+            if repeats || run.fired.all() || run.is_refused() || self.is_cancelled() {
                 break;
             }
             let retries = run.retries + 1;
