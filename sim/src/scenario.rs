@@ -2,13 +2,12 @@
 
 mod death;
 mod memory;
+mod randomness;
 mod testbed;
 
 use std::fmt;
 use std::future::Future;
-use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use faultwire::fault::{Direction, EventKind, FaultPlan, Fired, Lasts, bounds};
@@ -129,6 +128,7 @@ pub struct Scenario {
     pub(crate) deaths: Vec<Death>,
     pub(crate) has_outages: bool,
     pub(crate) is_nondeterministic: bool,
+    pub(crate) randomness: Option<fn(u64)>,
     pub(crate) cancelling_bits: u32,
     pub(crate) cancellation: CancellationToken,
 }
@@ -164,6 +164,7 @@ impl Scenario {
             deaths: Vec::new(),
             has_outages: true,
             is_nondeterministic: false,
+            randomness: None,
             cancelling_bits: 0,
         }
     }
@@ -274,42 +275,6 @@ impl Scenario {
     #[must_use]
     pub fn without_outages(mut self) -> Self {
         self.has_outages = false;
-        self
-    }
-
-    /// Its programs need not repeat under the same plan and seed: how long their messages are, when and in
-    /// which order they send them depends on the order of a `HashMap`, on a clock, or on random numbers that
-    /// are not the network's.
-    ///
-    /// [`check`](Self::check) refuses such a scenario by default. With this it searches all the same and
-    /// judges runs by how they end: faults hit packets that several runs without faults have, a smaller plan
-    /// is taken if several runs fail under it, and the report says how many of ten runs fail under the
-    /// smallest. A replay may not fail. Programs that repeat but for the bytes that they send do not need it.
-    ///
-    /// ```
-    /// use std::hash::{BuildHasher as _, RandomState};
-    /// use faultwire_sim::prelude::*;
-    ///
-    /// faultwire_sim::scenario("padded")
-    ///     .server(|net: Net| async move {
-    ///         let socket = net.datagram("0.0.0.0:7000", &[]).await?;
-    ///         let received = socket.recv_from(&mut [0; 512]).await?;
-    ///         socket.send_to(b"yes", received.from).await
-    ///     })
-    ///     .client(|net: Net| async move {
-    ///         let length = RandomState::new().hash_one(0) % 512;
-    ///         let socket = net.datagram("0.0.0.0:0", &[]).await?;
-    ///         socket.connect("server:7000").await?;
-    ///         socket.send(&vec![0; length as usize]).await?;
-    ///         assert_eq!(socket.recv_from(&mut [0; 16]).await?.len, 3);
-    ///         Ok(())
-    ///     })
-    ///     .nondeterministic()
-    ///     .check();
-    /// ```
-    #[must_use]
-    pub fn nondeterministic(mut self) -> Self {
-        self.is_nondeterministic = true;
         self
     }
 
@@ -563,10 +528,14 @@ impl Scenario {
     /// Runs it once under a plan, on its testbed.
     pub fn run(&self, plan: &FaultPlan) -> Run {
         // A runtime cannot be started within one, as `#[tokio::test]` makes one.
-        if tokio::runtime::Handle::try_current().is_ok() {
-            return thread::scope(|scope| scope.spawn(|| self.run(plan)).join())
-                .unwrap_or_else(|panic| resume_unwind(panic));
+        if self.randomness.is_some() || tokio::runtime::Handle::try_current().is_ok() {
+            self.run_on_a_new_thread(plan)
+        } else {
+            self.run_here(plan)
         }
+    }
+
+    fn run_here(&self, plan: &FaultPlan) -> Run {
         if let Some(why) = self.refusal() {
             return self.refused(plan, why);
         }

@@ -131,7 +131,10 @@ impl Explorer {
         let mut explorer = self.clone();
         match &difference {
             Some(difference) if !difference.is_of_bytes && !self.scenario.is_nondeterministic => {
-                return Err(format!("{difference}\nif that must be so, say `Scenario::nondeterministic`"));
+                let seeded = self.how_to_seed();
+                return Err(format!(
+                    "{difference}\n{seeded}if runs cannot repeat, say so: `Scenario::nondeterministic`"
+                ));
             }
             // A failure may depend on the bytes.
             Some(_) if self.repeats == Repeats::NONE => {
@@ -140,6 +143,14 @@ impl Explorer {
             _ => {}
         }
         Ok(Judgement { explorer, difference })
+    }
+
+    /// What makes random numbers repeat, if the scenario does not have it.
+    fn how_to_seed(&self) -> &'static str {
+        match self.scenario.randomness {
+            Some(_) => "",
+            None => "random numbers repeat with the crate faultwire-seeded: `Scenario::randomness`\n",
+        }
     }
 }
 
@@ -159,7 +170,7 @@ impl Judgement {
             None => return String::new(),
         };
         match &self.difference {
-            Some(difference) => format!("{how}\n{difference}\n"),
+            Some(difference) => format!("{how}\n{difference}\n{}", self.explorer.how_to_seed()),
             None => format!("{how}\n"),
         }
     }
@@ -176,7 +187,7 @@ impl Judgement {
         if note.is_empty()
             && let Some(difference) = self.explorer.scenario.difference_under(plan)
         {
-            note = format!("a replay may not fail: {difference}\n");
+            note = format!("a replay may not fail: {difference}\n{}", self.explorer.how_to_seed());
         }
         note
     }
