@@ -47,8 +47,12 @@ impl Scenario {
     }
 
     /// Makes the random numbers that programs draw from the system follow from the scenario's
-    /// [`seed`](Self::seed), in simulation. `seed_thread` is that of the crate `faultwire-seeded`: it is called
-    /// with a seed at the start of each run, and each run has a thread for itself then.
+    /// [`seed`](Self::seed), in simulation. `seed_thread` is that of the crate `faultwire-seeded`: it is
+    /// called with a seed at the start of each run, and each run has a thread for itself then.
+    ///
+    /// The order in which `tokio::select!` without `biased;` polls its branches is not among them. It follows
+    /// from the seed, with or without this, where all is built with `RUSTFLAGS="--cfg tokio_unstable"`.
+    /// (In such a build turmoil ends a simulation at the panic of a spawned task, so that the run is refused.)
     #[must_use]
     pub fn randomness(mut self, seed_thread: fn(u64)) -> Self {
         self.randomness = Some(seed_thread);
