@@ -29,11 +29,12 @@
 //! What draws from there: `HashMap` and `RandomState` of std; the crate `getrandom` 0.2, 0.3 and 0.4, and
 //! with it `rand`, `uuid`, `ring` and rustls with ring.
 //!
-//! What does not: a backend of `getrandom` without libc (`linux_raw`, `rdrand`); aws-lc, which draws from the
-//! processor as well; `fastrand`, `ahash` and the default hasher of `hashbrown`, which make their seeds from
+//! What does not: a backend of `getrandom` without libc (`linux_raw`, `rdrand`); aws-lc, which has other sources;
+//! `fastrand`, `ahash` and the default hasher of `hashbrown`, which make their seeds from
 //! times and addresses; threads that a program starts. What a program keeps for the whole process is drawn in
-//! its first run alone. `tokio::select!` without `biased;` counts the runtimes of the process; it repeats with
-//! `RUSTFLAGS="--cfg tokio_unstable"`, with or without this crate. `Scenario::check` says where runs differ.
+//! its first run alone. `tokio::select!` without `biased;` counts the runtimes of the process: it repeats
+//! with `RUSTFLAGS="--cfg tokio_unstable"`, with or without this crate. `Scenario::check` says where runs
+//! differ.
 //!
 //! A run on a new thread takes about 50 µs more. The stand-in is part of each program that this crate is
 //! linked into: use it in tests alone. Elsewhere than on Linux it does nothing.

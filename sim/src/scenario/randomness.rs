@@ -52,7 +52,7 @@ impl Scenario {
     ///
     /// The order in which `tokio::select!` without `biased;` polls its branches is not among them. It follows
     /// from the seed, with or without this, where all is built with `RUSTFLAGS="--cfg tokio_unstable"`.
-    /// (In such a build turmoil ends a simulation at the panic of a spawned task, so that the run is refused.)
+    /// (There turmoil ends a simulation at the panic of a spawned task, so that the run is refused.)
     #[must_use]
     pub fn randomness(mut self, seed_thread: fn(u64)) -> Self {
         self.randomness = Some(seed_thread);
