@@ -3,6 +3,7 @@
 
 mod check;
 mod failures;
+mod report;
 mod shrink;
 
 use std::fmt;
