@@ -10,6 +10,7 @@
 mod flight;
 mod flows;
 mod layout;
+mod names;
 mod paint;
 mod segments;
 mod svg;

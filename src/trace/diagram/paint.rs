@@ -1,9 +1,7 @@
 //! From rows to text: where the hosts' lines stand, and the characters.
 
-use std::collections::BTreeSet;
-
 use super::layout::{Arrow, Note, Row, Shape};
-use super::{DiagramOptions, WIDTH_MAX, WIDTH_MIN};
+use super::{DiagramOptions, WIDTH_MAX, WIDTH_MIN, names};
 use crate::model::Time;
 use crate::trace::{Trace, words};
 
@@ -287,27 +285,15 @@ fn heading(trace: &Trace, columns: &Columns, pens: &Pens, out: &mut String) -> u
     lines
 }
 
-/// The names, no longer than `room`, and in characters that can be drawn. No two names become alike: they are
-/// shortened at their ends, else at their beginnings, else to their numbers.
+/// The names, no longer than `room`, and in characters that can be drawn.
 fn told_apart(names: &[String], room: usize, pens: &Pens) -> Vec<String> {
     let drawn = |c: char| !c.is_control() && (c.is_ascii() || !pens.unknown.is_ascii());
-    let forwards =
-        |name: &String| -> String { name.chars().map(|c| if drawn(c) { c } else { pens.unknown }).collect() };
-    let backwards = |name: &String| name.chars().rev().collect::<String>();
-    let heads = || names.iter().map(|name| clip(&forwards(name), room, pens)).collect::<Vec<_>>();
-    let tails = || {
-        let clipped = |name| backwards(&clip(&backwards(&forwards(name)), room, pens));
-        names.iter().map(clipped).collect::<Vec<_>>()
-    };
-    let numbers = || (1..=names.len()).map(|number| clip(&number.to_string(), room, pens)).collect();
-    let alike = |short: &[String]| short.iter().collect::<BTreeSet<_>>().len();
-    let wanted = alike(names);
-    let heads = heads();
-    if alike(&heads) == wanted {
-        return heads;
+    let name = |name: &String| name.chars().map(|c| if drawn(c) { c } else { pens.unknown }).collect();
+    let mut drawn: Vec<String> = names.iter().map(name).collect();
+    if names::distinct(&drawn) < names::distinct(names) {
+        drawn = (1..=names.len()).map(|number| number.to_string()).collect();
     }
-    let tails = tails();
-    if alike(&tails) == wanted { tails } else { numbers() }
+    names::told_apart(&drawn, pens.ellipsis, &|_, words| words.chars().count() <= room)
 }
 
 fn legend(rows: &[Row], columns: &Columns, pens: &Pens, out: &mut String) {
