@@ -14,7 +14,7 @@ mod sample;
 mod text;
 mod words;
 
-pub use diagram::{DiagramOptions, SVG_STYLE, SvgOptions};
+pub use diagram::{DiagramOptions, Payloads, SVG_STYLE, SvgOptions};
 pub use event::{CongestionWindow, Event, Trace};
 pub use hash::TraceHash;
 #[cfg(feature = "pcapng")]

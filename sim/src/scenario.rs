@@ -15,7 +15,7 @@ use faultwire::fault::{Direction, EventKind, FaultPlan, Fired, Lasts, bounds};
 use faultwire::stack::HostStack;
 use faultwire::text::with_causes;
 use faultwire::time::Time;
-use faultwire::trace::Trace;
+use faultwire::trace::{DiagramOptions, Payloads, Trace};
 
 use crate::cancel::CancellationToken;
 use crate::net::address::LOCALHOST;
@@ -130,6 +130,8 @@ pub struct Scenario {
     pub(crate) has_outages: bool,
     pub(crate) cancelling_bits: u32,
     pub(crate) cancellation: CancellationToken,
+    /// How the report of a failure draws its run.
+    pub(crate) diagram: DiagramOptions,
 }
 
 /// An outage that counts retransmissions, and one of that length.
@@ -148,6 +150,8 @@ impl fmt::Debug for Scenario {
 impl Scenario {
     /// One of that name, with no hosts yet.
     pub(crate) fn new(name: String, testbed: TestbedRef) -> Scenario {
+        let mut diagram = DiagramOptions::default();
+        diagram.payloads = Payloads::PREVIEWS;
         Scenario {
             name,
             hosts: Vec::new(),
@@ -163,6 +167,7 @@ impl Scenario {
             deaths: Vec::new(),
             has_outages: true,
             cancelling_bits: 0,
+            diagram,
         }
     }
 

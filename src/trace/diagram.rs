@@ -12,11 +12,15 @@ mod flows;
 mod layout;
 mod names;
 mod paint;
+mod payloads;
+mod pens;
 mod segments;
 mod svg;
+mod wording;
 
 use super::{HostId, Trace, What};
 
+pub use payloads::Payloads;
 pub use svg::{SVG_STYLE, SvgOptions};
 
 /// The narrowest and the widest that a diagram is drawn, in columns.
@@ -37,12 +41,14 @@ pub struct DiagramOptions {
     /// The moment of truth: the event (its place in [`Trace::events`]) whose line is marked, and drawn before
     /// others.
     pub mark: Option<usize>,
+    /// What is said of payloads.
+    pub payloads: Payloads,
 }
 
 impl Default for DiagramOptions {
-    /// 100 columns, 60 lines, Unicode.
+    /// 100 columns, 60 lines, Unicode; of payloads their lengths.
     fn default() -> Self {
-        DiagramOptions { width: 100, lines_max: 60, ascii: false, mark: None }
+        DiagramOptions { width: 100, lines_max: 60, ascii: false, mark: None, payloads: Payloads::LENGTHS }
     }
 }
 
@@ -57,9 +63,9 @@ impl Trace {
     /// ```
     pub fn diagram(&self, options: &DiagramOptions) -> String {
         let events = flight::set_up_first(self);
-        let flights = flight::collect(&events);
+        let flights = flight::collect(&events, &options.payloads);
         let mark = options.mark.and_then(|mark| flight::place_of(self, &events, mark));
-        let rows = layout::rows(self, &events, &flights, mark);
+        let rows = layout::rows(self, &events, &flights, &options.payloads, mark);
         paint::paint(self, &rows, options, is_mirrored(self))
     }
 }

@@ -187,7 +187,7 @@ impl Scenario {
     /// That it fails, or that the run shows nothing.
     fn stands(&self, plan: &FaultPlan) -> Result<(), String> {
         let run = self.run(plan);
-        let shown = || format!("{}{}", diagram(&run), ending(&run));
+        let shown = || format!("{}{}", diagram(self, &run), ending(&run));
         if !run.fired.all() {
             return Err(format!("part of the plan did not take place: {:?}\n{}", run.fired, shown()));
         }

@@ -5,12 +5,35 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use faultwire::fault::FaultPlan;
-use faultwire::trace::DiagramOptions;
+use faultwire::trace::Payloads;
 
 use super::Failure;
 use crate::failure::{replay_line, test_name};
 use crate::run::{End, Run};
 use crate::scenario::Scenario;
+
+impl Scenario {
+    /// Says in words what a message is: the report of a failure shows them with the packets, and with what the
+    /// programs' calls sent and received. Where it returns `None`, and by default, there is a preview of the
+    /// first bytes.
+    ///
+    /// It is called with whole datagrams, with the payload of each TCP segment, and with what each call sent
+    /// or received.
+    ///
+    /// ```
+    /// # use faultwire_sim::scenario;
+    /// let my_store = scenario("my-store").describe(|message| match message {
+    ///     [1, key @ ..] => Some(format!("get {}", key.escape_ascii())),
+    ///     [2, ..] => Some("put".to_owned()),
+    ///     _ => None,
+    /// });
+    /// ```
+    #[must_use]
+    pub fn describe(mut self, words: impl Fn(&[u8]) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.diagram.payloads = Payloads::described(words);
+        self
+    }
+}
 
 /// Says all that is known of a failure, its file aside.
 pub(super) fn failure(scenario: &Scenario, failure: &Failure) -> String {
@@ -31,7 +54,7 @@ pub(super) fn failure(scenario: &Scenario, failure: &Failure) -> String {
         text += &format!("  over a link that delays packets by {delay:?}\n");
     }
     text += &plan_lines(&smallest.plan, base);
-    text += &format!("\n{}{}\nfound in run {found_in}", diagram(smallest), ending(smallest));
+    text += &format!("\n{}{}\nfound in run {found_in}", diagram(scenario, smallest), ending(smallest));
     text += &match own(&found.plan) {
         0 => ", which has no fault of the search".to_owned(),
         faults => format!(
@@ -79,8 +102,8 @@ pub(super) fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-pub(super) fn diagram(run: &Run) -> String {
-    run.trace.diagram(&DiagramOptions::default())
+pub(super) fn diagram(scenario: &Scenario, run: &Run) -> String {
+    run.trace.diagram(&scenario.diagram)
 }
 
 /// How a run ended, in a line or a few.

@@ -391,3 +391,15 @@ fn a_run_without_a_trace_goes_as_one_with_it() {
         assert_eq!(without.trace.packet_count(), run.trace.packet_count());
     }
 }
+
+#[test]
+fn messages_are_shown_in_the_users_own_words() {
+    let failed = complaint(counting().exhaustive(1));
+    assert!(failed.contains("send 3 B: \"add\" ├─ datagram 1, 3 B: \"add\" ─"), "{failed}");
+    let words = |message: &[u8]| match message {
+        b"add" => Some("one more".to_owned()),
+        _ => None,
+    };
+    let failed = complaint(counting().describe(words).exhaustive(1));
+    assert!(failed.contains(" datagram 1, 3 B: one more ─"), "{failed}");
+}

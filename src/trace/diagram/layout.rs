@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::flight::{Flight, Landing};
 use super::flows::Flows;
+use super::payloads::{Payloads, Preview};
 use crate::model::{Call, Cut, Errno, HostId, PacketId, SocketId, State, TcpNote, Time, What};
 use crate::trace::{Event, Trace, words};
 
@@ -31,6 +32,8 @@ pub(super) struct Row {
 pub(super) struct Note {
     pub(super) host: usize,
     pub(super) words: String,
+    /// Words for what a call sent or received.
+    pub(super) preview: Option<Preview>,
     /// The stack tells it; otherwise it is a program's call.
     pub(super) of_stack: bool,
 }
@@ -43,6 +46,8 @@ pub(super) struct Arrow {
     pub(super) shape: Shape,
     pub(super) name: String,
     pub(super) load: String,
+    /// Words for its payload.
+    pub(super) preview: Option<Preview>,
     /// The faults that hit it, in words.
     pub(super) faults: String,
     /// How long it was on its way, or how it was lost.
@@ -65,7 +70,7 @@ pub(super) enum Shape {
 
 impl Note {
     fn of_program(host: usize, words: &str) -> Note {
-        Note { host, words: words.to_owned(), of_stack: false }
+        Note { host, words: words.to_owned(), preview: None, of_stack: false }
     }
 }
 
@@ -108,6 +113,7 @@ struct Layout<'a> {
     last: Option<usize>,
     sockets: Sockets,
     flows: Flows,
+    payloads: &'a Payloads,
 }
 
 /// The rows of a trace's diagram. `mark` is the event at the moment of truth.
@@ -115,6 +121,7 @@ pub(super) fn rows(
     trace: &Trace,
     events: &[&Event],
     flights: &BTreeMap<PacketId, Flight>,
+    payloads: &Payloads,
     mark: Option<usize>,
 ) -> Vec<Row> {
     let hosts = trace.hosts().len();
@@ -130,6 +137,7 @@ pub(super) fn rows(
         last: None,
         sockets: Sockets::of(trace),
         flows: Flows::of(trace),
+        payloads,
     };
     for (index, event) in events.iter().enumerate() {
         layout.event(index, event.at, &event.what, flights);
@@ -229,7 +237,8 @@ impl Layout<'_> {
                 } else {
                     Of::Other
                 };
-                self.note(at, column, words, error.is_some(), of);
+                let preview = error.is_none().then(|| self.payloads.of_call(call)).flatten();
+                self.note(at, column, words, error.is_some(), of).preview = preview;
             }
             What::Note { host, note } => {
                 if let Some(column) = self.column(*host) {
@@ -283,6 +292,7 @@ impl Layout<'_> {
             shape,
             name: flight.name.clone(),
             load: flight.load.clone(),
+            preview: flight.preview.clone(),
             faults: flight.faults.join(", "),
             end,
         };
@@ -336,6 +346,7 @@ impl Layout<'_> {
                     shape: if landing.lost.is_some() { Shape::LandsDead } else { Shape::Lands },
                     name,
                     load: String::new(),
+                    preview: None,
                     faults: String::new(),
                     end,
                 });
@@ -354,7 +365,7 @@ impl Layout<'_> {
     /// Words beside a host's line: on the row of the arrival that they answer, or on a row of their own. What
     /// a stack tells is of that arrival even where it has sent something meanwhile; of one arrival it may
     /// tell several things, and none of them stands above another that it told before.
-    fn note(&mut self, at: Time, column: usize, words: String, marked: bool, of: Of) {
+    fn note(&mut self, at: Time, column: usize, words: String, marked: bool, of: Of) -> &mut Note {
         let arrivals = &mut self.arrivals[column];
         arrivals.retain(|(_, when)| *when == at);
         let beside = match of {
@@ -377,10 +388,13 @@ impl Layout<'_> {
         if of_stack {
             self.told[column] = self.told[column].max(Some(index));
         }
-        self.rows[index].notes.push(Note { host: column, words, of_stack });
-        self.rows[index].marked |= marked;
         self.last = Some(index);
         self.touched[column] = self.touched[column].max(Some(index));
+        let row = &mut self.rows[index];
+        row.marked |= marked;
+        row.notes.push(Note { host: column, words, preview: None, of_stack });
+        let last = row.notes.len() - 1;
+        &mut row.notes[last]
     }
 
     /// Whether a packet leaves the host on that row at that moment, without words on it yet.
@@ -410,13 +424,20 @@ pub(super) struct Label {
     pub(super) event: usize,
     pub(super) host: usize,
     pub(super) words: String,
+    /// Words for what a call sent or received.
+    pub(super) preview: Option<Preview>,
     pub(super) of_stack: bool,
     /// A call failed, or a host did.
     pub(super) fails: bool,
 }
 
 /// All words beside the hosts' lines.
-pub(super) fn labels(trace: &Trace, events: &[&Event], flights: &BTreeMap<PacketId, Flight>) -> Vec<Label> {
+pub(super) fn labels(
+    trace: &Trace,
+    events: &[&Event],
+    flights: &BTreeMap<PacketId, Flight>,
+    payloads: &Payloads,
+) -> Vec<Label> {
     let (sockets, flows) = (Sockets::of(trace), Flows::of(trace));
     let label = |(event, it): (usize, &&Event)| {
         let (host, words, of_stack, fails) = match &it.what {
@@ -434,7 +455,11 @@ pub(super) fn labels(trace: &Trace, events: &[&Event], flights: &BTreeMap<Packet
             }
             _ => return None,
         };
-        Some(Label { event, host: usize::from(host.0), words, of_stack, fails })
+        let preview = match &it.what {
+            What::Call { call, error: None, .. } => payloads.of_call(call),
+            _ => None,
+        };
+        Some(Label { event, host: usize::from(host.0), words, preview, of_stack, fails })
     };
     events.iter().enumerate().filter_map(label).collect()
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 /// Whether the name of the host with this index has room for these words.
 type Fits<'a> = &'a dyn Fn(usize, &str) -> bool;
+/// Shortens a name until it fits.
+type Shorten<'a> = &'a dyn Fn(&[char], &dyn Fn(&str) -> bool) -> Option<String>;
 
 /// The names, each as long as it fits. Where they become alike if their ends are cut off, what they all begin
 /// with is left out, and then what they all end with; else what is kept is their ends, or their beginnings
@@ -13,7 +15,7 @@ pub(super) fn told_apart(names: &[String], ellipsis: &str, fits: Fits<'_>) -> Ve
     let letters: Vec<Vec<char>> = names.iter().map(|name| name.chars().collect()).collect();
     let prefix = common_prefix(&letters);
     let suffix = common_suffix(&letters, prefix);
-    let each = |short: &dyn Fn(&[char], &dyn Fn(&str) -> bool) -> Option<String>| {
+    let each = |short: Shorten<'_>| {
         let shorten = |(host, name): (usize, &Vec<char>)| short(name, &|words| fits(host, words));
         let short: Option<Vec<String>> = letters.iter().enumerate().map(shorten).collect();
         short.filter(|short| distinct(short) == wanted)

@@ -1,71 +1,11 @@
 //! From rows to text: where the hosts' lines stand, and the characters.
 
 use super::layout::{Arrow, Note, Row, Shape};
+use super::pens::{ASCII, Pens, UNICODE, clip};
+use super::wording::said;
 use super::{DiagramOptions, WIDTH_MAX, WIDTH_MIN, names};
 use crate::model::Time;
 use crate::trace::{Trace, words};
-
-/// The characters that a diagram is drawn with.
-struct Pens {
-    line: char,
-    down: char,
-    crash: char,
-    leaves_right: char,
-    leaves_left: char,
-    across: char,
-    dash: char,
-    dots: char,
-    right: char,
-    left: char,
-    lost: char,
-    fault: char,
-    dot: char,
-    banner: char,
-    truth: char,
-    ellipsis: &'static str,
-    /// Stands for a character that cannot be drawn.
-    unknown: char,
-}
-
-const UNICODE: Pens = Pens {
-    line: '│',
-    down: '┊',
-    crash: '╳',
-    leaves_right: '├',
-    leaves_left: '┤',
-    across: '┼',
-    dash: '─',
-    dots: '╌',
-    right: '▶',
-    left: '◀',
-    lost: '✗',
-    fault: '✱',
-    dot: '●',
-    banner: '═',
-    truth: '◆',
-    ellipsis: "…",
-    unknown: '\u{fffd}',
-};
-
-const ASCII: Pens = Pens {
-    line: '|',
-    down: ':',
-    crash: 'X',
-    leaves_right: '|',
-    leaves_left: '|',
-    across: '+',
-    dash: '-',
-    dots: '.',
-    right: '>',
-    left: '<',
-    lost: 'X',
-    fault: '*',
-    dot: 'o',
-    banner: '=',
-    truth: '!',
-    ellipsis: "...",
-    unknown: '?',
-};
 
 /// Where things stand.
 struct Columns {
@@ -90,7 +30,7 @@ const NAME_LINES_MAX: usize = 3;
 const GAP: usize = 2;
 
 impl Columns {
-    fn new(hosts: usize, rows: &[Row], whole_ms: bool, width: usize, mirrored: bool) -> Columns {
+    fn new(hosts: usize, rows: &[Row], whole_ms: bool, width: usize, mirrored: bool, pens: &Pens) -> Columns {
         let moments = rows.iter().map(|row| moment(row.at, whole_ms).len()).max().unwrap_or(0).max(2);
         let truth = rows.iter().any(|row| row.is_truth).then_some(moments + 1);
         let times = if truth.is_some() { moments + GAP } else { moments };
@@ -107,7 +47,22 @@ impl Columns {
                 longest(host).min(room).min(width * 3 / 10).min(each).max(4)
             };
             let (first, second) = if mirrored { (1, 0) } else { (0, 1) };
-            let mut hosts = vec![times + GAP + beside(first) + 1, (width - 2).saturating_sub(beside(second))];
+            let mut beside = [beside(first), beside(second)];
+            // What the arrows do not need the words for payloads have.
+            let wanted =
+                rows.iter().filter_map(|row| row.arrow.as_ref()).map(|arrow| arrow.wants(pens)).max();
+            let spare = width.saturating_sub(times + GAP + 5 + beside[0] + beside[1] + wanted.unwrap_or(0));
+            let more = |host: usize, room: usize| {
+                let notes = rows.iter().flat_map(|row| &row.notes).filter(|note| note.host == host);
+                let words = notes.map(|note| said(&note.words, note.preview.as_ref(), width * 3 / 10, pens));
+                words.map(|words| words.chars().count()).max().unwrap_or(0).saturating_sub(room)
+            };
+            let more = [more(first, beside[0]), more(second, beside[1])];
+            for (at, room) in beside.iter_mut().enumerate() {
+                *room += more[at].min((spare / 2).max(spare - more[1 - at].min(spare)));
+            }
+            let [first, second] = beside;
+            let mut hosts = vec![times + GAP + first + 1, (width - 2).saturating_sub(second)];
             if mirrored {
                 hosts.reverse();
             }
@@ -178,7 +133,7 @@ pub(super) fn paint(trace: &Trace, rows: &[Row], options: &DiagramOptions, mirro
     let pens = if options.ascii { &ASCII } else { &UNICODE };
     let width = options.width.clamp(WIDTH_MIN, WIDTH_MAX);
     let whole_ms = rows.iter().all(|row| row.at.as_nanos() % 1_000_000 == 0);
-    let columns = Columns::new(trace.hosts().len(), rows, whole_ms, width, mirrored);
+    let columns = Columns::new(trace.hosts().len(), rows, whole_ms, width, mirrored, pens);
     let mut out = String::new();
     let head = heading(trace, &columns, pens, &mut out);
     let mut signs = String::new();
@@ -348,6 +303,7 @@ fn row(names: &[String], row: &Row, whole_ms: bool, columns: &Columns, pens: &Pe
         canvas.put(*at, pens.crash);
     }
     let mut margin = Vec::new();
+    let margin_room = columns.margin.map_or(0, |at| columns.width.saturating_sub(at));
     let name = |host: usize| names.get(host).map_or("?", String::as_str);
     if let Some((a, b, cut, done)) = row.banner {
         let words = words::cut(&cut, done, |host| name(usize::from(host.0)).to_owned());
@@ -369,15 +325,18 @@ fn row(names: &[String], row: &Row, whole_ms: bool, columns: &Columns, pens: &Pe
     if let Some(arrow) = &row.arrow {
         draw(arrow, &mut canvas, columns, pens);
         if columns.hosts.is_empty() {
-            let (from, to) = (name(arrow.from), name(arrow.to));
-            margin.push(format!("{from} {} {to}: {}", pens.right, arrow.sentence(pens)));
+            let way = format!("{} {} {}: ", name(arrow.from), pens.right, name(arrow.to));
+            let room = margin_room.saturating_sub(way.chars().count());
+            margin.push(way + &arrow.sentence(room, pens));
         } else if columns.margin.is_some() {
-            margin.push(arrow.sentence(pens));
+            margin.push(arrow.sentence(margin_room, pens));
         }
     }
-    for Note { host, words, of_stack } in &row.notes {
+    for Note { host, words, preview, of_stack } in &row.notes {
+        let words = |room: usize, whose: &str| said(&format!("{whose}{words}"), preview.as_ref(), room, pens);
+        let whose = format!("{} ", name(*host));
         let Some(at) = columns.hosts.get(*host).copied() else {
-            margin.push(format!("{} {words}", name(*host)));
+            margin.push(words(margin_room, &whose));
             continue;
         };
         let departs = |arrow: &Arrow| arrow.from == *host && arrow.shape.departs();
@@ -386,72 +345,20 @@ fn row(names: &[String], row: &Row, whole_ms: bool, columns: &Columns, pens: &Pe
             canvas.put(at, pens.dot);
         }
         if columns.margin.is_some() {
-            margin.push(format!("{} {words}", name(*host)));
+            margin.push(words(margin_room, &whose));
         } else if at == columns.leftmost() {
-            let words = clip(words, at.saturating_sub(columns.times + GAP + 1), pens);
+            let room = at.saturating_sub(columns.times + GAP + 1);
+            let words = clip(&words(room, ""), room, pens);
             canvas.write(at.saturating_sub(1 + words.chars().count()), &words);
         } else {
-            canvas.write(at + 2, &clip(words, columns.width.saturating_sub(at + 2), pens));
+            let room = columns.width.saturating_sub(at + 2);
+            canvas.write(at + 2, &clip(&words(room, ""), room, pens));
         }
     }
     if let Some(at) = columns.margin {
         canvas.write(at, &clip(&margin.join("; "), columns.width.saturating_sub(at), pens));
     }
     canvas
-}
-
-impl Arrow {
-    /// All that there is to say of it.
-    fn sentence(&self, pens: &Pens) -> String {
-        let mut words = self.name.clone();
-        if !self.load.is_empty() {
-            words.push_str(", ");
-            words.push_str(&self.load);
-        }
-        let tail = self.tail(pens);
-        if !tail.is_empty() {
-            words.push_str(", ");
-            words.push_str(&tail);
-        }
-        words
-    }
-
-    /// What hit it and how it ended.
-    fn tail(&self, pens: &Pens) -> String {
-        let mut words = String::new();
-        if !self.faults.is_empty() {
-            words = format!("{} {}", pens.fault, self.faults);
-        }
-        if !self.end.is_empty() {
-            if !words.is_empty() {
-                words.push_str(", ");
-            }
-            words.push_str(&self.end);
-        }
-        words
-    }
-
-    /// What is written on it near its start and near its end, as much as there is room for.
-    fn labels(&self, room: usize, pens: &Pens) -> (String, String) {
-        let head =
-            if self.load.is_empty() { self.name.clone() } else { format!("{}, {}", self.name, self.load) };
-        let fault =
-            if self.faults.is_empty() { self.end.clone() } else { format!("{} {}", pens.fault, self.faults) };
-        // Of a fault at least the sign is kept; a range is left out before the name of what bears it is cut.
-        let sign = if self.faults.is_empty() { String::new() } else { pens.fault.to_string() };
-        let short = self.name.split(" [").next().unwrap_or_default();
-        let mut choices =
-            vec![(head.as_str(), self.tail(pens)), (&head, fault.clone()), (&self.name, fault.clone())];
-        if !self.faults.is_empty() {
-            choices.push((short, fault));
-        }
-        choices.extend([(self.name.as_str(), sign.clone()), (short, sign.clone())]);
-        let takes = |words: &str| if words.is_empty() { 0 } else { words.chars().count() + 3 };
-        match choices.into_iter().find(|(head, tail)| 1 + takes(head) + takes(tail) <= room) {
-            Some((head, tail)) => (head.to_owned(), tail),
-            None => (clip(short, room.saturating_sub(4 + takes(&sign)), pens), sign),
-        }
-    }
 }
 
 /// Draws an arrow between two hosts' lines. It is drawn as if it went to the right, and turned where it does
@@ -535,15 +442,4 @@ fn draw(arrow: &Arrow, canvas: &mut Canvas, columns: &Columns, pens: &Pens) {
     if arrow.shape.departs() {
         canvas.put(*from, if rightwards { pens.leaves_right } else { pens.leaves_left });
     }
-}
-
-/// The words, or as many of them as there is room for.
-fn clip(words: &str, room: usize, pens: &Pens) -> String {
-    if words.chars().count() <= room {
-        return words.to_owned();
-    }
-    let dots = pens.ellipsis.chars().count();
-    let mut clipped: String = words.chars().take(room.saturating_sub(dots)).collect();
-    clipped.extend(pens.ellipsis.chars().take(room));
-    clipped
 }

@@ -196,3 +196,19 @@ fn the_names_of_many_hosts_can_be_told_apart() {
         assert!(svg.contains(&format!("\"host m\">…{host}<")), "{host}: {svg}");
     }
 }
+
+#[test]
+fn previews_stand_on_packets_and_beside_calls() {
+    let mut sample = Sample::new();
+    sample.carried(0, CLIENT, SERVER, b"PUT <key>");
+    sample.carried(2, CLIENT, SERVER, &[b'x'; 900]);
+    let svg = sample.trace.svg(&SvgOptions { payloads: Payloads::PREVIEWS, ..SvgOptions::default() });
+    for words in [
+        "datagram 1, 9 B: &quot;PUT &lt;key&gt;&quot;",
+        "recv 9 B: &quot;PUT",
+        "&quot;xxxxxxxxxxxxxxx…&quot;",
+    ] {
+        assert!(svg.contains(words), "{words}: {svg}");
+    }
+    assert!(!drawn(&sample.trace, 200).contains("PUT"), "off by default");
+}
