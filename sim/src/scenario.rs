@@ -2,6 +2,7 @@
 
 mod death;
 mod memory;
+mod report;
 mod testbed;
 
 use std::fmt;
@@ -15,7 +16,7 @@ use faultwire::fault::{Direction, EventKind, FaultPlan, Fired, Lasts, bounds};
 use faultwire::stack::HostStack;
 use faultwire::text::with_causes;
 use faultwire::time::Time;
-use faultwire::trace::{DiagramOptions, Payloads, Trace};
+use faultwire::trace::{DiagramOptions, Trace};
 
 use crate::cancel::CancellationToken;
 use crate::net::address::LOCALHOST;
@@ -150,8 +151,6 @@ impl fmt::Debug for Scenario {
 impl Scenario {
     /// One of that name, with no hosts yet.
     pub(crate) fn new(name: String, testbed: TestbedRef) -> Scenario {
-        let mut diagram = DiagramOptions::default();
-        diagram.payloads = Payloads::PREVIEWS;
         Scenario {
             name,
             hosts: Vec::new(),
@@ -167,7 +166,7 @@ impl Scenario {
             deaths: Vec::new(),
             has_outages: true,
             cancelling_bits: 0,
-            diagram,
+            diagram: report::diagram(),
         }
     }
 

@@ -9,6 +9,7 @@
 
 mod flight;
 mod flows;
+mod keep;
 mod layout;
 mod names;
 mod paint;
@@ -33,8 +34,8 @@ const WIDTH_MAX: usize = 1_000;
 pub struct DiagramOptions {
     /// The widest line, in columns; values outside 40 to 1000 count as the nearest of these.
     pub width: usize,
-    /// The most lines; at least 12. What is too much is left out in the middle, and the diagram says how
-    /// much.
+    /// The most lines; at least 12. What is too much is left out: the beginning and the end stay, and what
+    /// happened by the plan. The diagram says how much is left out.
     pub lines_max: usize,
     /// ASCII characters only.
     pub ascii: bool,

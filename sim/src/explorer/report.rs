@@ -5,35 +5,11 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use faultwire::fault::FaultPlan;
-use faultwire::trace::Payloads;
 
 use super::Failure;
 use crate::failure::{replay_line, test_name};
 use crate::run::{End, Run};
 use crate::scenario::Scenario;
-
-impl Scenario {
-    /// Says in words what a message is: the report of a failure shows them with the packets, and with what the
-    /// programs' calls sent and received. Where it returns `None`, and by default, there is a preview of the
-    /// first bytes.
-    ///
-    /// It is called with whole datagrams, with the payload of each TCP segment, and with what each call sent
-    /// or received.
-    ///
-    /// ```
-    /// # use faultwire_sim::scenario;
-    /// let my_store = scenario("my-store").describe(|message| match message {
-    ///     [1, key @ ..] => Some(format!("get {}", key.escape_ascii())),
-    ///     [2, ..] => Some("put".to_owned()),
-    ///     _ => None,
-    /// });
-    /// ```
-    #[must_use]
-    pub fn describe(mut self, words: impl Fn(&[u8]) -> Option<String> + Send + Sync + 'static) -> Self {
-        self.diagram.payloads = Payloads::described(words);
-        self
-    }
-}
 
 /// Says all that is known of a failure, its file aside.
 pub(super) fn failure(scenario: &Scenario, failure: &Failure) -> String {

@@ -21,10 +21,30 @@ pub(super) struct Row {
     pub(super) down: Vec<bool>,
     /// The host that goes down here.
     pub(super) crash: Option<usize>,
-    /// Kept before others where lines are left out.
-    pub(super) marked: bool,
+    pub(super) rank: Rank,
+}
+
+/// How much a row matters where lines are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    Plain,
+    /// A stack tells something, a call fails, or a packet is lost.
+    Notable,
+    /// Something of the plan happens.
+    Planned,
     /// The moment of truth.
-    pub(super) is_truth: bool,
+    Truth,
+}
+
+impl Row {
+    pub(super) fn is_truth(&self) -> bool {
+        self.rank == Rank::Truth
+    }
+
+    /// It matters at least as much as this.
+    fn ranks(&mut self, rank: Rank) {
+        self.rank = self.rank.max(rank);
+    }
 }
 
 /// Words beside a host's line.
@@ -144,7 +164,7 @@ pub(super) fn rows(
         if mark == Some(index)
             && let Some(row) = layout.last.and_then(|row| layout.rows.get_mut(row))
         {
-            row.is_truth = true;
+            row.ranks(Rank::Truth);
         }
     }
     layout.rows
@@ -205,8 +225,7 @@ impl Layout<'_> {
             banner: None,
             down: self.down.clone(),
             crash: None,
-            marked: false,
-            is_truth: false,
+            rank: Rank::Plain,
         });
         let last = self.rows.len() - 1;
         self.last = Some(last);
@@ -251,7 +270,7 @@ impl Layout<'_> {
                 let Some(column) = self.column(*host) else { return };
                 let row = self.row(at);
                 row.crash = Some(column);
-                row.marked = true;
+                row.ranks(Rank::Planned);
                 row.notes.push(Note::of_program(column, "crashes"));
                 self.down[column] = true;
                 self.arrivals[column].clear();
@@ -259,14 +278,14 @@ impl Layout<'_> {
             What::Killed(host) => {
                 let Some(column) = self.column(*host) else { return };
                 let row = self.row(at);
-                row.marked = true;
+                row.ranks(Rank::Planned);
                 row.notes.push(Note::of_program(column, "killed"));
             }
             What::Restarted(host) => {
                 let Some(column) = self.column(*host) else { return };
                 self.down[column] = false;
                 let row = self.row(at);
-                row.marked = true;
+                row.ranks(Rank::Planned);
                 row.notes.push(Note::of_program(column, "restarts"));
             }
             What::Fault { .. } => {}
@@ -296,7 +315,11 @@ impl Layout<'_> {
             faults: flight.faults.join(", "),
             end,
         };
-        let marked = !flight.faults.is_empty() || shape == Shape::Dies;
+        let rank = match shape {
+            _ if !flight.faults.is_empty() => Rank::Planned,
+            Shape::Dies => Rank::Notable,
+            _ => Rank::Plain,
+        };
         // The call that sent it stands on the same row, if nothing came between.
         let last = self.rows.len().checked_sub(1);
         let shares = self.hosts == 2
@@ -315,7 +338,7 @@ impl Layout<'_> {
             }
         };
         self.rows[index].arrow = Some(arrow);
-        self.rows[index].marked |= marked;
+        self.rows[index].ranks(rank);
         self.touched[from] = Some(index);
         self.last = Some(index);
         self.departures.insert(packet, index);
@@ -339,7 +362,11 @@ impl Layout<'_> {
                     None => took(flight, landing),
                 };
                 let row = self.row(landing.at);
-                row.marked = !flight.faults.is_empty() || landing.lost.is_some();
+                row.rank = match landing.lost {
+                    _ if !flight.faults.is_empty() => Rank::Planned,
+                    Some(_) => Rank::Notable,
+                    None => Rank::Plain,
+                };
                 row.arrow = Some(Arrow {
                     from,
                     to,
@@ -365,7 +392,7 @@ impl Layout<'_> {
     /// Words beside a host's line: on the row of the arrival that they answer, or on a row of their own. What
     /// a stack tells is of that arrival even where it has sent something meanwhile; of one arrival it may
     /// tell several things, and none of them stands above another that it told before.
-    fn note(&mut self, at: Time, column: usize, words: String, marked: bool, of: Of) -> &mut Note {
+    fn note(&mut self, at: Time, column: usize, words: String, is_notable: bool, of: Of) -> &mut Note {
         let arrivals = &mut self.arrivals[column];
         arrivals.retain(|(_, when)| *when == at);
         let beside = match of {
@@ -391,7 +418,9 @@ impl Layout<'_> {
         self.last = Some(index);
         self.touched[column] = self.touched[column].max(Some(index));
         let row = &mut self.rows[index];
-        row.marked |= marked;
+        if is_notable {
+            row.ranks(Rank::Notable);
+        }
         row.notes.push(Note { host: column, words, preview: None, of_stack });
         let last = row.notes.len() - 1;
         &mut row.notes[last]
@@ -413,7 +442,7 @@ impl Layout<'_> {
         if let Some((a, b)) = ends {
             let row = self.row(at);
             row.banner = Some((a.min(b), a.max(b), *cut, done));
-            row.marked = true;
+            row.ranks(Rank::Planned);
         }
     }
 }

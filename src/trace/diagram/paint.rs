@@ -1,5 +1,6 @@
 //! From rows to text: where the hosts' lines stand, and the characters.
 
+use super::keep::kept;
 use super::layout::{Arrow, Note, Row, Shape};
 use super::pens::{ASCII, Pens, UNICODE, clip};
 use super::wording::said;
@@ -32,7 +33,7 @@ const GAP: usize = 2;
 impl Columns {
     fn new(hosts: usize, rows: &[Row], whole_ms: bool, width: usize, mirrored: bool, pens: &Pens) -> Columns {
         let moments = rows.iter().map(|row| moment(row.at, whole_ms).len()).max().unwrap_or(0).max(2);
-        let truth = rows.iter().any(|row| row.is_truth).then_some(moments + 1);
+        let truth = rows.iter().any(|row| row.is_truth()).then_some(moments + 1);
         let times = if truth.is_some() { moments + GAP } else { moments };
         if hosts == 2 {
             let longest = |host: usize| {
@@ -149,62 +150,34 @@ pub(super) fn paint(trace: &Trace, rows: &[Row], options: &DiagramOptions, mirro
             continue;
         }
         let end = (index..rows.len()).find(|at| keep[*at]).unwrap_or(rows.len());
-        let left_out = &rows[index..end];
-        let departs = |row: &&Row| row.arrow.as_ref().is_some_and(|arrow| arrow.shape.departs());
-        let packets = left_out.iter().filter(departs).count();
-        let what = match packets {
-            0 => format!("{} lines", left_out.len()),
-            1 => "1 packet".to_owned(),
-            _ => format!("{packets} packets"),
-        };
-        let mut canvas = Canvas::new(width);
-        let until = left_out.last().map_or(Time::ZERO, |row| row.at);
-        let words = format!("{0} {what}, until {1} ms {0}", pens.ellipsis, moment(until, whole_ms));
-        canvas.write(
-            if columns.hosts.is_empty() { columns.times + GAP } else { columns.leftmost() + 2 },
-            &words,
-        );
-        canvas.finish(&mut out);
+        left_out(&rows[index..end], whole_ms, &columns, pens).finish(&mut out);
         index = end;
     }
     out.push_str(&signs);
     out
 }
 
-/// Which rows are drawn: the first, the last, and those around what is marked, as far as they go.
-fn kept(rows: &[Row], lines: usize) -> Vec<bool> {
-    if rows.len() <= lines {
-        return vec![true; rows.len()];
-    }
-    let mut keep = vec![false; rows.len()];
-    let ends = lines / 4;
-    keep[..ends].fill(true);
-    keep[rows.len() - ends..].fill(true);
-    let drawn = |keep: &[bool]| {
-        let gaps = keep.windows(2).filter(|pair| pair[0] && !pair[1]).count();
-        keep.iter().filter(|kept| **kept).count() + gaps
+/// A line that says which rows are left out.
+fn left_out(rows: &[Row], whole_ms: bool, columns: &Columns, pens: &Pens) -> Canvas {
+    let departs = |row: &&Row| row.arrow.as_ref().is_some_and(|arrow| arrow.shape.departs());
+    let packets = match rows.iter().filter(departs).count() {
+        0 => String::new(),
+        1 => " (1 packet)".to_owned(),
+        packets => format!(" ({packets} packets)"),
     };
-    // The moment of truth first.
-    let numbered = || rows.iter().enumerate();
-    let truth = numbered().filter(|(_, row)| row.is_truth);
-    for (index, _) in truth.chain(numbered().filter(|(_, row)| row.marked && !row.is_truth)) {
-        let before = keep.clone();
-        keep[index.saturating_sub(1)..(index + 2).min(rows.len())].fill(true);
-        if drawn(&keep) > lines && rows[index].is_truth {
-            // It alone, where its neighbors have no room.
-            keep.clone_from(&before);
-            keep[index] = true;
-        }
-        if drawn(&keep) > lines {
-            keep = before;
-            break;
-        }
-    }
-    // A line that says that one line is left out is no shorter.
-    for index in 1..rows.len() - 1 {
-        keep[index] |= keep[index - 1] && keep[index + 1];
-    }
-    keep
+    let until = moment(rows.last().map_or(Time::ZERO, |row| row.at), whole_ms);
+    let (lines, dots) = (rows.len(), pens.ellipsis);
+    let at = if columns.hosts.is_empty() { columns.times + GAP } else { columns.leftmost() + 2 };
+    let fits = |words: &String| at + words.chars().count() <= columns.width;
+    let choices = [
+        format!("{dots} {lines} lines left out{packets}, until {until} ms {dots}"),
+        format!("{dots} {lines} lines left out, until {until} ms {dots}"),
+        format!("{dots} {lines} lines left out {dots}"),
+    ];
+    let words = choices.iter().find(|words| fits(words)).unwrap_or(&choices[2]);
+    let mut canvas = Canvas::new(columns.width);
+    canvas.write(at, &clip(words, columns.width.saturating_sub(at), pens));
+    canvas
 }
 
 /// Writes the hosts' names above their lines, on as many lines as they need to stand apart; tells how many
@@ -258,7 +231,7 @@ fn legend(rows: &[Row], columns: &Columns, pens: &Pens, out: &mut String) {
     let lost = arrows().any(|arrow| matches!(arrow.shape, Shape::Dies | Shape::LandsDead));
     // With more hosts than two all words stand in the margin, and say whose they are.
     let told = columns.margin.is_none() && rows.iter().any(|row| row.notes.iter().any(|note| note.of_stack));
-    let truth = rows.iter().any(|row| row.is_truth);
+    let truth = rows.iter().any(|row| row.is_truth());
     let signs = [
         (truth, pens.truth, "the moment of truth"),
         (faults, pens.fault, "fault of the plan"),
@@ -292,7 +265,7 @@ fn row(names: &[String], row: &Row, whole_ms: bool, columns: &Columns, pens: &Pe
     let mut canvas = Canvas::new(columns.width);
     let time = moment(row.at, whole_ms);
     canvas.write(columns.moments().saturating_sub(time.len()), &time);
-    if let Some(at) = columns.truth.filter(|_| row.is_truth) {
+    if let Some(at) = columns.truth.filter(|_| row.is_truth()) {
         canvas.put(at, pens.truth);
     }
     for (host, at) in columns.hosts.iter().enumerate() {
