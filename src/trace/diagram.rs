@@ -19,6 +19,8 @@ mod segments;
 mod svg;
 mod wording;
 
+use std::collections::BTreeSet;
+
 use super::{HostId, Trace, What};
 
 pub use payloads::Payloads;
@@ -44,12 +46,22 @@ pub struct DiagramOptions {
     pub mark: Option<usize>,
     /// What is said of payloads.
     pub payloads: Payloads,
+    /// The events (their places in [`Trace::events`]) that happened by a plan as they do in every run: faults,
+    /// partitions, crashes, restarts. They have another sign.
+    pub in_every_run: BTreeSet<usize>,
 }
 
 impl Default for DiagramOptions {
     /// 100 columns, 60 lines, Unicode; of payloads their lengths.
     fn default() -> Self {
-        DiagramOptions { width: 100, lines_max: 60, ascii: false, mark: None, payloads: Payloads::LENGTHS }
+        DiagramOptions {
+            width: 100,
+            lines_max: 60,
+            ascii: false,
+            mark: None,
+            payloads: Payloads::LENGTHS,
+            in_every_run: BTreeSet::new(),
+        }
     }
 }
 
@@ -65,8 +77,9 @@ impl Trace {
     pub fn diagram(&self, options: &DiagramOptions) -> String {
         let events = flight::set_up_first(self);
         let flights = flight::collect(&events, &options.payloads);
+        let usual = flight::places_of(self, &events, &options.in_every_run);
         let mark = options.mark.and_then(|mark| flight::place_of(self, &events, mark));
-        let rows = layout::rows(self, &events, &flights, &options.payloads, mark);
+        let rows = layout::rows(self, &events, &flights, &options.payloads, &usual, mark);
         paint::paint(self, &rows, options, is_mirrored(self))
     }
 }

@@ -1,10 +1,12 @@
 //! The report of a failure, as text: the smallest plan, the diagram of its run, how that ended, and how it was
 //! found.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::PathBuf;
 
-use faultwire::fault::FaultPlan;
+use faultwire::fault::{Cut, EventKind, FaultPlan, PlanEvent, When};
+use faultwire::trace::{Event, HostId, Trace, What};
 
 use super::Failure;
 use crate::failure::{replay_line, test_name};
@@ -32,7 +34,7 @@ pub(super) fn failure(scenario: &Scenario, failure: &Failure) -> String {
     text += &plan_lines(&smallest.plan, base);
     text += &format!("\n{}{}\nfound in run {found_in}", diagram(scenario, smallest), ending(smallest));
     text += &match own(&found.plan) {
-        0 => ", which has no fault of the search".to_owned(),
+        0 => ", which has no fault of the search: it needs none".to_owned(),
         faults => format!(
             ", made smaller from {} to {} in {shrink_runs} runs; {}",
             counted(faults, "fault"),
@@ -79,7 +81,46 @@ pub(super) fn counted(count: usize, what: &str) -> String {
 }
 
 pub(super) fn diagram(scenario: &Scenario, run: &Run) -> String {
-    run.trace.diagram(&scenario.diagram)
+    let mut options = scenario.diagram.clone();
+    options.in_every_run = in_every_run(run, &scenario.base);
+    run.trace.diagram(&options)
+}
+
+/// The events of a run that the base plan caused. A crash, a partition or their end that both the base plan
+/// and the search may have caused counts as the base plan's at the time that the base plan gives for it.
+fn in_every_run(run: &Run, base: &FaultPlan) -> BTreeSet<usize> {
+    let Run { plan, trace, .. } = run;
+    let is_usual = |event: &Event| {
+        if let What::Fault { fault, .. } = event.what {
+            return plan.faults.get(fault).is_some_and(|fault| base.faults.contains(fault));
+        }
+        let causes = plan.events.iter().filter(|cause| may_cause(trace, &cause.kind, &event.what));
+        let (of_base, own): (Vec<&PlanEvent>, Vec<_>) = causes.partition(|it| base.events.contains(it));
+        let at = |cause: &&PlanEvent| cause.when == When::AtUs(event.at.as_micros());
+        !of_base.is_empty() && (own.is_empty() || of_base.iter().any(at))
+    };
+    let numbered = trace.events().iter().enumerate();
+    numbered.filter(|(_, event)| is_usual(event)).map(|(place, _)| place).collect()
+}
+
+/// Whether such an event of a plan may have caused this.
+fn may_cause(trace: &Trace, kind: &EventKind, what: &What) -> bool {
+    let is_host = |name: &String, host: HostId| trace.host_name(host) == name;
+    let is_cut = |named: &Cut<String>, cut: &Cut<HostId>| {
+        let hosts = cut.hosts.map(|ends| ends.map(|host| trace.host_name(host).to_owned()));
+        *named == Cut { hosts, one_way: cut.one_way, flow: cut.flow, longer_than: cut.longer_than }
+    };
+    match (kind, what) {
+        (EventKind::Crash(name), What::Crashed(host))
+        | (EventKind::Kill(name), What::Killed(host))
+        | (EventKind::Restart(name), What::Restarted(host)) => is_host(name, *host),
+        (EventKind::Partition(named), What::Partitioned(cut))
+        | (EventKind::Heal(named), What::Healed(cut))
+        | (EventKind::Outage { cut: named, .. }, What::Partitioned(cut) | What::Healed(cut)) => {
+            is_cut(named, cut)
+        }
+        _ => false,
+    }
 }
 
 /// How a run ended, in a line or a few.
@@ -94,5 +135,49 @@ pub(super) fn ending(run: &Run) -> String {
         }
         End::Unconfirmed { message } => format!("it failed once: {message}"),
         End::Refused { why, .. } => format!("it could not be run: {why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use faultwire::fault::{Action, Class, Fired, Packet};
+    use faultwire::time::Time;
+    use faultwire::trace::PacketId;
+
+    use super::*;
+
+    #[test]
+    fn what_the_base_plan_caused_is_told_from_what_was_found() {
+        let direction = ["client", "server"];
+        let packet = |nth| Packet::nth(Class::Datagram, nth);
+        let outage = || Cut::between(["client".to_owned(), "server".to_owned()]);
+        let base = FaultPlan::new()
+            .fault(direction, packet(1), Action::Drop)
+            .event(EventKind::Crash("server".into()), When::AtUs(5_000))
+            .event(EventKind::Partition(outage()), When::after(direction, packet(2)));
+        let plan = base
+            .clone()
+            .fault(direction, packet(3), Action::Drop)
+            .event(EventKind::Crash("server".into()), When::after(direction, packet(4)))
+            .event(EventKind::Restart("server".into()), When::AtUs(8_000));
+        let (client, server) = (HostId(0), HostId(1));
+        let mut trace = Trace::new(["client", "server"]);
+        let fault = |fault| What::Fault { packet: PacketId(0), fault, action: Action::Drop };
+        for (ms, what) in [
+            (1, fault(0)),
+            (2, fault(1)),
+            (5, What::Crashed(server)),
+            (6, What::Crashed(server)),
+            (7, What::Crashed(client)),
+            (8, What::Restarted(server)),
+            (9, What::Partitioned(Cut::between([client, server]))),
+            (9, What::Partitioned(Cut::ALL)),
+            (9, What::Healed(Cut::between([client, server]))),
+        ] {
+            trace.push(Time::from_millis(ms), what);
+        }
+        let run = Run::new(plan, trace, End::Finished, Fired::default(), Time::ZERO);
+        assert_eq!(in_every_run(&run, &base), BTreeSet::from([0, 2, 6]));
+        assert_eq!(in_every_run(&run, &FaultPlan::new()), BTreeSet::new());
     }
 }

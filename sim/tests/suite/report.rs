@@ -1,5 +1,6 @@
 //! What the report of a failure says.
 
+use faultwire::fault::{Action, Class, EventKind, FaultPlan, Packet, When};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire_sim::{Net, Result, scenario};
 use std::time::Duration;
@@ -61,4 +62,17 @@ fn a_long_diagram_keeps_its_faults_and_its_end() {
     }
     assert!(diagram[12].starts_with("client: panicked"), "{short}");
     assert!(!report(1_000).contains("lines left out"));
+}
+
+#[test]
+fn a_crash_that_was_found_is_told_from_one_of_every_run_in_the_diagram() {
+    let to_server = ["client", "server"];
+    let late = FaultPlan::new()
+        .fault(to_server, Packet::nth(Class::Datagram, 1), Action::DelayUs(1_000))
+        .event(EventKind::Kill("other".into()), When::AtUs(1_000));
+    let crashing = counting().host("other", counter).base_plan(late).crashes("server").without_outages();
+    // The search crashes the server, and the client cannot go on.
+    let report = complaint(crashing.exhaustive(1).kinds_max(9, 1_000));
+    assert!(report.contains("† delayed by 1 ms") && report.contains("† in every run"), "{report}");
+    assert!(report.contains("† other killed") && !report.contains("† server"), "{report}");
 }

@@ -29,6 +29,8 @@ pub(super) struct Flight {
     pub(super) called: Option<String>,
     /// The faults that hit it, in words.
     pub(super) faults: Vec<String>,
+    /// The events that tell of them.
+    pub(super) hits: Vec<usize>,
     /// A fault dropped it.
     pub(super) dropped: bool,
     /// A fault flipped bits of it.
@@ -96,6 +98,14 @@ pub(super) fn place_of(trace: &Trace, events: &[&Event], mark: usize) -> Option<
     events.iter().position(leaves)
 }
 
+/// Where these events of the trace stand among the events.
+pub(super) fn places_of(trace: &Trace, events: &[&Event], wanted: &BTreeSet<usize>) -> BTreeSet<usize> {
+    let wanted = wanted.iter().filter_map(|place| trace.events().get(*place));
+    let wanted: BTreeSet<*const Event> = wanted.map(std::ptr::from_ref).collect();
+    let is_wanted = |(_, event): &(usize, &&Event)| wanted.contains(&std::ptr::from_ref(**event));
+    events.iter().enumerate().filter(is_wanted).map(|(index, _)| index).collect()
+}
+
 /// All packets among the events, by number.
 pub(super) fn collect(events: &[&Event], payloads: &Payloads) -> BTreeMap<PacketId, Flight> {
     let mut flights: BTreeMap<PacketId, Flight> = BTreeMap::new();
@@ -109,6 +119,7 @@ pub(super) fn collect(events: &[&Event], payloads: &Payloads) -> BTreeMap<Packet
             What::Fault { packet, action, .. } => {
                 if let Some(flight) = flights.get_mut(packet) {
                     flight.faults.push(words::action(action));
+                    flight.hits.push(index);
                     flight.dropped |= matches!(action, Action::Drop | Action::Reject(_));
                     flight.damaged |= matches!(action, Action::CorruptBits(_) | Action::Change(_));
                     flight.delayed |= matches!(action, Action::DelayUs(_) | Action::HoldFor(_));
@@ -173,6 +184,7 @@ impl Flight {
             preview: view.and_then(|view| payloads.of_packet(&view)),
             called: sending.label.map(|label| called(&label)),
             faults: Vec::new(),
+            hits: Vec::new(),
             dropped: false,
             damaged: false,
             delayed: false,

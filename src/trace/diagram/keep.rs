@@ -17,7 +17,7 @@ pub(super) fn kept(rows: &[Row], lines: usize) -> Vec<bool> {
     kept.rows[rows.len() - ends..].fill(true);
     let ranked = |rank: Rank| (0..rows.len()).filter(move |row| rows[*row].rank == rank);
     let around = |row: usize| row.saturating_sub(1)..(row + 2).min(rows.len());
-    for rank in [Rank::Truth, Rank::Planned] {
+    for rank in [Rank::Truth, Rank::Planned, Rank::Usual] {
         // Each alone, where its neighbors have no room.
         let _ =
             ranked(rank).try_for_each(|row| (kept.add(around(row)) || kept.add(row..row + 1)).then_some(()));

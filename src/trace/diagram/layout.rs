@@ -22,6 +22,8 @@ pub(super) struct Row {
     /// The host that goes down here.
     pub(super) crash: Option<usize>,
     pub(super) rank: Rank,
+    /// What happens by the plan happens in every run.
+    pub(super) is_usual: bool,
 }
 
 /// How much a row matters where lines are left out.
@@ -30,6 +32,8 @@ pub(super) enum Rank {
     Plain,
     /// A stack tells something, a call fails, or a packet is lost.
     Notable,
+    /// Something of the plan happens, as in every run.
+    Usual,
     /// Something of the plan happens.
     Planned,
     /// The moment of truth.
@@ -70,6 +74,8 @@ pub(super) struct Arrow {
     pub(super) preview: Option<Preview>,
     /// The faults that hit it, in words.
     pub(super) faults: String,
+    /// They are those of every run.
+    pub(super) is_usual: bool,
     /// How long it was on its way, or how it was lost.
     pub(super) end: String,
 }
@@ -134,6 +140,8 @@ struct Layout<'a> {
     sockets: Sockets,
     flows: Flows,
     payloads: &'a Payloads,
+    /// Events of the plan that happen in every run.
+    usual: &'a BTreeSet<usize>,
 }
 
 /// The rows of a trace's diagram. `mark` is the event at the moment of truth.
@@ -142,6 +150,7 @@ pub(super) fn rows(
     events: &[&Event],
     flights: &BTreeMap<PacketId, Flight>,
     payloads: &Payloads,
+    usual: &BTreeSet<usize>,
     mark: Option<usize>,
 ) -> Vec<Row> {
     let hosts = trace.hosts().len();
@@ -158,6 +167,7 @@ pub(super) fn rows(
         sockets: Sockets::of(trace),
         flows: Flows::of(trace),
         payloads,
+        usual,
     };
     for (index, event) in events.iter().enumerate() {
         layout.event(index, event.at, &event.what, flights);
@@ -226,6 +236,7 @@ impl Layout<'_> {
             down: self.down.clone(),
             crash: None,
             rank: Rank::Plain,
+            is_usual: false,
         });
         let last = self.rows.len() - 1;
         self.last = Some(last);
@@ -264,32 +275,47 @@ impl Layout<'_> {
                     self.note(at, column, self.flows.said(*host, *note), true, of_note(*note));
                 }
             }
-            What::Partitioned(cut) => self.banner(at, cut, "cut"),
-            What::Healed(cut) => self.banner(at, cut, "mended"),
+            What::Partitioned(cut) => self.banner(index, at, cut, "cut"),
+            What::Healed(cut) => self.banner(index, at, cut, "mended"),
             What::Crashed(host) => {
                 let Some(column) = self.column(*host) else { return };
-                let row = self.row(at);
+                let row = self.planned(index, at);
                 row.crash = Some(column);
-                row.ranks(Rank::Planned);
                 row.notes.push(Note::of_program(column, "crashes"));
                 self.down[column] = true;
                 self.arrivals[column].clear();
             }
             What::Killed(host) => {
                 let Some(column) = self.column(*host) else { return };
-                let row = self.row(at);
-                row.ranks(Rank::Planned);
+                let row = self.planned(index, at);
                 row.notes.push(Note::of_program(column, "killed"));
             }
             What::Restarted(host) => {
                 let Some(column) = self.column(*host) else { return };
                 self.down[column] = false;
-                let row = self.row(at);
-                row.ranks(Rank::Planned);
+                let row = self.planned(index, at);
                 row.notes.push(Note::of_program(column, "restarts"));
             }
             What::Fault { .. } => {}
         }
+    }
+
+    /// A row for something that happens by the plan.
+    fn planned(&mut self, index: usize, at: Time) -> &mut Row {
+        let is_usual = self.usual.contains(&index);
+        let row = self.row(at);
+        row.is_usual = is_usual;
+        row.ranks(if is_usual { Rank::Usual } else { Rank::Planned });
+        row
+    }
+
+    /// Whether a packet's faults are those of every run.
+    fn is_usual(&self, flight: &Flight) -> bool {
+        !flight.hits.is_empty() && flight.hits.iter().all(|hit| self.usual.contains(hit))
+    }
+
+    fn rank_of(&self, flight: &Flight) -> Rank {
+        if self.is_usual(flight) { Rank::Usual } else { Rank::Planned }
     }
 
     fn departure(&mut self, packet: PacketId, flight: &Flight) {
@@ -313,10 +339,11 @@ impl Layout<'_> {
             load: flight.load.clone(),
             preview: flight.preview.clone(),
             faults: flight.faults.join(", "),
+            is_usual: self.is_usual(flight),
             end,
         };
         let rank = match shape {
-            _ if !flight.faults.is_empty() => Rank::Planned,
+            _ if !flight.faults.is_empty() => self.rank_of(flight),
             Shape::Dies => Rank::Notable,
             _ => Rank::Plain,
         };
@@ -361,9 +388,10 @@ impl Layout<'_> {
                     Some(reason) => words::loss(reason).to_owned(),
                     None => took(flight, landing),
                 };
+                let rank = self.rank_of(flight);
                 let row = self.row(landing.at);
                 row.rank = match landing.lost {
-                    _ if !flight.faults.is_empty() => Rank::Planned,
+                    _ if !flight.faults.is_empty() => rank,
                     Some(_) => Rank::Notable,
                     None => Rank::Plain,
                 };
@@ -375,6 +403,7 @@ impl Layout<'_> {
                     load: String::new(),
                     preview: None,
                     faults: String::new(),
+                    is_usual: false,
                     end,
                 });
                 self.rows.len() - 1
@@ -434,15 +463,14 @@ impl Layout<'_> {
         self.hosts == 2 && row.at == at && !said && row.arrow.as_ref().is_some_and(departs)
     }
 
-    fn banner(&mut self, at: Time, cut: &Cut<HostId>, done: &'static str) {
+    fn banner(&mut self, index: usize, at: Time, cut: &Cut<HostId>, done: &'static str) {
         let ends = match cut.hosts {
             Some([a, b]) => self.column(a).zip(self.column(b)),
             None => self.trace.hosts().len().checked_sub(1).map(|last| (0, last)),
         };
         if let Some((a, b)) = ends {
-            let row = self.row(at);
+            let row = self.planned(index, at);
             row.banner = Some((a.min(b), a.max(b), *cut, done));
-            row.ranks(Rank::Planned);
         }
     }
 }

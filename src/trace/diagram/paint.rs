@@ -37,8 +37,10 @@ impl Columns {
         let times = if truth.is_some() { moments + GAP } else { moments };
         if hosts == 2 {
             let longest = |host: usize| {
-                let notes = rows.iter().flat_map(|row| &row.notes).filter(|note| note.host == host);
-                notes.map(|note| note.words.chars().count()).max().unwrap_or(0)
+                let sign = |row: &Row| if row.is_usual { 2 } else { 0 };
+                let notes = rows.iter().flat_map(|row| row.notes.iter().map(move |note| (sign(row), note)));
+                let notes = notes.filter(|(_, note)| note.host == host);
+                notes.map(|(sign, note)| sign + note.words.chars().count()).max().unwrap_or(0)
             };
             // Words take half of the width at most; what one side leaves, the other has. Arrows keep some
             // room.
@@ -226,7 +228,8 @@ fn told_apart(names: &[String], room: usize, pens: &Pens) -> Vec<String> {
 
 fn legend(rows: &[Row], columns: &Columns, pens: &Pens, out: &mut String) {
     let arrows = || rows.iter().filter_map(|row| row.arrow.as_ref());
-    let faults = arrows().any(|arrow| !arrow.faults.is_empty());
+    let faults = arrows().any(|arrow| !arrow.faults.is_empty() && !arrow.is_usual);
+    let usual = arrows().any(|arrow| arrow.is_usual) || rows.iter().any(|row| row.is_usual);
     let whole = arrows().any(|arrow| arrow.shape == Shape::Whole);
     let lost = arrows().any(|arrow| matches!(arrow.shape, Shape::Dies | Shape::LandsDead));
     // With more hosts than two all words stand in the margin, and say whose they are.
@@ -235,6 +238,7 @@ fn legend(rows: &[Row], columns: &Columns, pens: &Pens, out: &mut String) {
     let signs = [
         (truth, pens.truth, "the moment of truth"),
         (faults, pens.fault, "fault of the plan"),
+        (usual, pens.usual, "in every run"),
         (lost, pens.lost, "lost"),
         (told, pens.dot, "the stack's own doing"),
         (whole, pens.right, "arrives so much later than the time at the left"),
@@ -278,8 +282,9 @@ fn row(names: &[String], row: &Row, whole_ms: bool, columns: &Columns, pens: &Pe
     let mut margin = Vec::new();
     let margin_room = columns.margin.map_or(0, |at| columns.width.saturating_sub(at));
     let name = |host: usize| names.get(host).map_or("?", String::as_str);
+    let sign = if row.is_usual { format!("{} ", pens.usual) } else { String::new() };
     if let Some((a, b, cut, done)) = row.banner {
-        let words = words::cut(&cut, done, |host| name(usize::from(host.0)).to_owned());
+        let words = sign.clone() + &words::cut(&cut, done, |host| name(usize::from(host.0)).to_owned());
         match columns.hosts.get(a).zip(columns.hosts.get(b)) {
             Some((a, b)) => {
                 let (left, right) = (*a.min(b), *a.max(b));
@@ -306,7 +311,9 @@ fn row(names: &[String], row: &Row, whole_ms: bool, columns: &Columns, pens: &Pe
         }
     }
     for Note { host, words, preview, of_stack } in &row.notes {
-        let words = |room: usize, whose: &str| said(&format!("{whose}{words}"), preview.as_ref(), room, pens);
+        let sign = if *of_stack { "" } else { &sign };
+        let words =
+            |room: usize, whose: &str| said(&format!("{sign}{whose}{words}"), preview.as_ref(), room, pens);
         let whose = format!("{} ", name(*host));
         let Some(at) = columns.hosts.get(*host).copied() else {
             margin.push(words(margin_room, &whose));

@@ -142,9 +142,10 @@ proptest! {
         mark in proptest::option::of(0_usize..80),
         ascii in any::<bool>(),
         payloads in payloads(),
+        in_every_run in proptest::collection::btree_set(0_usize..80, 0..9),
     ) {
         let trace = trace(hosts, &steps, in_order);
-        let text = trace.diagram(&DiagramOptions { width, lines_max, ascii, mark, payloads });
+        let text = trace.diagram(&DiagramOptions { width, lines_max, ascii, mark, payloads, in_every_run });
         let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
         prop_assert!(widest <= width.clamp(WIDTH_MIN, WIDTH_MAX), "{widest} columns\n{text}");
         prop_assert!(text.lines().count() <= lines_max.max(12), "{text}");

@@ -495,3 +495,30 @@ fn previews_take_only_the_room_that_is_left() {
         }
     }
 }
+
+/// What happens by a plan in every run has another sign, and gives way where lines are left out.
+#[test]
+fn what_happens_in_every_run_has_another_sign() {
+    let mut sample = Sample::new();
+    let mut every = BTreeSet::new();
+    for ms in 0..40 {
+        sample.at(10 * ms);
+        let packet = sample.send(CLIENT, SERVER, b"x");
+        if ms == 30 || ms % 3 == 0 {
+            every.extend((ms != 30).then_some(sample.trace.events().len()));
+            sample.fault(packet, Action::Drop);
+        }
+    }
+    for (ms, what, is_usual) in [
+        (401, What::Crashed(SERVER), true),
+        (402, What::Restarted(SERVER), false),
+        (403, What::Partitioned(Cut::ALL), true),
+        (404, What::Healed(Cut::ALL), false),
+    ] {
+        every.extend(is_usual.then_some(sample.trace.events().len()));
+        sample.at(ms).push(what);
+    }
+    let options = DiagramOptions { lines_max: 20, in_every_run: every, ..DiagramOptions::default() };
+    let narrow = DiagramOptions { width: 80, ascii: true, ..options.clone() };
+    insta::assert_snapshot!([options, narrow].map(|options| sample.trace.diagram(&options)).join("\n"));
+}

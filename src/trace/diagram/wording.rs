@@ -27,6 +27,11 @@ impl Arrow {
         said(&self.head(), self.preview.as_ref(), room, pens) + &tail
     }
 
+    /// The sign of its faults.
+    fn sign(&self, pens: &Pens) -> char {
+        if self.is_usual { pens.usual } else { pens.fault }
+    }
+
     /// What it is called by and carries.
     fn head(&self) -> String {
         if self.load.is_empty() { self.name.clone() } else { format!("{}, {}", self.name, self.load) }
@@ -42,7 +47,7 @@ impl Arrow {
     fn tail(&self, pens: &Pens) -> String {
         let mut words = String::new();
         if !self.faults.is_empty() {
-            words = format!("{} {}", pens.fault, self.faults);
+            words = format!("{} {}", self.sign(pens), self.faults);
         }
         if !self.end.is_empty() {
             if !words.is_empty() {
@@ -57,10 +62,13 @@ impl Arrow {
     /// payload have what the others leave.
     pub(super) fn labels(&self, room: usize, pens: &Pens) -> (String, String) {
         let head = self.head();
-        let fault =
-            if self.faults.is_empty() { self.end.clone() } else { format!("{} {}", pens.fault, self.faults) };
+        let fault = if self.faults.is_empty() {
+            self.end.clone()
+        } else {
+            format!("{} {}", self.sign(pens), self.faults)
+        };
         // Of a fault at least the sign is kept; a range is left out before the name of what bears it is cut.
-        let sign = if self.faults.is_empty() { String::new() } else { pens.fault.to_string() };
+        let sign = if self.faults.is_empty() { String::new() } else { self.sign(pens).to_string() };
         let short = self.name.split(" [").next().unwrap_or_default();
         let mut choices =
             vec![(head.as_str(), self.tail(pens)), (&head, fault.clone()), (&self.name, fault.clone())];
