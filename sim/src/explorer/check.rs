@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use faultwire::fault::FaultPlan;
 use faultwire::text::with_causes;
 
-use super::report::{counted, diagram, ending};
+use super::report::counted;
 use super::{Event, Exploration, Explorer, Signature, report};
 use crate::failure::{planned_by_environment, save, target_dir};
 use crate::scenario::Scenario;
@@ -187,7 +187,7 @@ impl Scenario {
     /// That it fails, or that the run shows nothing.
     fn stands(&self, plan: &FaultPlan) -> Result<(), String> {
         let run = self.run(plan);
-        let shown = || format!("{}{}", diagram(self, &run), ending(&run));
+        let shown = || report::shown(self, &run);
         if !run.fired.all() {
             return Err(format!("part of the plan did not take place: {:?}\n{}", run.fired, shown()));
         }

@@ -32,7 +32,7 @@ pub(super) fn failure(scenario: &Scenario, failure: &Failure) -> String {
         text += &format!("  over a link that delays packets by {delay:?}\n");
     }
     text += &plan_lines(&smallest.plan, base);
-    text += &format!("\n{}{}\nfound in run {found_in}", diagram(scenario, smallest), ending(smallest));
+    text += &format!("\n{}found in run {found_in}", shown(scenario, smallest));
     text += &match own(&found.plan) {
         0 => ", which has no fault of the search: it needs none".to_owned(),
         faults => format!(
@@ -80,10 +80,36 @@ pub(super) fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-pub(super) fn diagram(scenario: &Scenario, run: &Run) -> String {
+fn diagram(scenario: &Scenario, run: &Run) -> String {
     let mut options = scenario.diagram.clone();
     options.in_every_run = in_every_run(run, &scenario.base);
     run.trace.diagram(&options)
+}
+
+/// A run: its diagram, how it ended, and where it leaves the run without the faults that were found.
+pub(super) fn shown(scenario: &Scenario, run: &Run) -> String {
+    let mut text = format!("{}{}\n", diagram(scenario, run), ending(run));
+    if let Some(line) = divergence(scenario, run) {
+        text += &line;
+    }
+    text
+}
+
+/// Where a run leaves the one without the faults that were found, if that one succeeds and runs repeat.
+fn divergence(scenario: &Scenario, run: &Run) -> Option<String> {
+    let base = &scenario.base;
+    if !scenario.testbed.is_simulated() || !items(&run.plan, base).any(|(_, is_own)| is_own) {
+        return None;
+    }
+    let (faults, events) = (base.faults.clone(), base.events.clone());
+    let good = scenario.run(&FaultPlan { faults, events, ..run.plan.clone() });
+    let it = run.trace.divergence_from(&good.trace).filter(|_| good.end.is_finished())?;
+    let without = match items(base, base).next() {
+        None => "without faults",
+        Some(_) => "without the faults that were found",
+    };
+    let (host, words) = (run.trace.host_name(it.host), it.words(&scenario.diagram.payloads));
+    Some(format!("until {} like the run {without}; then {host}: {words}\n", it.at))
 }
 
 /// The events of a run that the base plan caused. A crash, a partition or their end that both the base plan

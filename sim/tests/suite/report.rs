@@ -2,10 +2,11 @@
 
 use faultwire::fault::{Action, Class, EventKind, FaultPlan, Packet, When};
 use faultwire::network::{Datagram as _, Network as _};
-use faultwire_sim::{Net, Result, scenario};
+use faultwire_sim::{Net, Result, Scenario, scenario};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::scenario::{complaint, counter, counting};
+use crate::scenario::{complaint, counter, counting, message};
 
 fn redacted(text: &str, from: &str, to: &str, with: &str) -> String {
     let mut parts = text.split(from);
@@ -75,4 +76,29 @@ fn a_crash_that_was_found_is_told_from_one_of_every_run_in_the_diagram() {
     let report = complaint(crashing.exhaustive(1).kinds_max(9, 1_000));
     assert!(report.contains("† delayed by 1 ms") && report.contains("† in every run"), "{report}");
     assert!(report.contains("† other killed") && !report.contains("† server"), "{report}");
+}
+
+#[test]
+fn a_report_says_where_the_run_leaves_the_one_without_faults() {
+    let lost = complaint(counting().exhaustive(1));
+    let words =
+        "\nuntil 1.000 ms like the run without faults; then server: nothing instead of recv 3 B: \"add\"\n";
+    assert!(lost.contains(words), "{lost}");
+    let direction = ["server", "client"];
+    let first = Packet::nth(Class::Datagram, 1);
+    let doubled = FaultPlan::new().fault(direction, first, Action::Duplicate);
+    let check = |scenario: Scenario| {
+        let failed = catch_unwind(AssertUnwindSafe(|| scenario.check_under(&doubled)));
+        message(failed.expect_err("it breaks it"))
+    };
+    let words =
+        "until 2.000 ms like the run without faults; then client: recv 1 B: 01 instead of recv 1 B: 02";
+    let twice = check(counting());
+    assert!(twice.contains(words), "{twice}");
+    // Faults of every run are in both.
+    let second = Packet::nth(Class::Datagram, 2);
+    let late = FaultPlan::new().fault(["client", "server"], second, Action::DelayUs(1_000));
+    let words = "like the run without the faults that were found; then client: recv 1 B: 01";
+    let twice = complaint(counting().base_plan(late).without_outages().exhaustive(1));
+    assert!(twice.contains(words), "{twice}");
 }

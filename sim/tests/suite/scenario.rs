@@ -37,7 +37,7 @@ pub(crate) fn counting() -> Scenario {
     scenario("counting").server(counter).client(trusting)
 }
 
-fn message(failed: Box<dyn std::any::Any + Send>) -> String {
+pub(crate) fn message(failed: Box<dyn std::any::Any + Send>) -> String {
     failed.downcast_ref::<String>().expect("a message").clone()
 }
 

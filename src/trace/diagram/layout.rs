@@ -213,8 +213,7 @@ impl Sockets {
             None if *call == Call::Close && self.listening.contains(&(host, socket)) => {
                 "close listener".to_owned()
             }
-            None => call_words(call),
-            Some(errno) => format!("{}: {}", verb(call), errno.name()),
+            _ => said_of_call(call, error),
         };
         let many = self.many.get(usize::from(host.0)).copied().unwrap_or_default();
         if many { format!("s{} {words}", socket.0) } else { words }
@@ -548,6 +547,14 @@ fn verb(call: &Call) -> &'static str {
         Call::Shutdown => "shutdown",
         Call::Close => "close",
         Call::Option(option) => words::option(option).0,
+    }
+}
+
+/// A call in words.
+pub(super) fn said_of_call(call: &Call, error: Option<Errno>) -> String {
+    match error {
+        None => call_words(call),
+        Some(errno) => format!("{}: {}", verb(call), errno.name()),
     }
 }
 

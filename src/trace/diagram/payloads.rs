@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::pens::Pens;
-use crate::model::Call;
+use super::layout::said_of_call;
+use super::pens::{Pens, UNICODE};
+use super::wording::said;
+use crate::model::{Call, Errno};
 use crate::packet::{PacketView, Transport};
 
 /// Bytes of a payload that are looked at for a preview.
@@ -63,6 +65,12 @@ impl Payloads {
                 describe(payload).map_or_else(|| Preview::of(payload), |words| Preview::described(&words)),
             ),
         }
+    }
+
+    /// A call in words, with those for what it sent or received.
+    pub(in crate::trace) fn call(&self, call: &Call, error: Option<Errno>) -> String {
+        let preview = self.of_call(call).filter(|_| error.is_none());
+        said(&said_of_call(call, error), preview.as_ref(), usize::MAX, &UNICODE)
     }
 
     pub(super) fn of_packet(&self, view: &PacketView) -> Option<Preview> {
@@ -185,7 +193,7 @@ fn escaped(c: char) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pens::{ASCII, UNICODE};
+    use super::super::pens::ASCII;
     use super::*;
 
     fn preview(payload: &[u8], room: usize) -> String {
