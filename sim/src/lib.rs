@@ -9,6 +9,7 @@ mod cancel;
 mod drivers;
 mod explorer;
 pub mod failure;
+mod logs;
 mod net;
 mod new_host;
 #[cfg(unix)]

@@ -6,7 +6,7 @@ mod report;
 mod testbed;
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
@@ -16,9 +16,10 @@ use faultwire::fault::{Direction, EventKind, FaultPlan, Fired, Lasts, bounds};
 use faultwire::stack::HostStack;
 use faultwire::text::with_causes;
 use faultwire::time::Time;
-use faultwire::trace::{DiagramOptions, Trace};
+use faultwire::trace::{DiagramOptions, HostId, Trace};
 
 use crate::cancel::CancellationToken;
+use crate::logs::{self, Logs};
 use crate::net::address::LOCALHOST;
 use crate::net::{Net, Place};
 use crate::new_host::{MakeStack, NewHost, Role};
@@ -218,9 +219,14 @@ impl Scenario {
         Fut: Future<Output: Ending> + Send + 'static,
     {
         let program = Arc::new(program);
+        let id = HostId(u16::try_from(self.hosts.len()).unwrap_or(u16::MAX));
         let program: Program = Arc::new(move |net| {
             let program = program.clone();
-            Box::pin(async move { program(net).await.ending() })
+            let mut ending = Box::pin(async move { program(net).await.ending() });
+            Box::pin(poll_fn(move |cx| {
+                let _polled = logs::polled(id);
+                ending.as_mut().poll(cx)
+            }))
         });
         self.hosts.push(HostSpec { name: name.into(), program, is_client });
     }
@@ -528,11 +534,15 @@ impl Scenario {
 
     /// Runs it once under a plan, on its testbed.
     pub fn run(&self, plan: &FaultPlan) -> Run {
-        // A runtime cannot be started within one, as `#[tokio::test]` makes one.
-        if tokio::runtime::Handle::try_current().is_ok() {
-            return thread::scope(|scope| scope.spawn(|| self.run(plan)).join())
-                .unwrap_or_else(|panic| resume_unwind(panic));
-        }
+        outside_of_runtimes(|| self.run_here(plan))
+    }
+
+    /// Runs it once under a plan, and collects the last `lines_max` lines that its programs log.
+    pub(crate) fn run_logged(&self, plan: &FaultPlan, lines_max: usize) -> (Run, Logs) {
+        outside_of_runtimes(|| logs::collected(lines_max, || self.run_here(plan)))
+    }
+
+    fn run_here(&self, plan: &FaultPlan) -> Run {
         if let Some(why) = self.refusal() {
             return self.refused(plan, why);
         }
@@ -626,4 +636,12 @@ impl Scenario {
         let (faults, events) = (vec![false; plan.faults.len()], vec![false; plan.events.len()]);
         Run::new(plan.clone(), Trace::new(self.host_names()), end, Fired { faults, events }, Time::ZERO)
     }
+}
+
+/// Does some work where a runtime can be started: that cannot be done within one, as `#[tokio::test]` makes it.
+fn outside_of_runtimes<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    if tokio::runtime::Handle::try_current().is_err() {
+        return work();
+    }
+    thread::scope(|scope| scope.spawn(work).join()).unwrap_or_else(|panic| resume_unwind(panic))
 }

@@ -23,6 +23,7 @@ use host::REPORTS_MAX;
 pub(crate) use host::{Host, OpenSockets};
 pub(crate) use timers::{TimerId, Timers};
 
+use crate::logs;
 use crate::new_host::Role;
 use crate::program::{Trouble, polls_of};
 use crate::run::STACK_FAILED;
@@ -42,7 +43,10 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(world: World, driver: Box<dyn Driver>) -> Arc<Self> {
-        Arc::new(Shared { world: Mutex::new(world), driver })
+        let shared = Arc::new(Shared { world: Mutex::new(world), driver });
+        let clock = Arc::downgrade(&shared);
+        logs::begin(move || clock.upgrade()?.world.try_lock().ok().map(|world| world.now));
+        shared
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, World> {

@@ -115,6 +115,9 @@ impl Explorer {
     /// Finding none does not mean that there is none: what was tried, and which kinds of fault were not, is
     /// printed (the test harness shows it with `--nocapture`), and [`explore`](Self::explore) returns it.
     ///
+    /// The message also says where the run leaves the one without faults, and what the programs logged in it
+    /// with `tracing`: both are run once more for that, in simulation.
+    ///
     /// With `FAULTWIRE_PLAN` set to a plan file, that plan alone is run: one whose `scenario` is another's is
     /// left to that one.
     ///

@@ -92,7 +92,18 @@ pub(super) fn shown(scenario: &Scenario, run: &Run) -> String {
     if let Some(line) = divergence(scenario, run) {
         text += &line;
     }
-    text
+    text + &logs(scenario, run).unwrap_or_default()
+}
+
+/// What the programs log in a run, if runs repeat and they log anything.
+fn logs(scenario: &Scenario, run: &Run) -> Option<String> {
+    if !scenario.testbed.is_simulated() || !cfg!(feature = "logs") {
+        return None;
+    }
+    let (same, logs) = scenario.run_logged(&run.plan, scenario.diagram.lines_max);
+    let text = logs.text(|host| run.trace.host_name(host).to_owned());
+    let is_shown = !text.is_empty() && same.trace.hash() == run.trace.hash();
+    is_shown.then(|| format!("logged in this run:\n{text}"))
 }
 
 /// Where a run leaves the one without the faults that were found, if that one succeeds and runs repeat.

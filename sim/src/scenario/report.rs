@@ -14,6 +14,9 @@ impl Scenario {
     /// A diagram that is too long keeps its beginning and its end, and what happened by the plan; it says how
     /// much is left out.
     ///
+    /// Below it stand the last lines that the programs logged with `tracing` in that run, `lines_max` at most,
+    /// from the level debug up or as `RUST_LOG` says.
+    ///
     /// ```
     /// # use faultwire_sim::scenario;
     /// let my_store = scenario("my-store").report(|diagram| {

@@ -21,7 +21,7 @@ pub(crate) async fn counter(net: Net) -> std::io::Result<()> {
 }
 
 /// Adds one, twice, and believes that nothing is lost or doubled.
-async fn trusting(net: Net) -> Result {
+pub(crate) async fn trusting(net: Net) -> Result {
     let socket = net.datagram("0.0.0.0:0", &[]).await?;
     socket.connect("server:7000").await?;
     let mut buffer = [0; 16];
