@@ -638,7 +638,7 @@ impl Scenario {
     }
 }
 
-/// Does some work where a runtime can be started: that cannot be done within one, as `#[tokio::test]` makes it.
+/// Does some work where a runtime can be started: not within another one, as `#[tokio::test]` makes it.
 fn outside_of_runtimes<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     if tokio::runtime::Handle::try_current().is_err() {
         return work();

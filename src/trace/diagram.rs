@@ -46,8 +46,8 @@ pub struct DiagramOptions {
     pub mark: Option<usize>,
     /// What is said of payloads.
     pub payloads: Payloads,
-    /// The events (their places in [`Trace::events`]) that happened by a plan as they do in every run: faults,
-    /// partitions, crashes, restarts. They have another sign.
+    /// The events (their places in [`Trace::events`]) that happened by a plan as they do in every run:
+    /// faults, partitions, crashes, restarts. They have another sign.
     pub in_every_run: BTreeSet<usize>,
 }
 

@@ -1,5 +1,5 @@
-//! The report of a failure, as text: the smallest plan, the diagram of its run, how that ended, and how it was
-//! found.
+//! The report of a failure, as text: the smallest plan, the diagram of its run, how that ended, and how it
+//! was found.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;

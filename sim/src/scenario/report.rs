@@ -14,8 +14,8 @@ impl Scenario {
     /// A diagram that is too long keeps its beginning and its end, and what happened by the plan; it says how
     /// much is left out.
     ///
-    /// Below it stand the last lines that the programs logged with `tracing` in that run, `lines_max` at most,
-    /// from the level debug up or as `RUST_LOG` says.
+    /// Below it stand the last lines that the programs logged with `tracing` in that run, `lines_max` at
+    /// most, from the level debug up or as `RUST_LOG` says.
     ///
     /// ```
     /// # use faultwire_sim::scenario;
@@ -30,9 +30,9 @@ impl Scenario {
         self
     }
 
-    /// Says in words what a message is: the report of a failure shows them with the packets, and with what the
-    /// programs' calls sent and received. Where it returns `None`, and by default, there is a preview of the
-    /// first bytes.
+    /// Says in words what a message is: the report of a failure shows them with the packets, and with what
+    /// the programs' calls sent and received. Where it returns `None`, and by default, there is a preview of
+    /// the first bytes.
     ///
     /// It is called with whole datagrams, with the payload of each TCP segment, and with what each call sent
     /// or received.
