@@ -4,6 +4,7 @@
 mod check;
 mod difference;
 mod failures;
+mod report;
 mod shrink;
 
 use std::fmt;

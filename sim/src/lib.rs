@@ -10,6 +10,7 @@ mod disk;
 mod drivers;
 mod explorer;
 pub mod failure;
+mod logs;
 pub mod net;
 mod new_host;
 #[cfg(unix)]

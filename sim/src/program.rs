@@ -16,6 +16,7 @@ use std::task::{Context, Poll, ready};
 use faultwire::trace::HostId;
 use tokio::task::{Id, JoinError};
 
+use crate::logs;
 use crate::run::End;
 
 /// A program of a host, started.
@@ -104,6 +105,7 @@ thread_local! {
 /// The task that runs makes a socket call at `host`.
 pub(crate) fn calls_at(host: HostId) {
     CALLER.set(tokio::task::try_id().map(|task| (task, host)));
+    logs::calls_at(host);
 }
 
 /// Reports that the program has handled a spawned task's panic, so that it does not fail the run.

@@ -4,10 +4,11 @@ mod death;
 mod memory;
 mod moment;
 mod randomness;
+mod report;
 mod testbed;
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +16,10 @@ use faultwire::fault::{Direction, EventKind, FaultPlan, Fired, Lasts, bounds};
 use faultwire::stack::HostStack;
 use faultwire::text::with_causes;
 use faultwire::time::Time;
-use faultwire::trace::Trace;
+use faultwire::trace::{DiagramOptions, HostId, Trace};
 
 use crate::cancel::CancellationToken;
+use crate::logs::{self, Logs};
 use crate::net::address::LOCALHOST;
 use crate::net::{Net, Place};
 use crate::new_host::{MakeStack, NewHost, Role};
@@ -140,6 +142,8 @@ pub struct Scenario {
     pub(crate) randomness: Option<fn(u64)>,
     pub(crate) cancelling_bits: u32,
     pub(crate) cancellation: CancellationToken,
+    /// How the report of a failure draws its run.
+    pub(crate) diagram: DiagramOptions,
 }
 
 /// An outage that counts retransmissions, and one of that length.
@@ -178,6 +182,7 @@ impl Scenario {
             is_nondeterministic: false,
             randomness: None,
             cancelling_bits: 0,
+            diagram: report::diagram(),
         }
     }
 
@@ -229,9 +234,14 @@ impl Scenario {
         Fut: Future<Output: Ending> + Send + 'static,
     {
         let program = Arc::new(program);
+        let id = HostId(u16::try_from(self.hosts.len()).unwrap_or(u16::MAX));
         let program: Program = Arc::new(move |net| {
             let program = program.clone();
-            Box::pin(async move { program(net).await.ending() })
+            let mut ending = Box::pin(async move { program(net).await.ending() });
+            Box::pin(poll_fn(move |cx| {
+                let _polled = logs::polled(id);
+                ending.as_mut().poll(cx)
+            }))
         });
         self.hosts.push(HostSpec { name: name.into(), program, is_client, skew: Skew::default() });
     }
@@ -610,12 +620,13 @@ impl Scenario {
 
     /// Runs it once under a plan, on its testbed.
     pub fn run(&self, plan: &FaultPlan) -> Run {
-        // A runtime cannot be started within one, as `#[tokio::test]` makes one.
-        if self.randomness.is_some() || tokio::runtime::Handle::try_current().is_ok() {
-            self.run_on_a_new_thread(plan)
-        } else {
-            self.run_here(plan)
-        }
+        self.on_a_thread(|| self.run_here(plan)).unwrap_or_else(|why| self.troubled(plan, why))
+    }
+
+    /// Runs it once under a plan, and collects the last `lines_max` lines that its programs log.
+    pub(crate) fn run_logged(&self, plan: &FaultPlan, lines_max: usize) -> (Run, Logs) {
+        let run = || logs::collected(lines_max, || self.run_here(plan));
+        self.on_a_thread(run).unwrap_or_else(|why| (self.troubled(plan, why), Logs::default()))
     }
 
     fn run_here(&self, plan: &FaultPlan) -> Run {

@@ -26,6 +26,7 @@ use host::REPORTS_MAX;
 pub(crate) use host::{Host, OpenSockets};
 pub(crate) use timers::{TimerId, Timers};
 
+use crate::logs;
 use crate::new_host::Role;
 use crate::program::{Trouble, polls_of};
 use crate::run::STACK_FAILED;
@@ -50,7 +51,10 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(world: World, driver: Box<dyn Driver>) -> Arc<Self> {
         let (runtimes, begins_again) = Default::default();
-        Arc::new(Shared { world: Mutex::new(world), driver, runtimes, begins_again })
+        let shared = Arc::new(Shared { world: Mutex::new(world), driver, runtimes, begins_again });
+        let clock = Arc::downgrade(&shared);
+        logs::begin(move || clock.upgrade()?.world.try_lock().ok().map(|world| world.now));
+        shared
     }
 
     /// The tasks of this runtime are the host's from now on.

@@ -9,13 +9,21 @@
 
 mod flight;
 mod flows;
+mod keep;
 mod layout;
+mod names;
 mod paint;
+mod payloads;
+mod pens;
 mod segments;
 mod svg;
+mod wording;
+
+use std::collections::BTreeSet;
 
 use super::{HostId, Trace, What};
 
+pub use payloads::Payloads;
 pub use svg::{SVG_STYLE, SvgOptions};
 
 /// The narrowest and the widest that a diagram is drawn, in columns.
@@ -28,20 +36,32 @@ const WIDTH_MAX: usize = 1_000;
 pub struct DiagramOptions {
     /// The widest line, in columns; values outside 40 to 1000 count as the nearest of these.
     pub width: usize,
-    /// The most lines; at least 12. What is too much is left out in the middle, and the diagram says how
-    /// much.
+    /// The most lines; at least 12. What is too much is left out: the beginning and the end stay, and what
+    /// happened by the plan. The diagram says how much is left out.
     pub lines_max: usize,
     /// ASCII characters only.
     pub ascii: bool,
     /// The moment of truth: the event (its place in [`Trace::events`]) whose line is marked, and drawn before
     /// others.
     pub mark: Option<usize>,
+    /// What is said of payloads.
+    pub payloads: Payloads,
+    /// The events (their places in [`Trace::events`]) that happened by a plan as they do in every run:
+    /// faults, partitions, crashes, restarts. They have another sign.
+    pub in_every_run: BTreeSet<usize>,
 }
 
 impl Default for DiagramOptions {
-    /// 100 columns, 60 lines, Unicode.
+    /// 100 columns, 60 lines, Unicode; of payloads their lengths.
     fn default() -> Self {
-        DiagramOptions { width: 100, lines_max: 60, ascii: false, mark: None }
+        DiagramOptions {
+            width: 100,
+            lines_max: 60,
+            ascii: false,
+            mark: None,
+            payloads: Payloads::LENGTHS,
+            in_every_run: BTreeSet::new(),
+        }
     }
 }
 
@@ -56,9 +76,10 @@ impl Trace {
     /// ```
     pub fn diagram(&self, options: &DiagramOptions) -> String {
         let events = flight::set_up_first(self);
-        let flights = flight::collect(&events);
+        let flights = flight::collect(&events, &options.payloads);
+        let usual = flight::places_of(self, &events, &options.in_every_run);
         let mark = options.mark.and_then(|mark| flight::place_of(self, &events, mark));
-        let rows = layout::rows(self, &events, &flights, mark);
+        let rows = layout::rows(self, &events, &flights, &options.payloads, &usual, mark);
         paint::paint(self, &rows, options, is_mirrored(self))
     }
 }

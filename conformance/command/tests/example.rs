@@ -43,6 +43,7 @@ fn shell(line: &str) -> Output {
         .env("CARGO_TERM_COLOR", "never")
         .env("RUST_BACKTRACE", "0")
         .env_remove("FAULTWIRE_PLAN")
+        .env_remove("COLUMNS")
         .output()
         .expect("there is a shell")
 }

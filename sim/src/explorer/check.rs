@@ -1,18 +1,16 @@
 //! The scenario as a test: searches, and panics with the smallest plan, its diagram and the line that replays
 //! it.
 
-use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use faultwire::fault::FaultPlan;
 use faultwire::text::with_causes;
-use faultwire::trace::DiagramOptions;
 
-use super::{Event, Exploration, Explorer, Failure, Signature};
-use crate::failure::{planned_by_environment, replay_line, save, target_dir, test_name};
-use crate::run::{End, Run};
+use super::report::counted;
+use super::{Event, Exploration, Explorer, Signature, report};
+use crate::failure::{planned_by_environment, save, target_dir};
 use crate::scenario::Scenario;
 use crate::search::Tried;
 
@@ -89,6 +87,9 @@ impl Explorer {
     /// Finding none does not mean that there is none: what was tried, and which kinds of fault were not, is
     /// printed (the test harness shows it with `--nocapture`), and [`explore`](Self::explore) returns it.
     ///
+    /// The message also says where the run leaves the one without faults, and what the programs logged in it
+    /// with `tracing`: both are run once more for that, in simulation.
+    ///
     /// With `FAULTWIRE_PLAN` set to a plan file, that plan alone is run: one whose `scenario` is another's is
     /// left to that one.
     ///
@@ -125,18 +126,17 @@ impl Explorer {
             let found = format!("{name}: no plan was found that breaks it under {tried}\n{note}");
             return tell((found + &left_out(&tried)).trim_end());
         };
-        let mut text = scenario.report(first);
+        let mut text = report::failure(scenario, first);
         text += &judgement.of(first);
         let saved: Vec<_> = failures.iter().map(|it| scenario.keep(&it.smallest.plan)).collect();
         for larger in kept.iter().filter(|path| !saved.iter().flatten().any(|it| it == *path)) {
             // If it stays, it is one file too many, no more.
             let _ = fs::remove_file(larger);
         }
-        text += &replay(&saved[0], first);
+        text += &report::replay(&saved[0], first);
         for (failure, saved) in others.iter().zip(&saved[1..]) {
-            text += &format!("\nanother kind of failure: {}\n", ending(&failure.smallest));
-            text += &plan_lines(&failure.smallest.plan, &scenario.base);
-            text += &replay(saved, failure);
+            text += &report::further(scenario, failure);
+            text += &report::replay(saved, failure);
         }
         panic!("{text}");
     }
@@ -166,7 +166,7 @@ impl Scenario {
     /// That it fails, or that the run shows nothing.
     fn stands(&self, plan: &FaultPlan) -> Result<(), String> {
         let run = self.run_for_failure(plan);
-        let shown = || format!("{}{}", diagram(&run), ending(&run));
+        let shown = || report::shown(self, &run);
         if !run.fired.all() {
             return Err(format!("part of the plan did not take place: {:?}\n{}", run.fired, shown()));
         }
@@ -184,65 +184,6 @@ impl Scenario {
         }
         let dir = target_dir();
         save(&self.name, &plan, &dir).map_err(|error| format!("{}: {error}", dir.join("faultwire").display()))
-    }
-
-    /// Says all that is known of a failure, its file aside.
-    fn report(&self, failure: &Failure) -> String {
-        let Failure { found, found_in, smallest, is_minimal, shrink_runs, count, .. } = failure;
-        let own = |plan: &FaultPlan| items(plan, &self.base).filter(|(_, is_own)| *is_own).count();
-        let what = match (own(&smallest.plan), items(&self.base, &self.base).count()) {
-            (0, 0) => "it fails without any fault",
-            (0, _) => "it fails with no fault but those of every run",
-            _ => "a plan of faults breaks it",
-        };
-        let mut text = format!("{}: {what}\n\n", self.name);
-        if let Some(member) = self.variant_of(&smallest.plan) {
-            text += &format!("  with {}\n", member.replace('/', ", "));
-        }
-        if smallest.plan.link != self.base.link {
-            let delay = smallest.plan.link.numbers().delay();
-            text += &format!("  over a link that delays packets by {delay:?}\n");
-        }
-        text += &plan_lines(&smallest.plan, &self.base);
-        text += &format!("\n{}{}\nfound in run {found_in}", diagram(smallest), ending(smallest));
-        text += &match own(&found.plan) {
-            0 => ", which has no fault of the search".to_owned(),
-            faults => format!(
-                ", made smaller from {} to {} in {shrink_runs} runs; {}",
-                counted(faults, "fault"),
-                own(&smallest.plan),
-                if *is_minimal {
-                    "nothing can be left out or lessened"
-                } else {
-                    "it may not be the smallest"
-                },
-            ),
-        };
-        text.push('\n');
-        if *count > 1 {
-            text += &format!("{count} runs of the search failed in this way\n");
-        }
-        text
-    }
-}
-
-/// The faults and events of a plan, and whether each is its own, and not the base plan's.
-fn items<'a>(plan: &'a FaultPlan, base: &'a FaultPlan) -> impl Iterator<Item = (&'a dyn Display, bool)> {
-    let faults = plan.faults.iter().map(|it| (it as &dyn Display, !base.faults.contains(it)));
-    faults.chain(plan.events.iter().map(|it| (it as &dyn Display, !base.events.contains(it))))
-}
-
-/// The faults and events of a plan, a line each.
-fn plan_lines(plan: &FaultPlan, base: &FaultPlan) -> String {
-    let line = |(item, is_own)| format!("  {item}{}\n", if is_own { "" } else { " (in every run)" });
-    items(plan, base).map(line).collect()
-}
-
-/// How to replay a failure, whose plan was saved or could not be.
-fn replay(saved: &Result<PathBuf, String>, failure: &Failure) -> String {
-    match saved {
-        Ok(path) => format!("replay: {}\n", replay_line(path, test_name().as_deref())),
-        Err(why) => format!("the plan could not be saved: {why}\n{}\n", failure.smallest.plan.to_toml()),
     }
 }
 
@@ -263,27 +204,4 @@ fn left_out(tried: &Tried) -> String {
         text += &format!("{} more plans failed once, and not when they ran again\n", tried.unconfirmed);
     }
     text
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-fn diagram(run: &Run) -> String {
-    run.trace.diagram(&DiagramOptions::default())
-}
-
-/// How a run ended, in a line or a few.
-pub(super) fn ending(run: &Run) -> String {
-    match &run.end {
-        End::Finished => "it finished".to_owned(),
-        End::Failed { host: Some(host), message } => format!("{host}: {message}"),
-        End::Failed { host: None, message } => message.clone(),
-        End::Stalled { limit, sockets } if sockets.is_empty() => format!("stalled: not done after {limit}"),
-        End::Stalled { limit, sockets } => {
-            format!("stalled: not done after {limit}\n  {}", sockets.join("\n  "))
-        }
-        End::Unconfirmed { message } => format!("it failed once: {message}"),
-        End::Refused { why, .. } => format!("it could not be run: {why}"),
-    }
 }

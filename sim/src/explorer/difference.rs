@@ -101,7 +101,7 @@ fn is_equal(one: &Run, two: &Run) -> bool {
 
 /// A run as lines: its events and its end.
 fn text(run: &Run) -> String {
-    format!("{}{}", run.trace.text(), super::check::ending(run))
+    format!("{}{}", run.trace.text(), super::report::ending(run))
 }
 
 /// A run's shape as lines. What a program says of its end may bear random numbers.
@@ -109,7 +109,7 @@ fn shape(run: &Run) -> String {
     let end = match &run.end {
         End::Failed { host, .. } => format!("{} failed", host.as_deref().unwrap_or("an invariant")),
         End::Stalled { .. } => "stalled".to_owned(),
-        _ => super::check::ending(run),
+        _ => super::report::ending(run),
     };
     format!("{}{end}", run.trace.shape())
 }

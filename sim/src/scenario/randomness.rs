@@ -3,10 +3,9 @@
 use std::panic::resume_unwind;
 use std::thread::{self, Builder};
 
-use faultwire::fault::FaultPlan;
+use tokio::runtime::Handle;
 
 use super::Scenario;
-use crate::run::Run;
 use crate::seed::derive;
 
 impl Scenario {
@@ -59,17 +58,25 @@ impl Scenario {
         self
     }
 
-    /// Runs it on a new thread, whose random numbers follow from the seed where that was asked for.
-    pub(super) fn run_on_a_new_thread(&self, plan: &FaultPlan) -> Run {
-        let run = || {
-            if let Some(seed_thread) = self.randomness.filter(|_| self.testbed.is_simulated()) {
+    /// Does the work of a run: on a new thread where the random numbers of its programs follow from the seed,
+    /// and where this one runs a runtime, within which no other can start.
+    ///
+    /// # Errors
+    /// That there is no further thread.
+    pub(super) fn on_a_thread<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, String> {
+        let seed_thread = self.randomness.filter(|_| self.testbed.is_simulated());
+        if seed_thread.is_none() && Handle::try_current().is_err() {
+            return Ok(work());
+        }
+        let work = || {
+            if let Some(seed_thread) = seed_thread {
                 seed_thread(derive(self.settings.seed, &"the programs' random numbers"));
             }
-            self.run_here(plan)
+            work()
         };
-        match thread::scope(|scope| Builder::new().spawn_scoped(scope, run).map(|thread| thread.join())) {
-            Ok(joined) => joined.unwrap_or_else(|panic| resume_unwind(panic)),
-            Err(error) => self.troubled(plan, format!("a run needs a thread: {error}")),
+        match thread::scope(|scope| Builder::new().spawn_scoped(scope, work).map(|thread| thread.join())) {
+            Ok(joined) => Ok(joined.unwrap_or_else(|panic| resume_unwind(panic))),
+            Err(error) => Err(format!("a run needs a thread: {error}")),
         }
     }
 }

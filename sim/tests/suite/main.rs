@@ -13,6 +13,7 @@ mod outages;
 #[cfg(unix)]
 mod process;
 mod programs;
+mod report;
 #[cfg(unix)]
 #[path = "../../../src/require.rs"]
 mod require;

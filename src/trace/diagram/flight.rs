@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::payloads::{Payloads, Preview};
 use super::segments::{Streams, Words};
 use crate::model::{Action, Call, HostId, Label, LossReason, Note, PacketId, Time, What};
-use crate::packet::{self, Transport};
+use crate::packet::{self, PacketView, Transport};
 use crate::trace::{Event, Sending, Trace, words};
 
 /// Packets that are longer on their way than this many events are drawn in two halves without looking closer.
@@ -22,10 +23,14 @@ pub(super) struct Flight {
     pub(super) name: String,
     /// What it carries: `100 B`.
     pub(super) load: String,
+    /// Words for its payload.
+    pub(super) preview: Option<Preview>,
     /// What a plan calls it by, where it can: `ack 2`.
     pub(super) called: Option<String>,
     /// The faults that hit it, in words.
     pub(super) faults: Vec<String>,
+    /// The events that tell of them.
+    pub(super) hits: Vec<usize>,
     /// A fault dropped it.
     pub(super) dropped: bool,
     /// A fault flipped bits of it.
@@ -93,19 +98,28 @@ pub(super) fn place_of(trace: &Trace, events: &[&Event], mark: usize) -> Option<
     events.iter().position(leaves)
 }
 
+/// Where these events of the trace stand among the events.
+pub(super) fn places_of(trace: &Trace, events: &[&Event], wanted: &BTreeSet<usize>) -> BTreeSet<usize> {
+    let wanted = wanted.iter().filter_map(|place| trace.events().get(*place));
+    let wanted: BTreeSet<*const Event> = wanted.map(std::ptr::from_ref).collect();
+    let is_wanted = |(_, event): &(usize, &&Event)| wanted.contains(&std::ptr::from_ref(**event));
+    events.iter().enumerate().filter(is_wanted).map(|(index, _)| index).collect()
+}
+
 /// All packets among the events, by number.
-pub(super) fn collect(events: &[&Event]) -> BTreeMap<PacketId, Flight> {
+pub(super) fn collect(events: &[&Event], payloads: &Payloads) -> BTreeMap<PacketId, Flight> {
     let mut flights: BTreeMap<PacketId, Flight> = BTreeMap::new();
     let mut streams = Streams::default();
     for (index, event) in events.iter().enumerate() {
         if let Some(sending) = event.sending() {
-            flights.insert(sending.packet, Flight::new(index, &sending, &mut streams));
+            flights.insert(sending.packet, Flight::new(index, &sending, &mut streams, payloads));
             continue;
         }
         match &event.what {
             What::Fault { packet, action, .. } => {
                 if let Some(flight) = flights.get_mut(packet) {
                     flight.faults.push(words::action(action));
+                    flight.hits.push(index);
                     flight.dropped |= matches!(action, Action::Drop | Action::Reject(_));
                     flight.damaged |= matches!(action, Action::CorruptBits(_) | Action::Change(_));
                     flight.delayed |= matches!(action, Action::DelayUs(_) | Action::HoldFor(_));
@@ -157,8 +171,9 @@ fn damage(departure: &Event, arrived: &[u8]) -> Option<String> {
 }
 
 impl Flight {
-    fn new(departure: usize, sending: &Sending<'_>, streams: &mut Streams) -> Flight {
-        let Words { name, load } = said_of(sending, streams);
+    fn new(departure: usize, sending: &Sending<'_>, streams: &mut Streams, payloads: &Payloads) -> Flight {
+        let view = sending.view();
+        let Words { name, load } = said_of(sending, view.as_ref(), streams);
         Flight {
             departure,
             at: sending.at,
@@ -166,8 +181,10 @@ impl Flight {
             to: sending.to,
             name,
             load,
+            preview: view.and_then(|view| payloads.of_packet(&view)),
             called: sending.label.map(|label| called(&label)),
             faults: Vec::new(),
+            hits: Vec::new(),
             dropped: false,
             damaged: false,
             delayed: false,
@@ -200,17 +217,16 @@ fn called(label: &Label) -> String {
 }
 
 /// What a packet is called by, and what it carries.
-fn said_of(sending: &Sending<'_>, streams: &mut Streams) -> Words {
-    let view = sending.view();
-    let segment = view.as_ref().and_then(|view| streams.words(view, sending.label.as_ref()));
+fn said_of(sending: &Sending<'_>, view: Option<&PacketView>, streams: &mut Streams) -> Words {
+    let segment = view.and_then(|view| streams.words(view, sending.label.as_ref()));
     segment.unwrap_or_else(|| Words {
         name: sending.label.map_or_else(|| "injected".to_owned(), |label| called(&label)),
-        load: match view.map(|view| view.transport) {
+        load: match view.map(|view| &view.transport) {
             Some(Transport::Udp { payload, .. } | Transport::Other { payload, .. }) => {
                 format!("{} B", payload.len())
             }
             Some(Transport::Fragment { offset, payload, .. }) => format!("{} B at {offset}", payload.len()),
-            Some(Transport::Icmp { message, .. }) => words::icmp(message),
+            Some(Transport::Icmp { message, .. }) => words::icmp(*message),
             Some(Transport::Tcp { .. }) | None => format!("{} B", sending.bytes.len()),
         },
     })

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::flight::{Flight, Landing};
 use super::flows::Flows;
+use super::payloads::{Payloads, Preview};
 use crate::model::{Call, Cut, Errno, HostId, PacketId, SocketId, State, TcpNote, Time, What};
 use crate::trace::{Event, Trace, words};
 
@@ -20,10 +21,34 @@ pub(super) struct Row {
     pub(super) down: Vec<bool>,
     /// The host that goes down here.
     pub(super) crash: Option<usize>,
-    /// Kept before others where lines are left out.
-    pub(super) marked: bool,
+    pub(super) rank: Rank,
+    /// What happens by the plan happens in every run.
+    pub(super) is_usual: bool,
+}
+
+/// How much a row matters where lines are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    Plain,
+    /// A stack tells something, a call fails, or a packet is lost.
+    Notable,
+    /// Something of the plan happens, as in every run.
+    Usual,
+    /// Something of the plan happens.
+    Planned,
     /// The moment of truth.
-    pub(super) is_truth: bool,
+    Truth,
+}
+
+impl Row {
+    pub(super) fn is_truth(&self) -> bool {
+        self.rank == Rank::Truth
+    }
+
+    /// It matters at least as much as this.
+    fn ranks(&mut self, rank: Rank) {
+        self.rank = self.rank.max(rank);
+    }
 }
 
 /// Words beside a host's line.
@@ -31,6 +56,8 @@ pub(super) struct Row {
 pub(super) struct Note {
     pub(super) host: usize,
     pub(super) words: String,
+    /// Words for what a call sent or received.
+    pub(super) preview: Option<Preview>,
     /// The stack tells it; otherwise it is a program's call.
     pub(super) of_stack: bool,
 }
@@ -43,8 +70,12 @@ pub(super) struct Arrow {
     pub(super) shape: Shape,
     pub(super) name: String,
     pub(super) load: String,
+    /// Words for its payload.
+    pub(super) preview: Option<Preview>,
     /// The faults that hit it, in words.
     pub(super) faults: String,
+    /// They are those of every run.
+    pub(super) is_usual: bool,
     /// How long it was on its way, or how it was lost.
     pub(super) end: String,
 }
@@ -65,7 +96,7 @@ pub(super) enum Shape {
 
 impl Note {
     fn of_program(host: usize, words: &str) -> Note {
-        Note { host, words: words.to_owned(), of_stack: false }
+        Note { host, words: words.to_owned(), preview: None, of_stack: false }
     }
 }
 
@@ -108,6 +139,9 @@ struct Layout<'a> {
     last: Option<usize>,
     sockets: Sockets,
     flows: Flows,
+    payloads: &'a Payloads,
+    /// Events of the plan that happen in every run.
+    usual: &'a BTreeSet<usize>,
 }
 
 /// The rows of a trace's diagram. `mark` is the event at the moment of truth.
@@ -115,6 +149,8 @@ pub(super) fn rows(
     trace: &Trace,
     events: &[&Event],
     flights: &BTreeMap<PacketId, Flight>,
+    payloads: &Payloads,
+    usual: &BTreeSet<usize>,
     mark: Option<usize>,
 ) -> Vec<Row> {
     let hosts = trace.hosts().len();
@@ -130,13 +166,15 @@ pub(super) fn rows(
         last: None,
         sockets: Sockets::of(trace),
         flows: Flows::of(trace),
+        payloads,
+        usual,
     };
     for (index, event) in events.iter().enumerate() {
         layout.event(index, event.at, &event.what, flights);
         if mark == Some(index)
             && let Some(row) = layout.last.and_then(|row| layout.rows.get_mut(row))
         {
-            row.is_truth = true;
+            row.ranks(Rank::Truth);
         }
     }
     layout.rows
@@ -175,8 +213,7 @@ impl Sockets {
             None if *call == Call::Close && self.listening.contains(&(host, socket)) => {
                 "close listener".to_owned()
             }
-            None => call_words(call),
-            Some(errno) => format!("{}: {}", verb(call), errno.name()),
+            _ => said_of_call(call, error),
         };
         let many = self.many.get(usize::from(host.0)).copied().unwrap_or_default();
         if many { format!("s{} {words}", socket.0) } else { words }
@@ -197,8 +234,8 @@ impl Layout<'_> {
             banner: None,
             down: self.down.clone(),
             crash: None,
-            marked: false,
-            is_truth: false,
+            rank: Rank::Plain,
+            is_usual: false,
         });
         let last = self.rows.len() - 1;
         self.last = Some(last);
@@ -229,7 +266,8 @@ impl Layout<'_> {
                 } else {
                     Of::Other
                 };
-                self.note(at, column, words, error.is_some(), of);
+                let preview = error.is_none().then(|| self.payloads.of_call(call)).flatten();
+                self.note(at, column, words, error.is_some(), of).preview = preview;
             }
             What::Note { host, note } => {
                 if let Some(column) = self.column(*host) {
@@ -240,32 +278,47 @@ impl Layout<'_> {
                 let Some(column) = self.column(*host) else { return };
                 self.row(at).notes.push(Note::of_program(column, &words::noted(key, value)));
             }
-            What::Partitioned(cut) => self.banner(at, cut, "cut"),
-            What::Healed(cut) => self.banner(at, cut, "mended"),
+            What::Partitioned(cut) => self.banner(index, at, cut, "cut"),
+            What::Healed(cut) => self.banner(index, at, cut, "mended"),
             What::Crashed(host) => {
                 let Some(column) = self.column(*host) else { return };
-                let row = self.row(at);
+                let row = self.planned(index, at);
                 row.crash = Some(column);
-                row.marked = true;
                 row.notes.push(Note::of_program(column, "crashes"));
                 self.down[column] = true;
                 self.arrivals[column].clear();
             }
             What::Killed(host) => {
                 let Some(column) = self.column(*host) else { return };
-                let row = self.row(at);
-                row.marked = true;
+                let row = self.planned(index, at);
                 row.notes.push(Note::of_program(column, "killed"));
             }
             What::Restarted(host) => {
                 let Some(column) = self.column(*host) else { return };
                 self.down[column] = false;
-                let row = self.row(at);
-                row.marked = true;
+                let row = self.planned(index, at);
                 row.notes.push(Note::of_program(column, "restarts"));
             }
             What::Fault { .. } => {}
         }
+    }
+
+    /// A row for something that happens by the plan.
+    fn planned(&mut self, index: usize, at: Time) -> &mut Row {
+        let is_usual = self.usual.contains(&index);
+        let row = self.row(at);
+        row.is_usual = is_usual;
+        row.ranks(if is_usual { Rank::Usual } else { Rank::Planned });
+        row
+    }
+
+    /// Whether a packet's faults are those of every run.
+    fn is_usual(&self, flight: &Flight) -> bool {
+        !flight.hits.is_empty() && flight.hits.iter().all(|hit| self.usual.contains(hit))
+    }
+
+    fn rank_of(&self, flight: &Flight) -> Rank {
+        if self.is_usual(flight) { Rank::Usual } else { Rank::Planned }
     }
 
     fn departure(&mut self, packet: PacketId, flight: &Flight) {
@@ -287,10 +340,16 @@ impl Layout<'_> {
             shape,
             name: flight.name.clone(),
             load: flight.load.clone(),
+            preview: flight.preview.clone(),
             faults: flight.faults.join(", "),
+            is_usual: self.is_usual(flight),
             end,
         };
-        let marked = !flight.faults.is_empty() || shape == Shape::Dies;
+        let rank = match shape {
+            _ if !flight.faults.is_empty() => self.rank_of(flight),
+            Shape::Dies => Rank::Notable,
+            _ => Rank::Plain,
+        };
         // The call that sent it stands on the same row, if nothing came between.
         let last = self.rows.len().checked_sub(1);
         let shares = self.hosts == 2
@@ -309,7 +368,7 @@ impl Layout<'_> {
             }
         };
         self.rows[index].arrow = Some(arrow);
-        self.rows[index].marked |= marked;
+        self.rows[index].ranks(rank);
         self.touched[from] = Some(index);
         self.last = Some(index);
         self.departures.insert(packet, index);
@@ -332,15 +391,22 @@ impl Layout<'_> {
                     Some(reason) => words::loss(reason).to_owned(),
                     None => took(flight, landing),
                 };
+                let rank = self.rank_of(flight);
                 let row = self.row(landing.at);
-                row.marked = !flight.faults.is_empty() || landing.lost.is_some();
+                row.rank = match landing.lost {
+                    _ if !flight.faults.is_empty() => rank,
+                    Some(_) => Rank::Notable,
+                    None => Rank::Plain,
+                };
                 row.arrow = Some(Arrow {
                     from,
                     to,
                     shape: if landing.lost.is_some() { Shape::LandsDead } else { Shape::Lands },
                     name,
                     load: String::new(),
+                    preview: None,
                     faults: String::new(),
+                    is_usual: false,
                     end,
                 });
                 self.rows.len() - 1
@@ -358,7 +424,7 @@ impl Layout<'_> {
     /// Words beside a host's line: on the row of the arrival that they answer, or on a row of their own. What
     /// a stack tells is of that arrival even where it has sent something meanwhile; of one arrival it may
     /// tell several things, and none of them stands above another that it told before.
-    fn note(&mut self, at: Time, column: usize, words: String, marked: bool, of: Of) {
+    fn note(&mut self, at: Time, column: usize, words: String, is_notable: bool, of: Of) -> &mut Note {
         let arrivals = &mut self.arrivals[column];
         arrivals.retain(|(_, when)| *when == at);
         let beside = match of {
@@ -381,10 +447,15 @@ impl Layout<'_> {
         if of_stack {
             self.told[column] = self.told[column].max(Some(index));
         }
-        self.rows[index].notes.push(Note { host: column, words, of_stack });
-        self.rows[index].marked |= marked;
         self.last = Some(index);
         self.touched[column] = self.touched[column].max(Some(index));
+        let row = &mut self.rows[index];
+        if is_notable {
+            row.ranks(Rank::Notable);
+        }
+        row.notes.push(Note { host: column, words, preview: None, of_stack });
+        let last = row.notes.len() - 1;
+        &mut row.notes[last]
     }
 
     /// Whether a packet leaves the host on that row at that moment, without words on it yet.
@@ -395,15 +466,14 @@ impl Layout<'_> {
         self.hosts == 2 && row.at == at && !said && row.arrow.as_ref().is_some_and(departs)
     }
 
-    fn banner(&mut self, at: Time, cut: &Cut<HostId>, done: &'static str) {
+    fn banner(&mut self, index: usize, at: Time, cut: &Cut<HostId>, done: &'static str) {
         let ends = match cut.hosts {
             Some([a, b]) => self.column(a).zip(self.column(b)),
             None => self.trace.hosts().len().checked_sub(1).map(|last| (0, last)),
         };
         if let Some((a, b)) = ends {
-            let row = self.row(at);
+            let row = self.planned(index, at);
             row.banner = Some((a.min(b), a.max(b), *cut, done));
-            row.marked = true;
         }
     }
 }
@@ -414,13 +484,20 @@ pub(super) struct Label {
     pub(super) event: usize,
     pub(super) host: usize,
     pub(super) words: String,
+    /// Words for what a call sent or received.
+    pub(super) preview: Option<Preview>,
     pub(super) of_stack: bool,
     /// A call failed, or a host did.
     pub(super) fails: bool,
 }
 
 /// All words beside the hosts' lines.
-pub(super) fn labels(trace: &Trace, events: &[&Event], flights: &BTreeMap<PacketId, Flight>) -> Vec<Label> {
+pub(super) fn labels(
+    trace: &Trace,
+    events: &[&Event],
+    flights: &BTreeMap<PacketId, Flight>,
+    payloads: &Payloads,
+) -> Vec<Label> {
     let (sockets, flows) = (Sockets::of(trace), Flows::of(trace));
     let label = |(event, it): (usize, &&Event)| {
         let (host, words, of_stack, fails) = match &it.what {
@@ -439,7 +516,11 @@ pub(super) fn labels(trace: &Trace, events: &[&Event], flights: &BTreeMap<Packet
             }
             _ => return None,
         };
-        Some(Label { event, host: usize::from(host.0), words, of_stack, fails })
+        let preview = match &it.what {
+            What::Call { call, error: None, .. } => payloads.of_call(call),
+            _ => None,
+        };
+        Some(Label { event, host: usize::from(host.0), words, preview, of_stack, fails })
     };
     events.iter().enumerate().filter_map(label).collect()
 }
@@ -471,6 +552,14 @@ fn verb(call: &Call) -> &'static str {
         Call::Shutdown => "shutdown",
         Call::Close => "close",
         Call::Option(option) => words::option(option).0,
+    }
+}
+
+/// A call in words.
+pub(super) fn said_of_call(call: &Call, error: Option<Errno>) -> String {
+    match error {
+        None => call_words(call),
+        Some(errno) => format!("{}: {}", verb(call), errno.name()),
     }
 }
 

@@ -1,73 +1,12 @@
 //! From rows to text: where the hosts' lines stand, and the characters.
 
-use std::collections::BTreeSet;
-
+use super::keep::kept;
 use super::layout::{Arrow, Note, Row, Shape};
-use super::{DiagramOptions, WIDTH_MAX, WIDTH_MIN};
+use super::pens::{ASCII, Pens, UNICODE, clip};
+use super::wording::said;
+use super::{DiagramOptions, WIDTH_MAX, WIDTH_MIN, names};
 use crate::model::Time;
 use crate::trace::{Trace, words};
-
-/// The characters that a diagram is drawn with.
-struct Pens {
-    line: char,
-    down: char,
-    crash: char,
-    leaves_right: char,
-    leaves_left: char,
-    across: char,
-    dash: char,
-    dots: char,
-    right: char,
-    left: char,
-    lost: char,
-    fault: char,
-    dot: char,
-    banner: char,
-    truth: char,
-    ellipsis: &'static str,
-    /// Stands for a character that cannot be drawn.
-    unknown: char,
-}
-
-const UNICODE: Pens = Pens {
-    line: '│',
-    down: '┊',
-    crash: '╳',
-    leaves_right: '├',
-    leaves_left: '┤',
-    across: '┼',
-    dash: '─',
-    dots: '╌',
-    right: '▶',
-    left: '◀',
-    lost: '✗',
-    fault: '✱',
-    dot: '●',
-    banner: '═',
-    truth: '◆',
-    ellipsis: "…",
-    unknown: '\u{fffd}',
-};
-
-const ASCII: Pens = Pens {
-    line: '|',
-    down: ':',
-    crash: 'X',
-    leaves_right: '|',
-    leaves_left: '|',
-    across: '+',
-    dash: '-',
-    dots: '.',
-    right: '>',
-    left: '<',
-    lost: 'X',
-    fault: '*',
-    dot: 'o',
-    banner: '=',
-    truth: '!',
-    ellipsis: "...",
-    unknown: '?',
-};
 
 /// Where things stand.
 struct Columns {
@@ -92,14 +31,16 @@ const NAME_LINES_MAX: usize = 3;
 const GAP: usize = 2;
 
 impl Columns {
-    fn new(hosts: usize, rows: &[Row], whole_ms: bool, width: usize, mirrored: bool) -> Columns {
+    fn new(hosts: usize, rows: &[Row], whole_ms: bool, width: usize, mirrored: bool, pens: &Pens) -> Columns {
         let moments = rows.iter().map(|row| moment(row.at, whole_ms).len()).max().unwrap_or(0).max(2);
-        let truth = rows.iter().any(|row| row.is_truth).then_some(moments + 1);
+        let truth = rows.iter().any(|row| row.is_truth()).then_some(moments + 1);
         let times = if truth.is_some() { moments + GAP } else { moments };
         if hosts == 2 {
             let longest = |host: usize| {
-                let notes = rows.iter().flat_map(|row| &row.notes).filter(|note| note.host == host);
-                notes.map(|note| note.words.chars().count()).max().unwrap_or(0)
+                let sign = |row: &Row| if row.is_usual { 2 } else { 0 };
+                let notes = rows.iter().flat_map(|row| row.notes.iter().map(move |note| (sign(row), note)));
+                let notes = notes.filter(|(_, note)| note.host == host);
+                notes.map(|(sign, note)| sign + note.words.chars().count()).max().unwrap_or(0)
             };
             // Words take half of the width at most; what one side leaves, the other has. Arrows keep some
             // room.
@@ -109,7 +50,22 @@ impl Columns {
                 longest(host).min(room).min(width * 3 / 10).min(each).max(4)
             };
             let (first, second) = if mirrored { (1, 0) } else { (0, 1) };
-            let mut hosts = vec![times + GAP + beside(first) + 1, (width - 2).saturating_sub(beside(second))];
+            let mut beside = [beside(first), beside(second)];
+            // What the arrows do not need the words for payloads have.
+            let wanted =
+                rows.iter().filter_map(|row| row.arrow.as_ref()).map(|arrow| arrow.wants(pens)).max();
+            let spare = width.saturating_sub(times + GAP + 5 + beside[0] + beside[1] + wanted.unwrap_or(0));
+            let more = |host: usize, room: usize| {
+                let notes = rows.iter().flat_map(|row| &row.notes).filter(|note| note.host == host);
+                let words = notes.map(|note| said(&note.words, note.preview.as_ref(), width * 3 / 10, pens));
+                words.map(|words| words.chars().count()).max().unwrap_or(0).saturating_sub(room)
+            };
+            let more = [more(first, beside[0]), more(second, beside[1])];
+            for (at, room) in beside.iter_mut().enumerate() {
+                *room += more[at].min((spare / 2).max(spare - more[1 - at].min(spare)));
+            }
+            let [first, second] = beside;
+            let mut hosts = vec![times + GAP + first + 1, (width - 2).saturating_sub(second)];
             if mirrored {
                 hosts.reverse();
             }
@@ -180,7 +136,7 @@ pub(super) fn paint(trace: &Trace, rows: &[Row], options: &DiagramOptions, mirro
     let pens = if options.ascii { &ASCII } else { &UNICODE };
     let width = options.width.clamp(WIDTH_MIN, WIDTH_MAX);
     let whole_ms = rows.iter().all(|row| row.at.as_nanos() % 1_000_000 == 0);
-    let columns = Columns::new(trace.hosts().len(), rows, whole_ms, width, mirrored);
+    let columns = Columns::new(trace.hosts().len(), rows, whole_ms, width, mirrored, pens);
     let mut out = String::new();
     let head = heading(trace, &columns, pens, &mut out);
     let mut signs = String::new();
@@ -196,62 +152,34 @@ pub(super) fn paint(trace: &Trace, rows: &[Row], options: &DiagramOptions, mirro
             continue;
         }
         let end = (index..rows.len()).find(|at| keep[*at]).unwrap_or(rows.len());
-        let left_out = &rows[index..end];
-        let departs = |row: &&Row| row.arrow.as_ref().is_some_and(|arrow| arrow.shape.departs());
-        let packets = left_out.iter().filter(departs).count();
-        let what = match packets {
-            0 => format!("{} lines", left_out.len()),
-            1 => "1 packet".to_owned(),
-            _ => format!("{packets} packets"),
-        };
-        let mut canvas = Canvas::new(width);
-        let until = left_out.last().map_or(Time::ZERO, |row| row.at);
-        let words = format!("{0} {what}, until {1} ms {0}", pens.ellipsis, moment(until, whole_ms));
-        canvas.write(
-            if columns.hosts.is_empty() { columns.times + GAP } else { columns.leftmost() + 2 },
-            &words,
-        );
-        canvas.finish(&mut out);
+        left_out(&rows[index..end], whole_ms, &columns, pens).finish(&mut out);
         index = end;
     }
     out.push_str(&signs);
     out
 }
 
-/// Which rows are drawn: the first, the last, and those around what is marked, as far as they go.
-fn kept(rows: &[Row], lines: usize) -> Vec<bool> {
-    if rows.len() <= lines {
-        return vec![true; rows.len()];
-    }
-    let mut keep = vec![false; rows.len()];
-    let ends = lines / 4;
-    keep[..ends].fill(true);
-    keep[rows.len() - ends..].fill(true);
-    let drawn = |keep: &[bool]| {
-        let gaps = keep.windows(2).filter(|pair| pair[0] && !pair[1]).count();
-        keep.iter().filter(|kept| **kept).count() + gaps
+/// A line that says which rows are left out.
+fn left_out(rows: &[Row], whole_ms: bool, columns: &Columns, pens: &Pens) -> Canvas {
+    let departs = |row: &&Row| row.arrow.as_ref().is_some_and(|arrow| arrow.shape.departs());
+    let packets = match rows.iter().filter(departs).count() {
+        0 => String::new(),
+        1 => " (1 packet)".to_owned(),
+        packets => format!(" ({packets} packets)"),
     };
-    // The moment of truth first.
-    let numbered = || rows.iter().enumerate();
-    let truth = numbered().filter(|(_, row)| row.is_truth);
-    for (index, _) in truth.chain(numbered().filter(|(_, row)| row.marked && !row.is_truth)) {
-        let before = keep.clone();
-        keep[index.saturating_sub(1)..(index + 2).min(rows.len())].fill(true);
-        if drawn(&keep) > lines && rows[index].is_truth {
-            // It alone, where its neighbors have no room.
-            keep.clone_from(&before);
-            keep[index] = true;
-        }
-        if drawn(&keep) > lines {
-            keep = before;
-            break;
-        }
-    }
-    // A line that says that one line is left out is no shorter.
-    for index in 1..rows.len() - 1 {
-        keep[index] |= keep[index - 1] && keep[index + 1];
-    }
-    keep
+    let until = moment(rows.last().map_or(Time::ZERO, |row| row.at), whole_ms);
+    let (lines, dots) = (rows.len(), pens.ellipsis);
+    let at = if columns.hosts.is_empty() { columns.times + GAP } else { columns.leftmost() + 2 };
+    let fits = |words: &String| at + words.chars().count() <= columns.width;
+    let choices = [
+        format!("{dots} {lines} lines left out{packets}, until {until} ms {dots}"),
+        format!("{dots} {lines} lines left out, until {until} ms {dots}"),
+        format!("{dots} {lines} lines left out {dots}"),
+    ];
+    let words = choices.iter().find(|words| fits(words)).unwrap_or(&choices[2]);
+    let mut canvas = Canvas::new(columns.width);
+    canvas.write(at, &clip(words, columns.width.saturating_sub(at), pens));
+    canvas
 }
 
 /// Writes the hosts' names above their lines, on as many lines as they need to stand apart; tells how many
@@ -287,40 +215,30 @@ fn heading(trace: &Trace, columns: &Columns, pens: &Pens, out: &mut String) -> u
     lines
 }
 
-/// The names, no longer than `room`, and in characters that can be drawn. No two names become alike: they are
-/// shortened at their ends, else at their beginnings, else to their numbers.
+/// The names, no longer than `room`, and in characters that can be drawn.
 fn told_apart(names: &[String], room: usize, pens: &Pens) -> Vec<String> {
     let drawn = |c: char| !c.is_control() && (c.is_ascii() || !pens.unknown.is_ascii());
-    let forwards =
-        |name: &String| -> String { name.chars().map(|c| if drawn(c) { c } else { pens.unknown }).collect() };
-    let backwards = |name: &String| name.chars().rev().collect::<String>();
-    let heads = || names.iter().map(|name| clip(&forwards(name), room, pens)).collect::<Vec<_>>();
-    let tails = || {
-        let clipped = |name| backwards(&clip(&backwards(&forwards(name)), room, pens));
-        names.iter().map(clipped).collect::<Vec<_>>()
-    };
-    let numbers = || (1..=names.len()).map(|number| clip(&number.to_string(), room, pens)).collect();
-    let alike = |short: &[String]| short.iter().collect::<BTreeSet<_>>().len();
-    let wanted = alike(names);
-    let heads = heads();
-    if alike(&heads) == wanted {
-        return heads;
+    let name = |name: &String| name.chars().map(|c| if drawn(c) { c } else { pens.unknown }).collect();
+    let mut drawn: Vec<String> = names.iter().map(name).collect();
+    if names::distinct(&drawn) < names::distinct(names) {
+        drawn = (1..=names.len()).map(|number| number.to_string()).collect();
     }
-    let tails = tails();
-    if alike(&tails) == wanted { tails } else { numbers() }
+    names::told_apart(&drawn, pens.ellipsis, &|_, words| words.chars().count() <= room)
 }
 
 fn legend(rows: &[Row], columns: &Columns, pens: &Pens, out: &mut String) {
     let arrows = || rows.iter().filter_map(|row| row.arrow.as_ref());
-    let faults = arrows().any(|arrow| !arrow.faults.is_empty());
+    let faults = arrows().any(|arrow| !arrow.faults.is_empty() && !arrow.is_usual);
+    let usual = arrows().any(|arrow| arrow.is_usual) || rows.iter().any(|row| row.is_usual);
     let whole = arrows().any(|arrow| arrow.shape == Shape::Whole);
     let lost = arrows().any(|arrow| matches!(arrow.shape, Shape::Dies | Shape::LandsDead));
     // With more hosts than two all words stand in the margin, and say whose they are.
     let told = columns.margin.is_none() && rows.iter().any(|row| row.notes.iter().any(|note| note.of_stack));
-    let truth = rows.iter().any(|row| row.is_truth);
+    let truth = rows.iter().any(|row| row.is_truth());
     let signs = [
         (truth, pens.truth, "the moment of truth"),
         (faults, pens.fault, "fault of the plan"),
+        (usual, pens.usual, "in every run"),
         (lost, pens.lost, "lost"),
         (told, pens.dot, "the stack's own doing"),
         (whole, pens.right, "arrives so much later than the time at the left"),
@@ -351,7 +269,7 @@ fn row(names: &[String], row: &Row, whole_ms: bool, columns: &Columns, pens: &Pe
     let mut canvas = Canvas::new(columns.width);
     let time = moment(row.at, whole_ms);
     canvas.write(columns.moments().saturating_sub(time.len()), &time);
-    if let Some(at) = columns.truth.filter(|_| row.is_truth) {
+    if let Some(at) = columns.truth.filter(|_| row.is_truth()) {
         canvas.put(at, pens.truth);
     }
     for (host, at) in columns.hosts.iter().enumerate() {
@@ -362,9 +280,11 @@ fn row(names: &[String], row: &Row, whole_ms: bool, columns: &Columns, pens: &Pe
         canvas.put(*at, pens.crash);
     }
     let mut margin = Vec::new();
+    let margin_room = columns.margin.map_or(0, |at| columns.width.saturating_sub(at));
     let name = |host: usize| names.get(host).map_or("?", String::as_str);
+    let sign = if row.is_usual { format!("{} ", pens.usual) } else { String::new() };
     if let Some((a, b, cut, done)) = row.banner {
-        let words = words::cut(&cut, done, |host| name(usize::from(host.0)).to_owned());
+        let words = sign.clone() + &words::cut(&cut, done, |host| name(usize::from(host.0)).to_owned());
         match columns.hosts.get(a).zip(columns.hosts.get(b)) {
             Some((a, b)) => {
                 let (left, right) = (*a.min(b), *a.max(b));
@@ -383,15 +303,20 @@ fn row(names: &[String], row: &Row, whole_ms: bool, columns: &Columns, pens: &Pe
     if let Some(arrow) = &row.arrow {
         draw(arrow, &mut canvas, columns, pens);
         if columns.hosts.is_empty() {
-            let (from, to) = (name(arrow.from), name(arrow.to));
-            margin.push(format!("{from} {} {to}: {}", pens.right, arrow.sentence(pens)));
+            let way = format!("{} {} {}: ", name(arrow.from), pens.right, name(arrow.to));
+            let room = margin_room.saturating_sub(way.chars().count());
+            margin.push(way + &arrow.sentence(room, pens));
         } else if columns.margin.is_some() {
-            margin.push(arrow.sentence(pens));
+            margin.push(arrow.sentence(margin_room, pens));
         }
     }
-    for Note { host, words, of_stack } in &row.notes {
+    for Note { host, words, preview, of_stack } in &row.notes {
+        let sign = if *of_stack { "" } else { &sign };
+        let words =
+            |room: usize, whose: &str| said(&format!("{sign}{whose}{words}"), preview.as_ref(), room, pens);
+        let whose = format!("{} ", name(*host));
         let Some(at) = columns.hosts.get(*host).copied() else {
-            margin.push(format!("{} {words}", name(*host)));
+            margin.push(words(margin_room, &whose));
             continue;
         };
         let departs = |arrow: &Arrow| arrow.from == *host && arrow.shape.departs();
@@ -400,72 +325,20 @@ fn row(names: &[String], row: &Row, whole_ms: bool, columns: &Columns, pens: &Pe
             canvas.put(at, pens.dot);
         }
         if columns.margin.is_some() {
-            margin.push(format!("{} {words}", name(*host)));
+            margin.push(words(margin_room, &whose));
         } else if at == columns.leftmost() {
-            let words = clip(words, at.saturating_sub(columns.times + GAP + 1), pens);
+            let room = at.saturating_sub(columns.times + GAP + 1);
+            let words = clip(&words(room, ""), room, pens);
             canvas.write(at.saturating_sub(1 + words.chars().count()), &words);
         } else {
-            canvas.write(at + 2, &clip(words, columns.width.saturating_sub(at + 2), pens));
+            let room = columns.width.saturating_sub(at + 2);
+            canvas.write(at + 2, &clip(&words(room, ""), room, pens));
         }
     }
     if let Some(at) = columns.margin {
         canvas.write(at, &clip(&margin.join("; "), columns.width.saturating_sub(at), pens));
     }
     canvas
-}
-
-impl Arrow {
-    /// All that there is to say of it.
-    fn sentence(&self, pens: &Pens) -> String {
-        let mut words = self.name.clone();
-        if !self.load.is_empty() {
-            words.push_str(", ");
-            words.push_str(&self.load);
-        }
-        let tail = self.tail(pens);
-        if !tail.is_empty() {
-            words.push_str(", ");
-            words.push_str(&tail);
-        }
-        words
-    }
-
-    /// What hit it and how it ended.
-    fn tail(&self, pens: &Pens) -> String {
-        let mut words = String::new();
-        if !self.faults.is_empty() {
-            words = format!("{} {}", pens.fault, self.faults);
-        }
-        if !self.end.is_empty() {
-            if !words.is_empty() {
-                words.push_str(", ");
-            }
-            words.push_str(&self.end);
-        }
-        words
-    }
-
-    /// What is written on it near its start and near its end, as much as there is room for.
-    fn labels(&self, room: usize, pens: &Pens) -> (String, String) {
-        let head =
-            if self.load.is_empty() { self.name.clone() } else { format!("{}, {}", self.name, self.load) };
-        let fault =
-            if self.faults.is_empty() { self.end.clone() } else { format!("{} {}", pens.fault, self.faults) };
-        // Of a fault at least the sign is kept; a range is left out before the name of what bears it is cut.
-        let sign = if self.faults.is_empty() { String::new() } else { pens.fault.to_string() };
-        let short = self.name.split(" [").next().unwrap_or_default();
-        let mut choices =
-            vec![(head.as_str(), self.tail(pens)), (&head, fault.clone()), (&self.name, fault.clone())];
-        if !self.faults.is_empty() {
-            choices.push((short, fault));
-        }
-        choices.extend([(self.name.as_str(), sign.clone()), (short, sign.clone())]);
-        let takes = |words: &str| if words.is_empty() { 0 } else { words.chars().count() + 3 };
-        match choices.into_iter().find(|(head, tail)| 1 + takes(head) + takes(tail) <= room) {
-            Some((head, tail)) => (head.to_owned(), tail),
-            None => (clip(short, room.saturating_sub(4 + takes(&sign)), pens), sign),
-        }
-    }
 }
 
 /// Draws an arrow between two hosts' lines. It is drawn as if it went to the right, and turned where it does
@@ -549,15 +422,4 @@ fn draw(arrow: &Arrow, canvas: &mut Canvas, columns: &Columns, pens: &Pens) {
     if arrow.shape.departs() {
         canvas.put(*from, if rightwards { pens.leaves_right } else { pens.leaves_left });
     }
-}
-
-/// The words, or as many of them as there is room for.
-fn clip(words: &str, room: usize, pens: &Pens) -> String {
-    if words.chars().count() <= room {
-        return words.to_owned();
-    }
-    let dots = pens.ellipsis.chars().count();
-    let mut clipped: String = words.chars().take(room.saturating_sub(dots)).collect();
-    clipped.extend(pens.ellipsis.chars().take(room));
-    clipped
 }

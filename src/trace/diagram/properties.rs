@@ -3,7 +3,7 @@
 use crate::fault::{Change, Cut, Field, Rejection, Value};
 use proptest::prelude::*;
 
-use super::{DiagramOptions, SvgOptions, WIDTH_MAX, WIDTH_MIN};
+use super::{DiagramOptions, Payloads, SvgOptions, WIDTH_MAX, WIDTH_MIN};
 use crate::model::{Action, Call, Class, DropReason, HostId, LossReason, PacketId, Time, What};
 use crate::trace::Trace;
 use crate::trace::sample::{Sample, addr};
@@ -129,6 +129,11 @@ fn trace(hosts: usize, steps: &[(u64, Step)], in_order: bool) -> Trace {
     sample.trace
 }
 
+fn payloads() -> impl Strategy<Value = Payloads> {
+    let words = "[ a-z\u{e9}\u{0}]{0,50}".prop_map(|words| Payloads::described(move |_| Some(words.clone())));
+    prop_oneof![Just(Payloads::LENGTHS), Just(Payloads::PREVIEWS), words]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -141,9 +146,11 @@ proptest! {
         lines_max in prop_oneof![9 => 0_usize..80, 1 => Just(usize::MAX)],
         mark in proptest::option::of(0_usize..80),
         ascii in any::<bool>(),
+        payloads in payloads(),
+        in_every_run in proptest::collection::btree_set(0_usize..80, 0..9),
     ) {
         let trace = trace(hosts, &steps, in_order);
-        let text = trace.diagram(&DiagramOptions { width, lines_max, ascii, mark });
+        let text = trace.diagram(&DiagramOptions { width, lines_max, ascii, mark, payloads, in_every_run });
         let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
         prop_assert!(widest <= width.clamp(WIDTH_MIN, WIDTH_MAX), "{widest} columns\n{text}");
         prop_assert!(text.lines().count() <= lines_max.max(12), "{text}");
@@ -157,8 +164,9 @@ proptest! {
         in_order in any::<bool>(),
         events_max in prop_oneof![9 => 0_usize..80, 1 => Just(usize::MAX)],
         mark in proptest::option::of(0_usize..80),
+        payloads in payloads(),
     ) {
-        let options = SvgOptions { events_max, mark, ..SvgOptions::default() };
+        let options = SvgOptions { events_max, mark, payloads, ..SvgOptions::default() };
         let svg = trace(hosts, &steps, in_order).svg(&options);
         prop_assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{svg}");
         prop_assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");

@@ -18,8 +18,8 @@ mod route;
 mod scene;
 mod usual;
 
-use super::flight;
-use super::layout;
+use super::payloads::Payloads;
+use super::{flight, layout};
 use crate::trace::Trace;
 use scene::Scene;
 use usual::Usual;
@@ -43,10 +43,12 @@ pub struct SvgOptions {
     /// The moment of truth: the event (its place in [`Trace::events`]) that is marked, and drawn before
     /// others.
     pub mark: Option<usize>,
+    /// What is said of payloads.
+    pub payloads: Payloads,
 }
 
 impl Default for SvgOptions {
-    /// 200 events, a standalone file.
+    /// 200 events, a standalone file; of payloads their lengths.
     fn default() -> Self {
         SvgOptions {
             events_max: 200,
@@ -54,6 +56,7 @@ impl Default for SvgOptions {
             id: "diagram".to_owned(),
             alone: true,
             mark: None,
+            payloads: Payloads::LENGTHS,
         }
     }
 }
@@ -69,7 +72,7 @@ impl Trace {
     /// ```
     pub fn svg(&self, options: &SvgOptions) -> String {
         let events = flight::set_up_first(self);
-        let mut flights = flight::collect(&events);
+        let mut flights = flight::collect(&events, &options.payloads);
         let mark = options.mark.and_then(|mark| flight::place_of(self, &events, mark));
         let (packets, usual) = (flights.len(), Usual::of(&flights));
         let kept = keep::kept(&events, &flights, options.events_max.max(20), mark);
@@ -77,7 +80,7 @@ impl Trace {
             kept.contains(&flight.departure)
                 || flight.landings.iter().any(|landing| kept.contains(&landing.event))
         });
-        let mut labels = layout::labels(self, &events, &flights);
+        let mut labels = layout::labels(self, &events, &flights, &options.payloads);
         labels.retain(|label| kept.contains(&label.event));
         let scene = Scene {
             trace: self,

@@ -226,14 +226,26 @@ fn a_long_trace_keeps_its_ends_and_its_faults() {
             sample.carried(ms, CLIENT, SERVER, DATA);
         }
     }
-    let text = sample.trace.diagram(&DiagramOptions { width: 80, lines_max: 14, ascii: false, mark: None });
+    let text = sample.trace.diagram(&DiagramOptions {
+        width: 80,
+        lines_max: 14,
+        ascii: false,
+        mark: None,
+        ..DiagramOptions::default()
+    });
     assert!(text.lines().count() <= 14, "{text}");
     insta::assert_snapshot!(text);
 }
 
 /// The lines of a diagram that have the sign of the moment of truth, the legend aside.
 fn signed(trace: &Trace, mark: usize, ascii: bool, lines_max: usize) -> Vec<String> {
-    let text = trace.diagram(&DiagramOptions { width: 80, lines_max, ascii, mark: Some(mark) });
+    let text = trace.diagram(&DiagramOptions {
+        width: 80,
+        lines_max,
+        ascii,
+        mark: Some(mark),
+        ..DiagramOptions::default()
+    });
     let sign = if ascii { " ! " } else { " ◆ " };
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     let (legend, lines): (Vec<&str>, Vec<&str>) = text
@@ -300,7 +312,13 @@ fn any_trace_can_be_drawn() {
             trace.push(crate::Time::MAX, What::Partitioned(Cut::between([HostId(from), HostId(to)])));
         }
         for width in [0, 40, 200] {
-            let text = trace.diagram(&DiagramOptions { width, lines_max: 0, ascii: true, mark: None });
+            let text = trace.diagram(&DiagramOptions {
+                width,
+                lines_max: 0,
+                ascii: true,
+                mark: None,
+                ..DiagramOptions::default()
+            });
             assert!(text.lines().all(|line| line.len() <= width.max(40)), "{text}");
             assert!(text.lines().count() <= 12, "{text}");
         }
@@ -417,4 +435,90 @@ fn damage_that_a_stack_says_nothing_of_shows_in_the_checksum() {
     }
     sample.recv(SERVER, CLIENT, &[0; 100]);
     insta::assert_snapshot!(drawn(&sample));
+}
+
+/// A request and its answers, of which one is damaged, and bytes that are no text.
+fn spoken() -> Sample {
+    let mut sample = Sample::new();
+    sample.bound();
+    sample.carried(0, CLIENT, SERVER, b"PUT key=old");
+    sample.at(2);
+    let packet = sample.send(SERVER, CLIENT, b"OK\n");
+    sample.fault(packet, Action::Duplicate);
+    sample.at(3).arrives(packet, 0, CLIENT).recv(CLIENT, SERVER, b"OK\n").arrives(packet, 1, CLIENT);
+    sample.carried(4, CLIENT, SERVER, &[0, 1, 2, 254, 255, 9]);
+    sample.carried(6, CLIENT, SERVER, &[b'x'; 900]);
+    sample
+}
+
+#[test]
+fn previews_say_what_messages_are() {
+    let (sample, payloads) = (spoken(), Payloads::PREVIEWS);
+    let wide = DiagramOptions { payloads: payloads.clone(), ..DiagramOptions::default() };
+    let narrow = DiagramOptions { width: 80, ascii: true, ..wide.clone() };
+    insta::assert_snapshot!([wide, narrow].map(|options| sample.trace.diagram(&options)).join("\n"));
+    let words = |bytes: &[u8]| bytes.starts_with(b"PUT").then(|| "put of key".to_owned());
+    let described = DiagramOptions { payloads: Payloads::described(words), ..DiagramOptions::default() };
+    let text = sample.trace.diagram(&described);
+    for words in
+        ["send 11 B: put of key ├─ datagram 1, 11 B: put of key ─", "│ recv 11 B: put of key", "\"OK\\n\""]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+/// What there is to say without previews is said with them.
+#[test]
+fn previews_take_only_the_room_that_is_left() {
+    let three = {
+        let mut sample = Sample::of(["client", "server", "third"]);
+        sample.carried(0, CLIENT, SERVER, b"PUT key=old");
+        let packet = sample.send(CLIENT, SERVER, b"GET key");
+        sample.fault(packet, Action::DelayUs(2_500_000));
+        sample
+    };
+    for sample in [spoken(), three] {
+        for width in (40..160).chain([400]) {
+            let of = |payloads| {
+                sample.trace.diagram(&DiagramOptions { width, payloads, ..DiagramOptions::default() })
+            };
+            let (with, without) = (of(Payloads::PREVIEWS), of(Payloads::LENGTHS));
+            assert_eq!(with.lines().count(), without.lines().count(), "{width}");
+            for (with, without) in with.lines().zip(without.lines()) {
+                assert!(with.chars().count() <= width, "{width}: {with}");
+                for word in without.split([' ', '─', '│', '╌', '├', '┤']).filter(|word| !word.is_empty())
+                {
+                    let word = word.trim_end_matches(',');
+                    assert!(with.contains(word), "{width}: {word}\n{with}\n{without}");
+                }
+            }
+        }
+    }
+}
+
+/// What happens by a plan in every run has another sign, and gives way where lines are left out.
+#[test]
+fn what_happens_in_every_run_has_another_sign() {
+    let mut sample = Sample::new();
+    let mut every = BTreeSet::new();
+    for ms in 0..40 {
+        sample.at(10 * ms);
+        let packet = sample.send(CLIENT, SERVER, b"x");
+        if ms == 30 || ms % 3 == 0 {
+            every.extend((ms != 30).then_some(sample.trace.events().len()));
+            sample.fault(packet, Action::Drop);
+        }
+    }
+    for (ms, what, is_usual) in [
+        (401, What::Crashed(SERVER), true),
+        (402, What::Restarted(SERVER), false),
+        (403, What::Partitioned(Cut::ALL), true),
+        (404, What::Healed(Cut::ALL), false),
+    ] {
+        every.extend(is_usual.then_some(sample.trace.events().len()));
+        sample.at(ms).push(what);
+    }
+    let options = DiagramOptions { lines_max: 20, in_every_run: every, ..DiagramOptions::default() };
+    let narrow = DiagramOptions { width: 80, ascii: true, ..options.clone() };
+    insta::assert_snapshot!([options, narrow].map(|options| sample.trace.diagram(&options)).join("\n"));
 }

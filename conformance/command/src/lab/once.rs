@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use faultwire::fault::{Class, FaultPlan, PlanFile, When};
 use faultwire::lab::Setting;
-use faultwire::trace::{DiagramOptions, SvgOptions, Trace};
+use faultwire::trace::{DiagramOptions, Payloads, SvgOptions, Trace};
 
 use super::hosts::{Hosts, NAMES};
 use super::pair::{Course, Ended, Pair, listen_limit};
@@ -90,6 +90,7 @@ pub(super) fn run(args: &OnceArgs, captured: &CaptureArgs) -> Result<u8, Command
     let drawn = args.svg.as_ref().map_or(Ok(()), |path| {
         let mut options = SvgOptions::default();
         options.title = plan.title.clone().unwrap_or_else(|| plan_in_words(&plan));
+        options.payloads = Payloads::PREVIEWS;
         output::write("the picture", path, &happened.svg(&options))
     });
     let written = args.trace.as_ref().map_or(Ok(()), |path| write(path, &happened.text()));
@@ -149,6 +150,7 @@ fn asked(args: &OnceArgs, plan: &FaultPlan) -> Result<Asked, CommandError> {
 pub(super) fn diagram(trace: &Trace) -> String {
     let mut options = DiagramOptions::default();
     (options.width, options.ascii) = (output::width(), output::is_without_unicode());
+    options.payloads = Payloads::PREVIEWS;
     trace.diagram(&options)
 }
 

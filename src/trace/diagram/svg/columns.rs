@@ -1,10 +1,13 @@
 //! Where the hosts' lines and the words beside them stand.
 
 use super::super::layout::Label;
+use super::super::pens::UNICODE;
+use super::super::wording;
 use super::chart::Room;
 use super::label::{ASCENT, DESCENT};
 use super::letters::{self, SIZE};
 use super::place::Places;
+use super::route::PREVIEW;
 use crate::model::HostId;
 
 /// Between two hosts' lines: with two hosts, and with more.
@@ -121,7 +124,12 @@ impl Columns {
 
 /// The words, as many as there is room for.
 pub(super) fn said(label: &Label) -> String {
-    letters::fitted(&label.words, WORDS_MAX / weight(label), SIZE).into_owned()
+    letters::fitted(&words(label), WORDS_MAX / weight(label), SIZE).into_owned()
+}
+
+fn words(label: &Label) -> String {
+    let room = label.words.chars().count() + 2 + PREVIEW;
+    wording::said(&label.words, label.preview.as_ref(), room, &UNICODE)
 }
 
 fn weight(label: &Label) -> f64 {
@@ -129,5 +137,5 @@ fn weight(label: &Label) -> f64 {
 }
 
 fn wide(label: &Label) -> f64 {
-    (letters::width(&label.words, SIZE) * weight(label)).min(WORDS_MAX)
+    (letters::width(&words(label), SIZE) * weight(label)).min(WORDS_MAX)
 }

@@ -64,30 +64,38 @@ pub(super) struct Labels<'a> {
 }
 
 impl Labels<'_> {
-    /// The words that a way asks for, where there is a place for all of them.
+    /// The words that a way asks for, where there is a place for all of them. Those for its payload are left
+    /// out where there is none for them.
     pub(super) fn all(&mut self, wanted: &Wanted) -> Option<Vec<Written>> {
         let choices = match wanted {
-            Wanted::Name { track, name, load, fault, .. } => {
+            Wanted::Name { track, name, load, preview, fault, .. } => {
                 let words = if load.is_empty() { name.clone() } else { format!("{name}, {load}") };
-                let together =
-                    self.best(along(track, &words, fault.as_deref().unwrap_or_default(), true), None);
-                match (together, fault) {
-                    (together, None) => vec![together?],
-                    (Some(together), Some(_)) if together.cost < 10.0 => vec![together],
-                    (together, Some(fault)) => match (self.apart(wanted, &words, fault), together) {
-                        (Some(apart), Some(together))
-                            if apart.iter().map(|it| it.cost).sum::<f64>() > together.cost =>
-                        {
-                            vec![together]
-                        }
-                        (Some(apart), _) => apart,
-                        (None, together) => vec![together?],
-                    },
-                }
+                let fault = fault.as_deref();
+                let whole = preview.as_ref().map(|preview| format!("{words}: {preview}"));
+                let whole = whole.and_then(|words| self.named(wanted, track, &words, fault));
+                whole.or_else(|| self.named(wanted, track, &words, fault))?
             }
             Wanted::End { track, words, beyond } => vec![self.end(track, words, *beyond)?],
         };
         Some(self.write(choices))
+    }
+
+    /// The words and what hit the packet, in one place or in two.
+    fn named(&self, wanted: &Wanted, track: &Track, words: &str, fault: Option<&str>) -> Option<Vec<Choice>> {
+        let together = self.best(along(track, words, fault.unwrap_or_default(), true), None);
+        Some(match (together, fault) {
+            (together, None) => vec![together?],
+            (Some(together), Some(_)) if together.cost < 10.0 => vec![together],
+            (together, Some(fault)) => match (self.apart(wanted, words, fault), together) {
+                (Some(apart), Some(together))
+                    if apart.iter().map(|it| it.cost).sum::<f64>() > together.cost =>
+                {
+                    vec![together]
+                }
+                (Some(apart), _) => apart,
+                (None, together) => vec![together?],
+            },
+        })
     }
 
     /// As much of the words as there is a place for.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::layout::Label;
+use super::super::names;
 use super::chart::At;
 use super::columns::{self, Columns};
 use super::label::Written;
@@ -111,9 +112,11 @@ impl Picture<'_> {
             pen.raw(&format!("<style>\n{SVG_STYLE}</style>\n"));
         }
         pen.raw("<rect class=\"bg\" width=\"100%\" height=\"100%\"/>\n");
-        for (host, (name, x)) in hosts.iter().zip(&self.columns.hosts).enumerate() {
-            let room = self.columns.name_room(host) / BOLD;
-            pen.text(*x, HEAD - 17.0, "host m", &letters::fitted(name, room, columns::NAME));
+        let names = names::told_apart(hosts, "…", &|host, words| {
+            letters::width(words, columns::NAME) * BOLD <= self.columns.name_room(host)
+        });
+        for (name, x) in names.iter().zip(&self.columns.hosts) {
+            pen.text(*x, HEAD - 17.0, "host m", name);
         }
         pen.text(self.columns.times, HEAD - 17.0, "time", "ms");
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::flight::Flight;
+use super::super::pens::UNICODE;
+use super::super::wording::said;
 use super::chart::At;
 use super::columns::Columns;
 use super::letters;
@@ -20,6 +22,9 @@ const WAITS: [f64; 5] = [0.62, 0.54, 0.70, 0.47, 0.78];
 const WAIT_MIN: f64 = 12.0;
 /// Where the sign of what is damaged stands.
 const STRUCK: f64 = 0.84;
+
+/// Letters of the words for a payload at most.
+pub(super) const PREVIEW: usize = 18;
 
 /// A packet's way.
 #[derive(Debug)]
@@ -59,6 +64,8 @@ pub(super) enum Wanted {
         track: Track,
         name: String,
         load: String,
+        /// Words for the payload, where there is a place for them.
+        preview: Option<String>,
         fault: Option<String>,
         /// The line ends in a cross: words have their place beyond it.
         ends: bool,
@@ -194,7 +201,8 @@ impl Drawn<'_> {
         let name = |host| trace.host_name(host);
         let called =
             flight.called.as_deref().map_or_else(String::new, |called| format!(", {called} of a plan"));
-        format!("{} to {}: {}{called}", name(flight.from), name(flight.to), flight.words())
+        let words = said(&flight.words(), flight.preview.as_ref(), usize::MAX, &UNICODE);
+        format!("{} to {}: {words}{called}", name(flight.from), name(flight.to))
     }
 
     fn name(&self, track: Track, ends: bool, waits: Option<Track>) -> Wanted {
@@ -203,6 +211,7 @@ impl Drawn<'_> {
             track,
             name: self.flight.name.clone(),
             load: self.flight.load.clone(),
+            preview: self.flight.preview.as_ref().and_then(|preview| preview.fitted(PREVIEW, &UNICODE)),
             fault: (!fault.is_empty()).then(|| format!("✱ {fault}")),
             ends,
             waits,

@@ -181,3 +181,34 @@ fn any_trace_can_be_drawn() {
         }
     }
 }
+
+/// Long names that differ in their numbers alone are told apart.
+#[test]
+fn the_names_of_many_hosts_can_be_told_apart() {
+    let names: Vec<String> =
+        (1..=9).map(|host| format!("a-replica-of-the-database-in-the-west-{host}")).collect();
+    let mut sample = Sample::named(&names);
+    for to in 1..9 {
+        sample.carried(u64::from(to), HostId(0), HostId(to), DATA);
+    }
+    let svg = drawn(&sample.trace, 200);
+    for host in 1..=9 {
+        assert!(svg.contains(&format!("\"host m\">…{host}<")), "{host}: {svg}");
+    }
+}
+
+#[test]
+fn previews_stand_on_packets_and_beside_calls() {
+    let mut sample = Sample::new();
+    sample.carried(0, CLIENT, SERVER, b"PUT <key>");
+    sample.carried(2, CLIENT, SERVER, &[b'x'; 900]);
+    let svg = sample.trace.svg(&SvgOptions { payloads: Payloads::PREVIEWS, ..SvgOptions::default() });
+    for words in [
+        "datagram 1, 9 B: &quot;PUT &lt;key&gt;&quot;",
+        "recv 9 B: &quot;PUT",
+        "&quot;xxxxxxxxxxxxxxx…&quot;",
+    ] {
+        assert!(svg.contains(words), "{words}: {svg}");
+    }
+    assert!(!drawn(&sample.trace, 200).contains("PUT"), "off by default");
+}
