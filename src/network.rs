@@ -17,6 +17,34 @@ use crate::model::{Errno, OptionName, Received, SocketOption, Time};
 /// Addresses are text, `host:port`: a name, dotted quad, or `[IPv6]`, and a port. Cloning is cheap and gives
 /// the same host. Everything is `Send`; a task that a program starts with `tokio::spawn` (better: in a
 /// `JoinSet`, so that it ends with its program) may use a clone.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use faultwire::network::os::OsNetwork;
+/// use faultwire::network::{Datagram as _, Network};
+///
+/// async fn ask(net: &impl Network, server: &str) -> std::io::Result<usize> {
+///     let socket = net.datagram("127.0.0.1:0", &[]).await?;
+///     socket.connect(server).await?;
+///     socket.send(b"there?").await?;
+///     let mut buffer = [0; 16];
+///     Ok(net.timeout(Duration::from_secs(5), socket.recv_from(&mut buffer)).await??.len)
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let net = OsNetwork::new();
+/// let server = net.datagram("127.0.0.1:0", &[]).await?;
+/// let addr = server.local_addr()?.to_string();
+/// let (asked, answered) = tokio::join!(ask(&net, &addr), async {
+///     let received = server.recv_from(&mut [0; 16]).await?;
+///     server.send_to(b"yes", received.from).await
+/// });
+/// assert_eq!((asked?, answered?), (3, 3));
+/// # std::io::Result::Ok(())
+/// # })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub trait Network: Clone + Send + Sync + 'static {
     /// A connected stream socket.
     type Stream: Stream;

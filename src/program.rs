@@ -14,6 +14,28 @@
 //!
 //! Servers serve many clients at once, within [`Limits`], until the future they are given completes. All time
 //! passes through the seam.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use faultwire::network::Listener as _;
+//! use faultwire::network::os::OsNetwork;
+//! use faultwire::program::{Limits, bulk, listen};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let net = OsNetwork::new();
+//! let listener = listen(&net, "127.0.0.1:0").await?;
+//! let addr = listener.local_addr()?.to_string();
+//! let limits = Limits::default();
+//! let sending = bulk::send(&net, &addr, 100_000, Duration::from_secs(10));
+//! let (stop, stopped) = tokio::sync::oneshot::channel();
+//! let server = bulk::server(&net, listener, &limits, async { drop(stopped.await) });
+//! let (receipt, tally) = tokio::join!(async { (sending.await, stop.send(())).0 }, server);
+//! assert_eq!((receipt?.length, tally?.clients), (100_000, 1));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod bulk;
 pub mod file;

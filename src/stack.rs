@@ -107,7 +107,7 @@ impl StackConfig {
     }
 }
 
-/// A host's network stack.
+/// A host's network stack. [`HostStack`] has an example.
 #[derive(Debug)]
 pub struct Stack {
     config: StackConfig,

@@ -30,6 +30,40 @@ const DRAWS_MAX: u32 = 32;
 type Further = Arc<dyn Fn(&Run) -> Vec<FaultPlan> + Send + Sync>;
 
 /// How hard a scenario is searched for plans under which it fails. By default it runs once, without faults.
+///
+/// ```
+/// use faultwire_sim::prelude::*;
+///
+/// # fn main() {
+/// // A client that takes the first answer for the answer to its last question.
+/// let scenario = faultwire_sim::scenario("impatient")
+///     .server(|net: Net| async move {
+///         let socket = net.datagram("0.0.0.0:7000", &[]).await?;
+///         let mut byte = [0];
+///         loop {
+///             let asked = socket.recv_from(&mut byte).await?;
+///             socket.send_to(&byte, asked.from).await?;
+///         }
+///         # #[expect(unreachable_code)]
+///         # Ok::<(), std::io::Error>(())
+///     })
+///     .client(|net: Net| async move {
+///         let socket = net.datagram("0.0.0.0:0", &[]).await?;
+///         socket.connect("server:7000").await?;
+///         for number in 0..3_u8 {
+///             socket.send(&[number]).await?;
+///             let mut answer = [u8::MAX];
+///             net.timeout(Duration::from_millis(500), socket.recv_from(&mut answer)).await??;
+///             assert_eq!(answer, [number]);
+///         }
+///         Ok(())
+///     });
+/// // `check` would panic with the smallest plan; `explore` returns what was found.
+/// let found = scenario.exhaustive(1).explore();
+/// assert_eq!(found.failures[0].smallest.plan.faults.len(), 1);
+/// assert!(found.tried.runs() > 10);
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Explorer {
     scenario: Scenario,

@@ -112,6 +112,39 @@ pub use udp::UdpSocket;
 
 /// The network of a host, whatever the testbed. Programs are best written against [`Network`]; this is the
 /// type that a scenario calls them with.
+///
+/// ```
+/// use faultwire_sim::prelude::*;
+///
+/// /// It runs over the operating system too: `OsNetwork` is a `Network` as well.
+/// async fn greet(net: impl Network) -> std::io::Result<()> {
+///     let mut stream = net.connect("server:80", &[]).await?;
+///     stream.write_all(b"hello").await?;
+///     stream.shutdown().await
+/// }
+///
+/// # fn main() {
+/// faultwire_sim::scenario("greeting")
+///     .server(|net: Net| async move {
+///         let (mut stream, _) = net.listen("0.0.0.0:80", 1, &[]).await?.accept().await?;
+///         let mut greeting = String::new();
+///         stream.read_to_string(&mut greeting).await?;
+///         net.note("greeting", &greeting);
+///         Ok::<(), std::io::Error>(())
+///     })
+///     .client(|net: Net| async move {
+///         assert_eq!((net.host(), net.incarnation()), ("client", 0));
+///         greet(net.clone()).await?;
+///         net.sleep(Duration::from_secs(1)).await;
+///         Ok(())
+///     })
+///     .invariant("it is heard", |run| match run.noted("greeting").next() {
+///         Some(heard) if heard.value == "hello" => Ok(()),
+///         other => Err(format!("{other:?}")),
+///     })
+///     .check();
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Net {
     backend: Backend,
@@ -267,8 +300,8 @@ impl Net {
     }
 
     /// Lets something happen to the network or to a host now that is in no plan: a partition, a crash, a
-    /// restart. [`Run::caused`](crate::Run::caused) has it as an event of a plan afterwards, at its time; with
-    /// those in the plan, and a program that causes nothing, the same happens again.
+    /// restart. [`Run::caused`](crate::Run::caused) has it as an event of a plan afterwards, at its time;
+    /// with those in the plan, and a program that causes nothing, the same happens again.
     ///
     /// ```
     /// use faultwire::fault::{Cut, EventKind};
@@ -295,8 +328,8 @@ impl Net {
     /// ```
     ///
     /// # Errors
-    /// `InvalidInput` where no host has a name in it; `Unsupported` on testbeds without our wire, and on those
-    /// in real time.
+    /// `InvalidInput` where no host has a name in it; `Unsupported` on testbeds without our wire, and on
+    /// those in real time.
     pub fn cause(&self, event: EventKind) -> io::Result<()> {
         match &self.backend {
             Backend::Stack(net) => net.host().cause(event),
@@ -304,8 +337,9 @@ impl Net {
         }
     }
 
-    /// The host's clock, which its [skew](crate::Scenario::skew) sets wrong. At the start of every run a right
-    /// clock shows 2023-11-14 22:13:20 UTC, so that runs repeat. Timers are right whatever the clock shows.
+    /// The host's clock, which its [skew](crate::Scenario::skew) sets wrong. At the start of every run a
+    /// right clock shows 2023-11-14 22:13:20 UTC, so that runs repeat. Timers are right whatever the
+    /// clock shows.
     pub fn system_time(&self) -> SystemTime {
         self.place.skew.at(self.now())
     }

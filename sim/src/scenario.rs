@@ -119,6 +119,50 @@ impl fmt::Debug for HostSpec {
 /// tasks on [`VIRTUAL`](crate::testbed::VIRTUAL), the run begins again, with a runtime for each host: its
 /// programs start a second time, and what they change outside of the run is changed twice. In a lab the
 /// program alone ends: there tasks belong in a `JoinSet`, which ends with it.
+///
+/// # In a test
+/// A scenario is a `#[test]` function's own: it runs under cargo-nextest, and within `#[tokio::test]` too. It
+/// may stand beside inputs that proptest draws, which then makes those smaller as well:
+///
+/// ```
+/// use faultwire_sim::prelude::*;
+/// use proptest::prelude::*;
+///
+/// fn echoes(message: Vec<u8>) {
+///     let sent = message.clone();
+///     faultwire_sim::scenario("echo")
+///         .server(|net: Net| async move {
+///             let socket = net.datagram("0.0.0.0:7000", &[]).await?;
+///             let mut buffer = [0; 64];
+///             let received = socket.recv_from(&mut buffer).await?;
+///             socket.send_to(&buffer[..received.len], received.from).await
+///         })
+///         .client(move |net: Net| {
+///             let message = sent.clone();
+///             async move {
+///                 let socket = net.datagram("0.0.0.0:0", &[]).await?;
+///                 socket.connect("server:7000").await?;
+///                 socket.send(&message).await?;
+///                 let mut buffer = [0; 64];
+///                 let received = socket.recv_from(&mut buffer).await?;
+///                 assert_eq!(buffer[..received.len], message);
+///                 Ok(())
+///             }
+///         })
+///         .check();
+/// }
+///
+/// proptest! {
+///     # #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(8) })]
+///     # /*
+///     #[test]
+///     # */
+///     fn any_message_is_echoed(message in proptest::collection::vec(any::<u8>(), 0..64)) {
+///         echoes(message);
+///     }
+/// }
+/// # fn main() { any_message_is_echoed() }
+/// ```
 #[derive(Clone)]
 pub struct Scenario {
     pub(crate) name: String,
@@ -313,10 +357,10 @@ impl Scenario {
         self
     }
 
-    /// Where single faults are tried, tries as well what becomes of a run in which this host loses power after
-    /// a packet, for each packet of the fault-free run: for good, and to start again at once, a new host with
-    /// what was [synced](crate::Disk::sync) on its disk. Random plans then have such crashes too, up to three,
-    /// with a pause of any length before the restart.
+    /// Where single faults are tried, tries as well what becomes of a run in which this host loses power
+    /// after a packet, for each packet of the fault-free run: for good, and to start again at once, a new
+    /// host with what was [synced](crate::Disk::sync) on its disk. Random plans then have such crashes
+    /// too, up to three, with a pause of any length before the restart.
     ///
     /// Once a host has crashed in a run of such a scenario, a program on another host may end with an error:
     /// to report that its peer is gone is right. A panic, a run that stalls, and a broken invariant are

@@ -27,6 +27,34 @@ const PACKETS_MAX: usize = 65_536;
 const HOLD_MAX: Duration = Duration::from_secs(1);
 
 /// A link between hosts, under a plan.
+///
+/// ```
+/// use bytes::Bytes;
+/// use faultwire::fault::{Action, Class, DueWhat, FaultPlan, Packet, Wire};
+/// use faultwire::packet;
+/// use faultwire::time::Time;
+/// use faultwire::trace::{HostId, Trace};
+/// # use faultwire::stack::{Domain, HostStack as _, Kind, Protocol, Sockets as _, Stack, StackConfig};
+///
+/// # let mut stack = Stack::new(StackConfig::new([10, 0, 0, 1].into(), "fd00::1".parse()?));
+/// # let fd = stack.socket(Domain::Inet, Kind::Datagram, Protocol::Default)?;
+/// # stack.send_to(fd, b"hello", "10.0.0.2:7".parse()?)?;
+/// # let datagram: Bytes = stack.poll_transmit().expect("a packet");
+/// let hosts = ["client", "server"].map(str::to_owned);
+/// let first = Packet::nth(Class::Datagram, 1);
+/// let plan = FaultPlan::new().fault(["client", "server"], first, Action::Duplicate);
+/// let (mut wire, mut trace) = (Wire::new(&plan, &hosts)?, Trace::new(hosts));
+/// // `datagram` is a whole IP packet.
+/// wire.send(Time::ZERO, HostId(0), HostId(1), datagram, &mut trace);
+/// let due = wire.next_due().expect("it is on its way");
+/// let mut arrived = 0;
+/// while let Some(due) = wire.poll(due, &mut trace) {
+///     arrived += u32::from(matches!(due.what, DueWhat::Packet(_)));
+/// }
+/// assert_eq!((due, arrived), (Time::from_millis(1), 2));
+/// assert!(wire.fired().all());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Wire {
     hosts: usize,
@@ -354,8 +382,8 @@ impl Wire {
         Fired { faults: faults.clone(), events: events[..self.planned()].to_vec() }
     }
 
-    /// Lets something happen now that is not in the plan: a program causes it. [`caused`](Wire::caused) has it
-    /// as an event of a plan. `hosts` are the wire's.
+    /// Lets something happen now that is not in the plan: a program causes it. [`caused`](Wire::caused)
+    /// has it as an event of a plan. `hosts` are the wire's.
     ///
     /// # Errors
     /// [`UnknownHost`] where it names a host that is not among the wire's.
@@ -378,8 +406,8 @@ impl Wire {
         Ok(())
     }
 
-    /// What programs [caused](Wire::cause) so far, as far as it took place: events that do the same as part of
-    /// a plan, at the same times to the microsecond.
+    /// What programs [caused](Wire::cause) so far, as far as it took place: events that do the same as
+    /// part of a plan, at the same times to the microsecond.
     pub fn caused(&self) -> Vec<PlanEvent> {
         let (_, fired) = self.fired.events.split_at(self.planned());
         self.caused.iter().zip(fired).filter(|(_, fired)| **fired).map(|(event, _)| event.clone()).collect()

@@ -88,6 +88,17 @@ pub enum Transport {
 
 impl PacketView {
     /// Reads a whole IP packet; `None` where it is none, or its lengths contradict each other.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use faultwire::packet::{PacketView, Transport};
+    ///
+    /// let ping = b"\x45\0\0\x1c\0\0\0\0\x40\x01\0\0\x0a\0\0\x01\x0a\0\0\x02\x08\0\xf7\xff\0\0\0\0";
+    /// let packet = PacketView::parse(&Bytes::from_static(ping)).expect("a packet");
+    /// assert_eq!((packet.from.to_string(), packet.ttl), ("10.0.0.1".to_owned(), 64));
+    /// assert!(matches!(packet.transport, Transport::Icmp { .. }));
+    /// assert_eq!(PacketView::parse(&Bytes::from_static(b"not a packet")), None);
+    /// ```
     pub fn parse(bytes: &Bytes) -> Option<PacketView> {
         let ip = parse(bytes, Strictness::Lengths).ok()?;
         let header_len = ip.payload.start;

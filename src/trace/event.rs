@@ -3,6 +3,20 @@
 use crate::model::{HostId, Note, PacketId, Recorder, TcpNote, Time, What};
 
 /// All events of a run, in order.
+///
+/// ```
+/// use faultwire::time::Time;
+/// use faultwire::trace::{Call, HostId, SocketId, Trace, What};
+///
+/// let mut trace = Trace::new(["client", "server"]);
+/// let call = Call::Connect("10.0.0.2:80".parse()?);
+/// let what = What::Call { host: HostId(0), socket: SocketId(0), call, error: None };
+/// trace.push(Time::from_millis(2), what);
+/// assert_eq!(trace.calls_of(HostId(0)).count(), 1);
+/// assert!(trace.text().ends_with("client s0 connect 10.0.0.2:80\n"), "{}", trace.text());
+/// println!("{}", trace.diagram(&Default::default()));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     hosts: Vec<String>,

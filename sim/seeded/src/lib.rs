@@ -29,9 +29,9 @@
 //! What draws from there: `HashMap` and `RandomState` of std; the crate `getrandom` 0.2, 0.3 and 0.4, and
 //! with it `rand`, `uuid`, `ring` and rustls with ring.
 //!
-//! What does not: a backend of `getrandom` without libc (`linux_raw`, `rdrand`); aws-lc, which has other sources;
-//! `fastrand`, `ahash` and the default hasher of `hashbrown`, which make their seeds from
-//! times and addresses; threads that a program starts. What a program keeps for the whole process is drawn in
+//! What does not: a backend of `getrandom` without libc (`linux_raw`, `rdrand`); aws-lc, which has other
+//! sources; `fastrand`, `ahash` and the default hasher of `hashbrown`, which make their seeds from times
+//! and addresses; threads that a program starts. What a program keeps for the whole process is drawn in
 //! its first run alone. `tokio::select!` without `biased;` counts the runtimes of the process: it repeats
 //! with `RUSTFLAGS="--cfg tokio_unstable"`, with or without this crate. `Scenario::check` says where runs
 //! differ.

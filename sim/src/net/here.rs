@@ -57,8 +57,8 @@ pub(super) fn host_net_now() -> io::Result<HostNet<SimHost>> {
 fn find() -> io::Result<Option<HostNet<SimHost>>> {
     let run = RUN.with_borrow(Weak::upgrade);
     let (Some(shared), Ok(runtime)) = (run, Handle::try_current()) else {
-        let text = "no simulated host: a socket of faultwire_sim::net is opened in a task of a scenario's program, on \
-                    the testbeds virtual and turmoil";
+        let text = "no simulated host: a socket of faultwire_sim::net is opened in a task of a scenario's \
+                    program, on the testbeds virtual and turmoil";
         return Err(io::Error::new(io::ErrorKind::Unsupported, text));
     };
     let Some(host) = shared.host_of(runtime.id()) else {

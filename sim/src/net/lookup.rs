@@ -16,6 +16,18 @@ impl<T: Addrs + ?Sized> ToSocketAddrs for T {}
 
 /// The addresses of `host:port`, as [`tokio::net::lookup_host`] gives them.
 ///
+/// ```
+/// use faultwire_sim::net::lookup_host;
+///
+/// faultwire_sim::scenario("names")
+///     .client(|_| async {
+///         let addrs: Vec<_> = lookup_host("client:80").await?.collect();
+///         assert_eq!(addrs, ["10.0.0.1:80".parse()?, "[fd00::1]:80".parse()?]);
+///         Ok(())
+///     })
+///     .check();
+/// ```
+///
 /// # Errors
 /// `InvalidInput` where the text is not an address, `NotFound` where no host of the scenario has the name.
 pub async fn lookup_host<T: ToSocketAddrs>(host: T) -> io::Result<impl Iterator<Item = SocketAddr>> {

@@ -20,6 +20,26 @@ use super::sim_host::SimHost;
 ///
 /// It has no descriptor of the operating system, so that what takes or gives one is missing: `from_std`,
 /// `into_std`, `AsFd`, `try_io`.
+///
+/// ```
+/// use faultwire_sim::net::UdpSocket;
+///
+/// faultwire_sim::scenario("a datagram each way")
+///     .server(|_| async {
+///         let socket = UdpSocket::bind("0.0.0.0:53").await?;
+///         let mut buffer = [0; 512];
+///         let (len, from) = socket.recv_from(&mut buffer).await?;
+///         socket.send_to(&buffer[..len], from).await
+///     })
+///     .client(|_| async {
+///         let socket = UdpSocket::bind("0.0.0.0:0").await?;
+///         socket.connect("server:53").await?;
+///         socket.send(b"name?").await?;
+///         assert_eq!(socket.recv(&mut [0; 512]).await?, 5);
+///         Ok(())
+///     })
+///     .check();
+/// ```
 #[derive(Debug)]
 pub struct UdpSocket(HostDatagram<SimHost>);
 

@@ -10,7 +10,7 @@ use crate::run::Run;
 /// Moves time and packets between the hosts of a scenario, and says whose sockets their programs use.
 ///
 /// [`testbed`](crate::testbed) lists those of this crate. Two are equal if they have the same name and
-/// subject.
+/// subject. [`Programs`](crate::Programs) has an example of one.
 pub trait Testbed: fmt::Debug + Send + Sync {
     /// Its name: `lab`.
     fn name(&self) -> &'static str;

@@ -17,6 +17,22 @@ use crate::model::{
 ///
 /// It numbers its descriptors itself and never reuses a number, so a call after a close gives `EBADF`, where
 /// the bare system may have reused the number. Dropping it closes all of them.
+///
+/// ```
+/// use faultwire::errno::Errno;
+/// use faultwire::network::os::OsSockets;
+/// use faultwire::stack::{Domain, Kind, Protocol, Sockets as _};
+///
+/// let mut os = OsSockets::new();
+/// let fd = os.socket(Domain::Inet, Kind::Datagram, Protocol::Default)?;
+/// os.bind(fd, "127.0.0.1:0".parse()?)?;
+/// let own = os.local_addr(fd)?;
+/// assert_eq!(os.recv(fd, &mut [0; 8]), Err(Errno::EAGAIN));
+/// os.send_to(fd, b"hello", own)?;
+/// os.close(fd)?;
+/// assert_eq!(os.recv(fd, &mut [0; 8]), Err(Errno::EBADF));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct OsSockets {
     open: BTreeMap<u32, Entry>,

@@ -18,6 +18,30 @@ use crate::net::tcp::stream::TcpStream;
 const BACKLOG: u32 = 1024;
 
 /// A listening TCP socket of a simulated host: the shape of [`tokio::net::TcpListener`].
+///
+/// ```
+/// use faultwire_sim::net::{TcpListener, TcpStream};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// faultwire_sim::scenario("a question")
+///     .server(|_| async {
+///         let listener = TcpListener::bind("0.0.0.0:80").await?;
+///         let (mut stream, peer) = listener.accept().await?;
+///         assert_eq!(stream.read_u8().await?, 7);
+///         stream.write_all(peer.to_string().as_bytes()).await
+///     })
+///     .client(|_| async {
+///         let mut stream = TcpStream::connect("server:80").await?;
+///         stream.set_nodelay(true)?;
+///         stream.write_u8(7).await?;
+///         let mut answer = String::new();
+///         stream.read_to_string(&mut answer).await?;
+///         assert_eq!(answer, stream.local_addr()?.to_string());
+///         Ok(())
+///     })
+///     .exhaustive(1)
+///     .check();
+/// ```
 #[derive(Debug)]
 pub struct TcpListener(HostListener<SimHost>);
 

@@ -15,6 +15,27 @@ use crate::net::options::socket_options;
 use crate::net::sim_host::SimHost;
 
 /// A TCP socket of a simulated host before it connects or listens: the shape of [`tokio::net::TcpSocket`].
+///
+/// ```
+/// use faultwire_sim::net::TcpSocket;
+///
+/// faultwire_sim::scenario("from a port of its choice")
+///     .server(|_| async {
+///         let socket = TcpSocket::new_v4()?;
+///         socket.set_reuseaddr(true)?;
+///         socket.bind("0.0.0.0:80".parse().expect("an address"))?;
+///         let (_stream, peer) = socket.listen(16)?.accept().await?;
+///         assert_eq!(peer.port(), 4_000);
+///         std::future::pending::<std::io::Result<()>>().await
+///     })
+///     .client(|_| async {
+///         let socket = TcpSocket::new_v4()?;
+///         socket.bind("0.0.0.0:4000".parse()?)?;
+///         socket.connect("10.0.0.1:80".parse()?).await?;
+///         Ok(())
+///     })
+///     .check();
+/// ```
 #[derive(Debug)]
 pub struct TcpSocket(Socket<SimHost>);
 

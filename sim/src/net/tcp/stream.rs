@@ -19,7 +19,8 @@ use crate::net::options::socket_options;
 use crate::net::ready::{self, now, put};
 use crate::net::sim_host::SimHost;
 
-/// A TCP connection of a simulated host: the shape of [`tokio::net::TcpStream`].
+/// A TCP connection of a simulated host: the shape of [`tokio::net::TcpStream`]. For an example see
+/// [`TcpListener`](crate::net::TcpListener).
 ///
 /// It has no descriptor of the operating system, so that what takes or gives one is missing: `from_std`,
 /// `into_std`, `AsFd`, `try_io`.
