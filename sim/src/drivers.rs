@@ -248,7 +248,9 @@ fn conclude(shared: &Shared, plan: &FaultPlan) -> Run {
         End::Finished
     };
     let end = end_after_panics(end, |host| world.trace.host_name(host).to_owned());
-    Run::new(plan.clone(), std::mem::take(&mut world.trace), end, world.fired(), world.now)
+    let caused = world.wire.caused();
+    let run = Run::new(plan.clone(), std::mem::take(&mut world.trace), end, world.fired(), world.now);
+    Run { caused, ..run }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! makes the plan of each kind as small as it can be.
 
 mod check;
+mod difference;
 mod failures;
 mod shrink;
 
@@ -18,6 +19,7 @@ use crate::search::{
     sites,
 };
 
+pub use difference::Difference;
 pub use failures::{Event, Exploration, Failure, Rate, Signature};
 
 /// How often a random plan is drawn until some of it takes place.
@@ -40,7 +42,7 @@ pub struct Explorer {
     runs_after_failure: u64,
 }
 
-/// How often runs are made under one plan, where runs take real time and no two are the same.
+/// How often runs are made under one plan, where no two runs need be the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Repeats {
@@ -57,6 +59,8 @@ pub struct Repeats {
 impl Repeats {
     /// For runs that repeat: one run settles everything.
     pub const NONE: Repeats = Repeats { without_faults: 1, to_confirm: 0, to_shrink: 1, to_rate: 0 };
+    /// For simulated runs that do not repeat. No run is disturbed there, so one that fails counts.
+    pub const SIMULATED: Repeats = Repeats { to_confirm: 0, ..Repeats::REAL_TIME };
     /// For runs in real time.
     pub const REAL_TIME: Repeats = Repeats { without_faults: 3, to_confirm: 1, to_shrink: 3, to_rate: 10 };
 
@@ -83,6 +87,10 @@ impl fmt::Debug for Explorer {
 
 impl From<Scenario> for Explorer {
     fn from(scenario: Scenario) -> Self {
+        let repeats = match scenario.is_nondeterministic {
+            true => Repeats::SIMULATED,
+            false => Repeats::NONE,
+        };
         Explorer {
             scenario,
             exhaustive: 0,
@@ -90,7 +98,7 @@ impl From<Scenario> for Explorer {
             runs_max: None,
             further: None,
             jobs: 1,
-            repeats: Repeats::NONE,
+            repeats,
             kinds_max: 4,
             runs_after_failure: 1_000,
         }
@@ -148,7 +156,8 @@ impl Explorer {
         self
     }
 
-    /// How often runs are repeated; by default [`Repeats::NONE`].
+    /// How often runs are repeated; by default [`Repeats::NONE`], and [`Repeats::SIMULATED`] where the
+    /// scenario is [`nondeterministic`](Scenario::nondeterministic).
     #[must_use]
     pub fn repeats(mut self, repeats: Repeats) -> Self {
         self.repeats = repeats;

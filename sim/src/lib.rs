@@ -29,7 +29,7 @@ mod world;
 
 pub use cancel::CancellationToken;
 pub use disk::Disk;
-pub use explorer::{Event, Exploration, Explorer, Failure, Rate, Repeats, Signature};
+pub use explorer::{Difference, Event, Exploration, Explorer, Failure, Rate, Repeats, Signature};
 pub use net::{Net, NetDatagram, NetListener, NetStream};
 pub use new_host::NewHost;
 pub use program::handled;

@@ -85,6 +85,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
+use faultwire::fault::EventKind;
 use faultwire::network::{Datagram, Listener, Network, Stream};
 use faultwire::stack::{OptionName, Received, SocketOption};
 use faultwire::time::Time;
@@ -262,6 +263,44 @@ impl Net {
             (Backend::Stack(net), _) => net.host().note(key, value.to_string()),
             (Backend::Any(_), Some(log)) => log.note(key, value.to_string()),
             (Backend::Any(_), None) => {}
+        }
+    }
+
+    /// Lets something happen to the network or to a host now that is in no plan: a partition, a crash, a
+    /// restart. [`Run::caused`](crate::Run::caused) has it as an event of a plan afterwards, at its time; with
+    /// those in the plan, and a program that causes nothing, the same happens again.
+    ///
+    /// ```
+    /// use faultwire::fault::{Cut, EventKind};
+    /// use faultwire_sim::prelude::*;
+    ///
+    /// # fn main() {
+    /// let hosts = ["client", "server"].map(str::to_owned);
+    /// faultwire_sim::scenario("cut off")
+    ///     .server(|net: Net| async move {
+    ///         let socket = net.datagram("0.0.0.0:7000", &[]).await?;
+    ///         socket.recv_from(&mut [0; 8]).await
+    ///     })
+    ///     .client(move |net: Net| {
+    ///         let hosts = hosts.clone();
+    ///         async move {
+    ///             net.cause(EventKind::Partition(Cut::between(hosts.clone())))?;
+    ///             net.sleep(Duration::from_secs(5)).await;
+    ///             net.cause(EventKind::Heal(Cut::between(hosts)))?;
+    ///             Ok(())
+    ///         }
+    ///     })
+    ///     .check();
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidInput` where no host has a name in it; `Unsupported` on testbeds without our wire, and on those
+    /// in real time.
+    pub fn cause(&self, event: EventKind) -> io::Result<()> {
+        match &self.backend {
+            Backend::Stack(net) => net.host().cause(event),
+            Backend::Any(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A run: one scenario under one plan on one testbed, and all that is known of it afterwards.
 
-use faultwire::fault::{FaultPlan, Fired};
+use faultwire::fault::{FaultPlan, Fired, PlanEvent};
 use faultwire::time::Time;
 use faultwire::trace::Trace;
 
@@ -19,6 +19,9 @@ pub struct Run {
     pub end: End,
     /// Which of the plan's faults and events took place.
     pub fired: Fired,
+    /// What its programs caused that is not in the plan, as events of a plan: see
+    /// [`Net::cause`](crate::Net::cause).
+    pub caused: Vec<PlanEvent>,
     /// When it ended, since its start.
     pub elapsed: Time,
     /// How often it was retried, in a lab, after packets were lost outside of the plan or a planned fault was
@@ -33,7 +36,8 @@ pub struct Run {
 impl Run {
     /// A run that was made once.
     pub fn new(plan: FaultPlan, trace: Trace, end: End, fired: Fired, elapsed: Time) -> Run {
-        Run { plan, trace, end, fired, elapsed, retries: 0, disturbed: None, output: String::new() }
+        let (caused, disturbed, output) = Default::default();
+        Run { plan, trace, end, fired, caused, elapsed, retries: 0, disturbed, output }
     }
 
     /// Whether the testbed could not run it.

@@ -3,13 +3,12 @@
 mod death;
 mod memory;
 mod moment;
+mod randomness;
 mod testbed;
 
 use std::fmt;
 use std::future::Future;
-use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use faultwire::fault::{Direction, EventKind, FaultPlan, Fired, Lasts, bounds};
@@ -137,6 +136,8 @@ pub struct Scenario {
     pub(crate) family: Option<Arc<Family>>,
     pub(crate) deaths: Vec<Death>,
     pub(crate) has_outages: bool,
+    pub(crate) is_nondeterministic: bool,
+    pub(crate) randomness: Option<fn(u64)>,
     pub(crate) cancelling_bits: u32,
     pub(crate) cancellation: CancellationToken,
 }
@@ -174,6 +175,8 @@ impl Scenario {
             family: None,
             deaths: Vec::new(),
             has_outages: true,
+            is_nondeterministic: false,
+            randomness: None,
             cancelling_bits: 0,
         }
     }
@@ -608,10 +611,14 @@ impl Scenario {
     /// Runs it once under a plan, on its testbed.
     pub fn run(&self, plan: &FaultPlan) -> Run {
         // A runtime cannot be started within one, as `#[tokio::test]` makes one.
-        if tokio::runtime::Handle::try_current().is_ok() {
-            return thread::scope(|scope| scope.spawn(|| self.run(plan)).join())
-                .unwrap_or_else(|panic| resume_unwind(panic));
+        if self.randomness.is_some() || tokio::runtime::Handle::try_current().is_ok() {
+            self.run_on_a_new_thread(plan)
+        } else {
+            self.run_here(plan)
         }
+    }
+
+    fn run_here(&self, plan: &FaultPlan) -> Run {
         if let Some(why) = self.refusal() {
             return self.refused(plan, why);
         }
@@ -634,11 +641,13 @@ impl Scenario {
         (!self.always.is_empty()).then(|| Arc::new(broken) as Watch)
     }
 
-    /// Runs it once under a plan; in a lab again, twice at most, where something planned did not take place.
+    /// Runs it once under a plan; where runs do not repeat, as in a lab, again, twice at most, if something
+    /// planned did not take place.
     pub fn run_in_full(&self, plan: &FaultPlan) -> Run {
         let mut run = self.run(plan);
+        let repeats = !self.testbed.is_live() && !self.is_nondeterministic;
         for _ in 0..RETRIES_MAX {
-            if !self.testbed.is_live() || run.fired.all() || run.is_refused() || self.is_cancelled() {
+            if repeats || run.fired.all() || run.is_refused() || self.is_cancelled() {
                 break;
             }
             let retries = run.retries + 1;

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use self::link::{Cuts, Line, Links};
 use self::queue::{Next, Queue, Switch};
 use self::select::{Happening, Prepared, Source, Way};
-use super::{Action, Change, Cut, FaultPlan, Label, Lasts};
+use super::{Action, Change, Cut, EventKind, FaultPlan, Label, Lasts, PlanEvent, When};
 use crate::model::{HostId, LossReason, PacketId, Recorder, Time, What};
 use crate::packet::{Path, changed, flip, rejected};
 
@@ -47,6 +47,8 @@ pub struct Wire {
     /// Of each event that needs it: the packet that it makes one from, once that was sent.
     samples: Vec<Option<Bytes>>,
     fired: Fired,
+    /// What the programs caused, which comes behind the plan's events.
+    caused: Vec<PlanEvent>,
 }
 
 /// Something that is due at the far end of the wire.
@@ -190,6 +192,7 @@ impl Wire {
             down: BTreeSet::new(),
             killed: BTreeSet::new(),
             samples: vec![None; plan.events.len()],
+            caused: Vec::new(),
             fired: Fired { faults: vec![false; plan.faults.len()], events: vec![false; plan.events.len()] },
         })
     }
@@ -347,7 +350,44 @@ impl Wire {
     /// when its packet is on the link. A crash, a kill or a restart fires when its time has come and it is
     /// given out: not where the plan has already turned that host off, or on.
     pub fn fired(&self) -> Fired {
-        self.fired.clone()
+        let Fired { faults, events } = &self.fired;
+        Fired { faults: faults.clone(), events: events[..self.planned()].to_vec() }
+    }
+
+    /// Lets something happen now that is not in the plan: a program causes it. [`caused`](Wire::caused) has it
+    /// as an event of a plan. `hosts` are the wire's.
+    ///
+    /// # Errors
+    /// [`UnknownHost`] where it names a host that is not among the wire's.
+    pub fn cause(
+        &mut self,
+        now: Time,
+        kind: EventKind,
+        hosts: &[String],
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), UnknownHost> {
+        self.pass_time(now, recorder);
+        let event = PlanEvent::new(kind, When::AtUs(now.as_micros()));
+        let position = self.plan.happenings.len();
+        self.plan.add(&event, hosts)?;
+        self.plan.samples.sort();
+        self.caused.push(event);
+        self.samples.push(None);
+        self.fired.events.push(false);
+        self.happen(now, position, recorder);
+        Ok(())
+    }
+
+    /// What programs [caused](Wire::cause) so far, as far as it took place: events that do the same as part of
+    /// a plan, at the same times to the microsecond.
+    pub fn caused(&self) -> Vec<PlanEvent> {
+        let (_, fired) = self.fired.events.split_at(self.planned());
+        self.caused.iter().zip(fired).filter(|(_, fired)| **fired).map(|(event, _)| event.clone()).collect()
+    }
+
+    /// How many events the plan has.
+    fn planned(&self) -> usize {
+        self.fired.events.len() - self.caused.len()
     }
 
     /// Packets on the wire, copies and held ones included.

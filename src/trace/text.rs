@@ -16,14 +16,32 @@ use crate::packet::{PacketView, Transport};
 /// Data up to this length is shown; longer data by length and hash.
 const SHOWN_BYTES: usize = 32;
 
+/// How much is said of data and of whole packets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    Bytes,
+    /// Kind and length alone.
+    Shape,
+}
+
 impl Trace {
     /// The trace as text: a line with the hosts' names, then one line for each event.
     pub fn text(&self) -> String {
+        self.in_detail(Detail::Bytes)
+    }
+
+    /// The trace's shape: the text with the lengths of data and packets, and not their bytes. Programs that
+    /// send random numbers repeat in it if nothing else depends on these.
+    pub fn shape(&self) -> String {
+        self.in_detail(Detail::Shape)
+    }
+
+    fn in_detail(&self, detail: Detail) -> String {
         let mut out = format!("hosts {}\n", self.hosts().join(" "));
         for event in self.events() {
             out.push_str(&time(event.at));
             out.push(' ');
-            out.push_str(&self.line(event, &|packet| format!("p{}", packet.0)));
+            out.push_str(&self.line(event, detail, &|packet| format!("p{}", packet.0)));
             out.push('\n');
         }
         out
@@ -41,7 +59,7 @@ impl Trace {
         self.events()
             .iter()
             .filter(|event| event.what.is_at(host))
-            .map(|event| self.line(event, &name))
+            .map(|event| self.line(event, Detail::Bytes, &name))
             .collect()
     }
 
@@ -88,7 +106,7 @@ impl Trace {
         Cut { hosts, one_way: cut.one_way, flow: cut.flow, longer_than: cut.longer_than }.to_string()
     }
 
-    fn line(&self, event: &Event, packet_name: &dyn Fn(PacketId) -> String) -> String {
+    fn line(&self, event: &Event, detail: Detail, packet_name: &dyn Fn(PacketId) -> String) -> String {
         let host = |id: &HostId| self.host_name(*id);
         match &event.what {
             What::Fault { packet, fault, action } => {
@@ -100,7 +118,7 @@ impl Trace {
                     let _ = write!(line, ", copy {copy}");
                 }
                 if let Some(bytes) = altered {
-                    let _ = write!(line, ", altered: {}", contents(bytes));
+                    let _ = write!(line, ", altered: {}", contents(bytes, detail));
                 }
                 line
             }
@@ -108,7 +126,7 @@ impl Trace {
                 format!("{} lost: {}", packet_name(*packet), words::loss(*reason))
             }
             What::Call { host: whose, socket, call, error } => {
-                let mut line = format!("{} s{} {}", host(whose), socket.0, CallText(call));
+                let mut line = format!("{} s{} {}", host(whose), socket.0, CallText(call, detail));
                 if let Some(errno) = error {
                     let _ = write!(line, " = {}", errno.name());
                 }
@@ -129,7 +147,7 @@ impl Trace {
                     let name = self.sending_name(&sending);
                     let id = packet_name(sending.packet);
                     let id = if id == name { String::new() } else { format!("{id} ") };
-                    format!("{id}{name}: {}", contents(sending.bytes))
+                    format!("{id}{name}: {}", contents(sending.bytes, detail))
                 })
                 .unwrap_or_default(),
         }
@@ -174,13 +192,16 @@ fn effect(action: &Action) -> String {
 }
 
 /// What a packet is and holds.
-fn contents(bytes: &Bytes) -> String {
+fn contents(bytes: &Bytes, detail: Detail) -> String {
     let Some(view) = PacketView::parse(bytes) else {
-        return format!("no IP packet, {}", Data(bytes));
+        return format!("no IP packet, {}", Data(bytes, detail));
     };
     let (from, to) = (view.from, view.to);
-    // The hash is over the whole packet: headers count.
-    let all = format!("{} B #{:016x}", bytes.len(), hash::short(bytes));
+    let all = match detail {
+        // The hash is over the whole packet: headers count.
+        Detail::Bytes => format!("{} B #{:016x}", bytes.len(), hash::short(bytes)),
+        Detail::Shape => Length(bytes.len()).to_string(),
+    };
     match &view.transport {
         Transport::Udp { src, dst, payload } => format!(
             "udp {} > {} {} in {all}",
@@ -214,13 +235,14 @@ impl fmt::Display for Length {
     }
 }
 
-struct Data<'a>(&'a [u8]);
+struct Data<'a>(&'a [u8], Detail);
 
 impl fmt::Display for Data<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Data(data) = self;
+        let Data(data, detail) = self;
         write!(f, "{} B", data.len())?;
         match data.len() {
+            _ if *detail == Detail::Shape => Ok(()),
             0 => Ok(()),
             1..=SHOWN_BYTES => write!(f, " \"{}\"", data.escape_ascii()),
             _ => write!(f, " #{:016x}", hash::short(data)),
@@ -228,11 +250,12 @@ impl fmt::Display for Data<'_> {
     }
 }
 
-struct CallText<'a>(&'a Call);
+struct CallText<'a>(&'a Call, Detail);
 
 impl fmt::Display for CallText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
+        let CallText(call, detail) = self;
+        match call {
             Call::Bind(addr) => write!(f, "bind {addr}"),
             Call::Connect(addr) => write!(f, "connect {addr}"),
             Call::Listen(addr) => write!(f, "listen {addr}"),
@@ -241,11 +264,11 @@ impl fmt::Display for CallText<'_> {
                 peer.map_or(Ok(()), |peer| write!(f, " from {peer}"))
             }
             Call::Send { to, data } => {
-                write!(f, "send {}", Data(data))?;
+                write!(f, "send {}", Data(data, *detail))?;
                 to.map_or(Ok(()), |to| write!(f, " to {to}"))
             }
             Call::Recv { from, data, full_len } => {
-                write!(f, "recv {}", Data(data))?;
+                write!(f, "recv {}", Data(data, *detail))?;
                 if *full_len != data.len() {
                     write!(f, " of {full_len}")?;
                 }

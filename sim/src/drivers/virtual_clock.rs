@@ -30,6 +30,7 @@ use crate::net::sim_host::SimHost;
 use crate::program::{Guarded, QuietPanics};
 use crate::run::Run;
 use crate::scenario::Scenario;
+use crate::seed::derive;
 use crate::world::{Driver, Shared, World, host_id};
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
@@ -63,9 +64,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     let shared = Shared::new(world, Box::new(VirtualClock));
     shared.lock().watch = scenario.watch();
     let driving = Arc::new(Mutex::new(None));
-    let runtime = Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
+    let runtime = paused_runtime(derive(scenario.settings.seed, &"tokio"))
         .on_thread_park({
             let (shared, driving) = (shared.clone(), driving.clone());
             move || on_park(&shared, &mut driving.lock().unwrap_or_else(PoisonError::into_inner))
@@ -95,6 +94,17 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     shared.lock().forget_wakers();
     *driving.lock().unwrap_or_else(PoisonError::into_inner) = None;
     if shared.begins_again() { runtimes::run(scenario, plan) } else { run }
+}
+
+/// A runtime whose clock is paused. The order in which `tokio::select!` without `biased;` polls its branches
+/// follows from the seed where tokio is built such that this can be said.
+#[cfg_attr(not(tokio_unstable), expect(unused_variables, reason = "stable tokio takes no seed"))]
+fn paused_runtime(seed: u64) -> Builder {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_time().start_paused(true);
+    #[cfg(tokio_unstable)]
+    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+    builder
 }
 
 /// The program of a host, which starts as it is polled first.

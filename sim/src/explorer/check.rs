@@ -16,10 +16,6 @@ use crate::run::{End, Run};
 use crate::scenario::Scenario;
 use crate::search::Tried;
 
-/// How often the base plan is run to see whether runs repeat. An even choice between two is missed once in
-/// 128.
-const REPEATS: usize = 8;
-
 impl Scenario {
     /// Runs it without faults, as [`Explorer::check`] does with faults.
     ///
@@ -30,7 +26,8 @@ impl Scenario {
         Explorer::from(self.clone()).check();
     }
 
-    /// Runs it under one plan, such as one that broke it before.
+    /// Runs it under one plan, such as one that broke it before: once, or up to eight times where runs
+    /// [differ](Self::difference).
     ///
     /// # Panics
     /// If it fails, with the diagram; also if part of the plan did not take place, since that shows nothing.
@@ -80,31 +77,6 @@ impl Scenario {
         }
     }
 
-    /// Runs the base plan several times in simulation and says where two of the runs differ, if they do.
-    ///
-    /// Then the programs depend on more than the plan and the seed, and a plan that was found need not fail
-    /// again: a `tokio::select!` without `biased;`, the order of a `HashMap`, a clock or a random source of
-    /// their own.
-    pub fn difference(&self) -> Option<String> {
-        if !self.testbed.is_simulated() {
-            return None;
-        }
-        let first = self.run(&self.base);
-        let hash = first.trace.hash();
-        let other = (1..REPEATS).map(|_| self.run(&self.base)).find(|run| run.trace.hash() != hash)?;
-        let (first, other) = (first.trace.text(), other.trace.text());
-        let line = first.lines().zip(other.lines()).position(|(one, two)| one != two);
-        let line = line.unwrap_or_else(|| first.lines().count().min(other.lines().count()));
-        let of = |text: &str| text.lines().nth(line).unwrap_or("(the end)").to_owned();
-        Some(format!(
-            "two runs under the same plan and seed differ, at event {line}:\n  {}\n  {}\n\
-             its programs depend on something else: a tokio::select! without `biased;`, the order of a \
-             HashMap, a clock or random numbers that are not the network's",
-            of(&first),
-            of(&other),
-        ))
-    }
-
     /// Whether a plan names this scenario or a variant of it.
     fn is_named_by(&self, plan: &FaultPlan) -> bool {
         plan.scenario.as_ref() == Some(&self.name) || self.variant_of(plan).is_some()
@@ -123,8 +95,10 @@ impl Explorer {
     /// # Panics
     /// If a plan is found. It is in `target/faultwire/` then, made as small as it can be, and the message
     /// shows it with its diagram and the line that replays it; further kinds of failure are listed with their
-    /// plans. Also if the search proves nothing, since no fault took place, or if the same plan gave
-    /// different runs: see [`difference`](Scenario::difference).
+    /// plans. Also if the search proves nothing, since no fault took place, or if runs under the same plan
+    /// [differ](Scenario::difference) in their shape, and the scenario is not
+    /// [`nondeterministic`](Scenario::nondeterministic). Where they differ in bytes alone the search goes on
+    /// and says so.
     #[track_caller]
     pub fn check(&self) {
         let scenario = &self.scenario;
@@ -135,23 +109,24 @@ impl Explorer {
             Some(Err(error)) => panic!("{error}"),
             Some(Ok(_)) | None => {}
         }
-        if let Some(difference) = scenario.difference() {
-            panic!("{}: {difference}", scenario.name);
-        }
+        let judgement = self.judgement().unwrap_or_else(|why| panic!("{}: {why}", scenario.name));
         // Kept before it is made smaller: shrinking runs the programs again, and anything may happen in them.
         let mut kept = Vec::new();
-        let Exploration { tried, failures } = self.explore_by(&Signature::of, &mut |event| {
+        let Exploration { tried, failures } = judgement.explorer().explore_by(&Signature::of, &mut |event| {
             if let Event::Found(run) = event {
                 kept.extend(scenario.keep(&run.plan));
             }
         });
         let Some((first, others)) = failures.split_first() else {
+            let (name, note) = (&scenario.name, judgement.note());
             if let Some(why) = self.worthless(&tried) {
-                panic!("{}: {why}", scenario.name);
+                panic!("{name}: {why}\n{note}");
             }
-            return tell(&format!("{}: no plan was found that breaks it under {tried}", scenario.name));
+            let found = format!("{name}: no plan was found that breaks it under {tried}\n{note}");
+            return tell((found + &left_out(&tried)).trim_end());
         };
         let mut text = scenario.report(first);
+        text += &judgement.of(first);
         let saved: Vec<_> = failures.iter().map(|it| scenario.keep(&it.smallest.plan)).collect();
         for larger in kept.iter().filter(|path| !saved.iter().flatten().any(|it| it == *path)) {
             // If it stays, it is one file too many, no more.
@@ -169,9 +144,10 @@ impl Explorer {
     /// Why a search that found nothing says nothing, if so.
     fn worthless(&self, tried: &Tried) -> Option<String> {
         let asked = self.exhaustive > 0 || self.random > 0;
-        if tried.not_applied > 0 {
+        let repeats = !self.scenario.is_nondeterministic;
+        if repeats && tried.not_applied > 0 {
             Some(format!("in {} runs a planned fault did not take place", tried.not_applied))
-        } else if tried.nondeterministic > 0 {
+        } else if repeats && tried.nondeterministic > 0 {
             Some(format!("{} runs differed from an earlier one under the same plan", tried.nondeterministic))
         } else if asked && tried.runs() == tried.fault_free {
             Some("no fault could be tried: nothing was put on the wire that a plan could hit".to_owned())
@@ -189,7 +165,7 @@ impl Scenario {
     /// # Errors
     /// That it fails, or that the run shows nothing.
     fn stands(&self, plan: &FaultPlan) -> Result<(), String> {
-        let run = self.run(plan);
+        let run = self.run_for_failure(plan);
         let shown = || format!("{}{}", diagram(&run), ending(&run));
         if !run.fired.all() {
             return Err(format!("part of the plan did not take place: {:?}\n{}", run.fired, shown()));
@@ -276,6 +252,19 @@ fn tell(line: &str) {
     println!("{line}");
 }
 
+/// The runs that a search which found nothing does not count, where runs do not repeat.
+fn left_out(tried: &Tried) -> String {
+    let mut text = String::new();
+    if tried.not_applied > 0 {
+        text +=
+            &format!("{} more runs prove nothing: a planned fault did not take place\n", tried.not_applied);
+    }
+    if tried.unconfirmed > 0 {
+        text += &format!("{} more plans failed once, and not when they ran again\n", tried.unconfirmed);
+    }
+    text
+}
+
 fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
@@ -285,7 +274,7 @@ fn diagram(run: &Run) -> String {
 }
 
 /// How a run ended, in a line or a few.
-fn ending(run: &Run) -> String {
+pub(super) fn ending(run: &Run) -> String {
     match &run.end {
         End::Finished => "it finished".to_owned(),
         End::Failed { host: Some(host), message } => format!("{host}: {message}"),

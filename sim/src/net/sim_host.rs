@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use faultwire::errno::Errno;
+use faultwire::fault::EventKind;
 use faultwire::stack::{Fd, HostStack};
 use faultwire::time::Time;
 use faultwire::trace::{Call, HostId, SocketId, Trace, What};
@@ -36,6 +37,16 @@ impl SimHost {
         let world = self.shared.lock();
         let others = (0..).zip(&world.hosts).filter(|(index, _)| *index != self.host.0);
         others.into_iter().any(|(_, host)| host.generation > 0)
+    }
+
+    /// Lets something happen that is not in the plan.
+    pub(crate) fn cause(&self, kind: EventKind) -> io::Result<()> {
+        let caused = self.with(|world| {
+            let World { wire, trace, now, .. } = world;
+            let hosts = trace.hosts().to_vec();
+            wire.cause(*now, kind, &hosts, trace)
+        });
+        caused.unwrap_or(Ok(())).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
     }
 
     /// Notes a value of a program in the trace.

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-use faultwire::fault::{EventKind, FaultPlan, PlanEvent, When};
+use faultwire::fault::{Cut, EventKind, FaultPlan, PlanEvent, When};
 use faultwire::network::{Datagram as _, Network as _};
 use faultwire_sim::testbed::{self, TestbedRef};
 use faultwire_sim::{End, Net, Result, Scenario, Skew, scenario};
@@ -217,4 +217,66 @@ fn a_crash_and_a_restart_find_what_was_promised_too_early() {
         ControlFlow::Continue(())
     });
     assert!(died[0] > 10 && died[1] > 10, "random plans have deaths, for good and not: {died:?}");
+}
+
+/// Asks a server every 10 ms for as long as half a second; `directs` cuts the link and restarts the server
+/// meanwhile.
+fn directed(testbed: TestbedRef, directs: bool) -> Scenario {
+    let scenario = scenario("directed")
+        .on(testbed)
+        .server(|net: Net| async move {
+            let socket = net.datagram("0.0.0.0:7", &[]).await?;
+            loop {
+                let asked = socket.recv_from(&mut [0; 9]).await?;
+                socket.send_to(b"here", asked.from).await?;
+            }
+            #[expect(unreachable_code, reason = "it gives the type of the error")]
+            std::io::Result::Ok(())
+        })
+        .client(|net: Net| async move {
+            let socket = net.datagram("0.0.0.0:0", &[]).await?;
+            for _ in 0..50 {
+                socket.send_to(b"there?", "10.0.0.1:7".parse()?).await?;
+                net.sleep(Duration::from_millis(10)).await;
+            }
+            Ok(())
+        });
+    scenario.host("director", move |net: Net| async move {
+        let hosts = ["client", "server"].map(str::to_owned);
+        let server = || "server".to_owned();
+        for (pause_ms, kind) in [
+            (103, EventKind::Partition(Cut::one_way(hosts.clone()))),
+            (50, EventKind::Heal(Cut::one_way(hosts.clone()))),
+            // It is mended: nothing happens, and nothing is to be told.
+            (1, EventKind::Heal(Cut::one_way(hosts))),
+            (50, EventKind::Crash(server())),
+            (50, EventKind::Restart(server())),
+        ] {
+            net.sleep(Duration::from_millis(pause_ms)).await;
+            if directs {
+                net.cause(kind)?;
+            }
+        }
+        let unknown = net.cause(EventKind::Crash("nowhere".to_owned()));
+        assert_eq!(unknown.unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+        std::io::Result::Ok(())
+    })
+}
+
+#[test]
+fn what_programs_cause_is_told_as_events_of_a_plan() {
+    for testbed in SIMULATED {
+        let run = directed(testbed, true).run(&FaultPlan::default());
+        assert_eq!(run.end, End::Finished, "{testbed}");
+        assert!(run.plan.events.is_empty() && run.fired.events.is_empty());
+        let times: Vec<_> = run.caused.iter().map(|event| event.when.clone()).collect();
+        let wanted = [103, 153, 204, 254].map(|ms| When::AtUs(ms * 1_000));
+        assert_eq!(times, wanted, "{testbed}: {:?}", run.caused);
+        let plan = FaultPlan::new().events(run.caused.clone());
+        let again = directed(testbed, false).run(&plan);
+        assert!(again.fired.all() && again.caused.is_empty());
+        if testbed.name() == "virtual" {
+            assert_eq!(again.trace.text(), run.trace.text());
+        }
+    }
 }

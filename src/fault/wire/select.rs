@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::{
     Action, Anchor, Change, Class, Cut, Direction, EventKind, FaultPlan, Injection, Label, Lasts, Packet,
-    Rejection, When,
+    PlanEvent, Rejection, When,
 };
 use super::queue::Switch;
 use super::{Power, UnknownHost};
@@ -24,7 +24,7 @@ impl Index {
         self.0.push(((way, packet.class, packet.nth, packet.flow), packet, position));
     }
 
-    fn sort(&mut self) {
+    pub(super) fn sort(&mut self) {
         self.0.sort_unstable_by_key(|&(key, _, position)| (key, position));
     }
 
@@ -77,6 +77,24 @@ pub(super) enum Source {
     Reject(Rejection),
 }
 
+/// The hosts' names, by their numbers.
+#[derive(Clone, Copy)]
+struct Names<'a>(&'a [String]);
+
+impl Names<'_> {
+    fn host(self, name: &String) -> Result<HostId, UnknownHost> {
+        let index = self.0.iter().position(|host| host == name);
+        index
+            .and_then(|index| u16::try_from(index).ok())
+            .map(HostId)
+            .ok_or_else(|| UnknownHost { name: name.clone(), hosts: self.0.to_vec() })
+    }
+
+    fn way(self, direction: &Direction) -> Result<Way, UnknownHost> {
+        Ok((self.host(&direction.from)?, self.host(&direction.to)?))
+    }
+}
+
 /// A plan with host numbers for names.
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
@@ -102,61 +120,14 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn new(plan: &FaultPlan, hosts: &[String]) -> Result<Prepared, UnknownHost> {
-        let host = |name: &String| {
-            let index = hosts.iter().position(|host| host == name);
-            index
-                .and_then(|index| u16::try_from(index).ok())
-                .map(HostId)
-                .ok_or_else(|| UnknownHost { name: name.clone(), hosts: hosts.to_vec() })
-        };
-        let way = |direction: &Direction| Ok((host(&direction.from)?, host(&direction.to)?));
-        let numbered = |cut: &Cut<String>| cut.try_map(host);
+        let way = |direction: &Direction| Names(hosts).way(direction);
         let mut prepared = Prepared::default();
         for (position, fault) in plan.faults.iter().enumerate() {
             prepared.faults.add(way(&fault.direction)?, fault.packet, position);
             prepared.actions.push(fault.action.clone());
         }
-        for (position, event) in plan.events.iter().enumerate() {
-            let switch =
-                |name, power| Ok(Happening::Switch(Switch { host: host(name)?, power, event: position }));
-            let happening = match &event.kind {
-                EventKind::Partition(cut) => Happening::Partition(numbered(cut)?),
-                EventKind::Outage { cut, lasts } => Happening::Outage(numbered(cut)?, *lasts),
-                EventKind::Heal(cut) => Happening::Heal(numbered(cut)?),
-                EventKind::Crash(name) => switch(name, Power::Off)?,
-                EventKind::Kill(name) => switch(name, Power::Kill)?,
-                EventKind::Restart(name) => switch(name, Power::On)?,
-                EventKind::Inject(Injection::Bytes { direction, packet }) => {
-                    Happening::Inject(way(direction)?, Source::Bytes(packet.clone()))
-                }
-                EventKind::Inject(Injection::Like { direction, packet, change }) => {
-                    let way = way(direction)?;
-                    prepared.samples.add(way, *packet, position);
-                    Happening::Inject(way, Source::Like(change.clone()))
-                }
-                EventKind::Inject(Injection::Reject { direction, packet, rejection }) => {
-                    let (from, to) = way(direction)?;
-                    prepared.samples.add((from, to), *packet, position);
-                    Happening::Inject((to, from), Source::Reject(*rejection))
-                }
-            };
-            match (&event.when, &happening) {
-                (When::After(Anchor { direction, packet, .. }), _) => {
-                    prepared.after.add(way(direction)?, *packet, position);
-                }
-                (When::Before(Anchor { direction, packet, .. }), _) => {
-                    prepared.before.add(way(direction)?, *packet, position);
-                }
-                (When::AtUs(at), &Happening::Switch(switch)) => {
-                    prepared.switches.push((Time::from_micros(*at), switch));
-                }
-                (When::AtUs(at), _) => prepared.timed.push((Time::from_micros(*at), position)),
-            }
-            prepared.waits.push(match &event.when {
-                When::After(anchor) => Duration::from_micros(anchor.wait_us),
-                When::Before(_) | When::AtUs(_) => Duration::ZERO,
-            });
-            prepared.happenings.push(happening);
+        for event in &plan.events {
+            prepared.add(event, hosts)?;
         }
         prepared.faults.sort();
         prepared.before.sort();
@@ -164,5 +135,53 @@ impl Prepared {
         prepared.samples.sort();
         prepared.switches.sort_unstable_by_key(|&(at, switch)| (at, switch.event));
         Ok(prepared)
+    }
+
+    /// Adds an event at the end; events that name a packet are found once all are sorted.
+    pub(super) fn add(&mut self, event: &PlanEvent, hosts: &[String]) -> Result<(), UnknownHost> {
+        let names = Names(hosts);
+        let position = self.happenings.len();
+        let switch =
+            |name, power| Ok(Happening::Switch(Switch { host: names.host(name)?, power, event: position }));
+        let numbered = |cut: &Cut<String>| cut.try_map(|name| names.host(name));
+        let happening = match &event.kind {
+            EventKind::Partition(cut) => Happening::Partition(numbered(cut)?),
+            EventKind::Outage { cut, lasts } => Happening::Outage(numbered(cut)?, *lasts),
+            EventKind::Heal(cut) => Happening::Heal(numbered(cut)?),
+            EventKind::Crash(name) => switch(name, Power::Off)?,
+            EventKind::Kill(name) => switch(name, Power::Kill)?,
+            EventKind::Restart(name) => switch(name, Power::On)?,
+            EventKind::Inject(Injection::Bytes { direction, packet }) => {
+                Happening::Inject(names.way(direction)?, Source::Bytes(packet.clone()))
+            }
+            EventKind::Inject(Injection::Like { direction, packet, change }) => {
+                let way = names.way(direction)?;
+                self.samples.add(way, *packet, position);
+                Happening::Inject(way, Source::Like(change.clone()))
+            }
+            EventKind::Inject(Injection::Reject { direction, packet, rejection }) => {
+                let (from, to) = names.way(direction)?;
+                self.samples.add((from, to), *packet, position);
+                Happening::Inject((to, from), Source::Reject(*rejection))
+            }
+        };
+        match (&event.when, &happening) {
+            (When::After(Anchor { direction, packet, .. }), _) => {
+                self.after.add(names.way(direction)?, *packet, position);
+            }
+            (When::Before(Anchor { direction, packet, .. }), _) => {
+                self.before.add(names.way(direction)?, *packet, position);
+            }
+            (When::AtUs(at), &Happening::Switch(switch)) => {
+                self.switches.push((Time::from_micros(*at), switch));
+            }
+            (When::AtUs(at), _) => self.timed.push((Time::from_micros(*at), position)),
+        }
+        self.waits.push(match &event.when {
+            When::After(anchor) => Duration::from_micros(anchor.wait_us),
+            When::Before(_) | When::AtUs(_) => Duration::ZERO,
+        });
+        self.happenings.push(happening);
+        Ok(())
     }
 }

@@ -54,6 +54,27 @@ fn every_part_of_an_event_counts_in_the_hash() {
 }
 
 #[test]
+fn a_shape_has_lengths_and_no_bytes() {
+    let shapes = |data: &[u8], ms, lost| {
+        let mut sample = Sample::new();
+        let packet = sample.carried(ms, CLIENT, SERVER, data);
+        if lost {
+            sample.fault(packet, Action::HoldFor(1));
+        }
+        let altered = Some(udp(CLIENT, SERVER, data));
+        sample.push(What::Arrived { packet, copy: 1, to: SERVER, altered });
+        (sample.trace.shape(), sample.trace.text())
+    };
+    let (shape, text) = shapes(b"data", 1, false);
+    let (random, random_text) = shapes(b"\x17\0&!", 1, false);
+    assert_ne!(text, random_text);
+    assert_eq!(shape, random);
+    for other in [shapes(b"date?", 1, false), shapes(b"data", 2, false), shapes(b"data", 1, true)] {
+        assert_ne!(shape, other.0);
+    }
+}
+
+#[test]
 fn a_hosts_sequence_has_neither_times_nor_numbers() {
     let mut early = Sample::new();
     early.carried(0, CLIENT, SERVER, b"to and");

@@ -13,14 +13,15 @@ use std::time::Duration;
 use faultwire::fault::FaultPlan;
 use faultwire::time::Time;
 use faultwire::trace::HostId;
-use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use tokio::runtime::{LocalOptions, LocalRuntime};
 
-use super::{NANOS_PER_MILLI, VirtualClock, program, step};
+use super::{NANOS_PER_MILLI, VirtualClock, paused_runtime, program, step};
 use crate::drivers::conclude;
 use crate::net::here::InRun;
 use crate::program::QuietPanics;
 use crate::run::Run;
 use crate::scenario::Scenario;
+use crate::seed::derive;
 use crate::world::{Shared, World, host_id};
 
 /// Runs a scenario once.
@@ -117,9 +118,7 @@ impl Host {
     ) -> std::io::Result<Host> {
         let rest = Arc::new(Mutex::new(Rest::default()));
         let parked = rest.clone();
-        let runtime = Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
+        let runtime = paused_runtime(derive(scenario.settings.seed, &("tokio", index, generation)))
             // With the main task woken the clock stays where it is.
             .on_thread_park(move || {
                 let mut rest = lock(&parked);

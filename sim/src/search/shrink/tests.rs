@@ -41,7 +41,7 @@ fn steps_are_at_one_two_five() {
     assert_eq!(down(200), [100, 50, 20, 10, 5, 2, 1, 0]);
     assert_eq!(down(201)[..2], [200, 100]);
     assert_eq!(down(u64::MAX)[0], 10_000_000_000_000_000_000);
-    assert_eq!(down(0), []);
+    assert_eq!(down(0), [0_u64; 0]);
     assert_eq!(step_down(1, 1, 1), None, "not below the floor");
     assert_eq!(step_down(1_500, 0, 1_000), Some(1_000), "onto a whole tick");
     assert_eq!(step_down(3_000, 0, 1_000), Some(2_000));
