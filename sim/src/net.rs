@@ -60,6 +60,9 @@
 //!
 //! hyper 1, tokio-rustls and tokio-tungstenite need none: a [`TcpStream`] reads and writes through tokio's
 //! traits. In faultwire's source, `fixtures/tokio` has an example of each.
+//!
+//! Servers over hyper, those of axum and tonic among them, put the system's date into each answer, which
+//! differs from run to run: turn that off (`auto_date_header`), or set the header `date` yourself.
 
 pub(crate) mod address;
 mod erased;
