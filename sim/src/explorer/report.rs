@@ -36,14 +36,20 @@ pub(super) fn failure(scenario: &Scenario, failure: &Failure) -> String {
         text += &format!("  {event} (caused by a program)\n");
     }
     text += &format!("\n{}found in run {found_in}", shown(scenario, smallest));
-    text += &match own(&found.plan) {
-        0 => ", which has no fault of the search: it needs none".to_owned(),
-        faults => format!(
-            ", made smaller from {} to {} in {shrink_runs} runs; {}",
-            counted(faults, "fault"),
-            own(&smallest.plan),
-            if *is_minimal { "nothing can be left out or lessened" } else { "it may not be the smallest" },
-        ),
+    let verdict =
+        if *is_minimal { "nothing can be left out or lessened" } else { "it may not be the smallest" };
+    text += &match (own(&found.plan), own(&smallest.plan)) {
+        (0, _) => ", which has no fault of the search: it needs none".to_owned(),
+        (before, after) if before == after => {
+            format!(
+                "; {verdict}, after {}",
+                counted(usize::try_from(*shrink_runs).unwrap_or(usize::MAX), "further run")
+            )
+        }
+        (before, after) => {
+            let before = counted(before, "fault");
+            format!(", made smaller from {before} to {after} in {shrink_runs} runs; {verdict}")
+        }
     };
     text.push('\n');
     if *count > 1 {
