@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use faultwire::fault::EventKind;
-use faultwire::network::{Listener as _, Network as _};
+use faultwire::network::{Datagram as _, Listener as _, Network as _};
 use faultwire::stack::SocketOption;
 use faultwire_sim::{End, Exploration, Net, Result, Scenario, scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -84,6 +84,29 @@ fn who_panics_or_waits_forever_is_wrong() {
         let [event] = plan.events.as_slice() else { panic!("{then:?}: {plan:?}") };
         assert_eq!(event.kind, EventKind::Crash("server".to_owned()));
     }
+}
+
+/// A program whose last word is a note.
+#[test]
+fn what_a_program_notes_changes_nothing_in_what_is_tried() {
+    let noting = |notes: bool| {
+        scenario("noting").server(|_| async { std::future::pending::<()>().await }).client(
+            move |net: Net| async move {
+                let socket = net.datagram("0.0.0.0:0", &[]).await?;
+                for number in 0..4 {
+                    socket.send_to(&[number], "10.0.0.1:7000".parse()?).await?;
+                    net.sleep(Duration::from_millis(50)).await;
+                }
+                if notes {
+                    net.note("sent", 4);
+                }
+                Result::Ok(())
+            },
+        )
+    };
+    let tried = |notes| noting(notes).crashes("server").exhaustive(1).explore().tried;
+    assert_eq!(tried(true), tried(false));
+    assert!(!tried(true).not_tried().contains(&"crashes"), "{:?}", tried(true).not_tried());
 }
 
 #[test]
