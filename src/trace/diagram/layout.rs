@@ -22,6 +22,8 @@ pub(super) struct Row {
     pub(super) crash: Option<usize>,
     /// Kept before others where lines are left out.
     pub(super) marked: bool,
+    /// The key under which a program notes a value here.
+    pub(super) key: Option<String>,
     /// The moment of truth.
     pub(super) is_truth: bool,
 }
@@ -198,6 +200,7 @@ impl Layout<'_> {
             down: self.down.clone(),
             crash: None,
             marked: false,
+            key: None,
             is_truth: false,
         });
         let last = self.rows.len() - 1;
@@ -238,7 +241,9 @@ impl Layout<'_> {
             }
             What::Noted { host, key, value } => {
                 let Some(column) = self.column(*host) else { return };
-                self.row(at).notes.push(Note::of_program(column, &words::noted(key, value)));
+                let row = self.row(at);
+                row.key = Some(key.clone());
+                row.notes.push(Note::of_program(column, &words::noted(key, value)));
             }
             What::Partitioned(cut) => self.banner(at, cut, "cut"),
             What::Healed(cut) => self.banner(at, cut, "mended"),

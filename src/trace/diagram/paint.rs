@@ -1,6 +1,7 @@
 //! From rows to text: where the hosts' lines stand, and the characters.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::layout::{Arrow, Note, Row, Shape};
 use super::{DiagramOptions, WIDTH_MAX, WIDTH_MIN};
@@ -218,7 +219,8 @@ pub(super) fn paint(trace: &Trace, rows: &[Row], options: &DiagramOptions, mirro
     out
 }
 
-/// Which rows are drawn: the first, the last, and those around what is marked, as far as they go.
+/// Which rows are drawn: the first, the last, some with values that programs noted, and those around what is
+/// marked, as far as they go.
 fn kept(rows: &[Row], lines: usize) -> Vec<bool> {
     if rows.len() <= lines {
         return vec![true; rows.len()];
@@ -231,6 +233,12 @@ fn kept(rows: &[Row], lines: usize) -> Vec<bool> {
         let gaps = keep.windows(2).filter(|pair| pair[0] && !pair[1]).count();
         keep.iter().filter(|kept| **kept).count() + gaps
     };
+    // Of what programs noted as much as a quarter of the lines has room for.
+    let before = drawn(&keep);
+    for index in noted(rows) {
+        let is_kept = std::mem::replace(&mut keep[index], true);
+        keep[index] = is_kept || drawn(&keep) <= before + ends;
+    }
     // The moment of truth first.
     let numbered = || rows.iter().enumerate();
     let truth = numbered().filter(|(_, row)| row.is_truth);
@@ -252,6 +260,16 @@ fn kept(rows: &[Row], lines: usize) -> Vec<bool> {
         keep[index] |= keep[index - 1] && keep[index + 1];
     }
     keep
+}
+
+/// The rows with values that programs noted: keys that are rare first, and late values before early ones.
+fn noted(rows: &[Row]) -> Vec<usize> {
+    let keyed = || rows.iter().enumerate().filter_map(|(index, row)| Some((index, row.key.as_deref()?)));
+    let mut counts = BTreeMap::new();
+    keyed().for_each(|(_, key)| *counts.entry(key).or_insert(0_usize) += 1);
+    let mut noted: Vec<_> = keyed().map(|(index, key)| (counts[key], Reverse(index))).collect();
+    noted.sort_unstable();
+    noted.into_iter().map(|(_, Reverse(index))| index).collect()
 }
 
 /// Writes the hosts' names above their lines, on as many lines as they need to stand apart; tells how many
