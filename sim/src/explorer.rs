@@ -16,8 +16,8 @@ use faultwire::fault::{EventKind, FaultPlan, PlanEvent, When};
 use crate::run::{End, Run};
 use crate::scenario::{Capability, Scenario};
 use crate::search::{
-    Death, Grid, PlanSpace, RandomFaultsSearch, RandomSearch, Runner, Site, Sweep, Tried, after_the_plan,
-    sites,
+    Death, Grid, PlanSpace, RandomFaultsSearch, RandomSearch, Runner, Sample, Site, Sweep, Tried,
+    after_the_plan, sites,
 };
 
 pub use difference::Difference;
@@ -170,7 +170,8 @@ impl Explorer {
         self
     }
 
-    /// Runs at most `runs` plans of the exhaustive search, an even sample where there are more.
+    /// Runs at most `runs` plans of the exhaustive search, and at most `runs` more in which a host
+    /// [crashes](Scenario::crashes) or is killed: even samples where there are more.
     #[must_use]
     pub fn runs_max(mut self, runs: u64) -> Self {
         self.runs_max = Some(runs);
@@ -248,7 +249,13 @@ impl Explorer {
             for death in self.scenario.deaths.iter().filter(|_| self.exhaustive > 0) {
                 plans.extend(deaths(base, &run, &self.scenario.grid(), death));
             }
-            tried.singles_of += plans.len() as u64;
+            let of = plans.len() as u64;
+            tried.singles_of += of;
+            if let Some(take) = self.runs_max.filter(|take| *take < of) {
+                let sample = Sample::new(settings.seed, Sample::DEATHS, of, take);
+                plans =
+                    sample.filter_map(|number| plans.get(usize::try_from(number).ok()?).cloned()).collect();
+            }
             if let Some(further) = &self.further {
                 plans.extend(further(&run));
             }

@@ -33,7 +33,7 @@ pub use tried::Tried;
 
 pub(crate) use grid::{Site, after_the_plan, sites};
 pub(crate) use space::{Death, HITS_PER_ITEM_MAX, plans};
-use sweep::Sample;
+pub(crate) use sweep::Sample;
 
 use std::ops::ControlFlow;
 

@@ -348,7 +348,7 @@ pub(crate) fn sites(trace: &Trace, mut wanted: impl FnMut(PacketId) -> bool) -> 
 pub(crate) fn after_the_plan(trace: &Trace, sites: &mut Vec<Site>) {
     let of_hosts = |what: &What| {
         matches!(what, What::Sent { .. } | What::Arrived { .. } | What::Lost { .. })
-            || matches!(what, What::Call { .. } | What::Note { .. })
+            || matches!(what, What::Call { .. } | What::Note { .. } | What::Noted { .. })
     };
     let last = trace.events().iter().rposition(|event| !of_hosts(&event.what));
     let mut later = trace.events().iter().skip(last.map_or(0, |last| last + 1));

@@ -19,8 +19,6 @@ use super::{Grid, Runner, Tried};
 use crate::run::Run;
 use crate::seed::derive;
 
-/// Stands for the outages where a sample is drawn, as its number does for a level.
-const OUTAGES: u64 = 0;
 /// How many packets of parents are kept between levels; a second run of the parent tells the rest.
 const KEPT_SITES_MAX: usize = 50_000;
 
@@ -212,7 +210,7 @@ impl Search<'_> {
         let all = self.outages.len() as u64;
         let share = u128::from(left) * u128::from(all) / u128::from((faults + all).max(1));
         let take = u64::try_from(share).unwrap_or(all).min(self.sweep.grid.outages_max());
-        let chosen = Sample::new(self.sweep.seed, OUTAGES, all, take);
+        let chosen = Sample::new(self.sweep.seed, Sample::OUTAGES, all, take);
         chosen.filter_map(|index| self.outages.get(usize::try_from(index).ok()?).cloned()).collect()
     }
 
@@ -338,7 +336,7 @@ pub(crate) fn names(trace: &Trace) -> BTreeSet<Name> {
 
 /// Some of the numbers below `of`, ascending: all of them, or one from each of `take` stretches of equal
 /// length.
-pub(super) struct Sample {
+pub(crate) struct Sample {
     seed: u64,
     level: u64,
     of: u64,
@@ -347,7 +345,12 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    pub(super) fn new(seed: u64, level: u64, of: u64, take: u64) -> Sample {
+    /// Stands for the outages, as its number does for a level.
+    const OUTAGES: u64 = 0;
+    /// Stands for the deaths of hosts.
+    pub(crate) const DEATHS: u64 = u64::MAX;
+
+    pub(crate) fn new(seed: u64, level: u64, of: u64, take: u64) -> Sample {
         Sample { seed, level, of, take: take.min(of), next: 0 }
     }
 }

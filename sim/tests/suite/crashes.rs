@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use faultwire::fault::EventKind;
-use faultwire::network::{Listener as _, Network as _};
+use faultwire::network::{Datagram as _, Listener as _, Network as _};
 use faultwire::stack::SocketOption;
 use faultwire_sim::{End, Exploration, Net, Result, Scenario, scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -84,6 +84,53 @@ fn who_panics_or_waits_forever_is_wrong() {
         let [event] = plan.events.as_slice() else { panic!("{then:?}: {plan:?}") };
         assert_eq!(event.kind, EventKind::Crash("server".to_owned()));
     }
+}
+
+/// A program whose last word is a note.
+#[test]
+fn what_a_program_notes_changes_nothing_in_what_is_tried() {
+    let noting = |notes: bool| {
+        scenario("noting").server(|_| async { std::future::pending::<()>().await }).client(
+            move |net: Net| async move {
+                let socket = net.datagram("0.0.0.0:0", &[]).await?;
+                for number in 0..4 {
+                    socket.send_to(&[number], "10.0.0.1:7000".parse()?).await?;
+                    net.sleep(Duration::from_millis(50)).await;
+                }
+                if notes {
+                    net.note("sent", 4);
+                }
+                Result::Ok(())
+            },
+        )
+    };
+    let tried = |notes| noting(notes).crashes("server").exhaustive(1).explore().tried;
+    assert_eq!(tried(true), tried(false));
+    assert!(!tried(true).not_tried().contains(&"crashes"), "{:?}", tried(true).not_tried());
+}
+
+#[test]
+fn of_many_crashes_a_sample_is_tried() {
+    let client = |net: Net| async move {
+        let socket = net.datagram("0.0.0.0:0", &[]).await?;
+        for number in 0..100 {
+            socket.send_to(&[number], "10.0.0.1:7000".parse()?).await?;
+            net.sleep(Duration::from_millis(5)).await;
+        }
+        Result::Ok(())
+    };
+    let scenario = scenario("many").server(|_| async { std::future::pending::<()>().await }).client(client);
+    let mut after = Vec::new();
+    let tried = scenario.crashes("server").exhaustive(1).runs_max(20).search(&mut |run| {
+        let event = run.plan.events.iter().find(|event| event.kind.dies().is_some());
+        after.extend(event.and_then(|event| event.when.anchor()).map(|anchor| anchor.packet.nth));
+        ControlFlow::Continue(())
+    });
+    assert!((15..=20).contains(&after.len()), "{after:?}");
+    assert!(tried.singles < 40 && tried.singles_of > 200 && tried.not_applied == 0, "{tried:?}");
+    // For good, and with a restart: of each death at many moments.
+    let (first, second) = after.split_at(after.len() / 2);
+    assert!(first.is_sorted() && second.is_sorted() && second[0] < 30, "{after:?}");
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(super) struct Row {
     pub(super) rank: Rank,
     /// What happens by the plan happens in every run.
     pub(super) is_usual: bool,
+    /// The key under which a program notes a value here.
+    pub(super) key: Option<String>,
 }
 
 /// How much a row matters where lines are left out.
@@ -236,6 +238,7 @@ impl Layout<'_> {
             crash: None,
             rank: Rank::Plain,
             is_usual: false,
+            key: None,
         });
         let last = self.rows.len() - 1;
         self.last = Some(last);
@@ -276,7 +279,9 @@ impl Layout<'_> {
             }
             What::Noted { host, key, value } => {
                 let Some(column) = self.column(*host) else { return };
-                self.row(at).notes.push(Note::of_program(column, &words::noted(key, value)));
+                let row = self.row(at);
+                row.key = Some(key.clone());
+                row.notes.push(Note::of_program(column, &words::noted(key, value)));
             }
             What::Partitioned(cut) => self.banner(index, at, cut, "cut"),
             What::Healed(cut) => self.banner(index, at, cut, "mended"),

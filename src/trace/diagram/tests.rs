@@ -237,6 +237,24 @@ fn a_long_trace_keeps_its_ends_and_its_faults() {
     insta::assert_snapshot!(text);
 }
 
+#[test]
+fn a_long_trace_keeps_values_that_are_noted_seldom() {
+    let mut sample = Sample::new();
+    for ms in 0..1_000 {
+        sample.carried(ms, CLIENT, SERVER, DATA);
+        let key = if ms % 400 == 300 { "leader" } else { "round" };
+        sample.push(What::Noted { host: SERVER, key: key.to_owned(), value: ms.to_string() });
+    }
+    for lines_max in [24, 60] {
+        let options = DiagramOptions { width: 80, lines_max, ..DiagramOptions::default() };
+        let text = sample.trace.diagram(&options);
+        assert!(text.lines().count() <= lines_max, "{text}");
+        assert!(text.contains("leader = 300") && text.contains("leader = 700"), "{text}");
+        let rounds: Vec<_> = text.lines().filter(|line| line.contains("round = ")).collect();
+        assert!(rounds.len() > 3, "{text}");
+    }
+}
+
 /// The lines of a diagram that have the sign of the moment of truth, the legend aside.
 fn signed(trace: &Trace, mark: usize, ascii: bool, lines_max: usize) -> Vec<String> {
     let text = trace.diagram(&DiagramOptions {
