@@ -250,7 +250,7 @@ fn conclude(shared: &Shared, plan: &FaultPlan) -> Run {
     let end = end_after_panics(end, |host| world.trace.host_name(host).to_owned());
     let caused = world.wire.caused();
     let run = Run::new(plan.clone(), std::mem::take(&mut world.trace), end, world.fired(), world.now);
-    Run { caused, ..run }
+    Run { caused, kept: world.kept.clone(), ..run }
 }
 
 #[cfg(test)]

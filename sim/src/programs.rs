@@ -14,6 +14,7 @@ use crate::net::Net;
 use crate::net::recorded::{Log, Recorded};
 use crate::program::{Guarded, QuietPanics, end_after_panics};
 use crate::run::{End, Run};
+use crate::run_state::RunState;
 use crate::scenario::Scenario;
 use crate::settings::Settings;
 use crate::world::host_id;
@@ -83,6 +84,7 @@ pub struct Programs {
     scenario: Scenario,
     trace: Arc<Mutex<Trace>>,
     progress: Arc<Progress>,
+    kept: RunState,
 }
 
 impl Programs {
@@ -94,6 +96,7 @@ impl Programs {
             scenario: scenario.clone(),
             trace: Arc::new(Mutex::new(Trace::new(names.iter().cloned()))),
             progress: Arc::new(Progress::new(scenario)),
+            kept: scenario.new_state(),
             names,
         }
     }
@@ -114,7 +117,8 @@ impl Programs {
     /// # Panics
     /// If there is no host of that index.
     pub fn start(&self, host: usize, network: impl Network) -> impl Future<Output = ()> + Send + 'static {
-        let (spec, place) = (self.scenario.hosts[host].clone(), self.scenario.place(host, 0));
+        let (spec, place) =
+            (self.scenario.hosts[host].clone(), self.scenario.place(host, 0, self.kept.clone()));
         let clock = network.clone();
         let log = Log::new(self.trace.clone(), host_id(host), move || clock.now());
         let (progress, polls_max) = (self.progress.clone(), self.scenario.settings.polls_max);
@@ -146,13 +150,21 @@ impl Programs {
 
     /// The run, which ended like this at that time after its start. No faults took place in it.
     pub fn into_run(self, plan: &FaultPlan, end: End, elapsed: Time) -> Run {
-        let (end, trace) = self.concluded(end);
-        Run::new(plan.clone(), trace, end, Fired::default(), elapsed)
+        self.concluded(plan, end, elapsed, |calls| (calls, Fired::default()))
     }
 
-    /// How the run ended, in view of tasks that panicked, and the calls of its programs.
-    pub(crate) fn concluded(self, end: End) -> (End, Trace) {
+    /// The run, in view of tasks that panicked; `whole` adds what a wire carried to the calls of the
+    /// programs.
+    pub(crate) fn concluded(
+        self,
+        plan: &FaultPlan,
+        end: End,
+        elapsed: Time,
+        whole: impl FnOnce(Trace) -> (Trace, Fired),
+    ) -> Run {
         let trace = std::mem::take(&mut *self.trace.lock().unwrap_or_else(PoisonError::into_inner));
-        (end_after_panics(end, |host| trace.host_name(host).to_owned()), trace)
+        let end = end_after_panics(end, |host| trace.host_name(host).to_owned());
+        let (trace, fired) = whole(trace);
+        Run { kept: self.kept, ..Run::new(plan.clone(), trace, end, fired, elapsed) }
     }
 }

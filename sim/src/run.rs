@@ -4,6 +4,8 @@ use faultwire::fault::{FaultPlan, Fired, PlanEvent};
 use faultwire::time::Time;
 use faultwire::trace::Trace;
 
+use crate::run_state::RunState;
+
 /// What the message of such a failure begins with.
 pub(crate) const STACK_FAILED: &str = "its stack cannot go on: ";
 
@@ -31,13 +33,15 @@ pub struct Run {
     pub disturbed: Option<String>,
     /// What its programs wrote, on a testbed that runs commands.
     pub output: String,
+    /// What it kept for its programs and invariants.
+    pub(crate) kept: RunState,
 }
 
 impl Run {
     /// A run that was made once.
     pub fn new(plan: FaultPlan, trace: Trace, end: End, fired: Fired, elapsed: Time) -> Run {
-        let (caused, disturbed, output) = Default::default();
-        Run { plan, trace, end, fired, caused, elapsed, retries: 0, disturbed, output }
+        let (caused, disturbed, output, kept) = Default::default();
+        Run { plan, trace, end, fired, caused, elapsed, retries: 0, disturbed, output, kept }
     }
 
     /// Whether the testbed could not run it.

@@ -12,6 +12,7 @@ mod testbed;
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use crate::logs;
 use crate::net::Net;
 use crate::new_host::{MakeStack, NewHost};
 use crate::program::ProgramFuture;
-use crate::run_state::{MakeState, RunState};
+use crate::run_state::MakeState;
 use crate::search::{Death, Family, RandomFaults};
 use crate::settings::Settings;
 use crate::skew::Skew;
@@ -151,8 +152,6 @@ pub struct Scenario {
     pub(crate) invariants: Vec<(String, Invariant)>,
     pub(crate) always: Vec<(String, Invariant)>,
     make_state: Option<MakeState>,
-    /// Of the run, while there is one.
-    pub(crate) kept: RunState,
     pub(crate) settings: Settings,
     pub(crate) base: FaultPlan,
     pub(crate) testbed: TestbedRef,
@@ -186,7 +185,6 @@ impl Scenario {
             invariants: Vec::new(),
             always: Vec::new(),
             make_state: None,
-            kept: RunState::default(),
             settings: Settings::default(),
             base: FaultPlan::default(),
             testbed,
@@ -255,11 +253,14 @@ impl Scenario {
         let id = HostId(u16::try_from(self.hosts.len()).unwrap_or(u16::MAX));
         let program: Program = Arc::new(move |net| {
             let program = program.clone();
-            let mut ending = Box::pin(async move { program(net).await.ending() });
-            Box::pin(poll_fn(move |cx| {
-                let _polled = logs::polled(id);
-                ending.as_mut().poll(cx)
-            }))
+            Box::pin(async move {
+                let mut ending = pin!(async move { program(net).await.ending() });
+                poll_fn(|cx| {
+                    let _polled = logs::polled(id);
+                    ending.as_mut().poll(cx)
+                })
+                .await
+            })
         });
         self.hosts.push(HostSpec { name: name.into(), program, is_client, skew: Skew::default() });
     }

@@ -117,10 +117,12 @@ pub(crate) struct World {
     pub(crate) main: Option<Waker>,
     /// Says what is not as it must always be.
     pub(crate) watch: Option<Watch>,
+    /// What the run keeps for its programs.
+    pub(crate) kept: RunState,
 }
 
 /// Looks at a moment of a run, and says what is wrong.
-pub(crate) type Watch = Arc<dyn Fn(Time, &Trace) -> Option<String> + Send + Sync>;
+pub(crate) type Watch = Box<dyn Fn(Time, &Trace) -> Option<String> + Send>;
 
 impl World {
     pub(crate) fn new(roles: Vec<Role>, plan: &FaultPlan, settings: &Settings) -> Result<World, UnknownHost> {
@@ -145,6 +147,7 @@ impl World {
             failure: None,
             main: None,
             watch: None,
+            kept: RunState::default(),
         })
     }
 
@@ -312,22 +315,22 @@ impl World {
     }
 
     /// The host loses power: its stack is gone, and what its programs still do is lost on everyone.
-    pub(crate) fn crash(&mut self, host: HostId, kept: &RunState) {
+    pub(crate) fn crash(&mut self, host: HostId) {
         let now = self.now;
         if self.host(host).is_up {
             self.host(host).power_off();
-            kept.died(usize::from(host.0), true);
+            self.kept.died(usize::from(host.0), true);
             self.trace.push(now, What::Crashed(host));
         }
     }
 
     /// The host's programs are killed: the host closes their sockets. What they still do is lost on everyone.
-    pub(crate) fn kill(&mut self, host: HostId, kept: &RunState, driver: &dyn Driver) {
+    pub(crate) fn kill(&mut self, host: HostId, driver: &dyn Driver) {
         let now = self.now;
         if self.host(host).is_alive() {
             self.trace.push(now, What::Killed(host));
             self.host(host).kill(now);
-            kept.died(usize::from(host.0), false);
+            self.kept.died(usize::from(host.0), false);
             self.settle(host);
             driver.put_on_wire(self, host);
         }

@@ -96,12 +96,10 @@ async fn run_in(scenario: &Scenario, plan: &FaultPlan, relayed: bool) -> Run {
         end = tokio::time::timeout(limit, programs.ending()) => end.unwrap_or_else(stalled),
         end = scenario.cancelled() => end,
     };
-    let (end, calls) = programs.concluded(end);
-    let (trace, fired) = match &relay {
+    programs.concluded(plan, end, clock.now(), |calls| match &relay {
         Some(relay) => (merged(&calls, &relay.trace()), relay.fired()),
         None => (calls, Fired::default()),
-    };
-    Run::new(plan.clone(), trace, end, fired, clock.now())
+    })
 }
 
 /// A host's network. Names stand for the hosts' addresses; with a relay, other hosts are reached through it.

@@ -128,7 +128,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
     };
     let driver = Arc::new(TurmoilTicks { state: Mutex::default(), link: Notify::new() });
     let shared = Shared::new(world, Box::new(driver.clone()));
-    shared.lock().watch = scenario.watch();
+    scenario.begin(&mut shared.lock());
     // turmoil's sockets are only the road here: they must not lose what the wire lets through.
     let mut sim = builder(settings.seed, TICK).udp_capacity(1 << 16).build();
     {
@@ -153,7 +153,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
                         host.is_alive().then_some(host.generation)
                     };
                     if let Some(generation) = generation {
-                        let place = scenario.place(index, generation);
+                        let place = scenario.place(index, generation, shared.lock().kept.clone());
                         let net = Net::of_stack(SimHost::new(shared.clone(), host, generation), place);
                         let program = Guarded::new((scenario.hosts[index].program)(net), polls_max);
                         let result = program.await;
@@ -270,12 +270,12 @@ fn begin_tick(
         world.count_event();
         match due.what {
             DueWhat::Crash(host) => {
-                world.crash(host, &scenario.kept);
+                world.crash(host);
                 power.push((host, false));
             }
             // turmoil ends the tasks of a host by starting it anew: no program starts if they were killed.
             DueWhat::Kill(host) if world.host(host).is_alive() => {
-                world.kill(host, &scenario.kept, shared.driver.as_ref());
+                world.kill(host, shared.driver.as_ref());
                 power.push((host, true));
                 driver.starts(&mut world, host, due.at);
             }

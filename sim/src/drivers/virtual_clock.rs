@@ -62,7 +62,7 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         Err(error) => return scenario.refused(plan, error.to_string()),
     };
     let shared = Shared::new(world, Box::new(VirtualClock));
-    shared.lock().watch = scenario.watch();
+    scenario.begin(&mut shared.lock());
     let driving = Arc::new(Mutex::new(None));
     let runtime = paused_runtime(derive(scenario.settings.seed, &"tokio"))
         .on_thread_park({
@@ -109,7 +109,7 @@ fn paused_runtime(seed: u64) -> Builder {
 
 /// The program of a host, which starts as it is polled first.
 fn program(scenario: &Scenario, shared: &Arc<Shared>, index: usize, generation: u32) -> Guarded {
-    let place = scenario.place(index, generation);
+    let place = scenario.place(index, generation, shared.lock().kept.clone());
     let net = Net::of_stack(SimHost::new(shared.clone(), host_id(index), generation), place);
     Guarded::new((scenario.hosts[index].program)(net), scenario.settings.polls_max)
 }
@@ -244,11 +244,11 @@ fn step(world: &mut World, scenario: &Scenario, driver: &dyn Driver) -> Vec<(Hos
                 world.settle(to);
             }
             DueWhat::Crash(host) => {
-                world.crash(host, &scenario.kept);
+                world.crash(host);
                 power.push((host, None));
             }
             DueWhat::Kill(host) => {
-                world.kill(host, &scenario.kept, driver);
+                world.kill(host, driver);
                 power.push((host, None));
             }
             DueWhat::Restart(host) => {

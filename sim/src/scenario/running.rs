@@ -1,6 +1,5 @@
 //! A scenario becomes a run: under a plan, on its testbed, with a state of the run's own.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use faultwire::fault::{Direction, FaultPlan, Fired};
@@ -15,7 +14,7 @@ use crate::new_host::Role;
 use crate::program::caught;
 use crate::run::{End, Run};
 use crate::run_state::RunState;
-use crate::world::Watch;
+use crate::world::World;
 
 /// How often a run on a real machine is retried.
 const RETRIES_MAX: u32 = 2;
@@ -38,9 +37,9 @@ impl Scenario {
     }
 
     /// Who the program of the host with this index is, after it was ended so often before its time.
-    pub(crate) fn place(&self, index: usize, incarnation: u32) -> Place {
+    pub(crate) fn place(&self, index: usize, incarnation: u32, kept: RunState) -> Place {
         let HostSpec { name, skew, .. } = &self.hosts[index];
-        let (host, skew, kept) = (name.clone(), *skew, self.kept.clone());
+        let (host, skew) = (name.clone(), *skew);
         Place { host, index, incarnation, skew, seed: self.settings.seed, kept }
     }
 
@@ -104,11 +103,19 @@ impl Scenario {
         }
     }
 
-    /// Says what of that which must always be true is not.
-    pub(crate) fn watch(&self) -> Option<Watch> {
-        let (always, kept) = (self.always.clone(), self.kept.clone());
-        let broken = move |now, trace: &Trace| broken(&always, &Moment { now, trace, kept: &kept });
-        (!self.always.is_empty()).then(|| Arc::new(broken) as Watch)
+    /// What a run keeps that begins.
+    pub(crate) fn new_state(&self) -> RunState {
+        RunState::new(self.make_state.as_ref())
+    }
+
+    /// Gives a world what its run keeps, and what must always be true in it.
+    pub(crate) fn begin(&self, world: &mut World) {
+        world.kept = self.new_state();
+        if !self.always.is_empty() {
+            let (always, kept) = (self.always.clone(), world.kept.clone());
+            world.watch =
+                Some(Box::new(move |now, trace| broken(&always, &Moment { now, trace, kept: &kept })));
+        }
     }
 
     /// Runs it once under a plan; where runs do not repeat, as in a lab, again, twice at most, if something
@@ -135,7 +142,7 @@ impl Scenario {
         }
         let mut retries = 0;
         loop {
-            let mut run = self.run_with_state(plan);
+            let mut run = self.run_and_look(plan);
             let Some(why) = run.disturbed.take() else { return Run { retries, ..run } };
             if self.is_cancelled() {
                 return self.refused(plan, "it was cancelled".to_owned());
@@ -149,14 +156,12 @@ impl Scenario {
         }
     }
 
-    /// Runs it once with a state of the run's own, and looks at the invariants then.
-    fn run_with_state(&self, plan: &FaultPlan) -> Run {
-        let kept = RunState::new(self.make_state.clone(), self.hosts.len());
-        let this = Scenario { kept, ..self.clone() };
-        let mut run = this.run_on_testbed(plan);
+    /// Runs it once, and looks at the invariants then.
+    fn run_and_look(&self, plan: &FaultPlan) -> Run {
+        let mut run = self.run_on_testbed(plan);
         if run.end.is_finished() {
-            let moment = Moment { now: run.elapsed, trace: &run.trace, kept: &this.kept };
-            let message = broken(&this.always, &moment).or_else(|| broken(&this.invariants, &moment));
+            let moment = Moment { now: run.elapsed, trace: &run.trace, kept: &run.kept };
+            let message = broken(&self.always, &moment).or_else(|| broken(&self.invariants, &moment));
             run.end = message.map_or(End::Finished, |message| End::Failed { host: None, message });
         }
         run

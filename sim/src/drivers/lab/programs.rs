@@ -30,6 +30,7 @@ use crate::net::recorded::{Log, Recorded};
 use crate::program::{Guarded, QuietPanics, end_after_panics};
 use crate::programs::Progress;
 use crate::run::{End, Run};
+use crate::run_state::RunState;
 use crate::scenario::Scenario;
 use crate::world::host_id;
 
@@ -74,12 +75,13 @@ pub(super) fn run(
     let elapsed = clock.now();
     let calls = std::mem::take(&mut *programs.trace.lock().unwrap_or_else(PoisonError::into_inner));
     let calls = programs.alive(calls, &concluded.trace);
+    let kept = programs.kept.clone();
     drop((programs, runtime));
     if concluded.stats.untraced > 0 {
         return Err(format!("its trace has no room for {} events", concluded.stats.untraced));
     }
     let trace = merged(&calls, &concluded.trace);
-    let run = Run::new(plan.clone(), trace, end, concluded.fired, elapsed);
+    let run = Run { kept, ..Run::new(plan.clone(), trace, end, concluded.fired, elapsed) };
     Ok((run, concluded.stats.lost()))
 }
 
@@ -120,6 +122,7 @@ struct Programs<'a> {
     power: Power,
     names: Names,
     progress: Arc<Progress>,
+    kept: RunState,
     /// The calls of all incarnations, each of which is a host of this trace, under its host's name.
     trace: Arc<Mutex<Trace>>,
     incarnations: Vec<Incarnation>,
@@ -157,6 +160,7 @@ impl<'a> Programs<'a> {
             power: forwarder.power(),
             names: Arc::new(hosts.iter().map(|host| (host.name.clone(), host.addrs)).collect()),
             progress: Arc::new(Progress::new(scenario)),
+            kept: scenario.new_state(),
             logs: (0..hosts.len()).map(log).collect(),
             trace,
             incarnations,
@@ -171,7 +175,7 @@ impl<'a> Programs<'a> {
         let life = self.incarnations.iter().position(|incarnation| *incarnation == (index, generation));
         let log =
             self.logs[index].again(host_id(life.ok_or("the wire started a host that it does not have")?));
-        let place = self.scenario.place(index, generation);
+        let place = self.scenario.place(index, generation, self.kept.clone());
         let net = match host.kernel {
             Some(kernel) => {
                 let kernel = kernel + usize::try_from(crashes).unwrap_or(usize::MAX);
@@ -214,7 +218,7 @@ impl<'a> Programs<'a> {
                 self.start(end, generation, crashes)?;
                 continue;
             }
-            self.scenario.kept.died(end, what == Switch::Crash);
+            self.kept.died(end, what == Switch::Crash);
             if let Some(program) = self.running[end].take() {
                 program.abort();
                 // It is gone, with its sockets, once this is ready; how it ended is of no interest.

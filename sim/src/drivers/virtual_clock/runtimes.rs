@@ -32,9 +32,8 @@ pub(super) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         Err(error) => return scenario.refused(plan, error.to_string()),
     };
     let shared = Shared::new(world, Box::new(VirtualClock));
-    shared.lock().watch = scenario.watch();
+    scenario.begin(&mut shared.lock());
     let _in_run = InRun::new(&shared);
-    scenario.kept.begin(scenario.hosts.len());
     let mut hosts = Vec::new();
     for index in 0..scenario.hosts.len() {
         match Host::start(scenario, &shared, index, (0, 0)) {
