@@ -9,7 +9,8 @@
 //! claim = "udp/may-reorder"       # optional: what replay looks for
 //! [link]
 //! profile = "lan"                 # pan, lan, man, wan, or numbers: delay_us, mtu, rate_kbps (if limited),
-//!                                 # host_mtu (where the hosts do not know the link's)
+//!                                 # delay_us_max (where it varies from packet to packet), host_mtu (where
+//!                                 # the hosts do not know the link's)
 //! [lab]                           # optional: the commands that `faultwire lab --plan` runs by default
 //! server = "python3 server.py"
 //! client = "python3 client.py {server}"

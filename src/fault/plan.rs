@@ -33,7 +33,7 @@ impl FaultPlan {
     ///
     /// let data = Packet::nth(Class::Data, 2);
     /// let plan = FaultPlan::new()
-    ///     .link(LinkNumbers { delay_us: 10_000, mtu: 1500, host_mtu: None, rate_kbps: None })
+    ///     .link(LinkNumbers::new(10_000, 1500))
     ///     .fault(["client", "server"], data, Action::Drop)
     ///     .event(EventKind::Crash("server".to_owned()), When::after(["client", "server"], data));
     /// assert_eq!((plan.faults.len(), plan.events.len()), (1, 1));
@@ -159,8 +159,15 @@ impl Link {
 /// What a link is like, in numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LinkNumbers {
-    /// One-way delay, in microseconds.
+    /// One-way delay, in microseconds; the shortest, where it varies.
     pub delay_us: u64,
+    /// The longest one-way delay, in microseconds: each packet is delayed by a whole number of microseconds
+    /// from `delay_us` to this, all equally likely; `None` is the same delay for all.
+    ///
+    /// The number follows from the packet's name alone (its direction, and its place among all packets of it),
+    /// so that a packet has the same delay in each run under the plan. Packets may overtake each other; with a
+    /// rate, they still leave in order. An injected packet has no name and takes the shortest delay.
+    pub delay_us_max: Option<u64>,
     /// Largest IP packet, in bytes. A longer one is lost, and no host is told.
     pub mtu: u16,
     /// The MTU that the hosts think the link has, in bytes; the link's own, if `None`. Where it is larger,
@@ -171,14 +178,24 @@ pub struct LinkNumbers {
 }
 
 impl LinkNumbers {
+    /// A link of this one-way delay in microseconds and this MTU in bytes, without a limit of its rate.
+    pub const fn new(delay_us: u64, mtu: u16) -> Self {
+        LinkNumbers { delay_us, delay_us_max: None, mtu, host_mtu: None, rate_kbps: None }
+    }
+
     /// The MTU of the hosts, in bytes.
     pub fn host_mtu(&self) -> u16 {
         self.host_mtu.unwrap_or(self.mtu)
     }
 
-    /// The one-way delay.
+    /// The one-way delay; the shortest, where it varies.
     pub fn delay(&self) -> Duration {
         Duration::from_micros(self.delay_us)
+    }
+
+    /// The longest one-way delay.
+    pub fn delay_max(&self) -> Duration {
+        Duration::from_micros(self.delay_us_max.unwrap_or(0).max(self.delay_us))
     }
 }
 

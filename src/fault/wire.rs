@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use self::link::{Cuts, Line, Links};
+use self::link::{Cuts, Links};
 use self::queue::{Next, Queue, Switch};
 use self::select::{Happening, Prepared, Source, Way};
 use super::{Action, Change, Cut, EventKind, FaultPlan, Label, Lasts, PlanEvent, When};
@@ -30,7 +30,6 @@ const HOLD_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Wire {
     hosts: usize,
-    line: Line,
     links: Links,
     cuts: Cuts,
     queue: Queue,
@@ -182,8 +181,7 @@ impl Wire {
         }
         Ok(Wire {
             hosts: hosts.len(),
-            line: Line::new(plan.link.numbers()),
-            links: Links::default(),
+            links: Links::new(plan.link.numbers(), hosts),
             cuts: Cuts::default(),
             queue,
             timed: prepared.timed.iter().map(|&(at, event)| (at, Deed::Event(event))).collect(),
@@ -232,6 +230,9 @@ impl Wire {
     /// names it is applied: the first in the plan's order, if several do; the others do not fire. At last the
     /// events that are anchored to it happen.
     ///
+    /// Where the link's delay varies, a packet's follows from its name (its direction, and its place among all
+    /// packets of it), and packets may overtake each other.
+    ///
     /// A packet that is held back comes right behind the nth packet that is sent after it in its direction,
     /// whatever becomes of that one; at the latest one second after it was sent (or when it was due anyway,
     /// on a slower link).
@@ -250,11 +251,11 @@ impl Wire {
         let len = packet.len();
         let refusal = self.refusal(way, flow, &packet);
         let (between, side) = self.links.between(way);
-        let departure = between.departure(side, now, &self.line, packet.len());
+        let departure = between.departure(side, now, packet.len());
         if refusal.is_none() {
             between.occupy(side, departure);
         }
-        let due = departure + self.line.delay;
+        let due = departure + between.line(side).delay_of(label.nth_any);
         let id = recorder.next_packet();
         let bytes = packet.clone();
         recorder.push(now, What::Sent { packet: id, from, to, label, bytes });
@@ -310,7 +311,7 @@ impl Wire {
 
     /// The next packet that is due at `horizon` or before, as [`poll`](Wire::poll) would give it at its time.
     ///
-    /// As long as the horizon is ahead of `now` by no more than the link's delay, each host gets the same at
+    /// As long as the horizon is ahead of `now` by no more than the shortest delay of any link, each host gets the same at
     /// the same times as otherwise: nothing that is still to be sent can be due before. Partitions, heals and
     /// injections happen up to `now` only. Crashes and restarts do not come out here, but from
     /// [`poll_power`](Wire::poll_power) at their time: what is still to be sent may change whether they do
@@ -396,10 +397,11 @@ impl Wire {
     }
 
     /// Why the link does not take this packet.
-    fn refusal(&self, way: Way, flow: Option<u32>, packet: &[u8]) -> Option<LossReason> {
+    fn refusal(&mut self, way: Way, flow: Option<u32>, packet: &[u8]) -> Option<LossReason> {
+        let (between, side) = self.links.between(way);
         if usize::from(way.0.0.max(way.1.0)) >= self.hosts {
             Some(LossReason::NoSuchHost)
-        } else if packet.len() > self.line.mtu {
+        } else if packet.len() > between.line(side).mtu {
             Some(LossReason::TooBig)
         } else if self.cuts.takes(way, flow, packet.len()) {
             Some(LossReason::Partition)
@@ -477,7 +479,9 @@ impl Wire {
             recorder.push(at, What::Lost { packet, reason });
             return false;
         }
-        self.queue.packet(at + self.line.delay, Delivery { packet, copy: 0, to, bytes, altered: false });
+        let (between, side) = self.links.between((from, to));
+        let due = at + between.line(side).delay;
+        self.queue.packet(due, Delivery { packet, copy: 0, to, bytes, altered: false });
         true
     }
 

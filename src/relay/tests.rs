@@ -205,7 +205,7 @@ async fn partitions_heal_and_packets_appear() {
 #[tokio::test]
 async fn the_largest_datagrams_pass_whatever_the_links_mtu() {
     let (client, server) = (socket().await, socket().await);
-    let link = Link::Numbers(LinkNumbers { delay_us: 0, mtu: 576, host_mtu: None, rate_kbps: None });
+    let link = Link::Numbers(LinkNumbers::new(0, 576));
     let plan = FaultPlan::new().link(link);
     let relay = Relay::new(&plan, RelayConfig::default()).expect("a relay");
     let addr = relay.listen(server.local_addr().expect("address")).expect("listen");

@@ -80,6 +80,7 @@ fn plan(choice: &mut Choice<'_>, hosts: &[String]) -> FaultPlan {
         let rate_kbps = choice.among(&[None, Some(0), Some(1), Some(1_000), Some(u64::MAX)]);
         plan.link = Link::Numbers(LinkNumbers {
             delay_us,
+            delay_us_max: choice.among(&[None, None, Some(1), Some(5_000), Some(u64::MAX)]),
             mtu: choice.among(&[0, 68, 1_500, u16::MAX]),
             host_mtu: None,
             rate_kbps,

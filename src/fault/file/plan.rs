@@ -90,7 +90,7 @@ fn claim(value: &Value<'_>) -> Result<String, Wrong> {
 fn link(value: &Value<'_>) -> Result<Link, Wrong> {
     const EXPECTED: &str = "`profile`, or the numbers `delay_us` and `mtu`";
     let section = Section::new(value, "a table `[link]`")?;
-    section.only(&["profile", "delay_us", "mtu", "host_mtu", "rate_kbps"])?;
+    section.only(&["profile", "delay_us", "delay_us_max", "mtu", "host_mtu", "rate_kbps"])?;
     if let Some(profile) = section.get("profile") {
         let profile = word(profile, &Profile::ALL)?;
         return match section.keys().find(|key| *key != "profile") {
@@ -105,12 +105,20 @@ fn link(value: &Value<'_>) -> Result<Link, Wrong> {
         return Err(Wrong::new(section.at(), "an empty `[link]`", EXPECTED));
     }
     let mtu = section.need("mtu", EXPECTED).map_err(|wrong| wrong.hint("Ethernet has `mtu = 1500`"))?;
+    let delay_us = number(section.need("delay_us", EXPECTED)?, bounds::LINK_DELAY_US)?;
     Ok(Link::Numbers(LinkNumbers {
-        delay_us: number(section.need("delay_us", EXPECTED)?, bounds::LINK_DELAY_US)?,
+        delay_us,
+        delay_us_max: delay_max(&section, delay_us)?,
         mtu: number16(mtu, bounds::MTU)?,
         host_mtu: section.get("host_mtu").map(|mtu| number16(mtu, bounds::MTU)).transpose()?,
         rate_kbps: section.get("rate_kbps").map(|rate| number(rate, bounds::RATE_KBPS)).transpose()?,
     }))
+}
+
+/// The longest delay of a link, which is not below its shortest.
+fn delay_max(section: &Section<'_, '_>, delay_us: u64) -> Result<Option<u64>, Wrong> {
+    let max = section.get("delay_us_max");
+    max.map(|max| number(max, delay_us..=*bounds::LINK_DELAY_US.end())).transpose()
 }
 
 fn lab(value: &Value<'_>) -> Result<LabPair, Wrong> {

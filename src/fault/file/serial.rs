@@ -76,6 +76,9 @@ impl Serialize for Link {
             Link::Profile(profile) => map.serialize_entry("profile", profile.name())?,
             Link::Numbers(numbers) => {
                 map.serialize_entry("delay_us", &numbers.delay_us)?;
+                if let Some(max) = numbers.delay_us_max {
+                    map.serialize_entry("delay_us_max", &max)?;
+                }
                 map.serialize_entry("mtu", &numbers.mtu)?;
                 if let Some(mtu) = numbers.host_mtu {
                     map.serialize_entry("host_mtu", &mtu)?;

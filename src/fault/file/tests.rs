@@ -244,17 +244,20 @@ fn event() -> impl Strategy<Value = PlanEvent> {
     (kind, when).prop_map(|(kind, when)| PlanEvent { kind, when })
 }
 
+/// A link's shortest delay and its longest.
+fn delays() -> impl Strategy<Value = (u64, Option<u64>)> {
+    let longest = |least: u64| (Just(least), option::of(least..=600_000_000));
+    (0_u64..=600_000_000).prop_flat_map(longest)
+}
+
 fn link() -> impl Strategy<Value = Link> {
     let mtus = (68_u16..=65_535, option::of(68_u16..=65_535));
-    let numbers = (0_u64..=600_000_000, mtus, option::of(1_u64..=1_000_000_000));
+    let numbers = (delays(), mtus, option::of(1_u64..=1_000_000_000));
     prop_oneof![
         select(Profile::ALL.to_vec()).prop_map(Link::Profile),
-        numbers.prop_map(|(delay_us, (mtu, host_mtu), rate_kbps)| Link::Numbers(LinkNumbers {
-            delay_us,
-            mtu,
-            host_mtu,
-            rate_kbps
-        })),
+        numbers.prop_map(|((delay_us, delay_us_max), (mtu, host_mtu), rate_kbps)| Link::Numbers(
+            LinkNumbers { delay_us, delay_us_max, mtu, host_mtu, rate_kbps }
+        )),
     ]
 }
 

@@ -33,6 +33,9 @@ pub(super) fn toml(plan: &FaultPlan) -> String {
         Link::Profile(profile) => put!(out, "profile = \"{profile}\""),
         Link::Numbers(numbers) => {
             put!(out, "delay_us = {}", numbers.delay_us);
+            if let Some(max) = numbers.delay_us_max {
+                put!(out, "delay_us_max = {max}");
+            }
             put!(out, "mtu = {}", numbers.mtu);
             if let Some(mtu) = numbers.host_mtu {
                 put!(out, "host_mtu = {mtu}");

@@ -90,6 +90,7 @@ fn link() -> Value {
         [
             ("profile", word("A named kind of link.", profiles)),
             ("delay_us", number("One-way delay in microseconds.", bounds::LINK_DELAY_US)),
+            ("delay_us_max", number("The longest, where it varies.", bounds::LINK_DELAY_US)),
             ("mtu", number("The largest IP packet in bytes.", bounds::MTU)),
             ("host_mtu", number("The hosts' own MTU, where it is another.", bounds::MTU)),
             ("rate_kbps", number("Kilobits per second; unlimited without it.", bounds::RATE_KBPS)),
