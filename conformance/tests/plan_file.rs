@@ -193,6 +193,33 @@ fn links_that_are_none() {
 }
 
 #[test]
+fn links_between_two_hosts_that_are_none() {
+    let said = each(
+        |lines| format!("format = 1\n[[links]]\nbetween = [\"a\", \"b\"]\nmtu = 600\n[[links]]\n{lines}\n"),
+        &[
+            "# empty",
+            "between = [\"a\", \"c\"]",
+            "mtu = 1500",
+            "between = [\"a\", \"a\"]\nmtu = 1500",
+            "between = \"a->c\"\nmtu = 1500",
+            "between = [\"a\", \"C\"]\nmtu = 1500",
+            "between = [\"a\", \"c\"]\ndirection = \"a->c\"\nmtu = 1500",
+            "between = [\"b\", \"a\"]\nmtu = 1500",
+            "direction = \"b->a\"\nmtu = 1500",
+            "direction = \"a->c\"\nhost_mtu = 1500",
+            "direction = \"a->c\"\nmtu = 67",
+            "direction = \"a->c\"\nprofile = \"lann\"",
+            "direction = \"a->c\"\ndelay_us = 600_000_001",
+            "direction = \"a->c\"\ndelay_us_max = 5_000",
+            "direction = \"a->c\"\ndelay_us = 5\ndelay_us_max = 4",
+            "direction = \"a->c\"\ndelay = 5",
+            "from = \"a\"\nto = \"c\"\nmtu = 1500",
+        ],
+    );
+    insta::assert_snapshot!(said);
+}
+
+#[test]
 fn packets_that_are_none() {
     let said = each(
         with,

@@ -670,7 +670,7 @@ impl Scenario {
 
     /// The single faults that an exhaustive search tries on each packet, and the outages.
     pub fn grid(&self) -> Grid {
-        let rtt = self.base.link.numbers().delay() * 2;
+        let rtt = self.base.delay_max() * 2;
         let timeout = self.timeout.unwrap_or(if self.testbed.is_live() { TIMEOUT_IN_LAB } else { TIMEOUT });
         let grid = Grid::new(rtt, timeout).cancelling_bits(self.cancelling_bits);
         let grid = match self.testbed {
@@ -694,6 +694,10 @@ impl Scenario {
         let is_faulty = !plan.faults.is_empty() || !plan.events.is_empty();
         if is_faulty && !self.testbed.has(Capability::Faults) {
             return self.refused(plan, format!("the testbed {} carries no faults", self.testbed));
+        }
+        if (!plan.links.is_empty() || plan.delays_vary()) && !self.testbed.has(Capability::Faults) {
+            let why = format!("the testbed {} has one link for all packets, of one delay", self.testbed);
+            return self.refused(plan, why);
         }
         let mut retries = 0;
         loop {

@@ -174,14 +174,15 @@ impl Wire {
     /// # Errors
     /// [`UnknownHost`] where the plan names a host that is not among `hosts`.
     pub fn new(plan: &FaultPlan, hosts: &[String]) -> Result<Wire, UnknownHost> {
-        let prepared = Prepared::new(plan, hosts)?;
+        let mut prepared = Prepared::new(plan, hosts)?;
+        let differing = std::mem::take(&mut prepared.links);
         let mut queue = Queue::default();
         for &(at, switch) in &prepared.switches {
             queue.switch(at, switch);
         }
         Ok(Wire {
             hosts: hosts.len(),
-            links: Links::new(plan.link.numbers(), hosts),
+            links: Links::new(plan.link.numbers(), differing, hosts),
             cuts: Cuts::default(),
             queue,
             timed: prepared.timed.iter().map(|&(at, event)| (at, Deed::Event(event))).collect(),

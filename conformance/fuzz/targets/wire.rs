@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use bytes::Bytes;
 use faultwire::fault::{
     Action, Anchor, Change, Class, Cut, Direction, EventKind, Fault, FaultPlan, Field, Injection, Lasts,
-    Link, LinkNumbers, Packet, PlanEvent, Rejection, Value, When, Wire,
+    Link, LinkNumbers, Packet, PairLink, PlanEvent, Rejection, Value, When, Wire,
 };
 use faultwire::time::Time;
 use faultwire::trace::{HostId, Trace, What};
@@ -131,6 +131,15 @@ fn plan(choice: &mut Choice<'_>, hosts: &[String]) -> FaultPlan {
             }
         };
         plan.events.push(PlanEvent { kind, when });
+    }
+    for _ in 0..choice.below(3) {
+        let mut link = PairLink::one_way(direction(choice, hosts));
+        link.one_way = choice.is();
+        link.delay_us = choice.is().then(|| choice.among(&[0, 700, u64::MAX]));
+        link.delay_us_max = choice.is().then(|| choice.among(&[0, 5_000, u64::MAX]));
+        link.mtu = choice.is().then(|| choice.among(&[0, 40, u16::MAX]));
+        link.rate_kbps = choice.is().then(|| choice.among(&[0, 1, u64::MAX]));
+        plan.links.push(link);
     }
     plan
 }

@@ -87,25 +87,30 @@ impl Between {
 /// The links of a run, one for every two hosts that ever spoke.
 #[derive(Debug)]
 pub(super) struct Links {
+    /// What a way is like that is not in `differing`.
     numbers: LinkNumbers,
+    differing: Vec<(Way, LinkNumbers)>,
     /// A hash of each host's name: not its number, so that a delay does not depend on the other hosts.
     names: Vec<u64>,
     known: Vec<((HostId, HostId), Box<Between>)>,
 }
 
 impl Links {
-    pub(super) fn new(numbers: LinkNumbers, hosts: &[String]) -> Links {
+    /// The links between these hosts. Of several that differ for one way, the first counts.
+    pub(super) fn new(numbers: LinkNumbers, differing: Vec<(Way, LinkNumbers)>, hosts: &[String]) -> Links {
         let hash = |name: &String| {
             let mut hasher = SipHasher13::new();
             hasher.write(name.as_bytes());
             hasher.finish()
         };
-        Links { numbers, names: hosts.iter().map(hash).collect(), known: Vec::new() }
+        Links { numbers, differing, names: hosts.iter().map(hash).collect(), known: Vec::new() }
     }
 
     fn line(&self, (from, to): Way) -> Line {
+        let differing = self.differing.iter().find(|(way, _)| *way == (from, to));
+        let numbers = differing.map_or(self.numbers, |(_, numbers)| *numbers);
         let name = |host: HostId| self.names.get(usize::from(host.0)).copied().unwrap_or_default();
-        Line::new(self.numbers, [name(from), name(to)])
+        Line::new(numbers, [name(from), name(to)])
     }
 
     /// The link of that way, and the side that sends.

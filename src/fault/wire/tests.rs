@@ -258,6 +258,31 @@ fn each_direction_draws_its_delays_by_the_names_of_its_hosts() {
 }
 
 #[test]
+fn a_link_between_two_hosts_differs_from_that_of_all_in_what_it_says() {
+    let all = LinkNumbers { rate_kbps: Some(304), ..LinkNumbers::new(1_000, 1500) };
+    let plan = FaultPlan::new()
+        .link(all)
+        .link_between(PairLink { delay_us: Some(5_000), mtu: Some(30), ..PairLink::one_way(["a", "b"]) })
+        .link_between(PairLink { profile: Some(Profile::Lan), ..PairLink::between(["c", "a"]) })
+        .link_between(PairLink { rate_kbps: Some(30_400), ..PairLink::one_way(["b", "c"]) });
+    let hosts = ["a", "b", "c"].map(str::to_owned);
+    // 38 bytes: when they arrive, in microseconds.
+    let arrives = |from: u16, to: u16| {
+        let mut wire = Wire::new(&plan, &hosts).unwrap();
+        wire.send(ms(0), HostId(from), HostId(to), datagram(0), &mut Trace::new(hosts.clone()));
+        wire.next_due().map(Time::as_micros)
+    };
+    assert_eq!((arrives(0, 1), arrives(1, 0)), (None, Some(2_000)), "too big one way");
+    assert_eq!((arrives(0, 2), arrives(2, 0)), (Some(1_000), Some(1_000)), "a profile has its own rate");
+    assert_eq!((arrives(1, 2), arrives(2, 1)), (Some(1_010), Some(2_000)));
+    assert_eq!((plan.delay_max(), plan.delays_vary()), (Duration::from_millis(5), false));
+    let varies = PairLink { delay_us: Some(0), delay_us_max: Some(7_000), ..PairLink::between(["a", "b"]) };
+    let plan = FaultPlan::new().link_between(varies);
+    assert_eq!((plan.delay_max(), plan.delays_vary()), (Duration::from_millis(7), true));
+    assert_eq!(Wire::new(&plan, &hosts[1..]).unwrap_err().name, "a");
+}
+
+#[test]
 fn packets_over_a_rate_leave_in_order_whatever_their_delays() {
     // 38 bytes at 304 kbit/s take 1 ms.
     let numbers =

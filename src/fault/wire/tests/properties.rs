@@ -53,9 +53,16 @@ fn plan() -> impl Strategy<Value = FaultPlan> {
     let event = (kind, when).prop_map(|(kind, when)| PlanEvent { kind, when });
     let rate = proptest::option::of(100_u64..10_000);
     let lists = (proptest::collection::vec(fault, 0..6), proptest::collection::vec(event, 0..4));
-    (rate, delays(), lists).prop_map(|(rate_kbps, (delay_us, delay_us_max), (faults, events))| {
+    let numbers = (rate, delays(), proptest::option::of(delays()));
+    (numbers, lists).prop_map(|((rate_kbps, (delay_us, delay_us_max), back), (faults, events))| {
+        let back = back.map(|(delay_us, delay_us_max)| PairLink {
+            delay_us: Some(delay_us),
+            delay_us_max,
+            ..PairLink::one_way(["server", "client"])
+        });
         FaultPlan::new()
             .link(LinkNumbers { rate_kbps, delay_us_max, ..LinkNumbers::new(delay_us, 180) })
+            .links(back)
             .faults(faults)
             .events(events)
     })
@@ -90,15 +97,13 @@ proptest! {
     /// direction if its delays do not vary.
     #[test]
     fn an_undisturbed_wire_carries_everything_once_and_in_order(plan in plan(), sends in sends()) {
-        let plan = FaultPlan::new().link(plan.link);
-        let numbers = plan.link.numbers();
-        let varies = numbers.delay_max() > numbers.delay();
+        let plan = FaultPlan::new().link(plan.link).links(plan.links);
         let (due, bench) = run(&plan, &sends, Duration::ZERO);
         prop_assert_eq!(bench.wire.in_flight(), 0);
         for to in [CLIENT, SERVER] {
             let mut arrived: Vec<u32> =
                 packets(&due).iter().filter(|d| d.to == to).map(|d| d.packet.0).collect();
-            if varies {
+            if plan.delays_vary() {
                 arrived.sort_unstable();
             }
             let sent = sends
@@ -170,6 +175,10 @@ proptest! {
         let mut plan = plan;
         let delay_us = delay * STEP_US;
         let delay_us_max = varies.map(|more| delay_us + more);
+        for link in &mut plan.links {
+            link.delay_us = link.delay_us.map(|more| delay_us + more);
+            link.delay_us_max = link.delay_us_max.map(|more| delay_us + more);
+        }
         plan.link = Link::Numbers(LinkNumbers { delay_us_max, ..LinkNumbers::new(delay_us, 180) });
         for fault in &mut plan.faults {
             if let Action::DelayUs(micros) = &mut fault.action {
