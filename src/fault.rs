@@ -9,7 +9,11 @@
 //! claim = "udp/may-reorder"       # optional: what replay looks for
 //! [link]
 //! profile = "lan"                 # pan, lan, man, wan, or numbers: delay_us, mtu, rate_kbps (if limited),
-//!                                 # host_mtu (where the hosts do not know the link's)
+//!                                 # delay_us_max (where it varies from packet to packet), host_mtu (where
+//!                                 # the hosts do not know the link's)
+//! [[links]]                       # a link between two hosts that differs from [link]; any of its keys
+//! between = ["client", "server"]  # or one way: direction = "client->server"
+//! delay_us = 20_000
 //! [lab]                           # optional: the commands that `faultwire lab --plan` runs by default
 //! server = "python3 server.py"
 //! client = "python3 client.py {server}"
@@ -83,8 +87,8 @@ pub use impair::{
     Chance, Delay, Distribution, Draw, Impairment, Loss, NotAnImpairment, NotDrawn, Reorder, Share,
 };
 pub use plan::{
-    Anchor, Direction, EventKind, Fault, FaultPlan, Injection, LabPair, Lasts, Link, LinkNumbers, PlanEvent,
-    Profile, When,
+    Anchor, Direction, EventKind, Fault, FaultPlan, Injection, LabPair, Lasts, Link, LinkNumbers, PairLink,
+    PlanEvent, Profile, When,
 };
 pub use wire::{Delivery, Due, DueWhat, Fired, UnknownHost, Wire};
 pub use words::{NotADirection, UnknownWord};

@@ -12,7 +12,7 @@
 //!
 //! What differs from the simulated testbeds:
 //! - A datagram is one packet, never fragments: the link's MTU is taken to be 65 535 bytes. (Over IPv6,
-//!   datagrams above 65 487 bytes do not fit and are lost.) Delay and rate are the link's.
+//!   datagrams above 65 487 bytes do not fit and are lost.) Delay and rate are the links'.
 //! - Events that are anchored to a packet take place; those at a time (`at_us`), crashes and restarts are
 //!   refused.
 //! - A client is not told of a closed port: an ICMP error ends at the relay.
@@ -28,7 +28,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fault::{EventKind, FaultPlan, Fired, Link, LinkNumbers, UnknownHost, When, Wire};
+use crate::fault::{EventKind, FaultPlan, Fired, Link, LinkNumbers, PairLink, UnknownHost, When, Wire};
 use crate::network::os::OsNetwork;
 use crate::trace::Trace;
 use carrier::Carrier;
@@ -184,6 +184,7 @@ impl Relay {
             .collect();
         let plan = FaultPlan {
             link: Link::Numbers(LinkNumbers { mtu: u16::MAX, ..plan.link.numbers() }),
+            links: plan.links.iter().map(|link| PairLink { mtu: Some(u16::MAX), ..link.clone() }).collect(),
             ..plan.clone()
         };
         let wire = Wire::new(&plan, &hosts)?;

@@ -177,12 +177,43 @@ fn links_that_are_none() {
             "delay_us = -1\nmtu = 1500",
             "delay_us = 600_000_001\nmtu = 1500",
             "delay_us = 1.5\nmtu = 1500",
+            "delay_us = 5\ndelay_us_max = 4\nmtu = 1500",
+            "delay_us = 5\ndelay_us_max = 600_000_001\nmtu = 1500",
+            "delay_us_max = 5\nmtu = 1500",
+            "profile = \"lan\"\ndelay_us_max = 5_000",
             "delay_us = 5\nmtu = 67",
             "delay_us = 5\nmtu = 65_536",
             "delay_us = 5\nmtu = 1500\nrate_kbps = 0",
             "delay_us = 5\nmtu = 1500\nrate = 100",
             "delay_us = 5\nmtu = 1500\nhost_mtu = 10",
             "profile = \"lan\"\nhost_mtu = 1500",
+        ],
+    );
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn links_between_two_hosts_that_are_none() {
+    let said = each(
+        |lines| format!("format = 1\n[[links]]\nbetween = [\"a\", \"b\"]\nmtu = 600\n[[links]]\n{lines}\n"),
+        &[
+            "# empty",
+            "between = [\"a\", \"c\"]",
+            "mtu = 1500",
+            "between = [\"a\", \"a\"]\nmtu = 1500",
+            "between = \"a->c\"\nmtu = 1500",
+            "between = [\"a\", \"C\"]\nmtu = 1500",
+            "between = [\"a\", \"c\"]\ndirection = \"a->c\"\nmtu = 1500",
+            "between = [\"b\", \"a\"]\nmtu = 1500",
+            "direction = \"b->a\"\nmtu = 1500",
+            "direction = \"a->c\"\nhost_mtu = 1500",
+            "direction = \"a->c\"\nmtu = 67",
+            "direction = \"a->c\"\nprofile = \"lann\"",
+            "direction = \"a->c\"\ndelay_us = 600_000_001",
+            "direction = \"a->c\"\ndelay_us_max = 5_000",
+            "direction = \"a->c\"\ndelay_us = 5\ndelay_us_max = 4",
+            "direction = \"a->c\"\ndelay = 5",
+            "from = \"a\"\nto = \"c\"\nmtu = 1500",
         ],
     );
     insta::assert_snapshot!(said);

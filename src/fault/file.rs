@@ -7,6 +7,7 @@
 
 mod change;
 mod hosts;
+mod link;
 mod mistake;
 mod plan;
 mod section;
@@ -30,6 +31,8 @@ pub mod bounds {
     pub const FAULTS_MAX: usize = 10_000;
     /// Events of a plan.
     pub const EVENTS_MAX: usize = 1_000;
+    /// Links between two hosts.
+    pub const LINKS_MAX: usize = 10_000;
     /// Characters of a title.
     pub const TITLE_CHARS_MAX: usize = 1_000;
     /// Characters of a scenario's name, none of them a control character.

@@ -17,6 +17,8 @@ pub struct FaultPlan {
     pub claim: Option<String>,
     /// The link between the hosts.
     pub link: Link,
+    /// The links between two hosts that differ from it: at most one for each direction.
+    pub links: Vec<PairLink>,
     /// The commands of `faultwire lab` that it was found with.
     pub lab: Option<LabPair>,
     /// What happens to which packet, in the order of the file.
@@ -33,7 +35,7 @@ impl FaultPlan {
     ///
     /// let data = Packet::nth(Class::Data, 2);
     /// let plan = FaultPlan::new()
-    ///     .link(LinkNumbers { delay_us: 10_000, mtu: 1500, host_mtu: None, rate_kbps: None })
+    ///     .link(LinkNumbers::new(10_000, 1500))
     ///     .fault(["client", "server"], data, Action::Drop)
     ///     .event(EventKind::Crash("server".to_owned()), When::after(["client", "server"], data));
     /// assert_eq!((plan.faults.len(), plan.events.len()), (1, 1));
@@ -63,6 +65,28 @@ impl FaultPlan {
         self
     }
 
+    /// The plan with one more link that differs from that of all hosts.
+    ///
+    /// ```
+    /// use faultwire::fault::{FaultPlan, PairLink, Profile};
+    ///
+    /// let far = PairLink { profile: Some(Profile::Wan), ..PairLink::between(["client", "replica"]) };
+    /// let slow = PairLink { rate_kbps: Some(64), ..PairLink::one_way(["client", "server"]) };
+    /// let plan = FaultPlan::new().link_between(far).link_between(slow);
+    /// assert_eq!(plan.delay_max(), Profile::Wan.numbers().delay());
+    /// ```
+    #[must_use]
+    pub fn link_between(self, link: PairLink) -> Self {
+        self.links([link])
+    }
+
+    /// The plan with more links that differ from that of all hosts.
+    #[must_use]
+    pub fn links(mut self, links: impl IntoIterator<Item = PairLink>) -> Self {
+        self.links.extend(links);
+        self
+    }
+
     /// The plan with one more fault.
     #[must_use]
     pub fn fault(self, direction: impl Into<Direction>, packet: Packet, action: Action) -> Self {
@@ -87,6 +111,22 @@ impl FaultPlan {
     pub fn events(mut self, events: impl IntoIterator<Item = PlanEvent>) -> Self {
         self.events.extend(events);
         self
+    }
+
+    /// The numbers of all links: first of the one for all hosts.
+    fn numbers(&self) -> impl Iterator<Item = LinkNumbers> {
+        let links = self.links.iter().map(|link| link.numbers(&self.link));
+        std::iter::once(self.link.numbers()).chain(links)
+    }
+
+    /// The longest one-way delay of any link.
+    pub fn delay_max(&self) -> Duration {
+        self.numbers().map(|link| link.delay_max()).max().unwrap_or_default()
+    }
+
+    /// Whether the packets of a link have different delays, so that one may overtake another without a fault.
+    pub fn delays_vary(&self) -> bool {
+        self.numbers().any(|link| link.delay_max() > link.delay())
     }
 
     /// Whether a host crashes, its programs are killed, or they start again.
@@ -159,8 +199,16 @@ impl Link {
 /// What a link is like, in numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LinkNumbers {
-    /// One-way delay, in microseconds.
+    /// One-way delay, in microseconds; the shortest, where it varies.
     pub delay_us: u64,
+    /// The longest one-way delay, in microseconds: each packet is delayed by a whole number of microseconds
+    /// from `delay_us` to this, all equally likely; `None` is the same delay for all.
+    ///
+    /// The number follows from the packet's name alone (its direction, and its place among all packets of
+    /// it), so that a packet has the same delay in each run under the plan. Packets may overtake each
+    /// other; with a rate, they still leave in order. An injected packet has no name and takes the
+    /// shortest delay.
+    pub delay_us_max: Option<u64>,
     /// Largest IP packet, in bytes. A longer one is lost, and no host is told.
     pub mtu: u16,
     /// The MTU that the hosts think the link has, in bytes; the link's own, if `None`. Where it is larger,
@@ -171,14 +219,92 @@ pub struct LinkNumbers {
 }
 
 impl LinkNumbers {
+    /// A link of this one-way delay in microseconds and this MTU in bytes, without a limit of its rate.
+    pub const fn new(delay_us: u64, mtu: u16) -> Self {
+        LinkNumbers { delay_us, delay_us_max: None, mtu, host_mtu: None, rate_kbps: None }
+    }
+
     /// The MTU of the hosts, in bytes.
     pub fn host_mtu(&self) -> u16 {
         self.host_mtu.unwrap_or(self.mtu)
     }
 
-    /// The one-way delay.
+    /// The one-way delay; the shortest, where it varies.
     pub fn delay(&self) -> Duration {
         Duration::from_micros(self.delay_us)
+    }
+
+    /// The longest one-way delay.
+    pub fn delay_max(&self) -> Duration {
+        Duration::from_micros(self.delay_us_max.unwrap_or(0).max(self.delay_us))
+    }
+}
+
+/// A link between two hosts that differs from the one between all of them, [`FaultPlan::link`].
+///
+/// It begins with the numbers of that one, or of a profile, and each number that is said takes the place of
+/// theirs. The hosts' MTU is one for each host: for packets that fit into it and not into this link's, the
+/// link is a black hole.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PairLink {
+    /// The two hosts: the first sends, if it is one way.
+    pub hosts: [String; 2],
+    /// Whether it is only what the first host sends to the second that goes over it.
+    pub one_way: bool,
+    /// The profile with whose numbers it begins; `None` is the link between all hosts.
+    pub profile: Option<Profile>,
+    /// One-way delay, in microseconds; the shortest, where it varies.
+    pub delay_us: Option<u64>,
+    /// The longest one-way delay, in microseconds, as in [`LinkNumbers`]; it counts beside `delay_us` only.
+    pub delay_us_max: Option<u64>,
+    /// Largest IP packet, in bytes.
+    pub mtu: Option<u16>,
+    /// Rate in kilobits per second.
+    pub rate_kbps: Option<u64>,
+}
+
+impl PairLink {
+    /// A link between two hosts, in both directions, that does not differ yet.
+    pub fn between(hosts: [impl Into<String>; 2]) -> Self {
+        PairLink {
+            hosts: hosts.map(Into::into),
+            one_way: false,
+            profile: None,
+            delay_us: None,
+            delay_us_max: None,
+            mtu: None,
+            rate_kbps: None,
+        }
+    }
+
+    /// A link from one host to another, such as `["client", "server"]`, that does not differ yet.
+    pub fn one_way(direction: impl Into<Direction>) -> Self {
+        let Direction { from, to } = direction.into();
+        PairLink { one_way: true, ..PairLink::between([from, to]) }
+    }
+
+    /// Its numbers, where `link` is the one between all hosts.
+    pub fn numbers(&self, link: &Link) -> LinkNumbers {
+        let all = link.numbers();
+        let begin = self.profile.map_or(all, Profile::numbers);
+        let (delay_us, delay_us_max) = match self.delay_us {
+            Some(delay_us) => (delay_us, self.delay_us_max),
+            None => (begin.delay_us, begin.delay_us_max),
+        };
+        LinkNumbers {
+            delay_us,
+            delay_us_max,
+            mtu: self.mtu.unwrap_or(begin.mtu),
+            host_mtu: Some(all.host_mtu()),
+            rate_kbps: self.rate_kbps.or(begin.rate_kbps),
+        }
+    }
+
+    /// The directions in which it is the link: one or two.
+    pub fn directions(&self) -> impl Iterator<Item = Direction> {
+        let [a, b] = &self.hosts;
+        let back = (!self.one_way).then(|| Direction::new(b, a));
+        std::iter::once(Direction::new(a, b)).chain(back)
     }
 }
 

@@ -23,27 +23,21 @@ impl Profile {
             // Mbit/s on the air, of which about 2 Mbit/s are data. It goes by slots of 625 us; the delay is
             // about 16 of them, for a device that waits to be polled. 1500 bytes, as BNEP carries Ethernet's
             // frames there.
-            Profile::Pan => {
-                LinkNumbers { delay_us: 10_000, mtu: 1500, host_mtu: None, rate_kbps: Some(2_000) }
-            }
+            Profile::Pan => LinkNumbers { rate_kbps: Some(2_000), ..LinkNumbers::new(10_000, 1500) },
             // Ethernet: 1500 bytes of payload in a basic frame (IEEE 802.3; RFC 894). Its own delay is far
             // below a millisecond (a full frame takes 12 us at 1 Gbit/s); the millisecond is turmoil's tick,
             // the least that both simulations can do. It has no rate, so that what tests show on this default
             // is never queueing.
-            Profile::Lan => LinkNumbers { delay_us: 1_000, mtu: 1500, host_mtu: None, rate_kbps: None },
+            Profile::Lan => LinkNumbers::new(1_000, 1500),
             // Metro Ethernet, within a few hundred kilometres: fibre delays by about 5 us a kilometre (ITU-T
             // G.114), which makes one or two milliseconds; the rest is for the switches on the way. 100
             // Mbit/s is Fast Ethernet (IEEE 802.3, 100BASE-TX) at the customer's end.
-            Profile::Man => {
-                LinkNumbers { delay_us: 5_000, mtu: 1500, host_mtu: None, rate_kbps: Some(100_000) }
-            }
+            Profile::Man => LinkNumbers { rate_kbps: Some(100_000), ..LinkNumbers::new(5_000, 1500) },
             // Between continents: at about 5 us a kilometre (ITU-T G.114) 50 ms are 10 000 km of fibre, well
             // within the 150 ms one way up to which the same recommendation finds most uses of speech
             // undisturbed. The rate is the first Ethernet's over twisted pairs (IEEE 802.3, 10BASE-T), as a
             // narrow access line.
-            Profile::Wan => {
-                LinkNumbers { delay_us: 50_000, mtu: 1500, host_mtu: None, rate_kbps: Some(10_000) }
-            }
+            Profile::Wan => LinkNumbers { rate_kbps: Some(10_000), ..LinkNumbers::new(50_000, 1500) },
         }
     }
 }

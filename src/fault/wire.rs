@@ -1,8 +1,10 @@
 //! The wire: a pure machine that carries packets between hosts and applies a plan to them.
 //!
-//! [`select`] finds what the plan says of a packet, [`link`] knows each link's state, [`queue`] holds what is
-//! under way. What a packet is called by is the [classifier](super::classify)'s business.
+//! [`select`] finds what the plan says of a packet, [`events`] lets the plan's events happen, [`link`]
+//! knows each link's state, [`queue`] holds what is under way. What a packet is called by is the
+//! [classifier](super::classify)'s business.
 
+mod events;
 mod link;
 mod queue;
 mod select;
@@ -13,10 +15,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use self::link::{Cuts, Line, Links};
-use self::queue::{Next, Queue, Switch};
-use self::select::{Happening, Prepared, Source, Way};
-use super::{Action, Change, Cut, EventKind, FaultPlan, Label, Lasts, PlanEvent, When};
+use self::link::{Cuts, Links};
+use self::queue::{Next, Queue};
+use self::select::{Prepared, Way};
+use super::{Action, Cut, EventKind, FaultPlan, Label, PlanEvent, When};
 use crate::model::{HostId, LossReason, PacketId, Recorder, Time, What};
 use crate::packet::{Path, changed, flip, rejected};
 
@@ -58,7 +60,6 @@ const HOLD_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Wire {
     hosts: usize,
-    line: Line,
     links: Links,
     cuts: Cuts,
     queue: Queue,
@@ -203,15 +204,15 @@ impl Wire {
     /// # Errors
     /// [`UnknownHost`] where the plan names a host that is not among `hosts`.
     pub fn new(plan: &FaultPlan, hosts: &[String]) -> Result<Wire, UnknownHost> {
-        let prepared = Prepared::new(plan, hosts)?;
+        let mut prepared = Prepared::new(plan, hosts)?;
+        let differing = std::mem::take(&mut prepared.links);
         let mut queue = Queue::default();
         for &(at, switch) in &prepared.switches {
             queue.switch(at, switch);
         }
         Ok(Wire {
             hosts: hosts.len(),
-            line: Line::new(plan.link.numbers()),
-            links: Links::default(),
+            links: Links::new(plan.link.numbers(), differing, hosts),
             cuts: Cuts::default(),
             queue,
             timed: prepared.timed.iter().map(|&(at, event)| (at, Deed::Event(event))).collect(),
@@ -260,6 +261,9 @@ impl Wire {
     /// names it is applied: the first in the plan's order, if several do; the others do not fire. At last the
     /// events that are anchored to it happen.
     ///
+    /// Where the link's delay varies, a packet's follows from its name (its direction, and its place
+    /// among all packets of it), and packets may overtake each other.
+    ///
     /// A packet that is held back comes right behind the nth packet that is sent after it in its direction,
     /// whatever becomes of that one; at the latest one second after it was sent (or when it was due anyway,
     /// on a slower link).
@@ -278,11 +282,11 @@ impl Wire {
         let len = packet.len();
         let refusal = self.refusal(way, flow, &packet);
         let (between, side) = self.links.between(way);
-        let departure = between.departure(side, now, &self.line, packet.len());
+        let departure = between.departure(side, now, packet.len());
         if refusal.is_none() {
             between.occupy(side, departure);
         }
-        let due = departure + self.line.delay;
+        let due = departure + between.line(side).delay_of(label.nth_any);
         let id = recorder.next_packet();
         let bytes = packet.clone();
         recorder.push(now, What::Sent { packet: id, from, to, label, bytes });
@@ -338,11 +342,11 @@ impl Wire {
 
     /// The next packet that is due at `horizon` or before, as [`poll`](Wire::poll) would give it at its time.
     ///
-    /// As long as the horizon is ahead of `now` by no more than the link's delay, each host gets the same at
-    /// the same times as otherwise: nothing that is still to be sent can be due before. Partitions, heals and
-    /// injections happen up to `now` only. Crashes and restarts do not come out here, but from
-    /// [`poll_power`](Wire::poll_power) at their time: what is still to be sent may change whether they do
-    /// anything.
+    /// As long as the horizon is ahead of `now` by no more than the shortest delay of any link, each host
+    /// gets the same at the same times as otherwise: nothing that is still to be sent can be due before.
+    /// Partitions, heals and injections happen up to `now` only. Crashes and restarts do not come out
+    /// here, but from [`poll_power`](Wire::poll_power) at their time: what is still to be sent may change
+    /// whether they do anything.
     pub fn poll_ahead(&mut self, now: Time, horizon: Time, recorder: &mut dyn Recorder) -> Option<Due> {
         self.pass_time_before(now, Queue::next_packet_due, recorder);
         if self.queue.next_packet_due()? > horizon {
@@ -424,10 +428,11 @@ impl Wire {
     }
 
     /// Why the link does not take this packet.
-    fn refusal(&self, way: Way, flow: Option<u32>, packet: &[u8]) -> Option<LossReason> {
+    fn refusal(&mut self, way: Way, flow: Option<u32>, packet: &[u8]) -> Option<LossReason> {
+        let (between, side) = self.links.between(way);
         if usize::from(way.0.0.max(way.1.0)) >= self.hosts {
             Some(LossReason::NoSuchHost)
-        } else if packet.len() > self.line.mtu {
+        } else if packet.len() > between.line(side).mtu {
             Some(LossReason::TooBig)
         } else if self.cuts.takes(way, flow, packet.len()) {
             Some(LossReason::Partition)
@@ -505,127 +510,11 @@ impl Wire {
             recorder.push(at, What::Lost { packet, reason });
             return false;
         }
-        self.queue.packet(at + self.line.delay, Delivery { packet, copy: 0, to, bytes, altered: false });
+        let (between, side) = self.links.between((from, to));
+        let due = at + between.line(side).delay;
+        self.queue.packet(due, Delivery { packet, copy: 0, to, bytes, altered: false });
         true
     }
-
-    /// Lets the events happen that are anchored to a packet, in the plan's order.
-    fn anchored(&mut self, now: Time, way: Way, label: &Label, recorder: &mut dyn Recorder) {
-        for event in self.plan.after.find(way, label) {
-            match (self.plan.waits[event], &self.plan.happenings[event]) {
-                (Duration::ZERO, _) => self.happen(now, event, recorder),
-                (wait, &Happening::Switch(switch)) => self.queue.switch(now + wait, switch),
-                (wait, _) => {
-                    self.timed.insert((now + wait, Deed::Event(event)));
-                }
-            }
-        }
-    }
-
-    /// Lets the timed events happen that are due.
-    fn pass_time(&mut self, now: Time, recorder: &mut dyn Recorder) {
-        self.pass_time_before(now, |_| None, recorder);
-    }
-
-    /// Lets the timed events happen that are due, up to the time of what comes next.
-    fn pass_time_before(&mut self, now: Time, next: fn(&Queue) -> Option<Time>, recorder: &mut dyn Recorder) {
-        while let Some(&(at, deed)) = self.timed.first()
-            && at <= now
-            && next(&self.queue).is_none_or(|next| at <= next)
-        {
-            self.timed.pop_first();
-            match deed {
-                Deed::Event(event) => self.happen(at, event, recorder),
-                Deed::End(event) => self.end(at, event, recorder),
-            }
-        }
-    }
-
-    /// Turns a host off or on; `None` where it is so already.
-    fn switch(&mut self, switch: Switch) -> Option<DueWhat> {
-        let Switch { host, power, event } = switch;
-        let (changes, what) = match power {
-            Power::Off => {
-                self.killed.remove(&host);
-                (self.down.insert(host), DueWhat::Crash(host))
-            }
-            Power::Kill => (!self.down.contains(&host) && self.killed.insert(host), DueWhat::Kill(host)),
-            Power::On => (self.down.remove(&host) || self.killed.remove(&host), DueWhat::Restart(host)),
-        };
-        self.fired.events[event] |= changes;
-        changes.then_some(what)
-    }
-
-    /// A retransmission was lost to what is cut: what waits for that ends with the last one.
-    fn count_down(&mut self, at: Time, way: Way, flow: Option<u32>, len: usize, recorder: &mut dyn Recorder) {
-        let mut over = Vec::new();
-        self.counting.retain_mut(|(event, cut, left)| {
-            if cut.takes([&way.0, &way.1], flow, len) {
-                *left = left.saturating_sub(1);
-            }
-            if *left == 0 {
-                over.push(*event);
-            }
-            *left > 0
-        });
-        for event in over {
-            self.end(at, event, recorder);
-        }
-    }
-
-    /// Ends an outage.
-    fn end(&mut self, at: Time, event: usize, recorder: &mut dyn Recorder) {
-        if let Some(cut) = self.cuts.end(event) {
-            recorder.push(at, What::Healed(cut));
-        }
-    }
-
-    /// Lets an event happen.
-    fn happen(&mut self, at: Time, event: usize, recorder: &mut dyn Recorder) {
-        match self.plan.happenings[event].clone() {
-            Happening::Partition(cut) => {
-                if self.cuts.cut(cut, None) {
-                    recorder.push(at, What::Partitioned(cut));
-                    self.fired.events[event] = true;
-                }
-            }
-            Happening::Outage(cut, lasts) => {
-                if self.cuts.cut(cut, Some(event)) {
-                    recorder.push(at, What::Partitioned(cut));
-                    self.fired.events[event] = true;
-                }
-                match lasts {
-                    Lasts::Us(us) => {
-                        self.timed.insert((at + Duration::from_micros(us), Deed::End(event)));
-                    }
-                    Lasts::Retransmissions(left) => self.counting.push((event, cut, left)),
-                }
-            }
-            Happening::Heal(cut) => {
-                if self.cuts.mend(cut) {
-                    recorder.push(at, What::Healed(cut));
-                    self.fired.events[event] = true;
-                }
-            }
-            Happening::Switch(switch) => self.queue.switch(at, switch),
-            Happening::Inject(way, source) => {
-                let sample = self.samples[event].as_deref();
-                let bytes = match source {
-                    Source::Bytes(bytes) => Some(bytes),
-                    Source::Like(change) => sample.and_then(|sample| like(sample, &change)),
-                    Source::Reject(rejection) => sample.and_then(|sample| rejected(sample, rejection)),
-                };
-                if let Some(bytes) = bytes {
-                    self.fired.events[event] |= self.inject(at, way, bytes, recorder);
-                }
-            }
-        }
-    }
-}
-
-/// A copy of a packet with changes, if any.
-fn like(sample: &[u8], change: &Change) -> Option<Bytes> {
-    if *change == Change::default() { Some(Bytes::copy_from_slice(sample)) } else { changed(sample, change) }
 }
 
 #[cfg(test)]

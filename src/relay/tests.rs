@@ -6,7 +6,8 @@ use tokio::net::UdpSocket;
 
 use super::{Relay, RelayConfig, RelayError};
 use crate::fault::{
-    Anchor, Cut, Direction, EventKind, Fault, FaultPlan, Injection, Lasts, Link, LinkNumbers, PlanEvent, When,
+    Anchor, Cut, Direction, EventKind, Fault, FaultPlan, Injection, Lasts, Link, LinkNumbers, PairLink,
+    PlanEvent, When,
 };
 use crate::model::{Action, Class, LossReason, Packet, PacketId, What};
 use crate::trace::Fate;
@@ -205,16 +206,20 @@ async fn partitions_heal_and_packets_appear() {
 #[tokio::test]
 async fn the_largest_datagrams_pass_whatever_the_links_mtu() {
     let (client, server) = (socket().await, socket().await);
-    let link = Link::Numbers(LinkNumbers { delay_us: 0, mtu: 576, host_mtu: None, rate_kbps: None });
-    let plan = FaultPlan::new().link(link);
+    let link = Link::Numbers(LinkNumbers::new(0, 576));
+    let delay = Duration::from_millis(30);
+    let up = PairLink { delay_us: Some(30_000), mtu: Some(576), ..PairLink::one_way(["client", "server"]) };
+    let plan = FaultPlan::new().link(link).link_between(up);
     let relay = Relay::new(&plan, RelayConfig::default()).expect("a relay");
     let addr = relay.listen(server.local_addr().expect("address")).expect("listen");
     for len in [0, 1_473, 65_507] {
+        let sent = tokio::time::Instant::now();
         client.send_to(&vec![7; len], addr).await.expect("send");
         let mut buffer = vec![0; 65_536];
         let got =
             tokio::time::timeout(LIMIT, server.recv(&mut buffer)).await.expect("in time").expect("receive");
         assert_eq!(got, len);
+        assert!(sent.elapsed() >= delay, "the link between the two has its own delay");
     }
 }
 

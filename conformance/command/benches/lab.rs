@@ -64,7 +64,7 @@ mod lab {
             };
             let (lab, hosts) = Lab::start(helper, &[config(1), config(2)], Some(kind))?;
             let [client, server] = <[LabHost; 2]>::try_from(hosts).expect("two were asked for");
-            let link = Link::Numbers(LinkNumbers { delay_us: 0, mtu: 1500, host_mtu: None, rate_kbps: None });
+            let link = Link::Numbers(LinkNumbers::new(0, 1500));
             let plan = FaultPlan::new().link(link);
             let ends = [("client", End::Device(client.device)), ("server", End::Device(server.device))];
             let forwarder = Forwarder::start(&plan, ends).expect("a plan without faults");

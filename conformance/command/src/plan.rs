@@ -125,6 +125,7 @@ mod tests {
         let mut tables = vec![
             (keys_at("format = 1\n", "zz = 1"), "".to_owned()),
             (keys_at("format = 1\n[link]\n", "zz = 1"), "/properties/link".to_owned()),
+            (keys_at("format = 1\n[[links]]\n", "zz = 1"), "/properties/links/items".to_owned()),
             (keys_at("format = 1\n[lab]\n", "zz = 1"), "/properties/lab".to_owned()),
             (keys_at(FAULT, "zz = 1"), "/properties/fault/items".to_owned()),
             (keys_at(FAULT, "packet = { zz = 1 }"), "/properties/fault/items/properties/packet".to_owned()),
@@ -264,6 +265,7 @@ mod tests {
             "format = 2".to_owned(),
             "format = 1\ntitel = \"\"".to_owned(),
             "format = 1\n[link]\nmtu = 67".to_owned(),
+            "format = 1\n[[links]]\nbetween = [\"a\"]\nhost_mtu = 1500".to_owned(),
             format!("{FAULT}{packet}"),
             format!("{FAULT}{packet}\naction = \"lose\""),
             format!("{FAULT}{packet}\naction = {{ delay_us = 0 }}"),

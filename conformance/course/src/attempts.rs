@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use faultwire::fault::{Action, Class, Fault, FaultPlan, Lasts, Link, PlanError, PlanEvent};
+use faultwire::fault::{Action, Class, Fault, FaultPlan, Lasts, PlanError, PlanEvent};
 use faultwire::trace::Trace;
 use faultwire_sim::search::Grid;
 use faultwire_sim::seed::derive;
@@ -58,7 +58,7 @@ impl Attempts<'_> {
     /// As [`Lesson::recorded`].
     pub fn of<'a>(lesson: &Lesson, spoken: &'a Spoken) -> Result<Attempts<'a>, PlanError> {
         let recorded = spoken.plan(lesson)?;
-        let base = FaultPlan::new().link(recorded.link);
+        let base = FaultPlan::new().link(recorded.link).links(recorded.links.clone());
         Ok(Attempts { spoken, recorded, base })
     }
 
@@ -135,7 +135,7 @@ fn outages(trace: &Trace) -> Vec<PlanEvent> {
 
 /// The faults on the packets of a run: the simplest first, each kind in the order of the packets.
 fn singles(trace: &Trace, base: &FaultPlan) -> Vec<Fault> {
-    let rtt = Duration::from_micros(2 * Link::numbers(&base.link).delay_us);
+    let rtt = 2 * base.delay_max();
     let mut faults = Grid::new(rtt, TIMEOUT).faults(trace);
     // What is damaged is thrown away by the kernel, as if it were lost; and when a kernel sends a bare
     // acknowledgement depends on the moment.

@@ -50,8 +50,7 @@ fn lan() -> Vec<Link> {
 
 /// Over a satellite that stands still above the equator: 36 000 km up, and down again, and the rest of the
 /// way.
-const SATELLITE: Link =
-    Link::Numbers(LinkNumbers { delay_us: 150_000, mtu: 1500, host_mtu: None, rate_kbps: None });
+const SATELLITE: Link = Link::Numbers(LinkNumbers::new(150_000, 1500));
 
 const PLAIN_PROGRAM: Program = both::<plain::Plain>();
 const REPEAT_PROGRAM: Program = both::<repeat::Repeat>();

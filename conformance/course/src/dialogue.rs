@@ -197,7 +197,7 @@ impl Dialogue {
         let scenario = scenario(name).base_plan(FaultPlan::new().link(link)).settings(settings);
         // The hosts are in this order: the server's program is called first, and clears the desks.
         let scenario = match self.may_die {
-            true => scenario.host("server", server).crashes("server"),
+            true => scenario.host("server", server).crashes_for_good("server"),
             false => scenario.client_on("server", server),
         };
         let outcomes = outcomes.clone();

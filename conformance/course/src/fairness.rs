@@ -124,7 +124,7 @@ pub(super) fn two_flows_with<C: Control>(
     NOTES.take();
     let flows = Flows { messages: MESSAGES, second_after, check: note_shares, ..*short };
     let delay_us = u64::try_from(travel.as_micros()).unwrap_or(u64::MAX);
-    let link = Link::Numbers(LinkNumbers { delay_us, mtu: 1500, host_mtu: None, rate_kbps: None });
+    let link = Link::Numbers(LinkNumbers::new(delay_us, 1500));
     let scenarios = flows.scenarios("two-long-flows", || Box::new(Watched::<C>::default()));
     let plan = FaultPlan::new().link(link);
     let scenario =

@@ -253,7 +253,7 @@ fn verdict(lesson: &Lesson, found: Result<Found, Worthless>) -> Verdict {
                 && lesson.recorded().is_ok_and(|recorded| {
                     recorded.faults == plan.faults
                         && recorded.events == plan.events
-                        && recorded.link == plan.link
+                        && (recorded.link, &recorded.links) == (plan.link, &plan.links)
                 });
             if is_recorded && lesson.to_record(&broken).to_toml() == lesson.breaks {
                 paragraph(&mut text, "Why:      ", lesson.why, WIDTH);

@@ -214,7 +214,7 @@ pub fn hold(
 /// # Errors
 /// [`Worthless`] where the run was refused.
 pub(super) fn under(scenario: &Scenario, plan: &FaultPlan) -> Result<Option<Box<Broken>>, Worthless> {
-    let base = FaultPlan::new().link(plan.link);
+    let base = FaultPlan::new().link(plan.link).links(plan.links.clone());
     let scenario = scenario.clone().base_plan(base);
     let run = scenario.run(plan);
     match &run.end {

@@ -196,9 +196,7 @@ const TWO_FLOWS: Flows = Flows {
     length: 100,
     narrow: Narrow { each: Duration::from_millis(10), places: 8 },
     second_after: Duration::from_millis(5),
-    links: || {
-        vec![Link::Numbers(LinkNumbers { delay_us: 5_000, mtu: 1500, host_mtu: None, rate_kbps: None })]
-    },
+    links: || vec![Link::Numbers(LinkNumbers::new(5_000, 1500))],
     check: |shares| {
         both_whole(shares)?;
         little_dropped(shares)

@@ -103,7 +103,7 @@ fn plan(faults: impl Into<Vec<Fault>>) -> FaultPlan {
 
 fn over(delay: Duration, mtu: u16, rate_kbps: Option<u64>, faults: impl Into<Vec<Fault>>) -> FaultPlan {
     let delay_us = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
-    plan(faults).link(LinkNumbers { delay_us, mtu, host_mtu: None, rate_kbps })
+    plan(faults).link(LinkNumbers { rate_kbps, ..LinkNumbers::new(delay_us, mtu) })
 }
 
 /// A case with the lesson's own messages.

@@ -25,6 +25,7 @@ pub(crate) fn fuzz(data: &[u8]) {
 fn hosts(plan: &FaultPlan) -> Vec<String> {
     let mut names = BTreeSet::from(["client".to_owned(), "server".to_owned()]);
     let mut way = |Direction { from, to }: &Direction| names.extend([from.clone(), to.clone()]);
+    plan.links.iter().flat_map(|link| link.directions()).for_each(|direction| way(&direction));
     plan.faults.iter().for_each(|fault| way(&fault.direction));
     for event in &plan.events {
         if let Some(anchor) = event.when.anchor() {

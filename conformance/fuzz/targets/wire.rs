@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use bytes::Bytes;
 use faultwire::fault::{
     Action, Anchor, Change, Class, Cut, Direction, EventKind, Fault, FaultPlan, Field, Injection, Lasts,
-    Link, LinkNumbers, Packet, PlanEvent, Rejection, Value, When, Wire,
+    Link, LinkNumbers, Packet, PairLink, PlanEvent, Rejection, Value, When, Wire,
 };
 use faultwire::time::Time;
 use faultwire::trace::{HostId, Trace, What};
@@ -80,6 +80,7 @@ fn plan(choice: &mut Choice<'_>, hosts: &[String]) -> FaultPlan {
         let rate_kbps = choice.among(&[None, Some(0), Some(1), Some(1_000), Some(u64::MAX)]);
         plan.link = Link::Numbers(LinkNumbers {
             delay_us,
+            delay_us_max: choice.among(&[None, None, Some(1), Some(5_000), Some(u64::MAX)]),
             mtu: choice.among(&[0, 68, 1_500, u16::MAX]),
             host_mtu: None,
             rate_kbps,
@@ -130,6 +131,15 @@ fn plan(choice: &mut Choice<'_>, hosts: &[String]) -> FaultPlan {
             }
         };
         plan.events.push(PlanEvent { kind, when });
+    }
+    for _ in 0..choice.below(3) {
+        let mut link = PairLink::one_way(direction(choice, hosts));
+        link.one_way = choice.is();
+        link.delay_us = choice.is().then(|| choice.among(&[0, 700, u64::MAX]));
+        link.delay_us_max = choice.is().then(|| choice.among(&[0, 5_000, u64::MAX]));
+        link.mtu = choice.is().then(|| choice.among(&[0, 40, u16::MAX]));
+        link.rate_kbps = choice.is().then(|| choice.among(&[0, 1, u64::MAX]));
+        plan.links.push(link);
     }
     plan
 }

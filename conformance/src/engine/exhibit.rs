@@ -65,8 +65,8 @@ fn shown_by(row: &Row) -> Vec<Shown<'_>> {
 
 /// Whether two plans do the same, whatever their titles say.
 fn same(one: &FaultPlan, other: &FaultPlan) -> bool {
-    (&one.link, &one.faults, &one.events, &one.scenario)
-        == (&other.link, &other.faults, &other.events, &other.scenario)
+    (&one.link, &one.links, &one.faults, &one.events, &one.scenario)
+        == (&other.link, &other.links, &other.faults, &other.events, &other.scenario)
 }
 
 /// A row's plan, run where it was found or, if that is no simulation, on `virtual`.

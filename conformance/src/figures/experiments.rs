@@ -50,7 +50,7 @@ fn back() -> Direction {
 
 /// A plan on a link with that delay, one way.
 fn plan(delay_us: u64, rate_kbps: Option<u64>, faults: Vec<Fault>) -> FaultPlan {
-    let link = Link::Numbers(LinkNumbers { delay_us, mtu: 1500, host_mtu: None, rate_kbps });
+    let link = Link::Numbers(LinkNumbers { rate_kbps, ..LinkNumbers::new(delay_us, 1500) });
     FaultPlan::new().link(link).faults(faults)
 }
 

@@ -151,7 +151,7 @@ impl Scenario {
 
     /// The single faults that an exhaustive search tries on each packet, and the outages.
     pub fn grid(&self) -> Grid {
-        let rtt = self.base.link.numbers().delay() * 2;
+        let rtt = self.base.delay_max() * 2;
         let timeout = self.timeout.unwrap_or(if self.testbed.is_live() { TIMEOUT_IN_LAB } else { TIMEOUT });
         let grid = Grid::new(rtt, timeout).cancelling_bits(self.cancelling_bits);
         let grid = match self.testbed {

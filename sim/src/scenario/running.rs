@@ -140,6 +140,10 @@ impl Scenario {
         if is_faulty && !self.testbed.has(Capability::Faults) {
             return self.refused(plan, format!("the testbed {} carries no faults", self.testbed));
         }
+        if (!plan.links.is_empty() || plan.delays_vary()) && !self.testbed.has(Capability::Faults) {
+            let why = format!("the testbed {} has one link for all packets, of one delay", self.testbed);
+            return self.refused(plan, why);
+        }
         let mut retries = 0;
         loop {
             let mut run = self.run_and_look(plan);

@@ -204,7 +204,8 @@ impl Member<'_> {
         let mut plan = FaultPlan { scenario: Some(name), ..base.clone() };
         for (axis, which) in self.family.axes.iter().zip(&self.choice) {
             if let Some(delay_us) = which.checked_sub(1).and_then(|which| axis.delays_us.get(which)) {
-                plan.link = Link::Numbers(LinkNumbers { delay_us: *delay_us, ..base.link.numbers() });
+                let numbers = LinkNumbers { delay_us: *delay_us, delay_us_max: None, ..base.link.numbers() };
+                plan.link = Link::Numbers(numbers);
             }
         }
         plan

@@ -196,7 +196,7 @@ fn a_stack_that_livelocks_ends_its_run_with_the_reason() {
 #[test]
 fn packets_without_end_on_a_link_without_delay_hit_the_limit_of_events() {
     let scenario = with_stack(|config| Restless::boxed(config, Wrong::Echo));
-    let link = Link::Numbers(LinkNumbers { delay_us: 0, mtu: 1500, host_mtu: None, rate_kbps: None });
+    let link = Link::Numbers(LinkNumbers::new(0, 1500));
     let plan = FaultPlan::new().link(link);
     let end = scenario.run(&plan).end;
     assert!(matches!(&end, End::Stalled { limit, .. } if limit == "500000 events"), "{end:?}");

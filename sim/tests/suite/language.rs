@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use faultwire::fault::FaultPlan;
 use faultwire::network::{Datagram as _, Network as _};
-use faultwire::trace::DiagramOptions;
+use faultwire::trace::{DiagramOptions, HostId, What};
 use faultwire_sim::testbed::{self, TestbedRef};
 use faultwire_sim::{Net, Run, scenario};
 
@@ -44,7 +44,7 @@ after = { direction = "client->server", class = "datagram", nth = 4, wait_us = 5
 "#;
 
 /// Five questions, each with 100 ms for an answer and a pause.
-fn run(testbed: TestbedRef) -> Run {
+fn run(testbed: TestbedRef, plan: &str) -> Run {
     let server = |net: Net| async move {
         let socket = net.datagram("0.0.0.0:7000", &[]).await?;
         let mut buffer = [0; 16];
@@ -68,13 +68,13 @@ fn run(testbed: TestbedRef) -> Run {
         }
         faultwire_sim::Result::Ok(())
     };
-    let plan = FaultPlan::parse(PLAN, "the plan").expect("it is right");
+    let plan = FaultPlan::parse(plan, "the plan").expect("it is right");
     scenario("language").server(server).client(client).on(testbed).run(&plan)
 }
 
 #[test]
 fn a_run_shows_what_its_plan_said() {
-    let run = run(testbed::VIRTUAL);
+    let run = run(testbed::VIRTUAL, PLAN);
     assert!(run.end.is_finished() && run.fired.all(), "{:?} {:?}\n{}", run.end, run.fired, run.trace.text());
     insta::assert_snapshot!("trace", run.trace.text());
     insta::assert_snapshot!("diagram", run.trace.diagram(&DiagramOptions::default()));
@@ -83,8 +83,56 @@ fn a_run_shows_what_its_plan_said() {
 #[test]
 fn hosts_see_it_alike_in_turmoil() {
     let of = |testbed| {
-        let run = run(testbed);
+        let run = run(testbed, PLAN);
         ["server", "client"].map(|name| run.trace.host_sequence(run.trace.host(name).expect("it is there")))
     };
     assert_eq!(of(testbed::VIRTUAL), of(testbed::TURMOIL));
+}
+
+const LINKS: &str = r#"
+format = 1
+[link]
+delay_us = 2_000
+mtu = 1500
+[[links]]
+direction = "client->server"
+delay_us = 20_000
+delay_us_max = 40_000
+"#;
+
+/// The delay of each packet, with its sender, in microseconds.
+fn delays(run: &Run) -> Vec<(HostId, u64)> {
+    let events = run.trace.events();
+    let sent = events.iter().filter_map(|event| match event.what {
+        What::Sent { packet, from, .. } => Some((packet, from, event.at)),
+        _ => None,
+    });
+    sent.map(|(packet, from, at)| {
+        let is_it = |what: &What| matches!(what, What::Arrived { packet: it, .. } if *it == packet);
+        let arrived = events.iter().find(|event| is_it(&event.what)).expect("it arrives");
+        (from, arrived.at.as_micros() - at.as_micros())
+    })
+    .collect()
+}
+
+#[test]
+fn each_direction_has_its_delays_in_turmoil_too() {
+    let exact = delays(&run(testbed::VIRTUAL, LINKS));
+    let client = run(testbed::VIRTUAL, LINKS).trace.host("client").expect("it is there");
+    let (there, back): (Vec<_>, Vec<_>) = exact.iter().partition(|(from, _)| *from == client);
+    assert_eq!((there.len(), back.len()), (5, 5));
+    assert!(back.iter().all(|(_, us)| *us == 2_000), "{back:?}");
+    assert!(there.iter().all(|(_, us)| (20_000..=40_000).contains(us)), "{there:?}");
+    assert!(there.windows(2).all(|two| two[0] != two[1]), "{there:?}");
+    let ticks: Vec<_> = exact.iter().map(|(from, us)| (*from, us.next_multiple_of(1_000))).collect();
+    assert_eq!(delays(&run(testbed::TURMOIL, LINKS)), ticks);
+}
+
+#[test]
+fn a_testbed_without_our_wire_refuses_links_between_two_hosts_and_delays_that_vary() {
+    for testbed in [testbed::LOOPBACK, testbed::TURMOIL_SOCKETS] {
+        assert!(run(testbed, LINKS).is_refused(), "{testbed}");
+        let varies = "format = 1\n[link]\ndelay_us = 1000\ndelay_us_max = 2000\nmtu = 1500\n";
+        assert!(run(testbed, varies).is_refused(), "{testbed}");
+    }
 }

@@ -12,7 +12,7 @@ pub(super) fn check(text: &str, hosts: &[&str]) -> Result<(), Wrong> {
     let (root, _) = DeTable::parse_recoverable(text);
     let mut named = Vec::new();
     for (key, value) in root.get_ref() {
-        if matches!(key.get_ref().as_ref(), "fault" | "event") {
+        if matches!(key.get_ref().as_ref(), "links" | "fault" | "event") {
             collect(value, &mut named);
         }
     }
@@ -36,7 +36,7 @@ fn collect(value: &Value<'_>, named: &mut Vec<(Range<usize>, String)>) {
                         named.extend(ways.into_iter().map(|name| (value.span(), name)));
                     }
                     ("host", Some(text)) => named.push((value.span(), text.to_owned())),
-                    ("hosts", None) => {
+                    ("hosts" | "between", None) => {
                         let list = value.get_ref().as_array().into_iter().flat_map(|list| list.iter());
                         let names = list.filter_map(|value| Some((value.span(), value.get_ref().as_str()?)));
                         named.extend(names.map(|(at, name)| (at, name.to_owned())));

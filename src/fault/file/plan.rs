@@ -8,10 +8,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::super::{
     Action, Anchor, Class, Cut, Direction, EventKind, Fault, FaultPlan, Injection, LabPair, Lasts, Link,
-    LinkNumbers, Packet, PlanEvent, Profile, When,
+    Packet, PlanEvent, When,
 };
 use super::bounds;
 use super::change::{self, CHANGE_KEYS, REJECT_KEYS};
+use super::link::{link, links};
 use super::section::{
     Section, Value, Wrong, describe, first, number, number16, number32, text, unexpected, word,
 };
@@ -41,17 +42,18 @@ fn syntax(error: &toml::de::Error) -> Wrong {
 fn plan(root: &Section<'_, '_>) -> Result<FaultPlan, Wrong> {
     let format = root.need("format", "`format = 1`, which says how the rest is to be read")?;
     number(format, 1..=1).map_err(|_| unexpected(format, "1, the format that this version reads"))?;
-    root.only(&["format", "title", "scenario", "claim", "link", "lab", "fault", "event"])?;
+    root.only(&["format", "title", "scenario", "claim", "link", "links", "lab", "fault", "event"])?;
     first! {
         title = root.get("title").map(title).transpose(),
         scenario = root.get("scenario").map(scenario).transpose(),
         claim = root.get("claim").map(claim).transpose(),
         link = root.get("link").map_or(Ok(Link::default()), link),
+        links = links(root),
         lab = root.get("lab").map(lab).transpose(),
         faults = faults(root),
         events = tables(root, "event", bounds::EVENTS_MAX).and_then(|list| list.map(event).collect()),
     }
-    Ok(FaultPlan { title, scenario, claim, link, lab, faults, events })
+    Ok(FaultPlan { title, scenario, claim, link, links, lab, faults, events })
 }
 
 fn title(value: &Value<'_>) -> Result<String, Wrong> {
@@ -85,32 +87,6 @@ fn claim(value: &Value<'_>) -> Result<String, Wrong> {
     } else {
         Err(unexpected(value, EXPECTED))
     }
-}
-
-fn link(value: &Value<'_>) -> Result<Link, Wrong> {
-    const EXPECTED: &str = "`profile`, or the numbers `delay_us` and `mtu`";
-    let section = Section::new(value, "a table `[link]`")?;
-    section.only(&["profile", "delay_us", "mtu", "host_mtu", "rate_kbps"])?;
-    if let Some(profile) = section.get("profile") {
-        let profile = word(profile, &Profile::ALL)?;
-        return match section.keys().find(|key| *key != "profile") {
-            None => Ok(Link::Profile(profile)),
-            Some(key) => {
-                let found = format!("`profile` together with `{key}`");
-                Err(Wrong::new(section.at(), found, "a profile or numbers, not both"))
-            }
-        };
-    }
-    if section.keys().next().is_none() {
-        return Err(Wrong::new(section.at(), "an empty `[link]`", EXPECTED));
-    }
-    let mtu = section.need("mtu", EXPECTED).map_err(|wrong| wrong.hint("Ethernet has `mtu = 1500`"))?;
-    Ok(Link::Numbers(LinkNumbers {
-        delay_us: number(section.need("delay_us", EXPECTED)?, bounds::LINK_DELAY_US)?,
-        mtu: number16(mtu, bounds::MTU)?,
-        host_mtu: section.get("host_mtu").map(|mtu| number16(mtu, bounds::MTU)).transpose()?,
-        rate_kbps: section.get("rate_kbps").map(|rate| number(rate, bounds::RATE_KBPS)).transpose()?,
-    }))
 }
 
 fn lab(value: &Value<'_>) -> Result<LabPair, Wrong> {
@@ -160,7 +136,7 @@ fn tun(value: &Value<'_>) -> Result<Vec<String>, Wrong> {
 }
 
 /// The tables of a list `[[name]]`, none if it is not there.
-fn tables<'v, 'i>(
+pub(super) fn tables<'v, 'i>(
     root: &Section<'v, 'i>,
     name: &str,
     count_max: usize,
@@ -212,7 +188,7 @@ fn fault(value: &Value<'_>) -> Result<Fault, Wrong> {
     Ok(Fault { direction, packet, action })
 }
 
-fn direction(section: &Section<'_, '_>) -> Result<Direction, Wrong> {
+pub(super) fn direction(section: &Section<'_, '_>) -> Result<Direction, Wrong> {
     const EXPECTED: &str = "two hosts, such as `\"client->server\"`";
     let value = section.need("direction", EXPECTED)?;
     let found = text(value, EXPECTED)?;
@@ -402,7 +378,7 @@ fn lasts(section: &Section<'_, '_>) -> Result<Lasts, Wrong> {
     }
 }
 
-fn two_hosts(value: &Value<'_>) -> Result<[String; 2], Wrong> {
+pub(super) fn two_hosts(value: &Value<'_>) -> Result<[String; 2], Wrong> {
     const EXPECTED: &str = "a list of two hosts, such as `[\"client\", \"server\"]`";
     let list = value.get_ref().as_array().ok_or_else(|| unexpected(value, EXPECTED))?;
     let mut hosts = list.iter();

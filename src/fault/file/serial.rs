@@ -4,9 +4,10 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::super::{
     Action, Anchor, Change, Cut, EventKind, Fault, FaultPlan, Field, Injection, LabPair, Lasts, Link, Packet,
-    PlanEvent, Rejection, Value, When,
+    PairLink, PlanEvent, Rejection, Value, When,
 };
 use super::change::{Written, checksums};
+use super::link::numbers;
 
 /// The entries of a packet's selector, in a map that may hold others.
 fn selector<M: SerializeMap>(map: &mut M, packet: &Packet) -> Result<(), M::Error> {
@@ -35,6 +36,9 @@ impl Serialize for FaultPlan {
             map.serialize_entry("claim", claim)?;
         }
         map.serialize_entry("link", &self.link)?;
+        if !self.links.is_empty() {
+            map.serialize_entry("links", &self.links)?;
+        }
         if let Some(lab) = &self.lab {
             map.serialize_entry("lab", lab)?;
         }
@@ -76,6 +80,9 @@ impl Serialize for Link {
             Link::Profile(profile) => map.serialize_entry("profile", profile.name())?,
             Link::Numbers(numbers) => {
                 map.serialize_entry("delay_us", &numbers.delay_us)?;
+                if let Some(max) = numbers.delay_us_max {
+                    map.serialize_entry("delay_us_max", &max)?;
+                }
                 map.serialize_entry("mtu", &numbers.mtu)?;
                 if let Some(mtu) = numbers.host_mtu {
                     map.serialize_entry("host_mtu", &mtu)?;
@@ -84,6 +91,23 @@ impl Serialize for Link {
                     map.serialize_entry("rate_kbps", &rate)?;
                 }
             }
+        }
+        map.end()
+    }
+}
+
+impl Serialize for PairLink {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match &self.hosts {
+            [from, to] if self.one_way => map.serialize_entry("direction", &format!("{from}->{to}"))?,
+            hosts => map.serialize_entry("between", hosts)?,
+        }
+        if let Some(profile) = self.profile {
+            map.serialize_entry("profile", profile.name())?;
+        }
+        for (key, number) in numbers(self) {
+            map.serialize_entry(key, &number)?;
         }
         map.end()
     }

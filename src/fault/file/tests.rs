@@ -99,6 +99,11 @@ fn a_host_that_a_run_does_not_have_is_refused_with_its_place() {
          mean `client`?"
     );
     let after = "after = { direction = \"server->proxy\", class = \"data\", nth = 1 }";
+    let links = "[[links]]\nbetween = [\"client\", \"server\"]\nmtu = 600\n[[links]]\nmtu = 70\n";
+    for (hosts, place) in [("between = [\"client\", \"b\"]", "7:22"), ("direction = \"b->server\"", "7:13")] {
+        let told = told(&format!("{links}{hosts}\n"));
+        assert!(told.starts_with(&format!("plan.toml:{place}: found the host \"b\"")), "{told}");
+    }
     for (event, place) in [
         (format!("kind = \"heal\"\n{after}"), "4:23: found the host \"proxy\""),
         (format!("kind = \"crash\"\nhost = \"a\"\n{after}"), "4:8: found the host \"a\""),
@@ -244,18 +249,46 @@ fn event() -> impl Strategy<Value = PlanEvent> {
     (kind, when).prop_map(|(kind, when)| PlanEvent { kind, when })
 }
 
+/// A link's shortest delay and its longest.
+fn delays() -> impl Strategy<Value = (u64, Option<u64>)> {
+    let longest = |least: u64| (Just(least), option::of(least..=600_000_000));
+    (0_u64..=600_000_000).prop_flat_map(longest)
+}
+
 fn link() -> impl Strategy<Value = Link> {
     let mtus = (68_u16..=65_535, option::of(68_u16..=65_535));
-    let numbers = (0_u64..=600_000_000, mtus, option::of(1_u64..=1_000_000_000));
+    let numbers = (delays(), mtus, option::of(1_u64..=1_000_000_000));
     prop_oneof![
         select(Profile::ALL.to_vec()).prop_map(Link::Profile),
-        numbers.prop_map(|(delay_us, (mtu, host_mtu), rate_kbps)| Link::Numbers(LinkNumbers {
-            delay_us,
-            mtu,
-            host_mtu,
-            rate_kbps
-        })),
+        numbers.prop_map(|((delay_us, delay_us_max), (mtu, host_mtu), rate_kbps)| Link::Numbers(
+            LinkNumbers { delay_us, delay_us_max, mtu, host_mtu, rate_kbps }
+        )),
     ]
+}
+
+/// Links between two hosts, at most one for each direction.
+fn links() -> impl Strategy<Value = Vec<PairLink>> {
+    let numbers = (option::of(delays()), option::of(68_u16..=65_535), option::of(1_u64..=1_000_000_000));
+    let profile = option::of(select(Profile::ALL.to_vec()));
+    let link = (two_hosts(), any::<bool>(), profile, numbers).prop_map(
+        |(hosts, one_way, profile, (delays, mtu, rate_kbps))| PairLink {
+            hosts,
+            one_way,
+            profile,
+            delay_us: delays.map(|(shortest, _)| shortest),
+            delay_us_max: delays.and_then(|(_, longest)| longest),
+            mtu,
+            rate_kbps,
+        },
+    );
+    vec(link, 0..4).prop_map(|mut links| {
+        let mut seen = std::collections::BTreeSet::new();
+        links.retain(|link| {
+            let same = PairLink { one_way: link.one_way, ..PairLink::between(link.hosts.clone()) };
+            *link != same && link.directions().all(|direction| seen.insert(direction))
+        });
+        links
+    })
 }
 
 fn lab() -> impl Strategy<Value = LabPair> {
@@ -285,19 +318,19 @@ fn plan() -> impl Strategy<Value = FaultPlan> {
         option::of(".{0,40}|\\PC{0,40}|[\\x00-\\xff]{0,9}"),
         option::of(scenario),
         option::of("[a-z0-9-]{1,20}/[a-z0-9-]{1,79}"),
-        link(),
+        (link(), links()),
         option::of(lab()),
         vec(fault, 0..6),
         vec(event(), 0..4),
     );
-    parts.prop_map(|(title, scenario, claim, link, lab, mut faults, events)| {
+    parts.prop_map(|(title, scenario, claim, (link, links), lab, mut faults, events)| {
         let name = |fault: &Fault| {
             let once = Packet { transmission: fault.packet.transmission.or(Some(1)), ..fault.packet };
             (fault.direction.clone(), once)
         };
         let mut seen = std::collections::BTreeSet::new();
         faults.retain(|fault| seen.insert(name(fault)));
-        FaultPlan { title, scenario, claim, link, lab, faults, events }
+        FaultPlan { title, scenario, claim, link, links, lab, faults, events }
     })
 }
 

@@ -7,6 +7,7 @@ use super::super::{
     Rejection, When,
 };
 use super::change::{Written, checksums};
+use super::link::numbers;
 
 /// Writes into a `String`, which cannot fail.
 macro_rules! put {
@@ -33,6 +34,9 @@ pub(super) fn toml(plan: &FaultPlan) -> String {
         Link::Profile(profile) => put!(out, "profile = \"{profile}\""),
         Link::Numbers(numbers) => {
             put!(out, "delay_us = {}", numbers.delay_us);
+            if let Some(max) = numbers.delay_us_max {
+                put!(out, "delay_us_max = {max}");
+            }
             put!(out, "mtu = {}", numbers.mtu);
             if let Some(mtu) = numbers.host_mtu {
                 put!(out, "host_mtu = {mtu}");
@@ -41,6 +45,17 @@ pub(super) fn toml(plan: &FaultPlan) -> String {
                 put!(out, "rate_kbps = {rate}");
             }
         }
+    }
+    for link in &plan.links {
+        put!(out, "[[links]]");
+        match &link.hosts {
+            [from, to] if link.one_way => put!(out, "direction = \"{from}->{to}\""),
+            [a, b] => put!(out, "between = [{}, {}]", quoted(a), quoted(b)),
+        }
+        if let Some(profile) = link.profile {
+            put!(out, "profile = \"{profile}\"");
+        }
+        numbers(link).for_each(|(key, number)| put!(out, "{key} = {number}"));
     }
     if let Some(LabPair { server, client, ipv6, profile, tun, timeout }) = &plan.lab {
         put!(out, "[lab]");

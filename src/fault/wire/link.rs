@@ -1,24 +1,50 @@
 //! The link between two hosts: what it was seen to carry, how busy it is, and whether it is cut.
 
 use std::collections::BTreeSet;
+use std::hash::Hasher as _;
 use std::time::Duration;
+
+use siphasher::sip::SipHasher13;
 
 use super::super::LinkNumbers;
 use super::super::classify::Classifier;
 use super::select::Way;
 use crate::model::{Cut, HostId, Time};
 
-/// A link in units that need no further arithmetic.
+/// One way over a link, in units that need no further arithmetic.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line {
+    /// The shortest delay.
     pub(super) delay: Duration,
+    /// How much longer it may be, in microseconds.
+    varies_us: u64,
     pub(super) mtu: usize,
     rate_kbps: Option<u64>,
+    /// What the names of its sender and its receiver give for the delays.
+    names: [u64; 2],
 }
 
 impl Line {
-    pub(super) fn new(numbers: LinkNumbers) -> Line {
-        Line { delay: numbers.delay(), mtu: usize::from(numbers.mtu), rate_kbps: numbers.rate_kbps }
+    fn new(numbers: LinkNumbers, names: [u64; 2]) -> Line {
+        Line {
+            delay: numbers.delay(),
+            varies_us: numbers.delay_us_max.map_or(0, |max| max.saturating_sub(numbers.delay_us)),
+            mtu: usize::from(numbers.mtu),
+            rate_kbps: numbers.rate_kbps,
+            names,
+        }
+    }
+
+    /// The delay of the nth of all packets that go this way.
+    pub(super) fn delay_of(&self, nth: u32) -> Duration {
+        if self.varies_us == 0 {
+            return self.delay;
+        }
+        let [from, to] = self.names;
+        let mut hasher = SipHasher13::new_with_keys(from, to);
+        hasher.write(&nth.to_le_bytes());
+        let drawn = u128::from(hasher.finish()) * (u128::from(self.varies_us) + 1);
+        self.delay.saturating_add(Duration::from_micros((drawn >> 64) as u64))
     }
 
     /// How long it takes to put a packet of `bytes` bytes on the link; whole nanoseconds, rounded up.
@@ -32,17 +58,24 @@ impl Line {
 }
 
 /// The link between two hosts; the lower host is side 0.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Between {
     pub(super) seen: Classifier,
+    /// What each side sends over.
+    lines: [Line; 2],
     /// Until when each side is busy putting earlier packets on the link.
     busy: [Time; 2],
 }
 
 impl Between {
+    /// What a side sends over.
+    pub(super) fn line(&self, side: usize) -> Line {
+        self.lines[side]
+    }
+
     /// When a packet that is sent now has left its host.
-    pub(super) fn departure(&self, side: usize, now: Time, line: &Line, bytes: usize) -> Time {
-        now.max(self.busy[side]) + line.serialization(bytes)
+    pub(super) fn departure(&self, side: usize, now: Time, bytes: usize) -> Time {
+        now.max(self.busy[side]) + self.lines[side].serialization(bytes)
     }
 
     /// The side is busy until then.
@@ -52,21 +85,47 @@ impl Between {
 }
 
 /// The links of a run, one for every two hosts that ever spoke.
-#[derive(Debug, Default)]
-pub(super) struct Links(Vec<((HostId, HostId), Box<Between>)>);
+#[derive(Debug)]
+pub(super) struct Links {
+    /// What a way is like that is not in `differing`.
+    numbers: LinkNumbers,
+    differing: Vec<(Way, LinkNumbers)>,
+    /// A hash of each host's name: not its number, so that a delay does not depend on the other hosts.
+    names: Vec<u64>,
+    known: Vec<((HostId, HostId), Box<Between>)>,
+}
 
 impl Links {
+    /// The links between these hosts. Of several that differ for one way, the first counts.
+    pub(super) fn new(numbers: LinkNumbers, differing: Vec<(Way, LinkNumbers)>, hosts: &[String]) -> Links {
+        let hash = |name: &String| {
+            let mut hasher = SipHasher13::new();
+            hasher.write(name.as_bytes());
+            hasher.finish()
+        };
+        Links { numbers, differing, names: hosts.iter().map(hash).collect(), known: Vec::new() }
+    }
+
+    fn line(&self, (from, to): Way) -> Line {
+        let differing = self.differing.iter().find(|(way, _)| *way == (from, to));
+        let numbers = differing.map_or(self.numbers, |(_, numbers)| *numbers);
+        let name = |host: HostId| self.names.get(usize::from(host.0)).copied().unwrap_or_default();
+        Line::new(numbers, [name(from), name(to)])
+    }
+
     /// The link of that way, and the side that sends.
     pub(super) fn between(&mut self, (from, to): Way) -> (&mut Between, usize) {
         let pair = (from.min(to), from.max(to));
-        let index = match self.0.binary_search_by_key(&pair, |(pair, _)| *pair) {
+        let index = match self.known.binary_search_by_key(&pair, |(pair, _)| *pair) {
             Ok(index) => index,
             Err(index) => {
-                self.0.insert(index, (pair, Box::default()));
+                let lines = [pair, (pair.1, pair.0)].map(|way| self.line(way));
+                let between = Between { seen: Classifier::default(), lines, busy: [Time::ZERO; 2] };
+                self.known.insert(index, (pair, Box::new(between)));
                 index
             }
         };
-        (&mut self.0[index].1, usize::from(from > to))
+        (&mut self.known[index].1, usize::from(from > to))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, Anchor, Change, Class, Cut, Direction, EventKind, FaultPlan, Injection, Label, Lasts, Packet,
-    PlanEvent, Rejection, When,
+    Action, Anchor, Change, Class, Cut, Direction, EventKind, FaultPlan, Injection, Label, Lasts,
+    LinkNumbers, Packet, PlanEvent, Rejection, When,
 };
 use super::queue::Switch;
 use super::{Power, UnknownHost};
@@ -98,6 +98,8 @@ impl Names<'_> {
 /// A plan with host numbers for names.
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
+    /// The ways whose link differs from that of all hosts, in the plan's order.
+    pub(super) links: Vec<(Way, LinkNumbers)>,
     /// The plan's faults by the packet that they name.
     pub(super) faults: Index,
     /// What the plan's faults do, in its order.
@@ -122,6 +124,11 @@ impl Prepared {
     pub(super) fn new(plan: &FaultPlan, hosts: &[String]) -> Result<Prepared, UnknownHost> {
         let way = |direction: &Direction| Names(hosts).way(direction);
         let mut prepared = Prepared::default();
+        for link in &plan.links {
+            for direction in link.directions() {
+                prepared.links.push((way(&direction)?, link.numbers(&plan.link)));
+            }
+        }
         for (position, fault) in plan.faults.iter().enumerate() {
             prepared.faults.add(way(&fault.direction)?, fault.packet, position);
             prepared.actions.push(fault.action.clone());

@@ -192,7 +192,7 @@ fn what_the_other_direction_sends_releases_nothing() {
 
 #[test]
 fn a_slow_link_holds_no_packet_for_less_than_its_own_delay() {
-    let link = Link::Numbers(LinkNumbers { delay_us: 3_000_000, mtu: 1500, host_mtu: None, rate_kbps: None });
+    let link = Link::Numbers(LinkNumbers::new(3_000_000, 1500));
     let faults = vec![fault(1, Action::HoldFor(1))];
     let mut bench = Bench::new(&FaultPlan::new().link(link).faults(faults));
     bench.send(ms(0), 0);
@@ -202,8 +202,7 @@ fn a_slow_link_holds_no_packet_for_less_than_its_own_delay() {
 #[test]
 fn a_rate_spaces_packets_for_each_direction_by_itself() {
     // 38 bytes at 304 kbit/s take 1 ms.
-    let link =
-        Link::Numbers(LinkNumbers { delay_us: 10_000, mtu: 1500, host_mtu: None, rate_kbps: Some(304) });
+    let link = Link::Numbers(LinkNumbers { rate_kbps: Some(304), ..LinkNumbers::new(10_000, 1500) });
     let mut bench = Bench::new(&FaultPlan::new().link(link).faults([fault(2, Action::Drop)]));
     for number in 0..3 {
         bench.send(ms(0), number);
@@ -212,6 +211,97 @@ fn a_rate_spaces_packets_for_each_direction_by_itself() {
     bench.send(ms(7), 4);
     // A packet that is dropped took its time to be sent.
     assert_eq!(bench.due(), list([(11_000, "3"), (11_000, "0"), (13_000, "2"), (18_000, "4")]));
+}
+
+#[test]
+fn delays_are_drawn_evenly_by_the_names_of_packets_which_may_overtake_each_other() {
+    let numbers = LinkNumbers { delay_us_max: Some(9_999), ..LinkNumbers::new(0, 1500) };
+    let delays = |numbers: LinkNumbers, nths: std::ops::Range<u64>| {
+        let mut bench = Bench::new(&FaultPlan::new().link(numbers));
+        for nth in nths {
+            bench.wire.send(ms(nth), CLIENT, SERVER, datagram(0), &mut bench.trace);
+        }
+        let due = bench.due();
+        let order: Vec<u64> = due.iter().map(|(_, what)| what.parse().unwrap()).collect();
+        let mut delays: Vec<(u64, u64)> =
+            due.iter().zip(&order).map(|((at, _), nth)| (*nth, at - nth * 1_000)).collect();
+        delays.sort_unstable();
+        (order, delays.into_iter().map(|(_, delay)| delay).collect::<Vec<_>>())
+    };
+    let (order, drawn) = delays(numbers, 0..1_000);
+    assert!(!order.is_sorted(), "some overtake others");
+    for tenth in 0..10 {
+        let here = drawn.iter().filter(|delay| **delay / 1_000 == tenth).count();
+        assert!((70..=130).contains(&here), "{here} delays of {tenth} ms");
+    }
+    assert_eq!(drawn[..3], [1_955, 2_127, 1_993], "the same in each run, on each machine");
+    assert_eq!(delays(numbers, 0..10).1, drawn[..10], "whatever is sent later");
+    let fixed = LinkNumbers { delay_us_max: Some(5_000), ..LinkNumbers::new(5_000, 1500) };
+    assert_eq!(delays(fixed, 0..3), (vec![0, 1, 2], vec![5_000; 3]));
+    let never = LinkNumbers { delay_us_max: Some(1_000), ..LinkNumbers::new(5_000, 1500) };
+    assert_eq!(delays(never, 0..3).1, [5_000; 3]);
+}
+
+#[test]
+fn each_direction_draws_its_delays_by_the_names_of_its_hosts() {
+    let numbers = LinkNumbers { delay_us_max: Some(1_000_000), ..LinkNumbers::new(0, 1500) };
+    let first = |hosts: [&str; 3], from: u16, to: u16| {
+        let hosts = hosts.map(str::to_owned);
+        let mut wire = Wire::new(&FaultPlan::new().link(numbers), &hosts).unwrap();
+        wire.send(ms(0), HostId(from), HostId(to), datagram(0), &mut Trace::new(hosts));
+        wire.next_due().unwrap()
+    };
+    let there = first(["a", "b", "c"], 0, 1);
+    assert_ne!(there, first(["a", "b", "c"], 1, 0));
+    assert_ne!(there, first(["a", "b", "c"], 0, 2));
+    assert_eq!(there, first(["c", "b", "a"], 2, 1));
+}
+
+#[test]
+fn a_link_between_two_hosts_differs_from_that_of_all_in_what_it_says() {
+    let all = LinkNumbers { rate_kbps: Some(304), ..LinkNumbers::new(1_000, 1500) };
+    let plan = FaultPlan::new()
+        .link(all)
+        .link_between(PairLink { delay_us: Some(5_000), mtu: Some(30), ..PairLink::one_way(["a", "b"]) })
+        .link_between(PairLink { profile: Some(Profile::Lan), ..PairLink::between(["c", "a"]) })
+        .link_between(PairLink { rate_kbps: Some(30_400), ..PairLink::one_way(["b", "c"]) });
+    let hosts = ["a", "b", "c"].map(str::to_owned);
+    // 38 bytes: when they arrive, in microseconds.
+    let arrives = |from: u16, to: u16| {
+        let mut wire = Wire::new(&plan, &hosts).unwrap();
+        wire.send(ms(0), HostId(from), HostId(to), datagram(0), &mut Trace::new(hosts.clone()));
+        wire.next_due().map(Time::as_micros)
+    };
+    assert_eq!((arrives(0, 1), arrives(1, 0)), (None, Some(2_000)), "too big one way");
+    assert_eq!((arrives(0, 2), arrives(2, 0)), (Some(1_000), Some(1_000)), "a profile has its own rate");
+    assert_eq!((arrives(1, 2), arrives(2, 1)), (Some(1_010), Some(2_000)));
+    assert_eq!((plan.delay_max(), plan.delays_vary()), (Duration::from_millis(5), false));
+    let varies = PairLink { delay_us: Some(0), delay_us_max: Some(7_000), ..PairLink::between(["a", "b"]) };
+    let plan = FaultPlan::new().link_between(varies);
+    assert_eq!((plan.delay_max(), plan.delays_vary()), (Duration::from_millis(7), true));
+    assert_eq!(Wire::new(&plan, &hosts[1..]).unwrap_err().name, "a");
+}
+
+#[test]
+fn packets_over_a_rate_leave_in_order_whatever_their_delays() {
+    // 38 bytes at 304 kbit/s take 1 ms.
+    let numbers =
+        LinkNumbers { delay_us_max: Some(10_000), rate_kbps: Some(304), ..LinkNumbers::new(0, 1500) };
+    let mut bench = Bench::new(&FaultPlan::new().link(numbers));
+    (0..50).for_each(|number| bench.send(ms(0), number));
+    let due = bench.due();
+    assert_eq!(due.len(), 50);
+    for (at, what) in due {
+        let left = (what.parse::<u64>().unwrap() + 1) * 1_000;
+        assert!((left..=left + 10_000).contains(&at), "{what} left at {left} us and came at {at} us");
+    }
+}
+
+#[test]
+fn an_injected_packet_takes_the_shortest_delay() {
+    let numbers = LinkNumbers { delay_us_max: Some(1_000_000), ..LinkNumbers::new(7_000, 1500) };
+    let plan = FaultPlan::new().link(numbers).event(injection(datagram(0)), When::AtUs(1_000));
+    assert_eq!(Bench::new(&plan).due(), list([(8_000, "0")]));
 }
 
 #[test]

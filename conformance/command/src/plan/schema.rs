@@ -27,6 +27,7 @@ pub(super) fn schema() -> Value {
                 }),
             ),
             ("link", link()),
+            ("links", list(pair_link(), bounds::LINKS_MAX)),
             ("lab", lab()),
             ("fault", list(fault(), bounds::FAULTS_MAX)),
             ("event", list(event(), bounds::EVENTS_MAX)),
@@ -82,19 +83,34 @@ fn direction() -> Value {
     })
 }
 
+/// The keys of a link, whichever hosts it is between.
+fn link_keys() -> [(&'static str, Value); 5] {
+    [
+        ("profile", word("A named kind of link.", Profile::ALL.map(Profile::name))),
+        ("delay_us", number("One-way delay in microseconds.", bounds::LINK_DELAY_US)),
+        ("delay_us_max", number("The longest, where it varies.", bounds::LINK_DELAY_US)),
+        ("mtu", number("The largest IP packet in bytes.", bounds::MTU)),
+        ("rate_kbps", number("Kilobits per second; unlimited without it.", bounds::RATE_KBPS)),
+    ]
+}
+
 fn link() -> Value {
-    let profiles = Profile::ALL.map(Profile::name);
-    table(
-        "The links between the hosts: a profile, or `delay_us` and `mtu`.",
-        &[],
-        [
-            ("profile", word("A named kind of link.", profiles)),
-            ("delay_us", number("One-way delay in microseconds.", bounds::LINK_DELAY_US)),
-            ("mtu", number("The largest IP packet in bytes.", bounds::MTU)),
-            ("host_mtu", number("The hosts' own MTU, where it is another.", bounds::MTU)),
-            ("rate_kbps", number("Kilobits per second; unlimited without it.", bounds::RATE_KBPS)),
-        ],
-    )
+    let about = "The links between the hosts: a profile, or `delay_us` and `mtu`.";
+    let mut link = table(about, &[], link_keys());
+    link["properties"]["host_mtu"] = number("The hosts' own MTU, where it is another.", bounds::MTU);
+    link
+}
+
+fn pair_link() -> Value {
+    let about = "A link between two hosts that differs from `[link]`, or from a profile.";
+    let mut link = table(about, &[], link_keys());
+    link["properties"]["between"] = two_hosts("The two hosts.");
+    link["properties"]["direction"] = direction();
+    link
+}
+
+fn two_hosts(about: &str) -> Value {
+    json!({ "description": about, "type": "array", "items": host(), "minItems": 2, "maxItems": 2 })
 }
 
 fn lab() -> Value {
@@ -208,15 +224,8 @@ fn reject_keys() -> [(&'static str, Value); 2] {
 /// The events, each kind with its keys.
 fn event() -> Value {
     let cut = || {
-        let hosts = json!({
-            "description": "The link between two hosts; all links without it.",
-            "type": "array",
-            "items": host(),
-            "minItems": 2,
-            "maxItems": 2,
-        });
         vec![
-            ("hosts", hosts),
+            ("hosts", two_hosts("The link between two hosts; all links without it.")),
             ("direction", direction()),
             ("flow", number("Packets of this flow alone.", bounds::FLOW)),
             ("longer_than", number("IP packets of more bytes alone.", bounds::LONGER_THAN)),

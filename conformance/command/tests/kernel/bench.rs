@@ -64,7 +64,7 @@ pub(crate) fn kernel_config() -> HostConfig {
 
 /// A plan without faults, on a link without delay.
 pub(crate) fn no_faults() -> FaultPlan {
-    let link = Link::Numbers(LinkNumbers { delay_us: 0, mtu: 1500, host_mtu: None, rate_kbps: None });
+    let link = Link::Numbers(LinkNumbers::new(0, 1500));
     FaultPlan::new().link(link)
 }
 

@@ -1,6 +1,7 @@
 //! What plans can say beside loss, delay and cuts: one outcome on the virtual clock, in turmoil and between
 //! kernels.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use faultwire::fault::FaultPlan;
 use faultwire::network::{Datagram as _, Listener as _, Network as _};
+use faultwire::trace::{PacketId, What};
 use faultwire_sim::testbed::{self, TestbedRef};
 use faultwire_sim::{End, Net, Run, Scenario, scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -249,4 +251,57 @@ fn a_link_with_a_smaller_mtu_than_its_hosts_is_a_black_hole() {
     let scenario =
         datagrams(&[1_400, 500], |outcomes| outcomes == [Err(io::ErrorKind::TimedOut), Ok(b"aaaa".to_vec())]);
     finishes(&scenario, "[link]\ndelay_us = 1000\nmtu = 600\nhost_mtu = 1500\n");
+}
+
+/// The order in which the packets of the client arrive, each with its delay.
+fn arrivals(run: &Run) -> Vec<(PacketId, Duration)> {
+    let client = run.trace.host("client").expect("it is there");
+    let mut sent = BTreeMap::new();
+    let mut arrived = Vec::new();
+    for event in run.trace.events() {
+        match event.what {
+            What::Sent { packet, from, .. } if from == client => drop(sent.insert(packet, event.at)),
+            What::Arrived { packet, .. } => {
+                arrived.extend(sent.get(&packet).map(|at| (packet, event.at.since(*at))));
+            }
+            _ => {}
+        }
+    }
+    arrived
+}
+
+#[test]
+fn a_packet_has_the_same_delay_everywhere() {
+    const COUNT: usize = 8;
+    let text = "[link]\ndelay_us = 1_000\nmtu = 1500\n\
+        [[links]]\ndirection = \"client->server\"\ndelay_us = 10_000\ndelay_us_max = 400_000\n";
+    let server = |net: Net| async move {
+        let socket = net.datagram("0.0.0.0:7000", &[]).await?;
+        for _ in 1..COUNT {
+            socket.recv_from(&mut [0; 9]).await?;
+        }
+        let last = socket.recv_from(&mut [0; 9]).await?;
+        socket.send_to(b"all", last.from).await?;
+        std::future::pending::<io::Result<()>>().await
+    };
+    let scenario = scenario("delays").server(server).client(|net: Net| async move {
+        let socket = net.datagram("0.0.0.0:0", &[]).await?;
+        socket.connect("server:7000").await?;
+        for _ in 0..COUNT {
+            socket.send(b"a").await?;
+        }
+        socket.recv_from(&mut [0; 9]).await?;
+        Ok(())
+    });
+    let exact = arrivals(&scenario.clone().on(testbed::VIRTUAL).run(&plan(text)));
+    assert_eq!(exact.len(), COUNT);
+    assert!(!exact.is_sorted(), "some overtake others: {exact:?}");
+    everywhere(&scenario, text, |run| {
+        assert!(run.end.is_finished(), "{:?}\n{}", run.end, run.trace.text());
+        let found = arrivals(run);
+        let order = |of: &[(PacketId, Duration)]| of.iter().map(|(packet, _)| *packet).collect::<Vec<_>>();
+        assert_eq!(order(&found), order(&exact), "{}", run.trace.text());
+        let is_due = |((_, found), (_, exact)): (&(_, Duration), &(_, Duration))| found >= exact;
+        assert!(found.iter().zip(&exact).all(is_due), "{found:?} before {exact:?}");
+    });
 }

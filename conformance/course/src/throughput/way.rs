@@ -81,7 +81,7 @@ impl Way {
     /// As a plan has it.
     pub fn link(&self) -> Link {
         let Way { rate_kbps, delay_us } = *self;
-        Link::Numbers(LinkNumbers { delay_us, mtu: 1500, host_mtu: None, rate_kbps: Some(rate_kbps) })
+        Link::Numbers(LinkNumbers { rate_kbps: Some(rate_kbps), ..LinkNumbers::new(delay_us, 1500) })
     }
 }
 

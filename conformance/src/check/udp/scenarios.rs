@@ -84,7 +84,7 @@ pub(super) fn size_limit_v6(testbed: TestbedRef) -> Scenario {
 
 /// The longest datagram as one packet.
 pub(super) fn size_limit_jumbo(testbed: TestbedRef) -> Scenario {
-    let link = Link::Numbers(LinkNumbers { delay_us: 1_000, mtu: u16::MAX, host_mtu: None, rate_kbps: None });
+    let link = Link::Numbers(LinkNumbers::new(1_000, u16::MAX));
     let plan = FaultPlan::new().link(link);
     one_way("udp-size-limit-jumbo", &[MAX_V4 + 1, MAX_V4, MAX_V4], FULL_ROOM, Family::V4, testbed)
         .base_plan(plan)

@@ -118,7 +118,7 @@ fn timeout(plan: &FaultPlan) -> Duration {
         }
     };
     let latest = plan.faults.iter().map(|fault| late(&fault.action)).max().unwrap_or_default();
-    let round_trip = plan.link.numbers().delay() * 2 + latest;
+    let round_trip = plan.delay_max() * 2 + latest;
     (round_trip * 3).max(TIMEOUT_FIRST)
 }
 

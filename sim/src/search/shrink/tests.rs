@@ -1,7 +1,8 @@
 //! The shrinker against questions whose answers are known.
 
 use faultwire::fault::{
-    Action, Class, Cut, Direction, EventKind, Fault, Link, LinkNumbers, Packet, PlanEvent, Profile, When,
+    Action, Class, Cut, Direction, EventKind, Fault, Link, LinkNumbers, Packet, PairLink, PlanEvent, Profile,
+    When,
 };
 use proptest::prelude::*;
 
@@ -132,6 +133,7 @@ fn words_bits_links_and_events_that_do_not_matter_go() {
         scenario: Some("kept".to_owned()),
         claim: Some("udp/kept".to_owned()),
         link: Link::Numbers(LinkNumbers { delay_us: 7, ..Profile::Lan.numbers() }),
+        links: vec![PairLink { delay_us: Some(9), ..PairLink::between(["client", "server"]) }],
         lab: None,
         faults: vec![Fault::new(there(), packet, Action::CorruptBits(vec![300, 70, 1_000]))],
         events: vec![

@@ -22,6 +22,11 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
+/// A link's shortest delay and its longest.
+fn delays() -> impl Strategy<Value = (u64, Option<u64>)> {
+    (0_u64..5_000, proptest::option::of(0_u64..20_000))
+}
+
 fn plan() -> impl Strategy<Value = FaultPlan> {
     let fault = (any::<bool>(), 1_u32..20, action()).prop_map(|(back, nth, action)| {
         let direction =
@@ -48,9 +53,16 @@ fn plan() -> impl Strategy<Value = FaultPlan> {
     let event = (kind, when).prop_map(|(kind, when)| PlanEvent { kind, when });
     let rate = proptest::option::of(100_u64..10_000);
     let lists = (proptest::collection::vec(fault, 0..6), proptest::collection::vec(event, 0..4));
-    (rate, 0_u64..5_000, lists).prop_map(|(rate_kbps, delay_us, (faults, events))| {
+    let numbers = (rate, delays(), proptest::option::of(delays()));
+    (numbers, lists).prop_map(|((rate_kbps, (delay_us, delay_us_max), back), (faults, events))| {
+        let back = back.map(|(delay_us, delay_us_max)| PairLink {
+            delay_us: Some(delay_us),
+            delay_us_max,
+            ..PairLink::one_way(["server", "client"])
+        });
         FaultPlan::new()
-            .link(LinkNumbers { delay_us, mtu: 180, host_mtu: None, rate_kbps })
+            .link(LinkNumbers { rate_kbps, delay_us_max, ..LinkNumbers::new(delay_us, 180) })
+            .links(back)
             .faults(faults)
             .events(events)
     })
@@ -81,14 +93,19 @@ fn packets(due: &[Due]) -> Vec<&Delivery> {
 }
 
 proptest! {
-    /// Without faults and events everything that fits arrives once, unaltered, in the order of its direction.
+    /// Without faults and events everything that fits arrives once, unaltered, and in the order of its
+    /// direction if its delays do not vary.
     #[test]
     fn an_undisturbed_wire_carries_everything_once_and_in_order(plan in plan(), sends in sends()) {
-        let plan = FaultPlan::new().link(plan.link);
+        let plan = FaultPlan::new().link(plan.link).links(plan.links);
         let (due, bench) = run(&plan, &sends, Duration::ZERO);
         prop_assert_eq!(bench.wire.in_flight(), 0);
         for to in [CLIENT, SERVER] {
-            let arrived: Vec<u32> = packets(&due).iter().filter(|d| d.to == to).map(|d| d.packet.0).collect();
+            let mut arrived: Vec<u32> =
+                packets(&due).iter().filter(|d| d.to == to).map(|d| d.packet.0).collect();
+            if plan.delays_vary() {
+                arrived.sort_unstable();
+            }
             let sent = sends
                 .iter()
                 .enumerate()
@@ -152,11 +169,17 @@ proptest! {
         plan in plan(),
         sends in proptest::collection::vec((0_u64..3, any::<bool>(), Just(100)), 0..40),
         delay in 0_u64..4,
+        varies in proptest::option::of(0_u64..2_000_000),
     ) {
         const STEP_US: u64 = 250_000;
         let mut plan = plan;
         let delay_us = delay * STEP_US;
-        plan.link = Link::Numbers(LinkNumbers { delay_us, mtu: 180, host_mtu: None, rate_kbps: None });
+        let delay_us_max = varies.map(|more| delay_us + more);
+        for link in &mut plan.links {
+            link.delay_us = link.delay_us.map(|more| delay_us + more);
+            link.delay_us_max = link.delay_us_max.map(|more| delay_us + more);
+        }
+        plan.link = Link::Numbers(LinkNumbers { delay_us_max, ..LinkNumbers::new(delay_us, 180) });
         for fault in &mut plan.faults {
             if let Action::DelayUs(micros) = &mut fault.action {
                 *micros = (*micros / STEP_US + 1) * STEP_US;

@@ -241,8 +241,9 @@ fn late(plan: &FaultPlan) -> Duration {
         Action::HoldFor(_) => HELD_MAX,
         _ => Duration::ZERO,
     };
-    let link = Duration::from_micros(plan.link.numbers().delay_us);
-    plan.faults.iter().map(|fault| of(&fault.action)).max().unwrap_or_default() + 2 * link + LINGER
+    plan.faults.iter().map(|fault| of(&fault.action)).max().unwrap_or_default()
+        + 2 * plan.delay_max()
+        + LINGER
 }
 
 /// That an exception ended a part of the server, a thread, while the server goes on.

@@ -135,11 +135,7 @@ impl Programs for Questions {
 /// left behind.
 pub(super) fn questions(_: TestbedRef) -> Scenario {
     let lost = |nth| Fault::new(upward(), Packet::nth(Class::Data, nth), Action::Drop);
-    over::<Questions>(
-        FaultPlan::new()
-            .link(LinkNumbers { delay_us: 400_000, mtu: 1500, host_mtu: None, rate_kbps: None })
-            .faults([lost(3), lost(4)]),
-    )
+    over::<Questions>(FaultPlan::new().link(LinkNumbers::new(400_000, 1500)).faults([lost(3), lost(4)]))
 }
 
 /// The dialogue while the link is cut for some repeats.
@@ -158,7 +154,7 @@ pub(super) struct BusyReader;
 /// Over a link so slow that no repeat comes within the time that an acknowledgement may take: a repeat is
 /// answered at once.
 pub(super) fn busy_reader(_: TestbedRef) -> Scenario {
-    let link = Link::Numbers(LinkNumbers { delay_us: 400_000, mtu: 1500, host_mtu: None, rate_kbps: None });
+    let link = Link::Numbers(LinkNumbers::new(400_000, 1500));
     over::<BusyReader>(FaultPlan::new().link(link))
 }
 
@@ -237,7 +233,7 @@ impl Programs for SlowReader {
 
 /// A slow reader over a link whose segments could be larger than the whole buffer.
 pub(super) fn small_window(_: TestbedRef) -> Scenario {
-    let link = Link::Numbers(LinkNumbers { delay_us: 10_000, mtu: 9_000, host_mtu: None, rate_kbps: None });
+    let link = Link::Numbers(LinkNumbers::new(10_000, 9_000));
     over::<SlowReader>(FaultPlan::new().link(link))
 }
 
