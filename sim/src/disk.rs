@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// [synced](Disk::sync) is there when the host starts again after a crash, and everything else that the host
 /// had is gone.
 ///
-/// A crash takes back what was not synced since the last sync of that file; a kill does not, since the
-/// operating system goes on. Calls take no time and do not fail. A task that outlives its incarnation (in a
-/// lab) changes nothing.
+/// A crash undoes every change to a file since its last sync; a kill does not, since the operating system
+/// goes on. Calls take no time and do not fail. A task that outlives its incarnation (in a lab) changes
+/// nothing, and finds the disk empty.
 ///
 /// ```
 /// use faultwire_sim::prelude::*;

@@ -45,6 +45,14 @@
 //! [`TURMOIL`](crate::testbed::TURMOIL); elsewhere, on other threads (`spawn_blocking`) and outside of a run,
 //! opening a socket is an error of the kind `Unsupported`.
 //!
+//! Time passes by the millisecond in such a run, so that a long wait costs more than in others. The
+//! [`Instant`](tokio::time::Instant)s of two hosts cannot be compared, nor those of two incarnations of one:
+//! [`Net::now`] is the run's time.
+//!
+//! Not here, for want of the operating system: `from_std`, `into_std`, `AsFd`, `try_io` and `async_io`,
+//! `set_reuseport`, `tos`, `peek_sender`, sockets of the domain AF_UNIX. The halves of a stream have all
+//! of its methods, which is more than tokio's have.
+//!
 //! # Libraries over tokio
 //! Libraries that import tokio run on the real one, within the simulated host: their tasks and timers are
 //! the host's. Those that open sockets of `tokio::net` by themselves get the operating system's, which have
@@ -331,8 +339,8 @@ impl Net {
     /// ```
     ///
     /// # Errors
-    /// `InvalidInput` where no host has a name in it; `Unsupported` on testbeds without our wire, and on
-    /// those in real time.
+    /// `InvalidInput` if the event names a host that the scenario does not have, or injects a packet
+    /// other than by its bytes; `Unsupported` on testbeds without our wire, and on those in real time.
     pub fn cause(&self, event: EventKind) -> io::Result<()> {
         match &self.backend {
             Backend::Stack(net) => net.host().cause(event),
@@ -345,6 +353,11 @@ impl Net {
     /// clock shows.
     pub fn system_time(&self) -> SystemTime {
         self.place.skew.at(self.now())
+    }
+
+    /// The host's program has come to its end.
+    pub(crate) fn ended(&self) {
+        self.place.kept.ended(self.place.host.clone());
     }
 
     /// Whether another host has lost power in this run, or its programs were killed, as far as that is

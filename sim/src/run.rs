@@ -56,7 +56,7 @@ impl Run {
 pub enum End {
     /// Every client came to its end.
     Finished,
-    /// A program failed, or an invariant over the trace did.
+    /// A program failed, or an invariant was broken.
     Failed {
         /// The host whose program it was; `None` for an invariant.
         host: Option<String>,

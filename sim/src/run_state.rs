@@ -1,7 +1,7 @@
 //! What belongs to one run: the disks of its hosts, and the state that its scenario makes for it.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,6 +21,8 @@ struct Kept {
     state: Option<AnyState>,
     /// By the index of the host, as far as they were asked for.
     disks: BTreeMap<usize, Arc<Mutex<Platter>>>,
+    /// The hosts whose programs have come to their end.
+    ended: BTreeSet<Arc<str>>,
 }
 
 impl fmt::Debug for RunState {
@@ -42,7 +44,7 @@ impl RunState {
     /// That of a run which begins.
     pub(crate) fn new(make: Option<&MakeState>) -> RunState {
         let state = make.map(|make| make());
-        RunState(Arc::new(Mutex::new(Kept { state, disks: BTreeMap::new() })))
+        RunState(Arc::new(Mutex::new(Kept { state, ..Kept::default() })))
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -64,6 +66,16 @@ impl RunState {
     pub(crate) fn disk(&self, host: usize, incarnation: u32) -> Disk {
         let platter = self.kept().disks.entry(host).or_default().clone();
         Disk::new(platter, incarnation)
+    }
+
+    /// The program of a host has come to its end.
+    pub(crate) fn ended(&self, host: Arc<str>) {
+        self.kept().ended.insert(host);
+    }
+
+    /// Whether the program of a host has come to its end.
+    pub(crate) fn has_ended(&self, host: &str) -> bool {
+        self.kept().ended.contains(host)
     }
 
     /// The programs of a host have ended before their time; `loses_power` if the host has, too.

@@ -418,8 +418,8 @@ impl Scenario {
         self
     }
 
-    /// The programs' own timeout: the grid delays packets by just over one and two of it. If nothing is
-    /// said, 200 ms; in a lab 60 ms, since what programs wait there for what is late is real time.
+    /// The programs' own timeout: the grid delays packets by just over one and two of it. By default 200 ms;
+    /// 60 ms in a lab, where waiting takes real time.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);

@@ -71,6 +71,11 @@ impl Shared {
         runtimes.iter().find(|(it, _)| *it == runtime).map(|(_, host)| *host)
     }
 
+    /// Whether each host has a runtime for its tasks alone.
+    pub(crate) fn has_runtimes(&self) -> bool {
+        !self.runtimes.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// The run cannot go on with a runtime for all hosts, and begins again with one for each.
     pub(crate) fn begin_again(&self) {
         self.begins_again.store(true, Ordering::Relaxed);

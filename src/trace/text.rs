@@ -134,7 +134,11 @@ impl Trace {
             }
             What::Note { host: whose, note } => format!("{} stack {}", host(whose), words::note(*note)),
             What::Noted { host: whose, key, value } => {
-                format!("{} notes {}", host(whose), words::noted(key, value))
+                let value = match detail {
+                    Detail::Shape => format!("{} = {} bytes", key.escape_default(), value.len()),
+                    _ => words::noted(key, value),
+                };
+                format!("{} notes {value}", host(whose))
             }
             What::Partitioned(cut) => format!("partition {}", self.links(cut)),
             What::Healed(cut) => format!("heal {}", self.links(cut)),

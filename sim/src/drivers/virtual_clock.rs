@@ -5,9 +5,9 @@
 //! the clock jump. The runtime's park hook, called when no task can run, wakes the driver for the next event
 //! or sets that sleep.
 //!
-//! On one runtime, nothing ends a task that a program has spawned and forgotten. If there are such tasks
-//! when a host's programs come to their end before their time, the run begins again, with a
-//! [runtime](runtimes) for each host.
+//! On one runtime, nothing ends a task that a program has spawned and forgotten, and nothing says whose task
+//! it is. If there are such tasks when a host's programs come to their end before their time, or if a task
+//! opens a socket without saying for which host, the run begins again, with a [runtime](runtimes) for each.
 
 mod runtimes;
 

@@ -123,7 +123,10 @@ fn divergence(scenario: &Scenario, run: &Run) -> Option<String> {
     }
     let (faults, events) = (base.faults.clone(), base.events.clone());
     let good = scenario.run(&FaultPlan { faults, events, ..run.plan.clone() });
-    let it = run.trace.divergence_from(&good.trace).filter(|_| good.end.is_finished())?;
+    if !good.end.is_finished() || scenario.run(&run.plan).trace.hash() != run.trace.hash() {
+        return None;
+    }
+    let it = run.trace.divergence_from(&good.trace)?;
     let without = match items(base, base).next() {
         None => "without faults",
         Some(_) => "without the faults that were found",

@@ -56,15 +56,21 @@ pub(super) fn host_net_now() -> io::Result<HostNet<SimHost>> {
 /// `None` where all hosts share a runtime, so that it cannot be known; the run begins again then.
 fn find() -> io::Result<Option<HostNet<SimHost>>> {
     let run = RUN.with_borrow(Weak::upgrade);
-    let (Some(shared), Ok(runtime)) = (run, Handle::try_current()) else {
-        let text = "no simulated host: a socket of faultwire_sim::net is opened in a task of a scenario's \
-                    program, on the testbeds virtual and turmoil";
-        return Err(io::Error::new(io::ErrorKind::Unsupported, text));
-    };
-    let Some(host) = shared.host_of(runtime.id()) else {
-        shared.begin_again();
-        return Ok(None);
+    let (Some(shared), Ok(runtime)) = (run, Handle::try_current()) else { return Err(outside()) };
+    let host = match shared.host_of(runtime.id()) {
+        Some(host) => host,
+        None if shared.has_runtimes() => return Err(outside()),
+        None => {
+            shared.begin_again();
+            return Ok(None);
+        }
     };
     let generation = shared.lock().host(host).generation;
     Ok(Some(HostNet::new(SimHost::new(shared, host, generation))))
+}
+
+fn outside() -> io::Error {
+    let text = "no simulated host: a socket of faultwire_sim::net is opened in a task of a scenario's \
+                program, on the testbeds virtual and turmoil";
+    io::Error::new(io::ErrorKind::Unsupported, text)
 }

@@ -35,7 +35,9 @@ pub(super) fn poll(
     interest: Interest,
 ) -> Poll<io::Result<Ready>> {
     let wanted = |it: &Readiness| {
-        interest.is_readable() && is_readable(it) || interest.is_writable() && is_writable(it)
+        interest.is_readable() && is_readable(it)
+            || interest.is_writable() && is_writable(it)
+            || interest.is_error() && it.error
     };
     let readiness = ready!(socket.poll_ready(Some(cx), wanted))?;
     let mut ready = Ready::EMPTY;
@@ -44,6 +46,7 @@ pub(super) fn poll(
         (interest.is_writable() && is_writable(&readiness), Ready::WRITABLE),
         (interest.is_readable() && readiness.hang_up, Ready::READ_CLOSED),
         (interest.is_writable() && readiness.hang_up, Ready::WRITE_CLOSED),
+        (interest.is_error() && readiness.error, Ready::ERROR),
     ] {
         if is {
             ready |= what;
@@ -58,7 +61,8 @@ pub(super) fn put<B: BufMut, T>(
     receive: impl FnOnce(&mut [u8]) -> io::Result<(usize, T)>,
 ) -> io::Result<(usize, T)> {
     const MOST: usize = 1 << 16;
-    let mut room = vec![0; buffer.remaining_mut().min(MOST)];
+    // As much as tokio offers.
+    let mut room = vec![0; buffer.chunk_mut().len().min(MOST)];
     let (len, from) = receive(&mut room)?;
     buffer.put_slice(&room[..len]);
     Ok((len, from))

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use faultwire::errno::Errno;
-use faultwire::fault::EventKind;
+use faultwire::fault::{EventKind, Injection};
 use faultwire::stack::{Fd, HostStack};
 use faultwire::time::Time;
 use faultwire::trace::{Call, HostId, SocketId, Trace, What};
@@ -41,6 +41,10 @@ impl SimHost {
 
     /// Lets something happen that is not in the plan.
     pub(crate) fn cause(&self, kind: EventKind) -> io::Result<()> {
+        if let EventKind::Inject(Injection::Like { .. } | Injection::Reject { .. }) = kind {
+            let text = "a program injects a packet by its bytes: no later one can be waited for";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
         let caused = self.with(|world| {
             let World { wire, trace, now, .. } = world;
             let hosts = trace.hosts().to_vec();

@@ -18,8 +18,7 @@ use super::sim_host::SimHost;
 
 /// A UDP socket of a simulated host: the shape of [`tokio::net::UdpSocket`].
 ///
-/// It has no descriptor of the operating system, so that what takes or gives one is missing: `from_std`,
-/// `into_std`, `AsFd`, `try_io`.
+/// What it lacks is said in the documentation of [this module](crate::net).
 ///
 /// ```
 /// use faultwire_sim::net::UdpSocket;
@@ -63,7 +62,7 @@ impl UdpSocket {
     /// # Errors
     /// As [`lookup_host`](super::lookup_host)'s and `connect(2)`'s.
     pub async fn connect<A: ToSocketAddrs>(&self, addr: A) -> io::Result<()> {
-        let addrs = lookup::resolve(addr, &host_net().await?)?;
+        let addrs = lookup::resolve(addr, &self.socket().net())?;
         poll_fn(|cx| self.0.poll_connect(cx, &addrs)).await
     }
 
@@ -169,7 +168,7 @@ impl UdpSocket {
     /// # Cancel safety
     /// A dropped future sent nothing.
     pub async fn send_to<A: ToSocketAddrs>(&self, data: &[u8], to: A) -> io::Result<usize> {
-        let addrs = lookup::resolve(to, &host_net().await?)?;
+        let addrs = lookup::resolve(to, &self.socket().net())?;
         let none = || io::Error::new(io::ErrorKind::InvalidInput, "no addresses to send data to");
         let to = *addrs.first().ok_or_else(none)?;
         poll_fn(|cx| self.poll_send_to(cx, data, to)).await

@@ -118,8 +118,8 @@ impl Scenario {
         }
     }
 
-    /// Runs it once under a plan; where runs do not repeat, as in a lab, again, twice at most, if something
-    /// planned did not take place.
+    /// Runs it under a plan. Where runs do not repeat, as in a lab, a run in which a planned fault was
+    /// not applied is retried, at most twice.
     pub fn run_in_full(&self, plan: &FaultPlan) -> Run {
         let mut run = self.run(plan);
         let repeats = !self.testbed.is_live() && !self.is_nondeterministic;

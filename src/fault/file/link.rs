@@ -46,11 +46,16 @@ fn delay_max(section: &Section<'_, '_>, delay_us: u64) -> Result<Option<u64>, Wr
 pub(super) fn numbers(link: &PairLink) -> impl Iterator<Item = (&'static str, u64)> {
     let said = [
         ("delay_us", link.delay_us),
-        ("delay_us_max", link.delay_us_max),
+        ("delay_us_max", link.delay_us_max.filter(|max| link.delay_us.is_some_and(|least| *max >= least))),
         ("mtu", link.mtu.map(u64::from)),
         ("rate_kbps", link.rate_kbps),
     ];
     said.into_iter().filter_map(|(key, number)| Some((key, number?)))
+}
+
+/// Whether a link says anything.
+pub(super) fn differs(link: &PairLink) -> bool {
+    link.profile.is_some() || numbers(link).next().is_some()
 }
 
 /// Reads `[[links]]`.

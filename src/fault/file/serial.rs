@@ -7,7 +7,7 @@ use super::super::{
     PairLink, PlanEvent, Rejection, Value, When,
 };
 use super::change::{Written, checksums};
-use super::link::numbers;
+use super::link::{differs, numbers};
 
 /// The entries of a packet's selector, in a map that may hold others.
 fn selector<M: SerializeMap>(map: &mut M, packet: &Packet) -> Result<(), M::Error> {
@@ -36,8 +36,9 @@ impl Serialize for FaultPlan {
             map.serialize_entry("claim", claim)?;
         }
         map.serialize_entry("link", &self.link)?;
-        if !self.links.is_empty() {
-            map.serialize_entry("links", &self.links)?;
+        let links: Vec<_> = self.links.iter().filter(|link| differs(link)).collect();
+        if !links.is_empty() {
+            map.serialize_entry("links", &links)?;
         }
         if let Some(lab) = &self.lab {
             map.serialize_entry("lab", lab)?;
@@ -80,7 +81,7 @@ impl Serialize for Link {
             Link::Profile(profile) => map.serialize_entry("profile", profile.name())?,
             Link::Numbers(numbers) => {
                 map.serialize_entry("delay_us", &numbers.delay_us)?;
-                if let Some(max) = numbers.delay_us_max {
+                if let Some(max) = numbers.delay_us_max.filter(|max| *max >= numbers.delay_us) {
                     map.serialize_entry("delay_us_max", &max)?;
                 }
                 map.serialize_entry("mtu", &numbers.mtu)?;

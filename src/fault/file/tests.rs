@@ -368,3 +368,14 @@ proptest! {
         }
     }
 }
+
+/// A plan may be built that no file could say; its file leaves out what changes nothing.
+#[test]
+fn what_a_built_plan_says_in_vain_is_not_written() {
+    let hosts = || ["client".to_owned(), "server".to_owned()];
+    let vain = LinkNumbers { delay_us_max: Some(3), ..LinkNumbers::new(5, 1_500) };
+    let only_max = PairLink { delay_us_max: Some(7), ..PairLink::between(hosts()) };
+    let plan = FaultPlan { link: vain.into(), links: vec![only_max], ..FaultPlan::default() };
+    let read = FaultPlan::parse(&plan.to_toml(), "written").expect("it can be read");
+    assert_eq!((read.link.numbers(), read.links.len()), (LinkNumbers::new(5, 1_500), 0));
+}

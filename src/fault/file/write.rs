@@ -7,7 +7,7 @@ use super::super::{
     Rejection, When,
 };
 use super::change::{Written, checksums};
-use super::link::numbers;
+use super::link::{differs, numbers};
 
 /// Writes into a `String`, which cannot fail.
 macro_rules! put {
@@ -34,7 +34,8 @@ pub(super) fn toml(plan: &FaultPlan) -> String {
         Link::Profile(profile) => put!(out, "profile = \"{profile}\""),
         Link::Numbers(numbers) => {
             put!(out, "delay_us = {}", numbers.delay_us);
-            if let Some(max) = numbers.delay_us_max {
+            // What the reader would refuse changes nothing either.
+            if let Some(max) = numbers.delay_us_max.filter(|max| *max >= numbers.delay_us) {
                 put!(out, "delay_us_max = {max}");
             }
             put!(out, "mtu = {}", numbers.mtu);
@@ -46,7 +47,7 @@ pub(super) fn toml(plan: &FaultPlan) -> String {
             }
         }
     }
-    for link in &plan.links {
+    for link in plan.links.iter().filter(|link| differs(link)) {
         put!(out, "[[links]]");
         match &link.hosts {
             [from, to] if link.one_way => put!(out, "direction = \"{from}->{to}\""),

@@ -70,7 +70,11 @@ impl AsyncUdpSocket for UdpSocket {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        self.try_send_to(transmit.contents, transmit.destination).map(drop)
+        match self.try_send_to(transmit.contents, transmit.destination) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
+            // As over the operating system's socket: what cannot be sent is lost.
+            _ => Ok(()),
+        }
     }
 
     fn poll_recv(

@@ -36,6 +36,11 @@ pub(crate) struct Socket<H: StackHost> {
 }
 
 impl<H: StackHost> Socket<H> {
+    /// The network of its host.
+    pub(crate) fn net(&self) -> HostNet<H> {
+        HostNet::new(self.host.clone())
+    }
+
     /// A call that may have to wait. Without a context it does not, and is EAGAIN. `describe` says what goes
     /// into the trace.
     fn poll<R>(
@@ -323,7 +328,7 @@ impl<H: StackHost> HostDatagram<H> {
 
 impl<H: StackHost> Datagram for HostDatagram<H> {
     async fn connect(&self, addr: &str) -> io::Result<()> {
-        let addrs = HostNet(self.0.host.clone()).lookup(addr)?;
+        let addrs = self.0.net().lookup(addr)?;
         poll_fn(|cx| self.poll_connect(cx, &addrs)).await
     }
 

@@ -22,8 +22,7 @@ use crate::net::sim_host::SimHost;
 /// A TCP connection of a simulated host: the shape of [`tokio::net::TcpStream`]. For an example see
 /// [`TcpListener`](crate::net::TcpListener).
 ///
-/// It has no descriptor of the operating system, so that what takes or gives one is missing: `from_std`,
-/// `into_std`, `AsFd`, `try_io`.
+/// What it lacks is said in the documentation of [this module](crate::net).
 #[derive(Debug)]
 pub struct TcpStream(HostStream<SimHost>);
 
@@ -78,7 +77,21 @@ impl TcpStream {
     /// # Cancel safety
     /// Nothing is lost if the future is dropped.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        poll_fn(|cx| ready::poll(self.socket(), cx, interest)).await
+        let mut ready = poll_fn(|cx| ready::poll(self.socket(), cx, interest)).await?;
+        if ready.is_readable() && !ready.is_error() && self.is_at_end() {
+            ready |= Ready::READ_CLOSED;
+        }
+        Ok(ready)
+    }
+
+    /// Whether the other end has closed its direction, and all that it sent was read.
+    fn is_at_end(&self) -> bool {
+        let seen = self.socket().poll_unrecorded(None, |stack, fd| {
+            let has_error = stack.poll(fd)?.error;
+            // A peek would take the error.
+            if has_error { Ok(None) } else { stack.peek(fd, &mut [0]).map(|seen| Some(seen.len)) }
+        });
+        matches!(seen, Poll::Ready(Ok(Some(0))))
     }
 
     /// Waits until a read would not wait.
