@@ -261,10 +261,10 @@ mod tests {
         // SAFETY: there is no such descriptor, and no memory is touched.
         let closed = unsafe { libc::syscall(libc::SYS_close, -1) };
         assert_eq!((closed, errno()), (-1, Some(libc::EBADF)));
-        // SAFETY: the buffer has that many bytes, and no such flags exist.
+        // SAFETY: the buffer is as long as said, and no such flags exist.
         let drawn = unsafe { libc::getrandom([0_u8; 8].as_mut_ptr().cast(), 8, c_uint::MAX) };
         assert_eq!((drawn, errno()), (-1, Some(libc::EINVAL)));
-        // SAFETY: the buffer has that many bytes.
+        // SAFETY: the buffer is as long as said.
         let drawn = unsafe { libc::getentropy([0_u8; 300].as_mut_ptr().cast(), 300) };
         assert_eq!((drawn, errno()), (-1, Some(libc::EIO)));
     }

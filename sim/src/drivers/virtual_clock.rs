@@ -56,13 +56,37 @@ struct Driving {
 
 /// Runs a scenario once.
 pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
+    let (run, begins_again) = in_world(scenario, plan, |shared| {
+        let run = on_one_runtime(scenario, plan, shared);
+        (run, shared.begins_again())
+    })
+    .unwrap_or_else(|why| (scenario.refused(plan, why), false));
+    if begins_again { runtimes::run(scenario, plan) } else { run }
+}
+
+/// Does something with a fresh world, to which the tasks on this thread belong meanwhile.
+///
+/// # Errors
+/// The plan does not suit the hosts.
+fn in_world<T>(
+    scenario: &Scenario,
+    plan: &FaultPlan,
+    drive: impl FnOnce(&Arc<Shared>) -> T,
+) -> Result<T, String> {
     let _quiet = QuietPanics::new();
-    let world = match World::new(scenario.roles(), plan, &scenario.settings) {
-        Ok(world) => world,
-        Err(error) => return scenario.refused(plan, error.to_string()),
-    };
+    let world = World::new(scenario.roles(), plan, &scenario.settings).map_err(|error| error.to_string())?;
     let shared = Shared::new(world, Box::new(VirtualClock));
     scenario.begin(&mut shared.lock());
+    let _in_run = InRun::new(&shared);
+    let result = drive(&shared);
+    // Wakers keep a runtime's inside alive, and that keeps its hooks, which may keep the world: cut the
+    // circle.
+    shared.lock().forget_wakers();
+    Ok(result)
+}
+
+/// Runs a scenario once, all hosts on one runtime.
+fn on_one_runtime(scenario: &Scenario, plan: &FaultPlan, shared: &Arc<Shared>) -> Run {
     let driving = Arc::new(Mutex::new(None));
     let runtime = paused_runtime(derive(scenario.settings.seed, &"tokio"))
         .on_thread_park({
@@ -78,22 +102,19 @@ pub(crate) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
         Ok(runtime) => runtime,
         Err(error) => return scenario.troubled(plan, format!("tokio gave no runtime: {error}")),
     };
-    let _in_run = InRun::new(&shared);
     runtime.block_on(async {
-        let mut runner = Runner { scenario, shared: &shared, driving: &driving, programs: Vec::new() };
+        let mut runner = Runner { scenario, shared, driving: &driving, programs: Vec::new() };
         for index in 0..scenario.hosts.len() {
             let program = runner.spawn(index, 0);
             runner.programs.push(program);
         }
         poll_fn(|cx| runner.poll(cx)).await;
     });
-    let run = super::conclude(&shared, plan);
+    let run = super::conclude(shared, plan);
     drop(runtime);
-    // Wakers keep the runtime's inside alive, and that keeps the park hook, which keeps the world: cut the
-    // circle.
-    shared.lock().forget_wakers();
+    // The hooks keep it, and it keeps the runtime's timer.
     *driving.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    if shared.begins_again() { runtimes::run(scenario, plan) } else { run }
+    run
 }
 
 /// A runtime whose clock is paused. The order in which `tokio::select!` without `biased;` polls its branches

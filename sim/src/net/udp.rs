@@ -12,7 +12,7 @@ use tokio::io::{Interest, ReadBuf, Ready};
 use super::here::host_net;
 use super::host_net::{HostDatagram, Socket};
 use super::lookup::{self, ToSocketAddrs};
-use super::options::socket_options;
+use super::options::{socket_calls, socket_options};
 use super::ready::{self, now, put};
 use super::sim_host::SimHost;
 
@@ -66,30 +66,6 @@ impl UdpSocket {
         poll_fn(|cx| self.0.poll_connect(cx, &addrs)).await
     }
 
-    /// The address of this end.
-    ///
-    /// # Errors
-    /// As `getsockname(2)`'s.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket().local_addr()
-    }
-
-    /// The peer's address.
-    ///
-    /// # Errors
-    /// As `getpeername(2)`'s: ENOTCONN where no peer is set.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.socket().peer_addr()
-    }
-
-    /// SO_ERROR: the pending error, which is cleared by asking.
-    ///
-    /// # Errors
-    /// As `getsockopt(2)`'s.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket().take_error()
-    }
-
     /// Waits until the socket is ready for some of what is of interest.
     ///
     /// # Errors
@@ -99,22 +75,6 @@ impl UdpSocket {
     /// Nothing is lost if the future is dropped.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         poll_fn(|cx| ready::poll(self.socket(), cx, interest)).await
-    }
-
-    /// Waits until a receive would not wait.
-    ///
-    /// # Errors
-    /// As [`ready`](Self::ready)'s.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.ready(Interest::READABLE).await.map(drop)
-    }
-
-    /// Waits until a send would not wait.
-    ///
-    /// # Errors
-    /// As [`ready`](Self::ready)'s.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.ready(Interest::WRITABLE).await.map(drop)
     }
 
     /// Like [`readable`](Self::readable), as a poll.
@@ -377,6 +337,8 @@ impl UdpSocket {
     pub fn leave_multicast_v6(&self, group: &Ipv6Addr, _interface: u32) -> io::Result<()> {
         self.socket().set_option(SocketOption::LeaveGroup((*group).into()))
     }
+
+    socket_calls!();
 
     socket_options! {
         "SO_BROADCAST": broadcast, set_broadcast, Broadcast(bool);

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use faultwire::fault::EventKind;
+use faultwire::fault::{EventKind, FaultPlan, PlanEvent, When};
 use faultwire::network::{Datagram as _, Listener as _, Network as _};
 use faultwire::stack::SocketOption;
 use faultwire_sim::{End, Exploration, Net, Result, Scenario, scenario};
@@ -211,4 +211,25 @@ fn a_server_that_cannot_bind_its_port_in_time_wait_is_found() {
     assert!(host.as_deref() == Some("server") && message.contains("in use"), "{message}");
     let kinds: Vec<&str> = failure.smallest.plan.events.iter().map(|event| event.kind.name()).collect();
     assert_eq!(kinds, ["kill", "restart"]);
+}
+
+/// A host that was killed and then lost power starts once, and is up: its client is waited for.
+#[test]
+fn a_host_that_died_twice_and_started_once_is_not_off() {
+    let client = |net: Net| async move {
+        net.sleep(Duration::from_secs(7_000)).await;
+        Result::Ok(())
+    };
+    let scenario = scenario("twice").client(client).restarts("client");
+    let kinds: [fn(String) -> EventKind; 3] = [EventKind::Kill, EventKind::Crash, EventKind::Restart];
+    let events = |kinds: &[fn(String) -> EventKind]| {
+        let at = |(ms, kind): (u64, &fn(String) -> EventKind)| {
+            PlanEvent::new(kind("client".to_owned()), When::AtUs(ms * 1_000))
+        };
+        FaultPlan::new().events((1..).zip(kinds).map(at))
+    };
+    let up = scenario.run(&events(&kinds));
+    assert!(up.fired.all() && matches!(up.end, End::Stalled { .. }), "{:?}", up.end);
+    let off = scenario.run(&events(&kinds[..2]));
+    assert_eq!(off.end, End::Finished, "it is off, and not waited for");
 }

@@ -131,7 +131,7 @@ async fn answers_a_stream() -> Result {
     stream.writable().await?;
     assert_eq!(stream.try_write(b"answer")?, 6);
 
-    // The end of the stream is a readiness of its own, and dropping the writing half closes it.
+    // The end of the stream has its own readiness, and dropping the writing half closes it.
     assert!(stream.ready(Interest::READABLE).await?.is_read_closed());
     assert_eq!(stream.try_read(&mut buffer)?, 0);
     let (read, write): (OwnedReadHalf, OwnedWriteHalf) = stream.into_split();
@@ -241,7 +241,7 @@ fn outside_of_a_simulated_host_there_are_no_sockets() {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let handle = runtime.handle().clone();
-    let of_its_own = scenario("a runtime of its own").client(move |_| {
+    let foreign = scenario("a foreign runtime").client(move |_| {
         let handle = handle.clone();
         async move {
             UdpSocket::bind("0.0.0.0:0").await?;
@@ -251,7 +251,7 @@ fn outside_of_a_simulated_host_there_are_no_sockets() {
         }
     });
     for testbed in SIMULATED {
-        assert_eq!(of_its_own.clone().on(testbed).run(&FaultPlan::default()).end, End::Finished, "{testbed}");
+        assert_eq!(foreign.clone().on(testbed).run(&FaultPlan::default()).end, End::Finished, "{testbed}");
     }
     let scenario = scenario("blocking").client(|_| async {
         let opened = tokio::task::spawn_blocking(TcpSocket::new_v4).await?;

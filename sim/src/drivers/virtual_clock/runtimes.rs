@@ -15,34 +15,29 @@ use faultwire::time::Time;
 use faultwire::trace::HostId;
 use tokio::runtime::{LocalOptions, LocalRuntime};
 
-use super::{NANOS_PER_MILLI, VirtualClock, paused_runtime, program, step};
+use super::{NANOS_PER_MILLI, in_world, paused_runtime, program, step};
 use crate::drivers::conclude;
-use crate::net::here::InRun;
-use crate::program::QuietPanics;
 use crate::run::Run;
 use crate::scenario::Scenario;
 use crate::seed::derive;
-use crate::world::{Shared, World, host_id};
+use crate::world::{Shared, host_id};
 
 /// Runs a scenario once.
 pub(super) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
-    let _quiet = QuietPanics::new();
-    let world = match World::new(scenario.roles(), plan, &scenario.settings) {
-        Ok(world) => world,
-        Err(error) => return scenario.refused(plan, error.to_string()),
-    };
-    let shared = Shared::new(world, Box::new(VirtualClock));
-    scenario.begin(&mut shared.lock());
-    let _in_run = InRun::new(&shared);
+    in_world(scenario, plan, |shared| on_runtimes(scenario, plan, shared))
+        .unwrap_or_else(|why| scenario.refused(plan, why))
+}
+
+fn on_runtimes(scenario: &Scenario, plan: &FaultPlan, shared: &Arc<Shared>) -> Run {
     let mut hosts = Vec::new();
     for index in 0..scenario.hosts.len() {
-        match Host::start(scenario, &shared, index, (0, 0)) {
+        match Host::start(scenario, shared, index, (0, 0)) {
             Ok(host) => hosts.push(Some(host)),
             Err(error) => return scenario.troubled(plan, format!("tokio gave no runtime: {error}")),
         }
     }
     let mut millis = 0;
-    while turn(&shared, &mut hosts, millis) {
+    while turn(shared, &mut hosts, millis) {
         let deaths = {
             let mut world = shared.lock();
             world.look();
@@ -64,16 +59,13 @@ pub(super) fn run(scenario: &Scenario, plan: &FaultPlan) -> Run {
             // Its tasks are dropped here, all of them.
             hosts[index] = None;
             let Some(generation) = generation else { continue };
-            match Host::start(scenario, &shared, index, (generation, millis)) {
+            match Host::start(scenario, shared, index, (generation, millis)) {
                 Ok(host) => hosts[index] = Some(host),
                 Err(error) => return scenario.troubled(plan, format!("tokio gave no runtime: {error}")),
             }
         }
     }
-    let run = conclude(&shared, plan);
-    drop(hosts);
-    shared.lock().forget_wakers();
-    run
+    conclude(shared, plan)
 }
 
 /// Lets the tasks of each host run until none can. False once the run is over.

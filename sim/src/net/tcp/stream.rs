@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -15,7 +14,7 @@ use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::net::here::host_net;
 use crate::net::host_net::{HostStream, Socket};
 use crate::net::lookup::{self, ToSocketAddrs};
-use crate::net::options::socket_options;
+use crate::net::options::{socket_calls, socket_options};
 use crate::net::ready::{self, now, put};
 use crate::net::sim_host::SimHost;
 
@@ -45,30 +44,6 @@ impl TcpStream {
         lookup::first(lookup::resolve(addr, &net)?, connect).await.map(TcpStream)
     }
 
-    /// The address of this end.
-    ///
-    /// # Errors
-    /// As `getsockname(2)`'s.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket().local_addr()
-    }
-
-    /// The address of the other end.
-    ///
-    /// # Errors
-    /// As `getpeername(2)`'s: ENOTCONN once the connection is gone.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.socket().peer_addr()
-    }
-
-    /// SO_ERROR: the pending error, which is cleared by asking.
-    ///
-    /// # Errors
-    /// As `getsockopt(2)`'s.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket().take_error()
-    }
-
     /// Waits until the socket is ready for some of what is of interest.
     ///
     /// # Errors
@@ -92,22 +67,6 @@ impl TcpStream {
             if has_error { Ok(None) } else { stack.peek(fd, &mut [0]).map(|seen| Some(seen.len)) }
         });
         matches!(seen, Poll::Ready(Ok(Some(0))))
-    }
-
-    /// Waits until a read would not wait.
-    ///
-    /// # Errors
-    /// As [`ready`](Self::ready)'s.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.ready(Interest::READABLE).await.map(drop)
-    }
-
-    /// Waits until a write would not wait.
-    ///
-    /// # Errors
-    /// As [`ready`](Self::ready)'s.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.ready(Interest::WRITABLE).await.map(drop)
     }
 
     /// Like [`readable`](Self::readable), as a poll.
@@ -199,6 +158,8 @@ impl TcpStream {
     pub fn set_zero_linger(&self) -> io::Result<()> {
         self.socket().set_option(SocketOption::Linger(Some(Duration::ZERO)))
     }
+
+    socket_calls!();
 
     socket_options! {
         "TCP_NODELAY": nodelay, set_nodelay, NoDelay(bool);
